@@ -1,0 +1,1 @@
+"""Staged version → results: the rules by family, and the engine that runs them."""

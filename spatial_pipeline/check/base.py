@@ -1,0 +1,176 @@
+"""What a check is: one class a rule, by the scope that decides which pieces it sees.
+
+A check is stateless apart from its rule and what :meth:`Check.prepare` returned: ``map`` is called
+for many pieces at once from several threads, in any order; ``reduce`` gets the results in the order
+of the pieces. So the outcome depends neither on the number of threads nor on the order of work.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.pieces import FeatureBatch, PixelWindow, RasterData, Tile, VectorData
+from spatial_pipeline.results import Findings, Outcome
+from spatial_pipeline.versions import Profile
+
+R = TypeVar("R", bound=Rule)
+
+
+class Cancelled(Exception):  # noqa: N818 - a signal, not an error
+    """Raised inside a check whose time is up."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a check may use beside its pieces.
+
+    Attributes:
+        data: the staged version under check, for look-ups by position.
+        others: the other datasets of the rule, in the order of ``Rule.others()``.
+        key: key columns of the contract.
+        cancelled: raises :class:`Cancelled` when the time is up; long loops call it.
+    """
+
+    data: VectorData | RasterData
+    others: tuple[VectorData | RasterData, ...] = ()
+    key: tuple[str, ...] = ()
+    cancelled: Callable[[], None] = field(default=lambda: None)
+
+
+class Check(ABC, Generic[R]):
+    """Evaluates one rule. Subclasses are registered by :func:`evaluates`."""
+
+    def __init__(self, rule: R, context: Context) -> None:
+        self.rule = rule
+        self.context = context
+
+
+class ProfileCheck(Check[R]):
+    """Sees metadata only."""
+
+    @abstractmethod
+    def evaluate(self, profile: Profile) -> Outcome:
+        """The outcome; ``profile`` is of the rule's kind."""
+
+
+class BatchCheck(Check[R]):
+    """Sees batches of features, order-free; partial results are folded at the end."""
+
+    needs_geometry: ClassVar[bool] = True
+
+    @abstractmethod
+    def map(self, batch: FeatureBatch) -> Any:
+        """The partial result of one batch; features excluded by ``where`` are not in it."""
+
+    @abstractmethod
+    def reduce(self, partials: Sequence[Any]) -> Outcome:
+        """The outcome from the partial results in batch order."""
+
+
+class FeatureCheck(BatchCheck[R]):
+    """A batch check whose violations need no other batch."""
+
+    @abstractmethod
+    def check(self, batch: FeatureBatch) -> Findings:
+        """Violations of the features of this batch."""
+
+    def map(self, batch: FeatureBatch) -> tuple[int, Findings]:
+        """Number judged and violations."""
+        return len(batch), self.check(batch)
+
+    def reduce(self, partials: Sequence[tuple[int, Findings]]) -> Outcome:
+        """All violations; ``max_violations`` decides."""
+        return Outcome(
+            checked=sum(n for n, _ in partials), findings=Findings.concat(f for _, f in partials)
+        )
+
+
+class TileCheck(Check[R]):
+    """Sees the features of a tile and a halo around them.
+
+    A violation must be reported by exactly one tile: the one that owns the feature with the lowest
+    staged position among those involved (``tile.features.positions``).
+    """
+
+    def halo(self) -> float:
+        """Distance around every owned feature's bounding box in which others are needed."""
+        return 0.0
+
+    @abstractmethod
+    def map(self, tile: Tile) -> Any:
+        """The partial result of one tile."""
+
+    @abstractmethod
+    def reduce(self, partials: Sequence[Any]) -> Outcome:
+        """The outcome from the partial results in tile order."""
+
+
+class TileComparisonCheck(Check[R]):
+    """Sees the owned features of a tile and the features of the other dataset around them.
+
+    The features of ``others[0]`` whose bounding boxes, in the CRS of this dataset, intersect one of
+    the owned features' are given with their geometry already transformed to that CRS.
+    """
+
+    def halo(self) -> float:
+        """Distance around every owned feature's bounding box in which others are needed."""
+        return 0.0
+
+    def other_columns(self) -> tuple[str, ...]:
+        """Attribute columns of the other dataset that are needed."""
+        return ()
+
+    @abstractmethod
+    def map(self, batch: FeatureBatch, other: FeatureBatch) -> Any:
+        """The partial result of one tile."""
+
+    @abstractmethod
+    def reduce(self, partials: Sequence[Any]) -> Outcome:
+        """The outcome from the partial results in tile order."""
+
+
+class WindowCheck(Check[R]):
+    """Sees block-aligned windows of a raster, all bands."""
+
+    @abstractmethod
+    def map(self, window: PixelWindow) -> Any:
+        """The partial result of one window."""
+
+    @abstractmethod
+    def reduce(self, partials: Sequence[Any]) -> Outcome:
+        """The outcome from the partial results in window order."""
+
+
+class PlannedCheck(Check[R]):
+    """Plans its own pieces of work: for comparisons that join by key or by several grids."""
+
+    @abstractmethod
+    def plan(self) -> Iterable[Callable[[], Any]]:
+        """Pieces of work, each a call without arguments, run in any order in threads."""
+
+    @abstractmethod
+    def reduce(self, partials: Sequence[Any]) -> Outcome:
+        """The outcome from the results of the pieces, in plan order."""
+
+
+CHECKS: dict[type[Rule], type[Check[Any]]] = {}
+"""Rule model → check class."""
+
+C = TypeVar("C", bound=type[Check[Any]])
+
+
+def evaluates(model: type[Rule]) -> Callable[[C], C]:
+    """Registers a check class as the evaluation of a rule model."""
+
+    def register(check: C) -> C:
+        if model in CHECKS:
+            msg = f"{model.__name__} has a check already: {CHECKS[model].__name__}"
+            raise TypeError(msg)
+        CHECKS[model] = check
+        return check
+
+    return register

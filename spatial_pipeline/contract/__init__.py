@@ -1,0 +1,1 @@
+"""What a user writes: models, loading, JSON schema."""

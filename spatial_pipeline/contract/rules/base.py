@@ -1,0 +1,126 @@
+"""What every rule has in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from spatial_pipeline.results import Family, Scope, Severity
+from spatial_pipeline.versions import Kind, fingerprint
+
+BOTH: frozenset[Kind] = frozenset({"vector", "raster"})
+VECTOR: frozenset[Kind] = frozenset({"vector"})
+RASTER: frozenset[Kind] = frozenset({"raster"})
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+ColumnNames = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class ContractModel(BaseModel):
+    """Unknown keys are mistakes; values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OtherDataset(ContractModel):
+    """Another dataset of the project: its published version."""
+
+    dataset: str = Field(description="Name of the other dataset; its published version is read.")
+
+
+class OtherSource(ContractModel):
+    """Another source, read as it is now."""
+
+    uri: str = Field(description="Source; relative to the contract file.")
+    layer: str | None = Field(None, description="Layer of a container with several.")
+
+
+Other = OtherDataset | OtherSource
+
+
+class Rule(ContractModel):
+    """One requirement with its parameters; a subclass for each rule of the catalogue.
+
+    Subclasses set ``rule`` to a Literal of the id and the class variables below; their docstring is
+    the rule's description in the catalogue.
+    """
+
+    family: ClassVar[Family]
+    scope: ClassVar[Scope]
+    kinds: ClassVar[frozenset[Kind]] = VECTOR
+    iso_element: ClassVar[str]
+
+    rule: str
+    name: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_]+$",
+        description="Name of the check; the rule's id unless given; unique in the contract.",
+    )
+    severity: Severity = Field(
+        Severity.ERROR, description="error blocks publication, warn never does."
+    )
+    max_violations: int = Field(0, ge=0, description="Violations that are accepted.")
+    max_fraction: Fraction | None = Field(
+        None, description="Accepted share of violations among what was checked."
+    )
+    where: str | None = Field(
+        None, description="SQL condition (DuckDB) over the columns: only these features are judged."
+    )
+    timeout_s: Positive = Field(
+        3600.0, description="Working time, summed over threads, after which the rule is stopped."
+    )
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if self.max_fraction is not None and self.max_violations:
+            msg = "give max_violations or max_fraction, not both"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def check_name(self) -> str:
+        """Name of the check: ``name``, else the rule's id."""
+        return self.name or self.rule
+
+    @property
+    def hash(self) -> str:
+        """Hash of the rule with everything that can change its result."""
+        return fingerprint(self.model_dump(mode="json"))
+
+    def columns(self) -> tuple[str, ...]:
+        """Attribute columns that the rule reads, beside those of ``where``."""
+        return ()
+
+    def others(self) -> tuple[Other, ...]:
+        """Other data that the rule reads."""
+        return ()
+
+    def needs_crs(self) -> bool:
+        """True when the rule is meaningless without a CRS."""
+        return False
+
+
+def rule_id(model: type[Rule]) -> str:
+    """The id of a rule class (the value of its ``rule`` Literal)."""
+    annotation: Any = model.model_fields["rule"].annotation
+    return str(annotation.__args__[0])
+
+
+__all__ = [
+    "BOTH",
+    "RASTER",
+    "VECTOR",
+    "ColumnNames",
+    "ContractModel",
+    "Fraction",
+    "NotNegative",
+    "Other",
+    "OtherDataset",
+    "OtherSource",
+    "Positive",
+    "Rule",
+    "rule_id",
+]

@@ -1,0 +1,281 @@
+"""Rules about the file, its schema and its attributes."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from spatial_pipeline.contract.rules.base import (
+    BOTH,
+    RASTER,
+    ColumnNames,
+    NotNegative,
+    Other,
+    Positive,
+    Rule,
+)
+from spatial_pipeline.results import Family, Scope
+from spatial_pipeline.versions import Bounds, Kind
+
+GeometryType = Literal[
+    "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
+    "GeometryCollection", "LinearRing",
+]  # fmt: skip
+ColumnType = Literal[
+    "string", "integer", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "number", "float", "float32", "float64", "decimal", "boolean", "date", "time", "datetime",
+    "binary", "any",
+]  # fmt: skip
+DataType = Literal[
+    "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64",
+    "float32", "float64", "complex64", "complex128",
+]  # fmt: skip
+
+
+class MetadataRule(Rule):
+    """A rule of the metadata family."""
+
+    family: ClassVar[Family] = Family.METADATA
+
+
+class Readable(MetadataRule):
+    """The source opens and every record or block decodes. Always on, always first."""
+
+    rule: Literal["readable"] = "readable"
+    scope: ClassVar[Scope] = Scope.DATASET
+    kinds: ClassVar[frozenset[Kind]] = BOTH
+    iso_element: ClassVar[str] = "format consistency"
+
+
+class Crs(MetadataRule):
+    """The CRS is present and behaves as promised: datum, projection and axis order."""
+
+    rule: Literal["crs"] = "crs"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = BOTH
+    iso_element: ClassVar[str] = "conceptual consistency"
+    equals: str | None = Field(None, description="Authority code (EPSG:4326) or WKT.")
+    any_of: tuple[str, ...] | None = Field(None, min_length=1, description="Accepted CRSs.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.equals is None) == (self.any_of is None):
+            msg = "give equals or any_of"
+            raise ValueError(msg)
+        return self
+
+
+class BoundsWithin(MetadataRule):
+    """The extent of the data lies inside a box, or inside the area of use of its CRS."""
+
+    rule: Literal["bounds_within"] = "bounds_within"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = BOTH
+    iso_element: ClassVar[str] = "domain consistency"
+    bounds: Bounds | None = Field(None, description="[xmin, ymin, xmax, ymax], units of the CRS.")
+    area_of_use: bool = Field(False, description="Use the area of use of the CRS.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.bounds is None) != self.area_of_use:
+            msg = "give bounds or area_of_use: true"
+            raise ValueError(msg)
+        if self.bounds is not None:
+            xmin, ymin, xmax, ymax = self.bounds
+            if not (xmin <= xmax and ymin <= ymax):
+                msg = "bounds are [xmin, ymin, xmax, ymax]"
+                raise ValueError(msg)
+        return self
+
+    def needs_crs(self) -> bool:
+        """Only the area of use depends on the CRS."""
+        return self.area_of_use
+
+
+class GeometryTypeRule(MetadataRule):
+    """Every feature's geometry type is allowed, and is the type that the file declares."""
+
+    rule: Literal["geometry_type"] = "geometry_type"
+    scope: ClassVar[Scope] = Scope.FEATURE
+    iso_element: ClassVar[str] = "conceptual consistency"
+    any_of: tuple[GeometryType, ...] = Field(min_length=1, description="Allowed types.")
+    allow_multi: bool = Field(True, description="The Multi form of an allowed type is allowed too.")
+
+
+class Columns(MetadataRule):
+    """Names, types and nullability of the columns are as promised."""
+
+    rule: Literal["columns"] = "columns"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    iso_element: ClassVar[str] = "conceptual consistency"
+    schema_: dict[str, ColumnType] = Field(
+        default_factory=dict,
+        alias="schema",
+        description="Column name → type; a trailing ! on the name means not nullable.",
+    )
+    extra: Literal["allow", "forbid"] = Field("allow", description="Columns beyond the schema.")
+    order: bool = Field(False, description="The columns of the schema come in this order.")
+    name_pattern: str | None = Field(None, description="Regular expression for every name.")
+    max_name_length: int | None = Field(None, gt=0, description="Longest name in characters.")
+
+
+class FeatureCount(MetadataRule):
+    """The number of features lies within bounds."""
+
+    rule: Literal["feature_count"] = "feature_count"
+    scope: ClassVar[Scope] = Scope.DATASET
+    iso_element: ClassVar[str] = "completeness"
+    min: int | None = Field(None, ge=0, description="Fewest features.")
+    max: int | None = Field(None, ge=0, description="Most features.")
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Self:
+        if self.min is None and self.max is None:
+            msg = "give min, max or both"
+            raise ValueError(msg)
+        if self.min is not None and self.max is not None and self.min > self.max:
+            msg = "min is larger than max"
+            raise ValueError(msg)
+        return self
+
+
+class NotNull(MetadataRule):
+    """No nulls in the columns."""
+
+    rule: Literal["not_null"] = "not_null"
+    scope: ClassVar[Scope] = Scope.FEATURE
+    iso_element: ClassVar[str] = "completeness"
+    columns_: ColumnNames = Field(alias="columns", description="Columns that hold no nulls.")
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns named by the contract."""
+        return self.columns_
+
+
+class Unique(MetadataRule):
+    """No two features share a key; every duplicate row is reported."""
+
+    rule: Literal["unique"] = "unique"
+    scope: ClassVar[Scope] = Scope.DATASET
+    iso_element: ClassVar[str] = "logical consistency"
+    columns_: ColumnNames = Field(alias="columns", description="Columns that form the key.")
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns named by the contract."""
+        return self.columns_
+
+
+class ValueRange(MetadataRule):
+    """Numbers, dates or times of a column lie within bounds; nulls are not judged."""
+
+    rule: Literal["value_range"] = "value_range"
+    scope: ClassVar[Scope] = Scope.FEATURE
+    iso_element: ClassVar[str] = "domain consistency"
+    column: str = Field(description="Column to judge.")
+    min: float | date | datetime | None = Field(None, description="Smallest value.")
+    max: float | date | datetime | None = Field(None, description="Largest value.")
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Self:
+        if self.min is None and self.max is None:
+            msg = "give min, max or both"
+            raise ValueError(msg)
+        return self
+
+    def columns(self) -> tuple[str, ...]:
+        """The column named by the contract."""
+        return (self.column,)
+
+
+class BandCount(MetadataRule):
+    """The raster has the promised number of bands."""
+
+    rule: Literal["band_count"] = "band_count"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "conceptual consistency"
+    equals: int = Field(ge=1, description="Number of bands.")
+
+
+class DataTypeRule(MetadataRule):
+    """Every band has the promised data type."""
+
+    rule: Literal["data_type"] = "data_type"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "conceptual consistency"
+    equals: DataType | None = Field(None, description="Type of every band.")
+    any_of: tuple[DataType, ...] | None = Field(None, min_length=1, description="Allowed types.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.equals is None) == (self.any_of is None):
+            msg = "give equals or any_of"
+            raise ValueError(msg)
+        return self
+
+
+class Nodata(MetadataRule):
+    """Every band declares the promised nodata value (``null`` for none, ``nan`` for NaN)."""
+
+    rule: Literal["nodata"] = "nodata"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "conceptual consistency"
+    equals: float | None = Field(description="Nodata value of every band; null for none.")
+
+
+class Resolution(MetadataRule):
+    """The pixel size is as promised."""
+
+    rule: Literal["resolution"] = "resolution"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "conceptual consistency"
+    equals: Positive | tuple[Positive, Positive] = Field(
+        description="Pixel size, or [x, y], units of the CRS."
+    )
+    tolerance: NotNegative = Field(1e-9, description="Accepted difference, units of the CRS.")
+
+
+class GridAlignment(MetadataRule):
+    """The pixel grid snaps to a given grid, or to that of another raster."""
+
+    rule: Literal["grid_alignment"] = "grid_alignment"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "conceptual consistency"
+    origin: tuple[float, float] | None = Field(None, description="A corner of the grid (x, y).")
+    resolution: Positive | tuple[Positive, Positive] | None = Field(
+        None, description="Pixel size of the grid, or [x, y]."
+    )
+    other: Other | None = Field(None, description="Raster whose grid is the grid.")
+    tolerance: NotNegative = Field(
+        0.01, description="Accepted offset at any corner, as a share of a pixel."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.other is None) == (self.origin is None):
+            msg = "give origin and resolution, or other"
+            raise ValueError(msg)
+        if (self.origin is None) != (self.resolution is None):
+            msg = "origin and resolution go together"
+            raise ValueError(msg)
+        return self
+
+    def others(self) -> tuple[Other, ...]:
+        """The raster whose grid counts, when the contract names one."""
+        return () if self.other is None else (self.other,)
+
+
+class CloudOptimized(MetadataRule):
+    """The source is a Cloud Optimized GeoTIFF."""
+
+    rule: Literal["cloud_optimized"] = "cloud_optimized"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "format consistency"
+    strict: bool = Field(False, description="The validator's warnings fail too.")

@@ -1,0 +1,124 @@
+"""Rules that compare a dataset with another delivery of itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from spatial_pipeline.contract.rules.base import (
+    BOTH,
+    RASTER,
+    NotNegative,
+    Other,
+    OtherSource,
+    Rule,
+)
+from spatial_pipeline.results import Family, Scope
+from spatial_pipeline.versions import Kind
+
+
+class ParityRule(Rule):
+    """A rule of the parity family."""
+
+    family: ClassVar[Family] = Family.PARITY
+    scope: ClassVar[Scope] = Scope.COMPARISON
+    iso_element: ClassVar[str] = "positional accuracy"
+
+
+class SameFeaturesAs(ParityRule):
+    """Joined by key (by geometry without one), nothing is missing, extra or changed."""
+
+    rule: Literal["same_features_as"] = "same_features_as"
+    iso_element: ClassVar[str] = "completeness"
+    other: Other | None = Field(None, description="The dataset to compare with.")
+    others_: tuple[Other, ...] | None = Field(
+        None, alias="others", min_length=1, description="Several datasets to compare with at once."
+    )
+    key: tuple[str, ...] | None = Field(
+        None, description="Columns that identify a feature; the contract's key unless given."
+    )
+    columns_: tuple[str, ...] | None = Field(
+        None, alias="columns", description="Attributes to compare; all common ones unless given."
+    )
+    geometry: Literal["exact", "topological", "tolerance", "ignore"] = Field(
+        "exact", description="How geometries are compared."
+    )
+    tolerance: NotNegative = Field(
+        0.0, description="Largest Hausdorff distance, CRS units; implies geometry: tolerance."
+    )
+    attribute_tolerance: NotNegative = Field(0.0, description="Accepted difference of numbers.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.other is None) == (self.others_ is None):
+            msg = "give other or others"
+            raise ValueError(msg)
+        return self
+
+    def columns(self) -> tuple[str, ...]:
+        """Key and attributes named by the contract."""
+        return tuple(dict.fromkeys((self.key or ()) + (self.columns_ or ())))
+
+    def others(self) -> tuple[Other, ...]:
+        """The datasets to compare with."""
+        return (self.other,) if self.other is not None else (self.others_ or ())
+
+
+class SamePixelsAs(ParityRule):
+    """Pixel by pixel equal to another raster."""
+
+    rule: Literal["same_pixels_as"] = "same_pixels_as"
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "thematic accuracy"
+    other: Other = Field(description="The raster to compare with.")
+    bands: tuple[int, ...] | None = Field(None, description="1-based bands; all unless given.")
+    tolerance: NotNegative = Field(0.0, description="Accepted difference of a pixel.")
+    resample: Literal["nearest", "bilinear", "cubic", "average"] | None = Field(
+        None, description="Warp the other raster to this grid first; absent: grids must be equal."
+    )
+
+    def others(self) -> tuple[Other, ...]:
+        """The raster to compare with."""
+        return (self.other,)
+
+
+class BandsMatch(ParityRule):
+    """Band n of the raster equals the n-th of a list of single-band rasters."""
+
+    rule: Literal["bands_match"] = "bands_match"
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "thematic accuracy"
+    others_: tuple[Other | str, ...] = Field(
+        alias="others", min_length=1, description="One raster (or its uri) a band, in band order."
+    )
+    tolerance: NotNegative = Field(0.0, description="Accepted difference of a pixel.")
+
+    def others(self) -> tuple[Other, ...]:
+        """The single-band rasters, in band order."""
+        return tuple(
+            OtherSource(uri=o, layer=None) if isinstance(o, str) else o for o in self.others_
+        )
+
+
+class RoundTrips(ParityRule):
+    """Written to a format and read back, nothing changes; what changes is listed."""
+
+    rule: Literal["round_trips"] = "round_trips"
+    kinds: ClassVar[frozenset[Kind]] = BOTH
+    iso_element: ClassVar[str] = "format consistency"
+    format: str = Field(description="GDAL driver short name (GPKG, FlatGeobuf, GeoJSON, GTiff, …).")
+    driver_options: dict[str, str] = Field(
+        default_factory=dict, description="Creation options of the driver."
+    )
+    tolerance: NotNegative = Field(0.0, description="Accepted distance of geometries, CRS units.")
+    ignore: tuple[str, ...] = Field((), description="Columns whose known losses are accepted.")
+
+
+__all__ = [
+    "BandsMatch",
+    "ParityRule",
+    "RoundTrips",
+    "SameFeaturesAs",
+    "SamePixelsAs",
+]

@@ -1,0 +1,117 @@
+"""Rules about single geometries and pixels."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from spatial_pipeline.contract.rules.base import (
+    RASTER,
+    Fraction,
+    NotNegative,
+    Other,
+    OtherDataset,
+    OtherSource,
+    Rule,
+)
+from spatial_pipeline.results import Family, Scope
+from spatial_pipeline.versions import Bounds, Kind
+
+Band = Annotated[int, Field(ge=1)]
+
+
+class ValidityRule(Rule):
+    """A rule of the validity family."""
+
+    family: ClassVar[Family] = Family.VALIDITY
+    iso_element: ClassVar[str] = "logical consistency"
+
+
+class NotEmpty(ValidityRule):
+    """Every feature has a geometry, and it is not empty."""
+
+    rule: Literal["not_empty"] = "not_empty"
+    scope: ClassVar[Scope] = Scope.FEATURE
+    allow_null: bool = Field(False, description="A null geometry is accepted, an empty one is not.")
+
+
+class FiniteCoordinates(ValidityRule):
+    """No coordinate is NaN or infinite (Z and M too)."""
+
+    rule: Literal["finite_coordinates"] = "finite_coordinates"
+    scope: ClassVar[Scope] = Scope.FEATURE
+
+
+class ValidGeometry(ValidityRule):
+    """Every geometry is valid after OGC Simple Features; reason and place of each defect."""
+
+    rule: Literal["valid_geometry"] = "valid_geometry"
+    scope: ClassVar[Scope] = Scope.FEATURE
+    all_errors: bool = Field(
+        False, description="Report all errors of a feature, not only the first that GEOS names."
+    )
+
+
+class NoDuplicateGeometries(ValidityRule):
+    """Each geometry occurs once (normalised; exact, or snapped to a tolerance)."""
+
+    rule: Literal["no_duplicate_geometries"] = "no_duplicate_geometries"
+    scope: ClassVar[Scope] = Scope.DATASET
+    tolerance: NotNegative = Field(
+        0.0, description="Largest distance between corresponding vertices, units of the CRS."
+    )
+    with_columns: tuple[str, ...] = Field(
+        (), description="Only features with equal values in these columns are duplicates."
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns named by the contract."""
+        return self.with_columns
+
+
+class RasterValidityRule(ValidityRule):
+    """A rule over the pixels of a raster."""
+
+    scope: ClassVar[Scope] = Scope.WINDOW
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+
+
+class ReadablePixels(RasterValidityRule):
+    """Every block of every band and overview decodes."""
+
+    rule: Literal["readable_pixels"] = "readable_pixels"
+    iso_element: ClassVar[str] = "format consistency"
+
+
+class PixelRange(RasterValidityRule):
+    """Valid pixels lie within bounds; connected regions of violations are outlined."""
+
+    rule: Literal["pixel_range"] = "pixel_range"
+    iso_element: ClassVar[str] = "domain consistency"
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    min: float | None = Field(None, description="Smallest value, as stored.")
+    max: float | None = Field(None, description="Largest value, as stored.")
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Self:
+        if self.min is None and self.max is None:
+            msg = "give min, max or both"
+            raise ValueError(msg)
+        return self
+
+
+class NodataFraction(RasterValidityRule):
+    """The share of pixels without data is bounded."""
+
+    rule: Literal["nodata_fraction"] = "nodata_fraction"
+    iso_element: ClassVar[str] = "completeness"
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    max: Fraction = Field(description="Largest share of pixels without data.")
+    within: OtherDataset | OtherSource | Bounds | None = Field(
+        None, description="Only pixels whose centre lies in these polygons, or in this box, count."
+    )
+
+    def others(self) -> tuple[Other, ...]:
+        """The polygons that limit the area, when the contract names them."""
+        return () if self.within is None or isinstance(self.within, tuple) else (self.within,)

@@ -1,0 +1,31 @@
+"""Every error that this package raises on purpose, and nothing else."""
+
+from __future__ import annotations
+
+
+class SpatialPipelineError(Exception):
+    """Base of every error that a user of this package can cause or cure."""
+
+
+class ContractError(SpatialPipelineError):
+    """A contract file has mistakes; the message holds one line for each of them."""
+
+
+class SourceError(SpatialPipelineError):
+    """A source is missing, unreadable, refused or damaged."""
+
+
+class StoreError(SpatialPipelineError):
+    """The store cannot be read or written, or holds what no run of ours writes."""
+
+
+class NotPublishedError(StoreError):
+    """A dataset has no published version yet."""
+
+
+class GateClosedError(SpatialPipelineError):
+    """A version may not be published; the message holds the reasons."""
+
+
+class RuleError(SpatialPipelineError):
+    """A rule cannot be evaluated on this data; the message says why and what would help."""

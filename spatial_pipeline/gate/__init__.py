@@ -1,0 +1,1 @@
+"""Results → verdict → open or held, with reasons."""

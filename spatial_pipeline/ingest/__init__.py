@@ -1,0 +1,1 @@
+"""Source → staged version: fetch, fingerprint, vector → GeoParquet, raster → COG."""

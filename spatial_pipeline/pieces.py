@@ -1,0 +1,144 @@
+"""The pieces of data that rules see, and how the engine asks for them.
+
+The engine decides which piece a rule sees, where and when; ``store`` implements the two readers.
+Every method of a reader may be called from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from spatial_pipeline.versions import RasterProfile, VectorProfile
+
+
+@dataclass(frozen=True)
+class FeatureBatch:
+    """Some features of one dataset, as arrays of equal length n.
+
+    Attributes:
+        rows: (n,) int64 0-based source rows.
+        positions: (n,) int64 positions in staged (Hilbert) order.
+        table: attribute columns (those that were asked for).
+        wkb: (n,) Arrow binary array, None when the dataset has no geometry.
+        crs: CRS of the coordinates, None when missing or not understood.
+    """
+
+    rows: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    table: pa.Table
+    wkb: pa.Array | None
+    crs: pyproj.CRS | None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def geometry(self) -> NDArray[np.object_]:
+        """(n,) Shapely geometries; None for null and for what does not decode."""
+        if self.wkb is None:
+            return np.full(len(self), None, dtype=object)
+        values = self.wkb.to_numpy(zero_copy_only=False)
+        return np.asarray(shapely.from_wkb(values, on_invalid="ignore"), dtype=object)
+
+    def take(self, index: Any) -> FeatureBatch:
+        """The features at ``index`` (integers or a boolean mask)."""
+        where = np.flatnonzero(index) if np.asarray(index).dtype == bool else np.asarray(index)
+        batch = FeatureBatch(
+            rows=self.rows[where],
+            positions=self.positions[where],
+            table=self.table.take(pa.array(where)),
+            wkb=None if self.wkb is None else self.wkb.take(pa.array(where)),
+            crs=self.crs,
+        )
+        if "geometry" in self.__dict__:
+            batch.__dict__["geometry"] = self.geometry[where]
+        return batch
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The features that a tile owns and the halo around them.
+
+    Attributes:
+        features: owned features first, in staged order, then the halo in staged order.
+        owned: number of owned features.
+    """
+
+    features: FeatureBatch
+    owned: int
+
+
+@dataclass(frozen=True)
+class PixelWindow:
+    """A block-aligned window of a raster.
+
+    Attributes:
+        values: (bands, height, width) pixels as stored (no scale, no offset).
+        valid: (bands, height, width) bool: False for nodata and masked pixels.
+        row_off: first row of the window in the raster.
+        col_off: first column of the window in the raster.
+        transform: affine coefficients (a, b, c, d, e, f) of the whole raster.
+    """
+
+    values: NDArray[Any]
+    valid: NDArray[np.bool_]
+    row_off: int
+    col_off: int
+    transform: tuple[float, float, float, float, float, float]
+
+
+class VectorData(Protocol):
+    """A staged vector version, read by pieces."""
+
+    @property
+    def profile(self) -> VectorProfile:
+        """Metadata of the source."""
+
+    @property
+    def version_id(self) -> str:
+        """Content name of the version."""
+
+    def batch_count(self) -> int:
+        """Number of batches (row groups)."""
+
+    def batch(self, index: int, columns: Sequence[str]) -> FeatureBatch:
+        """Batch ``index`` with the named attribute columns."""
+
+    def feature_bounds(self) -> NDArray[np.float64]:
+        """(count, 4) bounds of every feature in staged order; NaN rows for null and empty."""
+
+    def take(self, positions: NDArray[np.int64], columns: Sequence[str]) -> FeatureBatch:
+        """The features at these staged positions, in the order given."""
+
+    def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Staged positions of these source rows."""
+
+
+class RasterData(Protocol):
+    """A staged raster version, read by windows."""
+
+    @property
+    def profile(self) -> RasterProfile:
+        """Metadata of the source."""
+
+    @property
+    def version_id(self) -> str:
+        """Content name of the version."""
+
+    def windows(self) -> Sequence[tuple[int, int, int, int]]:
+        """Block-aligned (row_off, col_off, height, width), disjoint and covering the raster."""
+
+    def read(self, row_off: int, col_off: int, height: int, width: int) -> PixelWindow:
+        """Any window inside the raster, all bands."""
+
+
+Data = VectorData | RasterData

@@ -1,0 +1,1 @@
+"""Results → tables, layers and pages for people."""

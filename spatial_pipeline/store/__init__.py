@@ -1,0 +1,1 @@
+"""Versions on disk: immutable folders, one pointer a partition."""
