@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
-from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.rules import Rule, rule_id
+from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import FeatureBatch, PixelWindow, RasterData, Tile, VectorData
 from spatial_pipeline.results import Findings, Outcome
-from spatial_pipeline.versions import Profile
+from spatial_pipeline.versions import Kind, Profile
 
 R = TypeVar("R", bound=Rule)
 
@@ -157,20 +158,39 @@ class PlannedCheck(Check[R]):
         """The outcome from the results of the pieces, in plan order."""
 
 
-CHECKS: dict[type[Rule], type[Check[Any]]] = {}
-"""Rule model → check class."""
+CHECKS: dict[tuple[type[Rule], Kind | None], type[Check[Any]]] = {}
+"""(Rule model, kind of data) → check class; kind None means every kind."""
 
 C = TypeVar("C", bound=type[Check[Any]])
 
 
-def evaluates(model: type[Rule]) -> Callable[[C], C]:
-    """Registers a check class as the evaluation of a rule model."""
+def evaluates(model: type[Rule], kind: Kind | None = None) -> Callable[[C], C]:
+    """Registers a check class as the evaluation of a rule model.
+
+    Args:
+        model: the rule model.
+        kind: the kind of data that this class judges; None for every kind that has no class of
+            its own.
+    """
 
     def register(check: C) -> C:
-        if model in CHECKS:
-            msg = f"{model.__name__} has a check already: {CHECKS[model].__name__}"
+        if (model, kind) in CHECKS:
+            msg = f"{model.__name__} has a check already: {CHECKS[model, kind].__name__}"
             raise TypeError(msg)
-        CHECKS[model] = check
+        CHECKS[model, kind] = check
         return check
 
     return register
+
+
+def check_class(model: type[Rule], kind: Kind) -> type[Check[Any]]:
+    """The check class that evaluates a rule model on data of this kind.
+
+    Raises:
+        RuleError: no check is registered for it.
+    """
+    found = CHECKS.get((model, kind)) or CHECKS.get((model, None))
+    if found is None:
+        msg = f"the rule {rule_id(model)} has no check for {kind} data"
+        raise RuleError(msg)
+    return found

@@ -1,0 +1,1 @@
+"""Checks against another delivery of the same data."""

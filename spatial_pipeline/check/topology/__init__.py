@@ -1,0 +1,1 @@
+"""Checks of how features lie to each other."""

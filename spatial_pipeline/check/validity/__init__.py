@@ -1,0 +1,1 @@
+"""Checks of single geometries and pixels."""
