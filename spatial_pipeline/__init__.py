@@ -1,0 +1,1 @@
+"""Spatial data contracts for Dagster: nothing unproven reaches a reader."""

@@ -24,7 +24,11 @@ class NotPublishedError(StoreError):
 
 
 class GateClosedError(SpatialPipelineError):
-    """A version may not be published; the message holds the reasons."""
+    """A version may not be published; ``reasons`` holds every reason."""
+
+    def __init__(self, message: str, reasons: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.reasons = reasons
 
 
 class RuleError(SpatialPipelineError):

@@ -30,6 +30,7 @@ class FeatureBatch:
         table: attribute columns (those that were asked for).
         wkb: (n,) Arrow binary array, None when the dataset has no geometry.
         crs: CRS of the coordinates, None when missing or not understood.
+
     """
 
     rows: NDArray[np.int64]
@@ -71,6 +72,7 @@ class Tile:
     Attributes:
         features: owned features first, in staged order, then the halo in staged order.
         owned: number of owned features.
+
     """
 
     features: FeatureBatch
@@ -87,6 +89,7 @@ class PixelWindow:
         row_off: first row of the window in the raster.
         col_off: first column of the window in the raster.
         transform: affine coefficients (a, b, c, d, e, f) of the whole raster.
+
     """
 
     values: NDArray[Any]

@@ -68,6 +68,7 @@ class Findings:
         vertex: (n,) int32 vertex in the ring or line, -1 when not applicable.
         keys: (n,) object array of tuples of key tuples, when the features involved have no row in
             the staged version (those of another dataset); None to look keys up by ``rows``.
+
     """
 
     rows: NDArray[np.int64]
@@ -108,6 +109,7 @@ class Findings:
             ring: one int or (n,) of them.
             vertex: one int or (n,) of them.
             keys: n tuples of key tuples, see the class.
+
         """
         row_array = np.asarray(rows, dtype=np.int64)
         if row_array.ndim == 1:
@@ -223,6 +225,7 @@ class Outcome:
         threshold: bound for ``value``; None means ``max_violations``.
         message: one sentence for people; empty lets the engine compose one.
         notes: what could not be judged or must be said.
+
     """
 
     checked: int
@@ -245,6 +248,7 @@ class Violation:
         location: a point of the defect (x, y) in the CRS of the dataset, None when it has none.
         measure: size of the defect, None when it has none.
         unit: unit of ``measure``.
+
     """
 
     keys: tuple[tuple[Any, ...], ...]
@@ -273,6 +277,7 @@ class Result:
         elapsed_s: working time, summed over threads.
         sample: the first violations, at most ``SAMPLE_SIZE``.
         against: version ids of the other datasets that were compared, by their reference.
+
     """
 
     name: str
@@ -337,6 +342,7 @@ class Verdict:
         contract_hash: hash of the rules of the contract that was judged last.
         results: one result a rule, in the order of the contract.
         checked_at: ISO 8601 time in UTC of the last change.
+
     """
 
     dataset: str

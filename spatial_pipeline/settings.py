@@ -14,6 +14,7 @@ class Settings(BaseSettings):
         store: folder that holds staged and published versions.
         allowed_sources: when set, a source must lie below one of these paths, packages
             (``package://name``) or URL prefixes; everything else is refused before any read.
+
     """
 
     model_config = SettingsConfigDict(env_prefix="SPATIAL_", frozen=True)

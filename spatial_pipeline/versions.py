@@ -34,7 +34,8 @@ class VectorProfile:
         driver: GDAL driver short name, or ``Parquet``.
         layer: layer that was read, or None where the format has only one.
         crs: WKT2 of the declared CRS, or None when the source declares none.
-        geometry_type: type that the source declares (``Unknown`` when mixed), None without geometry.
+        geometry_type: type that the source declares (``Unknown`` when mixed), None
+            without geometry.
         geometry_column: name of the geometry column in the staged file, None without geometry.
         row_column: name of the column that holds the 0-based source row.
         bbox_column: name of the covering column in the staged file.
@@ -46,6 +47,7 @@ class VectorProfile:
         undecodable: source rows whose geometry could not be decoded (curves, damaged records).
         error: why the source could not be read, None when it could.
         notes: what a reader should know (several geometry columns, dropped covering, …).
+
     """
 
     uri: str
@@ -103,6 +105,7 @@ class BrokenBlock:
         column: block column.
         bounds: extent of the block, units of the CRS.
         reason: what GDAL said.
+
     """
 
     band: int
@@ -136,7 +139,8 @@ class RasterProfile:
         crs: WKT2 of the declared CRS, or None when the source declares none.
         width: columns in pixels.
         height: rows in pixels.
-        transform: affine coefficients (a, b, c, d, e, f): x = a·col + b·row + c, y = d·col + e·row + f.
+        transform: affine coefficients (a, b, c, d, e, f): x = a·col + b·row + c and
+            y = d·col + e·row + f.
         bands: one profile a band, in order.
         block_shapes: (rows, columns) of a block, one a band.
         compression: compression of the source, None when uncompressed.
@@ -148,6 +152,7 @@ class RasterProfile:
         broken_blocks: blocks that do not decode.
         error: why the source could not be read, None when it could.
         notes: what a reader should know.
+
     """
 
     uri: str
@@ -232,6 +237,7 @@ class Version:
         dataset: name of the dataset.
         partition: partition key, None for an unpartitioned dataset.
         id: content name: hash of source bytes, ingest options and ingest code.
+
     """
 
     dataset: str
@@ -241,6 +247,26 @@ class Version:
     def __str__(self) -> str:
         partition = "" if self.partition is None else f"[{self.partition}]"
         return f"{self.dataset}{partition}@{self.id}"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The published pointer of one partition.
+
+    Attributes:
+        version: version that readers see.
+        contract_hash: hash of the rules that it was proven against.
+        published_at: ISO 8601 time in UTC.
+        history: versions published before, latest first.
+        withdrawn: versions taken back by a rollback; the gate refuses them.
+
+    """
+
+    version: str
+    contract_hash: str
+    published_at: str
+    history: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
 
 
 def fingerprint(*parts: Any) -> str:

@@ -34,6 +34,7 @@ class Context:
         others: the other datasets of the rule, in the order of ``Rule.others()``.
         key: key columns of the contract.
         cancelled: raises :class:`Cancelled` when the time is up; long loops call it.
+
     """
 
     data: VectorData | RasterData
@@ -171,6 +172,7 @@ def evaluates(model: type[Rule], kind: Kind | None = None) -> Callable[[C], C]:
         model: the rule model.
         kind: the kind of data that this class judges; None for every kind that has no class of
             its own.
+
     """
 
     def register(check: C) -> C:
@@ -188,6 +190,7 @@ def check_class(model: type[Rule], kind: Kind) -> type[Check[Any]]:
 
     Raises:
         RuleError: no check is registered for it.
+
     """
     found = CHECKS.get((model, kind)) or CHECKS.get((model, None))
     if found is None:

@@ -98,6 +98,10 @@ class Rule(ContractModel):
         """Other data that the rule reads."""
         return ()
 
+    def other_kind(self, kind: Kind) -> Kind:
+        """Kind of the other data for a dataset of this kind."""
+        return kind
+
     def needs_crs(self) -> bool:
         """True when the rule is meaningless without a CRS."""
         return False

@@ -115,3 +115,7 @@ class NodataFraction(RasterValidityRule):
     def others(self) -> tuple[Other, ...]:
         """The polygons that limit the area, when the contract names them."""
         return () if self.within is None or isinstance(self.within, tuple) else (self.within,)
+
+    def other_kind(self, kind: Kind) -> Kind:  # noqa: ARG002 - the same for every kind
+        """Polygons limit the area."""
+        return "vector"

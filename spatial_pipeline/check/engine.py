@@ -1,0 +1,293 @@
+"""Runs the rules of a contract over one version: read once, check everything.
+
+Every piece of data is decoded once and offered to all rules that want it; work runs in threads;
+whatever happens to a rule (it raises, hangs, needs what is not there), it gets exactly one result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from spatial_pipeline.check import catalogue
+from spatial_pipeline.check.base import (
+    BatchCheck,
+    PlannedCheck,
+    ProfileCheck,
+    TileCheck,
+    TileComparisonCheck,
+    WindowCheck,
+    check_class,
+)
+from spatial_pipeline.check.conclude import conclude
+from spatial_pipeline.check.filters import columns_of
+from spatial_pipeline.check.task import Task
+from spatial_pipeline.check.vector_pieces import Cut, selected
+from spatial_pipeline.check.workers import Workers
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.errors import RuleError
+from spatial_pipeline.pieces import Data, FeatureBatch, RasterData, Tile, VectorData
+from spatial_pipeline.results import Findings, Outcome, Result, Scope
+from spatial_pipeline.versions import RasterProfile, VectorProfile
+
+Others = Callable[[Rule], tuple[Data, ...]]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the work is cut and how much of it runs at once.
+
+    Attributes:
+        jobs: worker threads.
+        piece_size: features a piece; None takes the batches of the staged file.
+
+    """
+
+    jobs: int = 2
+    piece_size: int | None = None
+
+
+async def evaluate(
+    rules: Sequence[Rule],
+    data: Data,
+    *,
+    key: tuple[str, ...] = (),
+    others: Others = lambda _: (),
+    plan: Plan | None = None,
+    progress: Progress = lambda _done, _total: None,
+) -> list[tuple[Result, Findings]]:
+    """One result and its violations for every rule, in the order of the rules.
+
+    Args:
+        rules: the rules to evaluate.
+        data: the staged version.
+        key: columns that identify a feature in violations; empty means source rows.
+        others: opens the other data of a rule, in the order of ``Rule.others()``; called in a
+            thread; what it raises becomes the result of that rule.
+        plan: how the work is cut.
+        progress: called on the event loop with pieces done and pieces planned.
+
+    """
+    catalogue.load()
+    plan = plan or Plan()
+    tasks = [Task(rule, check_class(type(rule), data.profile.kind), key) for rule in rules]
+    async with Workers(plan.jobs) as workers:
+        run = _Run(data, tasks, workers, plan, progress)
+        for task in tasks:
+            run.admit(task)
+        await run.profile()
+        await run.open_others(others)
+        await run.pieces()
+        await asyncio.gather(*(run.reduce(task) for task in tasks))
+        return [await conclude(task, data, key, workers) for task in tasks]
+
+
+class _Run:
+    """One evaluation in progress; lives on the event loop, works in the threads."""
+
+    def __init__(
+        self,
+        data: Data,
+        tasks: Sequence[Task],
+        workers: Workers,
+        plan: Plan,
+        progress: Progress,
+    ) -> None:
+        self.data = data
+        self.tasks = tasks
+        self.workers = workers
+        self.plan = plan
+        self.progress = progress
+        self.done = 0
+        self.total = 0
+        self.in_flight = asyncio.Semaphore(plan.jobs + 1)
+
+    def admit(self, task: Task) -> None:
+        """Refuses what cannot be judged on this data at all."""
+        profile = self.data.profile
+        task.bind(self.data)
+        if task.rule.rule in {"readable", "readable_pixels"}:
+            return
+        if profile.error is not None:
+            task.fail("needs a readable source")
+        elif task.rule.needs_crs() and profile.pyproj_crs is None:
+            task.fail("needs crs")
+        elif isinstance(profile, VectorProfile):
+            names = [c.name for c in profile.columns]
+            missing = [c for c in task.rule.columns() if c not in names]
+            if missing:
+                task.fail(f"needs column {', '.join(missing)}")
+            elif task.rule.scope is Scope.NEIGHBOURHOOD and profile.geometry_column is None:
+                task.fail("needs geometry")
+        elif task.rule.where is not None:
+            task.fail("where is for vector data: a raster has no columns")
+
+    async def profile(self) -> None:
+        """Cheap rules first; what a wrong CRS makes meaningless is not run on nonsense."""
+        for task in self.live(ProfileCheck):
+            if not task.rule.others():
+                await self.step(task, 0, partial(task.check.evaluate, self.data.profile))
+        wrong_crs = [t for t in self.tasks if t.rule.rule == "crs" and not _holds(t)]
+        if wrong_crs:
+            for task in self.tasks:
+                if task.alive and task.rule.needs_crs():
+                    task.fail("needs crs: the rule crs did not pass")
+
+    async def open_others(self, others: Others) -> None:
+        """Opens what each rule compares with."""
+
+        async def open_for(task: Task) -> None:
+            opened = await task.call(self.workers, partial(others, task.rule))
+            if opened is not None:
+                task.bind(self.data, opened)
+
+        await asyncio.gather(*(open_for(t) for t in self.tasks if t.alive))
+        for task in self.live(ProfileCheck):
+            if task.rule.others():
+                await self.step(task, 0, partial(task.check.evaluate, self.data.profile))
+
+    async def pieces(self) -> None:
+        """Every piece once, for all rules that want it; planned work beside it."""
+        works: list[Awaitable[None]] = []
+        profile = self.data.profile
+        if isinstance(profile, VectorProfile):
+            works += self.vector_pieces(cast("VectorData", self.data))
+        elif isinstance(profile, RasterProfile) and profile.error is None:
+            works += self.windows(cast("RasterData", self.data))
+        works += [self.planned(task) for task in self.live(PlannedCheck)]
+        self.total += len(works)
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(self.counted(work))
+
+    async def counted(self, work: Awaitable[None]) -> None:
+        await work
+        self.done += 1
+        self.progress(self.done, self.total)
+
+    def vector_pieces(self, data: VectorData) -> Iterable[Awaitable[None]]:
+        tasks = self.live(BatchCheck, TileCheck, TileComparisonCheck)
+        if not tasks:
+            return []
+        names = [c.name for c in data.profile.columns]
+        columns = tuple(
+            dict.fromkeys(
+                c
+                for t in tasks
+                for c in (*t.rule.columns(), *columns_of(t.rule.where or "", names))
+            )
+        )
+        cut = Cut(data, self.plan.piece_size)
+        return [self.vector_piece(cut, i, tasks, columns) for i in range(len(cut))]
+
+    async def vector_piece(
+        self, cut: Cut, index: int, tasks: Sequence[Task], columns: tuple[str, ...]
+    ) -> None:
+        async with self.in_flight:
+            live = [t for t in tasks if t.alive]
+            halos = [t.check.halo() for t in live if isinstance(t.check, TileCheck)]
+            geometry = any(
+                not isinstance(t.check, BatchCheck) or t.check.needs_geometry for t in live
+            )
+
+            def load() -> Tile:
+                owned = cut.owned(index, columns)
+                if geometry:
+                    _ = owned.geometry
+                return Tile(owned, len(owned))
+
+            def load_halo() -> Tile:
+                return cut.tile(alone.features, max(halos), columns)
+
+            if not live:
+                return
+            try:
+                alone, _ = await self.workers.run(load)
+                tile = (await self.workers.run(load_halo))[0] if halos else alone
+            except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
+                for task in live:
+                    task.fail(f"piece {index} cannot be read: {exc}")
+                return
+            await asyncio.gather(
+                *(self.step(t, index, partial(_see, t, alone, tile)) for t in live)
+            )
+
+    def windows(self, data: RasterData) -> Iterable[Awaitable[None]]:
+        tasks = self.live(WindowCheck)
+        if not tasks:
+            return []
+        return [self.window(data, i, w, tasks) for i, w in enumerate(data.windows())]
+
+    async def window(
+        self,
+        data: RasterData,
+        index: int,
+        window: tuple[int, int, int, int],
+        tasks: Sequence[Task],
+    ) -> None:
+        async with self.in_flight:
+            live = [t for t in tasks if t.alive]
+            if not live:
+                return
+            try:
+                pixels, _ = await self.workers.run(partial(data.read, *window))
+            except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
+                for task in live:
+                    task.fail(f"window {window} cannot be read: {exc}")
+                return
+            await asyncio.gather(*(self.step(t, index, partial(t.check.map, pixels)) for t in live))
+
+    async def planned(self, task: Task) -> None:
+        calls = await task.call(self.workers, lambda: list(task.check.plan()))
+        if calls is None:
+            return
+        self.total += len(calls)
+        await asyncio.gather(
+            *(self.counted(self.step(task, i, call)) for i, call in enumerate(calls))
+        )
+
+    async def step(self, task: Task, index: int, call: Callable[[], Any]) -> None:
+        """One call of one rule; its result is kept under its place in the order of pieces."""
+        if task.alive:
+            value = await task.call(self.workers, call)
+            if task.alive:
+                task.partials[index] = value
+
+    async def reduce(self, task: Task) -> None:
+        """Folds the partial results into the outcome."""
+        if not task.alive:
+            return
+        if isinstance(task.check, ProfileCheck):
+            task.outcome = task.partials[0]
+            return
+        partials = [task.partials[i] for i in sorted(task.partials)]
+        task.outcome = await task.call(self.workers, partial(task.check.reduce, partials))
+
+    def live(self, *kinds: type[Any]) -> list[Task]:
+        return [t for t in self.tasks if t.alive and isinstance(t.check, kinds)]
+
+
+def _holds(task: Task) -> bool:
+    outcome: Outcome | None = task.partials.get(0)
+    return outcome is not None and outcome.passed is not False and not len(outcome.findings)
+
+
+def _see(task: Task, alone: Tile, tile: Tile) -> Any:
+    """What one rule makes of one piece, in a worker thread."""
+    check = task.check
+    if isinstance(check, BatchCheck):
+        return check.map(selected(alone, task.rule.where).features)
+    if isinstance(check, TileCheck):
+        return check.map(selected(tile, task.rule.where))
+    if not isinstance(check, TileComparisonCheck):
+        msg = f"{type(check).__name__} sees no vector pieces"
+        raise RuleError(msg)
+    owned: FeatureBatch = selected(alone, task.rule.where).features
+    return check.map(owned, task.surroundings().near(owned, check.halo(), check.other_columns()))
+
+
+__all__ = ["Others", "Plan", "Progress", "evaluate"]

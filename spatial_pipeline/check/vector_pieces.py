@@ -1,0 +1,137 @@
+"""Cuts a staged vector version into pieces and finds what lies around each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.filters import mask
+from spatial_pipeline.pieces import FeatureBatch, Tile, VectorData
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a version is cut: by its own batches, or every ``size`` features."""
+
+    data: VectorData
+    size: int | None = None
+
+    def __len__(self) -> int:
+        if self.size is None:
+            return self.data.batch_count()
+        return -(-self.data.profile.count // self.size)
+
+    def owned(self, index: int, columns: Sequence[str]) -> FeatureBatch:
+        """The features that piece ``index`` owns, geometry decoded."""
+        if self.size is None:
+            batch = self.data.batch(index, columns)
+        else:
+            stop = min((index + 1) * self.size, self.data.profile.count)
+            batch = self.data.take(np.arange(index * self.size, stop), columns)
+        return batch
+
+    @cached_property
+    def bounds(self) -> NDArray[np.float64]:
+        """(count, 4) bounds of all features in staged order."""
+        return self.data.feature_bounds()
+
+    def tile(self, owned: FeatureBatch, halo: float, columns: Sequence[str]) -> Tile:
+        """The tile that owns these features, with everything within ``halo`` of one of them."""
+        near = near_boxes(self.bounds, self.bounds[owned.positions], halo)
+        near = np.setdiff1d(near, owned.positions, assume_unique=True)
+        if not len(near):
+            return Tile(owned, len(owned))
+        return Tile(concatenated(owned, self.data.take(near, columns)), len(owned))
+
+
+def near_boxes(
+    boxes: NDArray[np.float64], around: NDArray[np.float64], halo: float
+) -> NDArray[np.int64]:
+    """Ascending indices of the boxes within ``halo`` (by x and by y) of one of ``around``.
+
+    Args:
+        boxes: (n, 4) bounds; NaN rows are near nothing.
+        around: (m, 4) bounds; NaN rows are ignored.
+        halo: distance, units of the coordinates.
+
+    """
+    around = around[np.isfinite(around).all(axis=1)]
+    if not len(around):
+        return np.empty(0, dtype=np.int64)
+    around = around + np.array([-halo, -halo, halo, halo])
+    xmin, ymin = around[:, :2].min(axis=0)
+    xmax, ymax = around[:, 2:].max(axis=0)
+    candidates = np.flatnonzero(
+        (boxes[:, 0] <= xmax)
+        & (boxes[:, 2] >= xmin)
+        & (boxes[:, 1] <= ymax)
+        & (boxes[:, 3] >= ymin)
+    )
+    if not len(candidates):
+        return candidates
+    tree = shapely.STRtree(shapely.box(*around.T))
+    hits = tree.query(shapely.box(*boxes[candidates].T))[0]
+    return cast("NDArray[np.int64]", candidates[np.unique(hits)])
+
+
+def concatenated(first: FeatureBatch, second: FeatureBatch) -> FeatureBatch:
+    """Both batches in one, geometries decoded once."""
+    wkb = None
+    if first.wkb is not None and second.wkb is not None:
+        wkb = pa.concat_arrays([first.wkb, second.wkb.cast(first.wkb.type)])
+    batch = FeatureBatch(
+        rows=np.concatenate([first.rows, second.rows]),
+        positions=np.concatenate([first.positions, second.positions]),
+        table=pa.concat_tables([first.table, second.table]),
+        wkb=wkb,
+        crs=first.crs,
+    )
+    batch.__dict__["geometry"] = np.concatenate([first.geometry, second.geometry])
+    return batch
+
+
+def selected(tile: Tile, condition: str | None) -> Tile:
+    """The features of a tile for which an attribute condition is true."""
+    if condition is None:
+        return tile
+    keep = mask(tile.features.table, condition)
+    return Tile(tile.features.take(keep), int(keep[: tile.owned].sum()))
+
+
+class Surroundings:
+    """The features of another dataset around a piece, in the CRS of the piece."""
+
+    def __init__(self, other: VectorData, crs: pyproj.CRS | None) -> None:
+        self.other = other
+        self.crs = crs
+        self.bounds = other.feature_bounds()
+        self.same_crs = crs is None or crs == other.profile.pyproj_crs
+        self.note = ""
+
+    def near(self, owned: FeatureBatch, halo: float, columns: Sequence[str]) -> FeatureBatch:
+        """Features whose boxes are within ``halo`` of a box of the owned features."""
+        boxes = shapely.bounds(owned.geometry).reshape(-1, 4)
+        if self.same_crs:
+            return self.other.take(near_boxes(self.bounds, boxes, halo), columns)
+        around = boxes[np.isfinite(boxes).all(axis=1)]
+        if not len(around):
+            return self.other.take(np.empty(0, dtype=np.int64), columns)
+        extent = (*(around[:, :2].min(axis=0) - halo), *(around[:, 2:].max(axis=0) + halo))
+        there = self.other.profile.pyproj_crs
+        back = pyproj.Transformer.from_crs(self.crs, there, always_xy=True)
+        extent = back.transform_bounds(*extent, densify_pts=101)
+        batch = self.other.take(near_boxes(self.bounds, np.array([extent]), 0.0), columns)
+        from spatial_pipeline.check.crs import transformed
+
+        geometry, self.note = transformed(batch.geometry, there, self.crs)
+        hits = near_boxes(shapely.bounds(geometry).reshape(-1, 4), boxes, halo)
+        batch.__dict__["geometry"] = geometry
+        return batch.take(hits)

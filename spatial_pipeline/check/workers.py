@@ -1,0 +1,95 @@
+"""Threads for work that must not run on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+_Task = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+
+
+class Workers:
+    """A bounded number of daemon threads that run calls for one event loop.
+
+    A thread cannot be killed. A call that exceeds its time is abandoned: its thread is replaced, so
+    that a hung rule costs a thread and never a result of another rule. The threads are daemons, so
+    that a hung rule does not keep the process from ending (the standard executor joins its
+    threads at exit).
+    """
+
+    def __init__(self, limit: int) -> None:
+        if limit < 1:
+            msg = f"at least one worker thread is needed, got {limit}"
+            raise ValueError(msg)
+        self._free = asyncio.Semaphore(limit)
+        self._idle: list[queue.SimpleQueue[_Task | None]] = []
+        self._loop = asyncio.get_running_loop()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for inbox in self._idle:
+            inbox.put(None)
+        self._idle.clear()
+
+    async def run(self, call: Callable[[], T], timeout: float | None = None) -> tuple[T, float]:  # noqa: ASYNC109
+        """The result of ``call`` and the seconds it took.
+
+        Args:
+            call: runs in a worker thread.
+            timeout: seconds from the moment that a thread takes the call; None waits for ever.
+
+        Raises:
+            TimeoutError: the time is up; the thread goes on until ``call`` ends by itself.
+
+        """
+        async with self._free:
+            inbox = self._idle.pop() if self._idle else self._hire()
+            future: asyncio.Future[T] = self._loop.create_future()
+            begun = time.perf_counter()
+            inbox.put((call, future))
+            done, _ = await asyncio.wait({future}, timeout=timeout)
+            if not done:
+                inbox.put(None)
+                future.cancel()
+                raise TimeoutError
+            self._idle.append(inbox)
+            return future.result(), time.perf_counter() - begun
+
+    def _hire(self) -> queue.SimpleQueue[_Task | None]:
+        inbox: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        threading.Thread(
+            target=_serve, args=(inbox, self._loop), name="spatial-check", daemon=True
+        ).start()
+        return inbox
+
+
+def _serve(inbox: queue.SimpleQueue[_Task | None], loop: asyncio.AbstractEventLoop) -> None:
+    while (task := inbox.get()) is not None:
+        call, future = task
+        try:
+            value, error = call(), None
+        except BaseException as exc:  # noqa: BLE001 - handed to whoever awaits the call
+            value, error = None, exc
+        # The loop is closed when an abandoned call outlives the check.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle, future, value, error)
+        del task, call, future, value, error
+
+
+def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(value)
+    elif isinstance(error, StopIteration):
+        future.set_exception(RuntimeError(f"a rule raised StopIteration: {error}"))
+    else:
+        future.set_exception(error)

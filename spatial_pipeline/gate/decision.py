@@ -1,0 +1,112 @@
+"""May this version go out? The one question that nobody gets around.
+
+Dagster's blocking checks stop a downstream asset inside one run only; a later run of the
+downstream alone, a backfill in several runs, ``eager()`` automation or a person in the UI walk
+past them. So the question is asked here, by whoever publishes, of the verdict that lies beside the
+very version to be published, against the contract as it is today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spatial_pipeline.contract.models import DatasetContract
+from spatial_pipeline.results import Result, Severity, Verdict
+from spatial_pipeline.versions import Version
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Open, or held with every reason.
+
+    Attributes:
+        version: the version that was asked about.
+        reasons: why it is held; empty means open.
+
+    """
+
+    version: Version
+    reasons: tuple[str, ...]
+
+    @property
+    def open(self) -> bool:
+        """True when the version may be published."""
+        return not self.reasons
+
+
+def decide(
+    contract: DatasetContract,
+    version: Version,
+    verdict: Verdict | None,
+    withdrawn: Sequence[str] = (),
+) -> Decision:
+    """Fail closed: every blocking rule of today's contract passed on this very version.
+
+    Args:
+        contract: the contract as it is today.
+        version: the version to be published.
+        verdict: what is stored beside it.
+        withdrawn: ids of versions that a rollback took back.
+
+    """
+    reasons: list[str] = []
+    if version.id in withdrawn:
+        reasons.append("withdrawn by a rollback")
+    if verdict is None:
+        reasons.append("never checked")
+        return Decision(version, tuple(reasons))
+    judged = (verdict.dataset, verdict.partition, verdict.version)
+    if judged != (version.dataset, version.partition, version.id):
+        reasons.append(f"the verdict is about {'/'.join(str(j) for j in judged)}")
+        return Decision(version, tuple(reasons))
+    results = {r.name: r for r in verdict.results}
+    for rule in contract.effective_rules:
+        if rule.severity is not Severity.ERROR:
+            continue
+        result = results.get(rule.check_name)
+        if result is None:
+            reasons.append(f"{rule.check_name}: never checked")
+        elif result.rule_hash != rule.hash:
+            reasons.append(f"{rule.check_name}: the rule changed since it was checked")
+        elif not result.passed:
+            reasons.append(f"{rule.check_name}: {result.status.value}: {result.message}")
+    return Decision(version, tuple(reasons))
+
+
+def merged(
+    contract: DatasetContract,
+    version: Version,
+    former: Verdict | None,
+    results: Sequence[Result],
+    checked_at: str,
+) -> Verdict:
+    """The verdict after some or all rules were checked again.
+
+    Results of rules that were not checked now are kept when the rule reads the same as today;
+    results of rules that left the contract are dropped.
+
+    Args:
+        contract: the contract as it is today.
+        version: the version that was checked.
+        former: the verdict before, None when there was none.
+        results: what was found now.
+        checked_at: ISO 8601 time in UTC.
+
+    """
+    same = former is not None and former.version == version.id
+    kept = {r.name: r for r in former.results} if former is not None and same else {}
+    kept.update({r.name: r for r in results})
+    current = [
+        kept[rule.check_name]
+        for rule in contract.effective_rules
+        if rule.check_name in kept and kept[rule.check_name].rule_hash == rule.hash
+    ]
+    return Verdict(
+        dataset=version.dataset,
+        partition=version.partition,
+        version=version.id,
+        contract_hash=contract.rules_hash,
+        results=tuple(current),
+        checked_at=checked_at,
+    )

@@ -1,0 +1,100 @@
+"""Publishes a proven version to the readers of files: one atomic switch of a pointer."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from spatial_pipeline.contract.models import DatasetContract
+from spatial_pipeline.errors import GateClosedError
+from spatial_pipeline.gate.decision import decide
+from spatial_pipeline.results import Verdict
+from spatial_pipeline.versions import Publication, Version
+
+
+class Shelf(Protocol):
+    """What publishing needs of the store."""
+
+    def verdict(self, version: Version) -> Verdict | None:
+        """The verdict beside a version."""
+
+    def published(self, dataset: str, partition: str | None) -> Publication | None:
+        """What readers see."""
+
+    def switch(self, dataset: str, partition: str | None, publication: Publication) -> None:
+        """Makes readers see another version, at once."""
+
+    def lock(
+        self, dataset: str, partition: str | None, purpose: str
+    ) -> AbstractContextManager[None]:
+        """Only one process at a time does this."""
+
+
+def publish(contract: DatasetContract, version: Version, shelf: Shelf) -> Publication:
+    """Makes readers see this version, if the gate is open for it.
+
+    Publishing what is published already changes nothing.
+
+    Raises:
+        GateClosedError: the gate is closed; readers keep seeing what they saw.
+        StoreError: the store cannot be written.
+
+    """
+    with shelf.lock(version.dataset, version.partition, "publish"):
+        former = shelf.published(version.dataset, version.partition)
+        withdrawn = () if former is None else former.withdrawn
+        _ask(contract, version, shelf, withdrawn)
+        if former is not None and former.version == version.id:
+            if former.contract_hash == contract.rules_hash:
+                return former
+            publication = replace(former, contract_hash=contract.rules_hash)
+        else:
+            publication = _next(contract, version, former)
+        shelf.switch(version.dataset, version.partition, publication)
+        return publication
+
+
+def roll_back(contract: DatasetContract, version: Version, shelf: Shelf) -> Publication:
+    """Makes readers see an earlier version; what was published until now is withdrawn.
+
+    The gate is asked about the earlier version like about any other: its verdict must be good for
+    the contract of today. A withdrawn version is not published again by a later run; rolling back
+    to it by name takes the withdrawal back.
+
+    Raises:
+        GateClosedError: the gate is closed for that version.
+        StoreError: the store cannot be written.
+
+    """
+    with shelf.lock(version.dataset, version.partition, "publish"):
+        former = shelf.published(version.dataset, version.partition)
+        _ask(contract, version, shelf, ())
+        publication = _next(contract, version, former)
+        withdrawn = set(publication.withdrawn) - {version.id}
+        if former is not None and former.version != version.id:
+            withdrawn.add(former.version)
+        publication = replace(publication, withdrawn=tuple(sorted(withdrawn)))
+        shelf.switch(version.dataset, version.partition, publication)
+        return publication
+
+
+def _ask(
+    contract: DatasetContract, version: Version, shelf: Shelf, withdrawn: tuple[str, ...]
+) -> None:
+    decision = decide(contract, version, shelf.verdict(version), withdrawn)
+    if not decision.open:
+        msg = f"{version} is held: {'; '.join(decision.reasons)}"
+        raise GateClosedError(msg, decision.reasons)
+
+
+def _next(contract: DatasetContract, version: Version, former: Publication | None) -> Publication:
+    history = () if former is None else (former.version, *former.history)
+    return Publication(
+        version=version.id,
+        contract_hash=contract.rules_hash,
+        published_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        history=tuple(dict.fromkeys(h for h in history if h != version.id)),
+        withdrawn=() if former is None else former.withdrawn,
+    )

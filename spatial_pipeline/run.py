@@ -1,0 +1,300 @@
+"""The story of one dataset: stage it, prove it, publish it.
+
+Neither Dagster nor the command line adds a step to this; they only decide when it happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from spatial_pipeline import ingest
+from spatial_pipeline.check.engine import Plan, evaluate
+from spatial_pipeline.contract.models import Contract, Source
+from spatial_pipeline.contract.rules import Other, OtherDataset, Rule
+from spatial_pipeline.contract.rules.parity import RoundTrips
+from spatial_pipeline.errors import NotPublishedError, RuleError, StoreError
+from spatial_pipeline.gate.decision import Decision, decide, merged
+from spatial_pipeline.ingest.export import export_raster, export_vector
+from spatial_pipeline.pieces import Data
+from spatial_pipeline.publish import files
+from spatial_pipeline.report import violations
+from spatial_pipeline.results import Findings, Result, Verdict
+from spatial_pipeline.settings import Settings
+from spatial_pipeline.store.versions import Store
+from spatial_pipeline.versions import Kind, Publication, VectorProfile, Version
+
+Progress = Callable[[int, int | None], None]
+OTHERS = ".others"
+"""Pseudo-dataset that holds the other sources of comparisons."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a check of one version found.
+
+    Attributes:
+        verdict: what is stored beside the version now.
+        evaluations: the rules that were evaluated, with all their violations.
+
+    """
+
+    verdict: Verdict
+    evaluations: list[tuple[Result, Findings]]
+
+    @property
+    def results(self) -> list[Result]:
+        """The results of the rules that were evaluated."""
+        return [r for r, _ in self.evaluations]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The datasets of a project, with the store that their versions live in.
+
+    Attributes:
+        contracts: contract of every dataset by its name.
+        store: where versions live.
+        allowed_sources: see ``Settings.allowed_sources``.
+        jobs: worker threads of a check.
+
+    """
+
+    contracts: Mapping[str, Contract]
+    store: Store
+    allowed_sources: tuple[str, ...] | None = None
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+    @classmethod
+    def of(cls, contracts: Sequence[Contract], settings: Settings | None = None) -> Pipeline:
+        """The pipeline of these contracts in the environment's store."""
+        settings = settings or Settings()
+        return cls(
+            contracts={c.name: c for c in contracts},
+            store=Store(settings.store),
+            allowed_sources=settings.allowed_sources,
+        )
+
+    def stage(
+        self, contract: Contract, partition: str | None = None, progress: Progress | None = None
+    ) -> Version:
+        """Ingests the source as it is now; does nothing when this very content is staged.
+
+        A source that cannot be read is staged too: empty, with the error in its profile, so that
+        the failure is a check result with its history.
+
+        Raises:
+            StoreError: the store cannot be written.
+
+        """
+        return self._stage(
+            contract.name, contract.kind, contract.source, partition, contract.base, progress
+        )
+
+    async def audit(
+        self,
+        contract: Contract,
+        version: Version,
+        only: Sequence[str] | None = None,
+        *,
+        stand_in: bool = False,
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> Audit:
+        """Checks a staged version and stores the verdict beside it.
+
+        Args:
+            contract: the contract as it is today.
+            version: the version to check.
+            only: names of the rules to check; all unless given. What is not checked keeps its
+                former result, or has none, and then the gate stays closed.
+            stand_in: where another dataset has no published version, compare with its staged one
+                and say so.
+            progress: called with pieces done and pieces planned.
+
+        """
+        rules = [r for r in contract.effective_rules if only is None or r.check_name in only]
+        data = await asyncio.to_thread(self.store.open, version)
+        stand_ins: dict[str, str] = {}
+        with TemporaryDirectory(prefix="spatial-pipeline-") as temporary:
+            bench = Store(Path(temporary))
+
+            def others(rule: Rule) -> tuple[Data, ...]:
+                if isinstance(rule, RoundTrips):
+                    return (self._round_trip(contract, version, rule, bench),)
+                opened: list[Data] = []
+                for other in rule.others():
+                    data, remark = self._other(contract, version, rule, other, stand_in)
+                    opened.append(data)
+                    if remark:
+                        stand_ins[rule.check_name] = remark
+                return tuple(opened)
+
+            evaluations = await evaluate(
+                rules,
+                data,
+                key=contract.key_columns,
+                others=others,
+                plan=Plan(jobs=self.jobs),
+                progress=progress,
+            )
+        evaluations = [
+            (replace(r, message=f"{r.message}; {stand_ins[r.name]}"), f)
+            if r.name in stand_ins
+            else (r, f)
+            for r, f in evaluations
+        ]
+        verdict = await asyncio.to_thread(self._record, contract, version, data, evaluations)
+        return Audit(verdict, evaluations)
+
+    def decide(self, contract: Contract, version: Version) -> Decision:
+        """What the gate says of a version, without publishing it."""
+        publication = self.store.published(version.dataset, version.partition)
+        withdrawn = () if publication is None else publication.withdrawn
+        return decide(contract, version, self.store.verdict(version), withdrawn)
+
+    def publish(self, contract: Contract, version: Version) -> Publication:
+        """Publishes a version if the gate is open for it.
+
+        Raises:
+            GateClosedError: the gate is closed; readers keep seeing what they saw.
+
+        """
+        return files.publish(contract, version, self.store)
+
+    async def roll_back(
+        self, contract: Contract, partition: str | None = None, to: str | None = None
+    ) -> Publication:
+        """Publishes an earlier version again, after checking it against today's contract.
+
+        Args:
+            contract: the contract as it is today.
+            partition: partition key.
+            to: id of the version; the one published before the current one unless given.
+
+        Raises:
+            NotPublishedError: there is no earlier published version.
+            StoreError: there is no such version.
+            GateClosedError: the version does not pass the contract of today.
+
+        """
+        name = contract.name
+        publication = self.store.published(name, partition)
+        if to is None:
+            if publication is None or not publication.history:
+                msg = f"{name} has no version that was published before the current one"
+                raise NotPublishedError(msg)
+            earlier = [h for h in publication.history if h not in publication.withdrawn]
+            to = (earlier or list(publication.history))[0]
+        version = Version(name, partition, to)
+        if not self.store.has(version):
+            known = ", ".join(v.id for v in self.store.versions(name, partition)) or "none"
+            msg = f"{version} is not in the store; versions of {name}: {known}"
+            raise StoreError(msg)
+        if not decide(contract, version, self.store.verdict(version)).open:
+            await self.audit(contract, version)
+        return files.roll_back(contract, version, self.store)
+
+    def read(self, dataset: str, partition: str | None = None) -> Data:
+        """The published version of a dataset.
+
+        Raises:
+            NotPublishedError: nothing was published yet.
+
+        """
+        return self.store.open(self.store.published_version(dataset, partition))
+
+    def _stage(
+        self,
+        name: str,
+        kind: Kind,
+        source: Source,
+        partition: str | None,
+        base: Path,
+        progress: Progress | None = None,
+        store: Store | None = None,
+    ) -> Version:
+        allowed = self.allowed_sources
+        identity = ingest.version_id(kind, source, partition, base, allowed)
+        version = Version(name, None if name == OTHERS else partition, identity)
+        (store or self.store).stage(
+            version,
+            lambda folder: ingest.ingest(kind, source, partition, base, folder, allowed, progress),
+        )
+        return version
+
+    def _other(
+        self, contract: Contract, version: Version, rule: Rule, other: Other, stand_in: bool
+    ) -> tuple[Data, str]:
+        """The other data of a rule, and what must be said of it."""
+        if isinstance(other, OtherDataset):
+            return self._other_dataset(version, other.dataset, stand_in)
+        source = Source(uri=other.uri, layer=other.layer, where=None)
+        kind = rule.other_kind(contract.kind)
+        staged = self._stage(OTHERS, kind, source, version.partition, contract.base)
+        data = self.store.open(staged)
+        if data.profile.error is not None:
+            msg = f"{other.uri} cannot be read: {data.profile.error}"
+            raise RuleError(msg)
+        return data, ""
+
+    def _other_dataset(self, version: Version, name: str, stand_in: bool) -> tuple[Data, str]:
+        contract = self.contracts.get(name)
+        if contract is None:
+            msg = f"dataset {name!r} is not in this project"
+            raise RuleError(msg)
+        partition = version.partition if contract.partitions is not None else None
+        try:
+            return self.read(name, partition), ""
+        except NotPublishedError:
+            if not stand_in:
+                raise
+        staged = self.stage(contract, partition)
+        data = self.store.open(staged)
+        if data.profile.error is not None:
+            msg = f"dataset {name!r} cannot be read: {data.profile.error}"
+            raise RuleError(msg)
+        return data, f"compared with what is staged of {name}, which has no published version"
+
+    def _round_trip(
+        self, contract: Contract, version: Version, rule: RoundTrips, bench: Store
+    ) -> Data:
+        profile = self.store.profile(version)
+        source = self.store.data_path(version)
+        folder = bench.root / rule.check_name
+        folder.mkdir(parents=True)
+        if isinstance(profile, VectorProfile):
+            written = export_vector(source, profile, folder, rule.format, rule.driver_options)
+        else:
+            written = export_raster(source, profile, folder, rule.format, rule.driver_options)
+        back = Source(uri=str(written), layer=None, where=None)
+        trip = Pipeline(self.contracts, bench, None, self.jobs)
+        staged = trip._stage(OTHERS, contract.kind, back, None, folder)
+        data = bench.open(staged)
+        if data.profile.error is not None:
+            msg = f"written as {rule.format}, it cannot be read back: {data.profile.error}"
+            raise RuleError(msg)
+        return data
+
+    def _record(
+        self,
+        contract: Contract,
+        version: Version,
+        data: Data,
+        evaluations: list[tuple[Result, Findings]],
+    ) -> Verdict:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        results = [r for r, _ in evaluations]
+        layer = self.store.path(version) / "violations.parquet"
+        table = violations.to_table(evaluations, data.profile.pyproj_crs)
+
+        def write(path: Path) -> None:
+            violations.write_geoparquet(violations.merged(layer, table, results), path)
+
+        return self.store.save_verdict(
+            version, lambda former: merged(contract, version, former, results, now), write
+        )

@@ -1,0 +1,252 @@
+"""Staged versions, their verdicts and the published pointer, in a folder.
+
+Layout::
+
+    <root>/<dataset>/<partition or ->/<version>/{data.parquet|data.tif, profile.json,
+                                                 verdict.json, violations.parquet}
+    <root>/<dataset>/<partition or ->/{staged.json, published.json}
+
+A version folder appears by one rename when it is whole and never changes afterwards; only the
+verdict beside the data is written anew when rules are checked again. ``published.json`` is the
+one thing that readers follow; ``staged.json`` names the version that was staged last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+from spatial_pipeline.errors import NotPublishedError, StoreError
+from spatial_pipeline.pieces import Data
+from spatial_pipeline.results import Verdict
+from spatial_pipeline.store.files import locked, sync_file, sync_folder, write_json
+from spatial_pipeline.store.staged import StagedRaster, StagedVector
+from spatial_pipeline.versions import (
+    Profile,
+    Publication,
+    VectorProfile,
+    Version,
+    profile_from_json,
+)
+
+UNFINISHED = ".unfinished-"
+
+
+class Store:
+    """A folder of versions."""
+
+    def __init__(self, root: Path) -> None:
+        if "://" in str(root):
+            msg = f"SPATIAL_STORE={root}: only folders are supported so far"
+            raise StoreError(msg)
+        self.root = root.absolute()
+
+    def folder(self, dataset: str, partition: str | None) -> Path:
+        """Folder of one partition of a dataset."""
+        return self.root / dataset / ("-" if partition is None else _segment(partition))
+
+    def path(self, version: Version) -> Path:
+        """Folder of a version."""
+        return self.folder(version.dataset, version.partition) / version.id
+
+    def data_path(self, version: Version) -> Path:
+        """The data file of a version; an unreadable raster has none."""
+        profile = self.profile(version)
+        name = "data.parquet" if isinstance(profile, VectorProfile) else "data.tif"
+        return self.path(version) / name
+
+    def has(self, version: Version) -> bool:
+        """True when the version is staged, whole."""
+        return (self.path(version) / "profile.json").is_file()
+
+    def stage(self, version: Version, write: Callable[[Path], Profile]) -> bool:
+        """Stages a version unless it is there; False when nothing had to be done.
+
+        Args:
+            version: address of the version.
+            write: writes the data file into the folder it is given and returns the profile.
+
+        Raises:
+            StoreError: the store cannot be written.
+
+        """
+        folder = self.folder(version.dataset, version.partition)
+        try:
+            with self.lock(version.dataset, version.partition, "stage"):
+                if self.has(version):
+                    self._point(folder, version)
+                    return False
+                self._sweep(folder)
+                unfinished = folder / f"{UNFINISHED}{uuid4().hex}"
+                unfinished.mkdir(parents=True)
+                try:
+                    profile = write(unfinished)
+                    write_json(unfinished / "profile.json", profile.to_json())
+                    for file in unfinished.iterdir():
+                        sync_file(file)
+                    sync_folder(unfinished)
+                    unfinished.rename(self.path(version))
+                    sync_folder(folder)
+                    self._point(folder, version)
+                finally:
+                    shutil.rmtree(unfinished, ignore_errors=True)
+        except OSError as exc:
+            msg = f"cannot stage {version} in {self.root}: {exc}"
+            raise StoreError(msg) from exc
+        return True
+
+    def staged_version(self, dataset: str, partition: str | None) -> Version:
+        """The version that was staged last.
+
+        Raises:
+            StoreError: nothing was staged yet.
+
+        """
+        folder = self.folder(dataset, partition)
+        value = self._json(folder / "staged.json", f"{dataset}: nothing staged yet")
+        version = Version(dataset, partition, str(value["version"]))
+        if not self.has(version):
+            msg = f"{version} is gone from {self.root}: stage it again"
+            raise StoreError(msg)
+        return version
+
+    def profile(self, version: Version) -> Profile:
+        """Profile of a staged version."""
+        return profile_from_json(self._json(self.path(version) / "profile.json", str(version)))
+
+    def open(self, version: Version) -> Data:
+        """Reader of a staged version."""
+        profile = self.profile(version)
+        path = self.data_path(version)
+        if isinstance(profile, VectorProfile):
+            return StagedVector(path, profile, version.id)
+        return StagedRaster(path, profile, version.id)
+
+    def versions(self, dataset: str, partition: str | None) -> list[Version]:
+        """Staged versions, latest first."""
+        folder = self.folder(dataset, partition)
+        if not folder.is_dir():
+            return []
+        found = [p for p in folder.iterdir() if (p / "profile.json").is_file()]
+        found = [p for p in found if not p.name.startswith(".")]
+        found.sort(key=lambda p: (p / "profile.json").stat().st_mtime_ns, reverse=True)
+        return [Version(dataset, partition, p.name) for p in found]
+
+    def verdict(self, version: Version) -> Verdict | None:
+        """The verdict of a version; None when it was never checked or cannot be read."""
+        try:
+            value = self._json(self.path(version) / "verdict.json", str(version))
+            return Verdict.from_json(value)
+        except (StoreError, KeyError, TypeError, ValueError):
+            return None
+
+    def save_verdict(
+        self,
+        version: Version,
+        merge: Callable[[Verdict | None], Verdict],
+        write_violations: Callable[[Path], None],
+    ) -> Verdict:
+        """Stores the verdict that ``merge`` makes of the former one, and its violations.
+
+        Both functions run under the lock of the version, so that two checks of one version lose
+        nothing of each other.
+        """
+        folder = self.path(version)
+        try:
+            with self.lock(version.dataset, version.partition, "verdict"):
+                verdict = merge(self.verdict(version))
+                temporary = folder / f".violations.{uuid4().hex}.tmp"
+                try:
+                    write_violations(temporary)
+                    if temporary.exists():
+                        sync_file(temporary)
+                        temporary.replace(folder / "violations.parquet")
+                finally:
+                    temporary.unlink(missing_ok=True)
+                write_json(folder / "verdict.json", verdict.to_json())
+        except OSError as exc:
+            msg = f"cannot store the verdict of {version}: {exc}"
+            raise StoreError(msg) from exc
+        return verdict
+
+    def published(self, dataset: str, partition: str | None) -> Publication | None:
+        """The published pointer; None when nothing was published yet."""
+        path = self.folder(dataset, partition) / "published.json"
+        if not path.exists():
+            return None
+        value = self._json(path, dataset)
+        for name in ("history", "withdrawn"):
+            value[name] = tuple(value[name])
+        return Publication(**value)
+
+    def published_version(self, dataset: str, partition: str | None) -> Version:
+        """The version that readers see.
+
+        Raises:
+            NotPublishedError: nothing was published yet.
+
+        """
+        publication = self.published(dataset, partition)
+        if publication is None:
+            name = Version(dataset, partition, "?")
+            msg = f"{str(name).removesuffix('@?')} has no published version yet"
+            raise NotPublishedError(msg)
+        return Version(dataset, partition, publication.version)
+
+    def switch(self, dataset: str, partition: str | None, publication: Publication) -> None:
+        """Switches the published pointer in one rename."""
+        try:
+            write_json(self.folder(dataset, partition) / "published.json", asdict(publication))
+        except OSError as exc:
+            msg = f"cannot publish {dataset}: {exc}"
+            raise StoreError(msg) from exc
+
+    def partitions(self, dataset: str) -> list[str | None]:
+        """Partitions that have a published version."""
+        folder = self.root / dataset
+        found = sorted(p.parent.name for p in folder.glob("*/published.json"))
+        return [None if name == "-" else _unsegment(name) for name in found]
+
+    @contextlib.contextmanager
+    def lock(self, dataset: str, partition: str | None, purpose: str) -> Iterator[None]:
+        """Only one process at a time does this to a partition."""
+        with locked(self.folder(dataset, partition) / f".{purpose}.lock"):
+            yield
+
+    def _point(self, folder: Path, version: Version) -> None:
+        write_json(folder / "staged.json", {"version": version.id})
+
+    def _sweep(self, folder: Path) -> None:
+        """Removes what a killed run left; called under the lock, so nobody is writing it."""
+        for leftover in folder.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def _json(self, path: Path, name: str) -> dict[str, Any]:
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as exc:
+            msg = f"{name}: {path.name} cannot be read: {exc}"
+            raise StoreError(msg) from exc
+        if not isinstance(value, dict):
+            msg = f"{name}: {path.name} holds no object"
+            raise StoreError(msg)
+        return value
+
+
+def _segment(partition: str) -> str:
+    """A partition key as one folder name, whatever characters it has."""
+    segment = quote(partition, safe="")
+    if segment in {"", ".", "..", "-"}:
+        segment = "".join(f"%{b:02X}" for b in partition.encode()) or "%"
+    return segment
+
+
+def _unsegment(segment: str) -> str:
+    return "" if segment == "%" else unquote(segment)
