@@ -6,6 +6,7 @@ Neither Dagster nor the command line adds a step to this; they only decide when 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -243,16 +244,14 @@ class Pipeline:
         return data, ""
 
     def _other_dataset(self, version: Version, name: str, stand_in: bool) -> tuple[Data, str]:
+        for partition in dict.fromkeys((version.partition, None)):
+            with contextlib.suppress(NotPublishedError):
+                return self.read(name, partition), ""
         contract = self.contracts.get(name)
-        if contract is None:
-            msg = f"dataset {name!r} is not in this project"
-            raise RuleError(msg)
+        if contract is None or not stand_in:
+            msg = f"dataset {name!r} has no published version yet: publish it first"
+            raise NotPublishedError(msg)
         partition = version.partition if contract.partitions is not None else None
-        try:
-            return self.read(name, partition), ""
-        except NotPublishedError:
-            if not stand_in:
-                raise
         staged = self.stage(contract, partition)
         data = self.store.open(staged)
         if data.profile.error is not None:

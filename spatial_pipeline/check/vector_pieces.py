@@ -126,12 +126,25 @@ class Surroundings:
             return self.other.take(np.empty(0, dtype=np.int64), columns)
         extent = (*(around[:, :2].min(axis=0) - halo), *(around[:, 2:].max(axis=0) + halo))
         there = self.other.profile.pyproj_crs
-        back = pyproj.Transformer.from_crs(self.crs, there, always_xy=True)
-        extent = back.transform_bounds(*extent, densify_pts=101)
-        batch = self.other.take(near_boxes(self.bounds, np.array([extent]), 0.0), columns)
+        candidates = self._candidates(extent, there)
+        batch = self.other.take(candidates, columns)
         from spatial_pipeline.check.crs import transformed
 
         geometry, self.note = transformed(batch.geometry, there, self.crs)
         hits = near_boxes(shapely.bounds(geometry).reshape(-1, 4), boxes, halo)
         batch.__dict__["geometry"] = geometry
         return batch.take(hits)
+
+    def _candidates(
+        self, extent: tuple[float, ...], there: pyproj.CRS | None
+    ) -> NDArray[np.int64]:
+        """Positions of the features that may lie in an extent given in the CRS of the piece."""
+        back = pyproj.Transformer.from_crs(self.crs, there, always_xy=True)
+        xmin, ymin, xmax, ymax = back.transform_bounds(*extent, densify_pts=101)
+        if not np.isfinite([xmin, ymin, xmax, ymax]).all() or xmin > xmax:
+            # Outside of the projection's domain, or across the antimeridian: a box cannot say it.
+            return np.flatnonzero(np.isfinite(self.bounds).all(axis=1))
+        # An edge bulges between the points at which it was transformed.
+        margin = 0.02 * max(xmax - xmin, ymax - ymin)
+        box = np.array([[xmin - margin, ymin - margin, xmax + margin, ymax + margin]])
+        return near_boxes(self.bounds, box, 0.0)

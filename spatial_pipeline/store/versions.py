@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -43,7 +44,7 @@ class Store:
     """A folder of versions."""
 
     def __init__(self, root: Path) -> None:
-        if "://" in str(root):
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(root)):
             msg = f"SPATIAL_STORE={root}: only folders are supported so far"
             raise StoreError(msg)
         self.root = root.absolute()

@@ -1,0 +1,13 @@
+"""The code location: every contract below ``defs/``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Definitions of all contracts of this code location."""
+    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)

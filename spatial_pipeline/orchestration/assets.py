@@ -1,0 +1,140 @@
+"""The assets of a dataset: an external source, staged, published."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.errors import GateClosedError
+from spatial_pipeline.ingest import INGEST_VERSION
+from spatial_pipeline.orchestration import metadata
+from spatial_pipeline.orchestration.partitions import partitions_of
+from spatial_pipeline.orchestration.resources import SpatialResource
+from spatial_pipeline.run import Progress
+from spatial_pipeline.versions import fingerprint
+
+
+def source_key(dataset: str) -> dg.AssetKey:
+    """Key of the external source of a dataset."""
+    return dg.AssetKey([dataset, "source"])
+
+
+def staged_key(dataset: str) -> dg.AssetKey:
+    """Key of the staged asset of a dataset."""
+    return dg.AssetKey([dataset, "staged"])
+
+
+def published_key(dataset: str) -> dg.AssetKey:
+    """Key of the published asset of a dataset: what downstream assets depend on."""
+    return dg.AssetKey([dataset, "published"])
+
+
+def source_spec(contract: Contract) -> dg.AssetSpec:
+    """The source as an external asset: Dagster sees it and does not make it."""
+    return dg.AssetSpec(
+        key=source_key(contract.name),
+        description=f"Source of {contract.name}: {contract.source.uri}",
+        group_name=_group(contract),
+        owners=list(contract.owners),
+        kinds={contract.kind, "source"},
+        metadata={"uri": contract.source.uri, "layer": contract.source.layer or ""},
+        partitions_def=partitions_of(contract),
+    )
+
+
+def staged_asset(contract: Contract) -> dg.AssetsDefinition:
+    """Ingests the source into an immutable version."""
+
+    @dg.asset(
+        key=staged_key(contract.name),
+        deps=[source_key(contract.name)],
+        description=f"{contract.description}\n\nStaged: ingested, not proven. Nobody reads this.",
+        group_name=_group(contract),
+        owners=list(contract.owners),
+        kinds={contract.kind, _format(contract)},
+        partitions_def=partitions_of(contract),
+        code_version=fingerprint(contract.source.model_dump(mode="json"), INGEST_VERSION),
+    )
+    def staged(
+        context: dg.AssetExecutionContext, spatial: SpatialResource
+    ) -> dg.MaterializeResult[None]:
+        pipeline = spatial.pipeline(contract)
+        partition = context.partition_key if context.has_partition_key else None
+        version = pipeline.stage(contract, partition, _logged(context))
+        return dg.MaterializeResult(
+            metadata=metadata.of_version(pipeline, version),
+            data_version=dg.DataVersion(version.id),
+        )
+
+    return staged
+
+
+def published_asset(contract: Contract) -> dg.AssetsDefinition:
+    """Publishes the staged version, if the gate is open for it.
+
+    The gate is asked here, inside the publishing step, because Dagster's blocking checks stop it
+    only in the run in which they failed.
+    """
+
+    @dg.asset(
+        key=published_key(contract.name),
+        deps=[staged_key(contract.name)],
+        description=f"{contract.description}\n\nPublished: proven against its contract.",
+        group_name=_group(contract),
+        owners=list(contract.owners),
+        kinds={contract.kind, _format(contract)},
+        partitions_def=partitions_of(contract),
+        code_version=contract.rules_hash,
+    )
+    def published(
+        context: dg.AssetExecutionContext, spatial: SpatialResource
+    ) -> dg.MaterializeResult[None]:
+        pipeline = spatial.pipeline(contract)
+        partition = context.partition_key if context.has_partition_key else None
+        version = pipeline.store.staged_version(contract.name, partition)
+        try:
+            publication = pipeline.publish(contract, version)
+        except GateClosedError as exc:
+            former = pipeline.store.published(contract.name, partition)
+            raise dg.Failure(
+                description=str(exc),
+                metadata={
+                    "version": version.id,
+                    "reasons": dg.MetadataValue.json(list(exc.reasons)),
+                    "still_published": former.version if former else "nothing",
+                },
+                allow_retries=False,
+            ) from exc
+        data = pipeline.store.data_path(version)
+        return dg.MaterializeResult(
+            metadata={
+                **metadata.of_version(pipeline, version),
+                "data": dg.MetadataValue.path(str(data)),
+                "published_at": publication.published_at,
+            },
+            data_version=dg.DataVersion(version.id),
+        )
+
+    return published
+
+
+def _logged(context: dg.AssetExecutionContext) -> Progress:
+    """Progress of long ingests in the run's log, at every tenth."""
+    seen = 0
+
+    def progress(done: int, total: int | None) -> None:
+        nonlocal seen
+        step = max(1, (total or 0) // 10)
+        if done // step > seen:
+            seen = done // step
+            context.log.info(f"ingested {done} of {total if total is not None else '?'}")
+
+    return progress
+
+
+def _group(contract: Contract) -> str:
+    return contract.group or contract.name
+
+
+def _format(contract: Contract) -> str:
+    return "parquet" if contract.kind == "vector" else "tiff"

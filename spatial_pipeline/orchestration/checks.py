@@ -1,0 +1,109 @@
+"""The checks of a dataset: one op, one asset check a rule."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import dagster as dg
+
+from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.contract.rules import OtherDataset, Rule
+from spatial_pipeline.orchestration import metadata
+from spatial_pipeline.orchestration.assets import published_key, staged_key
+from spatial_pipeline.orchestration.partitions import partitions_of
+from spatial_pipeline.orchestration.resources import SpatialResource
+from spatial_pipeline.results import Result, Severity
+from spatial_pipeline.run import Pipeline
+from spatial_pipeline.versions import Version
+
+
+def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
+    """One spec a rule; a rule of severity error blocks, one of severity warn never does.
+
+    A WARN on a blocking check would let the downstream go in a run and hold it in declarative
+    automation; so only rules of severity error are blocking.
+    """
+    partitions = partitions_of(contract)
+    return [
+        dg.AssetCheckSpec(
+            name=rule.check_name,
+            asset=staged_key(contract.name),
+            description=_description(rule),
+            blocking=rule.severity is Severity.ERROR,
+            additional_deps=[
+                published_key(o.dataset) for o in rule.others() if isinstance(o, OtherDataset)
+            ],
+            metadata={"family": rule.family.value, "iso_element": rule.iso_element},
+            partitions_def=partitions,
+        )
+        for rule in contract.effective_rules
+    ]
+
+
+def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
+    """The step that checks a staged version; yields one result for every selected check.
+
+    A selected blocking check that yields nothing only logs a warning in Dagster and lets the
+    downstream run; so whatever happens, every selected name is yielded.
+    """
+    severities = {r.check_name: r.severity for r in contract.effective_rules}
+
+    @dg.multi_asset_check(
+        name=f"{contract.name}__checks",
+        specs=check_specs(contract),
+        description=f"Checks {contract.name} against its contract.",
+        can_subset=True,
+    )
+    async def checks(
+        context: dg.AssetCheckExecutionContext, spatial: SpatialResource
+    ) -> AsyncIterator[dg.AssetCheckResult]:
+        selected = sorted(k.name for k in context.selected_asset_check_keys)
+        partition = context.partition_key if context.has_partition_key else None
+        found: dict[str, dg.AssetCheckResult] = {}
+        try:
+            pipeline = spatial.pipeline(contract)
+            version = pipeline.store.staged_version(contract.name, partition)
+            audit = await pipeline.audit(contract, version, only=selected)
+            found = {r.name: _result(contract, pipeline, version, r) for r in audit.results}
+        except Exception as exc:
+            context.log.exception(f"the checks of {contract.name} could not run")
+            reason = f"{type(exc).__name__}: {exc}"
+        else:
+            reason = "the rule gave no result"
+        for name in selected:
+            yield found.get(name) or dg.AssetCheckResult(
+                passed=False,
+                asset_key=staged_key(contract.name),
+                check_name=name,
+                severity=_severity(severities[name]),
+                description=reason,
+                metadata={"status": "error", "error": reason},
+            )
+
+    return checks
+
+
+def _result(
+    contract: Contract, pipeline: Pipeline, version: Version, result: Result
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=result.passed,
+        asset_key=staged_key(contract.name),
+        check_name=result.name,
+        severity=_severity(result.severity),
+        description=result.message,
+        metadata=metadata.of_result(pipeline, version, result),
+    )
+
+
+def _severity(severity: Severity) -> dg.AssetCheckSeverity:
+    return dg.AssetCheckSeverity.ERROR if severity is Severity.ERROR else dg.AssetCheckSeverity.WARN
+
+
+def _description(rule: Rule) -> str:
+    parameters = rule.model_dump(
+        mode="json", exclude_defaults=True, exclude={"rule", "name", "severity"}, by_alias=True
+    )
+    said = ", ".join(f"{k}: {v}" for k, v in parameters.items())
+    text = (type(rule).__doc__ or "").strip()
+    return f"{text}\n\n{said}" if said else text

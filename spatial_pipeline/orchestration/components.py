@@ -1,0 +1,142 @@
+"""The two component types that a contract file names."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, ClassVar
+
+import dagster as dg
+from dagster.components.component_scaffolding import scaffold_component
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from spatial_pipeline.contract.load import parse_attributes
+from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
+from spatial_pipeline.errors import ContractError
+from spatial_pipeline.orchestration.dataset import broken_definitions, dataset_definitions
+
+logger = logging.getLogger("spatial_pipeline")
+
+
+class _Attributes(BaseModel):
+    """Attributes of a contract as they were written.
+
+    Dagster validates a component's attributes before the component sees them and stops at the
+    first file that is wrong. So validation is left to the contract, which names all mistakes and
+    takes no other dataset down, while the JSON schema, which ``dg check yaml`` and editors use, is
+    the contract's.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    contract: ClassVar[type[BaseModel]]
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls,
+        core_schema: CoreSchema,
+        handler: GetJsonSchemaHandler,
+    ) -> JsonSchemaValue:
+        return cls.contract.model_json_schema(by_alias=True)
+
+
+class _VectorAttributes(_Attributes):
+    contract: ClassVar[type[BaseModel]] = VectorContract
+
+
+class _RasterAttributes(_Attributes):
+    contract: ClassVar[type[BaseModel]] = RasterContract
+
+
+class DatasetScaffolder(dg.Scaffolder[Any]):
+    """Writes a first contract that a person completes."""
+
+    model: ClassVar[type[VectorContract] | type[RasterContract]]
+
+    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
+        """Writes ``defs.yaml`` with a source, a CRS rule and the geometry or grid rules."""
+        suffix, rules = (
+            (".gpkg", [{"rule": "not_empty"}, {"rule": "valid_geometry"}])
+            if self.model is VectorContract
+            else (".tif", [{"rule": "readable_pixels"}])
+        )
+        name = request.target_path.name
+        scaffold_component(
+            request,
+            {
+                "name": "".join(c if c.isalnum() else "_" for c in name),
+                "source": {"uri": f"{name}{suffix}"},
+                "rules": [{"rule": "crs", "equals": "EPSG:4326"}, *rules],
+            },
+        )
+
+
+class _VectorScaffolder(DatasetScaffolder):
+    model = VectorContract
+
+
+class _RasterScaffolder(DatasetScaffolder):
+    model = RasterContract
+
+
+class _Dataset(dg.Component):
+    """A dataset with its contract; or what is wrong with the contract."""
+
+    attributes_model: ClassVar[type[_Attributes]]
+
+    def __init__(self, contract: Contract | None, mistakes: str = "", name: str = "") -> None:
+        self.contract = contract
+        self.mistakes = mistakes
+        self.name = name
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        """Any attributes; the JSON schema of the contract."""
+        return cls.attributes_model
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> _Dataset:
+        """The dataset; with mistakes in its contract, a dataset that says them."""
+        written = {} if attributes is None else attributes.model_dump()
+        path = _file(context)
+        try:
+            contract = parse_attributes(
+                cls.attributes_model.contract.type_name,  # type: ignore[attr-defined]
+                written,
+                path,
+            )
+        except ContractError as exc:
+            logger.error("%s", exc)
+            named = written.get("name")
+            name = named if isinstance(named, str) and named.isidentifier() else path.parent.name
+            return cls(None, str(exc), name)
+        return cls(contract)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Definitions of the dataset."""
+        del context
+        if self.contract is None:
+            kind: str = self.attributes_model.contract.kind  # type: ignore[attr-defined]
+            return broken_definitions(self.name, kind, self.mistakes)
+        return dataset_definitions(self.contract)
+
+
+@dg.scaffold_with(_VectorScaffolder)
+class VectorDataset(_Dataset):
+    """A vector dataset: ingested, checked by the rules of its contract, published when proven."""
+
+    attributes_model: ClassVar[type[_Attributes]] = _VectorAttributes
+
+
+@dg.scaffold_with(_RasterScaffolder)
+class RasterDataset(_Dataset):
+    """A raster dataset: ingested, checked by the rules of its contract, published when proven."""
+
+    attributes_model: ClassVar[type[_Attributes]] = _RasterAttributes
+
+
+def _file(context: dg.ComponentLoadContext) -> Path:
+    """The contract's file; relative URIs are relative to it."""
+    path = Path(context.path)
+    return path / "defs.yaml" if path.is_dir() else path

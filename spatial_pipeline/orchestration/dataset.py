@@ -1,0 +1,41 @@
+"""Contract → Dagster definitions of one dataset."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.orchestration.assets import published_asset, source_spec, staged_asset
+from spatial_pipeline.orchestration.checks import checks_op
+from spatial_pipeline.orchestration.resources import RESOURCES
+from spatial_pipeline.orchestration.schedules import schedule_of
+
+
+def dataset_definitions(contract: Contract) -> dg.Definitions:
+    """Source, staged, one check op and published of one dataset, and its schedule."""
+    schedule = schedule_of(contract)
+    return dg.Definitions(
+        assets=[source_spec(contract), staged_asset(contract), published_asset(contract)],
+        asset_checks=[checks_op(contract)],
+        schedules=[schedule] if schedule is not None else [],
+        resources=RESOURCES,
+    )
+
+
+def broken_definitions(name: str, kind: str, message: str) -> dg.Definitions:
+    """What stands in the asset graph for a contract with mistakes.
+
+    The other contracts of the code location load; this one is seen, says its mistakes, and cannot
+    be materialized.
+    """
+
+    @dg.asset(
+        key=[name, "staged"],
+        description=f"The contract has mistakes:\n\n```\n{message}\n```",
+        kinds={kind, "broken"},
+        group_name="broken_contracts",
+    )
+    def staged() -> None:
+        raise dg.Failure(description=message, allow_retries=False)
+
+    return dg.Definitions(assets=[staged])

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from spatial_pipeline.check.workers import Workers
+
+
+def test_no_more_calls_at_once_than_the_limit() -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def call() -> int:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.005)
+        with lock:
+            running -= 1
+        return threading.get_ident()
+
+    async def main() -> set[int]:
+        async with Workers(2) as workers:
+            done = await asyncio.gather(*(workers.run(call) for _ in range(20)))
+        return {ident for ident, _ in done}
+
+    threads = asyncio.run(main())
+    assert most == 2
+    assert len(threads) <= 2
+
+
+def test_a_hung_call_times_out_and_its_thread_is_replaced() -> None:
+    release = threading.Event()
+
+    async def main() -> list[int]:
+        async with Workers(1) as workers:
+            with pytest.raises(TimeoutError):
+                await workers.run(release.wait, 0.05)
+            return [(await workers.run(lambda i=i: i))[0] for i in range(3)]
+
+    assert asyncio.run(main()) == [0, 1, 2]
+    release.set()
+
+
+def test_a_hung_call_may_outlive_the_loop() -> None:
+    release = threading.Event()
+
+    async def main() -> None:
+        async with Workers(1) as workers:
+            with pytest.raises(TimeoutError):
+                await workers.run(release.wait, 0.02)
+
+    asyncio.run(main())
+    release.set()
+    time.sleep(0.05)
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), StopIteration(3)])
+def test_what_a_call_raises_reaches_the_caller(error: Exception) -> None:
+    def call() -> None:
+        raise error
+
+    async def main() -> None:
+        async with Workers(1) as workers:
+            await workers.run(call)
+
+    with pytest.raises((ValueError, RuntimeError)):
+        asyncio.run(main())
+
+
+def test_at_least_one_thread() -> None:
+    async def main() -> None:
+        Workers(0)
+
+    with pytest.raises(ValueError, match="at least one"):
+        asyncio.run(main())
