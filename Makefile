@@ -1,0 +1,81 @@
+# A fresh clone needs no command before these: every target sets up what it uses.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?=
+WORKERS ?= auto
+PORT ?= 3000
+FEATURES ?= 1000000
+
+# What another environment may have left behind would be found before ours.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONUSERBASE
+unexport CONDA_PREFIX CONDA_DEFAULT_ENV GDAL_DATA GDAL_DRIVER_PATH PROJ_DATA PROJ_LIB
+unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIREMENT PIP_REQUIRE_VIRTUALENV PIP_CONSTRAINT
+unexport DAGSTER_HOME PYTEST_ADDOPTS UV_PROJECT_ENVIRONMENT
+export PYTHONNOUSERSITE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## This text
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: venv
+venv: $(VENV)/.complete ## The virtual environment in .venv, with the versions of constraints.txt
+
+$(VENV)/.complete: pyproject.toml constraints.txt
+	@python=; for candidate in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then python=$$candidate; break; fi; done; \
+	if [[ -z $$python ]]; then \
+	  echo "error: Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python3" >&2; \
+	  exit 1; fi; \
+	rm -f $@; \
+	if ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
+	  echo "Making $(VENV) with $$("$$python" --version)"; \
+	  "$$python" -m venv --clear $(VENV) || { \
+	    echo "error: $$python has no venv module (on Debian: apt-get install python3-venv)" >&2; \
+	    exit 1; }; fi
+	@echo "Installing the packages of constraints.txt (some minutes the first time)"
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt \
+	  hatchling editables setuptools wheel
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --no-build-isolation \
+	  --editable '.[demo,dev]'
+	@touch $@
+
+.PHONY: postgis
+postgis: ## PostgreSQL server binaries with PostGIS, from the distribution when there are none
+	@deploy/install-postgis.sh
+
+.PHONY: demo
+demo: venv ## Real data, checked, published or held, with the reasons
+	@SPATIAL_STORE=$(CURDIR)/.spatial/store $(BIN)/spatial-pipeline run
+
+.PHONY: test
+test: venv postgis ## The whole test suite (one file: make test TESTS=spatial_pipeline_tests/check)
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(TESTS)
+
+.PHONY: lint
+lint: venv ## Formatting, style, types and the import rule
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: dev
+dev: venv ## Dagster's UI on http://127.0.0.1:3000, its history kept in .dagster
+	@mkdir -p .dagster && cp dagster.yaml .dagster/
+	@DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
+
+.PHONY: bench
+bench: venv ## Wall time and memory of ingest and rules (make bench FEATURES=200000)
+	@$(BIN)/python benchmarks/feature_rules.py --features $(FEATURES)
+
+.PHONY: clean
+clean: ## Removes .venv, .spatial, .dagster and caches
+	@rm -rf $(VENV) .spatial .dagster .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	  .import_linter_cache

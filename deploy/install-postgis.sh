@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Makes sure that the programs of a PostgreSQL server with PostGIS are there: the test suite starts a
+# throw-away server of its own with them. Installs the distribution's packages when they are missing.
+set -euo pipefail
+
+has_postgis() {
+    local bindir sharedir
+    for bindir in "$(pg_config --bindir 2>/dev/null || true)" /usr/lib/postgresql/*/bin \
+        /usr/pgsql-*/bin /opt/homebrew/bin /usr/local/bin; do
+        [[ -n $bindir && -x $bindir/initdb && -x $bindir/postgres ]] || continue
+        for sharedir in "$("$bindir/pg_config" --sharedir 2>/dev/null || true)" \
+            "/usr/share/postgresql/$(basename "$(dirname "$bindir")")"; do
+            [[ -n $sharedir && -f $sharedir/extension/postgis.control ]] && return 0
+        done
+    done
+    return 1
+}
+
+has_postgis && exit 0
+
+if [[ $(id -u) -eq 0 ]]; then
+    as_root=()
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    as_root=(sudo -n)
+else
+    as_root=(false)
+fi
+
+if ! command -v apt-get >/dev/null || [[ ${as_root[*]} == false ]]; then
+    cat >&2 <<'MESSAGE'
+error: no PostgreSQL server with PostGIS was found, and it cannot be installed from here.
+Install it once with your system's package manager, for example
+    Debian, Ubuntu:  sudo apt-get install postgresql postgis
+    Fedora:          sudo dnf install postgresql-server postgis
+    macOS:           brew install postgresql postgis
+The test suite starts a server of its own; no service needs to run.
+MESSAGE
+    exit 1
+fi
+
+echo "Installing PostgreSQL and PostGIS from the distribution"
+export DEBIAN_FRONTEND=noninteractive
+apt() { "${as_root[@]}" apt-get -qq -o Dpkg::Use-Pty=0 "$@" </dev/null >/dev/null; }
+apt update
+apt install -y --no-install-recommends postgresql
+version=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -V | tail -n 1)
+apt install -y --no-install-recommends "postgresql-$version-postgis-3"
+
+has_postgis || {
+    echo "error: the packages are installed, but PostGIS is still not found" >&2
+    exit 1
+}
