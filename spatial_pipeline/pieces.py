@@ -6,6 +6,7 @@ Every method of a reader may be called from any thread.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,23 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.versions import RasterProfile, VectorProfile
+
+
+def decoded(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
+    """(n,) Shapely geometries of (n,) WKB; None for null and for what does not decode.
+
+    Curves are among what does not decode: GEOS reads them, Shapely has no type for them.
+    """
+    # NaN coordinates raise floating-point flags, which are no news: a rule of their own finds them.
+    with np.errstate(all="ignore"):
+        try:
+            return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+        except NotImplementedError:
+            one_by_one = np.full(len(wkb), None, dtype=object)
+            for i, value in enumerate(wkb):
+                with contextlib.suppress(NotImplementedError):
+                    one_by_one[i] = shapely.from_wkb(value, on_invalid="ignore")
+            return one_by_one
 
 
 @dataclass(frozen=True)
@@ -47,8 +65,7 @@ class FeatureBatch:
         """(n,) Shapely geometries; None for null and for what does not decode."""
         if self.wkb is None:
             return np.full(len(self), None, dtype=object)
-        values = self.wkb.to_numpy(zero_copy_only=False)
-        return np.asarray(shapely.from_wkb(values, on_invalid="ignore"), dtype=object)
+        return decoded(self.wkb.to_numpy(zero_copy_only=False))
 
     def take(self, index: Any) -> FeatureBatch:
         """The features at ``index`` (integers or a boolean mask)."""

@@ -1,0 +1,156 @@
+"""What checks of single features have in common: what is judged, what is not, and where it lies."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.base import BatchCheck
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.errors import RuleError
+from spatial_pipeline.pieces import FeatureBatch
+from spatial_pipeline.results import Findings, Outcome
+from spatial_pipeline.versions import Profile, VectorProfile
+
+R = TypeVar("R", bound=Rule)
+
+NULL = "null geometry"
+EMPTY = "empty geometry"
+UNDECODABLE = "geometry that does not decode"
+THREE_D = "geometry with Z or M, judged in the XY plane"
+_PLURALS = {
+    NULL: "null geometries",
+    EMPTY: "empty geometries",
+    UNDECODABLE: "geometries that do not decode",
+    THREE_D: "geometries with Z or M, judged in the XY plane",
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Partial result of one batch.
+
+    Attributes:
+        checked: features judged.
+        findings: violations among them.
+        said: how many features each note is about.
+    """
+
+    checked: int
+    findings: Findings
+    said: Counter[str]
+
+
+class GeometryCheck(BatchCheck[R]):
+    """A feature check that says how many geometries it could not judge."""
+
+    @abstractmethod
+    def judge(self, batch: FeatureBatch) -> Judged:
+        """Violations of the geometries of this batch."""
+
+    def map(self, batch: FeatureBatch) -> Judged:
+        """The partial result of one batch.
+
+        Raises:
+            RuleError: the source has no geometry column.
+        """
+        if batch.wkb is None:
+            raise RuleError(NO_GEOMETRY)
+        return self.judge(batch)
+
+    def reduce(self, partials: Sequence[Judged]) -> Outcome:
+        """All violations, and what was not judged.
+
+        Raises:
+            RuleError: the source has no geometry column.
+        """
+        require_geometry(self.context.data.profile)
+        return Outcome(
+            checked=sum(p.checked for p in partials),
+            findings=Findings.concat(p.findings for p in partials),
+            notes=notes(sum((p.said for p in partials), Counter())),
+        )
+
+
+NO_GEOMETRY = "needs geometry: the source has no geometry column"
+
+
+def require_geometry(profile: Profile) -> None:
+    """Refuses data without a geometry column.
+
+    Raises:
+        RuleError: there is none.
+    """
+    if isinstance(profile, VectorProfile) and profile.geometry_column is None:
+        raise RuleError(NO_GEOMETRY)
+
+
+def undecodable(batch: FeatureBatch, profile: Profile) -> NDArray[np.bool_]:
+    """(n,) bool: geometries that are there but do not decode, here or when the source was read."""
+    absent = shapely.is_missing(batch.geometry)
+    if batch.wkb is None or not absent.any():
+        return np.zeros(len(batch), dtype=bool)
+    stored = np.asarray(batch.wkb.is_valid())
+    lost = profile.undecodable if isinstance(profile, VectorProfile) else ()
+    if lost:
+        stored = stored | np.isin(batch.rows, np.asarray(lost, dtype=np.int64))
+    return cast("NDArray[np.bool_]", absent & stored)
+
+
+def decoding_error(wkb: bytes | None) -> str:
+    """Why a geometry does not decode, in one line."""
+    if wkb is None:
+        return "the record is damaged or its geometry type is not supported"
+    try:
+        with np.errstate(all="ignore"):
+            shapely.from_wkb(wkb)
+    except (shapely.GEOSException, NotImplementedError, TypeError) as exc:
+        return " ".join(str(exc).split())
+    return "unknown"
+
+
+def notes(said: Counter[str], ending: str = "not judged") -> tuple[str, ...]:
+    """One sentence for each kind of geometry that must be spoken of."""
+    return tuple(
+        f"{n} {kind if n == 1 else _PLURALS[kind]}" + ("" if kind == THREE_D else f" {ending}")
+        for kind in _PLURALS
+        if (n := said[kind])
+    )
+
+
+def places(geometry: NDArray[np.object_]) -> NDArray[np.object_]:
+    """(n,) a point on each geometry, None where there is none to name.
+
+    The point lies inside polygons where GEOS can find it, else on the first finite vertex.
+    """
+    points = np.full(len(geometry), None, dtype=object)
+    filled = np.flatnonzero(~shapely.is_missing(geometry) & ~shapely.is_empty(geometry))
+    if not len(filled):
+        return points
+    flat = shapely.force_2d(geometry[filled])
+    coordinates, index = shapely.get_coordinates(flat, return_index=True)
+    finite = np.isfinite(coordinates).all(axis=1)
+    with_vertex, first = np.unique(index[finite], return_index=True)
+    points[filled[with_vertex]] = shapely.points(coordinates[finite][first])
+    whole = np.setdiff1d(np.arange(len(filled)), index[~finite])
+    with np.errstate(all="ignore"):
+        try:
+            inner = shapely.point_on_surface(flat[whole])
+        except shapely.GEOSException:
+            return points
+    good = ~shapely.is_empty(inner)
+    points[filled[whole[good]]] = inner[good]
+    return points
+
+
+def labels(values: Sequence[Any]) -> str:
+    """Values of a key as a reader knows them: one bare, several in brackets."""
+    texts = [repr(v) if isinstance(v, str) else str(v) for v in values]
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
