@@ -1,0 +1,300 @@
+"""Contract files → contracts, or every mistake in them at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spatial_pipeline.contract.documents import Document, DocumentError, read_documents
+from spatial_pipeline.contract.judge import judge
+from spatial_pipeline.contract.mistakes import Mistake, Place, raise_all
+from spatial_pipeline.contract.models import MODELS, Contract, VectorContract
+from spatial_pipeline.contract.references import Declared, declared, reference_mistakes
+from spatial_pipeline.contract.words import closest, quoted, shown
+from spatial_pipeline.errors import ContractError
+
+ENDINGS = (".yaml", ".yml")
+PACKAGE = "spatial_pipeline."
+COMPONENT_KEYS = ("type", "attributes", "template_vars_module", "requirements", "post_processing")
+"""Keys of a Dagster component file."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read from files.
+
+    Attributes:
+        contracts: the contracts that are right by themselves.
+        datasets: the datasets that the files declare, right or wrong.
+        mistakes: everything that is wrong.
+
+    """
+
+    contracts: tuple[Contract, ...] = ()
+    datasets: tuple[Declared, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+
+    def __add__(self, other: _Read) -> _Read:
+        return _Read(
+            self.contracts + other.contracts,
+            self.datasets + other.datasets,
+            self.mistakes + other.mistakes,
+        )
+
+
+def find(paths: Iterable[Path]) -> list[Path]:
+    """The contract files among files and folders: files as given, of folders those that are ours.
+
+    A folder is searched recursively for YAML files whose ``type`` is one of ours; component files
+    of other types are left alone, and so are hidden folders.
+
+    Raises:
+        ContractError: a path does not exist, or a folder holds no contract.
+
+    """
+    files, mistakes = _find(paths)
+    raise_all(mistakes)
+    return files
+
+
+def load(path: Path) -> list[Contract]:
+    """The contracts of one file, one a YAML document.
+
+    Raises:
+        ContractError: the file has mistakes; one line for each, ``file:line: what is wrong``.
+
+    """
+    read = _read(path)
+    raise_all(read.mistakes)
+    return list(read.contracts)
+
+
+def load_project(paths: Iterable[Path]) -> tuple[list[Contract], list[Contract]]:
+    """The contracts of files and folders that belong together, their references checked.
+
+    Where a file refers to a dataset that is not among them, its neighbours are asked: the other
+    contracts in the same folder and, as Dagster has one folder a dataset, those in the folders
+    beside it.
+
+    Returns:
+        The contracts of these files, and those of neighbours that they refer to.
+
+    Raises:
+        ContractError: every mistake of every file.
+
+    """
+    files, mistakes = _find(paths)
+    read = _Read(mistakes=tuple(mistakes))
+    for file in files:
+        read += _read(file)
+    neighbours = _neighbours(files, read)
+    datasets = (*read.datasets, *neighbours.datasets)
+    known = {d.place.path for d in read.datasets}
+    across = [m for m in reference_mistakes(datasets) if m.path in known]
+    order = {file: index for index, file in enumerate(files)}
+    raise_all(
+        sorted(
+            (*read.mistakes, *across),
+            key=lambda m: (order.get(m.path, -1) if m.path else -1, m.line or 0),
+        )
+    )
+    return list(read.contracts), list(neighbours.contracts)
+
+
+def parse_attributes(
+    type_name: str, attributes: Mapping[str, Any], path: Path | None = None
+) -> Contract:
+    """A contract from the attributes of a component.
+
+    Args:
+        type_name: ``spatial_pipeline.VectorDataset`` or ``spatial_pipeline.RasterDataset``.
+        attributes: plain values.
+        path: the file they come from; messages then name the line, and relative URIs are relative
+            to it.
+
+    Raises:
+        ContractError: every mistake, one line each.
+
+    """
+    document = _document_of(path, attributes.get("name"))
+    place = Place(path, None if document is None else document.lines)
+    contract, mistakes = judge(type_name, attributes, place)
+    doubles = [] if document is None else _double_mistakes(document, path)
+    raise_all([*doubles, *mistakes])
+    if contract is None:
+        msg = f"unknown type {type_name!r}"
+        raise ContractError(msg)
+    return contract
+
+
+def check_references(contracts: Sequence[Contract]) -> None:
+    """Checks what only shows when all contracts of a project are known.
+
+    Raises:
+        ContractError: two datasets have one name, a rule refers to a dataset that does not exist
+            or is of the wrong kind, or datasets refer to each other in a circle.
+
+    """
+    datasets: list[Declared] = []
+    for contract in contracts:
+        document = _document_of(contract.path, contract.name)
+        place = Place(contract.path, None if document is None else document.lines)
+        dataset = declared(contract.type_name, contract.model_dump(by_alias=True), place)
+        datasets += [] if dataset is None else [dataset]
+    raise_all(reference_mistakes(datasets))
+
+
+def _find(paths: Iterable[Path]) -> tuple[list[Path], list[Mistake]]:
+    found: dict[Path, Path] = {}
+    mistakes: list[Mistake] = []
+    for path in paths:
+        if path.is_dir():
+            inside = [file for file in _yaml_files(path) if _is_ours(file)]
+            if not inside:
+                text = f"no contract in this folder: no YAML file has the type {quoted(MODELS)}"
+                mistakes.append(Mistake(path, None, text))
+            for file in inside:
+                found.setdefault(file.resolve(), file)
+        elif path.exists():
+            found.setdefault(path.resolve(), path)
+        else:
+            mistakes.append(Mistake(path, None, "no such file or folder"))
+    return list(found.values()), mistakes
+
+
+def _read(path: Path) -> _Read:
+    try:
+        documents = read_documents(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        return _Read(mistakes=(Mistake(path, None, f"cannot be read: {exc.strerror}"),))
+    except UnicodeDecodeError as exc:
+        text = f"cannot be read: it is not UTF-8 (byte {exc.start})"
+        return _Read(mistakes=(Mistake(path, None, text),))
+    except DocumentError as exc:
+        return _Read(mistakes=(Mistake(path, exc.line, f"no YAML: {exc}"),))
+    if not documents:
+        text = "the file is empty: it needs the keys 'type' and 'attributes'"
+        return _Read(mistakes=(Mistake(path, 1, text),))
+    read = _Read()
+    for document in documents:
+        read += _read_document(document, path)
+    return read
+
+
+def _read_document(document: Document, path: Path) -> _Read:
+    place = Place(path, document.lines)
+    mistakes = _double_mistakes(document, path)
+    value = document.value
+    if not isinstance(value, dict):
+        text = f"expected the keys 'type' and 'attributes', got {shown(value)}"
+        return _Read(mistakes=(*mistakes, place.mistake((), text)))
+    value = dict(value)
+    for key in list(value):
+        near = closest(key, COMPONENT_KEYS)
+        if key in COMPONENT_KEYS:
+            continue
+        hint = near.hint
+        if near.word is None and key in VectorContract.model_fields:
+            hint = "; it belongs below 'attributes'"
+        mistakes.append(place.mistake((key,), f"unknown key {str(key)!r}{hint}", key=True))
+        if near.word is not None:
+            value.setdefault(near.word, value[key])
+    kind = value.get("type")
+    if kind is None:
+        mistakes.append(place.mistake((), f"missing key 'type': {quoted(MODELS)}", key=True))
+    if "attributes" not in value:
+        mistakes.append(place.mistake((), "missing key 'attributes'", key=True))
+        value["attributes"] = None if kind in MODELS else {}
+    if value["attributes"] is None and "attributes" not in document.value:
+        return _Read(mistakes=tuple(mistakes))
+    contract, wrong = judge(kind, value["attributes"], place)
+    mistakes = sorted((*mistakes, *wrong), key=lambda m: m.line or 0)
+    dataset = declared(kind, value["attributes"], place)
+    return _Read(
+        () if contract is None or mistakes else (contract,),
+        () if dataset is None else (dataset,),
+        tuple(mistakes),
+    )
+
+
+def _neighbours(files: Sequence[Path], read: _Read) -> _Read:
+    """The datasets beside these files that they refer to, directly or through each other."""
+    own = {d.name for d in read.datasets}
+    wanted = {r.dataset for d in read.datasets for r in d.references} - own
+    if not wanted:
+        return _Read()
+    folders = {f.resolve().parent for f in files}
+    candidates = {c for f in folders for c in (*f.glob("*.y*ml"), *f.parent.glob("*/defs.y*ml"))}
+    given = {f.resolve() for f in files}
+    beside = _Read()
+    for candidate in sorted(candidates - given):
+        if candidate.suffix in ENDINGS and _is_ours(candidate):
+            beside += _read(candidate)
+    by_name = {d.name: d for d in beside.datasets if d.name not in own}
+    chosen: dict[str, Declared] = {}
+    while wanted:
+        name = wanted.pop()
+        if name in by_name and name not in chosen:
+            chosen[name] = by_name[name]
+            wanted |= {r.dataset for r in by_name[name].references}
+    paths = {d.place.path for d in chosen.values()}
+    return _Read(
+        tuple(c for c in beside.contracts if c.name in chosen and c.path in paths),
+        tuple(d for d in beside.datasets if chosen.get(d.name) is d),
+    )
+
+
+def _double_mistakes(document: Document, path: Path | None) -> list[Mistake]:
+    return [
+        Mistake(path, line, f"the key {key!r} is there already, on line {first}")
+        for line, key, first in document.doubles
+    ]
+
+
+def _document_of(path: Path | None, name: Any) -> Document | None:
+    """The document of a file that defines a dataset; None when there is none."""
+    if path is None:
+        return None
+    try:
+        documents = read_documents(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, DocumentError):
+        return None
+    for document in documents:
+        value = document.value
+        attributes = value.get("attributes") if isinstance(value, dict) else None
+        named = isinstance(attributes, dict) and attributes.get("name") == name
+        if named or len(documents) == 1:
+            return document
+    return None
+
+
+def _yaml_files(folder: Path) -> Iterator[Path]:
+    for current, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__pycache__")
+        yield from (Path(current) / f for f in sorted(files) if f.endswith(ENDINGS))
+
+
+def _is_ours(path: Path) -> bool:
+    """True for a file that is, or clearly was meant as, a contract."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    try:
+        values = [d.value for d in read_documents(text)]
+    except DocumentError:
+        return re.search(rf"^type:\s*['\"]?{re.escape(PACKAGE)}", text, re.MULTILINE) is not None
+    for value in values:
+        if not isinstance(value, dict):
+            continue
+        kind = value.get("type")
+        if isinstance(kind, str) and (kind.startswith(PACKAGE) or closest(kind, MODELS).word):
+            return True
+        attributes = value.get("attributes")
+        if kind is None and isinstance(attributes, dict) and {"source", "rules"} & set(attributes):
+            return True
+    return False
