@@ -1,0 +1,55 @@
+"""The import rule where import-linter cannot see: submodules of external packages and built-ins."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spatial_pipeline
+
+PACKAGE = Path(spatial_pipeline.__file__).parent
+CHECKS = sorted((PACKAGE / "check").rglob("*.py"))
+IO_MODULES = {"pyarrow.csv", "pyarrow.dataset", "pyarrow.feather", "pyarrow.fs", "pyarrow.orc",
+              "pyarrow.parquet", "socket", "subprocess", "tempfile"}  # fmt: skip
+"""Modules of allowed packages that read or write."""
+IO_CALLS = {"open", "read_bytes", "read_text", "write_bytes", "write_text", "fromfile", "memmap",
+            "tofile", "read_parquet", "read_csv", "from_file", "to_file"}  # fmt: skip
+
+
+def imported(tree: ast.AST) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def called(tree: ast.AST) -> set[str]:
+    functions = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return {f.attr for f in functions if isinstance(f, ast.Attribute)} | {
+        f.id for f in functions if isinstance(f, ast.Name)
+    }
+
+
+@pytest.mark.parametrize("path", CHECKS, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_rules_neither_read_nor_write(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert not imported(tree) & IO_MODULES
+    assert not called(tree) & IO_CALLS
+
+
+def test_the_product_runs_without_importing_dagster() -> None:
+    code = (
+        "import sys, spatial_pipeline, spatial_pipeline.run, spatial_pipeline.check.catalogue as c;"
+        "print([m for m in sys.modules if m.split('.')[0] == 'dagster'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.strip() == "[]"
