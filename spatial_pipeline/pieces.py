@@ -67,6 +67,11 @@ class FeatureBatch:
             return np.full(len(self), None, dtype=object)
         return decoded(self.wkb.to_numpy(zero_copy_only=False))
 
+    @cached_property
+    def valid(self) -> NDArray[np.bool_]:
+        """(n,) bool: OGC valid; False for null and for what does not decode."""
+        return np.asarray(shapely.is_valid(self.geometry), dtype=bool)
+
     def take(self, index: Any) -> FeatureBatch:
         """The features at ``index`` (integers or a boolean mask)."""
         where = np.flatnonzero(index) if np.asarray(index).dtype == bool else np.asarray(index)
@@ -79,6 +84,8 @@ class FeatureBatch:
         )
         if "geometry" in self.__dict__:
             batch.__dict__["geometry"] = self.geometry[where]
+        if "valid" in self.__dict__:
+            batch.__dict__["valid"] = self.valid[where]
         return batch
 
 
