@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import numpy as np
 import shapely
@@ -32,6 +32,9 @@ _PLURALS = {
     THREE_D: "geometries with Z or M, judged in the XY plane",
 }
 
+SUMMARY_SIZE = 3
+"""Reasons that a message names."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -41,6 +44,7 @@ class Judged:
         checked: features judged.
         findings: violations among them.
         said: how many features each note is about.
+
     """
 
     checked: int
@@ -60,6 +64,7 @@ class GeometryCheck(BatchCheck[R]):
 
         Raises:
             RuleError: the source has no geometry column.
+
         """
         if batch.wkb is None:
             raise RuleError(NO_GEOMETRY)
@@ -70,11 +75,14 @@ class GeometryCheck(BatchCheck[R]):
 
         Raises:
             RuleError: the source has no geometry column.
+
         """
         require_geometry(self.context.data.profile)
+        findings = Findings.concat(p.findings for p in partials)
         return Outcome(
             checked=sum(p.checked for p in partials),
-            findings=Findings.concat(p.findings for p in partials),
+            findings=findings,
+            message=summary(findings),
             notes=notes(sum((p.said for p in partials), Counter())),
         )
 
@@ -87,6 +95,7 @@ def require_geometry(profile: Profile) -> None:
 
     Raises:
         RuleError: there is none.
+
     """
     if isinstance(profile, VectorProfile) and profile.geometry_column is None:
         raise RuleError(NO_GEOMETRY)
@@ -114,6 +123,15 @@ def decoding_error(wkb: bytes | None) -> str:
     except (shapely.GEOSException, NotImplementedError, TypeError) as exc:
         return " ".join(str(exc).split())
     return "unknown"
+
+
+def summary(findings: Findings) -> str:
+    """How often each reason was found, the most frequent ones first."""
+    counts = Counter(findings.reasons.tolist())
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    told = [f"{n} × {reason}" for reason, n in ordered[:SUMMARY_SIZE]]
+    more = len(ordered) - len(told)
+    return ", ".join([*told, f"and {more} more kinds"] if more else told)
 
 
 def notes(said: Counter[str], ending: str = "not judged") -> tuple[str, ...]:
@@ -148,9 +166,3 @@ def places(geometry: NDArray[np.object_]) -> NDArray[np.object_]:
     good = ~shapely.is_empty(inner)
     points[filled[whole[good]]] = inner[good]
     return points
-
-
-def labels(values: Sequence[Any]) -> str:
-    """Values of a key as a reader knows them: one bare, several in brackets."""
-    texts = [repr(v) if isinstance(v, str) else str(v) for v in values]
-    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import ClassVar, Literal, Self
+import math
+import re
+import sys
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+import pyproj
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pyproj.exceptions import CRSError
 
 from spatial_pipeline.contract.rules.base import (
     BOTH,
@@ -21,7 +26,7 @@ from spatial_pipeline.versions import Bounds, Kind
 
 GeometryType = Literal[
     "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
-    "GeometryCollection", "LinearRing",
+    "GeometryCollection",
 ]  # fmt: skip
 ColumnType = Literal[
     "string", "integer", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
@@ -32,6 +37,45 @@ DataType = Literal[
     "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64",
     "float32", "float64", "complex64", "complex128",
 ]  # fmt: skip
+
+
+def _known_crs(text: str) -> str:
+    try:
+        pyproj.CRS.from_user_input(text)
+    except CRSError as exc:
+        msg = f"{text[:80]!r} is no CRS that PROJ understands (EPSG:4326, OGC:CRS84, WKT)"
+        raise ValueError(msg) from exc
+    return text
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as exc:
+        msg = f"{text!r} is no regular expression: {exc}"
+        raise ValueError(msg) from exc
+    return text
+
+
+def _bound(value: Any) -> Any:
+    """Text of a day is that day, not the midnight at its beginning."""
+    if isinstance(value, bool):
+        msg = "true and false are no bounds"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic turns it into a mistake of the contract
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return date.fromisoformat(value)
+    if isinstance(value, float) and math.isnan(value):
+        msg = "NaN is no bound"
+        raise ValueError(msg)
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        msg = "a bound has at most 308 digits"
+        raise ValueError(msg)
+    return value
+
+
+CrsText = Annotated[str, AfterValidator(_known_crs)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Bound = Annotated[int | float | datetime | date, BeforeValidator(_bound)]
 
 
 class MetadataRule(Rule):
@@ -56,8 +100,8 @@ class Crs(MetadataRule):
     scope: ClassVar[Scope] = Scope.PROFILE
     kinds: ClassVar[frozenset[Kind]] = BOTH
     iso_element: ClassVar[str] = "conceptual consistency"
-    equals: str | None = Field(None, description="Authority code (EPSG:4326) or WKT.")
-    any_of: tuple[str, ...] | None = Field(None, min_length=1, description="Accepted CRSs.")
+    equals: CrsText | None = Field(None, description="Authority code (EPSG:4326) or WKT.")
+    any_of: tuple[CrsText, ...] | None = Field(None, min_length=1, description="Accepted CRSs.")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -101,7 +145,11 @@ class GeometryTypeRule(MetadataRule):
     scope: ClassVar[Scope] = Scope.FEATURE
     iso_element: ClassVar[str] = "conceptual consistency"
     any_of: tuple[GeometryType, ...] = Field(min_length=1, description="Allowed types.")
-    allow_multi: bool = Field(True, description="The Multi form of an allowed type is allowed too.")
+    allow_multi: bool = Field(
+        True,
+        description="The Multi form of an allowed type is allowed too, and a file may declare "
+        "either form.",
+    )
 
 
 class Columns(MetadataRule):
@@ -113,12 +161,24 @@ class Columns(MetadataRule):
     schema_: dict[str, ColumnType] = Field(
         default_factory=dict,
         alias="schema",
-        description="Column name → type; a trailing ! on the name means not nullable.",
+        description="Column name → type; a trailing ! on the name means not nullable: by the "
+        "file's schema, else no value may be null.",
     )
     extra: Literal["allow", "forbid"] = Field("allow", description="Columns beyond the schema.")
     order: bool = Field(False, description="The columns of the schema come in this order.")
-    name_pattern: str | None = Field(None, description="Regular expression for every name.")
+    name_pattern: Pattern | None = Field(
+        None, description="Regular expression that every whole name matches."
+    )
     max_name_length: int | None = Field(None, gt=0, description="Longest name in characters.")
+
+    @model_validator(mode="after")
+    def _some_promise(self) -> Self:
+        if not (
+            self.schema_ or self.name_pattern or self.max_name_length or self.extra == "forbid"
+        ):
+            msg = "give schema, name_pattern or max_name_length"
+            raise ValueError(msg)
+        return self
 
 
 class FeatureCount(MetadataRule):
@@ -174,19 +234,38 @@ class ValueRange(MetadataRule):
     scope: ClassVar[Scope] = Scope.FEATURE
     iso_element: ClassVar[str] = "domain consistency"
     column: str = Field(description="Column to judge.")
-    min: float | date | datetime | None = Field(None, description="Smallest value.")
-    max: float | date | datetime | None = Field(None, description="Largest value.")
+    min: Bound | None = Field(
+        None, description="Smallest value: number, day or time; times without a zone are UTC."
+    )
+    max: Bound | None = Field(None, description="Largest value; a day is meant to its end.")
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
         if self.min is None and self.max is None:
             msg = "give min, max or both"
             raise ValueError(msg)
+        if self.min is not None and self.max is not None:
+            least, most = _comparable(self.min), _comparable(self.max, end=True)
+            if type(least) is not type(most):
+                msg = "min and max are two numbers or two times"
+                raise ValueError(msg)
+            if least > most:  # type: ignore[operator]
+                msg = "min is larger than max"
+                raise ValueError(msg)
         return self
 
     def columns(self) -> tuple[str, ...]:
         """The column named by the contract."""
         return (self.column,)
+
+
+def _comparable(bound: float | datetime | date, *, end: bool = False) -> float | datetime:
+    """Numbers as float, days as the first (or last) moment of them, times with a zone."""
+    if isinstance(bound, datetime):
+        return bound if bound.tzinfo is not None else bound.replace(tzinfo=UTC)
+    if isinstance(bound, date):
+        return datetime.combine(bound, time.max if end else time.min, tzinfo=UTC)
+    return float(bound)
 
 
 class BandCount(MetadataRule):

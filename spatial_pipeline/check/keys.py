@@ -1,0 +1,76 @@
+"""Equal keys among many rows: hashes to find suspects, values to be sure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+def hashes(table: pa.Table) -> NDArray[np.uint64]:
+    """(n,) hash of each row: equal rows have equal hashes, in every batch of this process."""
+    if not table.num_rows:
+        return np.empty(0, dtype=np.uint64)
+    columns = [f"c{i}" for i in range(table.num_columns)]
+    found = _query(table, f"hash({', '.join(columns)})")
+    return np.asarray(found, dtype=np.uint64)
+
+
+def groups(table: pa.Table) -> NDArray[np.int64]:
+    """(n,) numbers from 0 on: equal for rows with equal values, and only for those.
+
+    NaN equals NaN, -0.0 equals 0.0, null equals null; text is compared byte by byte.
+    """
+    if not table.num_rows:
+        return np.empty(0, dtype=np.int64)
+    columns = [f"c{i}" for i in range(table.num_columns)]
+    found = _query(table, f"dense_rank() OVER (ORDER BY {', '.join(columns)})")
+    return np.asarray(found, dtype=np.int64) - 1
+
+
+def shared(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Indices of the values that occur more than once, equal values side by side."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    same = ordered[1:] == ordered[:-1]
+    twice = np.zeros(len(values), dtype=bool)
+    twice[1:] |= same
+    twice[:-1] |= same
+    return order[twice]
+
+
+def labels(values: Sequence[Any]) -> str:
+    """Values of a key as a reader knows them: one bare, several in brackets."""
+    texts = [repr(v) if isinstance(v, str) else str(v) for v in values]
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+
+
+def _query(table: pa.Table, expression: str) -> NDArray[Any]:
+    """An expression of ours over the columns c0, c1, …, in row order."""
+    plain = [_plain(column) for column in table.columns]
+    names = [f"c{i}" for i in range(len(plain))]
+    rows = pa.table([*plain, pa.array(np.arange(table.num_rows))], names=[*names, "i"])
+    with duckdb.connect(
+        config={"enable_external_access": False, "lock_configuration": True, "threads": 1}
+    ) as connection:
+        connection.register("keys", rows)
+        relation = connection.table("keys").select(
+            duckdb.SQLExpression(expression).alias("value"), duckdb.ColumnExpression("i")
+        )
+        found = relation.fetchnumpy()
+    out = np.empty(table.num_rows, dtype=np.asarray(found["value"]).dtype)
+    out[np.asarray(found["i"])] = np.asarray(found["value"])
+    return out
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column in a type that DuckDB takes from Arrow."""
+    if pa.types.is_float16(column.type):
+        return column.cast(pa.float32())
+    if pa.types.is_decimal256(column.type):
+        return column.cast(pa.string())
+    return column

@@ -1,0 +1,49 @@
+"""No nulls in the columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from spatial_pipeline.check.base import BatchCheck, evaluates
+from spatial_pipeline.check.geometries import places
+from spatial_pipeline.contract.rules.metadata import NotNull
+from spatial_pipeline.pieces import FeatureBatch
+from spatial_pipeline.results import Findings, Outcome
+
+Partial = tuple[int, Findings, Counter[str]]
+
+
+@evaluates(NotNull)
+class NotNullCheck(BatchCheck[NotNull]):
+    """Reports every value that is null; empty text, NaN and zero are values."""
+
+    needs_geometry = False
+
+    def map(self, batch: FeatureBatch) -> Partial:
+        """Values judged, nulls found, and nulls a column."""
+        parts = []
+        found: Counter[str] = Counter()
+        for name in self.rule.columns_:
+            column = batch.table.column(name)
+            if not column.null_count:
+                continue
+            nulls = np.flatnonzero(column.is_null().to_numpy())
+            found[name] = len(nulls)
+            features = batch.take(nulls)
+            parts.append(
+                Findings.build(features.rows, f"{name} is null", places(features.geometry))
+            )
+        return len(batch) * len(self.rule.columns_), Findings.concat(parts), found
+
+    def reduce(self, partials: Sequence[Partial]) -> Outcome:
+        """All nulls, with the number in each column."""
+        found = sum((p[2] for p in partials), Counter())
+        counts = [f"{found[name]} in {name}" for name in self.rule.columns_ if found[name]]
+        return Outcome(
+            checked=sum(p[0] for p in partials),
+            findings=Findings.concat(p[1] for p in partials),
+            message=f"nulls: {', '.join(counts)}" if counts else "",
+        )
