@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -72,10 +72,14 @@ class SamePixelsAs(ParityRule):
     kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "thematic accuracy"
     other: Other = Field(description="The raster to compare with.")
-    bands: tuple[int, ...] | None = Field(None, description="1-based bands; all unless given.")
+    bands: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+        None, min_length=1, description="1-based bands; all unless given."
+    )
     tolerance: NotNegative = Field(0.0, description="Accepted difference of a pixel.")
     resample: Literal["nearest", "bilinear", "cubic", "average"] | None = Field(
-        None, description="Warp the other raster to this grid first; absent: grids must be equal."
+        None,
+        description="Warp the other raster to this grid first, sampling it at the centres of this "
+        "raster's pixels (average: over their areas); absent: grids must be equal.",
     )
 
     def others(self) -> tuple[Other, ...]:

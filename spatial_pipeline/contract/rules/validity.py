@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -95,8 +96,15 @@ class PixelRange(RasterValidityRule):
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
-        if self.min is None and self.max is None:
+        bounds = [b for b in (self.min, self.max) if b is not None]
+        if not bounds:
             msg = "give min, max or both"
+            raise ValueError(msg)
+        if any(math.isnan(b) for b in bounds):
+            msg = "min and max are numbers, not NaN"
+            raise ValueError(msg)
+        if bounds != sorted(bounds):
+            msg = "min is larger than max"
             raise ValueError(msg)
         return self
 
@@ -111,6 +119,20 @@ class NodataFraction(RasterValidityRule):
     within: OtherDataset | OtherSource | Bounds | None = Field(
         None, description="Only pixels whose centre lies in these polygons, or in this box, count."
     )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if isinstance(self.within, tuple):
+            xmin, ymin, xmax, ymax = self.within
+            finite = all(math.isfinite(b) for b in self.within)
+            if not (finite and xmin < xmax and ymin < ymax):
+                msg = "within is [xmin, ymin, xmax, ymax]"
+                raise ValueError(msg)
+        return self
+
+    def needs_crs(self) -> bool:
+        """Polygons are placed by their CRS, a box is in that of the raster."""
+        return bool(self.others())
 
     def others(self) -> tuple[Other, ...]:
         """The polygons that limit the area, when the contract names them."""
