@@ -71,6 +71,10 @@ dev: venv ## Dagster's UI on http://127.0.0.1:3000, its history kept in .dagster
 	@mkdir -p .dagster && cp dagster.yaml .dagster/
 	@DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
+.PHONY: docs
+docs: venv ## docs/rules.md from the catalogue
+	@$(BIN)/python docs/make_rules.py > docs/rules.md
+
 .PHONY: bench
 bench: venv ## Wall time and memory of ingest and rules (make bench FEATURES=200000)
 	@$(BIN)/python benchmarks/feature_rules.py --features $(FEATURES)
