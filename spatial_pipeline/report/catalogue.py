@@ -1,0 +1,113 @@
+"""The rule catalogue for terminals and programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from spatial_pipeline.contract.rules import CATALOGUE, Rule, rule_id
+from spatial_pipeline.contract.words import one_of
+
+COMMON = tuple(name for name in Rule.model_fields if name != "rule")
+
+
+def catalogue_table() -> Table:
+    """All rules, by family."""
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("Rule", "Family", "For", "Passes when"):
+        table.add_column(column, overflow="fold")
+    for identity, model in CATALOGUE.items():
+        kinds = " ".join(sorted(model.kinds, reverse=True))
+        row = (identity, model.family.value, kinds, description(model))
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def rule_page(model: type[Rule]) -> RenderableType:
+    """One rule with its parameters."""
+    facts = rule_json(model)
+    head = Table.grid(padding=(0, 2))
+    for label, value in (
+        ("family", facts["family"]),
+        ("scope", facts["scope"]),
+        ("for", " and ".join(facts["kinds"])),
+        ("ISO 19157", facts["iso_element"]),
+    ):
+        head.add_row(Text(label, "dim"), Text(value))
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("Parameter", "Type", "Default", "Meaning"):
+        table.add_column(column, overflow="fold")
+    for parameter in facts["parameters"]:
+        default = "required" if parameter["required"] else _shown(parameter["default"])
+        cells = (parameter["name"], parameter["type"], default, parameter["description"])
+        table.add_row(*(Text(cell) for cell in cells))
+    title = Text(facts["rule"], "bold")
+    return Group(title, Text(facts["description"]), Text(), head, Text(), table)
+
+
+def rule_json(model: type[Rule]) -> dict[str, Any]:
+    """One rule as plain values: id, family, scope, kinds, ISO 19157 element, parameters."""
+    schema = model.model_json_schema(by_alias=True)
+    own = {f.alias or name: f for name, f in model.model_fields.items() if name != "rule"}
+    order = sorted(own, key=lambda name: (name in COMMON, not own[name].is_required()))
+    definitions = schema.get("$defs", {})
+    return {
+        "rule": rule_id(model),
+        "family": model.family.value,
+        "scope": model.scope.value,
+        "kinds": sorted(model.kinds, reverse=True),
+        "iso_element": model.iso_element,
+        "description": description(model),
+        "parameters": [
+            {
+                "name": name,
+                "type": _type(schema["properties"][name], definitions),
+                "required": own[name].is_required(),
+                "default": schema["properties"][name].get("default"),
+                "description": own[name].description or "",
+                "common": name in COMMON,
+            }
+            for name in order
+        ],
+    }
+
+
+def description(model: type[Rule]) -> str:
+    """What a rule asks for, in one paragraph."""
+    return " ".join((model.__doc__ or "").replace("``", "").split())
+
+
+def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """A JSON schema in a few words."""
+    if "$ref" in schema:
+        name = str(schema["$ref"]).rsplit("/", 1)[-1]
+        found = definitions[name]
+        if "properties" in found:
+            return f"{{{', '.join(found['properties'])}}}"
+        return _type(found, definitions)
+    if "anyOf" in schema:
+        options = [_type(s, definitions) for s in schema["anyOf"] if s.get("type") != "null"]
+        if "number" in options:
+            options = [o for o in options if o != "whole number"]
+        return one_of(list(dict.fromkeys(options)))
+    if "enum" in schema:
+        return one_of([str(v) for v in schema["enum"]])
+    kind = str(schema.get("type", "any"))
+    if kind == "array":
+        items = schema.get("items") or schema.get("prefixItems", [{}])[0]
+        return f"list of {_type(items, definitions)}"
+    if kind == "object":
+        return "mapping"
+    words = {"string": "text", "integer": "whole number", "boolean": "true or false"}
+    return str(schema.get("format") or words.get(kind, kind))
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == []:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

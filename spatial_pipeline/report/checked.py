@@ -1,0 +1,90 @@
+"""What a check found in one version, as every rendering takes it, and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from spatial_pipeline.results import Findings, Result
+from spatial_pipeline.versions import Profile
+
+RESULT_KEYS = (
+    "name", "rule", "family", "severity", "passed", "status", "checked", "violations", "value",
+    "threshold", "message", "elapsed_s", "sample",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One dataset (or partition of one) after a check.
+
+    Attributes:
+        dataset: name of the dataset.
+        partition: partition key or None.
+        version: id of the version that was checked, None when nothing could be staged.
+        evaluations: result and violations of each rule that was checked, keys filled in.
+        profile: what is known of the source, None when nothing could be staged.
+        context: (n,) geometries to draw under the violations, in the CRS of the dataset.
+
+    """
+
+    dataset: str
+    partition: str | None
+    version: str | None
+    evaluations: tuple[tuple[Result, Findings], ...]
+    profile: Profile | None = None
+    context: NDArray[Any] | None = None
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """The results, in the order of the contract."""
+        return tuple(r for r, _ in self.evaluations)
+
+    @property
+    def passed(self) -> bool:
+        """True when rules were checked and none of them blocks."""
+        return bool(self.evaluations) and not any(r.blocks for r in self.results)
+
+    @property
+    def title(self) -> str:
+        """Name with partition."""
+        return self.dataset if self.partition is None else f"{self.dataset}[{self.partition}]"
+
+
+def as_json(checked: Sequence[Checked]) -> dict[str, Any]:
+    """The one object that ``--json`` prints; holds only what JSON can hold."""
+    return {
+        "datasets": [
+            {
+                "dataset": c.dataset,
+                "version": c.version,
+                "partition": c.partition,
+                "passed": c.passed,
+                "results": [_result(r) for r in c.results],
+            }
+            for c in checked
+        ]
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    value = result.to_json()
+    kept: dict[str, Any] = _plain({key: value[key] for key in RESULT_KEYS})
+    return kept
+
+
+def _plain(value: Any) -> Any:
+    """NaN and infinity as null, tuples as lists; text that UTF-8 cannot hold replaced."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str):
+        return str(value).encode("utf-8", "replace").decode("utf-8")
+    return value

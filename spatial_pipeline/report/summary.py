@@ -1,0 +1,81 @@
+"""Tables for terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.results import Result, Status
+
+STYLES = {Status.PASSED: "green", Status.FAILED: "red", Status.ERROR: "red", Status.TIMEOUT: "red"}
+
+
+def results_table(checked: Checked) -> Table:
+    """One row a rule: what it is, how it ended, what it says."""
+    verdict = Text("passed", "bold green") if checked.passed else Text("held", "bold red")
+    title = Text.assemble((checked.title, "bold"), ": ", verdict)
+    table = _table("Check", "Status", "Checked", "Violations", "Message", title=title)
+    for result in checked.results:
+        table.add_row(
+            Text(result.name),
+            _status(result),
+            Text(str(result.checked), justify="right"),
+            Text(str(result.violations), justify="right"),
+            Text(result.message),
+        )
+    return table
+
+
+def datasets_table(checked: Sequence[Checked]) -> Table:
+    """One row a dataset: verdict and the blocking rules that did not pass."""
+    table = _table("Dataset", "Version", "Verdict", "Why")
+    for c in checked:
+        blocking = [r for r in c.results if r.blocks]
+        warnings = [r for r in c.results if not r.passed and not r.blocks]
+        why = ", ".join(f"{r.name} ({r.status.value})" for r in blocking)
+        if warnings:
+            said = ", ".join(r.name for r in warnings)
+            why = f"{why}; warnings: {said}" if why else f"warnings: {said}"
+        verdict = Text("passed", "green") if c.passed else Text("held", "red")
+        table.add_row(Text(c.title), Text(c.version or "none"), verdict, Text(why))
+    return table
+
+
+def check_summary(checked: Sequence[Checked]) -> RenderableType:
+    """The results of every dataset, and the verdicts when there are several."""
+    tables: list[RenderableType] = [results_table(c) for c in checked]
+    if len(checked) > 1:
+        tables.append(datasets_table(checked))
+    return Group(*tables)
+
+
+def run_table(rows: Iterable[tuple[str, str, str, Sequence[str]]]) -> Table:
+    """What became of each dataset.
+
+    Args:
+        rows: name with partition, version that was staged, version that readers see, and why the
+            staged one is held (empty when it is what readers see).
+
+    """
+    table = _table("Dataset", "Staged", "Readers see", "Outcome", "Why")
+    for name, staged, published, reasons in rows:
+        outcome = Text("held", "red") if reasons else Text("published", "green")
+        table.add_row(Text(name), Text(staged), Text(published), outcome, Text("\n".join(reasons)))
+    return table
+
+
+def _status(result: Result) -> Text:
+    if result.passed or result.blocks:
+        return Text(result.status.value, STYLES[result.status])
+    return Text(f"{result.status.value} (warning)", "yellow")
+
+
+def _table(*columns: str, title: Text | None = None) -> Table:
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=False)
+    return table

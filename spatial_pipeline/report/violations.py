@@ -1,0 +1,261 @@
+"""Violations as a layer: an Arrow table, GeoParquet and GeoPackage."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pyogrio
+import pyproj
+import shapely
+
+from spatial_pipeline.results import Findings, Result
+from spatial_pipeline.versions import Version
+
+LAYER = "violations"
+GEOMETRY = "geometry"
+SCHEMA = pa.schema(
+    [
+        pa.field("rule", pa.string()),
+        pa.field("family", pa.string()),
+        pa.field("severity", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("keys", pa.string()),
+        pa.field("measure", pa.float64()),
+        pa.field("unit", pa.string()),
+        pa.field("part", pa.int32()),
+        pa.field("ring", pa.int32()),
+        pa.field("vertex", pa.int32()),
+        pa.field("name", pa.string()),
+        pa.field(GEOMETRY, pa.binary()),
+    ]
+)
+"""Columns of the layer: ``rule`` is the rule's id, ``name`` the name of the check in the contract;
+``keys`` is JSON text, one array a feature involved; what does not apply is null."""
+
+
+TYPES = ("Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString",
+         "MultiPolygon", "GeometryCollection")  # fmt: skip
+"""Names of shapely's type ids."""
+
+
+def to_table(
+    evaluations: Sequence[tuple[Result, Findings]], crs: pyproj.CRS | None = None
+) -> pa.Table:
+    """All violations of some rules, in the order given.
+
+    Args:
+        evaluations: results with their findings, whose keys are filled in.
+        crs: CRS of the geometries.
+
+    Returns:
+        A table with the columns of :data:`SCHEMA`; geometries are WKB, the CRS is in the field's
+        GeoArrow metadata.
+
+    """
+    parts = [_part(result, findings) for result, findings in evaluations if len(findings)]
+    table = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
+    return _with_crs(table, crs)
+
+
+def merged(layer: Path, table: pa.Table, results: Sequence[Result]) -> pa.Table:
+    """The layer after some rules were checked again.
+
+    Args:
+        layer: GeoParquet file of the former violations; need not exist.
+        table: violations of the rules that were checked now.
+        results: results of the rules that were checked now; their former violations go.
+
+    """
+    try:
+        former = pq.read_table(layer, columns=SCHEMA.names).cast(SCHEMA)
+    except (OSError, ValueError, KeyError):
+        return table
+    checked = pa.array([r.name for r in results], pa.string())
+    kept = former.filter(pc.invert(pc.is_in(former["name"], checked)))
+    return pa.concat_tables([kept.replace_schema_metadata(None).cast(table.schema), table])
+
+
+def with_version(table: pa.Table, version: Version) -> pa.Table:
+    """The table with the columns ``dataset`` and ``partition`` in front of the geometry."""
+    n = len(table)
+    place = table.schema.get_field_index(GEOMETRY)
+    for name, value in (("dataset", version.dataset), ("partition", version.partition)):
+        column = pa.array([value] * n, pa.string())
+        table = table.add_column(place, pa.field(name, pa.string()), column)
+        place += 1
+    return table
+
+
+def export(tables: Sequence[pa.Table], path: Path) -> list[Path]:
+    """Writes the violations of several versions; the ending of the path decides the format.
+
+    Versions in one CRS go into one layer. Of several CRSs each has a layer of its own in a
+    GeoPackage (``violations``, ``violations_2``, …) and a file of its own as GeoParquet
+    (``F.parquet``, ``F_2.parquet``, …): a layer has one CRS.
+
+    Args:
+        tables: tables of :func:`with_version`.
+        path: ``.gpkg``, ``.parquet`` or ``.geoparquet``.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OSError: a file cannot be written.
+
+    """
+    layers: list[pa.Table] = []
+    for table in tables:
+        same = next(
+            (i for i, t in enumerate(layers) if _field(t).equals(_field(table), True)), None
+        )
+        if same is None:
+            layers.append(table)
+        else:
+            layers[same] = pa.concat_tables([layers[same], table])
+    if path.suffix.lower() == ".gpkg":
+        _replaced(path, lambda temporary: _write_layers(layers, temporary))
+        return [path]
+    written: list[Path] = []
+    for i, table in enumerate(layers):
+        file = path if i == 0 else path.with_name(f"{path.stem}_{i + 1}{path.suffix}")
+        write_geoparquet(table, file)
+        written.append(file)
+    return written
+
+
+def write_geoparquet(table: pa.Table, path: Path) -> None:
+    """Writes a table of violations as GeoParquet 1.1.
+
+    Raises:
+        OSError: the file cannot be written.
+
+    """
+    wkb = table[GEOMETRY].combine_chunks()
+    geometry = shapely.from_wkb(np.asarray(wkb.to_numpy(zero_copy_only=False), dtype=object))
+    bounds = shapely.total_bounds(geometry) if len(geometry) else np.full(4, np.nan)
+    crs = crs_of(table)
+    column: dict[str, Any] = {
+        "encoding": "WKB",
+        "geometry_types": _geometry_types(geometry),
+        "crs": None if crs is None else crs.to_json_dict(),
+    }
+    if np.isfinite(bounds).all():
+        column["bbox"] = bounds.tolist()
+    geo = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
+    described = table.replace_schema_metadata({"geo": json.dumps(geo)})
+    _replaced(path, lambda temporary: pq.write_table(described, temporary, compression="zstd"))
+
+
+def write_geopackage(table: pa.Table, path: Path) -> None:
+    """Writes a table of violations as the one layer ``violations`` of a GeoPackage.
+
+    Geometries of any type, or none, share the layer.
+
+    Raises:
+        OSError: the file cannot be written.
+
+    """
+    _replaced(path, lambda temporary: _write_layers([table], temporary))
+
+
+def crs_of(table: pa.Table) -> pyproj.CRS | None:
+    """The CRS of a table of violations."""
+    metadata = _field(table).metadata or {}
+    crs = json.loads(metadata.get(b"ARROW:extension:metadata", b"{}")).get("crs")
+    return None if crs is None else pyproj.CRS.from_json_dict(crs)
+
+
+def _part(result: Result, findings: Findings) -> pa.Table:
+    n = len(findings)
+
+    def constant(value: str) -> pa.Array:
+        return pa.array([value] * n, pa.string())
+
+    def index(values: Any) -> pa.Array:
+        return pa.array(values, pa.int32(), mask=np.asarray(values) < 0)
+
+    keys = findings.keys if findings.keys is not None else [() for _ in range(n)]
+    columns = {
+        "rule": constant(result.rule),
+        "family": constant(result.family.value),
+        "severity": constant(result.severity.value),
+        "reason": pa.array([_text(r) for r in findings.reasons], pa.string()),
+        "keys": pa.array([_text(json.dumps(k, ensure_ascii=False)) for k in keys], pa.string()),
+        "measure": pa.array(findings.measure, pa.float64(), mask=np.isnan(findings.measure)),
+        "unit": constant(findings.unit),
+        "part": index(findings.part),
+        "ring": index(findings.ring),
+        "vertex": index(findings.vertex),
+        "name": constant(result.name),
+        GEOMETRY: pa.array(shapely.to_wkb(findings.geometry, flavor="iso").tolist(), pa.binary()),
+    }
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _text(value: Any) -> str:
+    """Text that UTF-8 can hold: lone surrogates of broken sources are replaced."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def _with_crs(table: pa.Table, crs: pyproj.CRS | None) -> pa.Table:
+    about = {} if crs is None else {"crs": crs.to_json_dict(), "crs_type": "projjson"}
+    metadata = {
+        "ARROW:extension:name": "geoarrow.wkb",
+        "ARROW:extension:metadata": json.dumps(about),
+    }
+    field = pa.field(GEOMETRY, pa.binary(), metadata=metadata)
+    place = table.schema.get_field_index(GEOMETRY)
+    return table.set_column(place, field, table[GEOMETRY])
+
+
+def _field(table: pa.Table) -> pa.Field:
+    return table.schema.field(GEOMETRY)
+
+
+def _geometry_types(geometry: Any) -> list[str]:
+    present = geometry[~shapely.is_missing(geometry)]
+    codes = np.unique(shapely.get_type_id(present) * 2 + shapely.has_z(present))
+    return sorted(f"{TYPES[c // 2]}{' Z' if c % 2 else ''}" for c in codes.tolist())
+
+
+def _write_layers(layers: Sequence[pa.Table], path: Path) -> None:
+    for i, table in enumerate(layers):
+        crs = crs_of(table)
+        with contextlib.ExitStack() as stack:
+            if crs is None:
+                stack.enter_context(warnings.catch_warnings())
+                warnings.filterwarnings("ignore", message="'crs' was not provided")
+            pyogrio.write_arrow(
+                table,
+                path,
+                layer=LAYER if i == 0 else f"{LAYER}_{i + 1}",
+                driver="GPKG",
+                geometry_name=GEOMETRY,
+                geometry_type="Unknown",
+                crs=None if crs is None else crs.to_wkt(),
+                append=False,
+                layer_options={"GEOMETRY_NAME": GEOMETRY},
+            )
+
+
+def _replaced(path: Path, write: Callable[[Path], None]) -> None:
+    """Writes a file beside its place and moves it there when it is whole."""
+    temporary = path.with_name(f".{uuid4().hex}{path.suffix}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as exc:
+        raise OSError(str(exc)) from exc
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline.report.catalogue import catalogue_table, rule_json, rule_page
+
+
+def shown(renderable: object) -> str:
+    console = Console(file=StringIO(), width=200)
+    console.print(renderable)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_table_has_every_rule() -> None:
+    text = shown(catalogue_table())
+    assert all(identity in text for identity in CATALOGUE)
+
+
+@pytest.mark.parametrize("identity", CATALOGUE)
+def test_the_page_of_a_rule_explains_every_parameter(identity: str) -> None:
+    model = CATALOGUE[identity]
+    facts = rule_json(model)
+    text = shown(rule_page(model))
+    assert model.scope.value in text
+    assert model.iso_element in text
+    names = {f.alias or n for n, f in model.model_fields.items()} - {"rule"}
+    assert {p["name"] for p in facts["parameters"]} == names
+    for parameter in facts["parameters"]:
+        assert parameter["description"]
+        assert parameter["type"] != "any"
+        assert parameter["name"] in text
+    json.dumps(facts, allow_nan=False)
+    assert "``" not in text
+
+
+def test_required_parameters_come_first_and_common_ones_last() -> None:
+    parameters = rule_json(CATALOGUE["must_be_covered_by"])["parameters"]
+    assert [p["name"] for p in parameters[:2]] == ["other", "tolerance"]
+    assert parameters[0] == {
+        "name": "other",
+        "type": "{dataset} or {uri, layer}",
+        "required": True,
+        "default": None,
+        "description": "The covering dataset.",
+        "common": False,
+    }
+    assert [p["common"] for p in parameters] == sorted(p["common"] for p in parameters)

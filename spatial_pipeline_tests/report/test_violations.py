@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
+import pyproj
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spatial_pipeline.report.violations import (
+    SCHEMA,
+    crs_of,
+    export,
+    merged,
+    to_table,
+    with_version,
+    write_geopackage,
+    write_geoparquet,
+)
+from spatial_pipeline.results import Findings
+from spatial_pipeline.versions import Version
+from spatial_pipeline_tests.report.cases import PASSED, SHAPES, findings, result
+
+UTM = pyproj.CRS("EPSG:32633")
+WGS = pyproj.CRS("EPSG:4326")
+PROMISED = [
+    "rule", "family", "severity", "reason", "keys", "measure", "unit", "part", "ring", "vertex",
+]  # fmt: skip
+
+
+def table(name: str = "overlaps", crs: pyproj.CRS | None = UTM, shapes: Any = None) -> pa.Table:
+    return to_table([(PASSED, Findings.none()), (result(name), findings(shapes))], crs)
+
+
+def same_shapes(found: Any, expected: Any) -> bool:
+    pairs = zip(found, expected, strict=True)
+    return all((f is None) == (e is None) and (f is None or f.equals_exact(e)) for f, e in pairs)
+
+
+def test_a_table_has_one_row_a_violation_and_null_for_what_does_not_apply() -> None:
+    rows = table().to_pylist()
+    assert [c for c in table().column_names if c != "name"] == [*PROMISED, "geometry"]
+    assert rows[0] == {
+        "rule": "must_not_overlap",
+        "family": "topology",
+        "severity": "error",
+        "reason": "Überlappung <b>",
+        "keys": '[["key 0", 0], [null]]',
+        "measure": 0.0,
+        "unit": "m²",
+        "part": None,
+        "ring": None,
+        "vertex": None,
+        "name": "overlaps",
+        "geometry": shapely.to_wkb(shapely.Point(1, 2), flavor="iso"),
+    }
+    assert [r["measure"] for r in rows] == [0, None, 2, None, 4, None]
+    assert [r["part"] for r in rows] == [None, 0, 1, 2, 3, 4]
+    assert rows[1]["geometry"] is None
+    assert crs_of(table()) == UTM
+    assert crs_of(table(crs=None)) is None
+
+
+def test_nothing_found_is_an_empty_table_of_the_same_kind(tmp_path: Path) -> None:
+    empty = to_table([(PASSED, Findings.none())], UTM)
+    assert empty.schema == table().schema
+    assert len(empty) == 0
+    write_geoparquet(empty, tmp_path / "v.parquet")
+    write_geopackage(empty, tmp_path / "v.gpkg")
+    assert len(geopandas.read_parquet(tmp_path / "v.parquet")) == 0
+    assert pyogrio.read_info(tmp_path / "v.gpkg", layer="violations")["features"] == 0
+
+
+@pytest.mark.parametrize("crs", [UTM, WGS, None])
+def test_geoparquet_gives_back_what_was_written(tmp_path: Path, crs: pyproj.CRS | None) -> None:
+    path = tmp_path / "v.parquet"
+    write_geoparquet(table(crs=crs), path)
+    frame = geopandas.read_parquet(path)
+    assert same_shapes(frame.geometry, SHAPES)
+    assert (frame.crs is None) == (crs is None)
+    assert crs is None or frame.crs == crs
+    geo = json.loads(pq.read_schema(path).metadata[b"geo"])
+    assert geo["version"] == "1.1.0"
+    column = geo["columns"]["geometry"]
+    assert column["geometry_types"] == ["LineString", "MultiPolygon", "Point", "Polygon Z"]
+    assert column["bbox"] == [0, 0, 3, 3]
+    assert column["crs"] is None or crs is not None
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("crs", [UTM, WGS, None])
+def test_a_geopackage_gives_back_what_was_written(tmp_path: Path, crs: pyproj.CRS | None) -> None:
+    path = tmp_path / "v.gpkg"
+    path.write_text("something else that was there before")
+    write_geopackage(table(crs=crs), path)
+    assert pyogrio.list_layers(path).tolist() == [["violations", "Unknown"]]
+    frame = geopandas.read_file(path)
+    assert same_shapes(frame.geometry, SHAPES)
+    assert (frame.crs is None) == (crs is None)
+    assert crs is None or frame.crs == crs
+    assert set(PROMISED) < set(frame.columns)
+    assert frame["keys"][0] == '[["key 0", 0], [null]]'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_coordinates_that_are_no_numbers_are_written_too(tmp_path: Path) -> None:
+    odd = [shapely.Point(float("nan"), 1), shapely.Point(float("inf"), 2), shapely.Point(3, 4)]
+    write_geoparquet(table(shapes=odd), tmp_path / "v.parquet")
+    write_geopackage(table(shapes=odd), tmp_path / "v.gpkg")
+    assert len(geopandas.read_parquet(tmp_path / "v.parquet")) == 3
+    assert pyogrio.read_info(tmp_path / "v.gpkg")["features"] == 3
+
+
+def test_a_place_that_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
+    for write, name in ((write_geopackage, "v.gpkg"), (write_geoparquet, "v.parquet")):
+        with pytest.raises(OSError, match="none"):
+            write(table(), tmp_path / "none" / name)
+
+
+def test_a_new_check_of_a_rule_replaces_its_violations_and_keeps_the_others(tmp_path: Path) -> None:
+    layer = tmp_path / "v.parquet"
+    assert merged(layer, table("a"), []).equals(table("a"))
+    write_geoparquet(pa.concat_tables([table("a"), table("b")]), layer)
+    again = merged(layer, table("a", shapes=SHAPES[:1]), [result("a")])
+    assert again["name"].to_pylist() == ["b"] * 6 + ["a"]
+    assert again.schema.equals(table().schema, check_metadata=True)
+    cured = merged(layer, to_table([], UTM), [result("a")])
+    assert cured["name"].to_pylist() == ["b"] * 6
+    layer.write_bytes(b"no parquet")
+    assert merged(layer, table("a"), [result("a")]).equals(table("a"))
+
+
+def versioned(dataset: str, crs: pyproj.CRS | None, partition: str | None = None) -> pa.Table:
+    return with_version(table(crs=crs), Version(dataset, partition, "v"))
+
+
+def test_datasets_in_one_crs_share_a_layer(tmp_path: Path) -> None:
+    tables = [versioned("a", UTM), versioned("b", UTM, "north")]
+    assert export(tables, tmp_path / "v.gpkg") == [tmp_path / "v.gpkg"]
+    frame = geopandas.read_file(tmp_path / "v.gpkg")
+    assert frame["dataset"].tolist() == ["a"] * 6 + ["b"] * 6
+    assert frame["partition"].isna().tolist() == [True] * 6 + [False] * 6
+    assert frame.crs == UTM
+
+
+def test_datasets_in_several_crss_have_layers_of_their_own(tmp_path: Path) -> None:
+    tables = [versioned("a", UTM), versioned("b", None), versioned("c", UTM), versioned("d", WGS)]
+    assert export(tables, tmp_path / "v.gpkg") == [tmp_path / "v.gpkg"]
+    layers = [name for name, _ in pyogrio.list_layers(tmp_path / "v.gpkg")]
+    assert layers == ["violations", "violations_2", "violations_3"]
+    frames = [geopandas.read_file(tmp_path / "v.gpkg", layer=name) for name in layers]
+    assert [sorted(set(f["dataset"])) for f in frames] == [["a", "c"], ["b"], ["d"]]
+    assert [f.crs for f in frames] == [UTM, None, WGS]
+    files = export(tables, tmp_path / "v.parquet")
+    assert [f.name for f in files] == ["v.parquet", "v_2.parquet", "v_3.parquet"]
+    assert [geopandas.read_parquet(f).crs for f in files] == [UTM, None, WGS]
+
+
+@given(
+    st.lists(st.text(max_size=8), min_size=1, max_size=5),
+    st.lists(st.sampled_from(SHAPES), min_size=5, max_size=5),
+)
+@settings(max_examples=25, deadline=None)
+def test_any_text_goes_into_the_table_and_comes_back(words: list[str], shapes: list[Any]) -> None:
+    n = len(words)
+    found = Findings.build(range(n), words, shapes[:n], keys=[((w,),) for w in words])
+    made = to_table([(result(), found)], UTM)
+    assert made.schema.names == SCHEMA.names
+    assert made["reason"].to_pylist() == words
+    assert [json.loads(k) for k in made["keys"].to_pylist()] == [[[w]] for w in words]
+    wkb = made["geometry"].to_pylist()
+    assert same_shapes([None if w is None else shapely.from_wkb(w) for w in wkb], shapes[:n])
+
+
+def test_half_a_character_of_a_broken_source_does_not_stop_the_layer() -> None:
+    found = Findings.build([0], "broken \ud800", keys=[(("\udcff",),)])
+    assert to_table([(result(), found)])["reason"].to_pylist() == ["broken ?"]
