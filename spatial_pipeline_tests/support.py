@@ -98,7 +98,7 @@ def memory_vector(
         wkb=pa.array(wkb, type=pa.binary()),
         crs=crs_object,
     )
-    bounds = shapely.total_bounds(everything.geometry)
+    bounds = shapely.total_bounds(everything.geometry) if n else np.full(4, np.nan)
     values: dict[str, Any] = {
         "uri": "memory",
         "driver": "Memory",

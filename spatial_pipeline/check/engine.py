@@ -20,7 +20,6 @@ from spatial_pipeline.check.base import (
     TileCheck,
     TileComparisonCheck,
     WindowCheck,
-    check_class,
 )
 from spatial_pipeline.check.conclude import conclude
 from spatial_pipeline.check.filters import columns_of
@@ -74,7 +73,7 @@ async def evaluate(
     """
     catalogue.load()
     plan = plan or Plan()
-    tasks = [Task(rule, check_class(type(rule), data.profile.kind), key) for rule in rules]
+    tasks = [Task(rule, key) for rule in rules]
     async with Workers(plan.jobs) as workers:
         run = _Run(data, tasks, workers, plan, progress)
         for task in tasks:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from spatial_pipeline.check.base import Cancelled, Check, Context
+from spatial_pipeline.check.base import Cancelled, Context, check_class
 from spatial_pipeline.check.vector_pieces import Surroundings
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.contract.rules import Rule
@@ -21,10 +21,9 @@ T = TypeVar("T")
 class Task:
     """The evaluation of one rule. Changed only on the event loop."""
 
-    def __init__(self, rule: Rule, check_class: type[Check[Any]], key: tuple[str, ...]) -> None:
+    def __init__(self, rule: Rule, key: tuple[str, ...]) -> None:
         self.rule = rule
         self.key = key
-        self.check_class = check_class
         self.check: Any = None
         self.others: tuple[Data, ...] = ()
         self.partials: dict[int, Any] = {}
@@ -44,9 +43,11 @@ class Task:
     def bind(self, data: Data, others: tuple[Data, ...] = ()) -> None:
         """Makes the check object, with the other data of the rule once they are open."""
         self.others = others
-        self.check = self.check_class(
-            self.rule, Context(data=data, others=others, key=self.key, cancelled=self._cancelled)
-        )
+        context = Context(data=data, others=others, key=self.key, cancelled=self._cancelled)
+        try:
+            self.check = check_class(type(self.rule), data.profile.kind)(self.rule, context)
+        except Exception as exc:  # noqa: BLE001 - a rule that raises is a result, not a crash
+            self.fail(_said(exc))
 
     def fail(self, message: str, status: Status = Status.ERROR) -> None:
         """Ends the evaluation without an outcome; the first reason stays."""
@@ -78,13 +79,9 @@ class Task:
             return None
         except Cancelled:
             return None
-        except SpatialPipelineError as exc:
-            self.elapsed += time.perf_counter() - begun
-            self.fail(str(exc))
-            return None
         except Exception as exc:  # noqa: BLE001 - a rule that raises is a result, not a crash
             self.elapsed += time.perf_counter() - begun
-            self.fail(f"{type(exc).__name__}: {exc}")
+            self.fail(_said(exc))
             return None
         self.elapsed += seconds
         return value
@@ -112,3 +109,9 @@ class Task:
     def _cancelled(self) -> None:
         if self._stop.is_set():
             raise Cancelled
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, SpatialPipelineError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

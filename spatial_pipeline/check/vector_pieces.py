@@ -135,9 +135,7 @@ class Surroundings:
         batch.__dict__["geometry"] = geometry
         return batch.take(hits)
 
-    def _candidates(
-        self, extent: tuple[float, ...], there: pyproj.CRS | None
-    ) -> NDArray[np.int64]:
+    def _candidates(self, extent: tuple[float, ...], there: pyproj.CRS | None) -> NDArray[np.int64]:
         """Positions of the features that may lie in an extent given in the CRS of the piece."""
         back = pyproj.Transformer.from_crs(self.crs, there, always_xy=True)
         xmin, ymin, xmax, ymax = back.transform_bounds(*extent, densify_pts=101)

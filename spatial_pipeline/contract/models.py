@@ -97,9 +97,7 @@ class DatasetContract(ContractModel):
             if self.kind not in r.kinds
         ]
         if (self.partitions is None) == ("{partition}" in self.source.uri):
-            mistakes.append(
-                "a partitioned dataset has {partition} in source.uri, and no other has"
-            )
+            mistakes.append("a partitioned dataset has {partition} in source.uri, and no other has")
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self

@@ -1,7 +1,5 @@
 """The assets of a dataset: an external source, staged, published."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from spatial_pipeline.contract.models import Contract

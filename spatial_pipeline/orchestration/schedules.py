@@ -1,7 +1,5 @@
 """The nightly run of a dataset."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg
@@ -31,8 +29,9 @@ def schedule_of(contract: Contract) -> dg.ScheduleDefinition | None:
             yield dg.RunRequest()
             return
         now = context.scheduled_execution_time
+        dynamic = isinstance(partitions, dg.DynamicPartitionsDefinition)
         keys = partitions.get_partition_keys(
-            current_time=now, dynamic_partitions_store=context.instance
+            current_time=now, dynamic_partitions_store=context.instance if dynamic else None
         )
         if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
             keys = keys[-1:]

@@ -14,8 +14,10 @@ def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
     for module in (metadata, validity, topology, parity):
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Rule) and "Literal" in str(
-                value.model_fields["rule"].annotation
+            if (
+                isinstance(value, type)
+                and issubclass(value, Rule)
+                and "Literal" in str(value.model_fields["rule"].annotation)
             ):
                 found[rule_id(value)] = value
     return found
