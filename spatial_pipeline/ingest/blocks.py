@@ -1,0 +1,230 @@
+"""Decodes every block of a raster once: names those that do not decode, sums up those that do."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+from rasterio.windows import bounds as window_bounds
+
+from spatial_pipeline.ingest import gdal_messages
+from spatial_pipeline.versions import BrokenBlock
+
+WINDOW_BYTES = 16 << 20
+"""Decoded bytes of a window, all bands together, unless one block is larger."""
+OPTIONS: dict[str, Any] = {
+    # Without it libjpeg fills what is missing with grey and only warns.
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{noop}",
+    "GDAL_CACHEMAX": 256,
+}
+Cell = tuple[int, int, int, int]
+"""row_off, col_off, height, width."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What decoding a raster found.
+
+    Attributes:
+        broken: blocks that do not decode, by overview, band, row and column.
+        checksums: CRC-32 of pixels and masks of every window at full resolution.
+        notes: what GDAL warned of.
+
+    """
+
+    broken: tuple[BrokenBlock, ...]
+    checksums: dict[Cell, int]
+    notes: tuple[str, ...]
+
+
+class Handles:
+    """One open dataset a thread: GDAL datasets are never shared. A context manager."""
+
+    def __init__(self, path: str, overview: int = 0) -> None:
+        self.path = path
+        self.overview = overview
+        self._local = threading.local()
+        self._all: list[Any] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for dataset in self._all:
+            dataset.close()
+
+    def get(self) -> Any:
+        """The dataset of this thread."""
+        if not hasattr(self._local, "dataset"):
+            level = {"overview_level": self.overview - 1} if self.overview else {}
+            self._local.dataset = rasterio.open(self.path, **level)
+            self._all.append(self._local.dataset)
+        return self._local.dataset
+
+
+def scan(
+    path: str, workers: int, progress: Callable[[int, int | None], None] | None = None
+) -> Scan:
+    """Decodes every block of every band, overview and mask.
+
+    Args:
+        path: what GDAL opens.
+        workers: threads.
+        progress: called with windows done and windows in all.
+
+    Raises:
+        RasterioError: the raster or one of its overviews cannot be opened.
+
+    """
+    notes: list[str] = []
+    with rasterio.Env(**OPTIONS), rasterio.open(path) as dataset:
+        # Bands may differ in their overviews; the level of band 1 is what opens.
+        levels = 1 + len(dataset.overviews(1)) if dataset.count else 1
+    plan: list[tuple[int, list[Cell]]] = []
+    for overview in range(levels):
+        with rasterio.Env(**OPTIONS), Handles(path, overview) as handles:
+            plan.append((overview, list(cells(handles.get()))))
+    total = sum(len(windows) for _, windows in plan)
+    done = 0
+    broken: list[BrokenBlock] = []
+    checksums: dict[Cell, int] = {}
+    for overview, windows in plan:
+        with Handles(path, overview) as handles, ThreadPoolExecutor(workers) as pool:
+            for cell, (checksum, bad) in zip(
+                windows, pool.map(_Decoder(handles, notes), windows), strict=True
+            ):
+                broken += bad
+                if checksum is not None and overview == 0:
+                    checksums[cell] = checksum
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+    broken.sort(key=lambda b: (b.overview, b.band, b.row, b.column))
+    return Scan(tuple(broken), checksums, tuple(notes))
+
+
+def checksums(path: str, windows: list[Cell], workers: int) -> dict[Cell, int]:
+    """CRC-32 of pixels and masks of windows.
+
+    Raises:
+        RasterioError: a window does not decode.
+
+    """
+
+    def one(cell: Cell) -> int:
+        with rasterio.Env(**OPTIONS):
+            return _checksum(handles.get(), cell)
+
+    with Handles(path) as handles, ThreadPoolExecutor(workers) as pool:
+        return dict(zip(windows, pool.map(one, windows), strict=True))
+
+
+def cells(dataset: Any) -> Iterator[Cell]:
+    """Windows of whole blocks that cover a dataset."""
+    block_height, block_width = dataset.block_shapes[0]
+    pixel = sum(np.dtype(_numpy_type(t)).itemsize for t in dataset.dtypes)
+    blocks = max(1, WINDOW_BYTES // (block_height * block_width * pixel))
+    across = min(blocks, -(-dataset.width // block_width))
+    down = max(1, blocks // across)
+    height, width = block_height * down, block_width * across
+    for row in range(0, dataset.height, height):
+        for column in range(0, dataset.width, width):
+            yield row, column, min(height, dataset.height - row), min(width, dataset.width - column)
+
+
+@dataclass(frozen=True)
+class _Decoder:
+    """Decodes one window; when that fails, block by block."""
+
+    handles: Handles
+    notes: list[str]
+
+    def __call__(self, cell: Cell) -> tuple[int | None, list[BrokenBlock]]:
+        with (
+            rasterio.Env(**OPTIONS),
+            gdal_messages.logged(self.notes, "rasterio._env", "rasterio._err"),
+        ):
+            dataset = self.handles.get()
+            try:
+                return _checksum(dataset, cell), []
+            except RasterioError:
+                return None, self._broken(dataset, cell)
+
+    def _broken(self, dataset: Any, cell: Cell) -> list[BrokenBlock]:
+        found: list[BrokenBlock] = []
+        for band in range(1, dataset.count + 1):
+            reads: list[tuple[str, Any]] = [("", dataset.read)]
+            if _has_mask(dataset, band):
+                reads.append(("mask: ", dataset.read_masks))
+            for row, column, window in _blocks(dataset, band, cell):
+                for prefix, read in reads:
+                    try:
+                        read(band, window=window)
+                    except RasterioError as exc:
+                        bounds = window_bounds(window, dataset.transform)
+                        reason = prefix + reason_of(exc)
+                        found.append(
+                            BrokenBlock(band, self.handles.overview, row, column, bounds, reason)
+                        )
+        return found
+
+
+def _blocks(dataset: Any, band: int, cell: Cell) -> Iterator[tuple[int, int, Window]]:
+    """Blocks of a band that meet a window: block row, block column, pixels."""
+    row_off, col_off, height, width = cell
+    block_height, block_width = dataset.block_shapes[band - 1]
+    for row in range(row_off // block_height, -(-(row_off + height) // block_height)):
+        for column in range(col_off // block_width, -(-(col_off + width) // block_width)):
+            top, left = row * block_height, column * block_width
+            yield (
+                row,
+                column,
+                Window(
+                    left,
+                    top,
+                    min(block_width, dataset.width - left),
+                    min(block_height, dataset.height - top),
+                ),
+            )
+
+
+def _checksum(dataset: Any, cell: Cell) -> int:
+    row_off, col_off, height, width = cell
+    window = Window(col_off, row_off, width, height)
+    value = zlib.crc32(dataset.read(window=window).data)
+    for band in range(1, dataset.count + 1):
+        if _has_mask(dataset, band):
+            value = zlib.crc32(dataset.read_masks(band, window=window), value)
+    return value
+
+
+def _has_mask(dataset: Any, band: int) -> bool:
+    """True for a mask with pixels of its own; others follow from nodata or an alpha band."""
+    flags = set(dataset.mask_flag_enums[band - 1])
+    return not flags & {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha}
+
+
+def _numpy_type(name: str) -> str:
+    return "complex64" if name == "complex_int16" else name
+
+
+def reason_of(exc: BaseException) -> str:
+    """What GDAL said, innermost cause first."""
+    texts: list[str] = []
+    current: BaseException | None = exc
+    while current is not None:
+        text = " ".join(str(getattr(current, "errmsg", current)).split())
+        if text and not text.startswith("Read failed") and text not in texts:
+            texts.insert(0, text)
+        current = current.__cause__ or current.__context__
+    return "; ".join(texts) or type(exc).__name__

@@ -1,0 +1,166 @@
+"""Writes staged raster data: a lossless Cloud Optimized GeoTIFF, read back before it counts."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioError
+
+from spatial_pipeline.errors import SourceError, StoreError
+from spatial_pipeline.ingest import blocks, gdal_messages
+
+BLOCK_SIZE = 512
+TILE_BYTES = 16 << 20
+"""Largest decoded tile, all bands together; more bands get smaller tiles."""
+_DISK = re.compile(r"no space|disk full|permission|read-only|quota|\bwrit", re.IGNORECASE)
+_OWN_DOMAINS = frozenset({"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "xml:VRT", "COLOR_PROFILE"})
+"""Metadata that describes the file, not the data."""
+
+
+def write(
+    path: str, target: Path, checksums: dict[blocks.Cell, int], workers: int
+) -> tuple[str, ...]:
+    """Copies a raster with everything it carries and compares the copy with the original.
+
+    Args:
+        path: what GDAL opens.
+        target: file to write.
+        checksums: see ``blocks.Scan``.
+        workers: threads.
+
+    Returns:
+        What of the descriptive metadata the format could not carry.
+
+    Raises:
+        SourceError: the source has something that a GeoTIFF cannot hold.
+        StoreError: the disk is full, not writable, or holds something else than was written.
+
+    """
+    notes: list[str] = []
+    with gdal_messages.kept(notes), rasterio.Env(**blocks.OPTIONS):
+        with rasterio.open(path) as source:
+            _representable(source)
+            options = _options(source, workers)
+            size = source.width * source.height * _pixel_bytes(source)
+        try:
+            rasterio.shutil.copy(path, target, driver="COG", **options)
+        except (RasterioError, OSError) as exc:
+            reason = blocks.reason_of(exc)
+            free = shutil.disk_usage(target.parent).free
+            if _DISK.search(reason) or free < size:
+                msg = f"{target} cannot be written: {reason}"
+                raise StoreError(msg) from exc
+            msg = f"cannot be written as a Cloud Optimized GeoTIFF: {reason}"
+            raise SourceError(msg) from exc
+        try:
+            with rasterio.open(path) as source, rasterio.open(target) as staged:
+                lost = _differences(source, staged)
+            staged_sums = blocks.checksums(str(target), list(checksums), workers)
+        except RasterioError as exc:
+            msg = f"{target} cannot be read back: {blocks.reason_of(exc)}"
+            raise StoreError(msg) from exc
+    if staged_sums != checksums:
+        msg = f"{target} does not hold the pixels and masks that were read"
+        raise StoreError(msg)
+    return tuple(lost)
+
+
+def _options(source: Any, workers: int) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "COMPRESS": "ZSTD",
+        "BIGTIFF": "IF_SAFER",
+        "BLOCKSIZE": _block_size(source),
+        "NUM_THREADS": workers,
+        # Averages of class codes would be codes that do not occur.
+        "OVERVIEW_RESAMPLING": "NEAREST",
+    }
+    if not any(t.startswith("complex") for t in source.dtypes):
+        options["PREDICTOR"] = "YES"
+    return options
+
+
+def _block_size(source: Any) -> int:
+    size = BLOCK_SIZE
+    while size > 128 and size * size * _pixel_bytes(source) > TILE_BYTES:
+        size //= 2
+    return size
+
+
+def _pixel_bytes(source: Any) -> int:
+    return sum(4 if t == "complex_int16" else int(np.dtype(t).itemsize) for t in source.dtypes)
+
+
+def _representable(source: Any) -> None:
+    """Refuses what a GeoTIFF has no place for and what would change the data.
+
+    Raises:
+        SourceError: naming it.
+
+    """
+    if len(set(source.dtypes)) > 1:
+        msg = f"bands of different types ({', '.join(source.dtypes)}) cannot be staged in one file"
+        raise SourceError(msg)
+    values = {str(v) for v in source.nodatavals}
+    if len(values) > 1:
+        msg = f"bands with different nodata values ({', '.join(sorted(values))}) cannot be staged"
+        raise SourceError(msg)
+    own = [
+        set(flags) & {MaskFlags.per_dataset, MaskFlags.alpha, MaskFlags.nodata, MaskFlags.all_valid}
+        for flags in source.mask_flag_enums
+    ]
+    if not all(own):
+        msg = "masks of single bands cannot be staged: a GeoTIFF has one mask for all bands"
+        raise SourceError(msg)
+
+
+def _differences(source: Any, staged: Any) -> list[str]:
+    """Descriptive metadata that the copy does not have."""
+    lost: list[str] = []
+    for name in (
+        "count", "dtypes", "width", "height", "transform", "descriptions", "colorinterp", "scales",
+        "offsets", "units", "mask_flag_enums", "crs", "gcps",
+    ):  # fmt: skip
+        before, after = getattr(source, name), getattr(staged, name)
+        if name == "gcps":
+            before, after = [str(g) for g in before[0]], [str(g) for g in after[0]]
+        if before != after:
+            lost.append(f"{name} not carried over: {before} became {after}"[:500])
+    if not np.array_equal(
+        np.array(source.nodatavals, dtype=float),
+        np.array(staged.nodatavals, dtype=float),
+        equal_nan=True,
+    ):
+        lost.append(f"nodata not carried over: {source.nodatavals} became {staged.nodatavals}")
+    for band in range(source.count + 1):
+        kept = _tags(staged, band)
+        for key, value in _tags(source, band).items():
+            if kept.get(key) != value:
+                where = f"band {band}" if band else "dataset"
+                lost.append(f"tag {'/'.join(key)} of the {where} not carried over")
+    for band in range(1, source.count + 1):
+        if _colors(source, band) != _colors(staged, band):
+            lost.append(f"colour table of band {band} not carried over")
+    return lost
+
+
+def _tags(dataset: Any, band: int) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for domain in ["", *dataset.tag_namespaces(band)]:
+        if domain in _OWN_DOMAINS:
+            continue
+        found |= {(domain, k): v for k, v in dataset.tags(band, ns=domain or None).items()}
+    return found
+
+
+def _colors(dataset: Any, band: int) -> Any:
+    try:
+        return dataset.colormap(band)
+    except ValueError:
+        return None

@@ -1,0 +1,62 @@
+"""GDAL's warnings, which pyogrio raises as Python warnings and rasterio logs, kept as notes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+MAX_NOTES = 50
+"""Warnings kept of one source: a damaged file can give one a feature."""
+_LOCK = threading.Lock()
+
+
+@contextmanager
+def kept(notes: list[str]) -> Iterator[None]:
+    """Appends the warnings of the block to ``notes``, each text once.
+
+    Python's warning filters belong to the process, so only one block runs at a time; keep it
+    short.
+    """
+    with _LOCK, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            for warning in caught:
+                add(notes, str(warning.message))
+
+
+def add(notes: list[str], text: str) -> None:
+    """Appends a note unless it is there or there are too many."""
+    line = " ".join(text.split())
+    if line in notes or len(notes) > MAX_NOTES:
+        return
+    notes.append(line if len(notes) < MAX_NOTES else "further warnings are left out")
+
+
+class _Collector(logging.Handler):
+    def __init__(self, notes: list[str], thread: int) -> None:
+        super().__init__(logging.WARNING)
+        self.notes = notes
+        self.thread_id = thread
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self.thread_id:
+            add(self.notes, record.getMessage())
+
+
+@contextmanager
+def logged(notes: list[str], *loggers: str) -> Iterator[None]:
+    """Appends what these loggers warn of in this thread to ``notes``."""
+    collector = _Collector(notes, threading.get_ident())
+    found = [logging.getLogger(name) for name in loggers]
+    for logger in found:
+        logger.addHandler(collector)
+    try:
+        yield
+    finally:
+        for logger in found:
+            logger.removeHandler(collector)

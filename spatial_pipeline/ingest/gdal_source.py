@@ -1,0 +1,199 @@
+"""Vector layers through GDAL (pyogrio), as streams of Arrow batches."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyogrio
+import pyproj
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj.exceptions import CRSError
+
+from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest import csv_options, gdal_messages
+from spatial_pipeline.ingest.layer import Layer
+from spatial_pipeline.ingest.schema import distinct_names, free_name, plain, staged_type
+from spatial_pipeline.versions import Bounds
+
+BATCH_ROWS = 16384
+BATCH_BYTES = 256 << 20
+"""Features of a batch stop here, so that huge geometries do not add up."""
+SINGLE_LAYER_DRIVERS = frozenset(
+    {"GeoJSON", "GeoJSONSeq", "ESRI Shapefile", "FlatGeobuf", "CSV", "MapInfo File"}
+)
+_WKB_EXTENSIONS = frozenset({b"geoarrow.wkb", b"ogc.wkb"})
+_OPTIONS: dict[str, str | int | bool] = {
+    "OGR_ARROW_MEM_LIMIT": BATCH_BYTES,
+    "GML_DOWNLOAD_SCHEMA": False,
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{noop}",
+}
+"""Bounded batches, and nothing fetched from the network by a local file."""
+
+
+@contextmanager
+def open_layer(path: str, layer: str | None) -> Iterator[Layer]:
+    """Opens a layer for one pass.
+
+    Args:
+        path: what GDAL opens.
+        layer: name of the layer; may be None when there is only one.
+
+    Raises:
+        SourceError: GDAL cannot open it, or the layer is missing or ambiguous.
+
+    """
+    notes: list[str] = []
+    pyogrio.set_gdal_config_options(_OPTIONS)
+    with ExitStack() as stack:
+        try:
+            with gdal_messages.kept(notes):
+                name = _layer_name(path, layer)
+                options = _options(path, name)
+                info = pyogrio.read_info(path, layer=name, **options)
+                meta, reader = stack.enter_context(
+                    pyogrio.raw.open_arrow(
+                        path, layer=name, use_pyarrow=True, batch_size=BATCH_ROWS, **options
+                    )
+                )
+        except SourceError:
+            raise
+        except Exception as exc:
+            raise SourceError(_reason(exc)) from exc
+        yield _described(name, info, meta, reader, notes)
+
+
+def _layer_name(path: str, layer: str | None) -> str:
+    names = [str(n) for n in pyogrio.list_layers(path)[:, 0]]
+    if not names:
+        msg = "no layer in it"
+        raise SourceError(msg)
+    listed = ", ".join(names[:50]) + (", …" if len(names) > 50 else "")
+    if layer is None:
+        if len(names) > 1:
+            msg = f"{len(names)} layers in it, name one of them as layer: {listed}"
+            raise SourceError(msg)
+        return names[0]
+    if layer not in names:
+        msg = f"no layer {layer!r} in it; there is {listed}"
+        raise SourceError(msg)
+    return layer
+
+
+def _options(path: str, layer: str) -> dict[str, str]:
+    """Open options of a format whose geometry has to be named."""
+    info = pyogrio.read_info(path, layer=layer)
+    if info["driver"] != "CSV":
+        return {}
+    return csv_options.open_options([str(f) for f in info["fields"]])
+
+
+def _described(
+    name: str, info: dict[str, Any], meta: dict[str, Any], reader: Any, notes: list[str]
+) -> Layer:
+    source: pa.Schema = reader.schema
+    geometries = [
+        i
+        for i, f in enumerate(source)
+        if (f.metadata or {}).get(b"ARROW:extension:name") in _WKB_EXTENSIONS
+    ]
+    primary = geometries[0] if geometries else None
+    attributes = [i for i in range(len(source)) if i != primary]
+    if len(geometries) > 1:
+        others = ", ".join(source.field(i).name for i in geometries[1:])
+        notes.append(f"several geometry columns: {others} staged as binary attributes")
+    names = distinct_names([source.field(i).name for i in attributes])
+    types = [staged_type(source.field(i).type) for i in attributes]
+    fields = [pa.field(n, t) for n, t in zip(names, types, strict=True)]
+    geometry = None
+    if primary is not None:
+        geometry = free_name(meta["geometry_name"] or "geometry", names)
+        fields.append(pa.field(geometry, pa.binary()))
+        attributes.append(primary)
+        types.append(pa.binary())
+    schema = pa.schema(fields)
+    declared = info.get("total_bounds")
+    return Layer(
+        driver=str(info["driver"]),
+        name=None if info["driver"] in SINGLE_LAYER_DRIVERS else name,
+        crs=None if primary is None else _crs(source.field(primary), meta.get("crs"), notes),
+        geometry_type=None if primary is None else _type(info.get("geometry_type"), notes),
+        geometry=geometry,
+        schema=schema,
+        declared_count=int(info["features"]) if info["features"] >= 0 else None,
+        declared_bounds=_bounds(declared),
+        batches=_batches(reader, attributes, types, schema, notes),
+        notes=notes,
+    )
+
+
+def _batches(
+    reader: Any, columns: list[int], types: list[pa.DataType], schema: pa.Schema, notes: list[str]
+) -> Iterator[pa.RecordBatch]:
+    read = 0
+    while True:
+        try:
+            with gdal_messages.kept(notes):
+                batch = reader.read_next_batch()
+                arrays = [plain(batch.column(i), t) for i, t in zip(columns, types, strict=True)]
+        except StopIteration:
+            return
+        except Exception as exc:
+            msg = f"cannot be read behind record {read}: {_reason(exc)}"
+            raise SourceError(msg) from exc
+        read += batch.num_rows
+        if arrays:
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        else:
+            yield batch.select([])
+
+
+def _crs(field: pa.Field, text: str | None, notes: list[str]) -> str | None:
+    """WKT2 of the CRS that GDAL attached to the geometry column, else of what pyogrio says."""
+    try:
+        extension = json.loads((field.metadata or {}).get(b"ARROW:extension:metadata") or b"{}")
+    except ValueError:
+        extension = {}
+    found = extension.get("crs") if isinstance(extension, dict) else None
+    for value in (found, text):
+        if not value:
+            continue
+        try:
+            return str(pyproj.CRS.from_user_input(value).to_wkt())
+        except CRSError as exc:
+            notes.append(f"the CRS is not understood: {' '.join(str(exc).split())[:300]}")
+    return None
+
+
+def _type(declared: str | None, notes: list[str]) -> str:
+    """The declared geometry type; pyogrio tells of M in a warning only."""
+    for note in notes:
+        measured = re.search(r"Original type '([^']+)' is converted to '([^']+)'", note)
+        if measured:
+            notes.remove(note)
+            notes.append("geometries carry M")
+            plain_type = measured[2].removesuffix(" Z")
+            return f"{plain_type} {'ZM' if measured[2].endswith(' Z') else 'M'}"
+    return declared or "Unknown"
+
+
+def _bounds(value: Any) -> Bounds | None:
+    if value is None:
+        return None
+    xmin, ymin, xmax, ymax = (float(v) for v in value)
+    # Infinite for a layer without features.
+    if not (xmin <= xmax and ymin <= ymax) or abs(xmin) == float("inf"):
+        return None
+    return xmin, ymin, xmax, ymax
+
+
+def _reason(exc: Exception) -> str:
+    text = " ".join(str(exc).split()) or type(exc).__name__
+    if isinstance(exc, DataLayerError | DataSourceError):
+        text = re.sub(r"'(/[^']*)'", lambda m: f"'{PurePosixPath(m[1]).name}'", text)
+    return text

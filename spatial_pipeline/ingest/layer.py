@@ -1,0 +1,45 @@
+"""A vector layer as a stream of Arrow batches, whatever format it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from spatial_pipeline.versions import Bounds
+
+
+@dataclass
+class Layer:
+    """An open layer.
+
+    Attributes:
+        driver: GDAL driver short name, or ``Parquet``.
+        name: layer that is read, None where the format has only one.
+        crs: WKT2, None when the source declares none.
+        geometry_type: type that the source declares, None without geometry.
+        geometry: name of the geometry column, None without geometry.
+        schema: attribute columns in source order, then the geometry column as binary.
+        declared_count: features that the source declares, None when it does not say.
+        declared_bounds: extent that the source declares, None when it does not say.
+        batches: record batches of ``schema``; raises SourceError for what cannot be read.
+        notes: what a reader should know; may grow while batches are read.
+
+    """
+
+    driver: str
+    name: str | None
+    crs: str | None
+    geometry_type: str | None
+    geometry: str | None
+    schema: pa.Schema
+    declared_count: int | None
+    declared_bounds: Bounds | None
+    batches: Iterator[pa.RecordBatch]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def attributes(self) -> list[pa.Field]:
+        """Attribute columns in source order."""
+        return [f for f in self.schema if f.name != self.geometry]

@@ -1,0 +1,241 @@
+"""GeoParquet through Arrow, row group by row group."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyproj
+from pyproj.exceptions import CRSError
+
+from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest import native
+from spatial_pipeline.ingest.layer import Layer
+from spatial_pipeline.ingest.schema import distinct_names, plain, staged_type
+from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.versions import Bounds
+
+BATCH_ROWS = 16384
+_SUFFIXES = (".parquet", ".geoparquet", ".pq")
+_BOX_LENGTHS = {4: (0, 1, 2, 3), 6: (0, 1, 3, 4), 8: (0, 1, 4, 5)}
+"""Where xmin, ymin, xmax, ymax are in a bbox of XY, XYZ and XYZM."""
+
+
+def is_parquet(resolved: Resolved) -> bool:
+    """True for what is named or starts like a Parquet file."""
+    if resolved.member is not None:
+        return resolved.member.casefold().endswith(_SUFFIXES)
+    file = resolved.files[0]
+    if file.is_dir():
+        return False
+    if file.suffix.casefold() in _SUFFIXES:
+        return True
+    try:
+        with file.open("rb") as opened:
+            return opened.read(4) == b"PAR1"
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """What the ``geo`` metadata says of the primary column."""
+
+    name: str
+    encoding: str
+    crs: str | None
+    types: tuple[str, ...]
+    bounds: Bounds | None
+    covering: str | None
+
+
+@contextmanager
+def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
+    """Opens a (Geo)Parquet file for one pass.
+
+    Raises:
+        SourceError: no Parquet file, or its ``geo`` metadata cannot be understood.
+
+    """
+    if layer is not None:
+        msg = f"a Parquet file has no layers, so there is no layer {layer!r}"
+        raise SourceError(msg)
+    notes: list[str] = []
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(pq.ParquetFile(_stream(resolved, stack)))
+            described = _described(file, notes)
+        except SourceError:
+            raise
+        except Exception as exc:
+            raise SourceError(_reason(exc)) from exc
+        yield described
+
+
+def _stream(resolved: Resolved, stack: ExitStack) -> Any:
+    if resolved.member is None:
+        return resolved.files[0]
+    archive = stack.enter_context(zipfile.ZipFile(resolved.files[0]))
+    return stack.enter_context(archive.open(resolved.member))
+
+
+def _described(file: pq.ParquetFile, notes: list[str]) -> Layer:
+    source: pa.Schema = file.schema_arrow
+    geometry = _geometry(source, notes)
+    helper = None if geometry is None else geometry.covering
+    primary = None if geometry is None else source.names.index(geometry.name)
+    columns = [i for i, n in enumerate(source.names) if i != primary and n != helper]
+    names = distinct_names([source.field(i).name for i in columns])
+    types = [staged_type(source.field(i).type) for i in columns]
+    fields = [
+        pa.field(n, t, source.field(i).nullable)
+        for n, t, i in zip(names, types, columns, strict=True)
+    ]
+    if geometry is not None and primary is not None:
+        fields.append(pa.field(geometry.name, pa.binary()))
+        columns.append(primary)
+    schema = pa.schema(fields)
+    return Layer(
+        driver="Parquet",
+        name=None,
+        crs=None if geometry is None else geometry.crs,
+        geometry_type=None if geometry is None else _single(geometry.types),
+        geometry=None if geometry is None else geometry.name,
+        schema=schema,
+        declared_count=file.metadata.num_rows,
+        declared_bounds=None if geometry is None else geometry.bounds,
+        batches=_batches(file, columns, schema, geometry),
+        notes=notes,
+    )
+
+
+def _batches(
+    file: pq.ParquetFile, columns: list[int], schema: pa.Schema, geometry: _Geometry | None
+) -> Iterator[pa.RecordBatch]:
+    for group in range(file.num_row_groups):
+        try:
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
+                arrays = []
+                for i, column in zip(columns, schema, strict=True):
+                    array = batch.column(i)
+                    if geometry is not None and column.name == geometry.name:
+                        arrays.append(_wkb(array, geometry.encoding))
+                    else:
+                        arrays.append(plain(array, column.type))
+                if arrays:
+                    yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+                else:
+                    yield batch.select([])
+        except SourceError:
+            raise
+        except Exception as exc:
+            msg = f"row group {group} cannot be read: {_reason(exc)}"
+            raise SourceError(msg) from exc
+
+
+def _wkb(array: pa.Array, encoding: str) -> pa.Array:
+    if encoding == "WKB":
+        return plain(array, pa.binary())
+    return native.to_wkb(plain(array, staged_type(array.type)), encoding)
+
+
+def _geometry(schema: pa.Schema, notes: list[str]) -> _Geometry | None:
+    """The primary geometry column; None for a table without geometry."""
+    raw = (schema.metadata or {}).get(b"geo")
+    if raw is None:
+        return _extension_geometry(schema)
+    try:
+        geo = json.loads(raw)
+        primary = geo["primary_column"]
+        columns = geo["columns"]
+        column = columns[primary]
+        encoding = column["encoding"]
+    except (ValueError, KeyError, TypeError) as exc:
+        msg = f"its geo metadata is not GeoParquet: {type(exc).__name__} {exc}"
+        raise SourceError(msg) from exc
+    if primary not in schema.names:
+        msg = f"its geo metadata names a geometry column {primary!r} that is not in the file"
+        raise SourceError(msg)
+    if encoding != "WKB" and encoding not in native.ENCODINGS:
+        msg = f"geometry encoding {encoding!r} is unknown"
+        raise SourceError(msg)
+    others = [c for c in columns if c != primary]
+    if others:
+        notes.append(f"several geometry columns: {', '.join(others)} staged as attributes")
+    if column.get("edges", "planar") != "planar":
+        notes.append(f"edges are declared {column['edges']}, judged as planar")
+    types = column.get("geometry_types", [])
+    covering = _covering(column, schema)
+    if covering is not None:
+        notes.append(f"covering column {covering} of the source left out, a new one is written")
+    return _Geometry(
+        name=primary,
+        encoding=encoding,
+        crs=_crs(column, notes),
+        types=tuple(types) if isinstance(types, list) else (),
+        bounds=_bounds(column.get("bbox")),
+        covering=covering,
+    )
+
+
+def _extension_geometry(schema: pa.Schema) -> _Geometry | None:
+    """A column that Arrow or Parquet itself marks as WKB geometry."""
+    for column in schema:
+        metadata = column.metadata or {}
+        name = metadata.get(b"ARROW:extension:name", b"").decode()
+        text = metadata.get(b"ARROW:extension:metadata", b"{}")
+        if isinstance(column.type, pa.BaseExtensionType):
+            name = column.type.extension_name
+            text = column.type.__arrow_ext_serialize__()
+        if name not in {"geoarrow.wkb", "ogc.wkb"}:
+            continue
+        try:
+            crs = pyproj.CRS.from_user_input(json.loads(text)["crs"]).to_wkt()
+        except (ValueError, KeyError, TypeError, CRSError):
+            crs = None
+        return _Geometry(column.name, "WKB", crs, (), None, None)
+    return None
+
+
+def _crs(column: dict[str, Any], notes: list[str]) -> str | None:
+    """WKT2; an absent key means OGC:CRS84 and null means unknown, says the specification."""
+    value = column.get("crs", "OGC:CRS84")
+    if value is None:
+        return None
+    try:
+        return str(pyproj.CRS.from_user_input(value).to_wkt())
+    except (CRSError, TypeError) as exc:
+        notes.append(f"the CRS is not understood: {' '.join(str(exc).split())[:300]}")
+        return None
+
+
+def _covering(column: dict[str, Any], schema: pa.Schema) -> str | None:
+    try:
+        name = column["covering"]["bbox"]["xmin"][0]
+    except (KeyError, TypeError, IndexError):
+        return None
+    known = isinstance(name, str) and name in schema.names
+    return name if known and pa.types.is_struct(schema.field(name).type) else None
+
+
+def _bounds(value: Any) -> Bounds | None:
+    if not isinstance(value, list) or len(value) not in _BOX_LENGTHS:
+        return None
+    if not all(isinstance(v, int | float) for v in value):
+        return None
+    xmin, ymin, xmax, ymax = (float(value[i]) for i in _BOX_LENGTHS[len(value)])
+    return xmin, ymin, xmax, ymax
+
+
+def _single(types: tuple[str, ...]) -> str:
+    return str(types[0]) if len(types) == 1 else "Unknown"
+
+
+def _reason(exc: Exception) -> str:
+    return " ".join(str(exc).split()) or type(exc).__name__

@@ -1,0 +1,191 @@
+"""Raster sources → Cloud Optimized GeoTIFF."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyproj
+import rasterio
+from pyproj.exceptions import CRSError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rio_cogeo.cogeo import cog_validate
+
+from spatial_pipeline.contract.models import Source
+from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest import archive, blocks, cog, gdal_messages
+from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.versions import BandProfile, BrokenBlock, RasterProfile
+
+Progress = Callable[[int, int | None], None]
+DATA = "data.tif"
+NAMED_BLOCKS = 5
+"""Broken blocks that the error names; the profile has them all."""
+
+
+def ingest_raster(
+    source: Source, resolved: Resolved, folder: Path, progress: Progress | None = None
+) -> RasterProfile:
+    """Writes ``folder/data.tif`` and tells what the source is like.
+
+    Every block of the source is decoded first; if one does not, or the source cannot be opened,
+    nothing is written and the profile has ``error``.
+
+    Raises:
+        OSError: the folder cannot be written.
+        StoreError: what was written is not what was read.
+
+    """
+    profile = RasterProfile(uri=resolved.uri)
+    try:
+        if resolved.error is not None:
+            raise SourceError(resolved.error)
+        if source.where is not None:
+            msg = "where selects features and cannot be used with a raster"
+            raise SourceError(msg)
+        if resolved.member is not None:
+            archive.verify(resolved.files[0], resolved.member)
+        path, profile = _described(profile, resolved, source.layer)
+        workers = os.cpu_count() or 1
+        scanned = _scanned(path, workers, progress)
+        profile = replace(
+            profile,
+            broken_blocks=scanned.broken,
+            notes=tuple(dict.fromkeys([*profile.notes, *scanned.notes])),
+        )
+        if scanned.broken:
+            raise SourceError(_broken_text(scanned.broken))
+        notes = cog.write(path, folder / DATA, scanned.checksums, workers)
+        return replace(profile, notes=tuple(dict.fromkeys([*profile.notes, *notes])))
+    except SourceError as exc:
+        return replace(profile, error=str(exc))
+
+
+def _scanned(path: str, workers: int, progress: Progress | None) -> blocks.Scan:
+    try:
+        return blocks.scan(path, workers, progress)
+    except RasterioError as exc:
+        raise SourceError(blocks.reason_of(exc)) from exc
+
+
+def _described(
+    profile: RasterProfile, resolved: Resolved, layer: str | None
+) -> tuple[str, RasterProfile]:
+    """What GDAL opens, and the metadata of the source."""
+    notes: list[str] = []
+    with (
+        gdal_messages.kept(notes),
+        gdal_messages.logged(notes, "rasterio._env", "rasterio._err"),
+        rasterio.Env(**blocks.OPTIONS),
+    ):
+        try:
+            path = _dataset_path(resolved.path, layer)
+            with rasterio.open(path) as dataset:
+                profile = _profile(profile, dataset, notes)
+        except SourceError:
+            raise
+        except Exception as exc:
+            reason = blocks.reason_of(exc).replace(resolved.path, Path(resolved.path).name)
+            raise SourceError(reason) from exc
+        errors, warned = _cog_verdict(path, profile.driver)
+    notes = [n for n in notes if "not a GeoTIFF" not in n]
+    return path, replace(profile, cog_errors=errors, cog_warnings=warned, notes=tuple(notes))
+
+
+def _dataset_path(path: str, layer: str | None) -> str:
+    """The path, or that of the subdataset which the layer names."""
+    with rasterio.open(path) as dataset:
+        inner = list(dataset.subdatasets)
+        bands = dataset.count
+    if layer is None:
+        if not bands and inner:
+            msg = f"{len(inner)} rasters in it, name one of them as layer: " + ", ".join(
+                name.rsplit(":", 1)[-1] for name in inner
+            )
+            raise SourceError(msg)
+        return path
+    for name in inner:
+        if name.rsplit(":", 1)[-1].strip('"') == layer:
+            return str(name)
+    listed = ", ".join(name.rsplit(":", 1)[-1] for name in inner) or "none"
+    msg = f"no layer {layer!r} in it; layers: {listed}"
+    raise SourceError(msg)
+
+
+def _profile(profile: RasterProfile, dataset: Any, notes: list[str]) -> RasterProfile:
+    if dataset.count == 0:
+        msg = "no band in it"
+        raise SourceError(msg)
+    if dataset.gcps[0]:
+        notes.append(f"placed by {len(dataset.gcps[0])} ground control points, not by a grid")
+    a, b, c, d, e, f = tuple(dataset.transform)[:6]
+    return replace(
+        profile,
+        driver=dataset.driver,
+        crs=_crs(dataset, notes),
+        width=dataset.width,
+        height=dataset.height,
+        transform=(a, b, c, d, e, f),
+        bands=tuple(
+            BandProfile(
+                data_type=dataset.dtypes[i],
+                nodata=_json_number(dataset.nodatavals[i]),
+                description=dataset.descriptions[i],
+                color_interpretation=dataset.colorinterp[i].name,
+                scale=float(dataset.scales[i]),
+                offset=float(dataset.offsets[i]),
+                unit=dataset.units[i] or None,
+            )
+            for i in range(dataset.count)
+        ),
+        block_shapes=tuple((int(h), int(w)) for h, w in dataset.block_shapes),
+        compression=dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION"),
+        overviews=tuple(int(o) for o in dataset.overviews(1)),
+        mask_flags=tuple(tuple(f.name for f in flags) for flags in dataset.mask_flag_enums),
+        tags=dict(dataset.tags()),
+    )
+
+
+def _crs(dataset: Any, notes: list[str]) -> str | None:
+    if not dataset.crs:
+        return None
+    try:
+        return str(pyproj.CRS.from_wkt(dataset.crs.to_wkt(version="WKT2_2019")).to_wkt())
+    except (CRSError, RasterioError) as exc:
+        notes.append(f"the CRS is not understood: {' '.join(str(exc).split())[:300]}")
+        return None
+
+
+def _json_number(value: float | None) -> float | str | None:
+    """A number as JSON can hold it: NaN and infinities as text."""
+    if value is None or math.isfinite(value):
+        return value
+    return str(float(value))
+
+
+def _cog_verdict(path: str, driver: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if driver != "GTiff":
+        return ("not a GeoTIFF",), ()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            _, errors, warned = cog_validate(path, strict=False, quiet=True)
+        except Exception as exc:  # noqa: BLE001 (a damaged file fails in many ways)
+            return (f"cannot be validated: {blocks.reason_of(exc)}",), ()
+    return tuple(errors), tuple(warned)
+
+
+def _broken_text(broken: tuple[BrokenBlock, ...]) -> str:
+    named = "; ".join(
+        f"band {b.band}, "
+        + (f"overview {b.overview}, " if b.overview else "")
+        + f"block row {b.row}, column {b.column}: {b.reason}"
+        for b in broken[:NAMED_BLOCKS]
+    )
+    more = f"; and {len(broken) - NAMED_BLOCKS} more" if len(broken) > NAMED_BLOCKS else ""
+    return f"{len(broken)} blocks do not decode: {named}{more}"

@@ -1,0 +1,70 @@
+"""Columns in the form in which they are staged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spatial_pipeline.errors import SourceError
+
+
+def free_name(wanted: str, taken: Sequence[str]) -> str:
+    """``wanted``, or with the first number that makes it differ caselessly from those taken."""
+    used = {t.casefold() for t in taken}
+    name, number = wanted, 1
+    while name.casefold() in used:
+        name = f"{wanted}_{number}"
+        number += 1
+    return name
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """The names, later duplicates numbered."""
+    out: list[str] = []
+    for name in names:
+        unique, number = name, 1
+        while unique in out or (unique != name and unique in names):
+            unique = f"{name}_{number}"
+            number += 1
+        out.append(unique)
+    return out
+
+
+def staged_type(kind: pa.DataType) -> pa.DataType:
+    """The type in which a column is staged: views, dictionaries and extensions made plain."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return staged_type(kind.storage_type)
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+        return staged_type(kind.value_type)
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    return kind
+
+
+def plain(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """An array as :func:`staged_type` says."""
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    if isinstance(array, pa.RunEndEncodedArray):
+        array = pa.compute.run_end_decode(array)
+    return array if array.type == kind else array.cast(kind)
+
+
+def stageable(schema: pa.Schema) -> None:
+    """Refuses columns that Parquet has no type for.
+
+    Raises:
+        SourceError: naming the column.
+
+    """
+    for column in schema:
+        try:
+            with pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([column])):
+                pass
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError) as exc:
+            msg = f"column {column.name!r} of type {column.type} cannot be staged: {exc}"
+            raise SourceError(msg) from exc

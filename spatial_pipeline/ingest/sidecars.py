@@ -1,0 +1,66 @@
+"""The files that travel with a named one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spatial_pipeline.errors import SourceError
+
+_BY_STEM: dict[str, tuple[str, ...]] = {
+    ".shp": (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix", ".sbn", ".sbx", ".idm", ".ind"),
+    ".dbf": (".cpg",),
+    ".tab": (".dat", ".map", ".id", ".ind"),
+    ".mif": (".mid",),
+    ".csv": (".csvt", ".prj"),
+    ".gml": (".gfs", ".xsd"),
+    ".img": (".ige", ".rrd", ".rde"),
+}
+"""Sidecars that replace the suffix of the file."""
+_BY_NAME = (".aux.xml", ".ovr", ".msk", ".msk.ovr", "-wal", "-journal", ".xml")
+"""Sidecars that are added to the name of the file."""
+_VECTOR = frozenset(
+    {".shp", ".dbf", ".geojson", ".geojsonl", ".json", ".gpkg", ".fgb", ".csv", ".parquet", ".gml",
+     ".kml", ".kmz", ".gpx", ".tab", ".mif", ".xlsx", ".ods", ".sqlite", ".dxf", ".dgn", ".pbf"}
+)  # fmt: skip
+_RASTER_STEM = (".aux", ".aux.xml", ".wld", ".tab", ".hdr", ".prj", ".clr", ".stx", ".rpb", ".rpc",
+                ".imd", ".met", ".ers", ".pvl")  # fmt: skip
+_FOLDERS = (".gdb", ".zarr")
+
+
+def sidecars(file: Path) -> list[Path]:
+    """Existing sidecars of a file, in the order of their names; names are compared caselessly."""
+    suffix = file.suffix.casefold()
+    stem = file.stem.casefold()
+    name = file.name.casefold()
+    wanted = {name + extra for extra in _BY_NAME}
+    wanted |= {stem + extra for extra in _BY_STEM.get(suffix, ())}
+    if suffix not in _VECTOR:
+        wanted |= {stem + extra for extra in _RASTER_STEM}
+        wanted |= {stem + extra for extra in _world_suffixes(suffix)}
+        wanted |= {stem + "_rpc.txt", stem + "-browse.jpg.aux.xml"}
+    wanted.discard(name)
+    return sorted(
+        (p for p in file.parent.iterdir() if p.name.casefold() in wanted and p.is_file()),
+        key=lambda p: p.name,
+    )
+
+
+def _world_suffixes(suffix: str) -> set[str]:
+    """World file suffixes of a raster suffix: .tif → .tfw and .tifw."""
+    plain = suffix.removeprefix(".")
+    if not plain:
+        return set()
+    return {f".{plain}w", f".{plain[0]}{plain[-1]}w"}
+
+
+def folder_dataset(folder: Path) -> list[Path]:
+    """All files of a format that is a folder (File Geodatabase, Zarr).
+
+    Raises:
+        SourceError: an ordinary folder.
+
+    """
+    if not folder.name.casefold().endswith(_FOLDERS):
+        msg = "is a folder: name a file in it"
+        raise SourceError(msg)
+    return sorted(p for p in folder.rglob("*") if p.is_file())

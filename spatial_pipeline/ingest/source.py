@@ -1,0 +1,173 @@
+"""From the URI of a contract to the files on disk, refused before any read when it must be."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest import archive
+from spatial_pipeline.ingest.sidecars import folder_dataset, sidecars
+from spatial_pipeline.ingest.virtual import referenced
+
+SUPPORTED = "a path, x.zip, x.zip!inner/file or package://name/path"
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(//)?")
+_PACKAGE = "package://"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Where a source is.
+
+    Attributes:
+        uri: the source as the contract names it (partition filled in).
+        path: what GDAL or Arrow opens; empty when there is an error.
+        files: every file that makes up the source, sidecars and referenced files included, the
+            named one first; real paths.
+        member: member of a zip archive that is read, None outside of archives.
+        error: why there is nothing to read.
+
+    """
+
+    uri: str
+    path: str
+    files: tuple[Path, ...] = ()
+    member: str | None = None
+    error: str | None = None
+
+
+class _Place(NamedTuple):
+    """A named file, and what may be read to get it."""
+
+    file: Path
+    fence: Path | None
+
+
+def resolve(uri: str, base: Path, allowed: Sequence[str] | None = None) -> Resolved:
+    """Finds the files of a source.
+
+    Args:
+        uri: path relative to ``base`` or absolute, ``x.zip``, ``x.zip!inner/file`` or
+            ``package://name/path``.
+        base: folder of the contract.
+        allowed: when given, folders, files and ``package://name`` prefixes; every file of the
+            source, links followed, must lie below one of them, and nothing is read otherwise.
+
+    Returns:
+        The place, or one with ``error`` set; this function does not raise for a bad source.
+
+    """
+    try:
+        return _resolve(uri, base, allowed)
+    except (SourceError, OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        return Resolved(uri=uri, path="", error=f"{uri}: {reason}")
+
+
+def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> Resolved:
+    name, member = _split(uri)
+    place = _package_place(name) if name.startswith(_PACKAGE) else _path_place(name, base)
+    fences = None if allowed is None else _fences(allowed, base)
+    _admit([place.file], fences, place.fence)
+    if not place.file.exists():
+        msg = "does not exist"
+        raise SourceError(msg)
+    if place.file.is_dir():
+        files = folder_dataset(place.file)
+        _admit(files, fences, place.fence)
+        return Resolved(uri=uri, path=str(place.file), files=(place.file, *files))
+    if not place.file.is_file():
+        msg = "is neither a file nor a folder"
+        raise SourceError(msg)
+    if archive.is_zip(place.file) and (member is not None or archive.named_zip(place.file)):
+        inner = archive.choose(place.file, member)
+        path = f"/vsizip/{{{place.file}}}/{inner}"
+        return Resolved(uri=uri, path=path, files=(place.file,), member=inner)
+    if member is not None:
+        msg = "is no zip archive, so nothing can be inside it"
+        raise SourceError(msg)
+    if archive.is_zip(place.file):
+        archive.bounded(place.file)
+    files = [place.file, *sidecars(place.file)]
+    _admit(files, fences, place.fence)
+    for found in referenced(place.file):
+        _admit([found], fences, place.fence)
+        files += [found, *sidecars(found)]
+    _admit(files, fences, place.fence)
+    real = list(dict.fromkeys(f.resolve() for f in files))
+    return Resolved(uri=uri, path=str(place.file), files=tuple(real))
+
+
+def _split(uri: str) -> tuple[str, str | None]:
+    """The file and the archive member of a URI."""
+    if "\0" in uri:
+        msg = "a NUL character cannot be part of a path"
+        raise SourceError(msg)
+    if uri.startswith("/vsi"):
+        msg = f"GDAL's virtual paths are not supported; supported are {SUPPORTED}"
+        raise SourceError(msg)
+    scheme = _SCHEME.match(uri)
+    if scheme and not uri.startswith(_PACKAGE):
+        msg = f"{scheme[1]}: is not supported; supported are {SUPPORTED}"
+        raise SourceError(msg)
+    head, mark, tail = uri.partition(".zip!")
+    return (head + ".zip", tail) if mark else (uri, None)
+
+
+def _path_place(name: str, base: Path) -> _Place:
+    return _Place((base / Path(name).expanduser()).resolve(), None)
+
+
+def _package_place(name: str) -> _Place:
+    """The file of ``package://name/path``, found without importing the package."""
+    package, _, inner = name.removeprefix(_PACKAGE).partition("/")
+    if not package.isidentifier():
+        msg = f"{package!r} is no package name"
+        raise SourceError(msg)
+    if not inner or ".." in PurePosixPath(inner).parts or PurePosixPath(inner).is_absolute():
+        msg = f"a path inside the package {package} is needed, without .."
+        raise SourceError(msg)
+    root = package_folder(package)
+    return _Place((root / inner).resolve(), root)
+
+
+def package_folder(package: str) -> Path:
+    """Folder of an installed package, which is not imported.
+
+    Raises:
+        SourceError: the package is not installed.
+
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        msg = f"package {package} is not installed: pip install {package}"
+        raise SourceError(msg)
+    return Path(next(iter(spec.submodule_search_locations))).resolve()
+
+
+def _fences(allowed: Sequence[str], base: Path) -> tuple[Path, ...]:
+    fences = []
+    for entry in allowed:
+        if entry.startswith(_PACKAGE):
+            package, _, inner = entry.removeprefix(_PACKAGE).partition("/")
+            if package.isidentifier() and importlib.util.find_spec(package) is not None:
+                fences.append((package_folder(package) / inner).resolve())
+        elif not _SCHEME.match(entry):
+            fences.append((base / Path(entry).expanduser()).resolve())
+    return tuple(fences)
+
+
+def _admit(files: Iterable[Path], allowed: tuple[Path, ...] | None, fence: Path | None) -> None:
+    """Refuses files whose real path is outside of what may be read."""
+    for file in files:
+        real = file.resolve()
+        if fence is not None and not real.is_relative_to(fence):
+            msg = f"{file.name} leads out of the package"
+            raise SourceError(msg)
+        if allowed is not None and not any(real.is_relative_to(a) for a in allowed):
+            msg = f"{file.name} lies outside of the allowed sources (SPATIAL_ALLOWED_SOURCES)"
+            raise SourceError(msg)
