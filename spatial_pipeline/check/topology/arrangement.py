@@ -1,0 +1,219 @@
+"""Polygon boundaries as chains of directed edges: what of them does not cancel, and its faces.
+
+Shells run counter-clockwise and holes clockwise, so that the interior lies to the left of every
+edge. An edge and its reversed twin cancel: between them nothing changes. The number of polygons
+that cover a point is the winding number of the whole chain around it, hence of what is left of it.
+So overlaps and voids are faces of the arrangement of the few edges left: those of the outline, and
+those whose neighbour does not follow them exactly. The comparison of coordinates is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+_X_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_Y_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
+_LAST_FACTOR = np.uint64(0xD6E8FEB86659FD93)
+_HALF = np.uint64(32)
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Directed edges of polygons, the interior to the left of each.
+
+    Attributes:
+        x: (p,) float64 x of the vertices, -0.0 replaced by 0.0.
+        y: (p,) float64 y of the vertices.
+        start: (n,) vertex in which each edge starts.
+        end: (n,) vertex in which it ends, at another place than it starts.
+        polygon: (n,) the polygon that it belongs to.
+
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    polygon: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Undirected edges and how often they are run through.
+
+    Attributes:
+        edges: (n, 4) float64 x, y of the lower end and x, y of the upper end, by x, then y; each
+            edge once.
+        net: (n,) int64 runs upwards minus runs downwards, never 0.
+
+    """
+
+    edges: NDArray[np.float64]
+    net: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.net)
+
+    @classmethod
+    def sum(cls, chains: Sequence[Chain]) -> Chain:
+        """All chains in one, edges in ascending order: the same however they were cut."""
+        ends = np.concatenate([np.empty((0, 2)), *(c.edges.reshape(-1, 2) for c in chains)])
+        runs = np.concatenate([np.empty(0, np.int64), *(c.net for c in chains)])
+        start = np.arange(0, len(ends), 2)
+        edges = Edges(ends[:, 0].copy(), ends[:, 1].copy(), start, start + 1, start // 2)
+        chain = cancelled(edges, runs)[0]
+        order = np.lexsort(chain.edges.T[::-1])
+        return cls(chain.edges[order], chain.net[order])
+
+
+def directed_edges(polygons: NDArray[np.object_]) -> Edges:
+    """The edges of valid polygons and multipolygons; those without length are dropped.
+
+    Args:
+        polygons: (m,) polygons and multipolygons.
+
+    """
+    parts, part_polygon = shapely.get_parts(polygons, return_index=True)
+    rings, ring_part = shapely.get_rings(parts, return_index=True)
+    points, point_ring = shapely.get_coordinates(rings, return_index=True)
+    x, y = points[:, 0] + 0.0, points[:, 1] + 0.0
+    shell = np.ones(len(rings), dtype=bool)
+    shell[1:] = ring_part[1:] != ring_part[:-1]
+    backwards = shapely.is_ccw(rings) != shell
+    edge = (point_ring[1:] == point_ring[:-1]) & ((x[1:] != x[:-1]) | (y[1:] != y[:-1]))
+    start = np.flatnonzero(edge)
+    ring = point_ring[start]
+    turned = backwards[ring]
+    return Edges(x, y, start + turned, start + ~turned, part_polygon[ring_part[ring]])
+
+
+def cancelled(
+    edges: Edges, runs: NDArray[np.int64] | None = None
+) -> tuple[Chain, NDArray[np.int64], NDArray[np.bool_]]:
+    """The chain that is left of directed edges when opposite ones cancel.
+
+    Args:
+        edges: directed edges, coordinates finite.
+        runs: (n,) how often each is run through; once unless given.
+
+    Returns:
+        The chain; (len(chain),) the index of one of the ``edges`` for each of its edges; and (n,)
+        bool: where the undirected edge occurs only once.
+
+    """
+    n = len(edges)
+    if not n:
+        return (
+            Chain(np.empty((0, 4)), np.empty(0, np.int64)),
+            np.empty(0, np.int64),
+            np.ones(0, bool),
+        )
+    order, first, upward = _grouped(edges)
+    sign = np.where(upward, 1, -1)
+    if runs is not None:
+        sign *= runs
+    starts = np.flatnonzero(first)
+    net = np.add.reduceat(sign[order], starts)
+    size = np.diff(starts, append=n)
+    once = np.zeros(n, dtype=bool)
+    once[order[starts[size == 1]]] = True
+    left = order[starts[net != 0]]
+    start, end = edges.start[left], edges.end[left]
+    ends = np.stack([edges.x[start], edges.y[start], edges.x[end], edges.y[end]], axis=1)
+    down = (ends[:, 2] < ends[:, 0]) | ((ends[:, 2] == ends[:, 0]) & (ends[:, 3] < ends[:, 1]))
+    # ``upward`` is by hash, the chain's direction by coordinates.
+    net = np.where(down == upward[left], -net[net != 0], net[net != 0])
+    return Chain(np.where(down[:, np.newaxis], ends[:, [2, 3, 0, 1]], ends), net), left, once
+
+
+def _grouped(
+    edges: Edges,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """An order in which equal edges are neighbours, where in it a new one begins, which run up.
+
+    Sorted by hash; equal hashes are compared by coordinates, and when those differ, sorted by them.
+    """
+    x, y, start, end = edges.x, edges.y, edges.start, edges.end
+    # High bits go down first: round numbers have nothing in the low ones.
+    bits = x.view(np.uint64)
+    vertex = (bits ^ (bits >> _HALF)) * _X_FACTOR
+    bits = y.view(np.uint64)
+    vertex ^= (bits ^ (bits >> _HALF)) * _Y_FACTOR
+    vertex ^= vertex >> _HALF
+    vertex *= _LAST_FACTOR
+    lower, upper = vertex[start], vertex[end]
+    upward = lower < upper
+    key = lower + upper
+    order = np.argsort(key)
+    ordered = key[order]
+    first = np.ones(len(edges), dtype=bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    later = np.flatnonzero(~first)
+    one, other = order[later], order[later - 1]
+    flipped = upward[one] != upward[other]
+    a, b = start[one], np.where(flipped, end[other], start[other])
+    c, d = end[one], np.where(flipped, start[other], end[other])
+    same = (x[a] == x[b]) & (y[a] == y[b]) & (x[c] == x[d]) & (y[c] == y[d])
+    if same.all() and not (lower == upper).any():
+        return order, first, upward
+    upward = (x[start] < x[end]) | ((x[start] == x[end]) & (y[start] < y[end]))
+    low, high = np.where(upward, start, end), np.where(upward, end, start)
+    columns = (y[high], x[high], y[low], x[low])
+    order = np.lexsort(columns)
+    first[1:] = np.logical_or.reduce([c[order[1:]] != c[order[:-1]] for c in columns])
+    return order, first, upward
+
+
+def boundary_edges(polygon: shapely.Geometry) -> NDArray[np.float64]:
+    """(n, 4) the edges of all rings of one polygon or multipolygon."""
+    e = directed_edges(np.array([polygon], dtype=object))
+    return np.stack([e.x[e.start], e.y[e.start], e.x[e.end], e.y[e.end]], axis=1)
+
+
+def faces(edges: NDArray[np.float64]) -> NDArray[np.object_]:
+    """The bounded faces of the arrangement of these segments, as polygons.
+
+    Intersections are noded in floating point (OverlayNG), so faces may differ from the exact ones
+    by the rounding of the coordinates; see :func:`noise`.
+
+    Args:
+        edges: (n, 4) segments.
+
+    """
+    if not len(edges):
+        return np.empty(0, dtype=object)
+    noded = shapely.get_parts(shapely.union_all(segments(edges)))
+    return np.asarray(shapely.get_parts(shapely.polygonize(noded)), dtype=object)
+
+
+def segments(edges: NDArray[np.float64]) -> NDArray[np.object_]:
+    """(n,) LineStrings of (n, 4) edges."""
+    return np.asarray(shapely.linestrings(edges.reshape(-1, 2, 2)), dtype=object)
+
+
+def magnitude(coordinates: NDArray[np.float64]) -> float:
+    """Largest absolute finite coordinate, 0 when there is none."""
+    finite = coordinates[np.isfinite(coordinates)]
+    return float(np.abs(finite).max()) if len(finite) else 0.0
+
+
+def noise(polygons: NDArray[np.object_], largest: float) -> NDArray[np.float64]:
+    """(n,) the area that rounding alone can give to each polygon.
+
+    A vertex that should lie on an edge lies beside it by up to the spacing of floating-point
+    numbers there; a sliver of four times that width along the whole perimeter is no defect.
+
+    Args:
+        polygons: (n,) polygons.
+        largest: largest absolute coordinate of the data.
+
+    """
+    return np.asarray(shapely.length(polygons) * 4 * np.spacing(largest), dtype=np.float64)

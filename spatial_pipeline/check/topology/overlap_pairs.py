@@ -1,0 +1,232 @@
+"""Which pairs of features share interior, decided exactly and for most of them without a look.
+
+In a coverage nearly every edge cancels with its twin (see ``arrangement``). What is left of the
+chain bounds every region that several polygons cover, so only pairs whose boxes meet such a region
+need the exact predicate. Regions are searched with rounding on the safe side: what rounding could
+hide (edges that cross, touch or nearly do, slivers) counts as doubtful, and the predicate decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.topology.arrangement import (
+    Chain,
+    cancelled,
+    directed_edges,
+    faces,
+    magnitude,
+    segments,
+)
+
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+QUERIED = 4096
+"""Features whose neighbours are looked up at once."""
+DECIDED = 1 << 17
+"""Pairs decided at once."""
+WORTH = 0.25
+"""Share of edges left above which looking at every pair is cheaper than the arrangement."""
+MARGIN = 1e-11
+"""Distance below which rounding is not trusted, relative to the largest coordinate."""
+CROWD = 8
+"""Polygons over one point from which on its face is doubtful without a look at the pairs."""
+
+AREA = "2********"
+STRETCH = "1********"
+
+
+def meeting(
+    geometry: NDArray[np.object_],
+    position: NDArray[np.int64],
+    owned: NDArray[np.bool_],
+    pattern: str,
+    together: Callable[[Pairs], NDArray[np.bool_]] | None = None,
+    cancel: Callable[[], None] = lambda: None,
+) -> Pairs:
+    """Pairs of geometries whose interiors meet in the dimension of the pattern, decided exactly.
+
+    Args:
+        geometry: (n,) valid (multi)polygons or (multi)lines.
+        position: (n,) distinct staged positions.
+        owned: (n,) bool: pairs are found from the member of lower position, when this is owned.
+        pattern: DE-9IM pattern, ``AREA`` or ``STRETCH``.
+        together: which pairs are to be compared at all; None for all.
+        cancel: raises when the time is up.
+
+    Returns:
+        Indices of the lower and of the higher members.
+
+    """
+    found: list[Pairs] = []
+    if together is None and pattern == AREA:
+        candidates = _doubtful_pairs(geometry, position, owned)
+    else:
+        candidates = _near_pairs(geometry, position, owned)
+    for pairs in candidates:
+        if together is not None:
+            kept = together(pairs)
+            pairs = pairs[0][kept], pairs[1][kept]
+        for begin in range(0, len(pairs[0]), DECIDED):
+            cancel()
+            one, other = (p[begin : begin + DECIDED] for p in pairs)
+            met = _interiors_meet(geometry[one], geometry[other], pattern)
+            found.append((one[met], other[met]))
+    if not found:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+
+
+def _interiors_meet(
+    one: NDArray[np.object_], other: NDArray[np.object_], pattern: str
+) -> NDArray[np.bool_]:
+    """Elementwise; most pairs of boxes hold geometries that do not even touch."""
+    met = np.asarray(shapely.intersects(one, other))
+    met[met] = shapely.relate_pattern(one[met], other[met], pattern)
+    return met
+
+
+def _near_pairs(
+    geometry: NDArray[np.object_], position: NDArray[np.int64], owned: NDArray[np.bool_]
+) -> Iterator[Pairs]:
+    """Pairs whose boxes touch, from the owned member of lower position."""
+    tree = shapely.STRtree(geometry)
+    lower = np.flatnonzero(owned)
+    for begin in range(0, len(lower), QUERIED):
+        chosen = lower[begin : begin + QUERIED]
+        one, other = tree.query(geometry[chosen])
+        one = chosen[one]
+        ahead = position[one] < position[other]
+        yield one[ahead], other[ahead]
+
+
+def _doubtful_pairs(
+    areas: NDArray[np.object_], position: NDArray[np.int64], owned: NDArray[np.bool_]
+) -> Iterator[Pairs]:
+    """Pairs of polygons whose boxes meet in a region that may be covered more than once."""
+    edges = directed_edges(areas)
+    chain, _, _ = cancelled(edges)
+    if len(chain) > WORTH * len(edges):
+        yield from _near_pairs(areas, position, owned)
+        return
+    regions = doubtful_regions(chain, areas)
+    if not len(regions):
+        return
+    tree = shapely.STRtree(shapely.box(*regions.T))
+    near = np.unique(tree.query(areas)[0])
+    bounds = shapely.bounds(areas)
+    for one, other in _near_pairs(areas[near], position[near], owned[near]):
+        first, second = near[one], near[other]
+        low = np.maximum(bounds[first, :2], bounds[second, :2])
+        high = np.minimum(bounds[first, 2:], bounds[second, 2:])
+        hit = np.unique(tree.query(shapely.box(*low.T, *high.T))[0])
+        yield first[hit], second[hit]
+
+
+def doubtful_regions(chain: Chain, areas: NDArray[np.object_]) -> NDArray[np.float64]:
+    """(k, 4) boxes that contain every region covered by two or more of the polygons.
+
+    Args:
+        chain: what is left of the edges of ``areas``.
+        areas: (n,) valid polygons and multipolygons.
+
+    """
+    edges = chain.edges
+    margin = MARGIN * magnitude(edges)
+    clashing = _clashing(edges, margin)
+    if clashing.any():
+        cells = faces(edges)
+    else:
+        cells = shapely.get_parts(shapely.polygonize(segments(edges)))
+    thin = shapely.area(cells) <= shapely.length(cells) * margin
+    inner = shapely.point_on_surface(cells)
+    doubtful = thin | ~shapely.intersects(cells, inner)
+    sure = np.flatnonzero(~doubtful)
+    doubtful[sure] = _shared(inner[sure], areas)
+    boxes = np.concatenate(
+        [shapely.bounds(cells[doubtful]).reshape(-1, 4), _bounds(edges[clashing])]
+    )
+    boxes += np.array([-margin, -margin, margin, margin])
+    return boxes
+
+
+def _shared(points: NDArray[np.object_], areas: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """(k,) bool: points over which two polygons lie that share interior somewhere."""
+    point, polygon = shapely.STRtree(areas).query(points, predicate="intersects")
+    order = np.argsort(point, kind="stable")
+    point, polygon = point[order], polygon[order]
+    shared = np.bincount(point, minlength=len(points)) >= CROWD
+    for step in range(1, CROWD):
+        pair = np.flatnonzero(point[step:] == point[:-step])
+        pair = pair[~shared[point[pair]]]
+        met = _interiors_meet(areas[polygon[pair]], areas[polygon[pair + step]], AREA)
+        shared[point[pair[met]]] = True
+    return shared
+
+
+def _bounds(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 4) boxes of segments."""
+    return np.concatenate(
+        [np.minimum(edges[:, :2], edges[:, 2:]), np.maximum(edges[:, :2], edges[:, 2:])], axis=1
+    )
+
+
+def _clashing(edges: NDArray[np.float64], margin: float) -> NDArray[np.bool_]:
+    """(n,) bool: segments that come within the margin of another one except at a shared end.
+
+    Segments shorter than the margin count as well.
+    """
+    lengths = np.hypot(edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1])
+    clashing = lengths <= 4 * margin
+    boxes = _bounds(edges) + np.array([-margin, -margin, margin, margin])
+    tree = shapely.STRtree(segments(edges))
+    for begin in range(0, len(edges), DECIDED):
+        one, other = tree.query(shapely.box(*boxes[begin : begin + DECIDED].T))
+        one += begin
+        ahead = one < other
+        one, other = one[ahead], other[ahead]
+        apart = _apart(edges[one], edges[other], lengths[one], lengths[other], margin)
+        clashing[one[~apart]] = True
+        clashing[other[~apart]] = True
+    return clashing
+
+
+def _apart(
+    one: NDArray[np.float64],
+    other: NDArray[np.float64],
+    one_length: NDArray[np.float64],
+    other_length: NDArray[np.float64],
+    margin: float,
+) -> NDArray[np.bool_]:
+    """(n,) bool: pairs of different segments that are surely disjoint, or meet in one end only."""
+    a, b, c, d = one[:, :2], one[:, 2:], other[:, :2], other[:, 2:]
+    apart = _beside(a, b, c, d, one_length, margin) | _beside(c, d, a, b, other_length, margin)
+    for shared, p, other_end, q in ((a, b, c, d), (a, b, d, c), (b, a, c, d), (b, a, d, c)):
+        ends = (shared == other_end).all(axis=1)
+        first, second = p[ends] - shared[ends], q[ends] - shared[ends]
+        longer = np.maximum(one_length[ends], other_length[ends])
+        turned = np.abs(_cross(first, second)) > margin * longer
+        apart[ends] = turned | ((first * second).sum(axis=1) < 0)
+    return apart
+
+
+def _beside(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    c: NDArray[np.float64],
+    d: NDArray[np.float64],
+    length: NDArray[np.float64],
+    margin: float,
+) -> NDArray[np.bool_]:
+    """(n,) bool: c and d lie farther than the margin on the same side of the line through a, b."""
+    left, right = _cross(b - a, c - a), _cross(b - a, d - a)
+    far = margin * length
+    return ((left > far) & (right > far)) | ((left < -far) & (right < -far))
+
+
+def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
