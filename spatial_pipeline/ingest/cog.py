@@ -144,9 +144,11 @@ def _differences(source: Any, staged: Any) -> list[str]:
             if kept.get(key) != value:
                 where = f"band {band}" if band else "dataset"
                 lost.append(f"tag {'/'.join(key)} of the {where} not carried over")
-    for band in range(1, source.count + 1):
-        if _colors(source, band) != _colors(staged, band):
-            lost.append(f"colour table of band {band} not carried over")
+    lost += [
+        f"colour table of band {band} not carried over"
+        for band in range(1, source.count + 1)
+        if _colors(source, band) != _colors(staged, band)
+    ]
     return lost
 
 
