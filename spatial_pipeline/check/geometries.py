@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -24,11 +25,13 @@ R = TypeVar("R", bound=Rule)
 NULL = "null geometry"
 EMPTY = "empty geometry"
 UNDECODABLE = "geometry that does not decode"
+NOT_FINITE = "geometry with NaN or infinite coordinates"
 THREE_D = "geometry with Z or M, judged in the XY plane"
 _PLURALS = {
     NULL: "null geometries",
     EMPTY: "empty geometries",
     UNDECODABLE: "geometries that do not decode",
+    NOT_FINITE: "geometries with NaN or infinite coordinates",
     THREE_D: "geometries with Z or M, judged in the XY plane",
 }
 
@@ -121,7 +124,7 @@ def decoding_error(wkb: bytes | None) -> str:
         with np.errstate(all="ignore"):
             shapely.from_wkb(wkb)
     except (shapely.GEOSException, NotImplementedError, TypeError) as exc:
-        return " ".join(str(exc).split())
+        return re.sub(r"^\w+Exception: ", "", " ".join(str(exc).split()))
     return "unknown"
 
 
