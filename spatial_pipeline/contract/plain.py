@@ -128,6 +128,8 @@ def _branch(
     fitting = {tag: errors for tag, errors in by_tag.items() if not misshapen(errors)}
     if not fitting:
         phrases = [_phrase(e) for errors in by_tag.values() for e in errors if e["loc"] == place]
+        if "a number" in phrases:
+            phrases = [p for p in phrases if p != "a whole number"]
         wanted = one_of(list(dict.fromkeys(phrases)))
         yield Problem(place, f"expected {wanted}, got {shown(given)}")
         return
