@@ -206,3 +206,10 @@ def test_runs_of_a_window_are_placed_in_the_raster():
     assert runs.stop.tolist() == [23, 21, 23]
     assert runs.low.tolist() == [4, 3, 2]
     assert runs.high.tolist() == [5, 3, 2]
+
+
+def test_a_run_that_windows_cut_counts_once(monkeypatch):
+    monkeypatch.setattr(raster_regions, "RUN_LIMIT", 1)
+    mask = np.ones((1, 9), dtype=bool)
+    findings, note = find(mask, block=(1, 1))
+    assert (len(findings), note) == (1, "")
