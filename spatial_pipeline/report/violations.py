@@ -104,7 +104,8 @@ def export(tables: Sequence[pa.Table], path: Path) -> list[Path]:
     (``F.parquet``, ``F_2.parquet``, …): a layer has one CRS.
 
     Args:
-        tables: tables of :func:`with_version`.
+        tables: tables of :func:`with_version`, at least one; those without violations get no
+            layer, unless all of them have none.
         path: ``.gpkg``, ``.parquet`` or ``.geoparquet``.
 
     Returns:
@@ -115,7 +116,7 @@ def export(tables: Sequence[pa.Table], path: Path) -> list[Path]:
 
     """
     layers: list[pa.Table] = []
-    for table in tables:
+    for table in [t for t in tables if len(t)] or tables[:1]:
         same = next(
             (i for i, t in enumerate(layers) if _field(t).equals(_field(table), True)), None
         )

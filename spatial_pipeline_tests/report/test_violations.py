@@ -163,6 +163,15 @@ def test_datasets_in_several_crss_have_layers_of_their_own(tmp_path: Path) -> No
     assert [geopandas.read_parquet(f).crs for f in files] == [UTM, None, WGS]
 
 
+def test_a_dataset_without_violations_takes_no_layer(tmp_path: Path) -> None:
+    empty = with_version(to_table([], WGS), Version("a", None, "v"))
+    export([empty, versioned("b", UTM)], tmp_path / "v.gpkg")
+    assert pyogrio.list_layers(tmp_path / "v.gpkg").tolist() == [["violations", "Unknown"]]
+    assert geopandas.read_file(tmp_path / "v.gpkg").crs == UTM
+    export([empty, empty], tmp_path / "v.gpkg")
+    assert len(geopandas.read_file(tmp_path / "v.gpkg")) == 0
+
+
 @given(
     st.lists(st.text(max_size=8), min_size=1, max_size=5),
     st.lists(st.sampled_from(SHAPES), min_size=5, max_size=5),
