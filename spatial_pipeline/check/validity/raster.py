@@ -42,6 +42,7 @@ class ReadablePixelsCheck(WindowCheck[ReadablePixels]):
         ]
         places = [shapely.box(*b.bounds) for b in blocks]
         decoded, expected = sum(partials), profile.count * profile.height * profile.width
+        message = f"{len(blocks)} blocks do not decode" if blocks else f"{decoded} pixels decoded"
         if not reasons and (profile.error is not None or not partials):
             reasons, places = [profile.error or "no pixel was read"], [None]
         elif partials and decoded != expected:
@@ -50,7 +51,7 @@ class ReadablePixelsCheck(WindowCheck[ReadablePixels]):
         return Outcome(
             checked=decoded,
             findings=Findings.build(np.full(len(reasons), -1), reasons, places),
-            message="" if reasons else f"{decoded} pixels decoded",
+            message=message if blocks or not reasons else reasons[0],
         )
 
 

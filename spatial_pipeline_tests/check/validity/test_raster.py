@@ -74,6 +74,7 @@ def test_readable_pixels_names_the_broken_blocks():
     data = memory_raster(np.zeros((2, 20, 30)), broken_blocks=broken)
     result, findings = run_rule(ReadablePixels(), data)
     assert (result.status, result.violations) == (Status.FAILED, 2)
+    assert result.message == "2 blocks do not decode"
     assert findings.reasons.tolist() == [
         "band 1, block row 3, column 2: ZIPDecode: error",
         "band 2, overview 1, block row 0, column 1: short read",
@@ -89,6 +90,7 @@ def test_readable_pixels_of_a_refused_source_fails_and_other_rules_say_what_they
     result, findings = run_rule(ReadablePixels(), data)
     assert result.status is Status.FAILED
     assert findings.reasons.tolist() == ["not a raster"]
+    assert result.message == "not a raster"
     for rule in (PixelRange(min=0), NodataFraction(max=1)):
         assert run_rule(rule, data)[0].status is Status.ERROR
     broken = (BrokenBlock(1, 0, 0, 0, (0.0, 0.0, 1.0, 1.0), "damaged"),)
