@@ -109,9 +109,11 @@ class Drawing:
 
 
 def draw(checked: Checked) -> Drawing | None:
-    """The map of one check; None when there is nothing that has a place."""
+    """The map of one check; None when there is nothing to draw but an extent."""
     failing = [(r, f) for r, f in checked.evaluations if len(f)]
     placed = [(r, f, _placed(f.geometry)) for r, f in failing]
+    if checked.context is None and not any(where.any() for *_, where in placed):
+        return None
     extents = [] if checked.profile is None else [checked.profile.bounds]
     extents += [_total(f.geometry[where]) for _, f, where in placed]
     known = [e for e in extents if e is not None and np.isfinite(e).all()]

@@ -114,8 +114,11 @@ def test_whatever_is_found_can_be_drawn(shapes: list[Any]) -> None:
         assert "inf" not in defect.path
 
 
-def test_no_findings_draw_the_extent_only() -> None:
-    drawing = draw(checked(evaluations=((result(), Findings.none()),)))
+def test_an_extent_alone_is_no_map() -> None:
+    nothing = ((result(), Findings.none()),)
+    assert draw(checked(evaluations=nothing)) is None
+    drawing = draw(checked(evaluations=nothing, context=np.array([box(0, 0, 1, 1)])))
     assert drawing is not None
     assert drawing.defects == ()
     assert drawing.extent
+    assert drawing.context
