@@ -199,21 +199,16 @@ def segments(edges: NDArray[np.float64]) -> NDArray[np.object_]:
     return np.asarray(shapely.linestrings(edges.reshape(-1, 2, 2)), dtype=object)
 
 
-def magnitude(coordinates: NDArray[np.float64]) -> float:
-    """Largest absolute finite coordinate, 0 when there is none."""
-    finite = coordinates[np.isfinite(coordinates)]
-    return float(np.abs(finite).max()) if len(finite) else 0.0
-
-
-def noise(polygons: NDArray[np.object_], largest: float) -> NDArray[np.float64]:
+def noise(polygons: NDArray[np.object_]) -> NDArray[np.float64]:
     """(n,) the area that rounding alone can give to each polygon.
 
     A vertex that should lie on an edge lies beside it by up to the spacing of floating-point
     numbers there; a sliver of four times that width along the whole perimeter is no defect.
-
-    Args:
-        polygons: (n,) polygons.
-        largest: largest absolute coordinate of the data.
-
     """
-    return np.asarray(shapely.length(polygons) * 4 * np.spacing(largest), dtype=np.float64)
+    return np.asarray(shapely.length(polygons) * 4 * np.spacing(magnitudes(polygons)))
+
+
+def magnitudes(geometries: NDArray[np.object_]) -> NDArray[np.float64]:
+    """(n,) largest absolute coordinate of each geometry."""
+    bounds = np.asarray(shapely.bounds(geometries), dtype=np.float64).reshape(-1, 4)
+    return np.asarray(np.abs(bounds).max(axis=1))

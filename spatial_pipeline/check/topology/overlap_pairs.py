@@ -19,7 +19,6 @@ from spatial_pipeline.check.topology.arrangement import (
     cancelled,
     directed_edges,
     faces,
-    magnitude,
     segments,
 )
 
@@ -136,7 +135,7 @@ def doubtful_regions(chain: Chain, areas: NDArray[np.object_]) -> NDArray[np.flo
 
     """
     edges = chain.edges
-    margin = MARGIN * magnitude(edges)
+    margin = MARGIN * float(np.abs(edges).max(initial=0.0))
     clashing = _clashing(edges, margin)
     if clashing.any():
         cells = faces(edges)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import libpysal
+import momepy
 import numpy as np
+import pyogrio
 import shapely
 from hypothesis import strategies as st
 from shapely.affinity import translate
@@ -176,3 +180,11 @@ def polygonal(feature: Any) -> Any:
         parts = [q for p in parts for q in (p.geoms if hasattr(p, "geoms") else [p])]
     parts = [p for p in parts if isinstance(p, shapely.Polygon) and not p.is_empty]
     return shapely.MultiPolygon(parts) if parts else None
+
+
+def real_frame(name: str) -> Any:
+    """Sample data that ships in wheels: ``tokyo``, or a layer of bubenec."""
+    if name == "tokyo":
+        folder = Path(libpysal.__file__).parent / "examples" / "tokyo"
+        return pyogrio.read_dataframe(folder / "tokyomet262.shp")
+    return pyogrio.read_dataframe(momepy.datasets.get_path("bubenec"), layer=name)

@@ -122,5 +122,6 @@ def test_faces_of_crossing_segments():
 
 
 def test_noise_is_four_spacings_along_the_perimeter():
-    (limit,) = noise(_array([shapely.box(0, 0, 1, 1)]), 5e6)
+    (limit,) = noise(_array([shapely.box(0, -5e6, 1, -5e6 + 1)]))
     assert limit == 4 * 4 * np.spacing(5e6)
+    assert len(noise(_array([]))) == 0

@@ -1,0 +1,198 @@
+"""must_not_have_gaps: polygons leave no void between them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.base import BatchCheck, Context, evaluates
+from spatial_pipeline.check.crs import area_unit, in_degrees
+from spatial_pipeline.check.geometries import require_geometry
+from spatial_pipeline.check.topology.arrangement import (
+    Chain,
+    Edges,
+    boundary_edges,
+    cancelled,
+    directed_edges,
+)
+from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, judged, notes
+from spatial_pipeline.check.topology.lookup import Polygons, all_polygons, box_tree
+from spatial_pipeline.check.topology.voids import (
+    Bounds,
+    bordering,
+    not_accepted,
+    uncovered_faces,
+    within_bounds,
+    without,
+)
+from spatial_pipeline.contract.rules.topology import MustNotHaveGaps
+from spatial_pipeline.errors import RuleError
+from spatial_pipeline.pieces import FeatureBatch, VectorData
+from spatial_pipeline.results import Findings, Outcome
+from spatial_pipeline.versions import VectorProfile
+
+GAP = "gap"
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """Partial result of one batch.
+
+    Attributes:
+        chain: what is left of the edges of its polygons, those that stand alone apart.
+        positions: staged positions of the polygons of the chain.
+        alone: staged positions of simple polygons whose box touches no other feature's.
+        left_out: features that a note must speak of.
+
+    """
+
+    chain: Chain
+    positions: NDArray[np.int64]
+    alone: NDArray[np.int64]
+    left_out: LeftOut
+
+
+@evaluates(MustNotHaveGaps)
+class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
+    """A gap is a bounded component of the complement of the union of the polygons.
+
+    So a void that only points close counts, also between parts of one feature, as does a hole that
+    no other polygon fills; islands in a void are taken out of it. Twin edges cancel batch by batch
+    and then over all batches; the bounded faces of what is left that no polygon covers are the
+    voids. Those whose area may be rounding alone (see ``arrangement.noise``) are none. With an
+    area of interest, its border takes part and only faces inside of it count, closed or not.
+    Polygons that stand alone, as most buildings do, close no void: they are only taken out of them.
+    """
+
+    def __init__(self, rule: MustNotHaveGaps, context: Context) -> None:
+        super().__init__(rule, context)
+        self._lock = threading.Lock()
+        self._boxes: shapely.STRtree | None = None
+
+    def map(self, batch: FeatureBatch) -> Boundaries:
+        """What is left of the edges of this batch.
+
+        Raises:
+            RuleError: the source has no geometry column.
+
+        """
+        profile = self.context.data.profile
+        require_geometry(profile)
+        (areas,), left_out = judged(batch, profile, (POLYGON,))
+        edges = directed_edges(areas.geometry)
+        chain, source, once = cancelled(edges)
+        alone = self._alone(areas.geometry, edges, once)
+        kept = ~alone[edges.polygon[source]]
+        positions = batch.positions[areas.index]
+        return Boundaries(
+            Chain(chain.edges[kept], chain.net[kept]), positions[~alone], positions[alone], left_out
+        )
+
+    def _alone(
+        self, areas: NDArray[np.object_], edges: Edges, once: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """(n,) bool: polygons of one part without holes whose box touches no other feature's.
+
+        Whether an edge has a twin in this batch only saves look-ups: a polygon with one has a
+        neighbour, so the answer does not depend on how the data was cut.
+        """
+        n = len(areas)
+        alone = np.bincount(edges.polygon[~once], minlength=n) == 0
+        alone &= shapely.get_num_geometries(areas) == 1
+        alone &= shapely.get_num_interior_rings(shapely.get_geometry(areas, 0)) == 0
+        loose = np.flatnonzero(alone)
+        if len(loose):
+            met = self._all_boxes().query(areas[loose])[0]
+            alone[loose] = np.bincount(met, minlength=len(loose)) == 1
+        return cast("NDArray[np.bool_]", alone)
+
+    def _all_boxes(self) -> shapely.STRtree:
+        with self._lock:
+            if self._boxes is None:
+                self._boxes = box_tree(self._data.feature_bounds())
+            return self._boxes
+
+    @property
+    def _data(self) -> VectorData:
+        return cast("VectorData", self.context.data)
+
+    def reduce(self, partials: Sequence[Boundaries]) -> Outcome:
+        """All gaps; ``max_violations`` decides.
+
+        Raises:
+            RuleError: the source has no geometry column, the area of interest has no polygon, or
+                another dataset cannot be brought into its CRS.
+
+        """
+        profile = self._data.profile
+        require_geometry(profile)
+        chain = Chain.sum([p.chain for p in partials])
+        attached = np.concatenate([np.empty(0, np.int64), *(p.positions for p in partials)])
+        alone = np.concatenate([np.empty(0, np.int64), *(p.alone for p in partials)])
+        left_out = LeftOut.concat(p.left_out for p in partials)
+        said = list(notes(self.context, left_out))
+        area = self._other("within", said)
+        accepted = self._other("allowed", said)
+
+        edges, interest = chain.edges, None
+        if area is not None:
+            if not len(area[0]):
+                msg = "the area of interest holds no valid polygon"
+                raise RuleError(msg)
+            interest = shapely.union_all(area[0])
+            edges = np.concatenate([edges, boundary_edges(interest)])
+        stop = self.context.cancelled
+        gaps = uncovered_faces(edges, Polygons(self._data, attached, stop), interest)
+        gaps = without(gaps, Polygons(self._data, alone, stop))
+        gaps = gaps[within_bounds(gaps, self._bounds)]
+        if accepted is not None:
+            gaps = gaps[not_accepted(gaps, *accepted)]
+        everything = Polygons(self._data, np.concatenate([attached, alone]), stop)
+        rows, capped = bordering(gaps, everything)
+        if capped:
+            said.append(f"only {rows.shape[1]} neighbours of a gap are named, {capped} have more")
+        findings = Findings.build(
+            rows, GAP, gaps, shapely.area(gaps), area_unit(profile.pyproj_crs)
+        )
+        return Outcome(
+            checked=len(attached) + len(alone),
+            findings=findings,
+            message=_summary(findings),
+            notes=(*said, *self._degrees(profile)),
+        )
+
+    @property
+    def _bounds(self) -> Bounds:
+        rule = self.rule
+        return Bounds(rule.min_area, rule.max_area, rule.min_width, rule.max_width)
+
+    def _degrees(self, profile: VectorProfile) -> tuple[str, ...]:
+        if self._bounds.given and in_degrees(profile.pyproj_crs):
+            return ("the bounds of gaps are in degrees",)
+        return ()
+
+    def _other(self, name: str, said: list[str]) -> tuple[NDArray[np.object_], bool] | None:
+        """The polygons of ``within`` or ``allowed``, and whether they had to be transformed."""
+        given = [n for n in ("within", "allowed") if getattr(self.rule, n) is not None]
+        if name not in given:
+            return None
+        data = cast("VectorData", self.context.others[given.index(name)])
+        crs = self._data.profile.pyproj_crs
+        polygons, left_out, note = all_polygons(data, crs, self.context.cancelled)
+        said.extend(notes(self.context, left_out, f" of {name}"))
+        said.extend([f"{name} {note}"] if note else [])
+        return polygons, bool(note)
+
+
+def _summary(findings: Findings) -> str:
+    """How many there are and how large the largest is."""
+    n = len(findings)
+    if not n:
+        return ""
+    return f"{n} gap{'s'[: n - 1]}, largest {findings.measure.max():.6g} {findings.unit}".strip()

@@ -1,0 +1,125 @@
+"""Polygons of a dataset looked up by place, a chunk of features at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+import numpy as np
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.crs import transformed
+from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, judged, of_dimension
+from spatial_pipeline.pieces import VectorData
+
+CHUNK = 8192
+"""Features read at once."""
+
+
+class Polygons:
+    """Some features of a dataset, known to be valid and to have a polygonal part.
+
+    Args:
+        data: the dataset.
+        positions: (n,) their staged positions.
+        cancelled: raises when the time is up.
+
+    """
+
+    def __init__(
+        self, data: VectorData, positions: NDArray[np.int64], cancelled: Callable[[], None]
+    ) -> None:
+        self.data = data
+        self.positions = np.sort(positions)
+        self._cancelled = cancelled
+
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        return box_tree(self.data.feature_bounds()[self.positions])
+
+    def near(
+        self, geometries: NDArray[np.object_]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.object_]]]:
+        """The polygons whose boxes meet the box of one of the geometries, chunk by chunk.
+
+        Yields:
+            (m,) ascending indices of geometries that a polygon of the chunk is near to, and the
+            (k,) source rows and polygonal parts of the chunk.
+
+        """
+        geometry, feature = self._tree.query(geometries)
+        order = np.argsort(feature, kind="stable")
+        geometry, feature = geometry[order], feature[order]
+        wanted, begins = np.unique(feature, return_index=True)
+        ends = np.append(begins, len(feature))
+        for begin in range(0, len(wanted), CHUNK):
+            self._cancelled()
+            chunk = wanted[begin : begin + CHUNK]
+            batch = self.data.take(self.positions[chunk], ())
+            close = geometry[ends[begin] : ends[min(begin + CHUNK, len(wanted))]]
+            yield np.unique(close), batch.rows, of_dimension(batch.geometry, POLYGON)
+
+
+def box_tree(bounds: NDArray[np.float64]) -> shapely.STRtree:
+    """A tree over (n, 4) boxes, to be queried without a predicate; NaN rows are never found.
+
+    A diagonal has the same box as the rectangle and takes a third of its memory.
+    """
+    diagonals = np.full(len(bounds), None, dtype=object)
+    finite = np.isfinite(bounds).all(axis=1)
+    diagonals[finite] = shapely.linestrings(bounds[finite].reshape(-1, 2, 2))
+    return shapely.STRtree(diagonals)
+
+
+def all_polygons(
+    data: VectorData, crs: pyproj.CRS | None, cancelled: Callable[[], None]
+) -> tuple[NDArray[np.object_], LeftOut, str]:
+    """The valid polygonal parts of another dataset, in a CRS.
+
+    Args:
+        data: the other dataset.
+        crs: the CRS wanted; None takes the coordinates as they are.
+        cancelled: raises when the time is up.
+
+    Returns:
+        The polygons, the features left out, and the note of the transformation.
+
+    Raises:
+        RuleError: it cannot be brought into that CRS.
+
+    """
+    polygons, left_out, note = [np.empty(0, dtype=object)], [], ""
+    for index in range(data.batch_count()):
+        cancelled()
+        batch = data.batch(index, ())
+        if crs is not None:
+            geometry, note = transformed(batch.geometry, data.profile.pyproj_crs, crs)
+            batch.__dict__["geometry"] = geometry
+        (areas,), out = judged(batch, data.profile, (POLYGON,))
+        polygons.append(areas.geometry)
+        left_out.append(out)
+    return np.concatenate(polygons), LeftOut.concat(left_out), note
+
+
+def united(
+    geometries: NDArray[np.object_], group: NDArray[np.int64], groups: int
+) -> NDArray[np.object_]:
+    """(groups,) the union of the geometries of each group, None for a group without any.
+
+    Groups of the same geometries are united once.
+
+    Args:
+        geometries: (n,) geometries of one dimension.
+        group: (n,) the group of each.
+        groups: number of groups.
+
+    """
+    out = np.full(groups, None, dtype=object)
+    if len(group):
+        order = np.argsort(group, kind="stable")
+        held, compact = np.unique(group[order], return_inverse=True)
+        bags = shapely.geometrycollections(geometries[order], indices=compact)
+        out[held] = shapely.unary_union(bags)
+    return out
