@@ -288,11 +288,13 @@ class Pipeline:
     ) -> Verdict:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         results = [r for r, _ in evaluations]
+        names = [r.check_name for r in contract.effective_rules]
         layer = self.store.path(version) / "violations.parquet"
         table = violations.to_table(evaluations, data.profile.pyproj_crs)
 
         def write(path: Path) -> None:
-            violations.write_geoparquet(violations.merged(layer, table, results), path)
+            whole = violations.merged(layer, table, results)
+            violations.write_geoparquet(violations.only(whole, names), path)
 
         return self.store.save_verdict(
             version, lambda former: merged(contract, version, former, results, now), write

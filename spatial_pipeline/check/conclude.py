@@ -132,7 +132,8 @@ def locations(findings: Findings) -> Sequence[tuple[float, float] | None]:
     """A point (x, y) of every defect, in the CRS of the dataset; None when it has no place."""
     places: list[tuple[float, float] | None] = []
     for geometry in findings.geometry:
-        point = None if geometry is None else shapely.point_on_surface(geometry)
+        with np.errstate(invalid="ignore"):
+            point = None if geometry is None else shapely.point_on_surface(geometry)
         if point is None or point.is_empty or not math.isfinite(point.x + point.y):
             places.append(None)
         else:

@@ -30,7 +30,7 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import Data, FeatureBatch, RasterData, Tile, VectorData
 from spatial_pipeline.results import Findings, Outcome, Result, Scope
-from spatial_pipeline.versions import RasterProfile, VectorProfile
+from spatial_pipeline.versions import Profile, RasterProfile, VectorProfile
 
 Others = Callable[[Rule], tuple[Data, ...]]
 Progress = Callable[[int, int], None]
@@ -111,7 +111,7 @@ class _Run:
         task.bind(self.data)
         if task.rule.rule in {"readable", "readable_pixels"}:
             return
-        if profile.error is not None:
+        if profile.error is not None and not _known(profile, task.rule):
             task.fail("needs a readable source")
         elif task.rule.needs_crs() and profile.pyproj_crs is None:
             task.fail("needs crs")
@@ -268,6 +268,12 @@ class _Run:
 
     def live(self, *kinds: type[Any]) -> list[Task]:
         return [t for t in self.tasks if t.alive and isinstance(t.check, kinds)]
+
+
+def _known(profile: Profile, rule: Rule) -> bool:
+    """True for what a raster with damaged blocks still says of itself."""
+    opened = isinstance(profile, RasterProfile) and profile.count > 0
+    return opened and rule.scope is Scope.PROFILE
 
 
 def _holds(task: Task) -> bool:

@@ -13,8 +13,10 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.crs import transformed
 from spatial_pipeline.check.filters import mask
 from spatial_pipeline.pieces import FeatureBatch, Tile, VectorData
+from spatial_pipeline.versions import Bounds
 
 
 @dataclass(frozen=True)
@@ -124,18 +126,17 @@ class Surroundings:
         around = boxes[np.isfinite(boxes).all(axis=1)]
         if not len(around):
             return self.other.take(np.empty(0, dtype=np.int64), columns)
-        extent = (*(around[:, :2].min(axis=0) - halo), *(around[:, 2:].max(axis=0) + halo))
+        xmin, ymin = (around[:, :2].min(axis=0) - halo).tolist()
+        xmax, ymax = (around[:, 2:].max(axis=0) + halo).tolist()
         there = self.other.profile.pyproj_crs
-        candidates = self._candidates(extent, there)
+        candidates = self._candidates((xmin, ymin, xmax, ymax), there)
         batch = self.other.take(candidates, columns)
-        from spatial_pipeline.check.crs import transformed
-
         geometry, self.note = transformed(batch.geometry, there, self.crs)
         hits = near_boxes(shapely.bounds(geometry).reshape(-1, 4), boxes, halo)
         batch.__dict__["geometry"] = geometry
         return batch.take(hits)
 
-    def _candidates(self, extent: tuple[float, ...], there: pyproj.CRS | None) -> NDArray[np.int64]:
+    def _candidates(self, extent: Bounds, there: pyproj.CRS | None) -> NDArray[np.int64]:
         """Positions of the features that may lie in an extent given in the CRS of the piece."""
         back = pyproj.Transformer.from_crs(self.crs, there, always_xy=True)
         xmin, ymin, xmax, ymax = back.transform_bounds(*extent, densify_pts=101)

@@ -8,9 +8,7 @@ from typing import Any, ClassVar
 
 import dagster as dg
 from dagster.components.component_scaffolding import scaffold_component
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import BaseModel, ConfigDict
 
 from spatial_pipeline.contract.load import parse_attributes
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
@@ -33,12 +31,9 @@ class _Attributes(BaseModel):
     contract: ClassVar[type[BaseModel]]
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls,
-        core_schema: CoreSchema,
-        handler: GetJsonSchemaHandler,
-    ) -> JsonSchemaValue:
-        return cls.contract.model_json_schema(by_alias=True)
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The JSON schema of the contract."""
+        return cls.contract.model_json_schema(*args, **kwargs)
 
 
 class _VectorAttributes(_Attributes):

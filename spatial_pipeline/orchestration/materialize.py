@@ -94,7 +94,7 @@ def in_order(contracts: Sequence[Contract]) -> list[Contract]:
             o.dataset
             for r in c.rules
             for o in r.others()
-            if isinstance(o, OtherDataset) and o.dataset in by_name
+            if isinstance(o, OtherDataset) and o.dataset in by_name.keys() - {c.name}
         ]
         for c in contracts
     }

@@ -20,7 +20,7 @@ def of_version(pipeline: Pipeline, version: Version) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "version": version.id,
         "crs": crs.name if crs is not None else profile.crs or "none",
-        "extent": dg.MetadataValue.json(list(profile.bounds) if profile.bounds else None),
+        "extent": dg.MetadataValue.json(list(profile.bounds or ())),
         "source": profile.uri,
         "driver": profile.driver,
         "path": dg.MetadataValue.path(str(pipeline.store.path(version))),

@@ -85,6 +85,11 @@ def merged(layer: Path, table: pa.Table, results: Sequence[Result]) -> pa.Table:
     return pa.concat_tables([kept.replace_schema_metadata(None).cast(table.schema), table])
 
 
+def only(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The violations of the checks with these names; those of rules that left the contract go."""
+    return table.filter(pc.is_in(table["name"], pa.array(names, pa.string())))
+
+
 def with_version(table: pa.Table, version: Version) -> pa.Table:
     """The table with the columns ``dataset`` and ``partition`` in front of the geometry."""
     n = len(table)

@@ -15,7 +15,7 @@ import shapely
 from spatial_pipeline.check import base, catalogue
 from spatial_pipeline.check.base import FeatureCheck, PlannedCheck, TileCheck, WindowCheck
 from spatial_pipeline.check.engine import Plan, evaluate
-from spatial_pipeline.contract.rules.metadata import Crs, FeatureCount, NotNull, Readable
+from spatial_pipeline.contract.rules.metadata import BandCount, Crs, FeatureCount, NotNull, Readable
 from spatial_pipeline.contract.rules.parity import SameFeaturesAs
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy, MustNotOverlap
 from spatial_pipeline.contract.rules.validity import NotEmpty, PixelRange, ValidGeometry
@@ -209,6 +209,18 @@ def test_an_unreadable_source_passes_nothing() -> None:
     assert results[0].status is Status.FAILED
     assert "truncated at byte 7" in results[0].message
     assert {r.status for r in results[1:]} == {Status.ERROR}
+
+
+def test_a_raster_with_damaged_blocks_still_says_what_it_is() -> None:
+    broken = memory_raster(np.zeros((2, 4, 4)), error="block (1, 2) of band 1 does not decode")
+    rules = [Readable(), BandCount(equals=2), BandCount(equals=3, name="three"), PixelRange(min=0)]
+    results = [r for r, _ in asyncio.run(evaluate(rules, broken))]
+    assert [r.status for r in results] == [
+        Status.FAILED,
+        Status.PASSED,
+        Status.FAILED,
+        Status.ERROR,
+    ]
 
 
 def test_other_data_that_cannot_be_opened() -> None:
