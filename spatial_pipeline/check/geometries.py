@@ -134,7 +134,7 @@ def summary(findings: Findings) -> str:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     told = [f"{n} × {reason}" for reason, n in ordered[:SUMMARY_SIZE]]
     more = len(ordered) - len(told)
-    return ", ".join([*told, f"and {more} more kinds"] if more else told)
+    return ", ".join([*told, f"and {more} more"] if more else told)
 
 
 def notes(said: Counter[str], ending: str = "not judged") -> tuple[str, ...]:
