@@ -109,8 +109,29 @@ def scan(
                 done += 1
                 if progress is not None:
                     progress(done, total)
+    broken = _through_to_the_end(broken, path)
     broken.sort(key=lambda b: (b.overview, b.band, b.row, b.column))
     return Scan(tuple(broken), checksums, tuple(notes))
+
+
+def _through_to_the_end(broken: list[BrokenBlock], path: str) -> list[BrokenBlock]:
+    """With the blocks behind the first broken one of a JPEG, which libjpeg fills with grey."""
+    if not broken:
+        return broken
+    known = {(b.overview, b.band, b.row, b.column): b for b in broken}
+    for overview, band in {(b.overview, b.band) for b in broken}:
+        with rasterio.Env(**OPTIONS), Handles(path, overview) as handles:
+            dataset = handles.get()
+            if dataset.driver != "JPEG":
+                return broken
+            first = min(k for k in known if k[:2] == (overview, band))
+            whole = (0, 0, dataset.height, dataset.width)
+            for row, column, window in _blocks(dataset, band, whole):
+                if row > first[2]:
+                    bounds = window_bounds(window, dataset.transform)
+                    block = BrokenBlock(band, overview, row, column, bounds, known[first].reason)
+                    known.setdefault((overview, band, row, column), block)
+    return list(known.values())
 
 
 def checksums(path: str, windows: list[Cell], workers: int) -> dict[Cell, int]:
@@ -136,6 +157,9 @@ def cells(dataset: Any) -> Iterator[Cell]:
     blocks = max(1, WINDOW_BYTES // (block_height * block_width * pixel))
     across = min(blocks, -(-dataset.width // block_width))
     down = max(1, blocks // across)
+    if dataset.driver == "PNG":
+        # Read as a whole, a cut PNG is filled up without a word.
+        down = max(1, min(down, -(-dataset.height // block_height) // 2))
     height, width = block_height * down, block_width * across
     for row in range(0, dataset.height, height):
         for column in range(0, dataset.width, width):
@@ -157,8 +181,14 @@ class _Decoder:
             dataset = self.handles.get()
             try:
                 return _checksum(dataset, cell), []
-            except RasterioError:
-                return None, self._broken(dataset, cell)
+            except RasterioError as exc:
+                return None, self._broken(dataset, cell) or [self._unnamed(dataset, cell, exc)]
+
+    def _unnamed(self, dataset: Any, cell: Cell, exc: RasterioError) -> BrokenBlock:
+        """A window that fails although each of its blocks decodes: named by its first block."""
+        row, column, window = next(_blocks(dataset, 1, cell))
+        bounds = window_bounds(window, dataset.transform)
+        return BrokenBlock(1, self.handles.overview, row, column, bounds, reason_of(exc))
 
     def _broken(self, dataset: Any, cell: Cell) -> list[BrokenBlock]:
         found: list[BrokenBlock] = []
@@ -219,12 +249,12 @@ def _numpy_type(name: str) -> str:
 
 
 def reason_of(exc: BaseException) -> str:
-    """What GDAL said, innermost cause first."""
-    texts: list[str] = []
+    """What GDAL said first: the innermost cause."""
+    reason = type(exc).__name__
     current: BaseException | None = exc
     while current is not None:
         text = " ".join(str(getattr(current, "errmsg", current)).split())
-        if text and not text.startswith("Read failed") and text not in texts:
-            texts.insert(0, text)
+        if text and not text.startswith("Read failed"):
+            reason = text
         current = current.__cause__ or current.__context__
-    return "; ".join(texts) or type(exc).__name__
+    return reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ def kept(notes: list[str]) -> Iterator[None]:
 
 def add(notes: list[str], text: str) -> None:
     """Appends a note unless it is there or there are too many."""
-    line = " ".join(text.split())
+    line = re.sub(r"^CPLE_\w+:", "", " ".join(text.split()))
     if line in notes or len(notes) > MAX_NOTES:
         return
     notes.append(line if len(notes) < MAX_NOTES else "further warnings are left out")

@@ -19,7 +19,8 @@ from rio_cogeo.cogeo import cog_validate
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import archive, blocks, cog, gdal_messages
-from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.ingest.fingerprint import stamp, unchanged
+from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.versions import BandProfile, BrokenBlock, RasterProfile
 
 Progress = Callable[[int, int | None], None]
@@ -50,6 +51,7 @@ def ingest_raster(
             raise SourceError(msg)
         if resolved.member is not None:
             archive.verify(resolved.files[0], resolved.member)
+        before = stamp(resolved)
         path, profile = _described(profile, resolved, source.layer)
         workers = os.cpu_count() or 1
         scanned = _scanned(path, workers, progress)
@@ -61,9 +63,11 @@ def ingest_raster(
         if scanned.broken:
             raise SourceError(_broken_text(scanned.broken))
         notes = cog.write(path, folder / DATA, scanned.checksums, workers)
+        unchanged(resolved, before)
         return replace(profile, notes=tuple(dict.fromkeys([*profile.notes, *notes])))
     except SourceError as exc:
-        return replace(profile, error=str(exc))
+        (folder / DATA).unlink(missing_ok=True)
+        return replace(profile, error=named(str(exc), resolved))
 
 
 def _scanned(path: str, workers: int, progress: Progress | None) -> blocks.Scan:
@@ -90,8 +94,7 @@ def _described(
         except SourceError:
             raise
         except Exception as exc:
-            reason = blocks.reason_of(exc).replace(resolved.path, Path(resolved.path).name)
-            raise SourceError(reason) from exc
+            raise SourceError(blocks.reason_of(exc)) from exc
         errors, warned = _cog_verdict(path, profile.driver)
     notes = [n for n in notes if "not a GeoTIFF" not in n]
     return path, replace(profile, cog_errors=errors, cog_warnings=warned, notes=tuple(notes))
