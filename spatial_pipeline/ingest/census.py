@@ -145,12 +145,23 @@ def _surveyed(
             yield done, done_rows, future.result()
 
 
+def _guarded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches; whatever goes wrong while they are made is the fault of the source."""
+    try:
+        yield from batches
+    except (SourceError, MemoryError):
+        raise
+    except Exception as exc:
+        msg = f"cannot be read: {' '.join(str(exc).split()) or type(exc).__name__}"
+        raise SourceError(msg) from exc
+
+
 def _selected(
     layer: Layer, where: str | None, census: Census
 ) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
     """The batches, with those rows only that the condition selects."""
     if where is None:
-        for batch in layer.batches:
+        for batch in _guarded(layer.batches):
             rows = np.arange(census.read, census.read + batch.num_rows)
             census.read += batch.num_rows
             yield sound(batch, layer.notes), rows
@@ -164,7 +175,7 @@ def _selected(
                 [c.combine_chunks() for c in empty.columns], schema=empty.schema
             )
         )
-        for raw in layer.batches:
+        for raw in _guarded(layer.batches):
             batch = sound(raw, layer.notes)
             kept = condition.rows(batch.select(attributes))
             rows = census.read + kept

@@ -58,7 +58,7 @@ def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
             with gdal_messages.kept(notes):
                 name = _layer_name(path, layer)
                 info = pyogrio.read_info(path, layer=name)
-                csv = csv_source.plan(resolved, info) if info["driver"] == "CSV" else None
+                csv = csv_source.plan(path, info) if info["driver"] == "CSV" else None
                 options = csv.options if csv else {}
                 if options:
                     info = pyogrio.read_info(path, layer=name, **options)
