@@ -116,7 +116,9 @@ def _meetings(rings: Sequence[Ring], work: Linework) -> Iterator[Defect]:
             continue
         if _equal_rings(rings, meeting):
             doubles.add(meeting.rings)
-            yield _defect(DUPLICATE_RINGS, rings, meeting)
+            ring = rings[meeting.rings[1]]
+            whole = shapely.LineString(ring.coordinates)
+            yield _defect(DUPLICATE_RINGS, rings, Meeting(meeting.rings, 0, whole))
         else:
             yield _defect(SELF_INTERSECTION, rings, meeting)
     for meeting in work.crossings:
