@@ -51,6 +51,7 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 postgis: ## PostgreSQL server binaries with PostGIS, from the distribution when there are none
 	@deploy/install-postgis.sh
 
+# Exit code 1 says that some datasets are held, which the demo shows; others must be published then.
 .PHONY: demo
 demo: venv ## Real data, checked, published or held, with the reasons
 	@SPATIAL_STORE=$(CURDIR)/.spatial/store $(BIN)/spatial-pipeline run || [[ $$? -eq 1 ]] # 1: some are held, as they should be
