@@ -14,10 +14,9 @@ import rasterio
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
-from rasterio.windows import bounds as window_bounds
 
 from spatial_pipeline.ingest import gdal_messages
-from spatial_pipeline.versions import BrokenBlock
+from spatial_pipeline.versions import Bounds, BrokenBlock
 
 WINDOW_BYTES = 16 << 20
 """Decoded bytes of a window, all bands together, unless one block is larger."""
@@ -128,7 +127,7 @@ def _through_to_the_end(broken: list[BrokenBlock], path: str) -> list[BrokenBloc
             whole = (0, 0, dataset.height, dataset.width)
             for row, column, window in _blocks(dataset, band, whole):
                 if row > first[2]:
-                    bounds = window_bounds(window, dataset.transform)
+                    bounds = _extent(window, dataset.transform)
                     block = BrokenBlock(band, overview, row, column, bounds, known[first].reason)
                     known.setdefault((overview, band, row, column), block)
     return list(known.values())
@@ -187,7 +186,7 @@ class _Decoder:
     def _unnamed(self, dataset: Any, cell: Cell, exc: RasterioError) -> BrokenBlock:
         """A window that fails although each of its blocks decodes: named by its first block."""
         row, column, window = next(_blocks(dataset, 1, cell))
-        bounds = window_bounds(window, dataset.transform)
+        bounds = _extent(window, dataset.transform)
         return BrokenBlock(1, self.handles.overview, row, column, bounds, reason_of(exc))
 
     def _broken(self, dataset: Any, cell: Cell) -> list[BrokenBlock]:
@@ -201,7 +200,7 @@ class _Decoder:
                     try:
                         read(band, window=window)
                     except RasterioError as exc:
-                        bounds = window_bounds(window, dataset.transform)
+                        bounds = _extent(window, dataset.transform)
                         reason = prefix + reason_of(exc)
                         found.append(
                             BrokenBlock(band, self.handles.overview, row, column, bounds, reason)
@@ -226,6 +225,15 @@ def _blocks(dataset: Any, band: int, cell: Cell) -> Iterator[tuple[int, int, Win
                     min(block_height, dataset.height - top),
                 ),
             )
+
+
+def _extent(window: Window, transform: Any) -> Bounds:
+    a, b, c, d, e, f = tuple(transform)[:6]
+    columns = (window.col_off, window.col_off + window.width)
+    rows = (window.row_off, window.row_off + window.height)
+    xs = [a * column + b * row + c for column in columns for row in rows]
+    ys = [d * column + e * row + f for column in columns for row in rows]
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _checksum(dataset: Any, cell: Cell) -> int:

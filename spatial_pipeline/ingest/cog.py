@@ -42,8 +42,7 @@ def write(
         StoreError: the disk is full, not writable, or holds something else than was written.
 
     """
-    notes: list[str] = []
-    with gdal_messages.kept(notes), rasterio.Env(**blocks.OPTIONS):
+    with gdal_messages.silenced(), rasterio.Env(**blocks.OPTIONS):
         with rasterio.open(path) as source:
             _representable(source)
             options = _options(source, workers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pyproj
 import rasterio
 from pyproj.exceptions import CRSError
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rio_cogeo.cogeo import cog_validate
 
 from spatial_pipeline.contract.models import Source
@@ -72,7 +71,8 @@ def ingest_raster(
 
 def _scanned(path: str, workers: int, progress: Progress | None) -> blocks.Scan:
     try:
-        return blocks.scan(path, workers, progress)
+        with gdal_messages.silenced():
+            return blocks.scan(path, workers, progress)
     except RasterioError as exc:
         raise SourceError(blocks.reason_of(exc)) from exc
 
@@ -174,12 +174,10 @@ def _json_number(value: float | None) -> float | str | None:
 def _cog_verdict(path: str, driver: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if driver != "GTiff":
         return ("not a GeoTIFF",), ()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            _, errors, warned = cog_validate(path, strict=False, quiet=True)
-        except Exception as exc:  # noqa: BLE001 (a damaged file fails in many ways)
-            return (f"cannot be validated: {blocks.reason_of(exc)}",), ()
+    try:
+        _, errors, warned = cog_validate(path, strict=False, quiet=True)
+    except Exception as exc:  # noqa: BLE001 (a damaged file fails in many ways)
+        return (f"cannot be validated: {blocks.reason_of(exc)}",), ()
     return tuple(errors), tuple(warned)
 
 
