@@ -55,14 +55,11 @@ def hilbert_order(bounds: NDArray[np.float64], workers: int = 1) -> NDArray[np.i
         extents = [e for e in pool.map(lambda part: _extent(bounds[part]), parts) if e is not None]
         if extents:
             low = np.min([e[0] for e in extents], axis=0)
-            # Halves first: the difference of two huge coordinates would overflow.
-            extent = np.max([e[1] for e in extents], axis=0) * 0.5 - low * 0.5
-            extent[extent == 0] = 1.0
+            high = np.max([e[1] for e in extents], axis=0)
 
             def fill(part: slice) -> None:
                 placed = np.isfinite(bounds[part]).all(axis=1)
-                cells = (_centres(bounds[part][placed]) * 0.5 - low * 0.5) / extent
-                columns, rows = (cells * ((1 << LEVEL) - 1)).astype(np.uint32).T
+                columns, rows = _cells(_centres(bounds[part][placed]), low, high).T
                 keys[part][placed] = hilbert_index(columns, rows)
 
             list(pool.map(fill, parts))
@@ -70,7 +67,20 @@ def hilbert_order(bounds: NDArray[np.float64], workers: int = 1) -> NDArray[np.i
 
 
 def _centres(bounds: NDArray[np.float64]) -> NDArray[np.float64]:
-    return bounds[:, :2] * 0.5 + bounds[:, 2:] * 0.5
+    with np.errstate(all="ignore"):
+        return bounds[:, :2] * 0.5 + bounds[:, 2:] * 0.5
+
+
+def _cells(
+    centres: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.uint32]:
+    """(n, 2) column and row of the cell of each centre."""
+    # Halves first: the difference of two huge coordinates would overflow. An extent so small
+    # that it vanishes puts everything in one cell.
+    with np.errstate(all="ignore"):
+        share = (centres * 0.5 - low * 0.5) / (high * 0.5 - low * 0.5)
+        share = np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0)
+    return (np.clip(share, 0.0, 1.0) * ((1 << LEVEL) - 1)).astype(np.uint32)
 
 
 def _extent(bounds: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
