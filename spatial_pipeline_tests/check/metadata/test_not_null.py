@@ -31,6 +31,11 @@ def test_every_null_is_found():
     assert result.message == "nulls: 2 in a, 2 in b"
 
 
+def test_nan_beside_a_null_is_a_value():
+    _, findings = everywhere(NotNull(columns=("a",)), POINTS, {"a": [math.nan, None, 0.0, 1.0]})
+    assert [f[0] for f in findings] == [(1,)]
+
+
 def test_features_without_a_place_are_found_too():
     _, findings = everywhere(NotNull(columns=("a",)), [None, shapely.Point()], {"a": [None, None]})
     assert [(f[0], f[2]) for f in findings] == [((0,), None), ((1,), None)]

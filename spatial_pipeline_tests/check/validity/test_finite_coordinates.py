@@ -43,6 +43,12 @@ def test_z_and_m_count():
     ]
 
 
+def test_m_alone_counts():
+    measured = [wkb_point(0.0, 0.0, NAN, code=2001), wkb_point(0.0, 0.0, 1.0, NAN, code=3001)]
+    _, findings = everywhere(FiniteCoordinates(), measured)
+    assert [f[:2] for f in findings] == [((0,), "m is NaN"), ((1,), "m is NaN")]
+
+
 def test_a_geometry_that_does_not_decode_for_a_nan_is_judged():
     ring = [(NAN, NAN), (1.0, 0.0), (1.0, 1.0), (NAN, NAN)]
     result, findings = everywhere(FiniteCoordinates(), [wkb_path(3, ring)])

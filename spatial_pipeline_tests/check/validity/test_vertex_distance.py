@@ -57,6 +57,10 @@ def test_points_lines_and_rings():
     box, moved = shapely.box(0, 0, 2, 2), shapely.box(0.5, 0, 2.5, 2)
     turned = shapely.Polygon(list(moved.exterior.coords)[2:-1] + list(moved.exterior.coords)[:2])
     assert vertex_distance(box, turned, 1) == 0.5
+    scalene = [(0, 0), (4, 0), (3, 3), (1, 2), (0, 0)]
+    for k in range(4):
+        back = shapely.Polygon((scalene[k:-1] + scalene[: k + 1])[::-1])
+        assert vertex_distance(shapely.Polygon(scalene), back, 0.5) == 0
 
 
 def test_parts_are_paired_for_the_smallest_largest_distance():
@@ -99,7 +103,7 @@ def test_empty_members_correspond_to_each_other():
 def moved(geometry, draw):
     shift = st.sampled_from([0.0, 0.0, 0.25, -0.5])
     return shapely.transform(
-        geometry,
+        shapely.reverse(geometry) if draw(st.booleans()) else geometry,
         lambda xy: xy + np.array([[draw(shift), draw(shift)] for _ in xy]).reshape(xy.shape),
     )
 
