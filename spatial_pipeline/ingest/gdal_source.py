@@ -67,7 +67,7 @@ def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
                 )
                 meta, reader = stack.enter_context(opened)
             described = _described(name, info, meta, reader, notes)
-            described.lost = soundness.after(resolved, str(info["driver"]))
+            soundness.complete(described, resolved)
             if csv is not None:
                 csv_source.apply(csv, described)
         except SourceError:

@@ -10,6 +10,9 @@ from spatial_pipeline.errors import SourceError
 
 CHUNK = 4 << 20
 MAX_FEATURE_CHARACTERS = 1 << 30
+MAX_DIGITS = 1000
+"""Longest rest of a number."""
+_NUMERIC = "0123456789+-.eE"
 _BLANK = " \t\r\n\ufeff"
 
 
@@ -45,8 +48,7 @@ class _Text:
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._buffer, self._at)
-                # A number at the end of what was read may go on.
-                if end < len(self._buffer) or not self._more():
+                if self._ended(value, end) or not self._more():
                     self._at = end
                     return value
             except json.JSONDecodeError as exc:
@@ -56,6 +58,12 @@ class _Text:
             except RecursionError as exc:
                 msg = "the JSON text is nested too deeply"
                 raise SourceError(msg) from exc
+
+    def _ended(self, value: Any, end: int) -> bool:
+        """False for a number that may go on behind what was read."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return True
+        return any(c not in _NUMERIC for c in self._buffer[end : end + MAX_DIGITS])
 
     def _more(self) -> bool:
         # Doubling keeps decoding a huge value again from costing the square of its size.

@@ -102,21 +102,30 @@ def write(
         fields.append(pa.field(bbox_column, _BOX))
     metadata = {} if geo is None else {"geo": json.dumps(geo, ensure_ascii=False)}
     schema = pa.schema(fields, metadata=metadata)
-    with pq.ParquetWriter(path, schema, **_options(schema, geometry)) as writer:
-        groups = spool.ordered(order, starts, group_sizes)
-        edges = itertools.pairwise(starts.tolist())
-        # Gathering the next row group and compressing this one take about equally long.
-        for table, (begin, end) in zip(_one_ahead(groups), edges, strict=True):
-            index = order[begin:end]
-            columns = [*table.columns, pa.array(rows[index])]
-            if geometry is not None:
-                columns.append(_boxes(bounds[index]))
-            group = pa.Table.from_arrays(columns, schema=schema)
-            writer.write_table(group, row_group_size=end - begin)
+    groups = zip(
+        _one_ahead(spool.ordered(order, starts, group_sizes)),
+        itertools.pairwise(starts.tolist()),
+        strict=True,
+    )
+    try:
+        with pq.ParquetWriter(path, schema, **_options(schema, geometry)) as writer:
+            for table, (begin, end) in groups:
+                index = order[begin:end]
+                columns = [*table.columns, pa.array(rows[index])]
+                if geometry is not None:
+                    columns.append(_boxes(bounds[index]))
+                group = pa.Table.from_arrays(columns, schema=schema)
+                writer.write_table(group, row_group_size=end - begin)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _one_ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The tables; the next one is made in a thread while this one is used."""
+    """The tables; the next one is made in a thread while this one is used.
+
+    Gathering a row group takes about as long as compressing one.
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="gather") as pool:
         waiting = pool.submit(next, tables, None)
         while (table := waiting.result()) is not None:

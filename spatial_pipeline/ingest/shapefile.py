@@ -9,6 +9,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -46,11 +47,22 @@ class Parts:
         return stream.read(count)
 
 
-def verify(parts: Parts) -> list[int]:
-    """Compares headers, index, sizes and record headers of the parts.
+@dataclass(frozen=True)
+class Verified:
+    """What is known of a Shapefile whose parts agree.
 
-    Returns:
-        0-based rows, deleted records not counted, whose shape is not what the index says.
+    Attributes:
+        count: records that are not deleted.
+        damaged: 0-based rows, deleted records not counted, whose shape is not what the index says.
+
+    """
+
+    count: int
+    damaged: tuple[int, ...]
+
+
+def verify(parts: Parts) -> Verified:
+    """Compares headers, index, sizes and record headers of the parts.
 
     Raises:
         SourceError: a part is missing or shorter than it or another part says.
@@ -68,7 +80,7 @@ def verify(parts: Parts) -> list[int]:
         raise SourceError(msg)
     kept = ~_deleted(parts, records)
     rows = np.cumsum(kept) - 1
-    return [int(r) for r in rows[damaged[kept[damaged]]]]
+    return Verified(int(kept.sum()), tuple(int(r) for r in rows[damaged[kept[damaged]]]))
 
 
 def _main_file(parts: Parts) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import PurePosixPath
 from typing import IO
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.ingest import geojson, shapefile, sqlite
+from spatial_pipeline.ingest.layer import Layer
 from spatial_pipeline.ingest.source import Resolved
 
 
@@ -27,20 +28,20 @@ def before(resolved: Resolved) -> None:
         sqlite.verify(resolved.files[0])
 
 
-def after(resolved: Resolved, driver: str) -> Callable[[NDArray[np.int64]], Iterable[int]]:
-    """A function for ``Layer.lost``; for a Shapefile the check is done at once.
+def complete(layer: Layer, resolved: Resolved) -> None:
+    """Adds to a layer what its driver does not say: its true count, and which geometries are lost.
 
     Raises:
         SourceError: the parts of a Shapefile are not whole.
 
     """
-    if driver == "ESRI Shapefile" and _suffix(resolved) == ".shp":
+    if layer.driver == "ESRI Shapefile" and _suffix(resolved) == ".shp":
         with shapefile.opened(resolved.files[0], resolved.member) as parts:
-            damaged = shapefile.verify(parts)
-        return lambda _rows: damaged
-    if driver in {"GeoJSON", "GeoJSONSeq"}:
-        return lambda rows: _unread(resolved, rows)
-    return lambda _rows: ()
+            verified = shapefile.verify(parts)
+        layer.declared_count = verified.count
+        layer.lost = lambda _rows: verified.damaged
+    elif layer.driver in {"GeoJSON", "GeoJSONSeq"}:
+        layer.lost = lambda rows: _unread(resolved, rows)
 
 
 def _unread(resolved: Resolved, rows: NDArray[np.int64]) -> list[int]:
