@@ -53,6 +53,8 @@ def ingest_raster(
         before = stamp(resolved)
         path, profile = _described(profile, resolved, source.layer)
         workers = os.cpu_count() or 1
+        with gdal_messages.silenced(), rasterio.Env(), rasterio.open(path) as dataset:
+            cog.representable(dataset)
         scanned = _scanned(path, workers, progress)
         profile = replace(
             profile,
