@@ -99,7 +99,12 @@ async def migrate(connection: asyncpg.Connection) -> None:
 
 
 async def _done(connection: asyncpg.Connection) -> int:
-    if await connection.fetchval("SELECT to_regclass('spatial_pipeline.migrations')") is None:
+    # Not to_regclass: it may answer from what the session knew before another one migrated.
+    there = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'spatial_pipeline' AND c.relname = 'migrations')"
+    )
+    if not there:
         return 0
     done = await connection.fetchval("SELECT max(number) FROM spatial_pipeline.migrations")
     return int(done or 0)

@@ -158,6 +158,9 @@ class Database:
                 while True:
                     try:
                         return await pool.acquire()
+                    except ValueError as exc:
+                        msg = f"SPATIAL_DATABASE_URL: {exc}"
+                        raise StoreError(msg) from exc
                     except REFUSED as exc:
                         said = exc
                     await asyncio.sleep(pause)

@@ -97,6 +97,8 @@ class Publisher:
         """
         connection, candidate = self._connection, self._candidate
         async with connection.transaction():
+            # The file's pointer follows this commit, so that a crash of the server may not lose it.
+            await connection.execute("SET LOCAL synchronous_commit = on")
             part = None
             if candidate.table is not None:
                 part = await self._prepared(candidate, candidate.table)
@@ -227,16 +229,11 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
             yield Publisher(connection, database.address, candidate)
         finally:
             # Giving the connection back unlocks too; this frees the next one a moment earlier.
-            if not connection.is_closed():
-                with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                    await connection.execute(
-                        "SELECT pg_advisory_unlock(hashtextextended($1, 0))", key
-                    )
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", key)
 
 
-async def rows(
-    data: VectorData, layout: Layout, srid: int, sent: _Sent
-) -> AsyncGenerator[bytes]:
+async def rows(data: VectorData, layout: Layout, srid: int, sent: _Sent) -> AsyncGenerator[bytes]:
     """The binary COPY stream of staged features; one batch is sent while the next is encoded."""
     encoder = Encoder(layout.types, None if layout.geometry is None else srid)
     following: asyncio.Task[tuple[pa.Buffer, Digest]] | None = None
@@ -249,7 +246,8 @@ async def rows(
         for index in range(data.batch_count()):
             if following is None:
                 following = asyncio.create_task(asyncio.to_thread(encode, index))
-            buffer, digest = await following
+            # Shielded, because a thread goes on when its waiter is cancelled.
+            buffer, digest = await asyncio.shield(following)
             following = None
             if index + 1 < data.batch_count():
                 following = asyncio.create_task(asyncio.to_thread(encode, index + 1))

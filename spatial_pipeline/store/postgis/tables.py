@@ -156,9 +156,7 @@ async def new_part(
     return part
 
 
-async def fill(
-    connection: asyncpg.Connection, part: Part, stream: AsyncIterator[bytes]
-) -> None:
+async def fill(connection: asyncpg.Connection, part: Part, stream: AsyncIterator[bytes]) -> None:
     """Fills a part by one binary COPY.
 
     Raises:

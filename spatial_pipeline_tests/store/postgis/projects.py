@@ -30,15 +30,15 @@ def contract(folder: Path, name: str = "points", **more: Any) -> VectorContract:
     )
 
 
-def write(
-    path: Path, count: int, mark: int = 0, *, geometry: Any = None, **columns: Any
-) -> None:
+def write(path: Path, count: int, mark: int = 0, *, geometry: Any = None, **columns: Any) -> None:
     """``count`` points that all carry the same mark."""
     features = [
         {
             "type": "Feature",
             "properties": {"id": i, "mark": mark, **columns},
-            "geometry": geometry or {"type": "Point", "coordinates": [i, mark]},
+            "geometry": geometry[i % len(geometry)]
+            if geometry
+            else {"type": "Point", "coordinates": [i, mark]},
         }
         for i in range(count)
     ]
