@@ -28,7 +28,9 @@ from spatial_pipeline.store.postgis.binary import (
 from spatial_pipeline.store.postgis.columns import column_type
 from spatial_pipeline_tests.store.postgis.projects import Project
 
-NOW = datetime(2026, 2, 28, 23, 59, 59, 999999)
+NOW = datetime(2026, 2, 28, 23, 59, 59, 999999, tzinfo=UTC).replace(tzinfo=None)
+FIRST = datetime(1, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+EVE = datetime(1999, 12, 31, 23, tzinfo=UTC).replace(tzinfo=None)
 COLUMNS: dict[str, tuple[pa.DataType, list[Any]]] = {
     "bool": (pa.bool_(), [True, False]),
     "int8": (pa.int8(), [-128, 127]),
@@ -49,9 +51,9 @@ COLUMNS: dict[str, tuple[pa.DataType, list[Any]]] = {
     "fixed": (pa.binary(3), [b"abc", b"\0\1\2"]),
     "date32": (pa.date32(), [date(1, 1, 1), date(9999, 12, 31)]),
     "date64": (pa.date64(), [date(1999, 12, 31), date(2000, 1, 1)]),
-    "stamp_s": (pa.timestamp("s"), [NOW.replace(microsecond=0), datetime(1, 1, 1)]),
-    "stamp_us": (pa.timestamp("us"), [NOW, datetime(1999, 12, 31, 23)]),
-    "stamp_ns": (pa.timestamp("ns"), [NOW, datetime(1999, 12, 31, 23)]),
+    "stamp_s": (pa.timestamp("s"), [NOW.replace(microsecond=0), FIRST]),
+    "stamp_us": (pa.timestamp("us"), [NOW, EVE]),
+    "stamp_ns": (pa.timestamp("ns"), [NOW, EVE]),
     "stamp_tz": (pa.timestamp("ms", "UTC"), [datetime(2000, 1, 1, tzinfo=UTC)] * 2),
     "time32": (pa.time32("ms"), [time(0, 0), time(23, 59, 59, 999000)]),
     "time64": (pa.time64("us"), [time(12, 30, 1, 5), time(1)]),

@@ -87,8 +87,8 @@ def test_a_server_that_dies_leaves_the_former_version(
             patch.setattr(module.tables, "exchange", dying_exchange)
         with pytest.raises(StoreError, match="the database went away"):
             asyncio.run(pipeline.apublish(of, two))
+        impatient = own.pipeline(database_acquire_timeout_s=0.3)
         with pytest.raises(StoreError, match=r"no connection within 0\.3 s"):
-            impatient = own.pipeline(database_acquire_timeout_s=0.3)
             asyncio.run(impatient.apublish(of, two))
     server.start(max_connections=str(CONNECTIONS))
     assert asyncio.run(shown(own.dsn)) == (1, 30)
