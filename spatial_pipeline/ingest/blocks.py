@@ -14,10 +14,9 @@ import rasterio
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
-from rasterio.windows import bounds as window_bounds
 
 from spatial_pipeline.ingest import gdal_messages
-from spatial_pipeline.versions import BrokenBlock
+from spatial_pipeline.versions import Bounds, BrokenBlock
 
 WINDOW_BYTES = 16 << 20
 """Decoded bytes of a window, all bands together, unless one block is larger."""
@@ -109,8 +108,29 @@ def scan(
                 done += 1
                 if progress is not None:
                     progress(done, total)
+    broken = _through_to_the_end(broken, path)
     broken.sort(key=lambda b: (b.overview, b.band, b.row, b.column))
     return Scan(tuple(broken), checksums, tuple(notes))
+
+
+def _through_to_the_end(broken: list[BrokenBlock], path: str) -> list[BrokenBlock]:
+    """With the blocks behind the first broken one of a JPEG, which libjpeg fills with grey."""
+    if not broken:
+        return broken
+    known = {(b.overview, b.band, b.row, b.column): b for b in broken}
+    for overview, band in {(b.overview, b.band) for b in broken}:
+        with rasterio.Env(**OPTIONS), Handles(path, overview) as handles:
+            dataset = handles.get()
+            if dataset.driver != "JPEG":
+                return broken
+            first = min(k for k in known if k[:2] == (overview, band))
+            whole = (0, 0, dataset.height, dataset.width)
+            for row, column, window in _blocks(dataset, band, whole):
+                if row > first[2]:
+                    bounds = _extent(window, dataset.transform)
+                    block = BrokenBlock(band, overview, row, column, bounds, known[first].reason)
+                    known.setdefault((overview, band, row, column), block)
+    return list(known.values())
 
 
 def checksums(path: str, windows: list[Cell], workers: int) -> dict[Cell, int]:
@@ -136,6 +156,9 @@ def cells(dataset: Any) -> Iterator[Cell]:
     blocks = max(1, WINDOW_BYTES // (block_height * block_width * pixel))
     across = min(blocks, -(-dataset.width // block_width))
     down = max(1, blocks // across)
+    if dataset.driver == "PNG":
+        # Read as a whole, a cut PNG is filled up without a word.
+        down = max(1, min(down, -(-dataset.height // block_height) // 2))
     height, width = block_height * down, block_width * across
     for row in range(0, dataset.height, height):
         for column in range(0, dataset.width, width):
@@ -157,8 +180,14 @@ class _Decoder:
             dataset = self.handles.get()
             try:
                 return _checksum(dataset, cell), []
-            except RasterioError:
-                return None, self._broken(dataset, cell)
+            except RasterioError as exc:
+                return None, self._broken(dataset, cell) or [self._unnamed(dataset, cell, exc)]
+
+    def _unnamed(self, dataset: Any, cell: Cell, exc: RasterioError) -> BrokenBlock:
+        """A window that fails although each of its blocks decodes: named by its first block."""
+        row, column, window = next(_blocks(dataset, 1, cell))
+        bounds = _extent(window, dataset.transform)
+        return BrokenBlock(1, self.handles.overview, row, column, bounds, reason_of(exc))
 
     def _broken(self, dataset: Any, cell: Cell) -> list[BrokenBlock]:
         found: list[BrokenBlock] = []
@@ -171,7 +200,7 @@ class _Decoder:
                     try:
                         read(band, window=window)
                     except RasterioError as exc:
-                        bounds = window_bounds(window, dataset.transform)
+                        bounds = _extent(window, dataset.transform)
                         reason = prefix + reason_of(exc)
                         found.append(
                             BrokenBlock(band, self.handles.overview, row, column, bounds, reason)
@@ -198,6 +227,15 @@ def _blocks(dataset: Any, band: int, cell: Cell) -> Iterator[tuple[int, int, Win
             )
 
 
+def _extent(window: Window, transform: Any) -> Bounds:
+    a, b, c, d, e, f = tuple(transform)[:6]
+    columns = (window.col_off, window.col_off + window.width)
+    rows = (window.row_off, window.row_off + window.height)
+    xs = [a * column + b * row + c for column in columns for row in rows]
+    ys = [d * column + e * row + f for column in columns for row in rows]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
 def _checksum(dataset: Any, cell: Cell) -> int:
     row_off, col_off, height, width = cell
     window = Window(col_off, row_off, width, height)
@@ -219,12 +257,12 @@ def _numpy_type(name: str) -> str:
 
 
 def reason_of(exc: BaseException) -> str:
-    """What GDAL said, innermost cause first."""
-    texts: list[str] = []
+    """What GDAL said first: the innermost cause."""
+    reason = type(exc).__name__
     current: BaseException | None = exc
     while current is not None:
         text = " ".join(str(getattr(current, "errmsg", current)).split())
-        if text and not text.startswith("Read failed") and text not in texts:
-            texts.insert(0, text)
+        if text and not text.startswith("Read failed"):
+            reason = text
         current = current.__cause__ or current.__context__
-    return "; ".join(texts) or type(exc).__name__
+    return reason
