@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import asyncpg
 
@@ -74,6 +75,9 @@ class Database:
             raise StoreError(msg)
         self.address = address
         self._pools: dict[asyncio.AbstractEventLoop, tuple[asyncpg.Pool, int]] = {}
+        self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            WeakKeyDictionary()
+        )
         self._migrated = False
 
     @contextlib.asynccontextmanager
@@ -85,10 +89,11 @@ class Database:
 
         """
         loop = asyncio.get_running_loop()
-        if loop not in self._pools:
-            self._pools[loop] = (await self._pool(), 0)
-        pool, users = self._pools[loop]
-        self._pools[loop] = (pool, users + 1)
+        async with self._opening.setdefault(loop, asyncio.Lock()):
+            if loop not in self._pools:
+                self._pools[loop] = (await self._pool(), 0)
+            pool, users = self._pools[loop]
+            self._pools[loop] = (pool, users + 1)
         try:
             yield self
         finally:

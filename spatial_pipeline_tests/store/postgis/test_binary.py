@@ -201,7 +201,7 @@ def test_normal_wkb_is_iso_and_little_endian(rows: list[Any]) -> None:
 
 @given(st.lists(st.tuples(st.integers(-5, 5), st.none() | st.text(max_size=4)), max_size=12),
        st.randoms(use_true_random=False))  # fmt: skip
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_digest_does_not_depend_on_order_and_sees_every_change(
     rows: list[tuple[int, str | None]], random: Any
 ) -> None:

@@ -187,7 +187,15 @@ def test_a_pool_belongs_to_its_loop(own: Project) -> None:
         async with database.connection():
             pass
 
+    async def together() -> int:
+        answers = await asyncio.gather(*(ask() for _ in range(10)))
+        async with database.opened():
+            assert len(database._pools) == 1
+        return len(answers)
+
     assert [asyncio.run(ask()) for _ in range(3)] == [1, 1, 1]
+    assert asyncio.run(together()) == 10
+    assert not database._pools
     with pytest.raises(StoreError, match="not open on this loop"):
         asyncio.run(unopened())
     assert asyncio.run(idle_or_busy(own.dsn)) == 0
