@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,14 +19,17 @@ from spatial_pipeline.check.engine import Plan, evaluate
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.contract.rules import Other, OtherDataset, Rule
 from spatial_pipeline.contract.rules.parity import RoundTrips
-from spatial_pipeline.errors import NotPublishedError, RuleError, StoreError
+from spatial_pipeline.errors import GateClosedError, NotPublishedError, RuleError, StoreError
 from spatial_pipeline.gate.decision import Decision, decide, merged
 from spatial_pipeline.ingest.export import export_raster, export_vector
 from spatial_pipeline.pieces import Data
-from spatial_pipeline.publish import files
+from spatial_pipeline.publish import files, table
 from spatial_pipeline.report import violations
 from spatial_pipeline.results import Findings, Result, Verdict
 from spatial_pipeline.settings import Settings
+from spatial_pipeline.store.postgis.pool import Address, Database
+from spatial_pipeline.store.postgis.publisher import Candidate, Publisher, publishing
+from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline.versions import Kind, Publication, VectorProfile, Version
 
@@ -54,6 +57,25 @@ class Audit:
         return [r for r, _ in self.evaluations]
 
 
+def database_of(settings: Settings) -> Database | None:
+    """The environment's database, not opened yet; None when there is none.
+
+    Raises:
+        StoreError: the address is no libpq URI.
+
+    """
+    if settings.database_url is None:
+        return None
+    return Database(
+        Address(
+            dsn=settings.database_url.get_secret_value(),
+            pool_size=settings.database_pool_size,
+            acquire_timeout_s=settings.database_acquire_timeout_s,
+            statement_timeout_s=settings.database_statement_timeout_s,
+        )
+    )
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """The datasets of a project, with the store that their versions live in.
@@ -63,6 +85,8 @@ class Pipeline:
         store: where versions live.
         allowed_sources: see ``Settings.allowed_sources``.
         jobs: worker threads of a check.
+        database: where vector datasets with ``publish.table`` and the register of rasters live;
+            None publishes files only.
 
     """
 
@@ -70,15 +94,29 @@ class Pipeline:
     store: Store
     allowed_sources: tuple[str, ...] | None = None
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    database: Database | None = None
 
     @classmethod
-    def of(cls, contracts: Sequence[Contract], settings: Settings | None = None) -> Pipeline:
-        """The pipeline of these contracts in the environment's store."""
+    def of(
+        cls,
+        contracts: Sequence[Contract],
+        settings: Settings | None = None,
+        database: Database | None = None,
+    ) -> Pipeline:
+        """The pipeline of these contracts in the environment's store and database.
+
+        Args:
+            contracts: the contracts.
+            settings: the environment unless given.
+            database: an opened database; the environment's, not opened yet, unless given.
+
+        """
         settings = settings or Settings()
         return cls(
             contracts={c.name: c for c in contracts},
             store=Store(settings.store),
             allowed_sources=settings.allowed_sources,
+            database=database or database_of(settings),
         )
 
     def stage(
@@ -156,16 +194,40 @@ class Pipeline:
         """What the gate says of a version, without publishing it."""
         publication = self.store.published(version.dataset, version.partition)
         withdrawn = () if publication is None else publication.withdrawn
-        return decide(contract, version, self.store.verdict(version), withdrawn)
+        decision = decide(contract, version, self.store.verdict(version), withdrawn)
+        missing = self._missing_database(contract)
+        return replace(decision, reasons=(*decision.reasons, missing)) if missing else decision
 
     def publish(self, contract: Contract, version: Version) -> Publication:
-        """Publishes a version if the gate is open for it.
+        """Publishes a version to files only, if the gate is open for it.
+
+        Raises:
+            GateClosedError: the gate is closed; readers keep seeing what they saw. It is closed
+                too for a contract that names a table: :meth:`apublish` writes tables.
+
+        """
+        if contract.table is not None:
+            reason = self._missing_database(contract) or f"{contract.table} is written by apublish"
+            raise GateClosedError(f"{version} is held: {reason}", (reason,))
+        return files.publish(contract, version, self.store)
+
+    async def apublish(self, contract: Contract, version: Version) -> Publication:
+        """Publishes a version to files and, where the contract says so, to its table.
+
+        Rasters are written down in ``spatial_pipeline.rasters`` of a configured database.
 
         Raises:
             GateClosedError: the gate is closed; readers keep seeing what they saw.
+            StoreError: the store or the database cannot be written.
 
         """
-        return files.publish(contract, version, self.store)
+        missing = self._missing_database(contract)
+        if missing:
+            raise GateClosedError(f"{version} is held: {missing}", (missing,))
+        if not self._uses_database(contract):
+            return await asyncio.to_thread(files.publish, contract, version, self.store)
+        async with self._publisher(contract, version) as publisher:
+            return await table.publish(contract, version, self.store, publisher)
 
     async def roll_back(
         self, contract: Contract, partition: str | None = None, to: str | None = None
@@ -198,7 +260,13 @@ class Pipeline:
             raise StoreError(msg)
         if not decide(contract, version, self.store.verdict(version)).open:
             await self.audit(contract, version)
-        return files.roll_back(contract, version, self.store)
+        missing = self._missing_database(contract)
+        if missing:
+            raise GateClosedError(f"{version} is held: {missing}", (missing,))
+        if not self._uses_database(contract):
+            return await asyncio.to_thread(files.roll_back, contract, version, self.store)
+        async with self._publisher(contract, version) as publisher:
+            return await table.roll_back(contract, version, self.store, publisher)
 
     def read(self, dataset: str, partition: str | None = None) -> Data:
         """The published version of a dataset.
@@ -208,6 +276,35 @@ class Pipeline:
 
         """
         return self.store.open(self.store.published_version(dataset, partition))
+
+    def _missing_database(self, contract: Contract) -> str:
+        """Why the contract's table cannot be written at all; empty when it can."""
+        if contract.table is None or self.database is not None:
+            return ""
+        return f"publish.table is {contract.table}, but SPATIAL_DATABASE_URL is not set"
+
+    def _uses_database(self, contract: Contract) -> bool:
+        registered = contract.table is not None or contract.kind == "raster"
+        return self.database is not None and registered
+
+    @contextlib.asynccontextmanager
+    async def _publisher(self, contract: Contract, version: Version) -> AsyncIterator[Publisher]:
+        """The database, ready to take a version."""
+        if self.database is None:
+            msg = "SPATIAL_DATABASE_URL is not set"
+            raise StoreError(msg)
+        data = await asyncio.to_thread(self.store.open, version)
+        candidate = Candidate(
+            version=version,
+            profile=data.profile,
+            path=await asyncio.to_thread(self.store.data_path, version),
+            data=data if isinstance(data, StagedVector) else None,
+            table=contract.table,
+            key=contract.key_columns,
+            comment=contract.description or contract.name,
+        )
+        async with self.database.opened() as database, publishing(database, candidate) as publisher:
+            yield publisher
 
     def _stage(
         self,

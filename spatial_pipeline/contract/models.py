@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
+from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.versions import Kind, fingerprint
 
 ALWAYS_ON: tuple[Rule, ...] = (Readable(),)
@@ -55,6 +56,26 @@ class DynamicPartitions(ContractModel):
     """Partitions that appear while the pipeline runs."""
 
     dynamic: str = Field(description="Name of the dynamic partition set.")
+
+
+class Publish(ContractModel):
+    """Where readers find the dataset beside the files of the store."""
+
+    table: str = Field(
+        description="Table in the database of SPATIAL_DATABASE_URL: schema.table, taken literally; "
+        'a part that contains a dot or a quote stands in double quotes ("my.schema".t).'
+    )
+
+    @field_validator("table")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        TableName.parse(value)
+        return value
+
+    @property
+    def table_name(self) -> TableName:
+        """Schema and table."""
+        return TableName.parse(self.table)
 
 
 class DatasetContract(ContractModel):
@@ -128,6 +149,11 @@ class DatasetContract(ContractModel):
         """Columns that identify a feature in violations; empty means source rows."""
         return ()
 
+    @property
+    def table(self) -> TableName | None:
+        """The table that the dataset is published to, None when it goes to files only."""
+        return None
+
 
 class VectorContract(DatasetContract):
     """Contract of a vector dataset."""
@@ -138,11 +164,19 @@ class VectorContract(DatasetContract):
     key: tuple[str, ...] = Field(
         (), description="Columns that identify a feature in violations and parity."
     )
+    publish: Publish | None = Field(
+        None, description="{table: schema.table} of a PostGIS database; files only without it."
+    )
 
     @property
     def key_columns(self) -> tuple[str, ...]:
         """Columns that identify a feature in violations; empty means source rows."""
         return self.key
+
+    @property
+    def table(self) -> TableName | None:
+        """The table that the dataset is published to, None when it goes to files only."""
+        return None if self.publish is None else self.publish.table_name
 
 
 class RasterContract(DatasetContract):

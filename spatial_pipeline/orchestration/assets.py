@@ -84,14 +84,14 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         partitions_def=partitions_of(contract),
         code_version=contract.rules_hash,
     )
-    def published(
+    async def published(
         context: dg.AssetExecutionContext, spatial: SpatialResource
     ) -> dg.MaterializeResult[None]:
         pipeline = spatial.pipeline(contract)
         partition = context.partition_key if context.has_partition_key else None
         version = pipeline.store.staged_version(contract.name, partition)
         try:
-            publication = pipeline.publish(contract, version)
+            publication = await pipeline.apublish(contract, version)
         except GateClosedError as exc:
             former = pipeline.store.published(contract.name, partition)
             raise dg.Failure(

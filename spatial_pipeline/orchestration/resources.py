@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
 import dagster as dg
+from pydantic import PrivateAttr
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.run import Pipeline, database_of
+from spatial_pipeline.settings import Settings
+from spatial_pipeline.store.postgis.pool import Database
 
 
 class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -15,9 +21,24 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     one code location serves every deployment.
     """
 
+    _database: Database | None = PrivateAttr(None)
+
+    @asynccontextmanager
+    async def yield_for_execution(  # type: ignore[override]
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002
+    ) -> AsyncIterator[SpatialResource]:
+        """The resource of one step, with a pool of the step's loop; it connects when it is used."""
+        own = SpatialResource()
+        async with AsyncExitStack() as stack:
+            database = database_of(Settings())
+            if database is not None:
+                own._database = await stack.enter_async_context(database.opened())
+            yield own
+
     def pipeline(self, contract: Contract) -> Pipeline:
         """The pipeline of one dataset; other datasets are read through the store."""
-        return Pipeline.of([contract])
+        return Pipeline.of([contract], database=self._database)
 
 
 SPATIAL = SpatialResource()

@@ -45,14 +45,10 @@ def publish(contract: DatasetContract, version: Version, shelf: Shelf) -> Public
     with shelf.lock(version.dataset, version.partition, "publish"):
         former = shelf.published(version.dataset, version.partition)
         withdrawn = () if former is None else former.withdrawn
-        _ask(contract, version, shelf, withdrawn)
-        if former is not None and former.version == version.id:
-            if former.contract_hash == contract.rules_hash:
-                return former
-            publication = replace(former, contract_hash=contract.rules_hash)
-        else:
-            publication = _next(contract, version, former)
-        shelf.switch(version.dataset, version.partition, publication)
+        ask(contract, version, shelf, withdrawn)
+        publication = advanced(contract, version, former)
+        if publication != former:
+            shelf.switch(version.dataset, version.partition, publication)
         return publication
 
 
@@ -70,26 +66,35 @@ def roll_back(contract: DatasetContract, version: Version, shelf: Shelf) -> Publ
     """
     with shelf.lock(version.dataset, version.partition, "publish"):
         former = shelf.published(version.dataset, version.partition)
-        _ask(contract, version, shelf, ())
-        publication = _next(contract, version, former)
-        withdrawn = set(publication.withdrawn) - {version.id}
-        if former is not None and former.version != version.id:
-            withdrawn.add(former.version)
-        publication = replace(publication, withdrawn=tuple(sorted(withdrawn)))
+        ask(contract, version, shelf, ())
+        publication = reversed_to(contract, version, former)
         shelf.switch(version.dataset, version.partition, publication)
         return publication
 
 
-def _ask(
+def ask(
     contract: DatasetContract, version: Version, shelf: Shelf, withdrawn: tuple[str, ...]
-) -> None:
-    decision = decide(contract, version, shelf.verdict(version), withdrawn)
-    if not decision.open:
+) -> Verdict:
+    """The verdict that lets the version out.
+
+    Raises:
+        GateClosedError: the gate is closed.
+
+    """
+    verdict = shelf.verdict(version)
+    decision = decide(contract, version, verdict, withdrawn)
+    if verdict is None or not decision.open:
         msg = f"{version} is held: {'; '.join(decision.reasons)}"
         raise GateClosedError(msg, decision.reasons)
+    return verdict
 
 
-def _next(contract: DatasetContract, version: Version, former: Publication | None) -> Publication:
+def advanced(
+    contract: DatasetContract, version: Version, former: Publication | None
+) -> Publication:
+    """The pointer after this version is published; the former one when that changes nothing."""
+    if former is not None and former.version == version.id:
+        return replace(former, contract_hash=contract.rules_hash)
     history = () if former is None else (former.version, *former.history)
     return Publication(
         version=version.id,
@@ -98,3 +103,14 @@ def _next(contract: DatasetContract, version: Version, former: Publication | Non
         history=tuple(dict.fromkeys(h for h in history if h != version.id)),
         withdrawn=() if former is None else former.withdrawn,
     )
+
+
+def reversed_to(
+    contract: DatasetContract, version: Version, former: Publication | None
+) -> Publication:
+    """The pointer after a rollback: what was published until now is withdrawn."""
+    publication = advanced(contract, version, former)
+    withdrawn = set(publication.withdrawn) - {version.id}
+    if former is not None and former.version != version.id:
+        withdrawn.add(former.version)
+    return replace(publication, withdrawn=tuple(sorted(withdrawn)))

@@ -1,0 +1,214 @@
+"""What the schema ``spatial_pipeline`` knows: publications, verdicts, parts, rasters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from spatial_pipeline.contract.table_name import TableName
+from spatial_pipeline.errors import StoreError
+from spatial_pipeline.results import Verdict
+from spatial_pipeline.store.postgis.identifiers import quoted_table
+from spatial_pipeline.store.postgis.tables import relation_kind
+from spatial_pipeline.versions import Profile, Publication, RasterProfile, Version
+
+_OF = "dataset = $1 AND partition IS NOT DISTINCT FROM $2"
+_CONFLICT = "(dataset, (partition IS NULL), (coalesce(partition, ''))"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPart:
+    """A part as the ledger has it."""
+
+    name: TableName
+    version: str
+    state: str
+
+
+async def published(
+    connection: asyncpg.Connection, dataset: str, partition: str | None
+) -> Publication | None:
+    """What the database's readers see; None when nothing was published to it."""
+    row = await connection.fetchrow(
+        f"SELECT * FROM spatial_pipeline.publications WHERE {_OF}", dataset, partition
+    )
+    if row is None:
+        return None
+    return Publication(
+        version=row["version"],
+        contract_hash=row["contract_hash"],
+        published_at=row["published_at"],
+        history=tuple(row["history"]),
+        withdrawn=tuple(row["withdrawn"]),
+    )
+
+
+async def record(
+    connection: asyncpg.Connection,
+    version: Version,
+    publication: Publication,
+    profile: Profile,
+    verdict: Verdict,
+) -> None:
+    """Writes down what becomes published with this transaction, and why it may."""
+    await connection.execute(
+        "INSERT INTO spatial_pipeline.versions (dataset, partition, version, profile, verdict)"
+        f" VALUES ($1, $2, $3, $4, $5) ON CONFLICT {_CONFLICT}, version)"
+        " DO UPDATE SET verdict = excluded.verdict, recorded_at = now()",
+        version.dataset,
+        version.partition,
+        version.id,
+        _plain(profile.to_json()),
+        _plain(verdict.to_json()),
+    )
+    await connection.execute(
+        "INSERT INTO spatial_pipeline.publications VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        f" ON CONFLICT {_CONFLICT}) DO UPDATE SET version = excluded.version,"
+        " contract_hash = excluded.contract_hash, published_at = excluded.published_at,"
+        " history = excluded.history, withdrawn = excluded.withdrawn",
+        version.dataset,
+        version.partition,
+        publication.version,
+        publication.contract_hash,
+        publication.published_at,
+        list(publication.history),
+        list(publication.withdrawn),
+    )
+
+
+async def record_raster(
+    connection: asyncpg.Connection, version: Version, href: str, profile: RasterProfile
+) -> None:
+    """Registers the published raster of a partition."""
+    footprint = None
+    if profile.width and profile.height:
+        a, b, c, d, e, f = profile.transform
+        corners = [(0, 0), (0, profile.height), (profile.width, profile.height), (profile.width, 0)]
+        ring = [[a * i + b * j + c, d * i + e * j + f] for i, j in [*corners, corners[0]]]
+        footprint = {"type": "Polygon", "coordinates": [ring]}
+    await connection.execute(
+        "INSERT INTO spatial_pipeline.rasters VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        f" ON CONFLICT {_CONFLICT}) DO UPDATE SET version = excluded.version,"
+        " href = excluded.href, crs = excluded.crs, footprint = excluded.footprint,"
+        " profile = excluded.profile",
+        version.dataset,
+        version.partition,
+        version.id,
+        href,
+        profile.crs,
+        footprint,
+        _plain(profile.to_json()),
+    )
+
+
+async def parts(
+    connection: asyncpg.Connection, version: Version, table: TableName
+) -> list[KnownPart]:
+    """Parts of a table that hold a partition or held it."""
+    rows = await connection.fetch(
+        f"SELECT part_schema, part_name, version, state FROM spatial_pipeline.parts WHERE {_OF}"
+        " AND part_schema = $3 AND table_name = $4",
+        version.dataset,
+        version.partition,
+        table.schema,
+        table.table,
+    )
+    return [
+        KnownPart(TableName(r["part_schema"], r["part_name"]), r["version"], r["state"])
+        for r in rows
+    ]
+
+
+async def record_part(
+    connection: asyncpg.Connection, version: Version, table: TableName, part: TableName
+) -> None:
+    """Makes a part the current one; the current becomes the previous, the previous obsolete."""
+    await connection.execute(
+        "UPDATE spatial_pipeline.parts SET state ="
+        f" CASE state WHEN 'current' THEN 'previous' ELSE 'obsolete' END WHERE {_OF}"
+        " AND part_schema = $3 AND table_name = $4 AND part_name <> $5",
+        version.dataset,
+        version.partition,
+        table.schema,
+        table.table,
+        part.table,
+    )
+    await connection.execute(
+        "INSERT INTO spatial_pipeline.parts VALUES ($1, $2, $3, $4, $5, $6, 'current')"
+        " ON CONFLICT (part_schema, part_name) DO UPDATE SET state = 'current'",
+        part.schema,
+        part.table,
+        table.table,
+        version.dataset,
+        version.partition,
+        version.id,
+    )
+
+
+async def refuse_foreign(connection: asyncpg.Connection, table: TableName, dataset: str) -> None:
+    """Refuses to publish over what is not this dataset's.
+
+    Raises:
+        StoreError: the table belongs to somebody else.
+
+    """
+    owner = await connection.fetchval(
+        "SELECT dataset FROM spatial_pipeline.tables WHERE table_schema = $1 AND table_name = $2",
+        table.schema,
+        table.table,
+    )
+    if owner is not None and owner != dataset:
+        msg = f"{table} holds the dataset {owner!r}; publish {dataset} to another table"
+        raise StoreError(msg)
+    if owner is None and await relation_kind(connection, table) is not None:
+        msg = f"{table} exists and was not made by spatial_pipeline: drop it or name another table"
+        raise StoreError(msg)
+
+
+async def claim(connection: asyncpg.Connection, table: TableName, dataset: str) -> None:
+    """Notes that a table belongs to a dataset, unless it belongs to somebody else."""
+    await refuse_foreign(connection, table, dataset)
+    await connection.execute(
+        "INSERT INTO spatial_pipeline.tables VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        table.schema,
+        table.table,
+        dataset,
+    )
+
+
+async def sweep(connection: asyncpg.Connection, version: Version) -> None:
+    """Drops obsolete parts of a partition; those that somebody reads wait for the next run."""
+    names = await connection.fetch(
+        "SELECT part_schema, part_name FROM spatial_pipeline.parts"
+        f" WHERE {_OF} AND state = 'obsolete'",
+        version.dataset,
+        version.partition,
+    )
+    for row in names:
+        name = TableName(row["part_schema"], row["part_name"])
+        try:
+            async with connection.transaction():
+                await connection.execute("SET LOCAL lock_timeout = '250ms'")
+                await connection.execute(f"DROP TABLE IF EXISTS {quoted_table(name)}")
+                await connection.execute(
+                    "DELETE FROM spatial_pipeline.parts WHERE part_schema = $1 AND part_name = $2",
+                    name.schema,
+                    name.table,
+                )
+        except (asyncpg.LockNotAvailableError, asyncpg.DependentObjectsStillExistError):
+            continue
+
+
+def _plain(value: object) -> object:
+    """JSON without what jsonb cannot hold: NaN, infinities and the character NUL."""
+    match value:
+        case dict():
+            return {str(_plain(k)): _plain(v) for k, v in value.items()}
+        case list() | tuple():
+            return [_plain(v) for v in value]
+        case str():
+            return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+        case float() if value != value or value in (float("inf"), float("-inf")):
+            return str(value)
+    return value
