@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from spatial_pipeline import ingest
 from spatial_pipeline.check.engine import Plan, evaluate
+from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.contract.rules import Other, OtherDataset, Rule
 from spatial_pipeline.contract.rules.parity import RoundTrips
@@ -63,6 +64,7 @@ class Pipeline:
         store: where versions live.
         allowed_sources: see ``Settings.allowed_sources``.
         jobs: worker threads of a check.
+        database_url: see ``Settings.database_url``.
 
     """
 
@@ -70,6 +72,7 @@ class Pipeline:
     store: Store
     allowed_sources: tuple[str, ...] | None = None
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    database_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, contracts: Sequence[Contract], settings: Settings | None = None) -> Pipeline:
@@ -79,6 +82,7 @@ class Pipeline:
             contracts={c.name: c for c in contracts},
             store=Store(settings.store),
             allowed_sources=settings.allowed_sources,
+            database_url=settings.database_url,
         )
 
     def stage(
@@ -219,13 +223,12 @@ class Pipeline:
         progress: Progress | None = None,
         store: Store | None = None,
     ) -> Version:
-        allowed = self.allowed_sources
-        identity = ingest.version_id(kind, source, partition, base, allowed)
-        version = Version(name, None if name == OTHERS else partition, identity)
-        (store or self.store).stage(
-            version,
-            lambda folder: ingest.ingest(kind, source, partition, base, folder, allowed, progress),
+        reading = ingest.opened(
+            kind, source, partition, base, self.allowed_sources, self.database_url
         )
+        with reading as found:
+            version = Version(name, None if name == OTHERS else partition, found.version_id)
+            (store or self.store).stage(version, lambda folder: found.ingest(folder, progress))
         return version
 
     def _other(
@@ -234,12 +237,12 @@ class Pipeline:
         """The other data of a rule, and what must be said of it."""
         if isinstance(other, OtherDataset):
             return self._other_dataset(version, other.dataset, stand_in)
-        source = Source(uri=other.uri, layer=other.layer, where=None)
+        source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
         kind = rule.other_kind(contract.kind)
         staged = self._stage(OTHERS, kind, source, version.partition, contract.base)
         data = self.store.open(staged)
         if data.profile.error is not None:
-            msg = f"{other.uri} cannot be read: {data.profile.error}"
+            msg = f"{redacted(other.uri)} cannot be read: {data.profile.error}"
             raise RuleError(msg)
         return data, ""
 
