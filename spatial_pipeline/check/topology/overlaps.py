@@ -143,7 +143,8 @@ def shared_parts(
 
     """
     flat = shapely.force_2d(one), shapely.force_2d(other)
-    whole = np.asarray(shapely.intersection(*flat), dtype=object)
+    # Overlay starts rings where its hash tables do: normal form makes the result repeatable.
+    whole = np.asarray(shapely.normalize(shapely.intersection(*flat)), dtype=object)
     parts = of_dimension(whole, dimension)
     lost = shapely.is_missing(parts)
     parts[lost] = whole[lost]

@@ -114,7 +114,8 @@ def _measured(
     """What is larger than rounding and tolerance, part by part, and how large it is."""
     out = np.full(len(rest), None, dtype=object)
     measure = np.full(len(rest), np.nan)
-    parts, index = shapely.get_parts(rest, return_index=True)
+    # Overlay starts rings where its hash tables do: normal form makes the result repeatable.
+    parts, index = shapely.get_parts(shapely.normalize(rest), return_index=True)
     if dimension == POLYGON:
         size = shapely.area(parts)
         least = noise(parts)

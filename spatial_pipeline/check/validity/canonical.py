@@ -40,12 +40,12 @@ def digests(geometry: NDArray[np.object_]) -> NDArray[np.bytes_]:
 
     Neither the start and the direction of rings and lines count, nor the order of parts and holes,
     nor the sign of zero. GEOS's normal form does that for rings with one lowest vertex and one
-    orientation; others (rings that touch themselves, that have no area) are brought into the least
-    of their forms here.
+    orientation; others (rings that touch themselves, that have no area, that name a vertex twice) are
+    brought into the least of their forms here.
     """
     plain = shapely.transform(flat(geometry), lambda xy: xy + 0.0)
     with np.errstate(all="ignore"):
-        odd = ~shapely.is_valid(plain) | _looped(plain)
+        odd = ~shapely.is_valid(plain) | _looped(plain) | _repeated(plain)
         forms = shapely.to_wkb(shapely.normalize(plain), byte_order=1)
     for i in np.flatnonzero(odd):
         forms[i] = b"least" + _form(plain[i])
@@ -63,6 +63,15 @@ def _looped(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
     lines = shapely.get_type_id(parts) == 1
     looped[index[lines][shapely.is_closed(parts[lines])]] = True
     return looped
+
+
+def _repeated(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """(n,) bool: a vertex follows itself, perhaps from one ring to the next."""
+    xy, index = shapely.get_coordinates(geometry, return_index=True)
+    again = (xy[1:] == xy[:-1]).all(axis=1) & (index[1:] == index[:-1])
+    repeated = np.zeros(len(geometry), dtype=bool)
+    repeated[index[1:][again]] = True
+    return repeated
 
 
 def _form(geometry: shapely.Geometry) -> bytes:

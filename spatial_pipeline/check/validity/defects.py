@@ -39,7 +39,12 @@ class Defect:
 
 
 def defects(geometry: shapely.Geometry) -> list[Defect]:
-    """All defects of a geometry; parts are numbered through nested collections."""
+    """All defects of a geometry; parts are numbered through nested collections.
+
+    Raises:
+        TooManyMeetings: it crosses itself so often that nobody could read the list.
+
+    """
     single = geometry.geom_type in {"Point", "LineString", "LinearRing", "Polygon"}
     parts = iter([-1]) if single else count()
     return list(_defects(geometry, parts))

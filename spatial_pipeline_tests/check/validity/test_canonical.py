@@ -86,6 +86,14 @@ def test_rings_without_area_have_one_form():
     assert len(set(digests(array(*forms)))) == 1
 
 
+def test_rings_that_name_a_vertex_twice_have_one_form():
+    a, b, c = (0, 0), (0, 1), (1, 0)
+    rings = [[a, a, b, c, a], [a, b, c, a, a], [b, c, a, a, b], [c, a, a, b, c]]
+    forms = [shapely.Polygon(r[::way]) for r in rings for way in (1, -1)]
+    assert len(set(digests(array(*forms)))) == 1
+    assert digests(array(forms[0]))[0] != digests(array(shapely.Polygon([a, b, c])))[0]
+
+
 SHAPES = st.one_of(polygons(1, holes=1), lines(1), points(1).map(shapely.Point), geometries(1))
 
 

@@ -9,7 +9,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.check.validity import valid_geometry
+from spatial_pipeline.check.validity import linework, valid_geometry
 from spatial_pipeline.check.validity.valid_geometry import first_defect
 from spatial_pipeline.contract.rules.validity import ValidGeometry
 from spatial_pipeline.results import Status
@@ -120,6 +120,15 @@ def test_a_feature_never_goes_unreported(monkeypatch):
     monkeypatch.setattr(valid_geometry, "defects", lambda _: [])
     _, findings = everywhere(ALL, [BOW_TIE])
     assert findings == [((0,), "Self-intersection", "POINT (1 1)", None, -1, 0, 0)]
+
+
+def test_a_scribble_is_told_by_its_first_defect_and_the_rest_is_said(monkeypatch):
+    monkeypatch.setattr(linework, "MAX_PAIRS", 10)
+    angle = np.arange(101) * 3.0
+    star = shapely.Polygon(np.stack([np.cos(angle), np.sin(angle)], axis=1))
+    result, findings = everywhere(ALL, [star, BOW_TIE])
+    assert [f[0] for f in findings] == [(0,), (1,)]
+    assert "1 geometry that crosses itself too often: only its first defect is" in result.message
 
 
 def test_a_reason_without_place_is_kept():
