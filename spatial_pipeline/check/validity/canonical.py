@@ -66,12 +66,9 @@ def _looped(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
 
 
 def _repeated(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """(n,) bool: a vertex follows itself, perhaps from one ring to the next."""
-    xy, index = shapely.get_coordinates(geometry, return_index=True)
-    again = (xy[1:] == xy[:-1]).all(axis=1) & (index[1:] == index[:-1])
-    repeated = np.zeros(len(geometry), dtype=bool)
-    repeated[index[1:][again]] = True
-    return repeated
+    """(n,) bool: a ring or line names a vertex twice in a row."""
+    fewer = shapely.get_num_coordinates(shapely.remove_repeated_points(geometry))
+    return np.asarray(fewer != shapely.get_num_coordinates(geometry), dtype=bool)
 
 
 def _form(geometry: shapely.Geometry) -> bytes:
