@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from spatial_pipeline.errors import SourceError
@@ -79,6 +80,15 @@ def redacted(uri: str) -> str:
         return CONFIGURED + tail
     location, slash, path = rest.rpartition("@")[2].partition("/")
     return f"{scheme}//{location}{slash}{path}{tail}"
+
+
+def redacted_all(value: Any) -> Any:
+    """A JSON value with every URI in it redacted."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, dict):
+        return {k: redacted_all(v) for k, v in value.items()}
+    return [redacted_all(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def parse(uri: str, configured: str | None) -> Address:

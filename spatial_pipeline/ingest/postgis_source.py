@@ -44,6 +44,7 @@ _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
@@ -302,7 +303,7 @@ async def _translated(work: Any, address: Address) -> Any:
     """The result of the work; what the server or the network says becomes a SourceError."""
     try:
         return await work
-    except (asyncpg.PostgresError, *_LOST, ValueError, asyncpg.InternalClientError) as exc:
+    except (asyncpg.PostgresError, *_LOST, ValueError) as exc:
         raise SourceError(_reason(exc, address)) from exc
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.contract.database_url import admit, is_database, parse, redacted
+from spatial_pipeline.contract.database_url import admit, is_database, parse, redacted, redacted_all
 from spatial_pipeline.errors import SourceError
 
 SECRET = "postgresql://ann:s3cr%21t@db.example:6543/gis?sslmode=require&table=a.b"
@@ -27,6 +29,16 @@ def test_shows_neither_user_nor_password_nor_parameters() -> None:
     assert "s3cr" not in str(address.place)
 
 
+def test_redacts_inside_of_a_rule() -> None:
+    rule = {"other": {"uri": SECRET, "layer": None}, "others": [SECRET], "tolerance": 1.5}
+    shown = "postgresql://db.example:6543/gis?table=a.b"
+    assert redacted_all(rule) == {
+        "other": {"uri": shown, "layer": None},
+        "others": [shown],
+        "tolerance": 1.5,
+    }
+
+
 def test_scrubs_the_password_in_both_spellings() -> None:
     address = parse(SECRET, None)
     assert address.scrubbed("for s3cr!t and s3cr%21t") == "for *** and ***"
@@ -35,8 +47,6 @@ def test_scrubs_the_password_in_both_spellings() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=4, max_size=20))
 def test_no_password_survives_redaction(password: str) -> None:
-    from urllib.parse import quote
-
     secret = "x!" + password
     uri = f"postgresql://u:{quote(secret, safe='')}@h/d?table=s.t&password={quote(secret, safe='')}"
     assert redacted(uri) == "postgresql://h/d?table=s.t"

@@ -22,7 +22,6 @@ from spatial_pipeline_tests.ingest.tables import Database, database
 __all__ = ["database"]
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
-ZERO = dt.datetime(1970, 1, 1)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 POINTS = st.builds(shapely.Point, FINITE, FINITE)
 LINES = st.lists(st.tuples(FINITE, FINITE, FINITE), min_size=2, max_size=4).map(shapely.LineString)
