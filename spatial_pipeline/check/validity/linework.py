@@ -272,7 +272,7 @@ def _merged(stretches: Sequence[Meeting]) -> list[Meeting]:
         vertex = np.asarray([m.vertex for m in groups[pair]])
         tree = shapely.STRtree(lines)
         merged += [
-            Meeting(pair, int(vertex[tree.query(line, predicate="intersects")].min()), line)
+            Meeting(pair, int(vertex[tree.query_nearest(line)].min()), line)
             for line in shapely.get_parts(shapely.line_merge(shapely.union_all(lines)))
         ]
     return merged
