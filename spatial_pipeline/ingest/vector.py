@@ -73,6 +73,7 @@ def ingest_layer(
             schema = layer.schema
             with Spool(schema, folder.parent) as spool:
                 census = take(layer, where, spool, progress)
+                layer.verify()
                 profile = _counted(profile, layer, census)
                 _write(target, profile, spool, census)
                 return profile
@@ -85,19 +86,14 @@ def ingest_layer(
 
 @contextmanager
 def _opened(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
-    """The layer of a file that does not change until its last batch was read."""
+    """The layer of a file, which must not change while it is read."""
     if resolved.error is not None:
         raise SourceError(resolved.error)
     if resolved.member is not None:
         archive.verify(resolved.files[0], resolved.member)
     before = stamp(resolved)
-
-    def checked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from batches
-        unchanged(resolved, before)
-
     with _open(resolved, layer) as found:
-        yield replace(found, batches=checked(found.batches))
+        yield replace(found, verify=lambda: unchanged(resolved, before))
 
 
 def _open(resolved: Resolved, layer: str | None) -> AbstractContextManager[Layer]:
