@@ -78,11 +78,12 @@ class Pipeline:
     def of(cls, contracts: Sequence[Contract], settings: Settings | None = None) -> Pipeline:
         """The pipeline of these contracts in the environment's store."""
         settings = settings or Settings()
+        address = settings.database_url
         return cls(
             contracts={c.name: c for c in contracts},
             store=Store(settings.store),
             allowed_sources=settings.allowed_sources,
-            database_url=settings.database_url,
+            database_url=None if address is None else address.get_secret_value(),
         )
 
     def stage(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -15,7 +15,7 @@ class Settings(BaseSettings):
         store: folder that holds staged and published versions.
         allowed_sources: when set, a source must lie below one of these paths, packages
             (``package://name``) or URL prefixes; everything else is refused before any read.
-        database_url: libpq URI of the PostGIS server; files only without it.
+        database_url: libpq URI of the PostGIS database; files only without it.
 
     """
 
@@ -23,4 +23,4 @@ class Settings(BaseSettings):
 
     store: Path = Path(".spatial/store")
     allowed_sources: tuple[str, ...] | None = None
-    database_url: str | None = Field(None, repr=False)
+    database_url: SecretStr | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules.base import OtherSource
@@ -51,7 +52,7 @@ def _pipeline(database: Database, folder: Path, **changes: Any) -> tuple[Pipelin
             **changes,
         }
     )
-    settings = Settings(store=folder / "store", database_url=database.uri)
+    settings = Settings(store=folder / "store", database_url=SecretStr(database.uri))
     return Pipeline.of([contract], settings), contract
 
 
@@ -143,7 +144,7 @@ def test_says_what_is_missing_without_the_password(database: Database, tmp_path:
         _other(pipeline, contract, uri, "public.x")
     assert database.cluster.password not in str(caught.value)
     assert database.cluster.password not in repr(pipeline)
-    assert database.cluster.password not in repr(Settings(database_url=database.uri))
+    assert database.cluster.password not in repr(Settings(database_url=SecretStr(database.uri)))
 
 
 def test_a_missing_table_is_a_failed_result(database: Database, tmp_path: Path) -> None:

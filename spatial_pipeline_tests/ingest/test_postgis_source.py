@@ -298,6 +298,7 @@ def test_a_writer_changes_nothing_of_what_is_read(
     target = tmp_path / "staged"
     target.mkdir()
     with opened("vector", source, None, tmp_path) as reading:
+        database.sql("UPDATE busy SET turn = 1 WHERE id = 4999")
         writer.start()
         try:
             profile = reading.ingest(target, None)
