@@ -44,7 +44,6 @@ def write(
     """
     with gdal_messages.silenced(), rasterio.Env(**blocks.OPTIONS):
         with rasterio.open(path) as source:
-            _representable(source)
             options = _options(source, workers)
         _copy(path, target, options)
         try:
@@ -78,13 +77,20 @@ def _copy(path: str, target: Path, options: dict[str, Any]) -> None:
 def _options(source: Any, workers: int) -> dict[str, Any]:
     options: dict[str, Any] = {
         "COMPRESS": "ZSTD",
+        # A third of the time of GDAL's 9 for a twentieth more bytes.
+        "LEVEL": 3,
         "BIGTIFF": "IF_SAFER",
         "BLOCKSIZE": _block_size(source),
         "NUM_THREADS": workers,
         # Averages of class codes would be codes that do not occur.
         "OVERVIEW_RESAMPLING": "NEAREST",
     }
-    if not any(t.startswith("complex") for t in source.dtypes):
+    # GDAL copies either the tags of bands or all domains of the dataset, not both.
+    of_bands = any(source.tags(band) for band in source.indexes)
+    if not of_bands and set(source.tag_namespaces()) - _OWN_DOMAINS:
+        options["COPY_SRC_MDD"] = "YES"
+    bits = {source.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") for band in source.indexes}
+    if not any(t.startswith("complex") for t in source.dtypes) and bits == {None}:
         options["PREDICTOR"] = "YES"
     return options
 
@@ -100,7 +106,7 @@ def _pixel_bytes(source: Any) -> int:
     return sum(4 if t == "complex_int16" else int(np.dtype(t).itemsize) for t in source.dtypes)
 
 
-def _representable(source: Any) -> None:
+def representable(source: Any) -> None:
     """Refuses what a GeoTIFF has no place for and what would change the data.
 
     Raises:

@@ -116,7 +116,8 @@ def write_raster(
         "width": values.shape[2], "dtype": values.dtype.name, "crs": crs,
         "transform": Affine(10, 0, 500000, 0, -10, 6000000),
     }  # fmt: skip
-    with rasterio.open(path, "w", **{**settings, **profile}) as dataset:
+    settings = {k: v for k, v in {**settings, **profile}.items() if v is not None}
+    with rasterio.open(path, "w", **settings) as dataset:
         dataset.write(values)
         if mask is not None:
             with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):

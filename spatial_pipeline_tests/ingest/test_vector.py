@@ -443,7 +443,7 @@ import resource, sys
 from pathlib import Path
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.ingest import ingest, spool
-spool.Spool.__init__.__defaults__ = (8 << 20, 8 << 20)
+spool.Spool.__init__.__defaults__ = (4 << 20, 4 << 20)
 folder = Path(sys.argv[2])
 source = Source(uri=sys.argv[1], layer=None, where=None)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -456,7 +456,7 @@ def test_memory_does_not_grow_with_the_geometries(tmp_path: Path) -> None:
     angles = np.linspace(0, 2 * np.pi, 1001)[:-1]
     circle = np.column_stack([np.cos(angles), np.sin(angles)])
     peaks = []
-    for n in (1000, 6000):
+    for n in (500, 3500):
         centres = np.random.default_rng(0).random((n, 1, 2)) * 1000
         wkb = shapely.to_wkb(shapely.polygons(circle + centres))
         table = table_of(wkb.tolist())
@@ -476,5 +476,5 @@ def test_memory_does_not_grow_with_the_geometries(tmp_path: Path) -> None:
         count, kilobytes = map(int, done.stdout.split())
         assert count == n
         peaks.append(kilobytes)
-    # 80 MB more of the data.
-    assert peaks[1] - peaks[0] < 40_000
+    # 48 MB more of the data, whose WKB is decoded, sorted and written.
+    assert peaks[1] - peaks[0] < 24_000

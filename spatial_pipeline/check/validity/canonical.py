@@ -40,8 +40,8 @@ def digests(geometry: NDArray[np.object_]) -> NDArray[np.bytes_]:
 
     Neither the start and the direction of rings and lines count, nor the order of parts and holes,
     nor the sign of zero. GEOS's normal form does that for rings with one lowest vertex and one
-    orientation; others (rings that touch themselves, that have no area, that name a vertex twice) are
-    brought into the least of their forms here.
+    orientation; others (rings that touch themselves, that have no area, that name a vertex twice)
+    and collections are brought into the least of their forms here.
     """
     plain = shapely.transform(flat(geometry), lambda xy: xy + 0.0)
     with np.errstate(all="ignore"):
@@ -93,10 +93,10 @@ def _form(geometry: shapely.Geometry) -> bytes:
     """The least form of a geometry."""
     kind: str = geometry.geom_type
     if kind == "Polygon":
-        shell, *holes = (_path(shapely.get_coordinates(r)) for r in shapely.get_rings(geometry))
-        members = [shell, *sorted(holes)]
+        paths = [_path(shapely.get_coordinates(r)) for r in shapely.get_rings(geometry)]
+        members = [*paths[:1], *sorted(paths[1:])]
     elif kind in {"Point", "LineString", "LinearRing"}:
-        return _path(shapely.get_coordinates(geometry))
+        members = [_path(shapely.get_coordinates(geometry))]
     else:
         members = sorted(_form(part) for part in shapely.get_parts(geometry))
     lengths = struct.pack(f"<{len(members)}I", *(len(m) for m in members))

@@ -140,6 +140,16 @@ def test_every_way_to_write_a_geometry_has_its_digest(data):
     assert (signatures(array(geometry)) == signatures(array(other))).all()
 
 
+def test_empty_members_count_with_their_type():
+    empties = ["POINT EMPTY", "LINESTRING EMPTY", "POLYGON EMPTY", "MULTIPOINT EMPTY"]
+    texts = [f"GEOMETRYCOLLECTION (POINT (0 0), {empty})" for empty in empties]
+    assert len(set(digests(array(*shapely.from_wkt(texts))))) == len(empties)
+    turned_round = [f"GEOMETRYCOLLECTION ({empty}, POINT (0 0))" for empty in empties]
+    assert (
+        digests(array(*shapely.from_wkt(texts))) == digests(array(*shapely.from_wkt(turned_round)))
+    ).all()
+
+
 def test_flat_keeps_the_rest():
     lonely = shapely.MultiPoint([(1, 2)])
     two = shapely.MultiPoint([(1, 2), (3, 4)])
