@@ -15,6 +15,10 @@ class SourceError(SpatialPipelineError):
     """A source is missing, unreadable, refused or damaged."""
 
 
+class SourceLostError(SpatialPipelineError):
+    """A source went away while it was read; nothing was staged, and the next run reads it anew."""
+
+
 class StoreError(SpatialPipelineError):
     """The store cannot be read or written, or holds what no run of ours writes."""
 

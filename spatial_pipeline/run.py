@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from spatial_pipeline import ingest
 from spatial_pipeline.check.engine import Plan, evaluate
+from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.contract.rules import Other, OtherDataset, Rule
 from spatial_pipeline.contract.rules.parity import RoundTrips
@@ -87,6 +88,7 @@ class Pipeline:
         jobs: worker threads of a check.
         database: where vector datasets with ``publish.table`` and the register of rasters live;
             None publishes files only.
+        database_url: see ``Settings.database_url``.
 
     """
 
@@ -95,6 +97,7 @@ class Pipeline:
     allowed_sources: tuple[str, ...] | None = None
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     database: Database | None = None
+    database_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -112,11 +115,13 @@ class Pipeline:
 
         """
         settings = settings or Settings()
+        address = settings.database_url
         return cls(
             contracts={c.name: c for c in contracts},
             store=Store(settings.store),
             allowed_sources=settings.allowed_sources,
             database=database or database_of(settings),
+            database_url=None if address is None else address.get_secret_value(),
         )
 
     def stage(
@@ -316,13 +321,12 @@ class Pipeline:
         progress: Progress | None = None,
         store: Store | None = None,
     ) -> Version:
-        allowed = self.allowed_sources
-        identity = ingest.version_id(kind, source, partition, base, allowed)
-        version = Version(name, None if name == OTHERS else partition, identity)
-        (store or self.store).stage(
-            version,
-            lambda folder: ingest.ingest(kind, source, partition, base, folder, allowed, progress),
+        reading = ingest.opened(
+            kind, source, partition, base, self.allowed_sources, self.database_url
         )
+        with reading as found:
+            version = Version(name, None if name == OTHERS else partition, found.version_id)
+            (store or self.store).stage(version, lambda folder: found.ingest(folder, progress))
         return version
 
     def _other(
@@ -331,12 +335,12 @@ class Pipeline:
         """The other data of a rule, and what must be said of it."""
         if isinstance(other, OtherDataset):
             return self._other_dataset(version, other.dataset, stand_in)
-        source = Source(uri=other.uri, layer=other.layer, where=None)
+        source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
         kind = rule.other_kind(contract.kind)
         staged = self._stage(OTHERS, kind, source, version.partition, contract.base)
         data = self.store.open(staged)
         if data.profile.error is not None:
-            msg = f"{other.uri} cannot be read: {data.profile.error}"
+            msg = f"{redacted(other.uri)} cannot be read: {data.profile.error}"
             raise RuleError(msg)
         return data, ""
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
@@ -24,12 +25,28 @@ class Source(ContractModel):
     uri: str = Field(
         min_length=1,
         description="Path relative to the contract file, a zip, or package://name/path for data "
-        "that ships in a Python package; {partition} is filled in.",
+        "that ships in a Python package, or a database: postgresql: for SPATIAL_DATABASE_URL, "
+        "postgresql://user@host/database; {partition} is filled in.",
     )
-    layer: str | None = Field(None, description="Layer of a container with several.")
+    layer: str | None = Field(
+        None, description="Layer of a container with several; schema.table of a database."
+    )
+    query: str | None = Field(
+        None, description="SELECT whose rows are read instead of a table; databases only."
+    )
     where: str | None = Field(
         None, description="SQL condition (DuckDB) over the columns: only these features are taken."
     )
+
+    @model_validator(mode="after")
+    def _readable(self) -> Source:
+        if self.query is not None and not is_database(self.uri):
+            msg = "a query needs a postgresql: uri"
+            raise ValueError(msg)
+        if self.query is not None and self.layer is not None:
+            msg = "give layer or query, not both"
+            raise ValueError(msg)
+        return self
 
 
 class StaticPartitions(ContractModel):

@@ -2,15 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from spatial_pipeline import versions
+from spatial_pipeline.contract.database_url import Address, admit, is_database, parse, redacted
 from spatial_pipeline.contract.models import Source
-from spatial_pipeline.ingest.fingerprint import INGEST_VERSION, fingerprint, uri_of, version_id
+from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest import fingerprint as named
+from spatial_pipeline.ingest.fingerprint import INGEST_VERSION, fingerprint, uri_of
+from spatial_pipeline.ingest.postgis_source import Table, open_table
 from spatial_pipeline.ingest.raster import ingest_raster
 from spatial_pipeline.ingest.source import Resolved, resolve
-from spatial_pipeline.ingest.vector import ingest_vector
-from spatial_pipeline.versions import Kind, Profile
+from spatial_pipeline.ingest.vector import ingest_layer, ingest_vector
+from spatial_pipeline.versions import Kind, Profile, VectorProfile
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A source as it is now.
+
+    Attributes:
+        version_id: content name of the version that ``ingest`` writes.
+        ingest: writes ``data.parquet`` or ``data.tif`` into an existing, empty folder and returns
+            the profile; see :func:`ingest`.
+
+    """
+
+    version_id: str
+    ingest: Callable[[Path, Progress | None], Profile]
+
+
+@contextmanager
+def opened(
+    kind: Kind,
+    source: Source,
+    partition: str | None,
+    base: Path,
+    allowed: Sequence[str] | None = None,
+    database: str | None = None,
+) -> Iterator[Reading]:
+    """Looks at a source: what version it is now, and how to stage it.
+
+    A table is named and read in one snapshot, so the version is what was named, whoever writes to
+    the table meanwhile.
+
+    Args:
+        kind: what the contract says the source is.
+        source: URI, layer, query and condition.
+        partition: fills ``{partition}`` in the URI.
+        base: folder that a relative URI is relative to.
+        allowed: see :func:`resolve` and :func:`spatial_pipeline.contract.database_url.admit`.
+        database: SPATIAL_DATABASE_URL, which the URI ``postgresql:`` means.
+
+    """
+    uri = uri_of(source, partition)
+    if is_database(uri):
+        with _opened_table(kind, source, uri, allowed, database) as reading:
+            yield reading
+        return
+    yield Reading(
+        named.version_id(kind, source, partition, base, allowed),
+        partial(_ingest_file, kind, source, uri, base, allowed),
+    )
+
+
+def version_id(
+    kind: Kind,
+    source: Source,
+    partition: str | None,
+    base: Path,
+    allowed: Sequence[str] | None = None,
+    database: str | None = None,
+) -> str:
+    """Content name of the version that :func:`ingest` would write now; see :func:`opened`.
+
+    A source that cannot be read has a name too: that of its error.
+    """
+    with opened(kind, source, partition, base, allowed, database) as reading:
+        return reading.version_id
 
 
 def ingest(
@@ -20,19 +95,21 @@ def ingest(
     base: Path,
     folder: Path,
     allowed: Sequence[str] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
+    database: str | None = None,
 ) -> Profile:
     """Stages a source: writes ``folder/data.parquet`` or ``folder/data.tif``.
 
     Args:
         kind: what the contract says the source is.
-        source: URI, layer and condition.
+        source: URI, layer, query and condition.
         partition: fills ``{partition}`` in the URI.
         base: folder that a relative URI is relative to.
         folder: existing, empty folder to write to.
-        allowed: see :func:`resolve`.
+        allowed: see :func:`opened`.
         progress: called with what is done and the total, None when unknown: features of a vector,
             windows of a raster.
+        database: see :func:`opened`.
 
     Returns:
         The profile. A source that cannot be read gives a profile with ``error`` and an empty
@@ -41,12 +118,88 @@ def ingest(
     Raises:
         OSError: the folder cannot be written.
         StoreError: what was written is not what was read.
+        SourceLostError: the server of a table went away while it was read.
 
     """
-    resolved = resolve(uri_of(source, partition), base, allowed)
+    uri = uri_of(source, partition)
+    if not is_database(uri):
+        return _ingest_file(kind, source, uri, base, allowed, folder, progress)
+    with opened(kind, source, partition, base, allowed, database) as reading:
+        return reading.ingest(folder, progress)
+
+
+def _ingest_file(
+    kind: Kind,
+    source: Source,
+    uri: str,
+    base: Path,
+    allowed: Sequence[str] | None,
+    folder: Path,
+    progress: Progress | None,
+) -> Profile:
+    resolved = resolve(uri, base, allowed)
     if kind == "vector":
         return ingest_vector(source, resolved, folder, progress)
     return ingest_raster(source, resolved, folder, progress)
 
 
-__all__ = ["INGEST_VERSION", "Resolved", "fingerprint", "ingest", "resolve", "version_id"]
+@contextmanager
+def _opened_table(
+    kind: Kind, source: Source, uri: str, allowed: Sequence[str] | None, database: str | None
+) -> Iterator[Reading]:
+    shown = redacted(uri)
+    with ExitStack() as stack:
+        try:
+            if kind != "vector":
+                msg = f"{shown} is a database: a {kind} dataset needs a file"
+                raise SourceError(msg)
+            address, layer = _table(source, uri, database)
+            admit(address, layer, allowed)
+            table = stack.enter_context(open_table(address, layer, source.query))
+        except SourceError as exc:
+            reading = _unreadable(kind, source, shown, str(exc))
+        else:
+            reading = _readable(source, shown, table)
+        yield reading
+
+
+def _table(source: Source, uri: str, database: str | None) -> tuple[Address, str | None]:
+    """The database, and the one table that the URI or the layer names."""
+    address = parse(uri, database)
+    given = [g for g in (address.place.table, source.layer, source.query) if g is not None]
+    if len(given) > 1:
+        msg = "name one of: ?table= in the uri, layer, query"
+        raise SourceError(msg)
+    return address, address.place.table or source.layer
+
+
+def _readable(source: Source, shown: str, table: Table) -> Reading:
+    profile = VectorProfile(uri=shown, layer=table.name)
+
+    def write(folder: Path, progress: Progress | None) -> Profile:
+        return ingest_layer(profile, table.open_layer(), source.where, folder, progress)
+
+    content = versions.fingerprint(table.content, table.name, source.where, INGEST_VERSION)
+    return Reading(content, write)
+
+
+def _unreadable(kind: Kind, source: Source, shown: str, error: str) -> Reading:
+    def write(folder: Path, progress: Progress | None) -> Profile:
+        resolved = Resolved(uri=shown, path="", error=error)
+        if kind == "raster":
+            return ingest_raster(source, resolved, folder, progress)
+        return ingest_vector(source, resolved, folder, progress)
+
+    return Reading(versions.fingerprint("error", shown, error, INGEST_VERSION, kind), write)
+
+
+__all__ = [
+    "INGEST_VERSION",
+    "Reading",
+    "Resolved",
+    "fingerprint",
+    "ingest",
+    "opened",
+    "resolve",
+    "version_id",
+]

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spatial_pipeline.errors import SourceError
+from spatial_pipeline.errors import SourceError, SpatialPipelineError
 from spatial_pipeline.ingest.conditions import Condition
 from spatial_pipeline.ingest.layer import Layer
 from spatial_pipeline.ingest.schema import sound
@@ -149,7 +149,7 @@ def _guarded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The batches; whatever goes wrong while they are made is the fault of the source."""
     try:
         yield from batches
-    except (SourceError, MemoryError):
+    except (SpatialPipelineError, MemoryError):
         raise
     except Exception as exc:
         msg = f"cannot be read: {' '.join(str(exc).split()) or type(exc).__name__}"

@@ -6,8 +6,10 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from spatial_pipeline import versions
+from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.source import Resolved, resolve
@@ -89,7 +91,11 @@ def unchanged(resolved: Resolved, before: Stamp) -> None:
 
 def uri_of(source: Source, partition: str | None) -> str:
     """The URI with its partition filled in."""
-    return source.uri if partition is None else source.uri.replace("{partition}", partition)
+    if partition is None:
+        return source.uri
+    # A key must not become another parameter of the address of a database.
+    value = quote(partition, safe="") if is_database(source.uri) else partition
+    return source.uri.replace("{partition}", value)
 
 
 def _digest(file: Path) -> bytes:

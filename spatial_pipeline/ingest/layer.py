@@ -29,6 +29,7 @@ class Layer:
         notes: what a reader should know; may grow while batches are read.
         lost: called behind the last batch with the source rows whose geometry was read as null;
             gives the source rows whose geometry is there but was not understood.
+        verify: called when everything was read; raises SourceError when the source changed.
 
     """
 
@@ -43,6 +44,7 @@ class Layer:
     batches: Iterator[pa.RecordBatch]
     notes: list[str] = field(default_factory=list)
     lost: Callable[[NDArray[np.int64]], Iterable[int]] = lambda _rows: ()
+    verify: Callable[[], None] = lambda: None
 
     @property
     def attributes(self) -> list[pa.Field]:

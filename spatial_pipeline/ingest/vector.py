@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,29 +36,64 @@ def ingest_vector(
 
     """
     profile = VectorProfile(uri=resolved.uri, layer=source.layer)
+    opened = _opened(resolved, source.layer)
+    return ingest_layer(
+        profile, opened, source.where, folder, progress, lambda text: named(text, resolved)
+    )
+
+
+def ingest_layer(
+    profile: VectorProfile,
+    opened: AbstractContextManager[Layer],
+    where: str | None,
+    folder: Path,
+    progress: Progress | None = None,
+    told: Callable[[str], str] = str,
+) -> VectorProfile:
+    """Writes the features of a layer to ``folder/data.parquet``.
+
+    Args:
+        profile: what is known before the layer is opened.
+        opened: the layer; a SourceError of it ends in the profile.
+        where: condition that features must meet.
+        folder: existing, empty folder.
+        progress: called with the features read and the total, None when unknown.
+        told: makes the text of an error fit to be shown.
+
+    Raises:
+        OSError: the folder cannot be written.
+
+    """
     schema = pa.schema([("geometry", pa.binary())])
     target = folder / DATA
     try:
-        if resolved.error is not None:
-            raise SourceError(resolved.error)
-        if resolved.member is not None:
-            archive.verify(resolved.files[0], resolved.member)
-        before = stamp(resolved)
-        with _open(resolved, source.layer) as layer:
+        with opened as layer:
             profile = _header(profile, layer)
             stageable(layer.schema)
             schema = layer.schema
             with Spool(schema, folder.parent) as spool:
-                census = take(layer, source.where, spool, progress)
-                unchanged(resolved, before)
+                census = take(layer, where, spool, progress)
+                layer.verify()
                 profile = _counted(profile, layer, census)
                 _write(target, profile, spool, census)
                 return profile
     except SourceError as exc:
-        profile = replace(profile, count=0, bounds=None, error=named(str(exc), resolved))
+        profile = replace(profile, count=0, bounds=None, error=told(str(exc)))
         with Spool(schema, folder.parent) as nothing:
             _write(target, profile, nothing, Census())
         return profile
+
+
+@contextmanager
+def _opened(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
+    """The layer of a file, which must not change while it is read."""
+    if resolved.error is not None:
+        raise SourceError(resolved.error)
+    if resolved.member is not None:
+        archive.verify(resolved.files[0], resolved.member)
+    before = stamp(resolved)
+    with _open(resolved, layer) as found:
+        yield replace(found, verify=lambda: unchanged(resolved, before))
 
 
 def _open(resolved: Resolved, layer: str | None) -> AbstractContextManager[Layer]:

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.ingest import INGEST_VERSION
@@ -31,11 +32,11 @@ def source_spec(contract: Contract) -> dg.AssetSpec:
     """The source as an external asset: Dagster sees it and does not make it."""
     return dg.AssetSpec(
         key=source_key(contract.name),
-        description=f"Source of {contract.name}: {contract.source.uri}",
+        description=f"Source of {contract.name}: {redacted(contract.source.uri)}",
         group_name=_group(contract),
         owners=list(contract.owners),
         kinds={contract.kind, "source"},
-        metadata={"uri": contract.source.uri, "layer": contract.source.layer or ""},
+        metadata={"uri": redacted(contract.source.uri), "layer": contract.source.layer or ""},
         partitions_def=partitions_of(contract),
     )
 

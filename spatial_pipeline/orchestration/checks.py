@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from spatial_pipeline.contract.database_url import redacted_all
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import OtherDataset, Rule
 from spatial_pipeline.orchestration import metadata
@@ -101,6 +102,6 @@ def _description(rule: Rule) -> str:
     parameters = rule.model_dump(
         mode="json", exclude_defaults=True, exclude={"rule", "name", "severity"}, by_alias=True
     )
-    said = ", ".join(f"{k}: {v}" for k, v in parameters.items())
+    said = ", ".join(f"{k}: {v}" for k, v in redacted_all(parameters).items())
     text = (type(rule).__doc__ or "").strip()
     return f"{text}\n\n{said}" if said else text
