@@ -15,7 +15,6 @@ import pyogrio
 import rasterio
 import rasterio.shutil
 from rasterio.drivers import raster_driver_extensions
-from rasterio.errors import RasterioError
 from rasterio.io import driver_can_create, driver_can_create_copy
 
 from spatial_pipeline.errors import RuleError
@@ -117,7 +116,7 @@ def export_raster(
     with gdal_messages.kept(notes), rasterio.Env(**blocks.OPTIONS):
         try:
             rasterio.shutil.copy(str(source), target, driver=driver, **(options or {}))
-        except (RasterioError, OSError, ValueError) as exc:
+        except Exception as exc:
             msg = f"{profile.uri} cannot be written as {driver}: {blocks.reason_of(exc)}"
             raise RuleError(msg) from exc
     return target
