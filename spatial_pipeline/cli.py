@@ -208,15 +208,16 @@ def run(
             }
         )
     else:
-        from spatial_pipeline.report.summary import run_table
+        from spatial_pipeline.report.summary import Ran, run_table
 
         _print(
             run_table(
-                (
-                    name,
-                    "nothing" if r.version is None else r.version.id,
-                    "nothing" if r.publication is None else r.publication.version,
-                    r.reasons,
+                Ran(
+                    title=name,
+                    version=None if r.version is None else r.version.id,
+                    readers_see=None if r.publication is None else r.publication.version,
+                    results=() if r.verdict is None else r.verdict.results,
+                    reasons=r.reasons,
                 )
                 for name, r in rows
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,19 @@ def test_rules_neither_read_nor_write(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert not imported(tree) & IO_MODULES
     assert not called(tree) & IO_CALLS
+
+
+def test_no_module_escapes_the_rule_about_dagster() -> None:
+    settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    bound = {
+        module.removeprefix("spatial_pipeline.")
+        for contract in contracts
+        if "dagster" in contract.get("forbidden_modules", ())
+        for module in contract["source_modules"]
+    }
+    found = {p.stem for p in PACKAGE.glob("*.py")} | {p.parent.name for p in PACKAGE.glob("*/*.py")}
+    assert found - bound == {"__init__", "definitions", "orchestration"}
 
 
 def test_the_product_runs_without_importing_dagster() -> None:

@@ -26,12 +26,14 @@ NULL = "null geometry"
 EMPTY = "empty geometry"
 UNDECODABLE = "geometry that does not decode"
 NOT_FINITE = "geometry with NaN or infinite coordinates"
+SCRIBBLE = "geometry that crosses itself too often: only its first defect is listed"
 THREE_D = "geometry with Z or M, judged in the XY plane"
 _PLURALS = {
     NULL: "null geometries",
     EMPTY: "empty geometries",
     UNDECODABLE: "geometries that do not decode",
     NOT_FINITE: "geometries with NaN or infinite coordinates",
+    SCRIBBLE: "geometries that cross themselves too often: only their first defects are listed",
     THREE_D: "geometries with Z or M, judged in the XY plane",
 }
 
@@ -134,13 +136,14 @@ def summary(findings: Findings) -> str:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     told = [f"{n} × {reason}" for reason, n in ordered[:SUMMARY_SIZE]]
     more = len(ordered) - len(told)
-    return ", ".join([*told, f"and {more} more kinds"] if more else told)
+    return ", ".join([*told, f"and {more} more"] if more else told)
 
 
 def notes(said: Counter[str], ending: str = "not judged") -> tuple[str, ...]:
     """One sentence for each kind of geometry that must be spoken of."""
     return tuple(
-        f"{n} {kind if n == 1 else _PLURALS[kind]}" + ("" if kind == THREE_D else f" {ending}")
+        f"{n} {kind if n == 1 else _PLURALS[kind]}"
+        + ("" if kind in {SCRIBBLE, THREE_D} else f" {ending}")
         for kind in _PLURALS
         if (n := said[kind])
     )

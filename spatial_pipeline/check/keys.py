@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+_OF_THREAD = threading.local()
 
 
 def hashes(table: pa.Table) -> NDArray[np.uint64]:
@@ -54,17 +57,27 @@ def _query(table: pa.Table, expression: str) -> NDArray[Any]:
     plain = [_plain(column) for column in table.columns]
     names = [f"c{i}" for i in range(len(plain))]
     rows = pa.table([*plain, pa.array(np.arange(table.num_rows))], names=[*names, "i"])
-    with duckdb.connect(
-        config={"enable_external_access": False, "lock_configuration": True, "threads": 1}
-    ) as connection:
-        connection.register("keys", rows)
+    connection = _connection()
+    connection.register("keys", rows)
+    try:
         relation = connection.table("keys").select(
             duckdb.SQLExpression(expression).alias("value"), duckdb.ColumnExpression("i")
         )
         found = relation.fetchnumpy()
+    finally:
+        connection.unregister("keys")
     out = np.empty(table.num_rows, dtype=np.asarray(found["value"]).dtype)
     out[np.asarray(found["i"])] = np.asarray(found["value"])
     return out
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    """The database of this thread: opening one takes longer than hashing a batch."""
+    if not hasattr(_OF_THREAD, "connection"):
+        _OF_THREAD.connection = duckdb.connect(
+            config={"enable_external_access": False, "lock_configuration": True, "threads": 1}
+        )
+    return cast("duckdb.DuckDBPyConnection", _OF_THREAD.connection)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

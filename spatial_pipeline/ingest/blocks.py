@@ -6,18 +6,19 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Self
 
 import numpy as np
 import rasterio
-from rasterio.enums import MaskFlags
+from rasterio.enums import Interleaving, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
-from rasterio.windows import bounds as window_bounds
 
-from spatial_pipeline.ingest import gdal_messages
-from spatial_pipeline.versions import BrokenBlock
+from spatial_pipeline.ingest import deflate, gdal_messages
+from spatial_pipeline.versions import Bounds, BrokenBlock
 
 WINDOW_BYTES = 16 << 20
 """Decoded bytes of a window, all bands together, unless one block is larger."""
@@ -27,6 +28,8 @@ OPTIONS: dict[str, Any] = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{noop}",
     "GDAL_CACHEMAX": 256,
 }
+STREAMS = frozenset({"JPEG", "PNG"})
+"""Drivers of formats that are one stream of rows."""
 Cell = tuple[int, int, int, int]
 """row_off, col_off, height, width."""
 
@@ -89,7 +92,8 @@ def scan(
     notes: list[str] = []
     with rasterio.Env(**OPTIONS), rasterio.open(path) as dataset:
         # Bands may differ in their overviews; the level of band 1 is what opens.
-        levels = 1 + len(dataset.overviews(1)) if dataset.count else 1
+        levels = 1 + len(dataset.overviews(1))
+        checked = deflate.applies(dataset, path)
     plan: list[tuple[int, list[Cell]]] = []
     for overview in range(levels):
         with rasterio.Env(**OPTIONS), Handles(path, overview) as handles:
@@ -97,20 +101,46 @@ def scan(
     total = sum(len(windows) for _, windows in plan)
     done = 0
     broken: list[BrokenBlock] = []
-    checksums: dict[Cell, int] = {}
-    for overview, windows in plan:
-        with Handles(path, overview) as handles, ThreadPoolExecutor(workers) as pool:
-            for cell, (checksum, bad) in zip(
-                windows, pool.map(_Decoder(handles, notes), windows), strict=True
-            ):
-                broken += bad
-                if checksum is not None and overview == 0:
-                    checksums[cell] = checksum
-                done += 1
-                if progress is not None:
-                    progress(done, total)
+    sums: dict[Cell, int] = {}
+    with (
+        Handles(path) as whole,
+        deflate.Streams(path) if checked else nullcontext() as streams,
+    ):
+        for overview, windows in plan:
+            with Handles(path, overview) as handles, ThreadPoolExecutor(workers) as pool:
+                decode = _Decoder(handles, whole, streams, notes)
+                for cell, (checksum, bad) in zip(windows, pool.map(decode, windows), strict=True):
+                    broken += bad
+                    if checksum is not None and overview == 0:
+                        sums[cell] = checksum
+                    done += 1
+                    if progress is not None:
+                        progress(done, total)
+    broken = _through_to_the_end(broken, path)
     broken.sort(key=lambda b: (b.overview, b.band, b.row, b.column))
-    return Scan(tuple(broken), checksums, tuple(notes))
+    return Scan(tuple(broken), sums, tuple(notes))
+
+
+def _through_to_the_end(broken: list[BrokenBlock], path: str) -> list[BrokenBlock]:
+    """With everything behind the first broken row of a picture that is one stream of rows.
+
+    Once such a stream is broken, libjpeg and libpng make up what follows without a word.
+    """
+    known = {(b.overview, b.band, b.row, b.column): b for b in broken}
+    for overview in {b.overview for b in broken}:
+        with rasterio.Env(**OPTIONS), Handles(path, overview) as handles:
+            dataset = handles.get()
+            if dataset.driver not in STREAMS:
+                return broken
+            first = min((b for b in broken if b.overview == overview), key=lambda b: b.row)
+            whole = (0, 0, dataset.height, dataset.width)
+            for band in range(1, dataset.count + 1):
+                for row, column, window in _blocks(dataset, band, whole):
+                    if row >= first.row:
+                        bounds = _extent(window, dataset.transform)
+                        block = BrokenBlock(band, overview, row, column, bounds, first.reason)
+                        known.setdefault((overview, band, row, column), block)
+    return list(known.values())
 
 
 def checksums(path: str, windows: list[Cell], workers: int) -> dict[Cell, int]:
@@ -136,6 +166,9 @@ def cells(dataset: Any) -> Iterator[Cell]:
     blocks = max(1, WINDOW_BYTES // (block_height * block_width * pixel))
     across = min(blocks, -(-dataset.width // block_width))
     down = max(1, blocks // across)
+    if dataset.driver == "PNG":
+        # Read as a whole, a cut PNG is filled up without a word.
+        down = max(1, min(down, -(-dataset.height // block_height) // 2))
     height, width = block_height * down, block_width * across
     for row in range(0, dataset.height, height):
         for column in range(0, dataset.width, width):
@@ -144,9 +177,19 @@ def cells(dataset: Any) -> Iterator[Cell]:
 
 @dataclass(frozen=True)
 class _Decoder:
-    """Decodes one window; when that fails, block by block."""
+    """Decodes one window; when that fails, block by block.
+
+    Attributes:
+        handles: the level that is decoded.
+        whole: full resolution, which knows where all blocks are.
+        streams: the compressed blocks, when they have checksums that GDAL does not compare.
+        notes: takes what GDAL warns of.
+
+    """
 
     handles: Handles
+    whole: Handles
+    streams: deflate.Streams | None
     notes: list[str]
 
     def __call__(self, cell: Cell) -> tuple[int | None, list[BrokenBlock]]:
@@ -156,9 +199,45 @@ class _Decoder:
         ):
             dataset = self.handles.get()
             try:
-                return _checksum(dataset, cell), []
-            except RasterioError:
-                return None, self._broken(dataset, cell)
+                checksum = _checksum(dataset, cell)
+            except RasterioError as exc:
+                found = self._broken(dataset, cell)
+                known = {(b.band, b.row, b.column) for b in found}
+                found += [
+                    b
+                    for b in self._silently_broken(dataset, cell)
+                    if (b.band, b.row, b.column) not in known
+                ]
+                return None, found or [self._unnamed(dataset, cell, exc)]
+            return checksum, self._silently_broken(dataset, cell)
+
+    def _silently_broken(self, dataset: Any, cell: Cell) -> list[BrokenBlock]:
+        """Blocks that decode although their checksum is wrong."""
+        if self.streams is None:
+            return []
+        whole = self.whole.get()
+        shared = whole.interleaving is Interleaving.pixel
+        bands = range(1, dataset.count + 1)
+        found: list[BrokenBlock] = []
+        for band in [1] if shared else bands:
+            for row, column, window in _blocks(dataset, band, cell):
+                level = self.handles.overview
+                reason = self.streams.reason(whole, level, band, row, column)
+                if reason is not None:
+                    bounds = _extent(window, dataset.transform)
+                    found += [
+                        BrokenBlock(b, level, row, column, bounds, reason)
+                        for b in (bands if shared else [band])
+                    ]
+        return found
+
+    def _unnamed(self, dataset: Any, cell: Cell, exc: RasterioError) -> BrokenBlock:
+        """A window that fails although each of its blocks decodes: named by its first block."""
+        row, column, window = next(_blocks(dataset, 1, cell))
+        bounds = _extent(window, dataset.transform)
+        return BrokenBlock(
+            1, self.handles.overview, row, column, bounds, reason_of(exc, self.handles.path)
+        )
 
     def _broken(self, dataset: Any, cell: Cell) -> list[BrokenBlock]:
         found: list[BrokenBlock] = []
@@ -171,8 +250,8 @@ class _Decoder:
                     try:
                         read(band, window=window)
                     except RasterioError as exc:
-                        bounds = window_bounds(window, dataset.transform)
-                        reason = prefix + reason_of(exc)
+                        bounds = _extent(window, dataset.transform)
+                        reason = prefix + reason_of(exc, self.handles.path)
                         found.append(
                             BrokenBlock(band, self.handles.overview, row, column, bounds, reason)
                         )
@@ -198,6 +277,15 @@ def _blocks(dataset: Any, band: int, cell: Cell) -> Iterator[tuple[int, int, Win
             )
 
 
+def _extent(window: Window, transform: Any) -> Bounds:
+    a, b, c, d, e, f = tuple(transform)[:6]
+    columns = (window.col_off, window.col_off + window.width)
+    rows = (window.row_off, window.row_off + window.height)
+    xs = [a * column + b * row + c for column in columns for row in rows]
+    ys = [d * column + e * row + f for column in columns for row in rows]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
 def _checksum(dataset: Any, cell: Cell) -> int:
     row_off, col_off, height, width = cell
     window = Window(col_off, row_off, width, height)
@@ -218,13 +306,15 @@ def _numpy_type(name: str) -> str:
     return "complex64" if name == "complex_int16" else name
 
 
-def reason_of(exc: BaseException) -> str:
-    """What GDAL said, innermost cause first."""
-    texts: list[str] = []
+def reason_of(exc: BaseException, path: str = "") -> str:
+    """What GDAL said first: the innermost cause, without the name of the file."""
+    reason = type(exc).__name__
     current: BaseException | None = exc
     while current is not None:
         text = " ".join(str(getattr(current, "errmsg", current)).split())
-        if text and not text.startswith("Read failed") and text not in texts:
-            texts.insert(0, text)
+        if text and not text.startswith("Read failed"):
+            reason = text
         current = current.__cause__ or current.__context__
-    return "; ".join(texts) or type(exc).__name__
+    for name in (path, PurePath(path).name):
+        reason = reason.removeprefix(f"{name}:") if path else reason
+    return reason

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from spatial_pipeline.ingest import blocks, gdal_messages
 BLOCK_SIZE = 512
 TILE_BYTES = 16 << 20
 """Largest decoded tile, all bands together; more bands get smaller tiles."""
-_DISK = re.compile(r"no space|disk full|permission|read-only|quota|\bwrit", re.IGNORECASE)
+_UNSUPPORTED = re.compile(r"not supported|unsupported", re.IGNORECASE)
 _OWN_DOMAINS = frozenset({"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "xml:VRT", "COLOR_PROFILE"})
 """Metadata that describes the file, not the data."""
 
@@ -43,22 +42,10 @@ def write(
         StoreError: the disk is full, not writable, or holds something else than was written.
 
     """
-    notes: list[str] = []
-    with gdal_messages.kept(notes), rasterio.Env(**blocks.OPTIONS):
+    with gdal_messages.silenced(), rasterio.Env(**blocks.OPTIONS):
         with rasterio.open(path) as source:
-            _representable(source)
             options = _options(source, workers)
-            size = source.width * source.height * _pixel_bytes(source)
-        try:
-            rasterio.shutil.copy(path, target, driver="COG", **options)
-        except (RasterioError, OSError) as exc:
-            reason = blocks.reason_of(exc)
-            free = shutil.disk_usage(target.parent).free
-            if _DISK.search(reason) or free < size:
-                msg = f"{target} cannot be written: {reason}"
-                raise StoreError(msg) from exc
-            msg = f"cannot be written as a Cloud Optimized GeoTIFF: {reason}"
-            raise SourceError(msg) from exc
+        _copy(path, target, options)
         try:
             with rasterio.open(path) as source, rasterio.open(target) as staged:
                 lost = _differences(source, staged)
@@ -72,6 +59,21 @@ def write(
     return tuple(lost)
 
 
+def _copy(path: str, target: Path, options: dict[str, Any]) -> None:
+    try:
+        rasterio.shutil.copy(path, target, driver="COG", **options)
+    except Exception as exc:
+        target.unlink(missing_ok=True)
+        reason = blocks.reason_of(exc)
+        if _UNSUPPORTED.search(reason):
+            msg = f"cannot be written as a Cloud Optimized GeoTIFF: {reason}"
+            raise SourceError(msg) from exc
+        # Every block of the source was decoded before, so the fault is on this side: a profile
+        # with an error would stay under the name of a source that is sound.
+        msg = f"{target} cannot be written: {reason}"
+        raise StoreError(msg) from exc
+
+
 def _options(source: Any, workers: int) -> dict[str, Any]:
     options: dict[str, Any] = {
         "COMPRESS": "ZSTD",
@@ -81,7 +83,12 @@ def _options(source: Any, workers: int) -> dict[str, Any]:
         # Averages of class codes would be codes that do not occur.
         "OVERVIEW_RESAMPLING": "NEAREST",
     }
-    if not any(t.startswith("complex") for t in source.dtypes):
+    # GDAL copies either the tags of bands or all domains of the dataset, not both.
+    of_bands = any(source.tags(band) for band in source.indexes)
+    if not of_bands and set(source.tag_namespaces()) - _OWN_DOMAINS:
+        options["COPY_SRC_MDD"] = "YES"
+    bits = {source.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") for band in source.indexes}
+    if not any(t.startswith("complex") for t in source.dtypes) and bits == {None}:
         options["PREDICTOR"] = "YES"
     return options
 
@@ -97,7 +104,7 @@ def _pixel_bytes(source: Any) -> int:
     return sum(4 if t == "complex_int16" else int(np.dtype(t).itemsize) for t in source.dtypes)
 
 
-def _representable(source: Any) -> None:
+def representable(source: Any) -> None:
     """Refuses what a GeoTIFF has no place for and what would change the data.
 
     Raises:

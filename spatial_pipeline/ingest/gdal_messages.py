@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 
 MAX_NOTES = 50
 """Warnings kept of one source: a damaged file can give one a feature."""
+_ABOUT_CODE = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning)
+"""Warnings that no source gives rise to."""
 _LOCK = threading.Lock()
 
 
@@ -26,12 +29,21 @@ def kept(notes: list[str]) -> Iterator[None]:
             yield
         finally:
             for warning in caught:
-                add(notes, str(warning.message))
+                if not issubclass(warning.category, _ABOUT_CODE):
+                    add(notes, str(warning.message))
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """No warnings in the block, in none of its threads: they were kept when it was first opened."""
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def add(notes: list[str], text: str) -> None:
     """Appends a note unless it is there or there are too many."""
-    line = " ".join(text.split())
+    line = re.sub(r"^CPLE_\w+:", "", " ".join(text.split()))
     if line in notes or len(notes) > MAX_NOTES:
         return
     notes.append(line if len(notes) < MAX_NOTES else "further warnings are left out")

@@ -6,29 +6,30 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyogrio
 import pyproj
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import csv_options, gdal_messages
+from spatial_pipeline.ingest import csv_source, gdal_messages, soundness
 from spatial_pipeline.ingest.layer import Layer
 from spatial_pipeline.ingest.schema import distinct_names, free_name, plain, staged_type
+from spatial_pipeline.ingest.source import Resolved
 from spatial_pipeline.versions import Bounds
 
 BATCH_ROWS = 16384
 BATCH_BYTES = 256 << 20
 """Features of a batch stop here, so that huge geometries do not add up."""
+MAX_LISTED = 50
+"""Layers that an error names."""
 SINGLE_LAYER_DRIVERS = frozenset(
     {"GeoJSON", "GeoJSONSeq", "ESRI Shapefile", "FlatGeobuf", "CSV", "MapInfo File"}
 )
 _WKB_EXTENSIONS = frozenset({b"geoarrow.wkb", b"ogc.wkb"})
-_OPTIONS: dict[str, str | int | bool] = {
+_CONFIGURATION: dict[str, str | int | bool] = {
     "OGR_ARROW_MEM_LIMIT": BATCH_BYTES,
     "GML_DOWNLOAD_SCHEMA": False,
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{noop}",
@@ -37,11 +38,11 @@ _OPTIONS: dict[str, str | int | bool] = {
 
 
 @contextmanager
-def open_layer(path: str, layer: str | None) -> Iterator[Layer]:
+def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
     """Opens a layer for one pass.
 
     Args:
-        path: what GDAL opens.
+        resolved: the source.
         layer: name of the layer; may be None when there is only one.
 
     Raises:
@@ -49,23 +50,31 @@ def open_layer(path: str, layer: str | None) -> Iterator[Layer]:
 
     """
     notes: list[str] = []
-    pyogrio.set_gdal_config_options(_OPTIONS)
+    path = resolved.path
+    pyogrio.set_gdal_config_options(_CONFIGURATION)
     with ExitStack() as stack:
         try:
+            soundness.before(resolved)
             with gdal_messages.kept(notes):
                 name = _layer_name(path, layer)
-                options = _options(path, name)
-                info = pyogrio.read_info(path, layer=name, **options)
-                meta, reader = stack.enter_context(
-                    pyogrio.raw.open_arrow(
-                        path, layer=name, use_pyarrow=True, batch_size=BATCH_ROWS, **options
-                    )
+                info = pyogrio.read_info(path, layer=name)
+                csv = csv_source.plan(path, info) if info["driver"] == "CSV" else None
+                options = csv.options if csv else {}
+                if options:
+                    info = pyogrio.read_info(path, layer=name, **options)
+                opened = pyogrio.raw.open_arrow(
+                    path, layer=name, use_pyarrow=True, batch_size=BATCH_ROWS, **options
                 )
+                meta, reader = stack.enter_context(opened)
+            described = _described(name, info, meta, reader, notes)
+            soundness.complete(described, resolved)
+            if csv is not None:
+                csv_source.apply(csv, described)
         except SourceError:
             raise
         except Exception as exc:
-            raise SourceError(_reason(exc)) from exc
-        yield _described(name, info, meta, reader, notes)
+            raise SourceError(reason_of(exc)) from exc
+        yield described
 
 
 def _layer_name(path: str, layer: str | None) -> str:
@@ -73,7 +82,7 @@ def _layer_name(path: str, layer: str | None) -> str:
     if not names:
         msg = "no layer in it"
         raise SourceError(msg)
-    listed = ", ".join(names[:50]) + (", …" if len(names) > 50 else "")
+    listed = ", ".join(names[:MAX_LISTED]) + (", …" if len(names) > MAX_LISTED else "")
     if layer is None:
         if len(names) > 1:
             msg = f"{len(names)} layers in it, name one of them as layer: {listed}"
@@ -83,14 +92,6 @@ def _layer_name(path: str, layer: str | None) -> str:
         msg = f"no layer {layer!r} in it; there is {listed}"
         raise SourceError(msg)
     return layer
-
-
-def _options(path: str, layer: str) -> dict[str, str]:
-    """Open options of a format whose geometry has to be named."""
-    info = pyogrio.read_info(path, layer=layer)
-    if info["driver"] != "CSV":
-        return {}
-    return csv_options.open_options([str(f) for f in info["fields"]])
 
 
 def _described(
@@ -115,9 +116,7 @@ def _described(
         geometry = free_name(meta["geometry_name"] or "geometry", names)
         fields.append(pa.field(geometry, pa.binary()))
         attributes.append(primary)
-        types.append(pa.binary())
     schema = pa.schema(fields)
-    declared = info.get("total_bounds")
     return Layer(
         driver=str(info["driver"]),
         name=None if info["driver"] in SINGLE_LAYER_DRIVERS else name,
@@ -126,25 +125,27 @@ def _described(
         geometry=geometry,
         schema=schema,
         declared_count=int(info["features"]) if info["features"] >= 0 else None,
-        declared_bounds=_bounds(declared),
-        batches=_batches(reader, attributes, types, schema, notes),
+        declared_bounds=_bounds(info.get("total_bounds")),
+        batches=_batches(reader, attributes, schema, notes),
         notes=notes,
     )
 
 
 def _batches(
-    reader: Any, columns: list[int], types: list[pa.DataType], schema: pa.Schema, notes: list[str]
+    reader: Any, columns: list[int], schema: pa.Schema, notes: list[str]
 ) -> Iterator[pa.RecordBatch]:
     read = 0
     while True:
         try:
             with gdal_messages.kept(notes):
                 batch = reader.read_next_batch()
-                arrays = [plain(batch.column(i), t) for i, t in zip(columns, types, strict=True)]
+                arrays = [
+                    plain(batch.column(i), f.type) for i, f in zip(columns, schema, strict=True)
+                ]
         except StopIteration:
             return
         except Exception as exc:
-            msg = f"cannot be read behind record {read}: {_reason(exc)}"
+            msg = f"cannot be read behind record {read}: {reason_of(exc)}"
             raise SourceError(msg) from exc
         read += batch.num_rows
         if arrays:
@@ -176,9 +177,8 @@ def _type(declared: str | None, notes: list[str]) -> str:
         measured = re.search(r"Original type '([^']+)' is converted to '([^']+)'", note)
         if measured:
             notes.remove(note)
-            notes.append("geometries carry M")
-            plain_type = measured[2].removesuffix(" Z")
-            return f"{plain_type} {'ZM' if measured[2].endswith(' Z') else 'M'}"
+            bare = measured[2].removesuffix(" Z")
+            return f"{bare} {'ZM' if measured[2].endswith(' Z') else 'M'}"
     return declared or "Unknown"
 
 
@@ -186,14 +186,13 @@ def _bounds(value: Any) -> Bounds | None:
     if value is None:
         return None
     xmin, ymin, xmax, ymax = (float(v) for v in value)
-    # Infinite for a layer without features.
+    # Infinite or reversed for a layer without features.
     if not (xmin <= xmax and ymin <= ymax) or abs(xmin) == float("inf"):
         return None
     return xmin, ymin, xmax, ymax
 
 
-def _reason(exc: Exception) -> str:
+def reason_of(exc: BaseException) -> str:
+    """What GDAL said, without its hints."""
     text = " ".join(str(exc).split()) or type(exc).__name__
-    if isinstance(exc, DataLayerError | DataSourceError):
-        text = re.sub(r"'(/[^']*)'", lambda m: f"'{PurePosixPath(m[1]).name}'", text)
-    return text
+    return re.sub(r"\.?; It might help to specify the correct driver.*$", "", text)

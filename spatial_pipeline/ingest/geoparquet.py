@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +92,9 @@ def write(
         OSError: the disk is full or not writable.
 
     """
-    order = hilbert_order(bounds) if geometry is not None else np.arange(len(rows))
+    order = (
+        hilbert_order(bounds, os.cpu_count() or 1) if geometry is not None else np.arange(len(rows))
+    )
     starts = row_group_starts(sizes[order])
     group_sizes = np.add.reduceat(sizes[order], starts[:-1]) if len(rows) else sizes
     fields = [*spool.schema, pa.field(row_column, pa.int64(), nullable=False)]
@@ -97,15 +102,35 @@ def write(
         fields.append(pa.field(bbox_column, _BOX))
     metadata = {} if geo is None else {"geo": json.dumps(geo, ensure_ascii=False)}
     schema = pa.schema(fields, metadata=metadata)
-    with pq.ParquetWriter(path, schema, **_options(schema, geometry)) as writer:
-        groups = spool.ordered(order, starts, group_sizes)
-        for table, begin, end in zip(groups, starts[:-1], starts[1:], strict=True):
-            index = order[begin:end]
-            columns = [*table.columns, pa.array(rows[index])]
-            if geometry is not None:
-                columns.append(_boxes(bounds[index]))
-            group = pa.Table.from_arrays(columns, schema=schema)
-            writer.write_table(group, row_group_size=max(1, len(index)))
+    groups = zip(
+        _one_ahead(spool.ordered(order, starts, group_sizes)),
+        itertools.pairwise(starts.tolist()),
+        strict=True,
+    )
+    try:
+        with pq.ParquetWriter(path, schema, **_options(schema, geometry)) as writer:
+            for table, (begin, end) in groups:
+                index = order[begin:end]
+                columns = [*table.columns, pa.array(rows[index])]
+                if geometry is not None:
+                    columns.append(_boxes(bounds[index]))
+                group = pa.Table.from_arrays(columns, schema=schema)
+                writer.write_table(group, row_group_size=end - begin)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _one_ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The tables; the next one is made in a thread while this one is used.
+
+    Gathering a row group takes about as long as compressing one.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="gather") as pool:
+        waiting = pool.submit(next, tables, None)
+        while (table := waiting.result()) is not None:
+            waiting = pool.submit(next, tables, None)
+            yield table
 
 
 def _boxes(bounds: NDArray[np.float64]) -> pa.Array:

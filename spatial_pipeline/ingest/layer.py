@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from spatial_pipeline.versions import Bounds
 
@@ -25,6 +27,8 @@ class Layer:
         declared_bounds: extent that the source declares, None when it does not say.
         batches: record batches of ``schema``; raises SourceError for what cannot be read.
         notes: what a reader should know; may grow while batches are read.
+        lost: called behind the last batch with the source rows whose geometry was read as null;
+            gives the source rows whose geometry is there but was not understood.
 
     """
 
@@ -38,6 +42,7 @@ class Layer:
     declared_bounds: Bounds | None
     batches: Iterator[pa.RecordBatch]
     notes: list[str] = field(default_factory=list)
+    lost: Callable[[NDArray[np.int64]], Iterable[int]] = lambda _rows: ()
 
     @property
     def attributes(self) -> list[pa.Field]:

@@ -162,7 +162,7 @@ def _geometry(schema: pa.Schema, notes: list[str]) -> _Geometry | None:
     if primary not in schema.names:
         msg = f"its geo metadata names a geometry column {primary!r} that is not in the file"
         raise SourceError(msg)
-    if encoding != "WKB" and encoding not in native.ENCODINGS:
+    if encoding not in ["WKB", *native.ENCODINGS]:
         msg = f"geometry encoding {encoding!r} is unknown"
         raise SourceError(msg)
     others = [c for c in columns if c != primary]

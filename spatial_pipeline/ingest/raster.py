@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +12,14 @@ from typing import Any
 import pyproj
 import rasterio
 from pyproj.exceptions import CRSError
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rio_cogeo.cogeo import cog_validate
 
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import archive, blocks, cog, gdal_messages
-from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.ingest.fingerprint import stamp, unchanged
+from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.versions import BandProfile, BrokenBlock, RasterProfile
 
 Progress = Callable[[int, int | None], None]
@@ -50,8 +50,11 @@ def ingest_raster(
             raise SourceError(msg)
         if resolved.member is not None:
             archive.verify(resolved.files[0], resolved.member)
+        before = stamp(resolved)
         path, profile = _described(profile, resolved, source.layer)
         workers = os.cpu_count() or 1
+        with gdal_messages.silenced(), rasterio.Env(), rasterio.open(path) as dataset:
+            cog.representable(dataset)
         scanned = _scanned(path, workers, progress)
         profile = replace(
             profile,
@@ -61,14 +64,17 @@ def ingest_raster(
         if scanned.broken:
             raise SourceError(_broken_text(scanned.broken))
         notes = cog.write(path, folder / DATA, scanned.checksums, workers)
+        unchanged(resolved, before)
         return replace(profile, notes=tuple(dict.fromkeys([*profile.notes, *notes])))
     except SourceError as exc:
-        return replace(profile, error=str(exc))
+        (folder / DATA).unlink(missing_ok=True)
+        return replace(profile, error=named(str(exc), resolved))
 
 
 def _scanned(path: str, workers: int, progress: Progress | None) -> blocks.Scan:
     try:
-        return blocks.scan(path, workers, progress)
+        with gdal_messages.silenced():
+            return blocks.scan(path, workers, progress)
     except RasterioError as exc:
         raise SourceError(blocks.reason_of(exc)) from exc
 
@@ -90,8 +96,7 @@ def _described(
         except SourceError:
             raise
         except Exception as exc:
-            reason = blocks.reason_of(exc).replace(resolved.path, Path(resolved.path).name)
-            raise SourceError(reason) from exc
+            raise SourceError(blocks.reason_of(exc)) from exc
         errors, warned = _cog_verdict(path, profile.driver)
     notes = [n for n in notes if "not a GeoTIFF" not in n]
     return path, replace(profile, cog_errors=errors, cog_warnings=warned, notes=tuple(notes))
@@ -171,12 +176,10 @@ def _json_number(value: float | None) -> float | str | None:
 def _cog_verdict(path: str, driver: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if driver != "GTiff":
         return ("not a GeoTIFF",), ()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            _, errors, warned = cog_validate(path, strict=False, quiet=True)
-        except Exception as exc:  # noqa: BLE001 (a damaged file fails in many ways)
-            return (f"cannot be validated: {blocks.reason_of(exc)}",), ()
+    try:
+        _, errors, warned = cog_validate(path, strict=False, quiet=True)
+    except Exception as exc:  # noqa: BLE001 (a damaged file fails in many ways)
+        return (f"cannot be validated: {blocks.reason_of(exc)}",), ()
     return tuple(errors), tuple(warned)
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.gdal_messages import add
 
 
 def free_name(wanted: str, taken: Sequence[str]) -> str:
@@ -52,6 +53,43 @@ def plain(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if isinstance(array, pa.RunEndEncodedArray):
         array = pa.compute.run_end_decode(array)
     return array if array.type == kind else array.cast(kind)
+
+
+def sound(batch: pa.RecordBatch, notes: list[str]) -> pa.RecordBatch:
+    """The batch, once its arrays are known to be what their types say.
+
+    Text that is not UTF-8 gets replacement characters, and a note says so: readers of the staged
+    file could not read it otherwise.
+
+    Raises:
+        SourceError: an array is damaged.
+
+    """
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid:
+        pass
+    else:
+        return batch
+    columns = []
+    for column_field, column in zip(batch.schema, batch.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as exc:
+            if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
+                msg = f"column {column_field.name!r} is damaged: {exc}"
+                raise SourceError(msg) from exc
+            texts = column.cast(pa.large_binary()).to_pylist()
+            columns.append(
+                pa.array(
+                    [None if t is None else t.decode("utf-8", "replace") for t in texts],
+                    type=column.type,
+                )
+            )
+            add(notes, f"column {column_field.name!r} has bytes that are not UTF-8, replaced")
+        else:
+            columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def stageable(schema: pa.Schema) -> None:

@@ -40,6 +40,16 @@ class Resolved:
     error: str | None = None
 
 
+def named(reason: str, resolved: Resolved) -> str:
+    """The reason, told of the file and not of its folder, whose path differs between machines."""
+    if not resolved.files:
+        return reason
+    file = resolved.files[0]
+    reason = reason.replace(f"/vsizip/{{{file}}}/", f"{file.name}!")
+    reason = reason.replace(f"{file.parent}/", "")
+    return reason if file.name in reason else f"{file.name}: {reason}"
+
+
 class _Place(NamedTuple):
     """A named file, and what may be read to get it."""
 
@@ -65,7 +75,8 @@ def resolve(uri: str, base: Path, allowed: Sequence[str] | None = None) -> Resol
         return _resolve(uri, base, allowed)
     except (SourceError, OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-        return Resolved(uri=uri, path="", error=f"{uri}: {reason}")
+        name = uri.rsplit("/", 1)[-1]
+        return Resolved(uri=uri, path="", error=f"{name}: {reason}")
 
 
 def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> Resolved:
@@ -82,6 +93,9 @@ def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> Resolved:
         return Resolved(uri=uri, path=str(place.file), files=(place.file, *files))
     if not place.file.is_file():
         msg = "is neither a file nor a folder"
+        raise SourceError(msg)
+    if not place.file.stat().st_size:
+        msg = "is empty, 0 bytes"
         raise SourceError(msg)
     if archive.is_zip(place.file) and (member is not None or archive.named_zip(place.file)):
         inner = archive.choose(place.file, member)

@@ -25,6 +25,7 @@ class Survey:
     Attributes:
         bounds: (n, 4) float64 boxes; NaN rows for null, empty, undecodable and non-finite ones.
         undecodable: indices of geometries that are there but do not decode.
+        null: indices of null geometries.
         types: GeoParquet names of the types that occur.
         measured: True when a geometry carries M.
         non_finite: geometries with NaN or infinity in their box.
@@ -33,6 +34,7 @@ class Survey:
 
     bounds: NDArray[np.float64]
     undecodable: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    null: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     types: frozenset[str] = frozenset()
     measured: bool = False
     non_finite: int = 0
@@ -47,14 +49,15 @@ def survey(wkb: pa.Array | None, count: int) -> Survey:
         bounds = shapely.bounds(geometry).reshape(-1, 4)
     type_ids = shapely.get_type_id(geometry)
     present = type_ids >= 0
-    undecodable = np.flatnonzero(np.asarray(wkb.is_valid()) & ~present)
+    stored = np.asarray(wkb.is_valid())
     finite = np.isfinite(bounds).all(axis=1)
     non_finite = int((~finite & present & ~shapely.is_empty(geometry)).sum())
     bounds[~finite] = np.nan
     kinds = np.unique(type_ids[present] * 2 + shapely.has_z(geometry[present]))
     return Survey(
         bounds=bounds,
-        undecodable=undecodable,
+        undecodable=np.flatnonzero(stored & ~present),
+        null=np.flatnonzero(~stored),
         types=frozenset(_NAMES[k // 2] + (" Z" if k % 2 else "") for k in kinds.tolist()),
         measured=bool(shapely.has_m(geometry[present]).any()),
         non_finite=non_finite,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -53,18 +54,47 @@ def check_summary(checked: Sequence[Checked]) -> RenderableType:
     return Group(*tables)
 
 
-def run_table(rows: Iterable[tuple[str, str, str, Sequence[str]]]) -> Table:
-    """What became of each dataset.
+@dataclass(frozen=True)
+class Ran:
+    """What became of one partition of a dataset in a run.
 
-    Args:
-        rows: name with partition, version that was staged, version that readers see, and why the
-            staged one is held (empty when it is what readers see).
+    Attributes:
+        title: name, with the partition.
+        version: version that was staged, None when staging failed.
+        readers_see: version that is published now, None when nothing is.
+        results: results of the staged version.
+        reasons: why the staged version is held; empty when it is what readers see.
 
     """
-    table = _table("Dataset", "Staged", "Readers see", "Outcome", "Why")
-    for name, staged, published, reasons in rows:
-        outcome = Text("held", "red") if reasons else Text("published", "green")
-        table.add_row(Text(name), Text(staged), Text(published), outcome, Text("\n".join(reasons)))
+
+    title: str
+    version: str | None
+    readers_see: str | None
+    results: Sequence[Result]
+    reasons: Sequence[str]
+
+
+def run_table(rows: Iterable[Ran]) -> Table:
+    """What became of each dataset."""
+    table = _table("Dataset", "Version", "Passed", "Failed", "Outcome", "Readers see", "Why")
+    for row in rows:
+        passed = sum(r.passed for r in row.results)
+        failed = len(row.results) - passed
+        outcome = Text("held", "red") if row.reasons else Text("published", "green")
+        same = row.version is not None and row.readers_see == row.version
+        seen = "this version" if same else row.readers_see
+        warnings = [
+            f"warning: {r.name}: {r.message}" for r in row.results if not r.passed and not r.blocks
+        ]
+        table.add_row(
+            Text(row.title),
+            Text(row.version or "none"),
+            Text(str(passed)),
+            Text(str(failed), "red" if failed else ""),
+            outcome,
+            Text(seen or "nothing"),
+            Text("\n".join([*row.reasons, *warnings])),
+        )
     return table
 
 

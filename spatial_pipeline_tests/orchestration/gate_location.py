@@ -13,7 +13,7 @@ from spatial_pipeline.orchestration.assets import published_key
 from spatial_pipeline.orchestration.dataset import dataset_definitions
 from spatial_pipeline.run import Pipeline
 
-KEYS = ["p1", "p2", "p3"]
+KEYS = ["p1", "p2"]
 
 
 def tiles(folder: Path) -> VectorContract:

@@ -4,7 +4,13 @@ from io import StringIO
 
 from rich.console import Console, RenderableType
 
-from spatial_pipeline.report.summary import check_summary, datasets_table, results_table, run_table
+from spatial_pipeline.report.summary import (
+    Ran,
+    check_summary,
+    datasets_table,
+    results_table,
+    run_table,
+)
 from spatial_pipeline.results import Findings, Severity, Status
 from spatial_pipeline_tests.report.cases import PASSED, checked, result
 
@@ -51,10 +57,22 @@ def test_the_summary_of_several_ends_with_the_verdicts() -> None:
 
 
 def test_a_run_says_what_readers_see_and_why() -> None:
-    shown = text(run_table([("a", "v2", "v2", ()), ("b[n]", "v3", "v1", ("gaps: failed", "x"))]))
-    assert "published" in shown
-    assert "held" in shown
+    warned = result("inside", severity=Severity.WARN, message="2 of 3 violate")
+    shown = text(
+        run_table(
+            [
+                Ran("a", "v2", "v2", (PASSED, warned), ()),
+                Ran("b[n]", "v3", "v1", (result("gaps"),), ("gaps: failed", "x")),
+                Ran("c", None, None, (), ("cannot stage",)),
+            ]
+        )
+    )
+    cells = [[c.strip() for c in line.split("│")] for line in shown.splitlines()]
+    assert ["a", "v2", "1", "1", "published", "this version"] in [c[:6] for c in cells]
+    assert ["b[n]", "v3", "0", "1", "held", "v1"] in [c[:6] for c in cells]
+    assert ["c", "none", "0", "0", "held", "nothing", "cannot stage"] in cells
     assert "gaps: failed" in shown
+    assert "warning: inside: 2 of 3 violate" in shown
 
 
 def test_narrow_terminals_lose_no_text() -> None:

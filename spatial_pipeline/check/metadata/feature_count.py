@@ -36,12 +36,11 @@ class FeatureCountCheck(BatchCheck[FeatureCount]):
             else f"exactly {least}" if least == most
             else f"{least} to {most}"
         )  # fmt: skip
-        verb = "expected" if too_few or too_many else "within"
         return Outcome(
             checked=count,
             violations=int(too_few or too_many),
             passed=not (too_few or too_many),
             value=count,
             threshold=threshold,
-            message=f"{count} feature{'' if count == 1 else 's'}, {verb} {wanted}",
+            message=f"{count} feature{'' if count == 1 else 's'}, expected {wanted}",
         )

@@ -62,29 +62,24 @@ class UniqueCheck(BatchCheck[Unique]):
             return Findings.none(), 0
         data = cast("VectorData", self.context.data)
         names = list(self.rule.columns_)
-        tables, parts = [], []
+        tables, parts, spots = [], [], []
         for start in range(0, len(suspects), CHUNK):
             self.context.cancelled()
             batch = data.take(suspects[start : start + CHUNK], names)
             tables.append(batch.table.select(names))
             parts.append(batch.rows)
-        table, rows = pa.concat_tables(tables), np.concatenate(parts)
+            spots.append(places(batch.geometry))
+        table, rows, points = pa.concat_tables(tables), np.concatenate(parts), np.concatenate(spots)
         groups = keys.groups(table)
         sizes = np.bincount(groups)[groups]
         bad = np.flatnonzero(sizes > 1)
         if not len(bad):
             return Findings.none(), 0
-        points = []
-        for start in range(0, len(bad), CHUNK):
-            self.context.cancelled()
-            points.append(places(data.take(suspects[bad[start : start + CHUNK]], ()).geometry))
         told = zip(*(c.to_pylist() for c in table.take(pa.array(bad)).columns), strict=True)
         title = names[0] if len(names) == 1 else f"({', '.join(names)})"
         reasons = [
             f"{title} = {keys.labels(value)} occurs {n} times"
             for value, n in zip(told, sizes[bad], strict=True)
         ]
-        findings = Findings.build(
-            rows[bad], reasons, np.concatenate(points), measure=sizes[bad], unit="rows"
-        )
+        findings = Findings.build(rows[bad], reasons, points[bad], measure=sizes[bad], unit="rows")
         return findings, len(np.unique(groups[bad]))

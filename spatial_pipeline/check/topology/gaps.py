@@ -23,6 +23,7 @@ from spatial_pipeline.check.topology.arrangement import (
 )
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, judged, notes
 from spatial_pipeline.check.topology.lookup import Polygons, all_polygons, box_tree
+from spatial_pipeline.check.topology.measured import summary
 from spatial_pipeline.check.topology.voids import (
     Bounds,
     bordering,
@@ -163,7 +164,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         return Outcome(
             checked=len(attached) + len(alone),
             findings=findings,
-            message=_summary(findings),
+            message=summary(findings, GAP),
             notes=(*said, *self._degrees(profile)),
         )
 
@@ -188,11 +189,3 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         said.extend(notes(self.context, left_out, f" of {name}"))
         said.extend([f"{name} {note}"] if note else [])
         return polygons, bool(note)
-
-
-def _summary(findings: Findings) -> str:
-    """How many there are and how large the largest is."""
-    n = len(findings)
-    if not n:
-        return ""
-    return f"{n} gap{'s'[: n - 1]}, largest {findings.measure.max():.6g} {findings.unit}".strip()

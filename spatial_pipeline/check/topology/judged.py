@@ -167,7 +167,7 @@ def of_dimension(geometry: NDArray[np.object_], dimension: int) -> NDArray[np.ob
     make = (shapely.multipoints, shapely.multilinestrings, shapely.multipolygons)[dimension]
     merged = make(parts[order], indices=group)
     crossing = ~shapely.is_valid(merged)
-    merged[crossing] = shapely.unary_union(merged[crossing])
+    merged[crossing] = shapely.union_all(merged[crossing][:, np.newaxis], axis=1)
     out[targets] = merged
     return out
 

@@ -121,5 +121,5 @@ def united(
         order = np.argsort(group, kind="stable")
         held, compact = np.unique(group[order], return_inverse=True)
         bags = shapely.geometrycollections(geometries[order], indices=compact)
-        out[held] = shapely.unary_union(bags)
+        out[held] = shapely.union_all(bags[:, np.newaxis], axis=1)
     return out

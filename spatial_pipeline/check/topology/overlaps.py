@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from spatial_pipeline.check.topology.judged import (
     notes,
     of_dimension,
 )
+from spatial_pipeline.check.topology.measured import joined, summary
 from spatial_pipeline.check.topology.overlap_pairs import AREA, STRETCH, Pairs, meeting
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
 from spatial_pipeline.pieces import Tile
@@ -119,14 +119,11 @@ class MustNotOverlapCheck(TileCheck[MustNotOverlap]):
         crs = getattr(self.context.data.profile, "pyproj_crs", None)
         if self.rule.tolerance and in_degrees(crs):
             said.append("the tolerance is in square degrees (lines: degrees)")
-        findings = Findings.concat([areas, stretches])
-        if len(areas) and len(stretches) and areas.unit:
-            unit = f"{areas.unit} (lines: {stretches.unit})"
-            findings = dataclasses.replace(findings, unit=unit)
+        parts = summary(areas, OVERLAP), summary(stretches, SHARED_LINE, "longest")
         return Outcome(
             checked=sum(p.checked for p in partials),
-            findings=findings,
-            message=", ".join(filter(None, (_summary(areas), _summary(stretches)))),
+            findings=joined(areas, stretches),
+            message=", ".join(filter(None, parts)),
             notes=tuple(said),
         )
 
@@ -146,7 +143,8 @@ def shared_parts(
 
     """
     flat = shapely.force_2d(one), shapely.force_2d(other)
-    whole = np.asarray(shapely.intersection(*flat), dtype=object)
+    # Overlay starts rings where its hash tables do: normal form makes the result repeatable.
+    whole = np.asarray(shapely.normalize(shapely.intersection(*flat)), dtype=object)
     parts = of_dimension(whole, dimension)
     lost = shapely.is_missing(parts)
     parts[lost] = whole[lost]
@@ -156,15 +154,3 @@ def shared_parts(
         parts[gone] = shapely.points((bounds[1, :, :2] + bounds[0, :, 2:]) / 2)
     measure = shapely.area(parts) if dimension == POLYGON else shapely.length(parts)
     return parts, np.where(lost, 0.0, measure)
-
-
-def _summary(findings: Findings) -> str:
-    """How many there are and how large the largest is."""
-    n = len(findings)
-    if not n:
-        return ""
-    noun, largest = "overlap", "largest"
-    if findings.reasons[0] == SHARED_LINE:
-        noun, largest = "shared line", "longest"
-    size = f"{findings.measure.max():.6g} {findings.unit}".strip()
-    return f"{n} {noun}{'s'[: n - 1]}, {largest} {size}"

@@ -45,7 +45,7 @@ def uncovered_faces(
         interest: only faces inside of it; None for all.
 
     """
-    cells = faces(edges)
+    cells = shapely.normalize(faces(edges))
     found = cells[shapely.area(cells) > noise(cells)]
     inner = shapely.point_on_surface(found)
     if interest is not None:
@@ -77,7 +77,8 @@ def without(voids: NDArray[np.object_], islands: Polygons) -> NDArray[np.object_
     cut = np.flatnonzero(~shapely.is_missing(taken))
     if not len(cut):
         return voids
-    parts = shapely.get_parts(shapely.difference(voids[cut], taken[cut]))
+    # Overlay starts rings where its hash tables do: normal form makes the result repeatable.
+    parts = shapely.get_parts(shapely.normalize(shapely.difference(voids[cut], taken[cut])))
     parts = parts[shapely.area(parts) > noise(parts)]
     return np.concatenate([voids[shapely.is_missing(taken)], parts])
 

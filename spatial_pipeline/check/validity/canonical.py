@@ -40,12 +40,14 @@ def digests(geometry: NDArray[np.object_]) -> NDArray[np.bytes_]:
 
     Neither the start and the direction of rings and lines count, nor the order of parts and holes,
     nor the sign of zero. GEOS's normal form does that for rings with one lowest vertex and one
-    orientation; others (rings that touch themselves, that have no area) are brought into the least
-    of their forms here.
+    orientation; others (rings that touch themselves, that have no area, that name a vertex twice)
+    and collections are brought into the least of their forms here.
     """
     plain = shapely.transform(flat(geometry), lambda xy: xy + 0.0)
     with np.errstate(all="ignore"):
-        odd = ~shapely.is_valid(plain) | _looped(plain)
+        odd = ~shapely.is_valid(plain) | _looped(plain) | _repeated(plain)
+        # GEOS sorts empty members of several types as they come.
+        odd |= shapely.get_type_id(plain) == shapely.GeometryType.GEOMETRYCOLLECTION
         forms = shapely.to_wkb(shapely.normalize(plain), byte_order=1)
     for i in np.flatnonzero(odd):
         forms[i] = b"least" + _form(plain[i])
@@ -55,24 +57,46 @@ def digests(geometry: NDArray[np.object_]) -> NDArray[np.bytes_]:
 
 def _looped(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
     """(n,) bool: holds a line, closed or not, that returns to one of its vertices."""
-    parts, index = shapely.get_parts(geometry, return_index=True)
-    while (shapely.get_type_id(parts) > 3).any():
-        parts, inner = shapely.get_parts(parts, return_index=True)
-        index = index[inner]
+    parts, index = _parts(geometry)
     looped = np.zeros(len(geometry), dtype=bool)
     lines = shapely.get_type_id(parts) == 1
     looped[index[lines][shapely.is_closed(parts[lines])]] = True
     return looped
 
 
+def _repeated(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """(n,) bool: a ring or line names a vertex twice in a row."""
+    parts, index = _parts(geometry)
+    rings, of = shapely.get_rings(parts, return_index=True)
+    lines = shapely.get_type_id(parts) == 1
+    paths = np.concatenate([rings, parts[lines]])
+    index = np.concatenate([index[of], index[lines]])
+    xy, path = shapely.get_coordinates(paths, return_index=True)
+    again = (xy[1:] == xy[:-1]).all(axis=1) & (path[1:] == path[:-1])
+    repeated = np.zeros(len(geometry), dtype=bool)
+    repeated[index[path[1:][again]]] = True
+    return repeated
+
+
+def _parts(
+    geometry: NDArray[np.object_],
+) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Single geometries in all geometries, and the index of the one that each is in."""
+    parts, index = shapely.get_parts(geometry, return_index=True)
+    while (shapely.get_type_id(parts) > 3).any():
+        parts, inner = shapely.get_parts(parts, return_index=True)
+        index = index[inner]
+    return parts, index
+
+
 def _form(geometry: shapely.Geometry) -> bytes:
     """The least form of a geometry."""
     kind: str = geometry.geom_type
     if kind == "Polygon":
-        shell, *holes = (_path(shapely.get_coordinates(r)) for r in shapely.get_rings(geometry))
-        members = [shell, *sorted(holes)]
+        paths = [_path(shapely.get_coordinates(r)) for r in shapely.get_rings(geometry)]
+        members = [*paths[:1], *sorted(paths[1:])]
     elif kind in {"Point", "LineString", "LinearRing"}:
-        return _path(shapely.get_coordinates(geometry))
+        members = [_path(shapely.get_coordinates(geometry))]
     else:
         members = sorted(_form(part) for part in shapely.get_parts(geometry))
     lengths = struct.pack(f"<{len(members)}I", *(len(m) for m in members))

@@ -39,7 +39,12 @@ class Defect:
 
 
 def defects(geometry: shapely.Geometry) -> list[Defect]:
-    """All defects of a geometry; parts are numbered through nested collections."""
+    """All defects of a geometry; parts are numbered through nested collections.
+
+    Raises:
+        TooManyMeetings: it crosses itself so often that nobody could read the list.
+
+    """
     single = geometry.geom_type in {"Point", "LineString", "LinearRing", "Polygon"}
     parts = iter([-1]) if single else count()
     return list(_defects(geometry, parts))
@@ -116,7 +121,9 @@ def _meetings(rings: Sequence[Ring], work: Linework) -> Iterator[Defect]:
             continue
         if _equal_rings(rings, meeting):
             doubles.add(meeting.rings)
-            yield _defect(DUPLICATE_RINGS, rings, meeting)
+            ring = rings[meeting.rings[1]]
+            whole = shapely.LineString(ring.coordinates)
+            yield _defect(DUPLICATE_RINGS, rings, Meeting(meeting.rings, 0, whole))
         else:
             yield _defect(SELF_INTERSECTION, rings, meeting)
     for meeting in work.crossings:

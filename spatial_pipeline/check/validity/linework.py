@@ -12,13 +12,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations
+from typing import cast
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+MAX_PAIRS = 1_000_000
+"""Pairs of segments that meet without being neighbours, after which a geometry is given up."""
+
+QUERIES = 256
+"""Segments whose partners are looked for at once."""
+
 Point = tuple[float, float]
 Pair = tuple[int, int]
+
+
+class TooManyMeetings(Exception):  # noqa: N818 - a signal, not an error
+    """A scribble whose crossings are too many to list."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,10 @@ def linework(rings: Sequence[Ring]) -> Linework:
 
     A ring's own consecutive segments meet by nature; where they run back over each other (a spike)
     they overlap.
+
+    Raises:
+        TooManyMeetings: there are more than ``MAX_PAIRS``.
+
     """
     found = Linework()
     if not rings:
@@ -96,10 +111,8 @@ def linework(rings: Sequence[Ring]) -> Linework:
     number = np.concatenate([np.arange(len(r)) for r in rings])
     size = np.asarray([len(r) for r in rings])[owner]
     lines = shapely.linestrings(np.stack([starts, ends], axis=1))
-    i, j = shapely.STRtree(lines).query(lines, predicate="intersects")
-    i, j = i[i < j], j[i < j]
-    step = np.abs(number[i] - number[j])
-    neighbours = (owner[i] == owner[j]) & ((step == 1) | (step == size[i] - 1))
+    i, j = _pairs(lines, owner, number, size)
+    neighbours = _neighbours(i, j, owner, number, size)
     candidates = np.stack([starts[i], ends[i], starts[j], ends[j]], axis=1)
     on = np.stack(
         [
@@ -141,6 +154,38 @@ def linework(rings: Sequence[Ring]) -> Linework:
     for node in sorted(passes):
         _at_node(node, sorted(passes[node]), rings, found)
     return found
+
+
+def _pairs(
+    lines: NDArray[np.object_],
+    owner: NDArray[np.int64],
+    number: NDArray[np.int64],
+    size: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs i < j of segments that meet."""
+    tree = shapely.STRtree(lines)
+    parts, strangers = [], 0
+    for start in range(0, len(lines), QUERIES):
+        i, j = tree.query(lines[start : start + QUERIES], predicate="intersects")
+        i = i + start
+        i, j = i[i < j], j[i < j]
+        strangers += int((~_neighbours(i, j, owner, number, size)).sum())
+        if strangers > MAX_PAIRS:
+            raise TooManyMeetings
+        parts.append((i, j))
+    return np.concatenate([i for i, _ in parts]), np.concatenate([j for _, j in parts])
+
+
+def _neighbours(
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    owner: NDArray[np.int64],
+    number: NDArray[np.int64],
+    size: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Which pairs are consecutive segments of one ring."""
+    step = np.abs(number[i] - number[j])
+    return cast("NDArray[np.bool_]", (owner[i] == owner[j]) & ((step == 1) | (step == size[i] - 1)))
 
 
 def _pass(
@@ -227,7 +272,7 @@ def _merged(stretches: Sequence[Meeting]) -> list[Meeting]:
         vertex = np.asarray([m.vertex for m in groups[pair]])
         tree = shapely.STRtree(lines)
         merged += [
-            Meeting(pair, int(vertex[tree.query(line, predicate="intersects")].min()), line)
+            Meeting(pair, int(vertex[tree.query_nearest(line)].min()), line)
             for line in shapely.get_parts(shapely.line_merge(shapely.union_all(lines)))
         ]
     return merged

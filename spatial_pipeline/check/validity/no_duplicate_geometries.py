@@ -133,7 +133,9 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries]):
     ) -> Outcome:
         suspects = np.sort(positions[keys.shared(hashes)])
         rows, marks, tables = [np.empty(0, np.int64)], [np.empty(0, "S16")], []
+        last: FeatureBatch | None = None
         for batch in self._taken(suspects):
+            last = batch
             rows.append(batch.rows)
             marks.append(digests(batch.geometry))
             tables.append(batch.table)
@@ -145,8 +147,12 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries]):
         begins = np.append(True, np.diff(group[order]) != 0)[: len(order)]
         first = row[order][np.flatnonzero(begins)[np.cumsum(begins) - 1]]
         again, first = order[~begins], first[~begins]
-        # The geometries are read a second time, so that only duplicates are held in memory.
-        shapes = [np.empty(0, dtype=object), *(b.geometry for b in self._taken(suspects[again]))]
+        if last is not None and len(last) == len(suspects):
+            shapes = [last.geometry[again]]
+        else:
+            # Read a second time, so that only duplicates are held in memory.
+            shapes = [np.empty(0, dtype=object)]
+            shapes += [b.geometry for b in self._taken(suspects[again])]
         sources = len(np.unique(first))
         return Outcome(
             checked=len(positions),

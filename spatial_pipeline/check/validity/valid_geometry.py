@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.base import evaluates
 from spatial_pipeline.check.geometries import (
     NULL,
+    SCRIBBLE,
     THREE_D,
     GeometryCheck,
     Judged,
@@ -19,6 +20,7 @@ from spatial_pipeline.check.geometries import (
     undecodable,
 )
 from spatial_pipeline.check.validity.defects import Defect, defects
+from spatial_pipeline.check.validity.linework import TooManyMeetings
 from spatial_pipeline.check.validity.vertices import finite_places, vertices
 from spatial_pipeline.contract.rules.validity import ValidGeometry
 from spatial_pipeline.pieces import FeatureBatch
@@ -39,15 +41,22 @@ class ValidGeometryCheck(GeometryCheck[ValidGeometry]):
         lost = undecodable(batch, self.context.data.profile)
         missing = shapely.is_missing(geometry)
         bad = np.flatnonzero(~shapely.is_valid(geometry) & ~missing)
+        scribbles = 0
         parts = [self._lost(batch, np.flatnonzero(lost))]
         for i, first in zip(bad, shapely.is_valid_reason(geometry[bad]), strict=True):
             self.context.cancelled()
-            found = defects(geometry[i]) if self.rule.all_errors else []
+            found: list[Defect] = []
+            if self.rule.all_errors:
+                try:
+                    found = defects(geometry[i])
+                except TooManyMeetings:
+                    scribbles += 1
             if not found:
                 found = [first_defect(geometry[i], first)]
             parts.append(_findings(int(batch.rows[i]), found))
         said = {
             NULL: int((missing & ~lost).sum()),
+            SCRIBBLE: scribbles,
             THREE_D: int((shapely.has_z(geometry) | shapely.has_m(geometry)).sum()),
         }
         return Judged(len(batch) - said[NULL], Findings.concat(parts), Counter(said))

@@ -76,9 +76,12 @@ def _within(distance: float, limit: float) -> float:
 
 def _members(a: Sequence[shapely.Geometry], b: Sequence[shapely.Geometry], limit: float) -> float:
     """The smallest largest distance over all ways to pair the members of two collections."""
-    if len(a) != len(b):
+    hollow = [sorted(g.geom_type for g in members if g.is_empty) for members in (a, b)]
+    if len(a) != len(b) or hollow[0] != hollow[1]:
         return math.inf
-    if not len(a):
+    # Empty members correspond to each other: they have no vertex that could be apart.
+    a, b = ([g for g in members if not g.is_empty] for members in (a, b))
+    if not a:
         return 0.0
     costs: Costs = {i: {} for i in range(len(a))}
     corners = (

@@ -94,7 +94,11 @@ class Readable(MetadataRule):
 
 
 class Crs(MetadataRule):
-    """The CRS is present and behaves as promised: datum, projection and axis order."""
+    """The CRS is present and behaves as promised: datum, projection, units and axis order.
+
+    Definitions are compared by what they do, so the WKT of a Shapefile equals its EPSG code, and
+    OGC:CRS84 equals EPSG:4326 as files store x before y. Coordinates that are swapped fail.
+    """
 
     rule: Literal["crs"] = "crs"
     scope: ClassVar[Scope] = Scope.PROFILE
@@ -202,7 +206,7 @@ class FeatureCount(MetadataRule):
 
 
 class NotNull(MetadataRule):
-    """No nulls in the columns."""
+    """No nulls in the columns; empty text, zero and NaN are values."""
 
     rule: Literal["not_null"] = "not_null"
     scope: ClassVar[Scope] = Scope.FEATURE
@@ -215,7 +219,10 @@ class NotNull(MetadataRule):
 
 
 class Unique(MetadataRule):
-    """No two features share a key; every duplicate row is reported."""
+    """No two features share a key; every row of a shared key is reported.
+
+    A key with a null in it is not compared, as in SQL.
+    """
 
     rule: Literal["unique"] = "unique"
     scope: ClassVar[Scope] = Scope.DATASET
@@ -228,7 +235,7 @@ class Unique(MetadataRule):
 
 
 class ValueRange(MetadataRule):
-    """Numbers, dates or times of a column lie within bounds; nulls are not judged."""
+    """Numbers, dates or times of a column lie within bounds; nulls are not judged, NaN violates."""
 
     rule: Literal["value_range"] = "value_range"
     scope: ClassVar[Scope] = Scope.FEATURE

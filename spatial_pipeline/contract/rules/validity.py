@@ -55,7 +55,11 @@ class ValidGeometry(ValidityRule):
 
 
 class NoDuplicateGeometries(ValidityRule):
-    """Each geometry occurs once (normalised; exact, or snapped to a tolerance)."""
+    """Each geometry occurs once, whatever the start and direction of its rings.
+
+    Without a tolerance every copy is reported with the first; with one, every pair. Z is not
+    compared.
+    """
 
     rule: Literal["no_duplicate_geometries"] = "no_duplicate_geometries"
     scope: ClassVar[Scope] = Scope.DATASET

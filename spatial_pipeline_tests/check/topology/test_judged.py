@@ -51,7 +51,10 @@ def test_parts_of_a_dimension_come_out_of_nested_collections():
 
 def test_polygons_of_one_collection_that_overlap_become_one():
     both = shapely.GeometryCollection([BOX, shapely.box(0.5, 0, 2, 1)])
-    assert of_dimension(_array(both), POLYGON)[0].equals(shapely.box(0, 0, 2, 1))
+    more = shapely.GeometryCollection([shapely.box(5, 0, 7, 1), shapely.box(6, 0, 8, 1)])
+    one, other = of_dimension(_array(both, more), POLYGON)
+    assert one.equals(shapely.box(0, 0, 2, 1))
+    assert other.equals(shapely.box(5, 0, 8, 1))
 
 
 def test_a_collection_without_such_parts_has_none():

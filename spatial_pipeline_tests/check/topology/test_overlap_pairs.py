@@ -74,11 +74,11 @@ def test_pairs_belong_to_the_owner_of_the_lower_position(features, random):
 
 def _needles(step):
     """Triangles that overlap a row of squares by less than a few floating-point steps."""
-    row = [translate(s, 400_000, 5_000_000) for s in squares(30, 30, 10)]
-    top = 5_000_300.0
+    row = [translate(s, 400_000, 5_000_000) for s in squares(12, 12, 10)]
+    top = 5_000_120.0
     for _ in range(step):
         top = np.nextafter(top, 0)
-    needle = shapely.Polygon([(400_100, top), (400_110, 5_000_310), (400_090, 5_000_310)])
+    needle = shapely.Polygon([(400_100, top), (400_110, 5_000_130), (400_090, 5_000_130)])
     return [*row, needle]
 
 
@@ -91,10 +91,10 @@ def test_an_overlap_of_one_floating_point_step_is_found(monkeypatch, step):
 
 
 def test_a_shifted_sheet_is_found_though_its_inner_polygons_keep_no_edge():
-    sheet = squares(20, 20)
+    sheet = squares(12, 12)
     features = [*sheet, *(translate(s, 0.5, 0.5) for s in sheet)]
     chain, _, _ = cancelled(directed_edges(_array(features)))
-    assert len(chain) < 0.25 * 4 * len(features)
+    assert len(chain) < 4 * len(features) / 4
     assert _all(features) == _brute(features)
 
 

@@ -1,0 +1,75 @@
+"""Writes docs/rules.md from the catalogue: python docs/make_rules.py > docs/rules.md."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline.report.catalogue import rule_json
+from spatial_pipeline.results import Family
+
+FAMILIES = {
+    Family.METADATA: "The file, its schema and its attributes.",
+    Family.VALIDITY: "Single geometries and pixels.",
+    Family.TOPOLOGY: "How features lie to each other.",
+    Family.PARITY: "The dataset against another delivery of itself.",
+}
+HEAD = """# Rules
+
+This page is made from the catalogue (`make docs`); on the command line the same is
+`spatial-pipeline rules` and `spatial-pipeline rules ID`.
+
+Lengths and areas are in the units of the CRS. `other` is `{dataset: name}`, the published version
+of another dataset, or `{uri: …, layer: …}`, another source. A tolerance is the size at and below
+which a defect is accepted, so a larger one never finds more. What a rule could not judge is said in
+its message.
+"""
+
+
+def page() -> str:
+    """The page."""
+    return "\n".join([HEAD, *_common(), *(line for f in Family for line in _family(f))])
+
+
+def _family(family: Family) -> Iterator[str]:
+    yield f"## {family.value}\n\n{FAMILIES[family]}\n"
+    for model in CATALOGUE.values():
+        if model.family is not family:
+            continue
+        facts = rule_json(model)
+        yield f"### {facts['rule']}\n\n{facts['description']}\n"
+        kinds = " and ".join(facts["kinds"])
+        element = facts["iso_element"]
+        yield f"For {kinds} data; scope {facts['scope']}; ISO 19157: {element}.\n"
+        own = [p for p in facts["parameters"] if not p["common"]]
+        if own:
+            yield from _table(own)
+
+
+def _common() -> Iterator[str]:
+    facts = rule_json(next(iter(CATALOGUE.values())))
+    yield "## Every rule\n"
+    yield from _table([p for p in facts["parameters"] if p["common"]])
+
+
+def _table(parameters: list[dict[str, Any]]) -> Iterator[str]:
+    yield "| parameter | type | default | meaning |\n| --- | --- | --- | --- |"
+    for parameter in parameters:
+        default = "required" if parameter["required"] else _shown(parameter["default"])
+        cells = (f"`{parameter['name']}`", parameter["type"], default, parameter["description"])
+        yield "| " + " | ".join(c.replace("|", r"\|") for c in cells) + " |"
+    yield ""
+
+
+def _shown(value: Any) -> str:
+    if value is None or value in ([], {}):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page().rstrip("\n") + "\n")

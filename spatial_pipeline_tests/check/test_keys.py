@@ -1,0 +1,84 @@
+import decimal
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spatial_pipeline.check import keys
+
+TABLES = st.lists(
+    st.tuples(
+        st.sampled_from([None, "", "a", "A", "é", "a'; drop table"]),
+        st.sampled_from([None, 0.0, -0.0, 1.5, math.nan, -math.nan, math.inf]),
+    ),
+    max_size=12,
+)
+
+
+def table(rows):
+    text, number = zip(*rows, strict=True) if rows else ((), ())
+    return pa.table({'"; drop': pa.array(text, pa.string()), "x": pa.array(number, pa.float64())})
+
+
+def same(a, b):
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b or (math.isnan(a) and math.isnan(b))
+    return a == b
+
+
+@settings(max_examples=40, deadline=None)
+@given(TABLES)
+def test_groups_and_hashes_are_those_of_all_pairs(rows):
+    groups, hashes = keys.groups(table(rows)), keys.hashes(table(rows))
+    assert len(groups) == len(hashes) == len(rows)
+    for i, one in enumerate(rows):
+        for j, two in enumerate(rows):
+            equal = all(same(a, b) for a, b in zip(one, two, strict=True))
+            assert (groups[i] == groups[j]) is np.bool_(equal)
+            assert not equal or hashes[i] == hashes[j]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 4), max_size=15))
+def test_shared_are_the_indices_of_values_that_occur_again(values):
+    found = keys.shared(np.array(values, dtype=np.int64))
+    assert sorted(found.tolist()) == [i for i, v in enumerate(values) if values.count(v) > 1]
+    assert [values[i] for i in found] == sorted(values[i] for i in found)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(np.array([1, 2, 1], np.float16)),
+        pa.array(
+            [decimal.Decimal("1.5"), decimal.Decimal(2), decimal.Decimal("1.5")],
+            pa.decimal256(50, 2),
+        ),
+        pa.array([[1], [1, 2], [1]]),
+        pa.array([{"a": 1}, {"a": None}, {"a": 1}]),
+        pa.array(["a", "b", "a"]).dictionary_encode(),
+        pa.array([b"\0", b"", b"\0"]),
+        pa.array([2**63, 1, 2**63], pa.uint64()),
+        pa.array([1, 2, 1], pa.timestamp("ns", "Europe/Berlin")),
+        pa.array([1, 2, 1], pa.time64("us")),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_every_type_can_be_a_key(column):
+    rows = pa.table({"k": column})
+    groups, hashes = keys.groups(rows), keys.hashes(rows)
+    assert groups[0] == groups[2] != groups[1]
+    assert hashes[0] == hashes[2] != hashes[1]
+
+
+def test_hashes_are_the_same_in_every_batch():
+    whole = pa.table({"k": ["a", "b", "c"]})
+    assert keys.hashes(whole.slice(2)).tolist() == keys.hashes(whole).tolist()[2:]
+
+
+def test_labels():
+    assert keys.labels(("a",)) == "'a'"
+    assert keys.labels((1, "a", None)) == "(1, 'a', None)"
