@@ -20,10 +20,11 @@ def junit_xml(checked: Sequence[Checked]) -> bytes:
     evaluated; a warning passes and says so in ``system-out``.
     """
     suites = [_suite(c) for c in checked]
-    root = ET.Element("testsuites", name="spatial-pipeline", **_sums(suites))
+    root = ET.Element("testsuites", {"name": "spatial-pipeline", **_sums(suites)})
     root.extend(suites)
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
 
 
 def _suite(checked: Checked) -> ET.Element:
