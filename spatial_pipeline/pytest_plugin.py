@@ -172,6 +172,10 @@ def _check_rules() -> Callable[..., Any]:
 @pytest.fixture(name="check_rules_async")
 def _check_rules_async() -> Callable[..., Any]:
     """:func:`spatial_pipeline.testing.rules.check_rules_async`."""
+    # An import holds the loop; here there is none yet.
+    import spatial_pipeline.checking  # noqa: F401
+    from spatial_pipeline.check import catalogue
     from spatial_pipeline.testing.rules import check_rules_async
 
+    catalogue.load()
     return check_rules_async

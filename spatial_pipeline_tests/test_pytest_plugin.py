@@ -38,14 +38,14 @@ async def test_cell():
     ),
     "blocked loop": (
         """
-@pytest.mark.spatial_async(block=0.05)
+@pytest.mark.spatial_async(block=0.3)
 async def test_valid():
     await asyncio.sleep(0)
-    time.sleep(0.3)
+    time.sleep(1.0)
 """,
-        "time.sleep(0.3)",
+        "time.sleep(1.0)",
         """
-@pytest.mark.spatial_async(block=0.05)
+@pytest.mark.spatial_async(block=0.3)
 async def test_valid(offload):
     assert (await offload(shapely.is_valid, POLYGONS, chunk=1000)).all()
 """,
@@ -69,7 +69,7 @@ async def test_beats():
 """,
         "starved: 0",
         """
-@pytest.mark.spatial_async
+@pytest.mark.spatial_async(block=3)
 async def test_beats(offload):
     beats = 0
     async def beat():
@@ -92,7 +92,7 @@ async def test_slow():
 """,
         "the test took longer than its 0.1 s",
         """
-@pytest.mark.spatial_async(timeout=5)
+@pytest.mark.spatial_async(timeout=30, block=3)
 async def test_slow():
     await asyncio.sleep(0.1)
 """,
@@ -107,7 +107,7 @@ def test_rules(check_rules):
 """,
         "[7] Self-intersection",
         """
-@pytest.mark.spatial_async(block=1)
+@pytest.mark.spatial_async(block=3)
 async def test_rules(check_rules_async, tmp_path):
     import geopandas
     frame = geopandas.GeoDataFrame({"id": [7]}, geometry=[shapely.box(0, 0, 1, 1)], crs=32633)
@@ -127,7 +127,7 @@ async def test_select(pool):
 """,
         "attached to a different loop",
         """
-@pytest.mark.spatial_async
+@pytest.mark.spatial_async(block=3)
 async def test_select(spatial_pool, spatial_schema):
     assert await spatial_pool.fetchval("SELECT current_schema()") == spatial_schema
 """,

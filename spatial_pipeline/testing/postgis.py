@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +134,15 @@ def running_cluster() -> Iterator[Cluster]:
 def _server(bindir: Path, folder: Path) -> Iterator[int]:
     for _attempt in range(5):
         port = _free_port()
-        command = [bindir / "postgres", "-D", folder / "data", "-p", str(port), "-k", folder]
+        command: list[str | Path] = [
+            bindir / "postgres",
+            "-D",
+            folder / "data",
+            "-p",
+            str(port),
+            "-k",
+            folder,
+        ]
         for name, value in SETTINGS.items():
             command += ["-c", f"{name}={value}"]
         log = folder / "log"
@@ -199,11 +207,11 @@ def _give_away(path: Path) -> None:
         os.chown(path, account.pw_uid, account.pw_gid)
 
 
-def _as_ordinary_user(command: list[str | Path]) -> list[str | Path]:
+def _as_ordinary_user(command: Sequence[str | Path]) -> list[str | Path]:
     account = _ordinary_user()
     if shutil.which("setpriv") is None:
         if account is None:
-            return command
+            return list(command)
         return ["runuser", "-u", account.pw_name, "--", *command]
     identity = (
         []
@@ -217,7 +225,7 @@ def _environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("PG")} | {"LC_ALL": "C"}
 
 
-def _run(command: list[str | Path], folder: Path) -> None:
+def _run(command: Sequence[str | Path], folder: Path) -> None:
     done = subprocess.run(
         _as_ordinary_user(command), capture_output=True, text=True, check=False, cwd=folder,
         env=_environment(), timeout=120,
