@@ -164,7 +164,7 @@ def _ready(bindir: Path, port: int, process: subprocess.Popen[bytes]) -> bool:
     """False when the server gave up, for example because the port was taken meanwhile."""
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
-        asked = [bindir / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        asked: list[str | Path] = [bindir / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
         if subprocess.run(asked, check=False, timeout=30).returncode == 0:
             return True
         time.sleep(0.05)
@@ -226,8 +226,9 @@ def _environment() -> dict[str, str]:
 
 
 def _run(command: Sequence[str | Path], folder: Path) -> None:
+    as_user: list[str | Path] = _as_ordinary_user(command)
     done = subprocess.run(
-        _as_ordinary_user(command), capture_output=True, text=True, check=False, cwd=folder,
+        as_user, capture_output=True, text=True, check=False, cwd=folder,
         env=_environment(), timeout=120,
     )  # fmt: skip
     if done.returncode:
