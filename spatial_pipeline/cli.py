@@ -5,7 +5,6 @@ Exit codes: 0 all blocking rules passed, 1 some failed, 2 the call or a contract
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import sys
@@ -18,6 +17,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from spatial_pipeline.errors import ContractError, SpatialPipelineError
+from spatial_pipeline.runtime import run_sync
 
 if TYPE_CHECKING:
     from spatial_pipeline.contract.models import Contract
@@ -62,6 +62,9 @@ def check(
     violations: Annotated[
         Path | None, typer.Option(metavar="F", help="Write all violations: .gpkg or .parquet.")
     ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="F", help="Write the results as JUnit XML.")
+    ] = None,
     rule: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this rule; may be repeated.")
     ] = None,
@@ -71,7 +74,7 @@ def check(
     ] = None,
 ) -> None:
     """Ingest and check, without Dagster or a database; nothing is published."""
-    for path in (html, violations):
+    for path in (html, violations, junit):
         if path is not None and not path.absolute().parent.is_dir():
             _wrong(f"{path}: there is no folder {path.parent}")
     if violations is not None and violations.suffix.lower() not in LAYERS:
@@ -88,7 +91,7 @@ def check(
     if jobs is not None:
         pipeline = replace(pipeline, jobs=jobs)
     with _progress() as progress:
-        checked = asyncio.run(
+        checked = run_sync(
             check_all(pipeline, targets, rule or None, progress, context=html is not None)
         )
     try:
@@ -105,6 +108,11 @@ def check(
             made_at = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
             html.write_text(page(checked, made_at), encoding="utf-8")
             _say(f"report: {html}")
+        if junit is not None:
+            from spatial_pipeline.report.junit import junit_xml
+
+            junit.write_bytes(junit_xml(checked))
+            _say(f"junit: {junit}")
     except OSError as exc:
         _wrong(f"cannot write: {exc}")
     if as_json:
@@ -237,7 +245,7 @@ def rollback(
         _wrong(f"{dataset} is partitioned: give --partition KEY")
     pipeline = _pipeline(everything)
     try:
-        publication = asyncio.run(pipeline.roll_back(contract, partition, to))
+        publication = run_sync(pipeline.roll_back(contract, partition, to))
     except SpatialPipelineError as exc:
         _say(f"{dataset}: {exc}")
         raise typer.Exit(FAILED) from exc

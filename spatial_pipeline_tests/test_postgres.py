@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from spatial_pipeline_tests import postgres as module
+from spatial_pipeline.testing import postgis as module
 from spatial_pipeline_tests.postgres import Cluster, NoPostgresError, find_programs
 
 

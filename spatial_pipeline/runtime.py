@@ -1,0 +1,232 @@
+"""The event loop: how it is entered, what keeps it free, and who blocks it.
+
+There is one loop a process, made by whoever owns the process. :func:`run_sync` is how synchronous
+code enters it, :func:`offload` is how CPU-bound array work leaves it, and :class:`Watchdog` names
+what blocks it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import linecache
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self, TypeVar
+
+logger = logging.getLogger("spatial_pipeline")
+T = TypeVar("T")
+SLOW = 0.25
+"""Seconds that one callback may hold the loop before it is named in the log."""
+CHUNK = 10_000
+"""Rows handed to a thread at once by :func:`offload`."""
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Something held the event loop.
+
+    Attributes:
+        seconds: for how long, up to the moment it was seen.
+        culprit: function, file and line with its source text.
+        stack: the frames of the loop's thread, outermost first, one a line.
+
+    """
+
+    seconds: float
+    culprit: str
+    stack: str
+
+    def __str__(self) -> str:
+        return f"the event loop has been blocked for {self.seconds:.3f} s by {self.culprit}"
+
+
+def _log(blocked: Blocked) -> None:
+    logger.warning("%s", blocked)
+
+
+class Watchdog:
+    """Names what blocks the running loop; costs the loop one empty callback a period.
+
+    A thread asks the loop for a sign of life. When it is late, the thread looks at the stack of the
+    loop's thread. A block of 1.5 times ``limit`` is always seen, a shorter one by chance. A call
+    that keeps the GIL stops the watchdog too; it is seen when it returns.
+
+    Use it as a context manager inside a coroutine.
+    """
+
+    def __init__(self, limit: float = SLOW, report: Callable[[Blocked], None] = _log) -> None:
+        """Watches from ``__enter__`` to ``__exit__``.
+
+        Args:
+            limit: seconds without a sign of life.
+            report: called in the watchdog's thread, once a block.
+
+        """
+        self.limit = limit
+        self.report = report
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._watched = threading.get_ident()
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._watch, name="spatial-watchdog", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self.limit / 2):
+            alive = threading.Event()
+            asked = time.perf_counter()
+            try:
+                self._loop.call_soon_threadsafe(alive.set)
+            except RuntimeError:  # the loop is closed
+                return
+            if alive.wait(self.limit):
+                continue
+            frame = sys._current_frames().get(self._watched)  # noqa: SLF001
+            # The owner is at the door, or the loop stands still between two run_until_complete.
+            ended = self._stop.is_set() or not self._loop.is_running()
+            if frame is not None and not ended and not alive.is_set():
+                self.report(_blocked(frame, time.perf_counter() - asked))
+            while not alive.wait(self.limit) and not self._stop.is_set():
+                pass
+
+
+def _blocked(frame: FrameType, seconds: float) -> Blocked:
+    frames: list[FrameType] = []
+    walk: FrameType | None = frame
+    while walk is not None:
+        frames.append(walk)
+        walk = walk.f_back
+    return Blocked(seconds, _place(frame), "\n".join(_place(f) for f in reversed(frames)))
+
+
+def _place(frame: FrameType) -> str:
+    code = frame.f_code
+    source = linecache.getline(code.co_filename, frame.f_lineno).strip()
+    where = f"{Path(code.co_filename).name}:{frame.f_lineno}"
+    return f"{code.co_qualname} ({where}): {source}" if source else f"{code.co_qualname} ({where})"
+
+
+def run_sync(work: Coroutine[Any, Any, T], *, slow: float | None = SLOW) -> T:
+    """The result of a coroutine, from synchronous code, whether or not a loop runs here.
+
+    Without a running loop the coroutine runs on a loop of this thread. Under a running loop (a
+    notebook, IPython, an async test) it runs on a private loop in a thread of its own while this
+    thread waits: it must make its own pools, locks and tasks, and the outer loop stands still until
+    it is done. Asynchronous code awaits the coroutine instead.
+
+    Args:
+        work: the coroutine.
+        slow: seconds after which a callback that blocks the loop is named in the log; None does
+            not watch.
+
+    """
+
+    async def watched() -> T:
+        if slow is None:
+            return await work
+        with Watchdog(slow):
+            return await work
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(watched())
+    return _elsewhere(watched())
+
+
+def _elsewhere(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine on a loop of a new thread; an interrupt cancels it."""
+    outcome: Future[T] = Future()
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
+
+    async def main() -> T:
+        started.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+        return await work
+
+    def serve() -> None:
+        try:
+            outcome.set_result(asyncio.run(main()))
+        except BaseException as exc:  # noqa: BLE001 - raised where the caller waits
+            outcome.set_exception(exc)
+
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(serve,), name="spatial-loop", daemon=True)
+    thread.start()
+    try:
+        return outcome.result()
+    except BaseException:
+        if not outcome.done():
+            loop, task = started.result()
+            if task is not None:
+                loop.call_soon_threadsafe(task.cancel)
+        raise
+    finally:
+        thread.join()
+
+
+async def offload(
+    function: Callable[..., Any],
+    *arrays: Any,
+    chunk: int = CHUNK,
+    jobs: int = 2,
+    **options: Any,
+) -> Any:
+    """``function(*arrays, **options)``, in threads, one task a chunk of rows.
+
+    Args:
+        function: an array function of which row i of the result depends on row i of the arrays
+            only, such as ``shapely.is_valid``. The function, not its result.
+        arrays: arrays of one length n.
+        chunk: rows a task; a cancellation takes effect after the chunks that run.
+        jobs: chunks that run at once.
+        options: keyword arguments of the function.
+
+    Returns:
+        (n,) the concatenated results.
+
+    Raises:
+        TypeError: ``function`` cannot be called.
+        ValueError: the arrays differ in length, there are none, or ``chunk`` or ``jobs`` is not
+            positive.
+
+    """
+    import numpy as np
+
+    if not callable(function):
+        msg = f"hand over the function, not its result: {type(function).__name__} is not callable"
+        raise TypeError(msg)
+    rows = [np.asarray(a) for a in arrays]
+    if len({len(a) for a in rows}) != 1:
+        msg = "offload takes arrays of one length"
+        raise ValueError(msg)
+    if chunk < 1 or jobs < 1:
+        msg = "chunk and jobs are at least 1"
+        raise ValueError(msg)
+    free = asyncio.Semaphore(jobs)
+
+    async def part(start: int) -> Any:
+        async with free:
+            pieces = [a[start : start + chunk] for a in rows]
+            return await asyncio.to_thread(function, *pieces, **options)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(part(i)) for i in range(0, max(len(rows[0]), 1), chunk)]
+    return np.concatenate([t.result() for t in tasks])
+
+
+__all__ = ["Blocked", "Watchdog", "offload", "run_sync"]

@@ -1,0 +1,195 @@
+"""The three failure modes: red in their naive form, green with the plugin or the runtime."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAD = """
+import asyncio, time
+import asyncpg, pytest, pytest_asyncio, shapely
+import numpy as np
+from spatial_pipeline.runtime import run_sync
+
+async def one(): return 1
+POLYGONS = shapely.buffer(shapely.points(np.arange(20000.0), 0.0), 1.0, quad_segs=64)
+"""
+CASES = {
+    "nested loop": (
+        """
+@pytest.mark.asyncio
+async def test_cell():
+    work = one()
+    try:
+        assert asyncio.run(work) == 1
+    finally:
+        work.close()
+""",
+        "cannot be called from a running event loop",
+        """
+@pytest.mark.asyncio
+async def test_cell():
+    assert run_sync(one()) == 1
+""",
+    ),
+    "blocked loop": (
+        """
+@pytest.mark.spatial_async(block=0.3)
+async def test_valid():
+    await asyncio.sleep(0)
+    time.sleep(1.0)
+""",
+        "time.sleep(1.0)",
+        """
+@pytest.mark.spatial_async(block=0.3)
+async def test_valid(offload):
+    assert (await offload(shapely.is_valid, POLYGONS, chunk=1000)).all()
+""",
+    ),
+    "starved heartbeat": (
+        """
+@pytest.mark.asyncio
+async def test_beats():
+    beats = 0
+    async def beat():
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0.005)
+            beats += 1
+    task = asyncio.create_task(beat())
+    await asyncio.sleep(0)
+    for _ in range(5):
+        shapely.is_valid(POLYGONS)
+    task.cancel()
+    assert beats >= 3, f"starved: {beats}"
+""",
+        "starved: 0",
+        """
+@pytest.mark.spatial_async(block=3)
+async def test_beats(offload):
+    beats = 0
+    async def beat():
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0.005)
+            beats += 1
+    task = asyncio.create_task(beat())
+    for _ in range(5):
+        await offload(shapely.is_valid, POLYGONS, chunk=1000)
+    task.cancel()
+    assert beats >= 3, f"starved: {beats}"
+""",
+    ),
+    "time-out": (
+        """
+@pytest.mark.spatial_async(timeout=0.1)
+async def test_slow():
+    await asyncio.sleep(5)
+""",
+        "the test took longer than its 0.1 s",
+        """
+@pytest.mark.spatial_async(timeout=30, block=3)
+async def test_slow():
+    await asyncio.sleep(0.1)
+""",
+    ),
+    "rules": (
+        """
+def test_rules(check_rules):
+    import geopandas
+    bow = shapely.from_wkt("POLYGON ((0 0, 1 1, 1 0, 0 1, 0 0))")
+    check_rules(geopandas.GeoDataFrame({"id": [7]}, geometry=[bow], crs=32633),
+                ["valid_geometry"], key=["id"])
+""",
+        "[7] Self-intersection",
+        """
+@pytest.mark.spatial_async(block=3)
+async def test_rules(check_rules_async, tmp_path):
+    import geopandas
+    frame = geopandas.GeoDataFrame({"id": [7]}, geometry=[shapely.box(0, 0, 1, 1)], crs=32633)
+    await check_rules_async(frame, ["valid_geometry", {"rule": "crs", "equals": "EPSG:32633"}])
+""",
+    ),
+    "attached to a different loop": (
+        """
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def pool(spatial_dsn):
+    async with asyncpg.create_pool(spatial_dsn, min_size=1, max_size=1) as made:
+        yield made
+
+@pytest.mark.asyncio
+async def test_select(pool):
+    assert await pool.fetchval("SELECT 1") == 1
+""",
+        "attached to a different loop",
+        """
+@pytest.mark.spatial_async(block=3)
+async def test_select(spatial_pool, spatial_schema):
+    assert await spatial_pool.fetchval("SELECT current_schema()") == spatial_schema
+""",
+    ),
+    "exhausted pool": (
+        """
+async def use(dsn, kept):
+    pool = await asyncpg.create_pool(dsn, min_size=1, max_size=1)
+    kept.append(pool)
+    return await pool.fetchval("SELECT 1")
+
+def test_200_runs(spatial_dsn):
+    kept = []
+    for _ in range(200):
+        asyncio.run(use(spatial_dsn, kept))
+""",
+        "TooManyConnectionsError",
+        """
+async def use(dsn):
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+        return await pool.fetchval("SELECT 1")
+
+def test_200_runs(spatial_dsn):
+    assert sum(run_sync(use(spatial_dsn)) for _ in range(200)) == 200
+""",
+    ),
+}
+CONFIG = "[pytest]\nasyncio_mode = strict\naddopts = --strict-markers -p no:cacheprovider\n"
+
+
+def run(folder: Path, body: str) -> tuple[int, str]:
+    (folder / "pytest.ini").write_text(CONFIG, encoding="utf-8")
+    (folder / "test_case.py").write_text(HEAD + body, encoding="utf-8")
+    package = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "spatial_pipeline.pytest_plugin", "-q", folder],
+        capture_output=True, text=True, check=False, timeout=120, cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(package)},
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_naive_form_is_red(case: str, tmp_path: Path) -> None:
+    code, said = run(tmp_path, CASES[case][0])
+    assert code == 1, said
+    assert CASES[case][1] in said
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ours_is_green(case: str, tmp_path: Path) -> None:
+    code, said = run(tmp_path, CASES[case][2])
+    assert code == 0, said
+
+
+def test_loading_the_plugin_imports_nothing_geospatial() -> None:
+    code = (
+        "import sys, spatial_pipeline.pytest_plugin; print(sorted({m.split('.')[0] for m in"
+        " sys.modules} & {'shapely','geopandas','rasterio','pyproj','pyogrio','pyarrow','numpy',"
+        "'asyncpg','dagster'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+
+from spatial_pipeline.runtime import Blocked, Watchdog, offload, run_sync
+
+
+async def where() -> int:
+    await asyncio.sleep(0)
+    return threading.get_ident()
+
+
+async def broken() -> None:
+    msg = "broken"
+    raise KeyError(msg)
+
+
+def test_without_a_loop_it_runs_in_this_thread() -> None:
+    assert run_sync(where()) == threading.get_ident()
+
+
+def test_under_a_running_loop_it_runs_beside_it() -> None:
+    async def cell() -> int:
+        return run_sync(where())
+
+    assert asyncio.run(cell()) != threading.get_ident()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_it_raises_arrives(nested: bool) -> None:
+    async def cell() -> None:
+        run_sync(broken())
+
+    with pytest.raises(KeyError, match="broken"):
+        asyncio.run(cell()) if nested else run_sync(broken())
+
+
+def test_two_hundred_entries_leave_no_thread() -> None:
+    async def cell() -> None:
+        for _ in range(200):
+            run_sync(where())
+
+    before = threading.active_count()
+    asyncio.run(cell())
+    assert threading.active_count() == before
+
+
+def sleepy_area() -> None:
+    time.sleep(0.3)
+
+
+def test_the_culprit_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        await asyncio.sleep(0)
+        sleepy_area()
+
+    with caplog.at_level(logging.WARNING, "spatial_pipeline"):
+        run_sync(work(), slow=0.05)
+    (record,) = caplog.records
+    assert "sleepy_area (test_runtime.py:" in record.getMessage()
+    assert "time.sleep(0.3)" in record.getMessage()
+
+
+def test_a_loop_that_waits_is_not_blocked() -> None:
+    seen: list[Blocked] = []
+
+    async def work() -> None:
+        with Watchdog(0.05, seen.append):
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(time.sleep, 0.2)
+
+    asyncio.run(work())
+    assert seen == []
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 7, 100])
+def test_offload_gives_what_the_call_gives(chunk: int) -> None:
+    points = shapely.points(np.arange(7), np.arange(7))
+    other = shapely.points(np.zeros(7), np.zeros(7))
+    got = asyncio.run(offload(shapely.distance, points, other, chunk=chunk))
+    assert got.tolist() == shapely.distance(points, other).tolist()
+    assert asyncio.run(offload(shapely.buffer, points, distance=1.0, chunk=chunk)).shape == (7,)
+
+
+def test_offload_of_nothing_has_the_type_of_the_result() -> None:
+    got = asyncio.run(offload(shapely.is_valid, np.empty(0, dtype=object)))
+    assert (got.dtype, got.shape) == (np.dtype(bool), (0,))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [((True, [1]), TypeError), ((len,), ValueError), ((np.add, [1], [1, 2]), ValueError)],
+)
+def test_offload_refuses(arguments: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        asyncio.run(offload(*arguments))
+
+
+def test_one_task_a_chunk_and_a_stop_at_the_next_one() -> None:
+    calls: list[int] = []
+
+    def slow(part: Any) -> Any:
+        calls.append(len(part))
+        time.sleep(0.05)
+        return part
+
+    async def work() -> None:
+        async with asyncio.timeout(0.08):
+            await offload(slow, np.arange(100), chunk=10, jobs=1)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(work())
+    assert len(calls) <= 3
+    assert set(calls) == {10}
