@@ -135,6 +135,9 @@ def _described(
         declared_count=int(info["features"]) if info["features"] >= 0 else None,
         declared_bounds=_bounds(info.get("total_bounds")),
         batches=_batches(reader, attributes, schema, notes),
+        required=frozenset(
+            n for n, i in zip(names, attributes, strict=False) if not source.field(i).nullable
+        ),
         notes=notes,
     )
 
