@@ -48,7 +48,7 @@ def ingest_vector(
             profile = _header(profile, layer)
             stageable(layer.schema)
             schema = layer.schema
-            with Spool(schema, folder.parent) as spool:
+            with Spool(schema, folder) as spool:
                 census = take(layer, source.where, spool, progress)
                 unchanged(resolved, before)
                 profile = _counted(profile, layer, census)
@@ -56,7 +56,7 @@ def ingest_vector(
                 return profile
     except SourceError as exc:
         profile = replace(profile, count=0, bounds=None, error=named(str(exc), resolved))
-        with Spool(schema, folder.parent) as nothing:
+        with Spool(schema, folder) as nothing:
             _write(target, profile, nothing, Census())
         return profile
 
