@@ -59,8 +59,8 @@ def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
         try:
             soundness.before(resolved)
             with gdal_messages.kept(notes):
-                name = _layer_name(path, layer)
-                info = pyogrio.read_info(path, layer=name)
+                info = _info(path, layer)
+                name = info["layer_name"]
                 csv = csv_source.plan(path, info) if info["driver"] == "CSV" else None
                 options = csv.options if csv else {}
                 if options:
@@ -85,21 +85,21 @@ def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
         yield described
 
 
-def _layer_name(path: str, layer: str | None) -> str:
-    names = [str(n) for n in pyogrio.list_layers(path)[:, 0]]
-    if not names:
-        msg = "no layer in it"
-        raise SourceError(msg)
+def _info(path: str, layer: str | None) -> dict[str, Any]:
+    """What pyogrio says of the layer to read; text formats are parsed once for it, not twice."""
+    info: dict[str, Any] = pyogrio.read_info(path, layer=None)
+    single = info["driver"] in SINGLE_LAYER_DRIVERS
+    names = [info["layer_name"]] if single else pyogrio.list_layers(path)[:, 0].tolist()
     listed = ", ".join(names[:MAX_LISTED]) + (", …" if len(names) > MAX_LISTED else "")
-    if layer is None:
-        if len(names) > 1:
-            msg = f"{len(names)} layers in it, name one of them as layer: {listed}"
-            raise SourceError(msg)
-        return names[0]
-    if layer not in names:
+    if layer is None and len(names) > 1:
+        msg = f"{len(names)} layers in it, name one of them as layer: {listed}"
+        raise SourceError(msg)
+    if layer is not None and layer not in names:
         msg = f"no layer {layer!r} in it; there is {listed}"
         raise SourceError(msg)
-    return layer
+    if layer in (None, info["layer_name"]):
+        return info
+    return dict(pyogrio.read_info(path, layer=layer))
 
 
 def _described(
@@ -135,6 +135,9 @@ def _described(
         declared_count=int(info["features"]) if info["features"] >= 0 else None,
         declared_bounds=_bounds(info.get("total_bounds")),
         batches=_batches(reader, attributes, schema, notes),
+        required=frozenset(
+            n for n, i in zip(names, attributes, strict=False) if not source.field(i).nullable
+        ),
         notes=notes,
     )
 

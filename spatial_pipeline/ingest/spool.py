@@ -30,7 +30,8 @@ class Spool:
 
     Args:
         schema: schema of the batches.
-        folder: where the temporary folder is made.
+        folder: where the temporary folder is made; the folder of an unfinished version is swept
+            by the store when a run was killed.
         memory: bytes kept in memory before anything is written.
         bucket: bytes of a bucket.
 

@@ -71,7 +71,7 @@ def ingest_layer(
             profile = _header(profile, layer)
             stageable(layer.schema)
             schema = layer.schema
-            with Spool(schema, folder.parent) as spool:
+            with Spool(schema, folder) as spool:
                 census = take(layer, where, spool, progress)
                 layer.verify()
                 profile = _counted(profile, layer, census)
@@ -79,7 +79,7 @@ def ingest_layer(
                 return profile
     except SourceError as exc:
         profile = replace(profile, count=0, bounds=None, error=told(str(exc)))
-        with Spool(schema, folder.parent) as nothing:
+        with Spool(schema, folder) as nothing:
             _write(target, profile, nothing, Census())
         return profile
 
@@ -114,7 +114,9 @@ def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:
         geometry_column=layer.geometry,
         row_column=free_name("__row", names),
         bbox_column=free_name("bbox", names),
-        columns=tuple(Column(f.name, str(f.type), f.nullable) for f in layer.attributes),
+        columns=tuple(
+            Column(f.name, str(f.type), f.name not in layer.required) for f in layer.attributes
+        ),
         declared_count=layer.declared_count,
         declared_bounds=layer.declared_bounds,
         notes=tuple(layer.notes),

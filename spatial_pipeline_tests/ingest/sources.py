@@ -29,8 +29,10 @@ def stage(
     target = folder / "staged"
     target.mkdir(parents=True)
     others = set(folder.iterdir())
+    data = {target / "data.parquet", target / "data.tif"}
     profile = ingest(kind, Source(uri=str(path), **source), None, folder, target, allowed)
     assert set(folder.iterdir()) == others
+    assert set(target.iterdir()) <= data
     # What a reader of the store gets is what was written.
     assert type(profile).from_json(json.loads(json.dumps(profile.to_json()))) == profile
     return profile

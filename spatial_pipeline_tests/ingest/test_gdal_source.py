@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import warnings
 from pathlib import Path
 
@@ -113,6 +115,16 @@ def test_nulls_beside_values(tmp_path: Path, suffix: str) -> None:
     assert profile.undecodable == ()
     assert geometries(profile, table) == shapes
     assert table["name"].to_pylist() == names
+
+
+def test_columns_that_may_not_be_null_are_told(tmp_path: Path) -> None:
+    path = write_layer(tmp_path / "a.gpkg", table_of(points(3), id=[1, 2, 3]), "Point")
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("ALTER TABLE data ADD COLUMN strict INTEGER NOT NULL DEFAULT 5")
+        database.commit()
+    profile, table = staged_vector(path, tmp_path / "s")
+    assert [(c.name, c.nullable) for c in profile.columns] == [("id", True), ("strict", False)]
+    assert table["strict"].to_pylist() == [5, 5, 5]
 
 
 def test_unknown_files(tmp_path: Path) -> None:
