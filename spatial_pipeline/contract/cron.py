@@ -46,7 +46,9 @@ def cron_mistake(expression: str) -> str | None:
             values |= found
         sets.append(values)
     _, _, days, months, _ = sets
-    if parts[4] == "*" and all(min(days) > LONGEST_MONTHS[m] for m in months):
+    # Dagster takes no 30 February, even where the day of the week would match.
+    impossible = all(min(days) > LONGEST_MONTHS[m] for m in months)
+    if impossible and ("*" in parts[4] or months == {2}):
         return f"{expression!r}: no month has that day"
     return None
 

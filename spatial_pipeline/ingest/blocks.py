@@ -25,7 +25,9 @@ WINDOW_BYTES = 16 << 20
 OPTIONS: dict[str, Any] = {
     # Without it libjpeg fills what is missing with grey and only warns.
     "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
+    # A file describes data; it neither fetches any from the network nor runs code.
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{noop}",
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_CACHEMAX": 256,
 }
 STREAMS = frozenset({"JPEG", "PNG"})

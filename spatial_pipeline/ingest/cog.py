@@ -77,6 +77,8 @@ def _copy(path: str, target: Path, options: dict[str, Any]) -> None:
 def _options(source: Any, workers: int) -> dict[str, Any]:
     options: dict[str, Any] = {
         "COMPRESS": "ZSTD",
+        # A third of the time of GDAL's 9 for a twentieth more bytes.
+        "LEVEL": 3,
         "BIGTIFF": "IF_SAFER",
         "BLOCKSIZE": _block_size(source),
         "NUM_THREADS": workers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import pyarrow.parquet as pq
 import pyogrio
 import rasterio
 import rasterio.shutil
-from rasterio.errors import RasterioError
+from rasterio.drivers import raster_driver_extensions
+from rasterio.io import driver_can_create, driver_can_create_copy
 
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.ingest import blocks, gdal_messages
+from spatial_pipeline.ingest.schema import free_name
 from spatial_pipeline.ingest.spool import Spool
 from spatial_pipeline.versions import RasterProfile, VectorProfile
 
@@ -31,6 +34,10 @@ _SUFFIXES = {
 }  # fmt: skip
 """File suffixes of GDAL drivers."""
 PARQUET = "Parquet"
+_ROW_IDS = {"GPKG": "fid", "OpenFileGDB": "OBJECTID"}
+"""Names of the columns in which formats number their rows, unless told otherwise."""
+_WITHOUT_GEOMETRY = frozenset({"XLSX", "ODS"})
+"""Drivers whose formats hold tables only."""
 
 
 def export_vector(
@@ -56,6 +63,12 @@ def export_vector(
         RuleError: the driver is unknown, or cannot hold these features.
 
     """
+    known = sorted({*pyogrio.list_drivers(write=True), PARQUET})
+    if driver not in known:
+        msg = f"no driver {driver!r} writes features; these do: {', '.join(known)}"
+        raise RuleError(msg)
+    if driver in _WITHOUT_GEOMETRY:
+        profile = replace(profile, geometry_column=None)
     geometry = profile.geometry_column
     columns = [*(c.name for c in profile.columns), *([geometry] if geometry else [])]
     with pq.ParquetFile(source) as file, Spool(_plain(file, columns), folder) as spool:
@@ -94,12 +107,16 @@ def export_raster(
         RuleError: the driver is unknown, or cannot hold this raster.
 
     """
+    known = _raster_drivers()
+    if driver not in known:
+        msg = f"no driver {driver!r} writes rasters; these do: {', '.join(known)}"
+        raise RuleError(msg)
     target = folder / f"data{_suffix(driver)}"
     notes: list[str] = []
     with gdal_messages.kept(notes), rasterio.Env(**blocks.OPTIONS):
         try:
             rasterio.shutil.copy(str(source), target, driver=driver, **(options or {}))
-        except (RasterioError, OSError, ValueError) as exc:
+        except Exception as exc:
             msg = f"{profile.uri} cannot be written as {driver}: {blocks.reason_of(exc)}"
             raise RuleError(msg) from exc
     return target
@@ -120,6 +137,10 @@ def _gdal(
     batches: pa.RecordBatchReader,
 ) -> Path:
     placing: dict[str, Any] = {}
+    if driver in _ROW_IDS:
+        # A column of this name would become the number of the row, and the order of the rows.
+        free = free_name(_ROW_IDS[driver], batches.schema.names)
+        options = {**({} if free == _ROW_IDS[driver] else {"FID": free}), **options}
     if driver == "CSV":
         options = {"CREATE_CSVT": "YES", **options}
     if profile.geometry_column is not None:
@@ -173,6 +194,14 @@ def _parquet(
         for batch in batches:
             writer.write_batch(batch)
     return target
+
+
+def _raster_drivers() -> list[str]:
+    """GDAL drivers that write rasters."""
+    with rasterio.Env() as env:
+        names = set(env.drivers())
+    names -= set(pyogrio.list_drivers()) - set(raster_driver_extensions().values())
+    return sorted(n for n in names if driver_can_create(n) or driver_can_create_copy(n))
 
 
 def _suffix(driver: str) -> str:

@@ -51,6 +51,9 @@ def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
     """
     notes: list[str] = []
     path = resolved.path
+    if "!" in path and resolved.member is None:
+        msg = "pyogrio takes a path with ! for an archive and its member: rename the file or folder"
+        raise SourceError(msg)
     pyogrio.set_gdal_config_options(_CONFIGURATION)
     with ExitStack() as stack:
         try:
@@ -62,6 +65,11 @@ def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
                 options = csv.options if csv else {}
                 if options:
                     info = pyogrio.read_info(path, layer=name, **options)
+                # FlatGeobuf's own Arrow stream gives null geometries offsets that damage their
+                # neighbours; GDAL's general one ends at a damaged feature without a word, which
+                # only the count of the header tells.
+                counted = info["features"] >= 0
+                pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": counted})
                 opened = pyogrio.raw.open_arrow(
                     path, layer=name, use_pyarrow=True, batch_size=BATCH_ROWS, **options
                 )
@@ -127,6 +135,9 @@ def _described(
         declared_count=int(info["features"]) if info["features"] >= 0 else None,
         declared_bounds=_bounds(info.get("total_bounds")),
         batches=_batches(reader, attributes, schema, notes),
+        required=frozenset(
+            n for n, i in zip(names, attributes, strict=False) if not source.field(i).nullable
+        ),
         notes=notes,
     )
 

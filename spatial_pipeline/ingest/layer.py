@@ -22,7 +22,9 @@ class Layer:
         crs: WKT2, None when the source declares none.
         geometry_type: type that the source declares, None without geometry.
         geometry: name of the geometry column, None without geometry.
-        schema: attribute columns in source order, then the geometry column as binary.
+        schema: attribute columns in source order, then the geometry column as binary; nulls are
+            allowed everywhere, so that a source which breaks its promise can still be staged.
+        required: columns that the source declares to hold no nulls.
         declared_count: features that the source declares, None when it does not say.
         declared_bounds: extent that the source declares, None when it does not say.
         batches: record batches of ``schema``; raises SourceError for what cannot be read.
@@ -41,6 +43,7 @@ class Layer:
     declared_count: int | None
     declared_bounds: Bounds | None
     batches: Iterator[pa.RecordBatch]
+    required: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
     lost: Callable[[NDArray[np.int64]], Iterable[int]] = lambda _rows: ()
 

@@ -93,10 +93,10 @@ def _described(file: pq.ParquetFile, notes: list[str]) -> Layer:
     columns = [i for i, n in enumerate(source.names) if i != primary and n != helper]
     names = distinct_names([source.field(i).name for i in columns])
     types = [staged_type(source.field(i).type) for i in columns]
-    fields = [
-        pa.field(n, t, source.field(i).nullable)
-        for n, t, i in zip(names, types, columns, strict=True)
-    ]
+    fields = [pa.field(n, t) for n, t in zip(names, types, strict=True)]
+    required = frozenset(
+        n for n, i in zip(names, columns, strict=True) if not source.field(i).nullable
+    )
     if geometry is not None and primary is not None:
         fields.append(pa.field(geometry.name, pa.binary()))
         columns.append(primary)
@@ -111,6 +111,7 @@ def _described(file: pq.ParquetFile, notes: list[str]) -> Layer:
         declared_count=file.metadata.num_rows,
         declared_bounds=None if geometry is None else geometry.bounds,
         batches=_batches(file, columns, schema, geometry),
+        required=required,
         notes=notes,
     )
 

@@ -92,6 +92,7 @@ def _described(
         try:
             path = _dataset_path(resolved.path, layer)
             with rasterio.open(path) as dataset:
+                _known_files(dataset, resolved, notes)
                 profile = _profile(profile, dataset, notes)
         except SourceError:
             raise
@@ -120,6 +121,25 @@ def _dataset_path(path: str, layer: str | None) -> str:
     listed = ", ".join(name.rsplit(":", 1)[-1] for name in inner) or "none"
     msg = f"no layer {layer!r} in it; layers: {listed}"
     raise SourceError(msg)
+
+
+def _known_files(dataset: Any, resolved: Resolved, notes: list[str]) -> None:
+    """Compares the files that GDAL reads with those that name the version.
+
+    Raises:
+        SourceError: GDAL would read a file in another folder that nobody knew of.
+
+    """
+    if resolved.member is not None or resolved.files[0].is_dir():
+        return
+    for name in dataset.files:
+        file = Path(name).resolve()
+        if not file.is_file() or file in resolved.files:
+            continue
+        if file.parent != resolved.files[0].parent:
+            msg = f"reads {file.name} in another folder too, which only a VRT may do"
+            raise SourceError(msg)
+        notes.append(f"reads {file.name} too, a change of which makes no new version")
 
 
 def _profile(profile: RasterProfile, dataset: Any, notes: list[str]) -> RasterProfile:

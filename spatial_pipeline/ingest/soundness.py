@@ -1,4 +1,4 @@
-"""What GDAL does not say: files that disagree, damaged pages, geometries it read as null."""
+"""What GDAL does not say: parts that disagree, damaged pages, missing ends, lost geometries."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.ingest import geojson, shapefile, sqlite
+from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest import geojson, shapefile, sqlite, texts
 from spatial_pipeline.ingest.layer import Layer
 from spatial_pipeline.ingest.source import Resolved
+
+XML_DRIVERS = frozenset({"GML", "KML", "LIBKML", "GPX", "JML", "GeoRSS", "MapML", "LVBAG"})
 
 
 def before(resolved: Resolved) -> None:
@@ -32,37 +35,58 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     """Adds to a layer what its driver does not say: its true count, and which geometries are lost.
 
     Raises:
-        SourceError: the parts of a Shapefile are not whole.
+        SourceError: the source is not whole.
 
     """
-    if layer.driver == "ESRI Shapefile" and _suffix(resolved) == ".shp":
+    if resolved.files[0].is_dir():
+        return
+    suffix = PurePosixPath(resolved.member or resolved.files[0].name).suffix.casefold()
+    if layer.driver == "ESRI Shapefile" and suffix == ".shp":
         with shapefile.opened(resolved.files[0], resolved.member) as parts:
             verified = shapefile.verify(parts)
         layer.declared_count = verified.count
         layer.lost = lambda _rows: verified.damaged
-    elif layer.driver in {"GeoJSON", "GeoJSONSeq"}:
+    elif layer.driver == "GeoJSON":
         layer.lost = lambda rows: _unread(resolved, rows)
+    elif layer.driver == "GeoJSONSeq":
+        layer.declared_count = _records(resolved)
+        layer.lost = lambda rows: _unread(resolved, rows)
+    elif layer.driver == "MapInfo File" and suffix == ".mif" and resolved.member is None:
+        layer.declared_count = texts.mid_records(resolved.files[0])
+    elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
+        with opened(resolved) as stream:
+            texts.verify_xml(stream)
+    elif layer.driver == "DXF":
+        with opened(resolved) as stream:
+            texts.verify_dxf(stream)
+    elif layer.driver == "CSV":
+        with opened(resolved) as stream:
+            texts.verify_csv(stream, len(layer.attributes))
+
+
+@contextmanager
+def opened(resolved: Resolved) -> Iterator[IO[bytes]]:
+    """The bytes of the file, or of the member of an archive."""
+    with ExitStack() as stack:
+        if resolved.member is None:
+            yield stack.enter_context(resolved.files[0].open("rb"))
+        else:
+            zipped = stack.enter_context(zipfile.ZipFile(resolved.files[0]))
+            yield stack.enter_context(zipped.open(resolved.member))
 
 
 def _unread(resolved: Resolved, rows: NDArray[np.int64]) -> list[int]:
     if not len(rows):
         return []
-    with _text(resolved) as stream:
-        return geojson.rows_with_geometry(stream, set(rows.tolist()))
+    with opened(resolved) as raw, io.TextIOWrapper(raw, "utf-8", "replace") as text:
+        return geojson.rows_with_geometry(text, set(rows.tolist()))
 
 
-@contextmanager
-def _text(resolved: Resolved) -> Iterator[IO[str]]:
-    with ExitStack() as stack:
-        raw: IO[bytes]
-        if resolved.member is None:
-            raw = stack.enter_context(resolved.files[0].open("rb"))
-        else:
-            zipped = stack.enter_context(zipfile.ZipFile(resolved.files[0]))
-            raw = stack.enter_context(zipped.open(resolved.member))
-        yield stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", errors="replace"))
-
-
-def _suffix(resolved: Resolved) -> str:
-    name = resolved.member or resolved.files[0].name
-    return PurePosixPath(name).suffix.casefold()
+def _records(resolved: Resolved) -> int:
+    """Features of a GeoJSON sequence; GDAL leaves out those that it cannot parse."""
+    with opened(resolved) as raw, io.TextIOWrapper(raw, "utf-8", "replace") as text:
+        try:
+            return sum(1 for _ in geojson.features(text))
+        except SourceError as exc:
+            msg = f"a record is damaged: {exc}"
+            raise SourceError(msg) from exc

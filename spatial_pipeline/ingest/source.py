@@ -64,8 +64,9 @@ def resolve(uri: str, base: Path, allowed: Sequence[str] | None = None) -> Resol
         uri: path relative to ``base`` or absolute, ``x.zip``, ``x.zip!inner/file`` or
             ``package://name/path``.
         base: folder of the contract.
-        allowed: when given, folders, files and ``package://name`` prefixes; every file of the
-            source, links followed, must lie below one of them, and nothing is read otherwise.
+        allowed: when given, folders and files, relative to the working directory, and
+            ``package://name`` prefixes; every file of the source, links followed, must lie below
+            one of them, and nothing is read otherwise.
 
     Returns:
         The place, or one with ``error`` set; this function does not raise for a bad source.
@@ -73,7 +74,7 @@ def resolve(uri: str, base: Path, allowed: Sequence[str] | None = None) -> Resol
     """
     try:
         return _resolve(uri, base, allowed)
-    except (SourceError, OSError, ValueError) as exc:
+    except (SourceError, OSError, ValueError, RuntimeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
         name = uri.rsplit("/", 1)[-1]
         return Resolved(uri=uri, path="", error=f"{name}: {reason}")
@@ -82,7 +83,7 @@ def resolve(uri: str, base: Path, allowed: Sequence[str] | None = None) -> Resol
 def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> Resolved:
     name, member = _split(uri)
     place = _package_place(name) if name.startswith(_PACKAGE) else _path_place(name, base)
-    fences = None if allowed is None else _fences(allowed, base)
+    fences = None if allowed is None else _fences(allowed)
     _admit([place.file], fences, place.fence)
     if not place.file.exists():
         msg = "does not exist"
@@ -163,7 +164,7 @@ def package_folder(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations))).resolve()
 
 
-def _fences(allowed: Sequence[str], base: Path) -> tuple[Path, ...]:
+def _fences(allowed: Sequence[str]) -> tuple[Path, ...]:
     fences = []
     for entry in allowed:
         if entry.startswith(_PACKAGE):
@@ -171,7 +172,7 @@ def _fences(allowed: Sequence[str], base: Path) -> tuple[Path, ...]:
             if package.isidentifier() and importlib.util.find_spec(package) is not None:
                 fences.append((package_folder(package) / inner).resolve())
         elif not _SCHEME.match(entry):
-            fences.append((base / Path(entry).expanduser()).resolve())
+            fences.append(Path(entry).expanduser().resolve())
     return tuple(fences)
 
 

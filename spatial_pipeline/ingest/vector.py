@@ -79,7 +79,9 @@ def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:
         geometry_column=layer.geometry,
         row_column=free_name("__row", names),
         bbox_column=free_name("bbox", names),
-        columns=tuple(Column(f.name, str(f.type), f.nullable) for f in layer.attributes),
+        columns=tuple(
+            Column(f.name, str(f.type), f.name not in layer.required) for f in layer.attributes
+        ),
         declared_count=layer.declared_count,
         declared_bounds=layer.declared_bounds,
         notes=tuple(layer.notes),

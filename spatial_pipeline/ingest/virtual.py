@@ -17,7 +17,7 @@ _REFUSED = (
     b"<GDAL_WMS", b"<GDAL_WMTS", b"<WCS_GDAL", b"<GDALTileIndexDataset", b"<OGRWFSDataSource",
     b"<OGRCSWDataSource", b"<OGCAPIDataset", b"<PAMDataset", b'"gdal_streamed_alg"',
     b'"gdal_raster_pipeline"', b"<SPATIALITE", b"<NTv2", b"<Capabilities", b"<WMT_MS_Capabilities",
-    b'"stac_version"', b"<WMS_Capabilities",
+    b'"stac_version"', b"<WMS_Capabilities", b"IsSeamless", b"VRTProcessedDataset",
 )  # fmt: skip
 """Starts of files through which GDAL would read elsewhere: their content would name no bytes."""
 
@@ -73,6 +73,9 @@ def _targets(file: Path, elements: tuple[str, ...]) -> list[Path]:
         msg = f"{file.name} is no well-formed XML: {exc}"
         raise SourceError(msg) from exc
     for element in root.iter():
+        if element.tag == "SrcSQL":
+            msg = f"{file.name} selects by SQL, which can read other files: it cannot be followed"
+            raise SourceError(msg)
         if element.tag not in elements or not (element.text or "").strip():
             continue
         text = (element.text or "").strip()

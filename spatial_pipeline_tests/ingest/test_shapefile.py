@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -60,8 +61,6 @@ def test_a_part_that_was_cut(path: Path, tmp_path: Path, suffix: str, message: s
     cut(path.with_suffix(suffix), 0.5)
     profile, table = staged_vector(path, tmp_path / "s")
     assert table.num_rows == profile.count == 0
-    import re
-
     assert re.search(message, str(profile.error))
 
 

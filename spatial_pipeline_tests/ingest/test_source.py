@@ -17,6 +17,7 @@ from spatial_pipeline.ingest.source import named
 def folder(tmp_path: Path) -> Path:
     for name in ("a.geojson", "b.shp", "b.shx", "b.dbf", "b.PRJ", "b.cpg", "bb.dbf", "b.txt"):
         (tmp_path / name).write_text("{}")
+    (tmp_path / "loop.gpkg").symlink_to(tmp_path / "loop.gpkg")
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner/c.geojson").write_text("{}")
     return tmp_path
@@ -64,6 +65,8 @@ def test_a_link_is_followed_and_its_sidecars_are_those_of_the_target(folder: Pat
         ("package://numpy/../shapely/__init__.py", "without .."),
         ("package://numpy//etc/passwd", "a path inside the package numpy is needed"),
         ("package://math/x", "package math is not installed"),
+        ("~nobody_of_this_name/x.gpkg", "x.gpkg: "),
+        ("loop.gpkg", "loop.gpkg: "),
         ("package://numpy/nothing.tif", "nothing.tif: does not exist"),
     ],
 )
@@ -103,7 +106,8 @@ def test_a_link_in_a_package_may_not_leave_it(tmp_path: Path, monkeypatch) -> No
     assert "leads out of the package" in error
 
 
-def test_allowed_folders_files_and_packages(folder: Path) -> None:
+def test_allowed_folders_files_and_packages(folder: Path, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
     assert resolve("a.geojson", folder, [str(folder)]).error is None
     assert resolve("a.geojson", folder, [str(folder / "a.geojson")]).error is None
     assert resolve("inner/c.geojson", folder, ["inner"]).error is None

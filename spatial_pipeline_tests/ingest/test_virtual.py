@@ -94,11 +94,43 @@ def test_an_ogr_vrt_is_followed(folder: Path) -> None:
     assert [f.name for f in resolve("p.vrt", folder).files] == ["p.vrt", "p.csv"]
 
 
+def test_sql_in_an_ogr_vrt_is_refused(folder: Path) -> None:
+    (folder / "p.csv").write_text("id,x,y\n1,2,3\n")
+    (folder / "p.vrt").write_text(
+        '<OGRVRTDataSource><OGRVRTLayer name="p"><SrcDataSource relativeToVRT="1">p.csv'
+        "</SrcDataSource><SrcSQL>SELECT * FROM '/etc/x.csv'.x</SrcSQL></OGRVRTLayer>"
+        "</OGRVRTDataSource>"
+    )
+    assert "p.vrt selects by SQL" in str(resolve("p.vrt", folder).error)
+
+
+def test_a_header_that_names_a_file_elsewhere_is_refused(folder: Path) -> None:
+    (folder / "inner").mkdir()
+    header = (
+        'DatasetHeader Begin\n  DataFile = "{0}"\n  DataSetType = ERStorage\n  DataType = Raster\n'
+        "  ByteOrder = LSBFirst\n  RasterInfo Begin\n    CellType = Unsigned8BitInteger\n"
+        "    NrOfLines = 4\n    NrOfCellsPerLine = 4\n    NrOfBands = 1\n  RasterInfo End\n"
+        "DatasetHeader End\n"
+    )
+    (folder / "secret.bin").write_bytes(bytes(range(16)))
+    (folder / "inner/near").write_bytes(bytes(range(16)))
+    (folder / "inner/a.ers").write_text(header.format("../secret.bin"))
+    (folder / "inner/near.ers").write_text(header.format("near"))
+    profile, _ = staged_raster(folder / "inner/a.ers", folder / "s")
+    assert profile.error == (
+        "a.ers: reads secret.bin in another folder too, which only a VRT may do"
+    )
+    profile, _ = staged_raster(folder / "inner/near.ers", folder / "t")
+    assert profile.error is None
+    assert "reads near too, a change of which makes no new version" in profile.notes
+
+
 @pytest.mark.parametrize(
     "text",
     ['<GDAL_WMS><Service name="TMS"/></GDAL_WMS>', "<OGRWFSDataSource/>",
      '{"type": "gdal_streamed_alg", "command_line": "gdal vector pipeline"}',
-     "<GDALTileIndexDataset/>"],
+     "<GDALTileIndexDataset/>", '!table\n"\\IsSeamless" = "TRUE"',
+     '<VRTDataset subClass="VRTProcessedDataset"/>'],
 )  # fmt: skip
 def test_descriptions_of_services_are_refused(folder: Path, text: str) -> None:
     (folder / "service.xml").write_text(text)

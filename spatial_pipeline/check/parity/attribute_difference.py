@@ -23,6 +23,7 @@ from spatial_pipeline.errors import RuleError
 SHOWN = 40
 """Characters of a value that a reason shows."""
 
+_LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _DAY = 86_400 * 10**9
 _EXACT_FLOAT = float(1 << 63)
@@ -34,7 +35,7 @@ def common_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     Integers against floating point numbers give float64, which does not hold all of both:
     :func:`equal` does not go through it.
     """
-    a, b = _plain(a), _plain(b)
+    a, b = plain_type(a), plain_type(b)
     if a == b or pa.types.is_null(b):
         return a
     if pa.types.is_null(a):
@@ -126,23 +127,27 @@ def _text(value: Any) -> str:
     return told if len(told) <= SHOWN else f"{told[: SHOWN - 1]}…"
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def plain_type(kind: pa.DataType) -> pa.DataType:
     """A type without the ways in which Arrow may store it."""
     if isinstance(kind, pa.BaseExtensionType):
-        return _plain(kind.storage_type)
+        return plain_type(kind.storage_type)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
-        return _plain(kind.value_type)
+        return plain_type(kind.value_type)
     if pa.types.is_string(kind) or pa.types.is_string_view(kind):
         return pa.large_string()
     if pa.types.is_binary(kind) or pa.types.is_binary_view(kind):
         return pa.large_binary()
     if pa.types.is_fixed_size_binary(kind) and not pa.types.is_decimal(kind):
         return pa.large_binary()
+    if isinstance(kind, _LISTS):
+        return pa.large_list(plain_type(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(f.name, plain_type(f.type)) for f in kind])
     return kind
 
 
 def _decoded(column: pa.ChunkedArray, common: pa.DataType) -> pa.ChunkedArray:
-    kind = _plain(column.type)
+    kind = plain_type(column.type)
     if pa.types.is_decimal(kind) and pa.types.is_floating(common):
         kind = common
     return column if kind == column.type else column.cast(kind)
@@ -188,7 +193,7 @@ def _instant(kind: pa.DataType) -> bool:
 
 
 def _common_nested(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    if all(isinstance(k, (pa.ListType, pa.LargeListType, pa.FixedSizeListType)) for k in (a, b)):
+    if all(isinstance(k, _LISTS) for k in (a, b)):
         inner = common_type(a.value_type, b.value_type)
         return None if inner is None else pa.large_list(inner)
     if pa.types.is_struct(a) and pa.types.is_struct(b):
@@ -277,4 +282,4 @@ def _ticks(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int]:
     return numbers, unit
 
 
-__all__ = ["common_type", "comparable_keys", "equal", "texts"]
+__all__ = ["common_type", "comparable_keys", "equal", "plain_type", "texts"]

@@ -2,8 +2,8 @@
 
 In a coverage nearly every edge cancels with its twin (see ``arrangement``). What is left of the
 chain bounds every region that several polygons cover, so only pairs whose boxes meet such a region
-need the exact predicate. Regions are searched with rounding on the safe side: what rounding could
-hide (edges that cross, touch or nearly do, slivers) counts as doubtful, and the predicate decides.
+need the exact predicate. Regions are searched with rounding on the safe side: edges that cross,
+touch or nearly do count as doubtful themselves, for rounding could hide the sliver between them.
 """
 
 from __future__ import annotations
@@ -141,9 +141,8 @@ def doubtful_regions(chain: Chain, areas: NDArray[np.object_]) -> NDArray[np.flo
         cells = faces(edges)
     else:
         cells = shapely.get_parts(shapely.polygonize(segments(edges)))
-    thin = shapely.area(cells) <= shapely.length(cells) * margin
     inner = shapely.point_on_surface(cells)
-    doubtful = thin | ~shapely.intersects(cells, inner)
+    doubtful = ~shapely.intersects(cells, inner)
     sure = np.flatnonzero(~doubtful)
     doubtful[sure] = _shared(inner[sure], areas)
     boxes = np.concatenate(
@@ -156,7 +155,7 @@ def doubtful_regions(chain: Chain, areas: NDArray[np.object_]) -> NDArray[np.flo
 def _shared(points: NDArray[np.object_], areas: NDArray[np.object_]) -> NDArray[np.bool_]:
     """(k,) bool: points over which two polygons lie that share interior somewhere."""
     point, polygon = shapely.STRtree(areas).query(points, predicate="intersects")
-    order = np.argsort(point, kind="stable")
+    order = np.lexsort([polygon, point])
     point, polygon = point[order], polygon[order]
     shared = np.bincount(point, minlength=len(points)) >= CROWD
     for step in range(1, CROWD):

@@ -175,6 +175,14 @@ def test_widths_of_corridors_are_found_to_a_thousandth(angle, width):
     assert _gaps(features, max_width=width * 0.99)[0].passed
 
 
+def test_rounding_between_a_polygon_and_the_area_of_interest_is_no_gap():
+    a, b, c = (400_000.1, 5_000_000.3), (400_010.7, 5_000_007.9), (400_000, 5_000_020)
+    middle = (400_005.4, 5_000_004.1)
+    for alone in (shapely.Polygon([a, middle, b, c]), shapely.Polygon([a, b, c])):
+        for interest in (shapely.Polygon([a, middle, b, c]), shapely.Polygon([a, b, c])):
+            assert _gaps([alone], memory_vector([interest]), within=OTHER)[0].passed
+
+
 def test_an_area_of_interest_limits_gaps_and_must_be_filled():
     features = squares(4, 4)
     del features[5]

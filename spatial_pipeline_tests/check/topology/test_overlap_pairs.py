@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -96,6 +96,54 @@ def test_a_shifted_sheet_is_found_though_its_inner_polygons_keep_no_edge():
     chain, _, _ = cancelled(directed_edges(_array(features)))
     assert len(chain) < 4 * len(features) / 4
     assert _all(features) == _brute(features)
+
+
+def test_the_middle_of_an_overlap_of_sheets_is_found_far_from_where_they_cross():
+    sheet = squares(12, 12)
+    features = [*sheet, *(translate(s, 7.5, 7.5) for s in sheet)]
+    assert _all(features) == _brute(features)
+
+
+def test_slivers_that_the_arrangement_loses_are_doubtful(monkeypatch):
+    features = _needles(1)
+    monkeypatch.setattr(overlap_pairs, "faces", lambda edges: np.empty(0, dtype=object))
+    assert _all(features) == _brute(features)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        ((0, 0, 2, 0), (2, 0, 3, 1), False),
+        ((0, 0, 2, 0), (2, 0, 3, 0), False),
+        ((0, 0, 2, 0), (0, 0, 0, 2), False),
+        ((0, 0, 2, 0), (0, 1, 2, 1), False),
+        ((0, 0, 2, 0), (0, 0, 2, 1e-9), False),
+        ((0, 0, 2, 2), (0, 2, 2, 0), True),
+        ((0, 0, 2, 0), (1, 0, 1, 2), True),
+        ((0, 0, 2, 0), (0, 0, 1, 0), True),
+        ((0, 0, 2, 0), (2, 0, 1, 0), True),
+        ((0, 0, 2, 0), (1, 0, 3, 0), True),
+        ((0, 0, 2, 0), (0, 1e-12, 2, 1e-12), True),
+        ((0, 0, 2, 0), (0, 0, 2, 1e-12), True),
+        ((0, 0, 2, 0), (1, 1e-12, 1, 2), True),
+        ((0, 0, 2, 0), (5, 5, 5, 5 + 1e-12), True),
+    ],
+)
+def test_segments_clash_unless_they_surely_meet_in_one_end_at_most(one, other, clash):
+    edges = np.array([one, other], dtype=float)
+    for turned in (edges, edges[:, [2, 3, 0, 1]], edges[::-1], edges[:, [1, 0, 3, 2]]):
+        assert overlap_pairs._clashing(np.ascontiguousarray(turned), 1e-11).any() == clash
+
+
+@pytest.mark.parametrize("wedges", [3, 30])
+def test_a_fan_around_a_point_is_doubtful_when_two_wedges_are_the_same(wedges):
+    angle = np.linspace(0, 2 * np.pi, wedges + 1)
+    rim = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    fan = [shapely.Polygon([(0, 0), a, b]) for a, b in pairwise(rim)]
+    middle = _array([shapely.Point(0, 0)])
+    assert overlap_pairs._shared(middle, _array([*fan, fan[0]])).tolist() == [True]
+    if wedges < overlap_pairs.CROWD:
+        assert overlap_pairs._shared(middle, _array(fan)).tolist() == [False]
 
 
 def test_a_clean_coverage_has_no_doubtful_region():
