@@ -11,6 +11,7 @@ import asyncio
 import contextvars
 import linecache
 import logging
+import selectors
 import sys
 import threading
 import time
@@ -56,8 +57,12 @@ class Watchdog:
     """Names what blocks the running loop; costs the loop one empty callback a period.
 
     A thread asks the loop for a sign of life. When it is late, the thread looks at the stack of the
-    loop's thread. A block of 1.5 times ``limit`` is always seen, a shorter one by chance. A call
-    that keeps the GIL stops the watchdog too; it is seen when it returns.
+    loop's thread. A block of 1.5 times ``limit`` is always seen, a shorter one by chance.
+
+    A call on the loop that keeps the GIL stops the watchdog too. It is seen afterwards, by the
+    CPU time that the loop's thread spent meanwhile (not on macOS, which does not tell); what is
+    named is then the place that the loop has reached. When the loop itself only waits, another
+    thread kept the GIL from it: the report says where the other threads are.
 
     Use it as a context manager inside a coroutine.
     """
@@ -87,31 +92,65 @@ class Watchdog:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(self.limit / 2):
-            alive = threading.Event()
-            asked = time.perf_counter()
-            try:
-                self._loop.call_soon_threadsafe(alive.set)
-            except RuntimeError:  # the loop is closed
-                return
-            if alive.wait(self.limit):
+        stopped = False
+        while not stopped:
+            begun, spent = time.perf_counter(), self._cpu()
+            stopped = self._stop.wait(self.limit / 2)
+            if not stopped and not self._answers():
                 continue
-            frame = sys._current_frames().get(self._watched)  # noqa: SLF001
-            # The owner is at the door, or the loop stands still between two run_until_complete.
-            ended = self._stop.is_set() or not self._loop.is_running()
-            if frame is not None and not ended and not alive.is_set():
-                self.report(_blocked(frame, time.perf_counter() - asked))
-            while not alive.wait(self.limit) and not self._stop.is_set():
-                pass
+            late = time.perf_counter() - begun - self.limit / 2
+            if late > self.limit and self._cpu() - spent > self.limit:
+                self._tell(late, "a call that kept the GIL, before ")
+
+    def _answers(self) -> bool:
+        """False when the loop was late and was reported."""
+        alive = threading.Event()
+        asked = time.perf_counter()
+        try:
+            self._loop.call_soon_threadsafe(alive.set)
+        except RuntimeError:  # the loop is closed
+            self._stop.set()
+            return True
+        if alive.wait(self.limit):
+            return True
+        # The owner is at the door, or the loop stands still between two run_until_complete.
+        ended = self._stop.is_set() or not self._loop.is_running()
+        told = not ended and not alive.is_set()
+        if told:
+            self._tell(time.perf_counter() - asked)
+        while not alive.wait(self.limit) and not self._stop.is_set():
+            pass
+        return not told
+
+    def _tell(self, seconds: float, before: str = "") -> None:
+        frames = sys._current_frames()  # noqa: SLF001
+        frame = frames.pop(self._watched, None)
+        frames.pop(threading.get_ident(), None)
+        if frame is not None:
+            self.report(_blocked(frame, list(frames.values()), seconds, before))
+
+    def _cpu(self) -> float:
+        """CPU seconds of the loop's thread; 0 where the system does not tell."""
+        if not hasattr(time, "pthread_getcpuclockid"):
+            return 0.0
+        return time.clock_gettime(time.pthread_getcpuclockid(self._watched))
 
 
-def _blocked(frame: FrameType, seconds: float) -> Blocked:
+def _blocked(
+    frame: FrameType, others: list[FrameType], seconds: float, before: str = ""
+) -> Blocked:
     frames: list[FrameType] = []
     walk: FrameType | None = frame
     while walk is not None:
         frames.append(walk)
         walk = walk.f_back
-    return Blocked(seconds, _place(frame), "\n".join(_place(f) for f in reversed(frames)))
+    stack = "\n".join(_place(f) for f in reversed(frames))
+    if before or frame.f_code.co_filename != selectors.__file__:
+        own = (threading.__file__, __file__)
+        outer = (f for f in frames if f.f_code.co_filename not in own)
+        return Blocked(seconds, before + _place(next(outer, frame)), stack)
+    busy = "; ".join(_place(f) for f in others if f.f_code.co_filename != threading.__file__)
+    return Blocked(seconds, f"another thread that keeps the GIL, one of: {busy or 'none'}", stack)
 
 
 def _place(frame: FrameType) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import shapely
 
-from spatial_pipeline.runtime import Blocked, Watchdog, offload, run_sync
+from spatial_pipeline.runtime import Blocked, Watchdog, _blocked, offload, run_sync
 
 
 async def where() -> int:
@@ -64,7 +65,7 @@ def test_the_culprit_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> No
 
     with caplog.at_level(logging.WARNING, "spatial_pipeline"):
         run_sync(work(), slow=0.05)
-    (record,) = caplog.records
+    (record,) = [r for r in caplog.records if r.name == "spatial_pipeline"]
     assert "sleepy_area (test_runtime.py:" in record.getMessage()
     assert "time.sleep(0.3)" in record.getMessage()
 
@@ -79,6 +80,37 @@ def test_a_loop_that_waits_is_not_blocked() -> None:
 
     asyncio.run(work())
     assert seen == []
+
+
+def hog(values: list[int]) -> None:
+    values.sort()
+
+
+@pytest.mark.parametrize("after", [0, 0.3])
+def test_a_call_on_the_loop_that_keeps_the_gil_is_seen(after: float) -> None:
+    seen: list[Blocked] = []
+    values = np.random.default_rng(1).permutation(3_000_000).tolist()
+
+    async def work() -> None:
+        with Watchdog(0.1, seen.append):
+            await asyncio.sleep(0.1)
+            hog(values)
+            if after:
+                await asyncio.sleep(after)
+
+    asyncio.run(work())
+    assert len(seen) == 1
+    assert seen[0].seconds > 0.1
+
+
+def test_a_loop_that_waits_for_the_gil_is_not_the_culprit() -> None:
+    thread = threading.Thread(target=asyncio.run, args=(asyncio.sleep(1),))
+    thread.start()
+    time.sleep(0.5)
+    waiting = sys._current_frames()[thread.ident or 0]
+    blocked = _blocked(waiting, [sys._getframe()], 0.5)
+    thread.join()
+    assert blocked.culprit.startswith("another thread that keeps the GIL, one of: test_a_loop_that")
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 100])
