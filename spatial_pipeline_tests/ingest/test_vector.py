@@ -19,7 +19,7 @@ import pyproj
 import pytest
 import shapely
 
-from spatial_pipeline.ingest import census, geoparquet, spool
+from spatial_pipeline.ingest import census, gdal_source, geoparquet, spool
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline_tests.ingest.sources import (
     geometries,
@@ -199,7 +199,11 @@ def test_a_layer_is_named_when_there_are_several(tmp_path: Path) -> None:
     assert profile.layer == "road"
 
 
-def test_a_condition_keeps_the_numbers_of_the_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [7, 16384])
+def test_a_condition_keeps_the_numbers_of_the_rows(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gdal_source, "BATCH_ROWS", size)
     path = write(tmp_path, "gpkg", table_of(POLYGONS, id=list(range(40))))
     profile, table = staged_vector(path, tmp_path / "s", where="id % 10 = 3")
     assert table["__row"].to_pylist() == [3, 13, 23, 33]
