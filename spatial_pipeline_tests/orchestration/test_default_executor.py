@@ -35,9 +35,11 @@ def test_counties_are_three_steps_however_many_rules(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-4000:]
     with dg.DagsterInstance.from_config(str(home)) as instance:
         (run,) = instance.get_runs()
-        launched = instance.get_records_for_run(run.run_id, DagsterEventType.STEP_WORKER_STARTING)
+        launched = instance.get_records_for_run(
+            run.run_id, of_type=DagsterEventType.STEP_WORKER_STARTING
+        )
         evaluated = instance.get_records_for_run(
-            run.run_id, DagsterEventType.ASSET_CHECK_EVALUATION
+            run.run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION
         )
     steps = [r.event_log_entry.step_key for r in launched.records]
     assert steps == ["counties__staged", "counties__checks", "counties__published"]

@@ -150,6 +150,8 @@ def _decoded(column: pa.ChunkedArray, common: pa.DataType) -> pa.ChunkedArray:
     kind = plain_type(column.type)
     if pa.types.is_decimal(kind) and pa.types.is_floating(common):
         kind = common
+    elif pa.types.is_boolean(kind) and pa.types.is_decimal(common):
+        kind = pa.uint8()
     return column if kind == column.type else column.cast(kind)
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +18,9 @@ from spatial_pipeline.check.geometries import THREE_D, UNDECODABLE, undecodable
 from spatial_pipeline.check.parity.attribute_difference import common_type
 from spatial_pipeline.check.parity.geometry_difference import topologically_equal
 from spatial_pipeline.check.parity.hausdorff import hausdorff
-from spatial_pipeline.check.parity.join import NOWHERE, Join, paired
+from spatial_pipeline.check.parity.join import Join, paired
 from spatial_pipeline.check.parity.pairs import CHUNK, Comparison, column_types
-from spatial_pipeline.check.validity.canonical import DIGEST_SIZE, digests, flat
+from spatial_pipeline.check.validity.canonical import DIGEST_SIZE, flat
 from spatial_pipeline.check.validity.finite_coordinates import not_finite_xy
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import FeatureBatch, VectorData
@@ -55,9 +56,10 @@ class _Marks:
 def by_geometry(comparison: Comparison) -> tuple[Join, Counter[str]]:
     """Joins two datasets on equal geometries, each with one partner at most.
 
-    Of several equal geometries those with equal attributes belong together. What is left is joined
-    by shape (topological) or by distance (tolerance): the nearest pairs first. Features without
-    geometry are joined when all compared attributes are equal.
+    First those of the same bytes and attributes. Of what is left, exact comparison joins the same
+    bytes, topological comparison the same shapes, and a tolerance the nearest geometries first; of
+    several at the same distance those with equal attributes. Features without geometry are joined
+    when all compared attributes are equal.
 
     Raises:
         RuleError: so many geometries are within the tolerance of each other that it tells nothing.
@@ -65,21 +67,21 @@ def by_geometry(comparison: Comparison) -> tuple[Join, Counter[str]]:
     """
     here = _marks(comparison, comparison.here, lambda b: b.geometry)
     there = _marks(comparison, comparison.there, comparison.theirs)
-    n = len(here.digest)
+    n, m = len(here.digest), len(there.digest)
     digest = _labels(np.concatenate([here.digest, there.digest]))
     values = _labels(np.concatenate([here.values, there.values]))
-    both = np.unique(np.stack([digest, values]), axis=1, return_inverse=True)[1]
-    found = [_paired_among(both[:n], both[n:], np.arange(n), np.arange(len(digest) - n))]
-    shaped = np.concatenate([here.digest, there.digest]) != _NULL
-    left = _left(n, len(digest) - n, found)
-    i, j = left[0][shaped[:n][left[0]]], left[1][shaped[n:][left[1]]]
-    found.append(_paired_among(digest[:n], digest[n:], i, j))
+    both = _labels(digest * (n + m) + values)
+    found = [_paired_among(both[:n], both[n:], np.arange(n), np.arange(m))]
+    i, j = _left(n, m, found)
     if comparison.mode != "exact":
-        left = _left(n, len(digest) - n, found)
-        found.append(_similar(comparison, here, there, *left))
+        found.append(_similar(comparison, here, there, i, j))
+        i, j = _left(n, m, found)
+        i, j = i[np.isnan(here.bounds[i, 0])], j[np.isnan(there.bounds[j, 0])]
+    i, j = i[here.digest[i] != _NULL], j[there.digest[j] != _NULL]
+    found.append(_paired_among(digest[:n], digest[n:], i, j))
     i, j = (np.concatenate(x) for x in zip(*found, strict=True))
     order = np.argsort(i)
-    new, gone = _left(n, len(digest) - n, found)
+    new, gone = _left(n, m, found)
     return Join(here=i[order], there=j[order], new=new, gone=gone), here.said + there.said
 
 
@@ -100,7 +102,7 @@ def _paired_among(
     return i[p], j[q]
 
 
-def _labels(values: NDArray[np.bytes_] | NDArray[np.uint64]) -> NDArray[np.int64]:
+def _labels(values: NDArray[Any]) -> NDArray[np.int64]:
     """(n,) numbers from 0 on, equal for equal values."""
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
@@ -155,18 +157,13 @@ def _digests(
     if batch.wkb is not None:
         lost = np.flatnonzero(~known & batch.wkb.is_valid().to_numpy(zero_copy_only=False))
         out[lost] = [_digest(b"?" + batch.wkb[int(i)].as_py()) for i in lost]
-    comparable = known & ~shapely.is_empty(geometry) & ~not_finite_xy(geometry)
-    canonical = np.flatnonzero(comparable) if not exact else NOWHERE
-    if len(canonical):
-        out[canonical] = digests(geometry[canonical])
-    literal = np.setdiff1d(np.flatnonzero(known), canonical)
+    empty = shapely.is_empty(geometry)
+    index = np.flatnonzero(known)
+    plain = _without_negative_zero(geometry[index])
+    out[index] = [_digest(w) for w in shapely.to_wkb(plain, flavor="iso", byte_order=1)]
     if not exact:
-        hollow = literal[shapely.is_empty(geometry[literal])]
-        out[hollow] = _digest(b"empty")
-        literal = np.setdiff1d(literal, hollow)
-    plain = _without_negative_zero(geometry[literal])
-    out[literal] = [_digest(b"=" + w) for w in shapely.to_wkb(plain, flavor="iso", byte_order=1)]
-    return out, comparable
+        out[empty] = _digest(b"empty")
+    return out, known & ~empty & ~not_finite_xy(geometry)
 
 
 def _without_negative_zero(geometry: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -197,19 +194,17 @@ def _similar(
     j = j[np.isfinite(there.bounds[j]).all(axis=1)]
     pairs, gaps, count = [], [np.empty(0)], 0
     tolerance = comparison.tolerance if comparison.mode == "tolerance" else 0.0
-    for p, q in _near_boxes(here.bounds[i], there.bounds[j], tolerance):
-        for start in range(0, len(p), CHUNK):
-            piece = slice(start, start + CHUNK)
-            kept, apart = _alike(comparison, i[p[piece]], j[q[piece]])
-            pairs.append(np.stack([i[p[piece]][kept], j[q[piece]][kept]]))
-            gaps.append(apart[kept])
-            count += int(kept.sum())
-            if count > MAX_PAIRS:
-                msg = (
-                    f"more than {MAX_PAIRS} pairs of geometries are within the tolerance of "
-                    "each other: needs a key or a smaller tolerance"
-                )
-                raise RuleError(msg)
+    for p, q in _chunks(_near_boxes(here.bounds[i], there.bounds[j], tolerance)):
+        kept, apart = _alike(comparison, i[p], j[q])
+        pairs.append(np.stack([i[p][kept], j[q][kept]]))
+        gaps.append(apart[kept])
+        count += int(kept.sum())
+        if count > MAX_PAIRS:
+            msg = (
+                f"more than {MAX_PAIRS} pairs of geometries are within the tolerance of each "
+                "other: needs a key or a smaller tolerance"
+            )
+            raise RuleError(msg)
     a, b = np.concatenate([np.empty((2, 0), np.int64), *pairs], axis=1)
     gap = np.concatenate(gaps)
     order = np.lexsort((b, a, here.values[a] != there.values[b], gap))
@@ -243,13 +238,39 @@ def _near_boxes(
         return
     slack = tolerance + 4 * np.spacing(max(np.abs(a).max(), np.abs(b).max()))
     tree = shapely.STRtree(shapely.points(b[:, :2]))
-    step = max(1, min(4096, CANDIDATES // len(b)))
-    for start in range(0, len(a), step):
+    start, step = 0, max(1, min(CHUNK, CANDIDATES // len(b)))
+    while start < len(a):
         corner = a[start : start + step, :2]
         p, q = tree.query(shapely.box(*(corner - slack).T, *(corner + slack).T))
-        p = p + start
-        near = (np.abs(a[p] - b[q]) <= slack).all(axis=1)
-        yield p[near], q[near]
+        near = (np.abs(a[start + p] - b[q]) <= slack).all(axis=1)
+        yield start + p[near], q[near]
+        start += step
+        # As many boxes next time as this many would find no more than the limit.
+        step = max(1, min(CHUNK, 2 * step, step * CANDIDATES // max(1, len(p))))
+
+
+def _chunks(
+    found: Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """The same pairs, about as many at once as are compared at once."""
+    held: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    size = 0
+    for p, q in found:
+        held.append((p, q))
+        size += len(p)
+        if size >= CHUNK:
+            yield from _cut(held)
+            held, size = [], 0
+    if size:
+        yield from _cut(held)
+
+
+def _cut(
+    held: list[tuple[NDArray[np.int64], NDArray[np.int64]]],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    p, q = (np.concatenate(x) for x in zip(*held, strict=True))
+    for start in range(0, len(p), CHUNK):
+        yield p[start : start + CHUNK], q[start : start + CHUNK]
 
 
 def _first_come(

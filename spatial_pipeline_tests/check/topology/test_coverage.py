@@ -128,6 +128,11 @@ def test_slivers_are_violations_but_rounding_is_none():
     whole = shapely.box(400_000, 5_000_000, 400_003, 5_000_003)
     inclined = shapely.Polygon([(400_000, 5_000_000), (400_003, 5_000_000), (400_002.7, 5_000_003)])
     assert _check([whole, inclined], covers)[0].passed
+    a, b, c = (400_000.1, 5_000_000.3), (400_010.7, 5_000_007.9), (400_000, 5_000_020)
+    one, other = shapely.Polygon([a, b, c]), shapely.Polygon([a, (400_005.4, 5_000_004.1), b, c])
+    assert {one.covers(other), other.covers(one)} == {True, False}
+    assert _check([one, other], [one])[0].passed
+    assert _check([one, other], [other])[0].passed
     _, findings = _check([translate(whole, 1e-6, 0)], covers)
     assert findings.measure == pytest.approx([3e-6], rel=1e-2)
 

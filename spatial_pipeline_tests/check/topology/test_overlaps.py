@@ -82,14 +82,19 @@ def test_tolerance_accepts_small_overlaps_and_is_monotone():
 
 
 def test_an_overlap_stays_when_its_area_rounds_to_nothing():
-    top = np.nextafter(5_000_300.0, 0)
     features = [
-        shapely.box(400_000, 5_000_290, 400_010, 5_000_300),
-        shapely.Polygon([(400_005, top), (400_008, 5_000_310), (400_002, 5_000_310)]),
+        shapely.box(400_000, 4_999_990, 400_010, 5_000_000),
+        shapely.Polygon(
+            [
+                (400007.2878430364, np.nextafter(5_000_000, 0)),
+                (400007.44952338637, 5000006.034025499),
+                (400007.1843699437, 5000005.164646595),
+            ]
+        ),
     ]
     result, findings = run_rule(MustNotOverlap(), memory_vector(features))
     assert result.violations == 1
-    assert 0 <= findings.measure[0] < 1e-9
+    assert findings.measure.tolist() == [0.0]
     assert not findings.geometry[0].is_empty
     assert run_rule(MustNotOverlap(tolerance=1e-6), memory_vector(features))[0].passed
 
