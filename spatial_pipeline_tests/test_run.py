@@ -12,8 +12,14 @@ import pytest
 import rasterio
 from affine import Affine
 
+from spatial_pipeline import ingest
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
-from spatial_pipeline.errors import GateClosedError, NotPublishedError, StoreError
+from spatial_pipeline.errors import (
+    GateClosedError,
+    NotPublishedError,
+    SourceLostError,
+    StoreError,
+)
 from spatial_pipeline.results import Status
 from spatial_pipeline.run import Audit, Pipeline
 from spatial_pipeline.settings import Settings
@@ -65,6 +71,27 @@ def test_nothing_is_rebuilt_when_nothing_changed(tmp_path: Path) -> None:
     assert data.stat().st_mtime_ns == before
     write_points(tmp_path / "points.geojson", BAD)
     assert pipeline.stage(of) != version
+
+
+def test_a_source_that_changes_under_the_reader_is_filed_under_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "points.geojson"
+    write_points(source, GOOD)
+    of = contract(tmp_path)
+    pipeline = story(tmp_path, of)
+    read = ingest._ingest_file
+
+    def supplied_meanwhile(*arguments: Any) -> Any:
+        write_points(source, BAD)
+        return read(*arguments)
+
+    monkeypatch.setattr(ingest, "_ingest_file", supplied_meanwhile)
+    with pytest.raises(SourceLostError, match="changed while it was read"):
+        pipeline.stage(of)
+    assert pipeline.store.versions("points", None) == []
+    monkeypatch.undo()
+    assert not audited(pipeline, of)[1].verdict.passed
 
 
 def test_the_violation_layer_holds_what_failed(tmp_path: Path) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from spatial_pipeline import versions
 from spatial_pipeline.contract.database_url import Address, admit, is_database, parse, redacted
 from spatial_pipeline.contract.models import Source
-from spatial_pipeline.errors import SourceError
+from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.ingest import fingerprint as named
 from spatial_pipeline.ingest.fingerprint import INGEST_VERSION, fingerprint, uri_of
 from spatial_pipeline.ingest.postgis_source import Table, open_table
@@ -66,10 +65,16 @@ def opened(
         with _opened_table(kind, source, uri, allowed, database) as reading:
             yield reading
         return
-    yield Reading(
-        named.version_id(kind, source, partition, base, allowed),
-        partial(_ingest_file, kind, source, uri, base, allowed),
-    )
+    name = named.version_id(kind, source, partition, base, allowed)
+
+    def stage(folder: Path, progress: Progress | None) -> Profile:
+        profile = _ingest_file(kind, source, uri, base, allowed, folder, progress)
+        if named.version_id(kind, source, partition, base, allowed) != name:
+            msg = f"{uri} changed while it was read: run again"
+            raise SourceLostError(msg)
+        return profile
+
+    yield Reading(name, stage)
 
 
 def version_id(
