@@ -113,10 +113,14 @@ def _gone(there: Side, positions: NDArray[np.int64], shapes: NDArray[np.object_]
 
 
 def _related(here: Side, there: Side, relation: _Relation) -> Findings:
-    old, young = there.labels(np.array(relation.old)), here.labels(np.array(relation.young))
+    positions = [
+        np.array(sorted(p, key=lambda i: side.rows[i]))
+        for side, p in ((there, relation.old), (here, relation.young))
+    ]
+    old, young = there.labels(positions[0]), here.labels(positions[1])
     told = f"{_told(there, old)} → {_told(here, young)}"
     return Findings.build(
-        here.rows[np.array(relation.young)][np.newaxis, :],
+        here.rows[positions[1]][np.newaxis, :],
         f"{'merged' if relation.merged else 'split'}: {told}",
         [relation.shape],
         keys=[(*old, *young)],

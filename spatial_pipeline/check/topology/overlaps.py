@@ -22,7 +22,13 @@ from spatial_pipeline.check.topology.judged import (
     of_dimension,
 )
 from spatial_pipeline.check.topology.measured import joined, summary
-from spatial_pipeline.check.topology.overlap_pairs import AREA, STRETCH, Pairs, meeting
+from spatial_pipeline.check.topology.overlap_pairs import (
+    AREA,
+    DECIDED,
+    STRETCH,
+    Pairs,
+    meeting,
+)
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
 from spatial_pipeline.pieces import Tile
 from spatial_pipeline.results import Findings, Outcome
@@ -96,8 +102,14 @@ class MustNotOverlapCheck(TileCheck[MustNotOverlap]):
             None if by_group is None else together,
             self.context.cancelled,
         )
-        self.context.cancelled()
-        shared, measure = shared_parts(layer.geometry[one], layer.geometry[other], dimension)
+        shared = np.empty(len(one), dtype=object)
+        measure = np.empty(len(one))
+        for begin in range(0, len(one), DECIDED):
+            self.context.cancelled()
+            some = slice(begin, begin + DECIDED)
+            shared[some], measure[some] = shared_parts(
+                layer.geometry[one[some]], layer.geometry[other[some]], dimension
+            )
         crs = tile.features.crs
         rows = tile.features.rows[layer.index]
         findings = Findings.build(
