@@ -106,6 +106,7 @@ class Table:
             declared_count=found.count,
             declared_bounds=None,
             batches=self._batches(notes),
+            required=frozenset(f.name for f in found.schema if not f.nullable),
             notes=notes,
         )
 
