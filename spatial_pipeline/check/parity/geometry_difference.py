@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.geometries import THREE_D
 from spatial_pipeline.check.parity.hausdorff import hausdorff
 from spatial_pipeline.check.topology.judged import POLYGON
-from spatial_pipeline.check.validity.canonical import digests, flat
+from spatial_pipeline.check.validity.canonical import digests
 from spatial_pipeline.check.validity.finite_coordinates import not_finite_xy
 
 Mode = Literal["exact", "topological", "tolerance"]
@@ -89,7 +89,7 @@ def difference(
         wild = not_finite_xy(here[left]) | not_finite_xy(there[left])
         _mark(out, _at(left[wild], n), "NaN or infinite coordinates")
         left = left[~wild]
-        ours, theirs = flat(here[left]), flat(there[left])
+        ours, theirs = here[left], there[left]
         if mode == "topological":
             unlike = ~topologically_equal(ours, theirs)
             _explain(out, here, there, left[unlike], mode, cancelled)
@@ -178,7 +178,7 @@ def _explain(
     wild = not_finite_xy(a) | not_finite_xy(b)
     _mark(out, _at(index[wild], n), "NaN or infinite coordinates")
     measured = index[~(wild | empty | other_empty)]
-    _, apart = hausdorff(flat(here[measured]), flat(there[measured]), 0.0, cancelled)
+    _, apart = hausdorff(here[measured], there[measured], 0.0, cancelled)
     out.distance[measured] = apart
     for i in measured[apart > 0]:
         told = out.kind[i]

@@ -20,7 +20,7 @@ from spatial_pipeline.check.parity.geometry_difference import topologically_equa
 from spatial_pipeline.check.parity.hausdorff import hausdorff
 from spatial_pipeline.check.parity.join import Join, paired
 from spatial_pipeline.check.parity.pairs import CHUNK, Comparison, column_types
-from spatial_pipeline.check.validity.canonical import DIGEST_SIZE, flat
+from spatial_pipeline.check.validity.canonical import DIGEST_SIZE
 from spatial_pipeline.check.validity.finite_coordinates import not_finite_xy
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import FeatureBatch, VectorData
@@ -217,8 +217,8 @@ def _alike(
     """Which pairs of positions have the same geometry by the rule, and how far they are apart."""
     comparison.cancelled()
     (ours, p), (theirs, q) = (np.unique(x, return_inverse=True) for x in (i, j))
-    a = flat(comparison.here.take(ours, ()).geometry)[p]
-    b = flat(comparison.theirs(comparison.there.take(theirs, ())))[q]
+    a = comparison.here.take(ours, ()).geometry[p]
+    b = comparison.theirs(comparison.there.take(theirs, ()))[q]
     if comparison.mode == "topological":
         return topologically_equal(a, b), np.zeros(len(a))
     near, _ = hausdorff(a, b, comparison.tolerance, comparison.cancelled)

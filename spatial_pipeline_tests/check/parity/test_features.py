@@ -115,6 +115,21 @@ def test_a_part_that_keeps_the_key():
     assert result.message == "1 split, 1 merged, 2 moved (largest 3 m)"
 
 
+def test_features_that_take_the_place_of_another_are_no_parts_of_it():
+    old = {1: (box(0, 0, 4, 4), "a"), 2: (box(10, 0, 12, 4), "b"), 3: (box(20, 0, 22, 4), "c")}
+    new = {2: (box(0, 0, 2, 4), "b"), 3: (box(2, 0, 4, 4), "c")}
+    assert judged(layer(new), layer(old))[0].message == "1 gone, 2 moved (largest 18 m)"
+    assert judged(layer(old), layer(new))[0].message == "1 new, 2 moved (largest 18 m)"
+
+
+def test_a_part_of_one_is_not_made_of_others():
+    old = {1: (box(0, 0, 4, 4), "a"), 2: (box(0, 0, 1, 4), "b"), 3: (box(1, 0, 2, 4), "c")}
+    new = {4: (box(0, 0, 2, 4), "d"), 5: (box(2, 0, 4, 4), "e")}
+    result, _ = judged(layer(new), layer(old))
+    assert result.message == "2 gone, 1 split"
+    assert (((1,), (4,), (5,)), "split: 1 → 4, 5") in violations(result)
+
+
 def test_keys_that_identify_nothing():
     here = layer(
         [
@@ -272,6 +287,9 @@ def test_two_crs():
     assert list(findings.geometry) == [None]
     back, _ = judged(there, here, tolerance=1e-6)
     assert "the tolerance is in degrees" in back.message
+    elsewhere = layer({1: (Point(500000, 5000000), "a")}, crs="EPSG:32632")
+    same_numbers = layer({1: (Point(500000, 5000000), "a")})
+    assert judged(same_numbers, elsewhere, tolerance=1e5)[0].violations == 1
     lost = layer({1: (moved[0], "a")}, crs=None)
     assert judged(here, lost)[0].status is Status.ERROR
     assert judged(lost, lost)[0].passed
