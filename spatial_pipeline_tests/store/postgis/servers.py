@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from spatial_pipeline_tests import postgres as module
+from spatial_pipeline.testing import postgis as module
 from spatial_pipeline_tests.postgres import Cluster, running_cluster
 
 SETTINGS = {"synchronous_commit": "on"}
