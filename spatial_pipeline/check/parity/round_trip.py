@@ -110,11 +110,13 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
         largest = [p.largest for p in pieces if np.isfinite(p.largest)]
         unit = length_unit(structure.comparison.here.profile.pyproj_crs)
         told = list(structure.changes)
-        for name, n in counts.items():
+        for name in (GEOMETRY, *(f"column {c}" for c, _ in structure.comparison.columns)):
+            if not counts[name]:
+                continue
             detail = ""
             if name == GEOMETRY and largest and max(largest):
                 detail = f" (largest {f'{max(largest):.4g} {unit}'.rstrip()})"
-            told.append(f"{name}: {n} changed{detail}")
+            told.append(f"{name}: {counts[name]} changed{detail}")
         n = sum(p.checked for p in pieces)
         said = notes(sum((p.said for p in pieces), Counter()))
         return Outcome(
@@ -147,6 +149,8 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
             said.append("values not compared: which features are missing cannot be told")
         elif unlike:
             said.append(f"values not compared, their types have nothing in common: {unlike}")
+        if ignored:
+            said.append(f"accepted without a look: {', '.join(self.rule.ignore)}")
         comparison = Comparison(
             here=data,
             there=back,
