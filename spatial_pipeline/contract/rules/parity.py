@@ -27,7 +27,11 @@ class ParityRule(Rule):
 
 
 class SameFeaturesAs(ParityRule):
-    """Joined by key (by geometry without one), nothing is missing, extra or changed."""
+    """Joined by key (by geometry without one), nothing is missing, extra or changed.
+
+    Every change is of one class: gone, new, split, merged, moved (geometry) or edited (attributes).
+    Null equals null and NaN equals NaN. Keys that are null or not unique are violations too.
+    """
 
     rule: Literal["same_features_as"] = "same_features_as"
     iso_element: ClassVar[str] = "completeness"
@@ -42,7 +46,9 @@ class SameFeaturesAs(ParityRule):
         None, alias="columns", description="Attributes to compare; all common ones unless given."
     )
     geometry: Literal["exact", "topological", "tolerance", "ignore"] = Field(
-        "exact", description="How geometries are compared."
+        "exact",
+        description="exact: same type, same coordinates in the same order; topological: same set "
+        "of points in the plane; tolerance: nowhere farther apart than that; ignore: not compared.",
     )
     tolerance: NotNegative = Field(
         0.0, description="Largest Hausdorff distance, CRS units; implies geometry: tolerance."
@@ -115,8 +121,16 @@ class RoundTrips(ParityRule):
     driver_options: dict[str, str] = Field(
         default_factory=dict, description="Creation options of the driver."
     )
-    tolerance: NotNegative = Field(0.0, description="Accepted distance of geometries, CRS units.")
-    ignore: tuple[str, ...] = Field((), description="Columns whose known losses are accepted.")
+    tolerance: NotNegative = Field(
+        0.0,
+        description="Accepted distance of geometries, CRS units; of rasters, accepted difference "
+        "of a pixel.",
+    )
+    ignore: tuple[str, ...] = Field(
+        (),
+        description="Columns (of a raster: properties, such as nodata or tags) whose losses are "
+        "accepted.",
+    )
 
 
 __all__ = [
