@@ -22,7 +22,12 @@ class Settings(BaseSettings):
 
     """
 
-    model_config = SettingsConfigDict(env_prefix="SPATIAL_", frozen=True)
+    model_config = SettingsConfigDict(
+        # A variable that compose files and manifests pass on unset arrives empty.
+        env_prefix="SPATIAL_",
+        frozen=True,
+        env_ignore_empty=True,
+    )
 
     store: Path = Path(".spatial/store")
     allowed_sources: tuple[str, ...] | None = None

@@ -12,6 +12,9 @@ from spatial_pipeline.orchestration.resources import SpatialResource
 from spatial_pipeline.run import Progress
 from spatial_pipeline.versions import fingerprint
 
+POSTGIS_POOL = "postgis"
+"""Pool of the steps that write tables: connections are few, however many runs there are."""
+
 
 def source_key(dataset: str) -> dg.AssetKey:
     """Key of the external source of a dataset."""
@@ -84,6 +87,7 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         kinds={contract.kind, _format(contract)},
         partitions_def=partitions_of(contract),
         code_version=contract.rules_hash,
+        pool=POSTGIS_POOL if contract.table is not None else None,
     )
     async def published(
         context: dg.AssetExecutionContext, spatial: SpatialResource

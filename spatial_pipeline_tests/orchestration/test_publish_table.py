@@ -59,6 +59,17 @@ def test_a_run_publishes_to_the_table_and_a_bad_one_does_not(dsn: str, tmp_path:
     assert asyncio.run(idle_or_busy(dsn)) == 0
 
 
+def test_only_steps_that_write_a_table_wait_for_the_pool(tmp_path: Path) -> None:
+    def pools(project: Project) -> dict[str, set[str]]:
+        graph = project.definitions().resolve_asset_graph()
+        return {"/".join(key.path): graph.get(key).pools for key in graph.materializable_asset_keys}
+
+    files = pools(Project(tmp_path))
+    assert files == {"points/staged": set(), "points/published": set()}
+    table = pools(Project(tmp_path, publish={"table": "gis.points"}))
+    assert table == {"points/staged": set(), "points/published": {"postgis"}}
+
+
 def test_a_raster_is_registered(dsn: str, tmp_path: Path) -> None:
     with rasterio.open(
         tmp_path / "dem.tif", "w", driver="GTiff", width=30, height=40, count=1, dtype="uint16",
