@@ -6,8 +6,13 @@ from pathlib import Path
 
 import dagster as dg
 
+from spatial_pipeline.orchestration.executor import EXECUTOR
+
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Definitions of all contracts of this code location."""
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    return dg.Definitions.merge(
+        dg.load_from_defs_folder(path_within_project=Path(__file__).parent),
+        dg.Definitions(executor=EXECUTOR),
+    )

@@ -14,6 +14,8 @@ from pyproj.exceptions import CRSError
 
 Bounds = tuple[float, float, float, float]
 Kind = Literal["vector", "raster"]
+INGEST_VERSION = 1
+"""Raised whenever ingest writes something else for the same source."""
 
 
 @dataclass(frozen=True, slots=True)

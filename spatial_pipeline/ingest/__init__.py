@@ -12,7 +12,7 @@ from spatial_pipeline.contract.database_url import Address, admit, is_database, 
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.ingest import fingerprint as named
-from spatial_pipeline.ingest.fingerprint import INGEST_VERSION, fingerprint, uri_of
+from spatial_pipeline.ingest.fingerprint import fingerprint, uri_of
 from spatial_pipeline.ingest.postgis_source import Table, open_table
 from spatial_pipeline.ingest.raster import ingest_raster
 from spatial_pipeline.ingest.source import Resolved, resolve
@@ -184,7 +184,7 @@ def _readable(source: Source, shown: str, table: Table) -> Reading:
     def write(folder: Path, progress: Progress | None) -> Profile:
         return ingest_layer(profile, table.open_layer(), source.where, folder, progress)
 
-    content = versions.fingerprint(table.content, table.name, source.where, INGEST_VERSION)
+    content = versions.fingerprint(table.content, table.name, source.where, versions.INGEST_VERSION)
     return Reading(content, write)
 
 
@@ -195,11 +195,12 @@ def _unreadable(kind: Kind, source: Source, shown: str, error: str) -> Reading:
             return ingest_raster(source, resolved, folder, progress)
         return ingest_vector(source, resolved, folder, progress)
 
-    return Reading(versions.fingerprint("error", shown, error, INGEST_VERSION, kind), write)
+    return Reading(
+        versions.fingerprint("error", shown, error, versions.INGEST_VERSION, kind), write
+    )
 
 
 __all__ = [
-    "INGEST_VERSION",
     "Reading",
     "Resolved",
     "fingerprint",

@@ -13,10 +13,8 @@ from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.source import Resolved, resolve
-from spatial_pipeline.versions import Kind
+from spatial_pipeline.versions import INGEST_VERSION, Kind
 
-INGEST_VERSION = 1
-"""Raised whenever ingest writes something else for the same source."""
 _CHUNK = 1 << 20
 
 

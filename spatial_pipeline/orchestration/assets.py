@@ -1,16 +1,16 @@
 """The assets of a dataset: an external source, staged, published."""
 
+from collections.abc import Callable
+
 import dagster as dg
 
 from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.errors import GateClosedError
-from spatial_pipeline.ingest import INGEST_VERSION
 from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
-from spatial_pipeline.run import Progress
-from spatial_pipeline.versions import fingerprint
+from spatial_pipeline.versions import INGEST_VERSION, fingerprint
 
 POSTGIS_POOL = "postgis"
 """Pool of the steps that write tables: connections are few, however many runs there are."""
@@ -121,7 +121,7 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
     return published
 
 
-def _logged(context: dg.AssetExecutionContext) -> Progress:
+def _logged(context: dg.AssetExecutionContext) -> Callable[[int, int | None], None]:
     """Progress of long ingests in the run's log, at every tenth."""
     seen = 0
 

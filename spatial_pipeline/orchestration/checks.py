@@ -1,5 +1,7 @@
 """The checks of a dataset: one op, one asset check a rule."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from spatial_pipeline.contract.database_url import redacted_all
@@ -10,8 +12,10 @@ from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
 from spatial_pipeline.results import Result, Severity
-from spatial_pipeline.run import Pipeline
 from spatial_pipeline.versions import Version
+
+if TYPE_CHECKING:
+    from spatial_pipeline.run import Pipeline
 
 
 def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
@@ -82,7 +86,7 @@ def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
 
 
 def _result(
-    contract: Contract, pipeline: Pipeline, version: Version, result: Result
+    contract: Contract, pipeline: "Pipeline", version: Version, result: Result
 ) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=result.passed,

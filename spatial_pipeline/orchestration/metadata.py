@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from spatial_pipeline.results import Result, Status
-from spatial_pipeline.run import Pipeline
 from spatial_pipeline.versions import Profile, VectorProfile, Version
+
+if TYPE_CHECKING:
+    from spatial_pipeline.run import Pipeline
 
 PREVIEW_ROWS = 10
 

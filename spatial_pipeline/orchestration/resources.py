@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import PrivateAttr
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.run import Pipeline, database_of
 from spatial_pipeline.settings import Settings
-from spatial_pipeline.store.postgis.pool import Database
+
+if TYPE_CHECKING:
+    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.store.postgis.pool import Database
 
 
 class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -29,6 +32,9 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         context: dg.InitResourceContext,  # noqa: ARG002
     ) -> AsyncIterator[SpatialResource]:
         """The resource of one step, with a pool of the step's loop; it connects when it is used."""
+        # A code server, a schedule or a sensor loads this module and needs no geometry library.
+        from spatial_pipeline.run import database_of
+
         own = SpatialResource()
         async with AsyncExitStack() as stack:
             database = database_of(Settings())
@@ -38,6 +44,8 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def pipeline(self, contract: Contract) -> Pipeline:
         """The pipeline of one dataset; other datasets are read through the store."""
+        from spatial_pipeline.run import Pipeline
+
         return Pipeline.of([contract], database=self._database)
 
 
