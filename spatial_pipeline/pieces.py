@@ -7,6 +7,7 @@ Every method of a reader may be called from any thread.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,12 +21,24 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.versions import RasterProfile, VectorProfile
 
+DECODED_BYTES = 1 << 19
+"""WKB decoded in one call: decoding keeps the GIL, about 1.5 ms for this much."""
+
 
 def decoded(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
     """(n,) Shapely geometries of (n,) WKB; None for null and for what does not decode.
 
     Curves are among what does not decode: GEOS reads them, Shapely has no type for them.
     """
+    out = np.full(len(wkb), None, dtype=object)
+    sizes = np.fromiter((0 if w is None else len(w) for w in wkb), np.int64, len(wkb))
+    edges = np.flatnonzero(np.diff(np.cumsum(sizes) // DECODED_BYTES)) + 1
+    for start, stop in itertools.pairwise((0, *edges.tolist(), len(wkb))):
+        out[start:stop] = _decoded(wkb[start:stop])
+    return out
+
+
+def _decoded(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
     # NaN coordinates raise floating-point flags, which are no news: a rule of their own finds them.
     with np.errstate(all="ignore"):
         try:

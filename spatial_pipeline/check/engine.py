@@ -23,6 +23,7 @@ from spatial_pipeline.check.base import (
 )
 from spatial_pipeline.check.conclude import conclude
 from spatial_pipeline.check.filters import columns_of
+from spatial_pipeline.check.responsive import responsive
 from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.vector_pieces import Cut, selected
 from spatial_pipeline.check.workers import Workers
@@ -34,6 +35,8 @@ from spatial_pipeline.versions import Profile, RasterProfile, VectorProfile
 
 Others = Callable[[Rule], tuple[Data, ...]]
 Progress = Callable[[int, int], None]
+PIECE = 8192
+"""Features a piece, at most: whatever looks at a whole one keeps the GIL for a few ms only."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Plan:
 
     Attributes:
         jobs: worker threads.
-        piece_size: features a piece; None takes the batches of the staged file.
+        piece_size: features a piece; None cuts no larger ones than :data:`PIECE`.
 
     """
 
@@ -74,15 +77,28 @@ async def evaluate(
     catalogue.load()
     plan = plan or Plan()
     tasks = [Task(rule, key) for rule in rules]
-    async with Workers(plan.jobs) as workers:
-        run = _Run(data, tasks, workers, plan, progress)
-        for task in tasks:
-            run.admit(task)
-        await run.profile()
-        await run.open_others(others)
-        await run.pieces()
-        await asyncio.gather(*(run.reduce(task) for task in tasks))
-        return [await conclude(task, data, key, workers) for task in tasks]
+    with responsive():
+        async with Workers(plan.jobs) as workers:
+            return await _evaluated(data, tasks, workers, plan, key, others, progress)
+
+
+async def _evaluated(
+    data: Data,
+    tasks: Sequence[Task],
+    workers: Workers,
+    plan: Plan,
+    key: tuple[str, ...],
+    others: Others,
+    progress: Progress,
+) -> list[tuple[Result, Findings]]:
+    run = _Run(data, tasks, workers, plan, progress)
+    for task in tasks:
+        run.admit(task)
+    await run.profile()
+    await run.open_others(others)
+    await run.pieces()
+    await asyncio.gather(*(run.reduce(task) for task in tasks))
+    return [await conclude(task, data, key, workers) for task in tasks]
 
 
 class _Run:
@@ -180,7 +196,8 @@ class _Run:
                 for c in (*t.rule.columns(), *columns_of(t.rule.where or "", names))
             )
         )
-        cut = Cut(data, self.plan.piece_size)
+        size = self.plan.piece_size
+        cut = Cut.at_most(data, PIECE) if size is None else Cut(data, size)
         return [self.vector_piece(cut, i, tasks, columns) for i in range(len(cut))]
 
     async def vector_piece(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +12,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.boxes import Boxes
 from spatial_pipeline.check.crs import transformed
 from spatial_pipeline.check.filters import mask
 from spatial_pipeline.pieces import FeatureBatch, Tile, VectorData
@@ -25,6 +25,16 @@ class Cut:
 
     data: VectorData
     size: int | None = None
+
+    @classmethod
+    def at_most(cls, data: VectorData, size: int) -> Cut:
+        """Pieces of at most ``size`` features: the batches where these are, on average.
+
+        The smaller a piece, the shorter are the calls that keep the GIL, and the more of it is
+        halo.
+        """
+        whole = data.profile.count <= size * data.batch_count()
+        return cls(data, None if whole else size)
 
     def __len__(self) -> int:
         if self.size is None:
@@ -41,47 +51,16 @@ class Cut:
         return batch
 
     @cached_property
-    def bounds(self) -> NDArray[np.float64]:
-        """(count, 4) bounds of all features in staged order."""
-        return self.data.feature_bounds()
+    def boxes(self) -> Boxes:
+        """Bounds of all features in staged order."""
+        return Boxes(self.data.feature_bounds())
 
     def tile(self, owned: FeatureBatch, halo: float, columns: Sequence[str]) -> Tile:
         """The tile that owns these features, with everything within ``halo`` of one of them."""
-        near = near_boxes(self.bounds, self.bounds[owned.positions], halo)
-        near = np.setdiff1d(near, owned.positions, assume_unique=True)
+        near = self.boxes.near(self.boxes.bounds[owned.positions], halo, owned.positions)
         if not len(near):
             return Tile(owned, len(owned))
         return Tile(concatenated(owned, self.data.take(near, columns)), len(owned))
-
-
-def near_boxes(
-    boxes: NDArray[np.float64], around: NDArray[np.float64], halo: float
-) -> NDArray[np.int64]:
-    """Ascending indices of the boxes within ``halo`` (by x and by y) of one of ``around``.
-
-    Args:
-        boxes: (n, 4) bounds; NaN rows are near nothing.
-        around: (m, 4) bounds; NaN rows are ignored.
-        halo: distance, units of the coordinates.
-
-    """
-    around = around[np.isfinite(around).all(axis=1)]
-    if not len(around):
-        return np.empty(0, dtype=np.int64)
-    around = around + np.array([-halo, -halo, halo, halo])
-    xmin, ymin = around[:, :2].min(axis=0)
-    xmax, ymax = around[:, 2:].max(axis=0)
-    candidates = np.flatnonzero(
-        (boxes[:, 0] <= xmax)
-        & (boxes[:, 2] >= xmin)
-        & (boxes[:, 1] <= ymax)
-        & (boxes[:, 3] >= ymin)
-    )
-    if not len(candidates):
-        return candidates
-    tree = shapely.STRtree(shapely.box(*around.T))
-    hits = tree.query(shapely.box(*boxes[candidates].T))[0]
-    return cast("NDArray[np.int64]", candidates[np.unique(hits)])
 
 
 def concatenated(first: FeatureBatch, second: FeatureBatch) -> FeatureBatch:
@@ -114,7 +93,7 @@ class Surroundings:
     def __init__(self, other: VectorData, crs: pyproj.CRS | None) -> None:
         self.other = other
         self.crs = crs
-        self.bounds = other.feature_bounds()
+        self.boxes = Boxes(other.feature_bounds())
         self.same_crs = crs is None or crs == other.profile.pyproj_crs
         self.note = ""
 
@@ -122,7 +101,7 @@ class Surroundings:
         """Features whose boxes are within ``halo`` of a box of the owned features."""
         boxes = shapely.bounds(owned.geometry).reshape(-1, 4)
         if self.same_crs:
-            return self.other.take(near_boxes(self.bounds, boxes, halo), columns)
+            return self.other.take(self.boxes.near(boxes, halo), columns)
         around = boxes[np.isfinite(boxes).all(axis=1)]
         if not len(around):
             return self.other.take(np.empty(0, dtype=np.int64), columns)
@@ -132,7 +111,7 @@ class Surroundings:
         candidates = self._candidates((xmin, ymin, xmax, ymax), there)
         batch = self.other.take(candidates, columns)
         geometry, self.note = transformed(batch.geometry, there, self.crs)
-        hits = near_boxes(shapely.bounds(geometry).reshape(-1, 4), boxes, halo)
+        hits = Boxes(shapely.bounds(geometry).reshape(-1, 4)).near(boxes, halo)
         batch.__dict__["geometry"] = geometry
         return batch.take(hits)
 
@@ -142,8 +121,8 @@ class Surroundings:
         xmin, ymin, xmax, ymax = back.transform_bounds(*extent, densify_pts=101)
         if not np.isfinite([xmin, ymin, xmax, ymax]).all() or xmin > xmax:
             # Outside of the projection's domain, or across the antimeridian: a box cannot say it.
-            return np.flatnonzero(np.isfinite(self.bounds).all(axis=1))
+            return np.flatnonzero(np.isfinite(self.boxes.bounds).all(axis=1))
         # An edge bulges between the points at which it was transformed.
         margin = 0.02 * max(xmax - xmin, ymax - ymin)
-        box = np.array([[xmin - margin, ymin - margin, xmax + margin, ymax + margin]])
-        return near_boxes(self.bounds, box, 0.0)
+        box = np.array([xmin - margin, ymin - margin, xmax + margin, ymax + margin])
+        return self.boxes.within(box)

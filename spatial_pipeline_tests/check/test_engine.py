@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -59,6 +60,20 @@ def test_pieces_threads_and_order_do_not_show(stand_in: Any) -> None:
     assert expected[0].sample[1].keys == (("b",),)
     assert expected[0].sample[1].location == (1.0, 1.0)
     assert expected[0].sample[1].measure == 1.0
+
+
+def test_rules_work_while_the_collector_rests(stand_in: Any) -> None:
+    seen = []
+
+    class Looking(EveryFeature):
+        def map(self, batch: FeatureBatch) -> tuple[int, Findings]:
+            seen.append(gc.isenabled())
+            return super().map(batch)
+
+    stand_in(NotEmpty, Looking)
+    run_rule(NotEmpty(), POINTS)
+    assert seen == [False] * 4
+    assert gc.isenabled()
 
 
 def test_where_limits_what_is_judged(stand_in: Any) -> None:

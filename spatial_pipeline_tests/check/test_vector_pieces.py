@@ -1,48 +1,22 @@
 from __future__ import annotations
 
-import numpy as np
 import shapely
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from spatial_pipeline.check.vector_pieces import Cut, Surroundings, near_boxes, selected
+from spatial_pipeline.check.vector_pieces import Cut, Surroundings, selected
 from spatial_pipeline_tests.support import memory_vector
 
-number = st.integers(-20, 20)
-boxes = st.lists(st.tuples(number, number, st.integers(0, 9), st.integers(0, 9)), max_size=25)
 
-
-def as_bounds(values: list[tuple[int, int, int, int]]) -> np.ndarray:
-    array = np.array(values, dtype=float).reshape(-1, 4)
-    array[:, 2:] += array[:, :2]
-    return array
-
-
-@settings(deadline=None, max_examples=80)
-@given(boxes, boxes, st.sampled_from([0.0, 1.0, 2.5]))
-def test_near_boxes_equals_all_pairs(
-    first: list[tuple[int, int, int, int]], second: list[tuple[int, int, int, int]], halo: float
-) -> None:
-    a, b = as_bounds(first), as_bounds(second)
-    expected = [
-        i
-        for i, p in enumerate(a)
-        if any(
-            p[0] <= q[2] + halo
-            and p[2] >= q[0] - halo
-            and p[1] <= q[3] + halo
-            and p[3] >= q[1] - halo
-            for q in b
-        )
+def test_batches_are_cut_when_they_are_large() -> None:
+    data = memory_vector([shapely.Point(i, i) for i in range(10)], batch_size=5)
+    assert len(Cut.at_most(data, 5)) == 2
+    assert len(Cut.at_most(data, 100)) == 2
+    small = Cut.at_most(data, 4)
+    assert [small.owned(i, ()).positions.tolist() for i in range(len(small))] == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+        [8, 9],
     ]
-    assert near_boxes(a, b, halo).tolist() == expected
-
-
-def test_null_bounds_are_near_nothing() -> None:
-    nan = np.full((2, 4), np.nan)
-    one = np.array([[0.0, 0.0, 1.0, 1.0]])
-    assert near_boxes(nan, one, 1.0).tolist() == []
-    assert near_boxes(one, nan, 1.0).tolist() == []
+    assert len(Cut.at_most(memory_vector([]), 4)) == 0
 
 
 def test_a_tile_holds_its_features_first_and_the_halo_after() -> None:

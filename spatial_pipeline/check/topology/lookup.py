@@ -10,6 +10,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.boxes import Boxes
 from spatial_pipeline.check.crs import transformed
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, judged, of_dimension
 from spatial_pipeline.pieces import VectorData
@@ -36,7 +37,7 @@ class Polygons:
         self._cancelled = cancelled
 
     @cached_property
-    def _tree(self) -> shapely.STRtree:
+    def _tree(self) -> Boxes:
         return box_tree(self.data.feature_bounds()[self.positions])
 
     def near(
@@ -62,15 +63,9 @@ class Polygons:
             yield np.unique(close), batch.rows, of_dimension(batch.geometry, POLYGON)
 
 
-def box_tree(bounds: NDArray[np.float64]) -> shapely.STRtree:
-    """A tree over (n, 4) boxes, to be queried without a predicate; NaN rows are never found.
-
-    A diagonal has the same box as the rectangle and takes a third of its memory.
-    """
-    diagonals = np.full(len(bounds), None, dtype=object)
-    finite = np.isfinite(bounds).all(axis=1)
-    diagonals[finite] = shapely.linestrings(bounds[finite].reshape(-1, 2, 2))
-    return shapely.STRtree(diagonals)
+def box_tree(bounds: NDArray[np.float64]) -> Boxes:
+    """Trees over (n, 4) boxes, to be queried without a predicate; NaN rows are never found."""
+    return Boxes(bounds)
 
 
 def all_polygons(

@@ -1,0 +1,137 @@
+"""Bounding boxes looked up by place, a few thousand at a time.
+
+Making a tree keeps the GIL as long as it takes, so one tree over a large dataset would keep the
+event loop still. Staged features lie along a Hilbert curve: the boxes of a few thousand of them in
+a row lie together, and most look-ups concern the trees of one or two such chunks.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+CHUNK = 4096
+"""Boxes a tree."""
+
+
+class Boxes:
+    """Bounds of features and what lies where; a tree is made when it is needed first.
+
+    Attributes:
+        bounds: (n, 4) bounds; NaN rows are found nowhere.
+
+    """
+
+    def __init__(self, bounds: NDArray[np.float64]) -> None:
+        self.bounds = bounds
+        self._starts = np.arange(0, len(bounds), CHUNK)
+        self._extents = np.empty((0, 4))
+        if len(bounds):
+            low = np.fmin.reduceat(bounds[:, :2], self._starts, axis=0)
+            high = np.fmax.reduceat(bounds[:, 2:], self._starts, axis=0)
+            self._extents = np.concatenate([low, high], axis=1)
+        self._trees: dict[int, shapely.STRtree] = {}
+
+    def within(self, extent: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Ascending indices of the boxes that meet an extent.
+
+        Args:
+            extent: (4,) bounds.
+
+        """
+        found = [
+            start + np.flatnonzero(_meet(self.bounds[start : start + CHUNK], extent))
+            for start in self._starts[_meet(self._extents, extent)]
+        ]
+        return np.concatenate([np.empty(0, dtype=np.int64), *found])
+
+    def near(
+        self,
+        around: NDArray[np.float64],
+        halo: float,
+        besides: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.int64]:
+        """Ascending indices of the boxes within ``halo`` (by x and by y) of one of ``around``.
+
+        Args:
+            around: (m, 4) bounds; NaN rows are ignored.
+            halo: distance, units of the coordinates.
+            besides: indices that are not wanted.
+
+        """
+        around = around[np.isfinite(around).all(axis=1)]
+        if not len(around):
+            return np.empty(0, dtype=np.int64)
+        around = around + np.array([-halo, -halo, halo, halo])
+        extent = np.concatenate([around[:, :2].min(axis=0), around[:, 2:].max(axis=0)])
+        candidates = self.within(extent)
+        if besides is not None:
+            candidates = np.setdiff1d(candidates, besides, assume_unique=True)
+        near = np.zeros(len(candidates), dtype=bool)
+        for start in range(0, len(candidates), CHUNK):
+            some = candidates[start : start + CHUNK]
+            boxes = self.bounds[some]
+            tree = shapely.STRtree(diagonals(boxes))
+            extent = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
+            close = around[_meet(around, extent)]
+            for begin in range(0, len(close), CHUNK):
+                near[start + tree.query(diagonals(close[begin : begin + CHUNK]))[1]] = True
+        return candidates[near]
+
+    def query(self, geometry: NDArray[np.object_] | shapely.Geometry) -> NDArray[np.int64]:
+        """Which boxes meet the boxes of geometries, as ``shapely.STRtree.query`` says it.
+
+        Args:
+            geometry: (m,) geometries, or one.
+
+        Returns:
+            (2, k) indices of geometries, ascending, and of boxes; of one geometry (k,) indices of
+            boxes.
+
+        """
+        one = np.ndim(geometry) == 0
+        wanted = np.asarray(geometry, dtype=object).reshape(-1)
+        asked = shapely.bounds(wanted).reshape(-1, 4)
+        pairs = [np.empty((2, 0), dtype=np.int64)]
+        for chunk, extent in enumerate(self._extents):
+            close = np.flatnonzero(_meet(asked, extent))
+            if len(close):
+                i, j = self._tree(chunk).query(wanted[close])
+                pairs.append(np.stack([close[i], j + self._starts[chunk]]))
+        found = np.concatenate(pairs, axis=1)
+        found = found[:, np.lexsort(found[::-1])]
+        return found[1] if one else found
+
+    def _tree(self, chunk: int) -> shapely.STRtree:
+        tree = self._trees.get(chunk)
+        if tree is None:
+            # Two threads may make the same one; either is good.
+            start = self._starts[chunk]
+            tree = shapely.STRtree(diagonals(self.bounds[start : start + CHUNK]))
+            self._trees[chunk] = tree
+        return tree
+
+
+def diagonals(bounds: NDArray[np.float64]) -> NDArray[np.object_]:
+    """(n,) lines with these bounds, a third of the size of rectangles; None for NaN rows."""
+    lines = np.full(len(bounds), None, dtype=object)
+    finite = np.isfinite(bounds).all(axis=1)
+    lines[finite] = shapely.linestrings(bounds[finite].reshape(-1, 2, 2))
+    return lines
+
+
+def _meet(bounds: NDArray[np.float64], extent: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) bool: bounds that share a point with an extent; NaN shares none."""
+    meets = (
+        (bounds[:, 0] <= extent[2])
+        & (bounds[:, 2] >= extent[0])
+        & (bounds[:, 1] <= extent[3])
+        & (bounds[:, 3] >= extent[1])
+    )
+    return cast("NDArray[np.bool_]", meets)
+
+
+__all__ = ["CHUNK", "Boxes", "diagonals"]

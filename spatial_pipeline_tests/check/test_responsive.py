@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+
+import pytest
+
+from spatial_pipeline.check.responsive import SWITCH_INTERVAL, responsive
+
+
+def test_the_collector_rests_and_threads_take_turns_until_the_last_block_ends() -> None:
+    interval = sys.getswitchinterval()
+    with responsive():
+        with responsive():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL)
+    assert gc.isenabled()
+    assert sys.getswitchinterval() == pytest.approx(interval)
+
+
+def test_what_was_set_otherwise_stays_so() -> None:
+    interval = sys.getswitchinterval()
+    gc.disable()
+    sys.setswitchinterval(SWITCH_INTERVAL / 2)
+    try:
+        with responsive():
+            assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL / 2)
+        assert not gc.isenabled()
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL / 2)
+    finally:
+        sys.setswitchinterval(interval)
+        gc.enable()
+
+
+@pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError])
+def test_an_error_restores_them(error: type[BaseException]) -> None:
+    with pytest.raises(error), responsive():
+        raise error
+    assert gc.isenabled()
