@@ -5,25 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, Context, evaluates
+from spatial_pipeline.check.boxes import Boxes, diagonals
 from spatial_pipeline.check.crs import area_unit, in_degrees
 from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.topology.arrangement import (
     Chain,
-    Edges,
     boundary_edges,
-    cancelled,
-    directed_edges,
 )
-from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, judged, notes
-from spatial_pipeline.check.topology.lookup import Polygons, all_polygons, box_tree
+from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, notes
+from spatial_pipeline.check.topology.known import Known, bare
+from spatial_pipeline.check.topology.lookup import Polygons, all_polygons
 from spatial_pipeline.check.topology.measured import summary
+from spatial_pipeline.check.topology.outlines import outlines
+from spatial_pipeline.check.topology.overlap_pairs import QUERIED
 from spatial_pipeline.check.topology.voids import (
     Bounds,
     bordering,
@@ -50,6 +51,7 @@ class Boundaries:
         positions: staged positions of the polygons of the chain.
         alone: staged positions of simple polygons whose box touches no other feature's.
         left_out: features that a note must speak of.
+        kept: the polygons of the chain's edges.
 
     """
 
@@ -57,6 +59,7 @@ class Boundaries:
     positions: NDArray[np.int64]
     alone: NDArray[np.int64]
     left_out: LeftOut
+    kept: FeatureBatch
 
 
 @evaluates(MustNotHaveGaps)
@@ -71,10 +74,12 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
     Polygons that stand alone, as most buildings do, close no void: they are only taken out of them.
     """
 
+    needs_geometry: ClassVar[bool] = False
+
     def __init__(self, rule: MustNotHaveGaps, context: Context) -> None:
         super().__init__(rule, context)
         self._lock = threading.Lock()
-        self._boxes: shapely.STRtree | None = None
+        self._boxes: Boxes | None = None
 
     def map(self, batch: FeatureBatch) -> Boundaries:
         """What is left of the edges of this batch.
@@ -85,38 +90,37 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         """
         profile = self.context.data.profile
         require_geometry(profile)
-        (areas,), left_out = judged(batch, profile, (POLYGON,))
-        edges = directed_edges(areas.geometry)
-        chain, source, once = cancelled(edges)
-        alone = self._alone(areas.geometry, edges, once)
-        kept = ~alone[edges.polygon[source]]
-        positions = batch.positions[areas.index]
+        whole = outlines(batch, profile)
+        _, left_out = whole.layers(profile, (POLYGON,))
+        index = whole.index
+        alone = self._alone(batch.positions, whole.lone)
+        kept = ~np.isin(whole.runner, alone)
         return Boundaries(
-            Chain(chain.edges[kept], chain.net[kept]), positions[~alone], positions[alone], left_out
+            Chain(whole.chain.edges[kept], whole.chain.net[kept]),
+            batch.positions[np.setdiff1d(index, alone, assume_unique=True)],
+            batch.positions[alone],
+            left_out,
+            bare(batch, np.unique(whole.runner[kept])),
         )
 
-    def _alone(
-        self, areas: NDArray[np.object_], edges: Edges, once: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
-        """(n,) bool: polygons of one part without holes whose box touches no other feature's.
+    def _alone(self, positions: NDArray[np.int64], lone: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those polygons of one ring whose box touches no other feature's.
 
-        Whether an edge has a twin in this batch only saves look-ups: a polygon with one has a
-        neighbour, so the answer does not depend on how the data was cut.
+        Whether an edge has a twin nearby only saves look-ups: a polygon with one has a neighbour,
+        so the answer does not depend on how the data was cut.
         """
-        n = len(areas)
-        alone = np.bincount(edges.polygon[~once], minlength=n) == 0
-        alone &= shapely.get_num_geometries(areas) == 1
-        alone &= shapely.get_num_interior_rings(shapely.get_geometry(areas, 0)) == 0
-        loose = np.flatnonzero(alone)
-        if len(loose):
-            met = self._all_boxes().query(areas[loose])[0]
-            alone[loose] = np.bincount(met, minlength=len(loose)) == 1
-        return cast("NDArray[np.bool_]", alone)
+        boxes = self._all_boxes()
+        found = [np.empty(0, dtype=np.int64)]
+        for begin in range(0, len(lone), QUERIED):
+            some = lone[begin : begin + QUERIED]
+            met = boxes.query(diagonals(boxes.bounds[positions[some]]))[0]
+            found.append(some[np.bincount(met, minlength=len(some)) == 1])
+        return np.concatenate(found)
 
-    def _all_boxes(self) -> shapely.STRtree:
+    def _all_boxes(self) -> Boxes:
         with self._lock:
             if self._boxes is None:
-                self._boxes = box_tree(self._data.feature_bounds())
+                self._boxes = Boxes(self._data.feature_bounds())
             return self._boxes
 
     @property
@@ -149,12 +153,13 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
             interest = shapely.union_all(area[0])
             edges = np.concatenate([edges, boundary_edges(interest)])
         stop = self.context.cancelled
-        gaps = uncovered_faces(edges, Polygons(self._data, attached, stop), interest)
-        gaps = without(gaps, Polygons(self._data, alone, stop))
+        known = Known(self._data, [p.kept for p in partials])
+        gaps = uncovered_faces(edges, Polygons(self._data, attached, stop, known), interest)
+        gaps = without(gaps, Polygons(self._data, alone, stop, known))
         gaps = gaps[within_bounds(gaps, self._bounds)]
         if accepted is not None:
             gaps = gaps[not_accepted(gaps, *accepted)]
-        everything = Polygons(self._data, np.concatenate([attached, alone]), stop)
+        everything = Polygons(self._data, np.concatenate([attached, alone]), stop, known)
         rows, capped = bordering(gaps, everything)
         if capped:
             said.append(f"only {rows.shape[1]} neighbours of a gap are named, {capped} have more")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.boxes import Boxes
 from spatial_pipeline.check.crs import transformed
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, judged, of_dimension
+from spatial_pipeline.check.topology.known import Known
 from spatial_pipeline.pieces import VectorData
 
 CHUNK = 8192
@@ -26,12 +27,18 @@ class Polygons:
         data: the dataset.
         positions: (n,) their staged positions.
         cancelled: raises when the time is up.
+        known: where features are taken from; the dataset unless given.
 
     """
 
     def __init__(
-        self, data: VectorData, positions: NDArray[np.int64], cancelled: Callable[[], None]
+        self,
+        data: VectorData,
+        positions: NDArray[np.int64],
+        cancelled: Callable[[], None],
+        known: Known | None = None,
     ) -> None:
+        self._known = known or Known(data, ())
         self.data = data
         self.positions = np.sort(positions)
         self._cancelled = cancelled
@@ -58,7 +65,7 @@ class Polygons:
         for begin in range(0, len(wanted), CHUNK):
             self._cancelled()
             chunk = wanted[begin : begin + CHUNK]
-            batch = self.data.take(self.positions[chunk], ())
+            batch = self._known.take(self.positions[chunk])
             close = geometry[ends[begin] : ends[min(begin + CHUNK, len(wanted))]]
             yield np.unique(close), batch.rows, of_dimension(batch.geometry, POLYGON)
 

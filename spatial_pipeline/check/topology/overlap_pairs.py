@@ -28,7 +28,7 @@ QUERIED = 4096
 """Features whose neighbours are looked up at once."""
 DECIDED = 1 << 17
 """Pairs decided at once."""
-WORTH = 0.25
+WORTH = 0.1
 """Share of edges left above which looking at every pair is cheaper than the arrangement."""
 MARGIN = 1e-11
 """Distance below which rounding is not trusted, relative to the largest coordinate."""
@@ -73,14 +73,14 @@ def meeting(
         for begin in range(0, len(pairs[0]), DECIDED):
             cancel()
             one, other = (p[begin : begin + DECIDED] for p in pairs)
-            met = _interiors_meet(geometry[one], geometry[other], pattern)
+            met = interiors_meet(geometry[one], geometry[other], pattern)
             found.append((one[met], other[met]))
     if not found:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
 
 
-def _interiors_meet(
+def interiors_meet(
     one: NDArray[np.object_], other: NDArray[np.object_], pattern: str
 ) -> NDArray[np.bool_]:
     """Elementwise; most pairs of boxes hold geometries that do not even touch."""
@@ -112,9 +112,29 @@ def _doubtful_pairs(
     if len(chain) > WORTH * len(edges):
         yield from _near_pairs(areas, position, owned)
         return
-    regions = doubtful_regions(chain, areas)
-    if not len(regions):
-        return
+    regions = doubtful_regions(chain, lambda _: areas)
+    if len(regions):
+        yield from pairs_in(regions, areas, position, owned)
+
+
+def pairs_in(
+    regions: NDArray[np.float64],
+    areas: NDArray[np.object_],
+    position: NDArray[np.int64],
+    owned: NDArray[np.bool_],
+) -> Iterator[Pairs]:
+    """Pairs of polygons whose boxes meet in one of the regions.
+
+    Args:
+        regions: (k, 4) boxes.
+        areas: (n,) polygons.
+        position: (n,) distinct staged positions.
+        owned: (n,) bool: pairs are found from the member of lower position, when this is owned.
+
+    Yields:
+        Indices of the lower and of the higher members.
+
+    """
     tree = shapely.STRtree(shapely.box(*regions.T))
     near = np.unique(tree.query(areas)[0])
     bounds = shapely.bounds(areas)
@@ -126,12 +146,14 @@ def _doubtful_pairs(
         yield first[hit], second[hit]
 
 
-def doubtful_regions(chain: Chain, areas: NDArray[np.object_]) -> NDArray[np.float64]:
+def doubtful_regions(
+    chain: Chain, over: Callable[[NDArray[np.object_]], NDArray[np.object_]]
+) -> NDArray[np.float64]:
     """(k, 4) boxes that contain every region covered by two or more of the polygons.
 
     Args:
-        chain: what is left of the edges of ``areas``.
-        areas: (n,) valid polygons and multipolygons.
+        chain: what is left of the edges of valid polygons and multipolygons.
+        over: the polygons whose boxes contain one of some points, more of them do no harm.
 
     """
     edges = chain.edges
@@ -144,7 +166,7 @@ def doubtful_regions(chain: Chain, areas: NDArray[np.object_]) -> NDArray[np.flo
     inner = shapely.point_on_surface(cells)
     doubtful = ~shapely.intersects(cells, inner)
     sure = np.flatnonzero(~doubtful)
-    doubtful[sure] = _shared(inner[sure], areas)
+    doubtful[sure] = _shared(inner[sure], over(inner[sure]))
     boxes = np.concatenate(
         [shapely.bounds(cells[doubtful]).reshape(-1, 4), _bounds(edges[clashing])]
     )
@@ -161,7 +183,7 @@ def _shared(points: NDArray[np.object_], areas: NDArray[np.object_]) -> NDArray[
     for step in range(1, CROWD):
         pair = np.flatnonzero(point[step:] == point[:-step])
         pair = pair[~shared[point[pair]]]
-        met = _interiors_meet(areas[polygon[pair]], areas[polygon[pair + step]], AREA)
+        met = interiors_meet(areas[polygon[pair]], areas[polygon[pair + step]], AREA)
         shared[point[pair[met]]] = True
     return shared
 

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, cast
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import TileCheck, evaluates
+from spatial_pipeline.check.base import BatchCheck, Context, evaluates
+from spatial_pipeline.check.boxes import Boxes, diagonals
 from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
+from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.keys import groups
+from spatial_pipeline.check.topology.arrangement import Chain
 from spatial_pipeline.check.topology.judged import (
     LINE,
     POLYGON,
     Layer,
     LeftOut,
-    judged,
     notes,
     of_dimension,
 )
+from spatial_pipeline.check.topology.known import Known, bare
 from spatial_pipeline.check.topology.measured import joined, summary
+from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import (
     AREA,
     DECIDED,
+    QUERIED,
     STRETCH,
+    WORTH,
     Pairs,
-    meeting,
+    doubtful_regions,
+    interiors_meet,
+    pairs_in,
 )
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
-from spatial_pipeline.pieces import Tile
+from spatial_pipeline.pieces import FeatureBatch, VectorData
 from spatial_pipeline.results import Findings, Outcome
 
 OVERLAP, SHARED_LINE = "overlap", "shared line"
@@ -38,14 +49,21 @@ OVERLAP, SHARED_LINE = "overlap", "shared line"
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Partial result of one tile.
+    """Partial result of one batch.
 
     Attributes:
-        checked: owned features judged.
-        areas: pairs of polygons that share an area.
-        stretches: pairs of lines that share a stretch.
-        left_out: owned features that a note must speak of.
-        dimensions: which dimensions the owned features have.
+        checked: features judged.
+        areas: pairs of polygons of the batch that share an area, unless the chain says it.
+        stretches: pairs of lines of the batch that share a stretch.
+        left_out: features that a note must speak of.
+        dimensions: which dimensions the features have.
+        chain: what is left of the edges of the polygons where most of them cancel, else None.
+        polygons: staged positions of all valid polygons.
+        lines: staged positions of all valid lines.
+        across: (k, 2) pairs of a polygon of this batch, outside of the chain, and a feature of
+            another one whose boxes meet.
+        across_lines: (k, 2) the same of lines.
+        kept: the features of this batch that are wanted again.
 
     """
 
@@ -54,64 +72,143 @@ class Overlaps:
     stretches: Findings
     left_out: LeftOut
     dimensions: frozenset[int]
+    chain: Chain | None
+    polygons: NDArray[np.int64]
+    lines: NDArray[np.int64]
+    across: NDArray[np.int64]
+    across_lines: NDArray[np.int64]
+    kept: FeatureBatch
 
 
 @evaluates(MustNotOverlap)
-class MustNotOverlapCheck(TileCheck[MustNotOverlap]):
+class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
     """Polygons against polygons and lines against lines; invalid features are left out and said.
 
     A pair violates when the interiors of its members share an area (DE-9IM ``2********``), lines
     when they share a stretch (``1********``), decided by the exact predicate. Its measure is the
     area (length) of the intersection, which is rounded: with a tolerance, pairs that measure no
     more than it drop out; without one, a pair stays even when its intersection rounds to nothing.
+
+    Where the polygons of a batch share most of their edges, as in a coverage, the edges that are
+    left over all such batches say where to look. Elsewhere, as among buildings, each polygon is
+    compared with those whose box meets its own.
     """
 
-    def map(self, tile: Tile) -> Overlaps:
-        """The pairs whose member of lower staged position this tile owns."""
-        (areas, lines), left_out = judged(
-            tile.features, self.context.data.profile, (POLYGON, LINE), tile.owned
-        )
-        by_group = None
-        if self.rule.group_by:
-            by_group = groups(tile.features.table.select(list(self.rule.group_by)))
-        here = [layer.index[layer.index < tile.owned] for layer in (areas, lines)]
+    needs_geometry: ClassVar[bool] = False
+
+    def __init__(self, rule: MustNotOverlap, context: Context) -> None:
+        super().__init__(rule, context)
+        self._lock = threading.Lock()
+        self._all: Boxes | None = None
+
+    def map(self, batch: FeatureBatch) -> Overlaps:
+        """The pairs within the batch, and what those across batches need.
+
+        Raises:
+            RuleError: the source has no geometry column.
+
+        """
+        profile = self.context.data.profile
+        require_geometry(profile)
+        whole = outlines(batch, profile)
+        (_, lines), left_out = whole.layers(profile, (POLYGON, LINE))
+        polygons, none = whole.index, np.empty((0, 2), dtype=np.int64)
+        chain, areas, across = whole.chain, Findings.none(), none
+        wanted = [whole.runner]
+        coverage = not self.rule.group_by and len(chain) <= WORTH * whole.edges
+        if not coverage:
+            inside, across = self._near(batch, polygons, AREA)
+            areas = self._decided(batch, inside, whole.geometry, POLYGON)
+            wanted = []
+        inside, across_lines = self._near(batch, lines.index, STRETCH)
+        stretches = self._decided(batch, inside, partial(_picked, lines), LINE)
+        wanted += [np.searchsorted(batch.positions, a[:, 0]) for a in (across, across_lines)]
         return Overlaps(
-            checked=len(np.union1d(*here)),
-            areas=self._findings(tile, areas, by_group, POLYGON),
-            stretches=self._findings(tile, lines, by_group, LINE),
+            checked=len(np.union1d(polygons, lines.index)),
+            areas=areas,
+            stretches=stretches,
             left_out=left_out,
-            dimensions=frozenset(d for d, h in zip((POLYGON, LINE), here, strict=True) if len(h)),
+            dimensions=frozenset(
+                d for d, h in ((POLYGON, polygons), (LINE, lines.index)) if len(h)
+            ),
+            chain=chain if coverage else None,
+            polygons=batch.positions[polygons],
+            lines=batch.positions[lines.index],
+            across=across,
+            across_lines=across_lines,
+            kept=bare(batch, np.unique(np.concatenate(wanted))),
         )
 
-    def _findings(
-        self, tile: Tile, layer: Layer, by_group: NDArray[np.int64] | None, dimension: int
+    @property
+    def _data(self) -> VectorData:
+        return cast("VectorData", self.context.data)
+
+    def _boxes(self) -> Boxes:
+        with self._lock:
+            if self._all is None:
+                self._all = Boxes(self._data.feature_bounds())
+            return self._all
+
+    def _near(
+        self, batch: FeatureBatch, index: NDArray[np.int64], pattern: str
+    ) -> tuple[Pairs, NDArray[np.int64]]:
+        """Pairs whose boxes meet: inside of the batch by index, (k, 2) across it by position."""
+        inside = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+        across = [np.empty((0, 2), dtype=np.int64)]
+        boxes = self._boxes()
+        here = batch.positions[index]
+        for begin in range(0, len(index), QUERIED):
+            self.context.cancelled()
+            mine = here[begin : begin + QUERIED]
+            one, other = boxes.query(diagonals(boxes.bounds[mine]))
+            one = mine[one]
+            met = one != other
+            if pattern == AREA:
+                met &= _share_area(boxes.bounds[one], boxes.bounds[other])
+            one, other = one[met], other[met]
+            at = np.minimum(np.searchsorted(here, other), len(here) - 1)
+            own = here[at] == other
+            ahead = own & (one < other)
+            inside.append((index[np.searchsorted(here, one[ahead])], index[at[ahead]]))
+            # The batch's other features are no polygons, or invalid: nobody compares with them.
+            known = np.minimum(np.searchsorted(batch.positions, other), len(batch) - 1)
+            out = batch.positions[known] != other
+            across.append(np.stack([one[out], other[out]], axis=1))
+        one, other = (np.concatenate(side) for side in zip(*inside, strict=True))
+        return (one, other), np.concatenate(across)
+
+    def _decided(
+        self,
+        batch: FeatureBatch,
+        pairs: Pairs,
+        geometry: Callable[[NDArray[np.int64]], NDArray[np.object_]],
+        dimension: int,
     ) -> Findings:
-        """The violations among the parts of one dimension."""
-        if len(layer) < 2:
-            return Findings.none()
-
-        def together(pairs: Pairs) -> NDArray[np.bool_]:
-            one, other = (layer.index[p] for p in pairs)
-            return np.ones(len(one), bool) if by_group is None else by_group[one] == by_group[other]
-
-        one, other = meeting(
-            layer.geometry,
-            tile.features.positions[layer.index],
-            layer.index < tile.owned,
-            AREA if dimension == POLYGON else STRETCH,
-            None if by_group is None else together,
-            self.context.cancelled,
-        )
-        shared = np.empty(len(one), dtype=object)
-        measure = np.empty(len(one))
+        """The violations among pairs of features of a batch, whatever their number."""
+        one, other = pairs
+        if self.rule.group_by and len(one):
+            group = groups(batch.table.select(list(self.rule.group_by)))
+            same = group[one] == group[other]
+            one, other = one[same], other[same]
+        found = [Findings.none()]
         for begin in range(0, len(one), DECIDED):
             self.context.cancelled()
             some = slice(begin, begin + DECIDED)
-            shared[some], measure[some] = shared_parts(
-                layer.geometry[one[some]], layer.geometry[other[some]], dimension
-            )
-        crs = tile.features.crs
-        rows = tile.features.rows[layer.index]
+            held, place = np.unique(np.stack([one[some], other[some]]), return_inverse=True)
+            a, b = place.reshape(2, -1)
+            found.append(self._violations(geometry(held), batch.rows[held], (a, b), dimension))
+        return Findings.concat(found)
+
+    def _violations(
+        self, geometry: NDArray[np.object_], rows: NDArray[np.int64], pairs: Pairs, dimension: int
+    ) -> Findings:
+        """The violations among pairs of geometries."""
+        one, other = pairs
+        pattern = AREA if dimension == POLYGON else STRETCH
+        met = interiors_meet(geometry[one], geometry[other], pattern)
+        one, other = one[met], other[met]
+        shared, measure = shared_parts(geometry[one], geometry[other], dimension)
+        crs = self.context.data.profile.pyproj_crs
         findings = Findings.build(
             np.sort(np.stack([rows[one], rows[other]], axis=1), axis=1),
             OVERLAP if dimension == POLYGON else SHARED_LINE,
@@ -121,10 +218,69 @@ class MustNotOverlapCheck(TileCheck[MustNotOverlap]):
         )
         return findings.take(measure > self.rule.tolerance) if self.rule.tolerance else findings
 
+    def _across(self, partials: Sequence[Overlaps], known: Known, dimension: int) -> Findings:
+        """The violations among pairs of two batches that boxes found."""
+        of_line = dimension == LINE
+        pairs = np.concatenate([p.across_lines if of_line else p.across for p in partials])
+        judged_ = np.concatenate([p.lines if of_line else p.polygons for p in partials])
+        pairs = pairs[np.isin(pairs[:, 1], judged_)]
+        pairs = np.unique(np.sort(pairs, axis=1), axis=0)
+        found = [Findings.none()]
+        for begin in range(0, len(pairs), DECIDED):
+            self.context.cancelled()
+            some = pairs[begin : begin + DECIDED]
+            held, place = np.unique(some, return_inverse=True)
+            batch = known.take(held)
+            one, other = place.reshape(-1, 2).T
+            parts = of_dimension(batch.geometry, dimension)
+            found.append(self._decided(batch, (one, other), parts.__getitem__, dimension))
+        return Findings.concat(found)
+
+    def _in_coverage(self, partials: Sequence[Overlaps], known: Known) -> Findings:
+        """The violations among the polygons of the batches that are a coverage."""
+        parts = [p for p in partials if p.chain is not None]
+        chain = Chain.sum([cast("Chain", p.chain) for p in parts])
+        positions = np.concatenate([np.empty(0, np.int64), *(p.polygons for p in parts)])
+        if not len(chain):
+            return Findings.none()
+        bounds = Boxes(self._data.feature_bounds()[positions])
+
+        def over(points: NDArray[np.object_]) -> NDArray[np.object_]:
+            held = np.unique(bounds.query(points)[1])
+            return of_dimension(known.take(positions[held]).geometry, POLYGON)
+
+        regions = doubtful_regions(chain, over)
+        if not len(regions):
+            return Findings.none()
+        near = np.unique(bounds.query(diagonals(regions))[1])
+        batch = known.take(positions[near])
+        areas = of_dimension(batch.geometry, POLYGON)
+        every = np.ones(len(batch), dtype=bool)
+        return Findings.concat(
+            self._decided(batch, pairs, areas.__getitem__, POLYGON)
+            for pairs in pairs_in(regions, areas, batch.positions, every)
+        )
+
     def reduce(self, partials: Sequence[Overlaps]) -> Outcome:
-        """All pairs; ``max_violations`` decides."""
-        areas = Findings.concat(p.areas for p in partials)
-        stretches = Findings.concat(p.stretches for p in partials)
+        """All pairs; ``max_violations`` decides.
+
+        Raises:
+            RuleError: the source has no geometry column.
+
+        """
+        require_geometry(self.context.data.profile)
+        areas, stretches = Findings.none(), Findings.none()
+        if partials:
+            known = Known(self._data, [p.kept for p in partials], self.rule.group_by)
+            areas = Findings.concat(
+                [
+                    *(p.areas for p in partials),
+                    self._across(partials, known, POLYGON),
+                    self._in_coverage(partials, known),
+                ]
+            )
+            lines = self._across(partials, known, LINE)
+            stretches = Findings.concat([*(p.stretches for p in partials), lines])
         said = list(notes(self.context, LeftOut.concat(p.left_out for p in partials)))
         if len(frozenset[int]().union(*(p.dimensions for p in partials))) > 1:
             said.append("polygons and lines are not compared with each other")
@@ -138,6 +294,18 @@ class MustNotOverlapCheck(TileCheck[MustNotOverlap]):
             message=", ".join(filter(None, parts)),
             notes=tuple(said),
         )
+
+
+def _share_area(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) bool: boxes that share more than their borders."""
+    low = np.maximum(one[:, :2], other[:, :2])
+    high = np.minimum(one[:, 2:], other[:, 2:])
+    return cast("NDArray[np.bool_]", (low < high).all(axis=1))
+
+
+def _picked(layer: Layer, index: NDArray[np.int64]) -> NDArray[np.object_]:
+    """The geometries of features of a layer."""
+    return layer.geometry[np.searchsorted(layer.index, index)]
 
 
 def shared_parts(

@@ -1,0 +1,83 @@
+"""Features that a rule will want again, kept so that they need not be read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spatial_pipeline.pieces import FeatureBatch, VectorData
+
+
+def bare(batch: FeatureBatch, index: NDArray[np.int64]) -> FeatureBatch:
+    """Some features of a batch without what was worked out from them."""
+    where = pa.array(index)
+    return FeatureBatch(
+        rows=batch.rows[index],
+        positions=batch.positions[index],
+        table=batch.table.take(where),
+        wkb=None if batch.wkb is None else batch.wkb.take(where),
+        crs=batch.crs,
+    )
+
+
+class Known:
+    """Features of a dataset by position: those that are known already, and the dataset itself.
+
+    Args:
+        data: the dataset.
+        parts: features, each in one of them at most.
+        columns: the attribute columns that are wanted.
+
+    """
+
+    def __init__(
+        self, data: VectorData, parts: Iterable[FeatureBatch], columns: tuple[str, ...] = ()
+    ) -> None:
+        self._data = data
+        self._columns = columns
+        parts = [_with(p, columns) for p in parts if len(p) and p.wkb is not None]
+        self._batch = _concatenated(parts) if parts else None
+        positions = np.empty(0, np.int64) if self._batch is None else self._batch.positions
+        self._order = np.argsort(positions)
+        self._positions = positions[self._order]
+
+    def take(self, positions: NDArray[np.int64]) -> FeatureBatch:
+        """The features at these staged positions.
+
+        Args:
+            positions: (n,) ascending.
+
+        """
+        at = np.searchsorted(self._positions, positions)
+        held = at < len(self._positions)
+        held[held] = self._positions[at[held]] == positions[held]
+        if self._batch is None or not held.any():
+            return self._data.take(positions, self._columns)
+        known = bare(self._batch, self._order[at[held]])
+        if held.all():
+            return known
+        read = _with(self._data.take(positions[~held], self._columns), self._columns)
+        both = _concatenated([known, read])
+        return bare(both, np.argsort(both.positions))
+
+
+def _with(batch: FeatureBatch, columns: tuple[str, ...]) -> FeatureBatch:
+    """The batch with these attribute columns only."""
+    return FeatureBatch(
+        batch.rows, batch.positions, batch.table.select(list(columns)), batch.wkb, batch.crs
+    )
+
+
+def _concatenated(parts: list[FeatureBatch]) -> FeatureBatch:
+    first = parts[0]
+    kind = first.wkb.type if first.wkb is not None else pa.binary()
+    return FeatureBatch(
+        rows=np.concatenate([p.rows for p in parts]),
+        positions=np.concatenate([p.positions for p in parts]),
+        table=pa.concat_tables([p.table for p in parts]),
+        wkb=pa.concat_arrays([p.wkb.cast(kind) for p in parts if p.wkb is not None]),
+        crs=first.crs,
+    )

@@ -1,0 +1,248 @@
+"""What polygons of a piece add to a coverage: the edges along which no neighbour runs back.
+
+Worked out once for all rules of a coverage, a few thousand features at a time, so that what a step
+needs stays in the cache. Polygons that are star-shaped, as most are, never become objects.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.topology.arrangement import (
+    Chain,
+    Edges,
+    cancelled,
+    directed_edges,
+)
+from spatial_pipeline.check.topology.judged import POLYGON, Layer, LeftOut, judged
+from spatial_pipeline.check.topology.rings import Rings, plain_rings
+from spatial_pipeline.check.topology.star import turning
+from spatial_pipeline.check.topology.together import Together
+from spatial_pipeline.pieces import FeatureBatch, decoded
+from spatial_pipeline.versions import Profile
+
+CHUNK = 4096
+"""Features at a time."""
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """The polygons of a piece.
+
+    Attributes:
+        batch: the piece.
+        stars: (s,) ascending indices of the features known to be valid polygons of one ring.
+        rest: (n - s,) ascending indices of the others.
+        others: the others, decoded and known to be valid or not.
+        areas: the valid polygonal parts of the others; their index is one into the piece.
+        chain: what is left of the edges of all polygons.
+        runner: (len(chain),) index of one polygon that runs through each edge of the chain.
+        edges: how many edges there were.
+        lone: (k,) ascending indices of polygons of one ring that were seen to share no edge.
+
+    """
+
+    batch: FeatureBatch
+    stars: NDArray[np.int64]
+    rest: NDArray[np.int64]
+    others: FeatureBatch
+    areas: Layer
+    chain: Chain
+    runner: NDArray[np.int64]
+    edges: int
+    lone: NDArray[np.int64]
+
+    @property
+    def index(self) -> NDArray[np.int64]:
+        """(m,) ascending indices of all valid polygons of the piece."""
+        return np.union1d(self.stars, self.areas.index)
+
+    def layers(self, profile: Profile, dimensions: tuple[int, ...]) -> tuple[list[Layer], LeftOut]:
+        """The other features as ``judged`` sees them; indices are into the piece."""
+        layers, left_out = judged(self.others, profile, dimensions)
+        return [Layer(layer.geometry, self.rest[layer.index]) for layer in layers], left_out
+
+    def geometry(self, index: NDArray[np.int64]) -> NDArray[np.object_]:
+        """(k,) polygonal parts of the features with these indices, None where there is none."""
+        out = np.full(len(index), None, dtype=object)
+        at, found = _places(self.areas.index, index)
+        out[found] = self.areas.geometry[at[found]]
+        _, star = _places(self.stars, index)
+        if "geometry" in self.batch.__dict__:
+            out[star] = self.batch.geometry[index[star]]
+        elif star.any() and self.batch.wkb is not None:
+            wanted = self.batch.wkb.take(index[star])
+            out[star] = decoded(wanted.to_numpy(zero_copy_only=False))
+        return out
+
+
+def outlines(batch: FeatureBatch, profile: Profile) -> Outlines:
+    """The outlines of a piece; threads that ask at the same time share the work.
+
+    Args:
+        batch: the piece, with geometry.
+        profile: profile of its dataset.
+
+    """
+    with _LOCK:
+        work = batch.__dict__.get(_MEMO)
+        if work is None:
+            parts = [partial(_part, batch, begin, profile) for begin in range(0, len(batch), CHUNK)]
+            work = _Work(batch, parts)
+            # A frozen value: what is derived from it is kept as ``cached_property`` would.
+            batch.__dict__[_MEMO] = work
+    return cast("_Work", work).result()
+
+
+_MEMO = "_outlines"
+_LOCK = threading.Lock()
+
+
+class _Work:
+    """Outlines in the making."""
+
+    def __init__(self, batch: FeatureBatch, parts: Sequence[Callable[[], _Part]]) -> None:
+        self._batch = batch
+        self._parts = Together(parts)
+        self._lock = threading.Lock()
+        self._whole: Outlines | None = None
+
+    def result(self) -> Outlines:
+        parts = self._parts.results()
+        with self._lock:
+            if self._whole is None:
+                self._whole = _joined(self._batch, parts)
+            return self._whole
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The outlines of some features in a row; indices are into the piece."""
+
+    stars: NDArray[np.int64]
+    rest: NDArray[np.int64]
+    others: FeatureBatch
+    areas: Layer
+    chain: Chain
+    runner: NDArray[np.int64]
+    edges: int
+    lone: NDArray[np.int64]
+
+
+def _part(batch: FeatureBatch, begin: int, profile: Profile) -> _Part:
+    size = min(CHUNK, len(batch) - begin)
+    star = np.zeros(size, dtype=bool)
+    edges: list[tuple[Edges, NDArray[np.int64]]] = []
+    if batch.wkb is not None:
+        rings, _ = plain_rings(batch.wkb.slice(begin, size))
+        count = np.bincount(rings.polygon, minlength=size)
+        turn = turning(rings)
+        turn[count[rings.polygon] > 1] = 0
+        star[rings.polygon[turn != 0]] = True
+        known = rings if star[rings.polygon].all() else rings.take(turn != 0)
+        edges.append((_edges(known, turn[turn != 0]), begin + known.polygon))
+    rest = begin + np.flatnonzero(~star)
+    others = batch.take(rest)
+    (areas,), _ = judged(others, profile, (POLYGON,))
+    areas = Layer(areas.geometry, rest[areas.index])
+    edges.append((directed_edges(areas.geometry), areas.index))
+    chain, left, once = cancelled(_concatenated(e for e, _ in edges))
+    polygon = np.concatenate([of[e.polygon] for e, of in edges])
+    stars = begin + np.flatnonzero(star)
+    simple = areas.index[_one_ring(areas.geometry)]
+    shared = np.zeros(size, dtype=bool)
+    shared[polygon[~once] - begin] = True
+    lone = np.union1d(stars, simple)
+    return _Part(
+        stars, rest, others, areas, chain, polygon[left], len(polygon), lone[~shared[lone - begin]]
+    )
+
+
+def _edges(rings: Rings, turn: NDArray[np.int8]) -> Edges:
+    """The edges of rings that are polygons each, the interior to the left of them."""
+    edge = np.ones(len(rings.x), dtype=bool)
+    edge[rings.starts[1:] - 1] = False
+    start = np.flatnonzero(edge)
+    sizes = np.diff(rings.starts) - 1
+    ring = np.repeat(np.arange(len(rings)), sizes)
+    if (turn > 0).all():
+        return Edges(rings.x, rings.y, start, start + 1, ring)
+    turned = np.repeat(turn < 0, sizes)
+    return Edges(rings.x, rings.y, start + turned, start + ~turned, ring)
+
+
+def _concatenated(parts: Iterable[Edges]) -> Edges:
+    """All edges in one; ``polygon`` stays what it was."""
+    parts = [p for p in parts if len(p)]
+    if len(parts) == 1:
+        return parts[0]
+    none = np.empty(0, dtype=np.int64)
+    shift = np.cumsum([0, *(len(p.x) for p in parts)])
+    return Edges(
+        np.concatenate([np.empty(0), *(p.x for p in parts)]),
+        np.concatenate([np.empty(0), *(p.y for p in parts)]),
+        np.concatenate([none, *(p.start + s for p, s in zip(parts, shift[:-1], strict=True))]),
+        np.concatenate([none, *(p.end + s for p, s in zip(parts, shift[:-1], strict=True))]),
+        np.concatenate([none, *(p.polygon for p in parts)]),
+    )
+
+
+def _joined(batch: FeatureBatch, parts: list[_Part]) -> Outlines:
+    none = np.empty(0, dtype=np.int64)
+    ends = np.concatenate([np.empty((0, 2)), *(p.chain.edges.reshape(-1, 2) for p in parts)])
+    net = np.concatenate([none, *(p.chain.net for p in parts)])
+    runner = np.concatenate([none, *(p.runner for p in parts)])
+    start = np.arange(0, len(ends), 2)
+    edges = Edges(ends[:, 0].copy(), ends[:, 1].copy(), start, start + 1, start // 2)
+    if len(parts) > 1:
+        chain, left, _ = cancelled(edges, net)
+        runner = runner[left]
+    else:
+        chain = Chain(ends.reshape(-1, 4), net)
+    rest = np.concatenate([none, *(p.rest for p in parts)])
+    others = batch.take(rest)
+    if parts and any(len(p.rest) for p in parts):
+        nothing = np.empty(0, dtype=object)
+        kept = [nothing, *(p.others.geometry for p in parts)]
+        others.__dict__["geometry"] = np.concatenate(kept)
+        others.__dict__["valid"] = np.concatenate([p.others.valid for p in parts])
+    areas = Layer(
+        np.concatenate([np.empty(0, dtype=object), *(p.areas.geometry for p in parts)]),
+        np.concatenate([none, *(p.areas.index for p in parts)]),
+    )
+    return Outlines(
+        batch=batch,
+        stars=np.concatenate([none, *(p.stars for p in parts)]),
+        rest=rest,
+        others=others,
+        areas=areas,
+        chain=chain,
+        runner=runner,
+        edges=sum(p.edges for p in parts),
+        lone=np.concatenate([none, *(p.lone for p in parts)]),
+    )
+
+
+def _one_ring(areas: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """(n,) bool: polygons of one part without holes."""
+    one = np.asarray(shapely.get_num_geometries(areas) == 1)
+    one[one] = shapely.get_num_interior_rings(shapely.get_geometry(areas[one], 0)) == 0
+    return one
+
+
+def _places(
+    ascending: NDArray[np.int64], wanted: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Where values stand in an ascending array, and whether they do."""
+    at = np.searchsorted(ascending, wanted)
+    found = at < len(ascending)
+    found[found] = ascending[at[found]] == wanted[found]
+    return at, found
