@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
@@ -95,6 +95,15 @@ class Publish(ContractModel):
         return TableName.parse(self.table)
 
 
+class Backfill(ContractModel):
+    """How partitions are made again after a change."""
+
+    order: Literal["newest", "oldest"] = Field(
+        "newest", description="Which partitions come first, in the order of the partition keys."
+    )
+    at_most: int = Field(4, ge=1, description="Partitions that are made again at a time.")
+
+
 class DatasetContract(ContractModel):
     """What vector and raster contracts have in common."""
 
@@ -117,6 +126,17 @@ class DatasetContract(ContractModel):
     )
     schedule: str | None = Field(None, description="Cron expression of the nightly run (UTC).")
     rules: tuple[AnyRule, ...] = Field((), description="What must hold before publication.")
+    on_schema_change: Literal["hold", "accept_additive", "backfill"] = Field(
+        "hold",
+        description="When the schema of the source differs from the published one's and no rule "
+        "declares it: hold until a person accepts it, let added nullable columns pass, or accept "
+        "it and make the partitions again that were built before.",
+    )
+    backfill: Backfill | None = Field(
+        None,
+        description="{order: newest | oldest, at_most: 4} of on_schema_change: backfill, for "
+        "partitioned datasets.",
+    )
 
     _path: Path | None = PrivateAttr(None)
 
@@ -136,6 +156,10 @@ class DatasetContract(ContractModel):
         ]
         if (self.partitions is None) == ("{partition}" in self.source.uri):
             mistakes.append("a partitioned dataset has {partition} in source.uri, and no other has")
+        if self.backfill is not None and self.on_schema_change != "backfill":
+            mistakes.append("backfill needs on_schema_change: backfill")
+        if self.backfill is not None and self.partitions is None:
+            mistakes.append("backfill is for partitioned datasets")
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self

@@ -13,6 +13,7 @@ from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.ingest import fingerprint as named
 from spatial_pipeline.ingest.fingerprint import INGEST_VERSION, fingerprint, uri_of
+from spatial_pipeline.ingest.glance import glance, ingest_key
 from spatial_pipeline.ingest.postgis_source import Table, open_table
 from spatial_pipeline.ingest.raster import ingest_raster
 from spatial_pipeline.ingest.source import Resolved, resolve
@@ -203,7 +204,9 @@ __all__ = [
     "Reading",
     "Resolved",
     "fingerprint",
+    "glance",
     "ingest",
+    "ingest_key",
     "opened",
     "resolve",
     "version_id",

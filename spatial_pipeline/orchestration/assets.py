@@ -5,12 +5,11 @@ import dagster as dg
 from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.errors import GateClosedError
-from spatial_pipeline.ingest import INGEST_VERSION
+from spatial_pipeline.ingest import ingest_key
 from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
 from spatial_pipeline.run import Progress
-from spatial_pipeline.versions import fingerprint
 
 
 def source_key(dataset: str) -> dg.AssetKey:
@@ -52,7 +51,7 @@ def staged_asset(contract: Contract) -> dg.AssetsDefinition:
         owners=list(contract.owners),
         kinds={contract.kind, _format(contract)},
         partitions_def=partitions_of(contract),
-        code_version=fingerprint(contract.source.model_dump(mode="json"), INGEST_VERSION),
+        code_version=ingest_key(contract.source),
     )
     def staged(
         context: dg.AssetExecutionContext, spatial: SpatialResource

@@ -8,6 +8,7 @@ import dagster as dg
 
 from spatial_pipeline.results import Result, Status
 from spatial_pipeline.run import Pipeline
+from spatial_pipeline.schema_change import schema_of
 from spatial_pipeline.versions import Profile, VectorProfile, Version
 
 PREVIEW_ROWS = 10
@@ -24,7 +25,7 @@ def of_version(pipeline: Pipeline, version: Version) -> dict[str, Any]:
         "source": profile.uri,
         "driver": profile.driver,
         "path": dg.MetadataValue.path(str(pipeline.store.path(version))),
-        "schema_fingerprint": profile.schema_fingerprint,
+        "schema_fingerprint": schema_of(profile).fingerprint,
         **_of_profile(profile),
     }
     if profile.error is not None:
