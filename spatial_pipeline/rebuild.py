@@ -72,16 +72,15 @@ class _Looking:
             return
         version = Version(name, partition, staging.version)
         published = store.published(name, partition)
-        if published is not None and published.version == version.id:
-            if published.contract_hash != self.rules_hash:
-                yield Outdated(partition, "published under another contract", basis)
-            elif self._schema(version) != self.schema and self._changed(partition, staging):
+        seen = None if published is None else (published.version, published.contract_hash)
+        if seen == (version.id, self.rules_hash):
+            if self._schema(version) != self.schema and self._changed(partition, staging):
                 why = "published with a former schema, and its source has changed"
                 yield Outdated(partition, why, self._of_source(partition))
             return
         verdict = store.verdict(version) if store.has(version) else None
         if verdict is None or not self._judged(verdict):
-            yield Outdated(partition, "not judged under this contract", basis)
+            yield Outdated(partition, "built under another contract", basis)
         elif self.pipeline.decide(self.contract, version).open:
             yield Outdated(partition, "proven, but not published", basis)
         elif self._changed(partition, staging):

@@ -111,23 +111,28 @@ def request(
         words: title and description in the UI.
 
     """
+    backfill = PartitionBackfill.from_asset_partitions(
+        backfill_id=identity,
+        asset_graph=graph,
+        partition_names=list(partitions),
+        asset_selection=list(assets),
+        backfill_timestamp=time.time(),
+        tags={TAG: dataset, PRIORITY_TAG: PRIORITY},
+        dynamic_partitions_store=instance,
+        all_partitions=False,
+        title=words[0],
+        description=words[1],
+        run_config=None,
+    )
     if instance.get_backfill(identity) is not None:
         return False
-    instance.add_backfill(
-        PartitionBackfill.from_asset_partitions(
-            backfill_id=identity,
-            asset_graph=graph,
-            partition_names=list(partitions),
-            asset_selection=list(assets),
-            backfill_timestamp=time.time(),
-            tags={TAG: dataset, PRIORITY_TAG: PRIORITY},
-            dynamic_partitions_store=instance,
-            all_partitions=False,
-            title=words[0],
-            description=words[1],
-            run_config=None,
-        )
-    )
+    try:
+        instance.add_backfill(backfill)
+    except Exception:
+        # Another tick of a daemon that was thought dead may have been faster: ids are unique.
+        if instance.get_backfill(identity) is None:
+            raise
+        return False
     return True
 
 

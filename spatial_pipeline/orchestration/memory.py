@@ -1,8 +1,8 @@
 """What the sensor of schema changes remembers, and what it does next.
 
-Three rules keep it from running in circles. What was asked for once is not asked for again on the
-same basis, whatever became of it. What a person cancelled stays cancelled until the basis is
-another one. A backfill that Dagster gave up is asked for again a few times only.
+Three rules keep it from running in circles. What was asked for is asked for once again on the same
+basis when it was neither published nor judged, as after a run that died, and then no more. What a
+person cancelled stays cancelled until the basis is another one. A backfill that Dagster gave up is asked for again a few times only.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ BREAKDOWNS = 3
 """Backfills that Dagster gave up, one after the other, after which a person must look."""
 
 
+ATTEMPTS = 2
+"""How often a partition is asked for on one basis, when it is neither published nor judged."""
+MARK = "+"
 BASES = ("planned", "tried", "stopped")
 
 
@@ -31,7 +34,7 @@ class Memory:
         asked: id of the backfill that was asked for last.
         booked: id of the last backfill whose end was taken into account.
         planned: partition → basis of everything that was outdated when it was asked for.
-        tried: partition → basis on which it was asked for.
+        tried: partition → basis on which it was asked for, with a mark for each time.
         stopped: partition → basis on which a person cancelled it.
         breakdowns: backfills that Dagster gave up, since the last that it brought to an end.
 
@@ -110,7 +113,7 @@ def next_step(
     wanted = [
         o
         for o in found
-        if o.basis not in (memory.tried.get(o.partition), memory.stopped.get(o.partition))
+        if _attempts(memory.tried, o) < ATTEMPTS and memory.stopped.get(o.partition) != o.basis
     ]
     free = [o for o in wanted if o.partition not in running]
     launch = tuple(free[:at_most])
@@ -124,7 +127,10 @@ def next_step(
         memory,
         asked=identity,
         planned={o.partition: o.basis for o in wanted},
-        tried={**memory.tried, **{o.partition: o.basis for o in launch}},
+        tried={
+            **memory.tried,
+            **{o.partition: o.basis + MARK * (_attempts(memory.tried, o) + 1) for o in launch},
+        },
     )
     return Step(memory, identity, launch, len(wanted) - len(launch), told)
 
@@ -138,7 +144,7 @@ def _booked(memory: Memory, last: Requested | None, found: Sequence[Outdated]) -
         if last.id != memory.asked:
             # The tick that asked for it was killed before it could remember.
             planned = now
-            tried = {**{p: now[p] for p in last.partitions if p in now}, **tried}
+            tried = {**{p: now[p] + MARK for p in last.partitions if p in now}, **tried}
         booked, breakdowns = last.id, 0
         if last.state is State.CANCELED:
             stopped = {**stopped, **planned}
@@ -149,10 +155,16 @@ def _booked(memory: Memory, last: Requested | None, found: Sequence[Outdated]) -
         asked=memory.asked,
         booked=booked,
         planned={},
-        tried={p: b for p, b in tried.items() if now.get(p) == b},
+        tried={p: b for p, b in tried.items() if now.get(p) == b.rstrip(MARK)},
         stopped={p: b for p, b in stopped.items() if now.get(p) == b},
         breakdowns=breakdowns,
     )
+
+
+def _attempts(tried: Mapping[str, str], found: Outdated) -> int:
+    """How often a partition was asked for on the basis of today."""
+    mark = tried.get(found.partition, "")
+    return mark.count(MARK) if mark.rstrip(MARK) == found.basis else 0
 
 
 def _told(memory: Memory, found: Sequence[Outdated], waiting: int) -> str:
@@ -163,10 +175,10 @@ def _told(memory: Memory, found: Sequence[Outdated], waiting: int) -> str:
     tried = [
         o.partition
         for o in found
-        if memory.tried.get(o.partition) == o.basis and o.partition not in stopped
+        if _attempts(memory.tried, o) >= ATTEMPTS and o.partition not in stopped
     ]
     if tried:
-        told.append(f"{_some(tried)}: tried, and neither published nor held; see its run")
+        told.append(f"{_some(tried)}: tried {ATTEMPTS} times, neither published nor held")
     if waiting:
         told.append(f"{waiting} being made by other runs")
     return "; ".join(told) or "nothing is outdated"

@@ -38,10 +38,11 @@ def of(policy: str, *rules: Any) -> VectorContract:
 
 def test_hold_names_every_change_and_the_way_out() -> None:
     after = Schema("vector", RETYPED.columns, "Point", "EPSG:4326")
-    assert schema_reasons(of("hold"), evidence(after)) == (
-        "the schema differs from that of the published version v0: column area was int64, is double;"
-        " geometry type was Polygon, is Point; if this is meant: spatial-pipeline accept roads"
-        f" --schema {after.fingerprint[:12]}",
+    (reason,) = schema_reasons(of("hold"), evidence(after))
+    assert reason == (
+        "the schema differs from that of the published version v0: column area was int64, is"
+        " double; geometry type was Polygon, is Point; if this is meant: spatial-pipeline accept"
+        f" roads --schema {after.fingerprint[:12]}"
     )
 
 
