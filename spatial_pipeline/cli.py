@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.console import Console, RenderableType
 
+from spatial_pipeline import cli_accept
 from spatial_pipeline.errors import ContractError, SpatialPipelineError
 from spatial_pipeline.runtime import run_sync
 
@@ -251,6 +252,9 @@ def rollback(
         raise typer.Exit(FAILED) from exc
     where = "" if partition is None else f"[{partition}]"
     typer.echo(f"{dataset}{where}: readers see {publication.version} again")
+
+
+app.command()(cli_accept.accept)
 
 
 def main() -> None:

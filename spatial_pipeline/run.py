@@ -32,7 +32,7 @@ from spatial_pipeline.store.postgis.pool import Address, Database
 from spatial_pipeline.store.postgis.publisher import Candidate, Publisher, publishing
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.versions import Kind, Publication, VectorProfile, Version
+from spatial_pipeline.versions import Kind, Publication, Staging, VectorProfile, Version
 
 Progress = Callable[[int, int | None], None]
 OTHERS = ".others"
@@ -199,7 +199,8 @@ class Pipeline:
         """What the gate says of a version, without publishing it."""
         publication = self.store.published(version.dataset, version.partition)
         withdrawn = () if publication is None else publication.withdrawn
-        decision = decide(contract, version, self.store.verdict(version), withdrawn)
+        schema = self.store.schema_evidence(version)
+        decision = decide(contract, version, self.store.verdict(version), withdrawn, schema)
         missing = self._missing_database(contract)
         return replace(decision, reasons=(*decision.reasons, missing)) if missing else decision
 
@@ -324,9 +325,12 @@ class Pipeline:
         reading = ingest.opened(
             kind, source, partition, base, self.allowed_sources, self.database_url
         )
+        # Taken before the source is read, so that a later change is seen at the next look.
+        seen = ingest.glance(source, partition, base, self.allowed_sources)
         with reading as found:
             version = Version(name, None if name == OTHERS else partition, found.version_id)
-            (store or self.store).stage(version, lambda folder: found.ingest(folder, progress))
+            staging = Staging(version.id, source.ingest_key, seen)
+            (store or self.store).stage(version, lambda f: found.ingest(f, progress), staging)
         return version
 
     def _other(

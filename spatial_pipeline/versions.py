@@ -75,13 +75,6 @@ class VectorProfile:
         """The CRS as an object; None when missing or not understood."""
         return _crs(self.crs)
 
-    @property
-    def schema_fingerprint(self) -> str:
-        """Hash of names, types, geometry type and CRS: what a schema change changes."""
-        return fingerprint(
-            [[c.name, c.type, c.nullable] for c in self.columns], self.geometry_type, self.crs
-        )
-
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict; :meth:`from_json` is its inverse."""
         return dataclasses.asdict(self)
@@ -196,13 +189,6 @@ class RasterProfile:
         ys = [f + d * i + e * j for i in (0, self.width) for j in (0, self.height)]
         return min(xs), min(ys), max(xs), max(ys)
 
-    @property
-    def schema_fingerprint(self) -> str:
-        """Hash of bands, types, grid and CRS: what a schema change changes."""
-        return fingerprint(
-            [[b.data_type, b.nodata, b.description] for b in self.bands], self.transform, self.crs
-        )
-
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict; :meth:`from_json` is its inverse."""
         return dataclasses.asdict(self)
@@ -249,6 +235,22 @@ class Version:
     def __str__(self) -> str:
         partition = "" if self.partition is None else f"[{self.partition}]"
         return f"{self.dataset}{partition}@{self.id}"
+
+
+@dataclass(frozen=True)
+class Staging:
+    """What was staged last of a partition, and under what.
+
+    Attributes:
+        version: id of the version.
+        ingest: fingerprint of the source options and the ingest code; None when it is not known.
+        seen: what the source looked like from outside; None when that cannot be told.
+
+    """
+
+    version: str
+    ingest: str | None = None
+    seen: str | None = None
 
 
 @dataclass(frozen=True)

@@ -146,3 +146,10 @@ def _whole_mistakes(attributes: Mapping[str, Any], place: Place) -> Iterator[Mis
     if isinstance(uri, str) and not partitioned and "{partition}" in uri:
         text = "source.uri: the uri has {partition}, so the dataset needs the key 'partitions'"
         yield place.mistake(where, text)
+    if attributes.get("backfill") is not None:
+        here = ("attributes", "backfill")
+        if attributes.get("on_schema_change") != "backfill":
+            yield place.mistake(here, "backfill: needs on_schema_change: backfill", key=True)
+        if not partitioned:
+            text = "backfill: the dataset has no partitions; a change is taken by its next run"
+            yield place.mistake(here, text, key=True)

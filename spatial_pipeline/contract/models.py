@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
@@ -13,7 +13,7 @@ from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.table_name import TableName
-from spatial_pipeline.versions import Kind, fingerprint
+from spatial_pipeline.versions import INGEST_VERSION, Kind, fingerprint
 
 ALWAYS_ON: tuple[Rule, ...] = (Readable(),)
 """Rules of every contract, whether it names them or not."""
@@ -47,6 +47,11 @@ class Source(ContractModel):
             msg = "give layer or query, not both"
             raise ValueError(msg)
         return self
+
+    @property
+    def ingest_key(self) -> str:
+        """Fingerprint of these options and of the ingest code: what a version depends on."""
+        return fingerprint(self.model_dump(mode="json"), INGEST_VERSION)
 
 
 class StaticPartitions(ContractModel):
@@ -95,6 +100,15 @@ class Publish(ContractModel):
         return TableName.parse(self.table)
 
 
+class Backfill(ContractModel):
+    """How partitions are made again after a change."""
+
+    order: Literal["newest", "oldest"] = Field(
+        "newest", description="Which partitions come first, in the order of the partition keys."
+    )
+    at_most: int = Field(4, ge=1, description="Partitions that are made again at a time.")
+
+
 class DatasetContract(ContractModel):
     """What vector and raster contracts have in common."""
 
@@ -117,6 +131,17 @@ class DatasetContract(ContractModel):
     )
     schedule: str | None = Field(None, description="Cron expression of the nightly run (UTC).")
     rules: tuple[AnyRule, ...] = Field((), description="What must hold before publication.")
+    on_schema_change: Literal["hold", "accept_additive", "backfill"] = Field(
+        "hold",
+        description="When the schema of the source differs from the published one's and no rule "
+        "declares it: hold until a person accepts it, let added nullable columns pass, or accept "
+        "it and make the partitions again that were built before.",
+    )
+    backfill: Backfill | None = Field(
+        None,
+        description="{order: newest | oldest, at_most: 4} of on_schema_change: backfill, for "
+        "partitioned datasets.",
+    )
 
     _path: Path | None = PrivateAttr(None)
 
@@ -136,6 +161,10 @@ class DatasetContract(ContractModel):
         ]
         if (self.partitions is None) == ("{partition}" in self.source.uri):
             mistakes.append("a partitioned dataset has {partition} in source.uri, and no other has")
+        if self.backfill is not None and self.on_schema_change != "backfill":
+            mistakes.append("backfill needs on_schema_change: backfill")
+        if self.backfill is not None and self.partitions is None:
+            mistakes.append("backfill is for partitioned datasets")
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self

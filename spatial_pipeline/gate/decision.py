@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import DatasetContract
+from spatial_pipeline.gate.schema import schema_reasons
 from spatial_pipeline.results import Result, Severity, Verdict
+from spatial_pipeline.schema_change import SchemaEvidence
 from spatial_pipeline.versions import Version
 
 
@@ -40,14 +42,19 @@ def decide(
     version: Version,
     verdict: Verdict | None,
     withdrawn: Sequence[str] = (),
+    schema: SchemaEvidence | None = None,
 ) -> Decision:
     """Fail closed: every blocking rule of today's contract passed on this very version.
+
+    And its schema is the one that readers know, unless the contract or a person says otherwise.
 
     Args:
         contract: the contract as it is today.
         version: the version to be published.
         verdict: what is stored beside it.
         withdrawn: ids of versions that a rollback took back.
+        schema: how the schema differs from what readers know; None when there is nothing to
+            compare it with.
 
     """
     reasons: list[str] = []
@@ -71,6 +78,7 @@ def decide(
             reasons.append(f"{rule.check_name}: the rule changed since it was checked")
         elif not result.passed:
             reasons.append(f"{rule.check_name}: {result.status.value}: {result.message}")
+    reasons += schema_reasons(contract, schema)
     return Decision(version, tuple(reasons))
 
 

@@ -13,6 +13,7 @@ from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.ingest import fingerprint as named
 from spatial_pipeline.ingest.fingerprint import fingerprint, uri_of
+from spatial_pipeline.ingest.glance import glance
 from spatial_pipeline.ingest.postgis_source import Table, open_table
 from spatial_pipeline.ingest.raster import ingest_raster
 from spatial_pipeline.ingest.source import Resolved, resolve
@@ -204,6 +205,7 @@ __all__ = [
     "Reading",
     "Resolved",
     "fingerprint",
+    "glance",
     "ingest",
     "opened",
     "resolve",

@@ -10,7 +10,6 @@ from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
-from spatial_pipeline.versions import INGEST_VERSION, fingerprint
 
 POSTGIS_POOL = "postgis"
 """Pool of the steps that write tables: connections are few, however many runs there are."""
@@ -55,7 +54,7 @@ def staged_asset(contract: Contract) -> dg.AssetsDefinition:
         owners=list(contract.owners),
         kinds={contract.kind, _format(contract)},
         partitions_def=partitions_of(contract),
-        code_version=fingerprint(contract.source.model_dump(mode="json"), INGEST_VERSION),
+        code_version=contract.source.ingest_key,
     )
     def staged(
         context: dg.AssetExecutionContext, spatial: SpatialResource

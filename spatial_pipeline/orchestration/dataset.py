@@ -9,15 +9,18 @@ from spatial_pipeline.orchestration.assets import published_asset, source_spec, 
 from spatial_pipeline.orchestration.checks import checks_op
 from spatial_pipeline.orchestration.resources import RESOURCES
 from spatial_pipeline.orchestration.schedules import schedule_of
+from spatial_pipeline.orchestration.schema_sensor import schema_sensor_of
 
 
 def dataset_definitions(contract: Contract) -> dg.Definitions:
     """Source, staged, one check op and published of one dataset, and its schedule."""
     schedule = schedule_of(contract)
+    schema_sensor = schema_sensor_of(contract)
     return dg.Definitions(
         assets=[source_spec(contract), staged_asset(contract), published_asset(contract)],
         asset_checks=[checks_op(contract)],
         schedules=[schedule] if schedule is not None else [],
+        sensors=[schema_sensor] if schema_sensor is not None else [],
         resources=RESOURCES,
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from spatial_pipeline.results import Result, Status
+from spatial_pipeline.schema_change import schema_of
 from spatial_pipeline.versions import Profile, VectorProfile, Version
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def of_version(pipeline: Pipeline, version: Version) -> dict[str, Any]:
         "source": profile.uri,
         "driver": profile.driver,
         "path": dg.MetadataValue.path(str(pipeline.store.path(version))),
-        "schema_fingerprint": profile.schema_fingerprint,
+        "schema_fingerprint": schema_of(profile).fingerprint,
         **_of_profile(profile),
     }
     if profile.error is not None:

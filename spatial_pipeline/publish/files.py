@@ -11,6 +11,7 @@ from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.gate.decision import decide
 from spatial_pipeline.results import Verdict
+from spatial_pipeline.schema_change import SchemaEvidence
 from spatial_pipeline.versions import Publication, Version
 
 
@@ -19,6 +20,9 @@ class Shelf(Protocol):
 
     def verdict(self, version: Version) -> Verdict | None:
         """The verdict beside a version."""
+
+    def schema_evidence(self, version: Version) -> SchemaEvidence | None:
+        """How the schema of a version differs from what readers know."""
 
     def published(self, dataset: str, partition: str | None) -> Publication | None:
         """What readers see."""
@@ -66,23 +70,36 @@ def roll_back(contract: DatasetContract, version: Version, shelf: Shelf) -> Publ
     """
     with shelf.lock(version.dataset, version.partition, "publish"):
         former = shelf.published(version.dataset, version.partition)
-        ask(contract, version, shelf, ())
+        ask(contract, version, shelf, None)
         publication = reversed_to(contract, version, former)
         shelf.switch(version.dataset, version.partition, publication)
         return publication
 
 
 def ask(
-    contract: DatasetContract, version: Version, shelf: Shelf, withdrawn: tuple[str, ...]
+    contract: DatasetContract,
+    version: Version,
+    shelf: Shelf,
+    withdrawn: tuple[str, ...] | None,
 ) -> Verdict:
     """The verdict that lets the version out.
+
+    Args:
+        contract: the contract as it is today.
+        version: the version to be published.
+        shelf: the store.
+        withdrawn: ids of versions that a rollback took back; None when a person asks for this
+            version by name, which accepts its schema and takes a withdrawal back.
 
     Raises:
         GateClosedError: the gate is closed.
 
     """
     verdict = shelf.verdict(version)
-    decision = decide(contract, version, verdict, withdrawn)
+    if withdrawn is None:
+        decision = decide(contract, version, verdict)
+    else:
+        decision = decide(contract, version, verdict, withdrawn, shelf.schema_evidence(version))
     if verdict is None or not decision.open:
         msg = f"{version} is held: {'; '.join(decision.reasons)}"
         raise GateClosedError(msg, decision.reasons)

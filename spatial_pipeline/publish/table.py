@@ -65,7 +65,7 @@ async def roll_back(
     """
     former = await _agreed(version, shelf, tables)
     publication = reversed_to(contract, version, former)
-    return await _promoted(contract, version, shelf, tables, (former, publication, ()))
+    return await _promoted(contract, version, shelf, tables, (former, publication, None))
 
 
 async def _agreed(version: Version, shelf: Shelf, tables: Tables) -> Publication | None:
@@ -86,7 +86,7 @@ async def _promoted(
     version: Version,
     shelf: Shelf,
     tables: Tables,
-    change: tuple[Publication | None, Publication, tuple[str, ...]],
+    change: tuple[Publication | None, Publication, tuple[str, ...] | None],
 ) -> Publication:
     former, publication, withdrawn = change
 

@@ -4,11 +4,12 @@ Layout::
 
     <root>/<dataset>/<partition or ->/<version>/{data.parquet|data.tif, profile.json,
                                                  verdict.json, violations.parquet}
-    <root>/<dataset>/<partition or ->/{staged.json, published.json}
+    <root>/<dataset>/<partition or ->/{staged.json, published.json, accepted.json}
 
 A version folder appears by one rename when it is whole and never changes afterwards; only the
 verdict beside the data is written anew when rules are checked again. ``published.json`` is the
-one thing that readers follow; ``staged.json`` names the version that was staged last.
+one thing that readers follow; ``staged.json`` names the version that was staged last;
+``accepted.json`` lists the schemas that a person accepted, for one partition or, in ``-``, for all.
 """
 
 from __future__ import annotations
@@ -27,11 +28,20 @@ from uuid import uuid4
 from spatial_pipeline.errors import NotPublishedError, StoreError
 from spatial_pipeline.pieces import Data
 from spatial_pipeline.results import Verdict
+from spatial_pipeline.schema_change import (
+    Acceptance,
+    SchemaChange,
+    SchemaEvidence,
+    schema_change,
+    schema_of,
+)
+from spatial_pipeline.store.contents import column_contents
 from spatial_pipeline.store.files import locked, sync_file, sync_folder, write_json
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
 from spatial_pipeline.versions import (
     Profile,
     Publication,
+    Staging,
     VectorProfile,
     Version,
     profile_from_json,
@@ -67,22 +77,29 @@ class Store:
         """True when the version is staged, whole."""
         return (self.path(version) / "profile.json").is_file()
 
-    def stage(self, version: Version, write: Callable[[Path], Profile]) -> bool:
+    def stage(
+        self,
+        version: Version,
+        write: Callable[[Path], Profile],
+        staging: Staging | None = None,
+    ) -> bool:
         """Stages a version unless it is there; False when nothing had to be done.
 
         Args:
             version: address of the version.
             write: writes the data file into the folder it is given and returns the profile.
+            staging: under what it is staged; not known unless given.
 
         Raises:
             StoreError: the store cannot be written.
 
         """
         folder = self.folder(version.dataset, version.partition)
+        staging = staging or Staging(version.id)
         try:
             with self.lock(version.dataset, version.partition, "stage"):
                 if self.has(version):
-                    self._point(folder, version)
+                    write_json(folder / "staged.json", asdict(staging))
                     return False
                 self._sweep(folder)
                 unfinished = folder / f"{UNFINISHED}{uuid4().hex}"
@@ -95,7 +112,7 @@ class Store:
                     sync_folder(unfinished)
                     unfinished.rename(self.path(version))
                     sync_folder(folder)
-                    self._point(folder, version)
+                    write_json(folder / "staged.json", asdict(staging))
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)
         except OSError as exc:
@@ -117,6 +134,14 @@ class Store:
             msg = f"{version} is gone from {self.root}: stage it again"
             raise StoreError(msg)
         return version
+
+    def staging(self, dataset: str, partition: str | None) -> Staging | None:
+        """What was staged last, and under what; None when nothing was staged yet."""
+        path = self.folder(dataset, partition) / "staged.json"
+        if not path.exists():
+            return None
+        value = self._json(path, dataset)
+        return Staging(str(value["version"]), value.get("ingest"), value.get("seen"))
 
     def profile(self, version: Version) -> Profile:
         """Profile of a staged version."""
@@ -211,18 +236,93 @@ class Store:
 
     def partitions(self, dataset: str) -> list[str | None]:
         """Partitions that have a published version."""
-        folder = self.root / dataset
-        found = sorted(p.parent.name for p in folder.glob("*/published.json"))
+        return self._having(dataset, "published.json")
+
+    def staged_partitions(self, dataset: str) -> list[str | None]:
+        """Partitions that have a staged version."""
+        return self._having(dataset, "staged.json")
+
+    def _having(self, dataset: str, pointer: str) -> list[str | None]:
+        found = sorted(p.parent.name for p in (self.root / dataset).glob(f"*/{pointer}"))
         return [None if name == "-" else _unsegment(name) for name in found]
+
+    def schema_evidence(self, version: Version) -> SchemaEvidence | None:
+        """How the schema of a version differs from what readers know.
+
+        It is compared with the published version of the partition; before the first, with the one
+        that was published last of the dataset's partitions. None when there is no such version,
+        or when the source of this version could not be read and so has no schema.
+        """
+        profile = self.profile(version)
+        reference = self._reference(version)
+        if reference is None or profile.error is not None:
+            return None
+        schema = schema_of(profile)
+        before = schema_of(self.profile(reference))
+        change = SchemaChange()
+        if schema != before:
+            change = schema_change(
+                before,
+                schema,
+                column_contents(self.data_path(reference)),
+                column_contents(self.data_path(version)),
+            )
+        whose = "" if reference.partition == version.partition else f" of {reference.partition}"
+        accepted = self.acceptances(version.dataset, version.partition)
+        return SchemaEvidence(
+            change=change,
+            fingerprint=schema.fingerprint,
+            reference=f"the published version {reference.id}{whose}",
+            accepted=any(a.schema == schema.fingerprint for a in accepted),
+        )
+
+    def acceptances(self, dataset: str, partition: str | None) -> list[Acceptance]:
+        """Schemas that a person accepted for a partition, those for all partitions included."""
+        found: list[Acceptance] = []
+        for key in dict.fromkeys((None, partition)):
+            path = self.folder(dataset, key) / "accepted.json"
+            if path.exists():
+                value = self._json(path, dataset)
+                found += [Acceptance(**a) for a in value["schemas"]]
+        return found
+
+    def accept(self, dataset: str, partition: str | None, acceptance: Acceptance) -> None:
+        """Writes down that a person accepted a schema.
+
+        Args:
+            dataset: name of the dataset.
+            partition: only for this partition; for all of them when None.
+            acceptance: which schema, who and when.
+
+        """
+        try:
+            with self.lock(dataset, partition, "accept"):
+                path = self.folder(dataset, partition) / "accepted.json"
+                known = self._json(path, dataset)["schemas"] if path.exists() else []
+                others = [a for a in known if a["schema"] != acceptance.schema]
+                write_json(path, {"schemas": [*others, asdict(acceptance)]})
+        except OSError as exc:
+            msg = f"cannot write down what was accepted of {dataset}: {exc}"
+            raise StoreError(msg) from exc
+
+    def _reference(self, version: Version) -> Version | None:
+        """The published version that the schema of a version is compared with."""
+        own = self.published(version.dataset, version.partition)
+        if own is not None:
+            return Version(version.dataset, version.partition, own.version)
+        return self.latest(version.dataset)
+
+    def latest(self, dataset: str) -> Version | None:
+        """The version that was published last, of whatever partition; None before the first."""
+        found = [(p, self.published(dataset, p)) for p in self.partitions(dataset)]
+        named = [(a.published_at, p or "", Version(dataset, p, a.version)) for p, a in found if a]
+        return max(named, key=lambda n: n[:2])[2] if named else None
 
     @contextlib.contextmanager
     def lock(self, dataset: str, partition: str | None, purpose: str) -> Iterator[None]:
         """Only one process at a time does this to a partition."""
         with locked(self.folder(dataset, partition) / f".{purpose}.lock"):
             yield
-
-    def _point(self, folder: Path, version: Version) -> None:
-        write_json(folder / "staged.json", {"version": version.id})
 
     def _sweep(self, folder: Path) -> None:
         """Removes what a killed run left; called under the lock, so nobody is writing it."""

@@ -74,5 +74,5 @@ def test_every_rule_is_offered_to_its_kinds_only_with_a_description() -> None:
 
 def test_the_schema_is_json_and_names_no_python() -> None:
     text = json.dumps(schema(), allow_nan=False)
-    assert "schema_" not in text
+    assert '"schema_"' not in text
     assert "columns_" not in text

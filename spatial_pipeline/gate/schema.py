@@ -1,0 +1,91 @@
+"""Whether the schema of a version may go out when it is not the one that readers know."""
+
+from __future__ import annotations
+
+from spatial_pipeline.contract.models import DatasetContract
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.rules.metadata import (
+    BandCount,
+    Columns,
+    Crs,
+    DataTypeRule,
+    GeometryTypeRule,
+    GridAlignment,
+    Nodata,
+    Resolution,
+)
+from spatial_pipeline.results import Severity
+from spatial_pipeline.schema_change import ChangeKind, Difference, SchemaChange, SchemaEvidence
+
+SHOWN = 12
+"""Digits of a schema's fingerprint that a person is asked to repeat."""
+
+
+def undeclared(contract: DatasetContract, change: SchemaChange) -> SchemaChange:
+    """The differences that no blocking rule of the contract declares.
+
+    A rule that names a column, the CRS, the geometry type or the like has judged the new state
+    already: either it failed, and that holds the version, or the contract wants what is there now.
+    Rules that look at some features only or tolerate violations declare nothing.
+    """
+    promises = [
+        r
+        for r in contract.rules
+        if r.severity is Severity.ERROR
+        and r.where is None
+        and not r.max_violations
+        and not r.max_fraction
+    ]
+    return SchemaChange(
+        tuple(d for d in change.differences if not any(_declares(r, d) for r in promises))
+    )
+
+
+def schema_reasons(contract: DatasetContract, evidence: SchemaEvidence | None) -> tuple[str, ...]:
+    """Why the schema keeps the version from being published; empty when it does not.
+
+    Args:
+        contract: the contract as it is today.
+        evidence: how the schema differs from what readers know; None when there is nothing to
+            compare it with.
+
+    """
+    if evidence is None or evidence.accepted or contract.on_schema_change == "backfill":
+        return ()
+    change = undeclared(contract, evidence.change)
+    if not change or (contract.on_schema_change == "accept_additive" and change.additive):
+        return ()
+    told = (
+        f"the schema differs from that of {evidence.reference}: {change}; if this is meant:"
+        f" spatial-pipeline accept {contract.name} --schema {evidence.fingerprint[:SHOWN]}"
+    )
+    return (told,)
+
+
+def _declares(rule: Rule, difference: Difference) -> bool:
+    if isinstance(rule, Columns):
+        return _names(rule, difference)
+    declared = DECLARED.get(type(rule))
+    return declared is not None and difference.kind in declared
+
+
+def _names(rule: Columns, difference: Difference) -> bool:
+    """Whether a list of columns says what became of one."""
+    if difference.column is None:
+        return False
+    listed = {name.removesuffix("!") for name in rule.schema_}
+    if difference.kind is ChangeKind.REMOVED:
+        return rule.extra == "forbid"
+    return difference.column in listed
+
+
+DECLARED: dict[type[Rule], frozenset[ChangeKind]] = {
+    Crs: frozenset({ChangeKind.CRS}),
+    GeometryTypeRule: frozenset({ChangeKind.GEOMETRY_TYPE}),
+    BandCount: frozenset({ChangeKind.BAND_COUNT}),
+    DataTypeRule: frozenset({ChangeKind.DATA_TYPE}),
+    Nodata: frozenset({ChangeKind.NODATA}),
+    Resolution: frozenset({ChangeKind.RESOLUTION}),
+    GridAlignment: frozenset({ChangeKind.ALIGNMENT}),
+}
+"""Rules that declare a part of the schema, beside those that list columns."""
