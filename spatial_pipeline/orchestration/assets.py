@@ -7,25 +7,13 @@ from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.ingest import INGEST_VERSION
 from spatial_pipeline.orchestration import metadata
+from spatial_pipeline.orchestration.automation import published_condition, staged_condition
+from spatial_pipeline.orchestration.freshness import freshness_of
+from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
 from spatial_pipeline.run import Progress
 from spatial_pipeline.versions import fingerprint
-
-
-def source_key(dataset: str) -> dg.AssetKey:
-    """Key of the external source of a dataset."""
-    return dg.AssetKey([dataset, "source"])
-
-
-def staged_key(dataset: str) -> dg.AssetKey:
-    """Key of the staged asset of a dataset."""
-    return dg.AssetKey([dataset, "staged"])
-
-
-def published_key(dataset: str) -> dg.AssetKey:
-    """Key of the published asset of a dataset: what downstream assets depend on."""
-    return dg.AssetKey([dataset, "published"])
 
 
 def source_spec(contract: Contract) -> dg.AssetSpec:
@@ -53,6 +41,7 @@ def staged_asset(contract: Contract) -> dg.AssetsDefinition:
         kinds={contract.kind, _format(contract)},
         partitions_def=partitions_of(contract),
         code_version=fingerprint(contract.source.model_dump(mode="json"), INGEST_VERSION),
+        automation_condition=staged_condition(contract),
     )
     def staged(
         context: dg.AssetExecutionContext, spatial: SpatialResource
@@ -84,6 +73,8 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         kinds={contract.kind, _format(contract)},
         partitions_def=partitions_of(contract),
         code_version=contract.rules_hash,
+        automation_condition=published_condition(contract),
+        freshness_policy=freshness_of(contract),
     )
     async def published(
         context: dg.AssetExecutionContext, spatial: SpatialResource
@@ -137,3 +128,13 @@ def _group(contract: Contract) -> str:
 
 def _format(contract: Contract) -> str:
     return "parquet" if contract.kind == "vector" else "tiff"
+
+
+__all__ = [
+    "published_asset",
+    "published_key",
+    "source_key",
+    "source_spec",
+    "staged_asset",
+    "staged_key",
+]
