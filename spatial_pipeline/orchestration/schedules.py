@@ -90,3 +90,6 @@ def _unfinished(instance: dg.DagsterInstance, job: str) -> dict[str | None, str]
     """Partition (None without partitions) → id of a run that has not finished."""
     runs = instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNFINISHED))
     return {r.tags.get(PARTITION_TAG): r.run_id for r in runs}
+
+
+__all__ = ["Job", "job_of", "schedule_of"]
