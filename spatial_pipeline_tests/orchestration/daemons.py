@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.asset_key import AssetKey
+from dagster._core.launcher import LaunchRunContext
+from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 from dagster._core.scheduler.instigation import InstigatorTick
 from dagster._core.test_utils import (
     create_test_daemon_workspace_context,
@@ -46,10 +49,21 @@ def defs():
 """
 """A code location of the contracts beside it. Dagster loads a file once a process, so every test
 has its own."""
+
+
+class WaitingRunLauncher(SyncInMemoryRunLauncher):
+    """Executes a run at once, in a thread: the asset daemon launches runs from within a loop."""
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        thread = Thread(target=super().launch_run, args=(context,))
+        thread.start()
+        thread.join()
+
+
 SYNCHRONOUS = {
     "run_launcher": {
-        "module": "dagster._core.launcher.sync_in_memory_run_launcher",
-        "class": "SyncInMemoryRunLauncher",
+        "module": "spatial_pipeline_tests.orchestration.daemons",
+        "class": "WaitingRunLauncher",
     },
     "run_coordinator": {
         "module": "dagster._core.run_coordinator",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+
 from dagster._core.scheduler.instigation import TickStatus
 
 from spatial_pipeline.orchestration.keys import source_key
