@@ -19,6 +19,8 @@ class Settings(BaseSettings):
         database_pool_size: most connections of one process.
         database_acquire_timeout_s: how long to wait for a connection of a full or starting server.
         database_statement_timeout_s: longest statement, COPY and index builds included.
+        autostart: False lets the schedules and sensors of contracts begin switched off, as on a
+            developer's machine; a switch thrown in Dagster's UI counts more than this.
 
     """
 
@@ -35,3 +37,4 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(4, ge=1)
     database_acquire_timeout_s: float = Field(60.0, gt=0)
     database_statement_timeout_s: float = Field(3600.0, gt=0)
+    autostart: bool = True

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
+from itertools import pairwise
 
 from spatial_pipeline.contract.words import closest
 
 MACROS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@annually", "@midnight")
+_MEANING = {
+    "@hourly": "0 * * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_FOUR_YEARS = 4 * 365 + 1
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
@@ -51,6 +61,29 @@ def cron_mistake(expression: str) -> str | None:
     if impossible and ("*" in parts[4] or months == {2}):
         return f"{expression!r}: no month has that day"
     return None
+
+
+def shortest_interval(expression: str) -> timedelta:
+    """Shortest time between two ticks of a cron expression that is right, in a zone without DST."""
+    text = expression.strip().lower()
+    text = _MEANING.get(text, "0 0 * * *" if text.startswith("@") else text)
+    sets: list[set[int]] = []
+    for part, (_, low, high, names) in zip(text.split(), FIELDS, strict=True):
+        found = [_values(item, low, high, names) for item in part.split(",")]
+        sets.append(set().union(*(f for f in found if not isinstance(f, str))))
+    minutes, hours, days, months, weekdays = sets
+    times = sorted(60 * h + m for h in hours for m in minutes)
+    gaps = [b - a for a, b in pairwise(times)]
+    # Both kinds of days restricted: either of them matches.
+    either = not any(text.split()[i].startswith("*") for i in (2, 4))
+    ticks: list[int] = []
+    for number in range(_FOUR_YEARS):
+        day = date(2024, 1, 1) + timedelta(days=number)
+        matches = (day.day in days, bool({day.isoweekday(), day.isoweekday() % 7} & weekdays))
+        if day.month in months and (any(matches) if either else all(matches)):
+            ticks.append(number)
+    gaps += [(b - a) * 1440 + times[0] - times[-1] for a, b in pairwise(ticks)]
+    return timedelta(minutes=min(gaps, default=_FOUR_YEARS * 1440))
 
 
 def _values(item: str, low: int, high: int, names: tuple[str, ...]) -> set[int] | str:

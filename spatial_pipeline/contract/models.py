@@ -6,9 +6,10 @@ from datetime import date
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, StrictBool, field_validator, model_validator
 
 from spatial_pipeline.contract.database_url import is_database
+from spatial_pipeline.contract.operations import Automation, Freshness, TimeZone, Watch
 from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
@@ -129,7 +130,24 @@ class DatasetContract(ContractModel):
     partitions: StaticPartitions | DailyPartitions | DynamicPartitions | None = Field(
         None, description="{static: [...]}, {daily: first day} or {dynamic: name}."
     )
-    schedule: str | None = Field(None, description="Cron expression of the nightly run (UTC).")
+    schedule: str | None = Field(
+        None, description="Cron expression of the nightly run, in the time zone of the contract."
+    )
+    timezone: TimeZone = Field(
+        "UTC", description="Time zone of cron expressions and daily partitions: Europe/Berlin."
+    )
+    watch: StrictBool | Watch = Field(
+        False, description="true or {every: 5m}: look at the source, run when it changed."
+    )
+    automation: Automation | None = Field(
+        None,
+        description="Declarative automation: eager, on_missing or {on_cron: cron expression}.",
+    )
+    freshness: Freshness | None = Field(
+        None,
+        description="When published data are late: {at_most: 26h} or {deadline: cron expression, "
+        "within: 8h}.",
+    )
     rules: tuple[AnyRule, ...] = Field((), description="What must hold before publication.")
     on_schema_change: Literal["hold", "accept_additive", "backfill"] = Field(
         "hold",
@@ -178,6 +196,13 @@ class DatasetContract(ContractModel):
     def base(self) -> Path:
         """The folder that relative URIs are relative to."""
         return self._path.parent if self._path is not None else Path.cwd()
+
+    @property
+    def watched(self) -> Watch | None:
+        """How the source is looked at, None when it is not."""
+        if isinstance(self.watch, Watch):
+            return self.watch
+        return Watch() if self.watch else None
 
     @property
     def effective_rules(self) -> tuple[Rule, ...]:

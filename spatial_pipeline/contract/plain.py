@@ -123,7 +123,12 @@ def _branch(
     given = at(value, place)
 
     def misshapen(errors: list[ErrorDetails]) -> bool:
-        return any(e["loc"] == place and SHAPES.search(e["type"]) for e in errors)
+        wordless = not isinstance(given, str)
+        return any(
+            e["loc"] == place
+            and (SHAPES.search(e["type"]) or (wordless and e["type"] == "literal_error"))
+            for e in errors
+        )
 
     fitting = {tag: errors for tag, errors in by_tag.items() if not misshapen(errors)}
     if not fitting:
@@ -248,6 +253,8 @@ def _expected(error: ErrorDetails) -> str:
 
 def _phrase(error: ErrorDetails) -> str:
     """What an error wanted."""
+    if error["type"] == "literal_error":
+        return str(error.get("ctx", {}).get("expected"))
     name = error.get("ctx", {}).get("class_name")
     found = _models().get(str(name))
     if error["type"].startswith("model_") and found is not None and _required(found):

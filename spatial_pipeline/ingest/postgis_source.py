@@ -50,7 +50,6 @@ _LOST = (
 )
 _SETTINGS = {
     "application_name": "spatial_pipeline source",
-    "statement_timeout": str(STATEMENT_TIMEOUT_S * 1000),
     "lock_timeout": "60000",
     # A version may wait for another run to stage the same dataset.
     "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_S * 1000),
@@ -65,6 +64,20 @@ _SETTINGS = {
     "bytea_output": "hex",
     "lc_monetary": "C",
 }
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a server may take.
+
+    Attributes:
+        patience_s: asking a server again that is full, starting or stopping.
+        statement_s: one statement on the server.
+
+    """
+
+    patience_s: float = PATIENCE_S
+    statement_s: float = STATEMENT_TIMEOUT_S
 
 
 @dataclass
@@ -142,7 +155,9 @@ class Table:
 
 
 @contextmanager
-def open_table(address: Address, layer: str | None, query: str | None) -> Iterator[Table]:
+def open_table(
+    address: Address, layer: str | None, query: str | None, limits: Limits | None = None
+) -> Iterator[Table]:
     """Opens a snapshot of a table, a view or a query.
 
     Args:
@@ -150,6 +165,7 @@ def open_table(address: Address, layer: str | None, query: str | None) -> Iterat
         layer: ``schema.table``, taken literally, or a name on the search path; may be None when
             there is only one table with a geometry.
         query: SQL of one SELECT instead of a table.
+        limits: how long the server may take.
 
     Raises:
         SourceError: the server, the table or the permission is missing, or the server cannot
@@ -157,10 +173,10 @@ def open_table(address: Address, layer: str | None, query: str | None) -> Iterat
 
     """
     with PrivateLoop() as loop:
-        connection = loop.run(_translated(_connected(address), address))
+        connection = loop.run(translated(connected(address, limits), address))
         try:
             asked = _inspected(connection, layer, query)
-            described = loop.run(_translated(asked, address))
+            described = loop.run(translated(asked, address))
             name = described.relation.name
             yield Table(
                 name=None if name is None else str(name),
@@ -171,7 +187,7 @@ def open_table(address: Address, layer: str | None, query: str | None) -> Iterat
                 _address=address,
             )
         finally:
-            loop.run(_closed(connection))
+            loop.run(disconnected(connection))
 
 
 @dataclass(frozen=True)
@@ -190,18 +206,24 @@ class _Described:
     notes: tuple[str, ...]
 
 
-async def _connected(address: Address) -> asyncpg.Connection:
-    async with asyncio.timeout(PATIENCE_S):
+async def connected(address: Address, limits: Limits | None = None) -> asyncpg.Connection:
+    """A read-only session; asks again where the server is full or starting."""
+    limits = limits or Limits()
+    settings = {**_SETTINGS, "statement_timeout": str(int(limits.statement_s * 1000))}
+    async with asyncio.timeout(limits.patience_s):
         while True:
             try:
                 return await asyncpg.connect(
-                    address.dsn, timeout=CONNECT_TIMEOUT_S, server_settings=_SETTINGS
+                    address.dsn,
+                    timeout=min(CONNECT_TIMEOUT_S, limits.patience_s),
+                    server_settings=settings,
                 )
             except _FULL:
                 await asyncio.sleep(_PAUSE_S)
 
 
-async def _closed(connection: asyncpg.Connection) -> None:
+async def disconnected(connection: asyncpg.Connection) -> None:
+    """Ends a session, whatever state it is in."""
     try:
         await connection.close(timeout=CLOSE_S)
     except (asyncpg.PostgresError, *_LOST):
@@ -300,7 +322,7 @@ async def _fetched(cursor: Any, count: int) -> list[Any]:
         return rows
 
 
-async def _translated(work: Any, address: Address) -> Any:
+async def translated(work: Any, address: Address) -> Any:
     """The result of the work; what the server or the network says becomes a SourceError."""
     try:
         return await work

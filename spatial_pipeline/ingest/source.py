@@ -81,7 +81,7 @@ def resolve(uri: str, base: Path, allowed: Sequence[str] | None = None) -> Resol
 
 
 def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> Resolved:
-    name, member = _split(uri)
+    name, member = split_member(uri)
     place = _package_place(name) if name.startswith(_PACKAGE) else _path_place(name, base)
     fences = None if allowed is None else _fences(allowed)
     _admit([place.file], fences, place.fence)
@@ -117,7 +117,7 @@ def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> Resolved:
     return Resolved(uri=uri, path=str(place.file), files=tuple(real))
 
 
-def _split(uri: str) -> tuple[str, str | None]:
+def split_member(uri: str) -> tuple[str, str | None]:
     """The file and the archive member of a URI."""
     if "\0" in uri:
         msg = "a NUL character cannot be part of a path"
@@ -131,6 +131,27 @@ def _split(uri: str) -> tuple[str, str | None]:
         raise SourceError(msg)
     head, mark, tail = uri.partition(".zip!")
     return (head + ".zip", tail) if mark else (uri, None)
+
+
+def place_of(name: str, base: Path, allowed: Sequence[str] | None, listed: str) -> Path:
+    """The path of a name with a placeholder in it, once its folder may be listed.
+
+    Args:
+        name: path or ``package://name/path``, without a member of an archive.
+        base: folder of the contract.
+        allowed: see :func:`resolve`; the folders before the placeholder must lie below an entry.
+        listed: the placeholder.
+
+    Raises:
+        SourceError: the folder lies outside of what may be read.
+
+    """
+    place = _package_place(name) if name.startswith(_PACKAGE) else _path_place(name, base)
+    folder = place.file
+    while listed in str(folder):
+        folder = folder.parent
+    _admit([folder], None if allowed is None else _fences(allowed), place.fence)
+    return place.file
 
 
 def _path_place(name: str, base: Path) -> _Place:

@@ -8,26 +8,14 @@ from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.orchestration import metadata
+from spatial_pipeline.orchestration.automation import published_condition, staged_condition
+from spatial_pipeline.orchestration.freshness import freshness_of
+from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
 
 POSTGIS_POOL = "postgis"
 """Pool of the steps that write tables: connections are few, however many runs there are."""
-
-
-def source_key(dataset: str) -> dg.AssetKey:
-    """Key of the external source of a dataset."""
-    return dg.AssetKey([dataset, "source"])
-
-
-def staged_key(dataset: str) -> dg.AssetKey:
-    """Key of the staged asset of a dataset."""
-    return dg.AssetKey([dataset, "staged"])
-
-
-def published_key(dataset: str) -> dg.AssetKey:
-    """Key of the published asset of a dataset: what downstream assets depend on."""
-    return dg.AssetKey([dataset, "published"])
 
 
 def source_spec(contract: Contract) -> dg.AssetSpec:
@@ -55,6 +43,7 @@ def staged_asset(contract: Contract) -> dg.AssetsDefinition:
         kinds={contract.kind, _format(contract)},
         partitions_def=partitions_of(contract),
         code_version=contract.source.ingest_key,
+        automation_condition=staged_condition(contract),
     )
     def staged(
         context: dg.AssetExecutionContext, spatial: SpatialResource
@@ -87,6 +76,8 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         partitions_def=partitions_of(contract),
         code_version=contract.rules_hash,
         pool=POSTGIS_POOL if contract.table is not None else None,
+        automation_condition=published_condition(contract),
+        freshness_policy=freshness_of(contract),
     )
     async def published(
         context: dg.AssetExecutionContext, spatial: SpatialResource
@@ -140,3 +131,13 @@ def _group(contract: Contract) -> str:
 
 def _format(contract: Contract) -> str:
     return "parquet" if contract.kind == "vector" else "tiff"
+
+
+__all__ = [
+    "published_asset",
+    "published_key",
+    "source_key",
+    "source_spec",
+    "staged_asset",
+    "staged_key",
+]

@@ -6,21 +6,29 @@ import dagster as dg
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.orchestration.assets import published_asset, source_spec, staged_asset
+from spatial_pipeline.orchestration.automation import automation_sensor
 from spatial_pipeline.orchestration.checks import checks_op
 from spatial_pipeline.orchestration.resources import RESOURCES
-from spatial_pipeline.orchestration.schedules import schedule_of
+from spatial_pipeline.orchestration.schedules import job_of, schedule_of
 from spatial_pipeline.orchestration.schema_sensor import schema_sensor_of
+from spatial_pipeline.orchestration.sensors import source_sensor
 
 
 def dataset_definitions(contract: Contract) -> dg.Definitions:
-    """Source, staged, one check op and published of one dataset, and its schedule."""
-    schedule = schedule_of(contract)
-    schema_sensor = schema_sensor_of(contract)
+    """Source, staged, one check op and published of one dataset, and what launches them."""
+    job = job_of(contract)
+    schedule = schedule_of(contract, job)
+    sensors = (
+        source_sensor(contract, job),
+        schema_sensor_of(contract),
+        automation_sensor(contract),
+    )
     return dg.Definitions(
         assets=[source_spec(contract), staged_asset(contract), published_asset(contract)],
         asset_checks=[checks_op(contract)],
+        jobs=[job],
         schedules=[schedule] if schedule is not None else [],
-        sensors=[schema_sensor] if schema_sensor is not None else [],
+        sensors=[s for s in sensors if s is not None],
         resources=RESOURCES,
     )
 

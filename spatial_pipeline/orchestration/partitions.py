@@ -18,7 +18,9 @@ def partitions_of(contract: Contract) -> dg.PartitionsDefinition | None:
         case StaticPartitions(static=keys):
             return dg.StaticPartitionsDefinition(list(keys))
         case DailyPartitions(daily=first):
-            return dg.DailyPartitionsDefinition(start_date=first.isoformat())
+            return dg.DailyPartitionsDefinition(
+                start_date=first.isoformat(), timezone=contract.timezone
+            )
         case DynamicPartitions(dynamic=name):
             return dg.DynamicPartitionsDefinition(name=name)
     return None

@@ -1,50 +1,95 @@
-"""The nightly run of a dataset."""
+"""The nightly run of a dataset, and the job that schedules and sensors launch."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition as Job,
+)
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.orchestration.assets import published_key, staged_key
+from spatial_pipeline.orchestration.keys import DATASET_TAG, published_key, staged_key
 from spatial_pipeline.orchestration.partitions import partitions_of
+from spatial_pipeline.settings import Settings
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+PARTITION_TAG = "dagster/partition"
 
 
-def schedule_of(contract: Contract) -> dg.ScheduleDefinition | None:
+def job_of(contract: Contract) -> Job:
+    """The job that stages, checks and publishes a dataset."""
+    return dg.define_asset_job(
+        f"{contract.name}_job",
+        selection=dg.AssetSelection.assets(staged_key(contract.name), published_key(contract.name)),
+        description=f"Stages, checks and publishes {contract.name}.",
+        tags={DATASET_TAG: contract.name},
+    )
+
+
+def schedule_of(contract: Contract, job: Job) -> dg.ScheduleDefinition | None:
     """A schedule that materializes staged, checks and published; None without ``schedule``.
 
     Of daily partitions the last complete day is run, of other partitions all of them, each in a
-    run of its own.
+    run of its own. What still runs from an earlier tick is not launched again.
     """
     if contract.schedule is None:
         return None
     partitions = partitions_of(contract)
-    job = dg.define_asset_job(
-        f"{contract.name}_job",
-        selection=dg.AssetSelection.assets(staged_key(contract.name), published_key(contract.name)),
-        description=f"Stages, checks and publishes {contract.name}.",
-    )
 
-    def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+    def requests(
+        context: dg.ScheduleEvaluationContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        busy = _unfinished(context.instance, f"{contract.name}_job")
+        at = context.scheduled_execution_time.isoformat()
         if partitions is None:
-            yield dg.RunRequest()
+            if None in busy:
+                yield dg.SkipReason(f"run {busy[None]} of {contract.name} has not finished yet")
+            else:
+                yield dg.RunRequest(run_key=at)
             return
-        now = context.scheduled_execution_time
-        dynamic = isinstance(partitions, dg.DynamicPartitionsDefinition)
-        keys = partitions.get_partition_keys(
-            current_time=now, dynamic_partitions_store=context.instance if dynamic else None
+        keys = list(
+            partitions.get_partition_keys(
+                current_time=context.scheduled_execution_time,
+                dynamic_partitions_store=context.instance,
+            )
         )
         if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
             keys = keys[-1:]
-        for key in keys:
-            yield dg.RunRequest(
-                partition_key=key, run_key=f"{context.scheduled_execution_time}:{key}"
-            )
+        free = [k for k in keys if k not in busy]
+        if not keys:
+            yield dg.SkipReason(f"{contract.name} has no partitions yet")
+        elif not free:
+            yield dg.SkipReason(f"no run of {contract.name} has finished yet: {len(keys)} run")
+        for key in free:
+            yield dg.RunRequest(partition_key=key, run_key=f"{at}:{key}")
 
     return dg.ScheduleDefinition(
         name=f"{contract.name}_schedule",
         job=job,
         cron_schedule=contract.schedule,
-        execution_timezone="UTC",
+        execution_timezone=contract.timezone,
         execution_fn=requests,
-        description=f"Nightly run of {contract.name}.",
+        default_status=(
+            dg.DefaultScheduleStatus.RUNNING
+            if Settings().autostart
+            else dg.DefaultScheduleStatus.STOPPED
+        ),
+        description=f"Runs {contract.name} at {contract.schedule} ({contract.timezone}).",
     )
+
+
+def _unfinished(instance: dg.DagsterInstance, job: str) -> dict[str | None, str]:
+    """Partition (None without partitions) → id of a run that has not finished."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNFINISHED))
+    return {r.tags.get(PARTITION_TAG): r.run_id for r in runs}
+
+
+__all__ = ["Job", "job_of", "schedule_of"]

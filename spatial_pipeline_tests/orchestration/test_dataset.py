@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import instance_for_test
 
 from spatial_pipeline.contract.models import RasterContract, VectorContract
 from spatial_pipeline.orchestration.dataset import broken_definitions, dataset_definitions
@@ -95,7 +96,12 @@ def test_a_schedule() -> None:
     definitions = dataset_definitions(contract(schedule="0 3 * * *"))
     (schedule,) = definitions.schedules
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 3 * * *", "UTC")
-    with dg.DagsterInstance.ephemeral() as instance, dg.build_schedule_context(instance) as context:
+    with (
+        instance_for_test() as instance,
+        dg.build_schedule_context(
+            instance, scheduled_execution_time=datetime(2026, 1, 5, 3, tzinfo=UTC)
+        ) as context,
+    ):
         data = schedule.evaluate_tick(context)
     assert len(data.run_requests) == 1
     assert dataset_definitions(contract()).schedules in (None, [])
@@ -113,7 +119,7 @@ def test_a_schedule_runs_each_partition_by_itself(
     )
     (schedule,) = definitions.schedules
     with (
-        dg.DagsterInstance.ephemeral() as instance,
+        instance_for_test() as instance,
         dg.build_schedule_context(
             instance,
             scheduled_execution_time=datetime(2026, 1, 5, 3, tzinfo=UTC),

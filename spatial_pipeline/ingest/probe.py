@@ -1,0 +1,154 @@
+"""What a source is like now, told without reading it: for sensors, which ask often.
+
+A state costs a look at a folder, a HEAD request or a listing, never a download. It is coarser than
+the fingerprint that names a version: a file that is only touched has a new state and the same
+version, so a run that a state starts may find that there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spatial_pipeline import versions
+from spatial_pipeline.contract.database_url import is_database, redacted
+from spatial_pipeline.contract.models import Source
+from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest import archive
+from spatial_pipeline.ingest.fingerprint import stamp, uri_of
+from spatial_pipeline.ingest.source import place_of, resolve, split_member
+
+PARTITION = "{partition}"
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """A source as it is now.
+
+    Attributes:
+        token: changes when the source changes; None exactly when there is an error.
+        error: why there is no token: the source is missing, refused or unreadable.
+        lost: the server did not answer, so nothing is known of the source; a source that is gone
+            has an error, and is not lost.
+
+    """
+
+    token: str | None = None
+    error: str | None = None
+    lost: bool = False
+
+
+def probe(
+    source: Source,
+    base: Path,
+    partition: str | None = None,
+    allowed: Sequence[str] | None = None,
+) -> SourceState:
+    """The state of a source; this function does not raise for a bad source.
+
+    Args:
+        source: the source; layer and condition do not matter.
+        base: folder that a relative URI is relative to.
+        partition: fills ``{partition}`` in the URI.
+        allowed: see :func:`spatial_pipeline.ingest.source.resolve`.
+
+    """
+    uri = uri_of(source, partition)
+    if is_database(uri):
+        return SourceState(error=f"{redacted(uri)} is a database: it has no cheap state")
+    return local_state(uri, base, allowed)
+
+
+def list_keys(uri: str, base: Path, allowed: Sequence[str] | None = None) -> dict[str, str]:
+    """Partition keys that exist now, each with a token that changes when its source changes.
+
+    A key that is there and cannot be read has a token too: that of its error.
+
+    Args:
+        uri: URI with ``{partition}``, which stands for one or more characters without a slash;
+            where it occurs twice, it is the same key.
+        base: folder that a relative URI is relative to.
+        allowed: see :func:`spatial_pipeline.ingest.source.resolve`.
+
+    Raises:
+        SourceError: the URI has no ``{partition}``, or its keys cannot be listed.
+
+    """
+    if PARTITION not in uri:
+        msg = f"{redacted(uri)} has no {PARTITION}"
+        raise SourceError(msg)
+    if is_database(uri):
+        msg = f"{redacted(uri)} is a database: its partitions cannot be listed"
+        raise SourceError(msg)
+    tokens = {}
+    for key in sorted(_local_keys(uri, base, allowed)):
+        state = local_state(uri.replace(PARTITION, key), base, allowed)
+        tokens[key] = state.token or versions.fingerprint("error", state.error)
+    return tokens
+
+
+def local_state(uri: str, base: Path, allowed: Sequence[str] | None = None) -> SourceState:
+    """Names, sizes and times of change of all files of a source, sidecars included."""
+    resolved = resolve(uri, base, allowed)
+    if resolved.error is not None:
+        return SourceState(error=resolved.error)
+    try:
+        found = stamp(resolved)
+    except SourceError as exc:
+        return SourceState(error=str(exc))
+    root = resolved.files[0].parent
+    files = [[os.path.relpath(f, root), s, t] for f, s, t in found]
+    return SourceState(token=versions.fingerprint(resolved.member, files))
+
+
+def _local_keys(uri: str, base: Path, allowed: Sequence[str] | None) -> set[str]:
+    """Keys whose named file exists; no folder outside of the allowed sources is listed."""
+    name, member = split_member(uri)
+    path = place_of(name, base, allowed, listed=PARTITION)
+    found: set[str] = set()
+    anchor = Path(path.anchor)
+    for file, key in _matching(anchor, path.relative_to(anchor).parts, None):
+        if member is not None and PARTITION in member and file.is_file():
+            found |= _member_keys(file, member, key)
+        elif key is not None:
+            found.add(key)
+    return found
+
+
+def _matching(
+    folder: Path, parts: Sequence[str], key: str | None
+) -> Iterator[tuple[Path, str | None]]:
+    """Paths below a folder that fit the parts of a pattern, and the key that makes them fit."""
+    if not parts:
+        yield folder, key
+        return
+    part, rest = parts[0], parts[1:]
+    if PARTITION not in part or key is not None:
+        below = folder / (part if key is None else part.replace(PARTITION, key))
+        if below.exists():
+            yield from _matching(below, rest, key)
+        return
+    if not folder.is_dir():
+        return
+    for below in sorted(folder.iterdir()):
+        if (found := key_of(part, below.name)) is not None:
+            yield from _matching(below, rest, found)
+
+
+def _member_keys(file: Path, member: str, key: str | None) -> set[str]:
+    with archive.opened(file) as opened:
+        keys = {key_of(member, name) for name in opened.namelist()}
+    return {k for k in keys if k is not None and key in {None, k}}
+
+
+def key_of(pattern: str, name: str) -> str | None:
+    """The key that makes a name of a pattern; None when there is none."""
+    first, *others = (re.escape(p) for p in pattern.split(PARTITION))
+    expression = first
+    for index, other in enumerate(others):
+        expression += (r"(?P<key>[^/]+)" if index == 0 else "(?P=key)") + other
+    match = re.fullmatch(expression, name)
+    return None if match is None else match["key"]

@@ -1,0 +1,119 @@
+"""Declarative automation by name: the contract's ``automation`` → conditions and their sensor.
+
+The named condition says when the source is read, so it stands on ``staged``. ``published`` follows
+whatever was staged, as soon as its blocking checks have passed. The checks carry no condition of
+their own: Dagster runs a check that has one only when that condition fires, so a backfill would
+stage and publish without checking.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+from dagster import AutomationCondition as When
+
+from spatial_pipeline.contract.models import Contract, DailyPartitions
+from spatial_pipeline.contract.operations import OnCron
+from spatial_pipeline.contract.rules import OtherDataset
+from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
+from spatial_pipeline.settings import Settings
+
+Condition = dg.AutomationCondition[Any]
+
+
+def staged_condition(contract: Contract) -> Condition | None:
+    """When the source is read; None without ``automation``."""
+    if contract.automation is None:
+        return None
+    source = dg.AssetSelection.assets(source_key(contract.name))
+    if isinstance(contract.automation, OnCron):
+        cron = contract.automation.on_cron
+        trigger: Condition = When.cron_tick_passed(cron, contract.timezone)
+    else:
+        trigger = _newly_missing()
+        if contract.automation == "eager":
+            trigger = trigger | When.any_deps_updated()
+            for other in _others(contract):
+                # What the data are compared with is new, so they are proven again.
+                trigger = trigger | When.asset_matches(published_key(other), When.newly_updated())
+    condition: Condition = _unhandled(trigger)
+    if isinstance(contract.partitions, DailyPartitions) and (
+        contract.watched is None or isinstance(contract.automation, OnCron)
+    ):
+        condition = When.in_latest_time_window() & condition
+    elif contract.watched is not None and not isinstance(contract.automation, OnCron):
+        # What the watch has not seen is not there to be read.
+        condition = condition & ~When.any_deps_missing().allow(source)
+    condition = condition & ~When.in_progress() & When.all_deps_blocking_checks_passed()
+    return _labelled(condition, _label(contract))
+
+
+def published_condition(contract: Contract) -> Condition | None:
+    """When what was staged is published; None without ``automation``.
+
+    The gate inside publishing is what holds; the condition only spares runs that it would refuse.
+    """
+    if contract.automation is None:
+        return None
+    condition: Condition = (
+        _unhandled(_newly_missing() | When.any_deps_updated())
+        & ~When.any_deps_missing()
+        & ~When.any_deps_in_progress()
+        & ~When.in_progress()
+        & When.all_deps_blocking_checks_passed()
+    )
+    return _labelled(condition, "follow_staged")
+
+
+def automation_sensor(contract: Contract) -> dg.AutomationConditionSensorDefinition | None:
+    """What evaluates the conditions of a dataset; None without ``automation``.
+
+    Dagster's own default sensor begins switched off; a contract that names a condition means it.
+    """
+    if contract.automation is None:
+        return None
+    return dg.AutomationConditionSensorDefinition(
+        f"{contract.name}_automation",
+        target=dg.AssetSelection.assets(staged_key(contract.name), published_key(contract.name)),
+        default_status=sensor_status(),
+        description=f"Automation of {contract.name}: {_label(contract)}.",
+    )
+
+
+def sensor_status() -> dg.DefaultSensorStatus:
+    """Whether sensors of contracts begin switched on."""
+    if Settings().autostart:
+        return dg.DefaultSensorStatus.RUNNING
+    return dg.DefaultSensorStatus.STOPPED
+
+
+def _newly_missing() -> Condition:
+    """What became missing, or was when automation began."""
+    return When.newly_missing() | (When.missing() & When.initial_evaluation())
+
+
+def _unhandled(trigger: Condition) -> Condition:
+    """Remembers a trigger until it was answered by a request.
+
+    Dagster's ``since_last_handled`` forgets it on a materialization too: also on one that was
+    under way, from the former source, when the source changed.
+    """
+    return trigger.since(When.newly_requested())
+
+
+def _others(contract: Contract) -> list[str]:
+    """Other datasets that the rules compare this one with."""
+    named = [o.dataset for r in contract.rules for o in r.others() if isinstance(o, OtherDataset)]
+    return sorted(set(named) - {contract.name})
+
+
+def _labelled(condition: Condition, label: str) -> Condition:
+    """The condition under the name that the UI shows; every one of Dagster's own takes it."""
+    return condition.with_label(label)  # type: ignore[attr-defined,no-any-return]
+
+
+def _label(contract: Contract) -> str:
+    if isinstance(contract.automation, OnCron):
+        return f"on_cron({contract.automation.on_cron}, {contract.timezone})"
+    return str(contract.automation)

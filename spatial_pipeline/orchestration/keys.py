@@ -1,0 +1,23 @@
+"""Names of what belongs to a dataset in Dagster."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+DATASET_TAG = "spatial_pipeline/dataset"
+"""Tag of runs of a dataset, for concurrency limits and for finding them."""
+
+
+def source_key(dataset: str) -> dg.AssetKey:
+    """Key of the external source of a dataset."""
+    return dg.AssetKey([dataset, "source"])
+
+
+def staged_key(dataset: str) -> dg.AssetKey:
+    """Key of the staged asset of a dataset."""
+    return dg.AssetKey([dataset, "staged"])
+
+
+def published_key(dataset: str) -> dg.AssetKey:
+    """Key of the published asset of a dataset: what downstream assets depend on."""
+    return dg.AssetKey([dataset, "published"])
