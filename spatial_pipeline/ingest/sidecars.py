@@ -64,3 +64,34 @@ def folder_dataset(folder: Path) -> list[Path]:
         msg = "is a folder: name a file in it"
         raise SourceError(msg)
     return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+_NEEDED: dict[str, tuple[str, ...]] = {
+    ".shp": (".shx", ".dbf", ".prj", ".cpg", ".qpj"),
+    ".tab": (".dat", ".map", ".id"),
+    ".mif": (".mid",),
+    ".csv": (".csvt", ".prj"),
+    ".gml": (".gfs", ".xsd"),
+    ".img": (".ige", ".rrd", ".rde", ".aux.xml", ".prj"),
+    ".bil": (".hdr", ".prj", ".blw"), ".bsq": (".hdr", ".prj"), ".bip": (".hdr", ".prj"),
+    ".asc": (".prj",),
+}  # fmt: skip
+_IMAGES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".gif", ".bmp", ".webp"})
+
+
+def candidates(name: str) -> list[str]:
+    """Names of sidecars that are worth asking a server for, which tells no names by itself.
+
+    Without index files, which hold nothing of the content; in capitals where the suffix is.
+    """
+    file = Path(name)
+    suffix = file.suffix.casefold()
+    extras = list(_NEEDED.get(suffix, ()))
+    if suffix in _IMAGES:
+        extras += [*sorted(_world_suffixes(suffix)), ".prj"]
+    if file.suffix.isupper():
+        extras = [e.upper() for e in extras]
+    found = [file.stem + e for e in extras]
+    if suffix in _IMAGES or suffix in {".img", ".asc", ".bil", ".bsq", ".bip"}:
+        found += [name + e for e in (".aux.xml", ".ovr", ".msk")]
+    return [f for f in dict.fromkeys(found) if f != name]
