@@ -16,6 +16,12 @@ STORES = ("s3", "gs", "az")
 KNOWN = (*WEB, *STORES, "postgresql", "package")
 """Schemes of a source; a path has none."""
 PORTS = {"http": 80, "https": 443}
+HIDDEN = "***"
+ALIASES = {
+    "s3a": "s3", "s3n": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az", "wasb": "az",
+    "wasbs": "az", "adl": "az",
+}  # fmt: skip
+"""What other programs call the object stores."""
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(//)?")
 _REMOTE = re.compile(rf"^({'|'.join((*WEB, *STORES))})://", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
@@ -79,11 +85,11 @@ def redacted(uri: str) -> str:
     if scheme.casefold() in WEB:
         # A password with a slash in it looks like the start of the path.
         if "@" in path.partition("?")[0] and ":" in rest.partition("/")[0]:
-            location, slash, path = "***", "", ""
+            location, slash, path = HIDDEN, "", ""
         path = path.partition("#")[0]
         path, mark, parameters = path.partition("?")
-        inner = parameters.partition(".zip!")[2]
-        path += ("?***" if mark else "") + (f"!{inner}" if inner else "")
+        inner = re.split(r"\.zip!|^\*\*\*!", parameters, maxsplit=1)[1:]
+        path += (f"?{HIDDEN}" if mark else "") + "".join(f"!{i}" for i in inner)
     return f"{scheme}://{location}{slash}{path}"
 
 
@@ -107,10 +113,22 @@ def mistake(uri: str) -> str | None:
         return f"write {scheme}:// and then the address"
     if scheme == "file":
         return "write the path itself, without file:"
-    near = closest(scheme, KNOWN)
+    near = closest(ALIASES.get(scheme, scheme), KNOWN)
     known = ", ".join(f"{k}:" for k in KNOWN)
     hint = near.hint.replace(f"{near.word!r}", f"{str(near.word) + ':'!r}")
     return f"unknown scheme {match[1] + ':'!r}{hint or f'; known are {known} and paths'}"
+
+
+def possible(uri: str) -> str:
+    """The URI of a contract, once it may be a source.
+
+    Raises:
+        ValueError: it can be none, whatever there is; see :func:`mistake`.
+
+    """
+    if (text := mistake(uri)) is not None:
+        raise ValueError(text)
+    return uri
 
 
 def parse(uri: str) -> RemoteUrl:
@@ -190,6 +208,9 @@ def _web(uri: str, shown: str) -> RemoteUrl:
     elif ".zip!" in query:
         query, _, member = query.partition(".zip!")
         query, member = query + ".zip", unquote(member)
+    if shown.endswith(f"//{HIDDEN}"):
+        msg = f"{shown}: write @ in a password or a path as %40, / in a password as %2F"
+        raise SourceError(msg)
     if _climbs(unquote(path)):
         msg = f"{shown}: .. cannot be part of the path"
         raise SourceError(msg)

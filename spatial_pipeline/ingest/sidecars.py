@@ -24,25 +24,31 @@ _VECTOR = frozenset(
 )  # fmt: skip
 _RASTER_STEM = (".aux", ".aux.xml", ".wld", ".tab", ".hdr", ".prj", ".clr", ".stx", ".rpb", ".rpc",
                 ".imd", ".met", ".ers", ".pvl")  # fmt: skip
-_FOLDERS = (".gdb", ".zarr")
+FOLDERS = (".gdb", ".zarr")
 
 
 def sidecars(file: Path) -> list[Path]:
     """Existing sidecars of a file, in the order of their names; names are compared caselessly."""
-    suffix = file.suffix.casefold()
-    stem = file.stem.casefold()
-    name = file.name.casefold()
-    wanted = {name + extra for extra in _BY_NAME}
-    wanted |= {stem + extra for extra in _BY_STEM.get(suffix, ())}
-    if suffix not in _VECTOR:
-        wanted |= {stem + extra for extra in _RASTER_STEM}
-        wanted |= {stem + extra for extra in _world_suffixes(suffix)}
-        wanted |= {stem + "_rpc.txt", stem + "-browse.jpg.aux.xml"}
-    wanted.discard(name)
+    names = wanted(file.name)
     return sorted(
-        (p for p in file.parent.iterdir() if p.name.casefold() in wanted and p.is_file()),
+        (p for p in file.parent.iterdir() if p.name.casefold() in names and p.is_file()),
         key=lambda p: p.name,
     )
+
+
+def wanted(name: str) -> set[str]:
+    """Names that sidecars of a file have, casefolded."""
+    file = Path(name)
+    suffix = file.suffix.casefold()
+    stem = file.stem.casefold()
+    name = name.casefold()
+    found = {name + extra for extra in _BY_NAME}
+    found |= {stem + extra for extra in _BY_STEM.get(suffix, ())}
+    if suffix not in _VECTOR:
+        found |= {stem + extra for extra in _RASTER_STEM}
+        found |= {stem + extra for extra in _world_suffixes(suffix)}
+        found |= {stem + "_rpc.txt", stem + "-browse.jpg.aux.xml"}
+    return found - {name}
 
 
 def _world_suffixes(suffix: str) -> set[str]:
@@ -60,7 +66,7 @@ def folder_dataset(folder: Path) -> list[Path]:
         SourceError: an ordinary folder.
 
     """
-    if not folder.name.casefold().endswith(_FOLDERS):
+    if not folder.name.casefold().endswith(FOLDERS):
         msg = "is a folder: name a file in it"
         raise SourceError(msg)
     return sorted(p for p in folder.rglob("*") if p.is_file())

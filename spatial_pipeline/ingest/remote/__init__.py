@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from spatial_pipeline.contract.remote_url import RemoteUrl, parse
+from spatial_pipeline.contract.remote_url import RemoteUrl, admit, parse
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.ingest.remote.http import WebFiles
 from spatial_pipeline.ingest.remote.limits import DEFAULTS, Budget, Limits, TooLargeError
+from spatial_pipeline.ingest.remote.objects import StoredFiles, listed
 from spatial_pipeline.ingest.remote.stats import Stat, changed, token_of
+from spatial_pipeline.ingest.sidecars import candidates, wanted
 
 Progress = Callable[[int, int | None], None]
 
@@ -112,11 +114,79 @@ def remote(uri: str, allowed: Sequence[str] | None, limits: Limits) -> Iterator[
         files.close()
 
 
+def remote_state(uri: str, allowed: Sequence[str] | None = None, limits: Limits = DEFAULTS) -> str:
+    """A token that changes when a source on another machine changes; nothing is transferred.
+
+    It is made of entity tag, time of change and size of every file of the source, as HEAD, a
+    request for one byte or a listing tells them.
+
+    Raises:
+        SourceError: it is missing or refused, or the server tells nothing of it.
+        SourceUnreachableError: the server does not answer.
+
+    """
+    with remote(uri, allowed, limits) as found:
+        if found.token is None:
+            msg = f"{found.url.shown}: the server sends neither ETag nor Last-Modified nor a length"
+            raise SourceError(msg)
+        return found.token
+
+
+def remote_keys(
+    uri: str,
+    fits: Callable[[str, str], str | None],
+    placeholder: str,
+    allowed: Sequence[str] | None = None,
+    limits: Limits = DEFAULTS,
+) -> dict[str, str]:
+    """Partition keys that an object store holds, with the tokens of :func:`remote_state`.
+
+    Args:
+        uri: URL with the placeholder in its path.
+        fits: from a pattern and a name to the key that makes the name of the pattern.
+        placeholder: what stands for the key.
+        allowed: see :func:`remote`.
+        limits: what bounds requests.
+
+    Raises:
+        SourceError: it may not be listed, or cannot be: web servers tell no names.
+        SourceUnreachableError: the store does not answer.
+
+    """
+    url = parse(uri)
+    if url.is_web:
+        msg = f"{url.shown}: a web server does not tell which partitions there are"
+        raise SourceError(msg)
+    if placeholder not in url.path:
+        msg = f"{url.shown}: {placeholder} must be part of the path, not of the archive"
+        raise SourceError(msg)
+    folder = url.path.partition(placeholder)[0].rpartition("/")[0]
+    admit(replace(url, path=folder), allowed)
+    folders: dict[str, dict[str, Stat]] = {}
+    for path, stat in listed(url, folder, limits):
+        parent, _, name = path.rpartition("/")
+        folders.setdefault(parent, {})[name] = stat
+    tokens = {}
+    for parent, beside in folders.items():
+        for name in beside:
+            path = f"{parent}/{name}" if parent else name
+            key = fits(url.path, path)
+            token = None if key is None else token_of(_together(name, beside, url.member))
+            if key is not None and token is not None:
+                tokens[key] = token
+    return dict(sorted(tokens.items()))
+
+
+def _together(name: str, beside: dict[str, Stat], member: str | None) -> dict[str, Stat]:
+    """A file and its sidecars among the files of its folder."""
+    names = wanted(name) if member is None and candidates(name) else ()
+    return {name: beside[name], **{n: s for n, s in beside.items() if n.casefold() in names}}
+
+
 def _files(url: RemoteUrl, allowed: Sequence[str] | None, limits: Limits) -> Files:
     if url.is_web:
         return WebFiles(url, allowed, limits)
-    msg = f"{url.scheme}: is not supported yet"
-    raise SourceError(msg)
+    return StoredFiles(url, allowed, limits)
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -128,4 +198,4 @@ def _inside(folder: Path, name: str) -> Path:
     return file
 
 
-__all__ = ["DEFAULTS", "Limits", "Remote", "Stat", "remote"]
+__all__ = ["DEFAULTS", "Limits", "Remote", "Stat", "remote", "remote_keys", "remote_state"]

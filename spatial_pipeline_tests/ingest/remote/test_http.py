@@ -329,7 +329,10 @@ def test_a_redirect_to_another_server_takes_no_password(web: Web, tmp_path: Path
 
 
 def test_nothing_secret_is_logged_or_said(
-    web: Web, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    web: Web,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     uri = web.put("/a.fgb", BODY, statuses=[500, 500]).replace("http://", "http://me:hidden1@")
     with caplog.at_level(logging.DEBUG):
@@ -337,7 +340,8 @@ def test_nothing_secret_is_logged_or_said(
         web.put("/a.fgb", BODY, statuses=[500] * 9)
         with pytest.raises(SourceError) as failed:
             fetch(f"{uri}?sig=hidden2", tmp_path)
-    assert "hidden" not in caplog.text + str(failed.value) + repr(failed.value.__cause__)
+    said = caplog.text + "".join(capfd.readouterr())
+    assert "hidden" not in said + str(failed.value) + repr(failed.value.__cause__)
 
 
 def test_a_url_without_a_file_is_refused(web: Web, tmp_path: Path) -> None:
