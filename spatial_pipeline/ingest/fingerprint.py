@@ -15,7 +15,7 @@ from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.source import Resolved, resolve
 from spatial_pipeline.versions import Kind
 
-INGEST_VERSION = 1
+INGEST_VERSION = 2
 """Raised whenever ingest writes something else for the same source."""
 _CHUNK = 1 << 20
 
