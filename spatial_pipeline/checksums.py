@@ -241,14 +241,18 @@ def _bytes_sum(array: Any, valid: NDArray[np.bool_], seeds: Words) -> int:
     copy[:-8] = np.frombuffer(data, np.uint8)[low:high]
     # Eight bytes from every byte on: values begin anywhere.
     everywhere: Words = np.ndarray(len(copy) - 7, "<u8", copy, strides=(1,))
-    owner, place = _spread(-(-lengths // 8))
-    words = everywhere[(starts - low)[owner] + 8 * place]
-    rest = lengths - 8 * (-(-lengths // 8) - 1)
-    last = np.cumsum(-(-lengths // 8))[lengths > 0] - 1
-    keep = (8 * (8 - rest[lengths > 0])).astype(np.uint64)
+    counts = (lengths + 7) >> 3
+    ends = np.cumsum(counts)
+    first = ends - counts
+    numbers = np.arange(ends[-1])
+    words = everywhere[np.repeat(starts - low - 8 * first, counts) + 8 * numbers]
+    filled = counts > 0
+    keep = (64 * counts - 8 * lengths)[filled].astype(np.uint64)
+    last = ends[filled] - 1
     words[last] = (words[last] << keep) >> keep
-    words += seeds[owner]
-    words += _STEP * (place + 1).astype(np.uint64)
+    # Seed of the row plus the place in the value, as one sum over the numbers of the words.
+    words += np.repeat(seeds - _STEP * first.astype(np.uint64), counts)
+    words += _STEP * (numbers + 1).view(np.uint64)
     return total + _total(_mixed(words))
 
 
