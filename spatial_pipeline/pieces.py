@@ -180,5 +180,8 @@ class RasterData(Protocol):
     def read(self, row_off: int, col_off: int, height: int, width: int) -> PixelWindow:
         """Any window inside the raster, all bands."""
 
+    def tags(self) -> dict[str, str]:
+        """Tags of the staged file (default domain)."""
+
 
 Data = VectorData | RasterData

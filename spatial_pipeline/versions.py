@@ -14,7 +14,7 @@ from pyproj.exceptions import CRSError
 
 Bounds = tuple[float, float, float, float]
 Kind = Literal["vector", "raster"]
-INGEST_VERSION = 1
+INGEST_VERSION = 2
 """Raised whenever ingest writes something else for the same source."""
 
 
@@ -49,6 +49,8 @@ class VectorProfile:
         undecodable: source rows whose geometry could not be decoded (curves, damaged records).
         error: why the source could not be read, None when it could.
         notes: what a reader should know (several geometry columns, dropped covering, …).
+        checksums: of every column as it was read, by its name in the staged file (see
+            ``checksums.written``); None for versions of an ingest that took none.
 
     """
 
@@ -68,6 +70,7 @@ class VectorProfile:
     undecodable: tuple[int, ...] = ()
     error: str | None = None
     notes: tuple[str, ...] = ()
+    checksums: dict[str, str] | None = None
     kind: Literal["vector"] = "vector"
 
     @cached_property
@@ -147,6 +150,9 @@ class RasterProfile:
         broken_blocks: blocks that do not decode.
         error: why the source could not be read, None when it could.
         notes: what a reader should know.
+        checksums: of the pixels as they were read, in 16 hexadecimal digits: a band, a row of
+            cells, a cell (see ``checksums.empty_cells``); None for versions of an ingest that took
+            none.
 
     """
 
@@ -167,12 +173,19 @@ class RasterProfile:
     broken_blocks: tuple[BrokenBlock, ...] = ()
     error: str | None = None
     notes: tuple[str, ...] = ()
+    checksums: tuple[tuple[tuple[str, ...], ...], ...] | None = None
     kind: Literal["raster"] = "raster"
 
     @cached_property
     def pyproj_crs(self) -> pyproj.CRS | None:
         """The CRS as an object; None when missing or not understood."""
         return _crs(self.crs)
+
+    @property
+    def masked_bands(self) -> tuple[int, ...]:
+        """Bands (from 0) with a mask of their own; others follow from nodata or an alpha band."""
+        derived = {"all_valid", "nodata", "alpha"}
+        return tuple(i for i, flags in enumerate(self.mask_flags) if not derived & set(flags))
 
     @property
     def count(self) -> int:
@@ -205,6 +218,8 @@ class RasterProfile:
             value[name] = tuple(tuple(v) for v in value[name])
         for name in ("transform", "overviews", "cog_errors", "cog_warnings", "notes"):
             value[name] = tuple(value[name])
+        if value.get("checksums") is not None:
+            value["checksums"] = tuple(tuple(map(tuple, band)) for band in value["checksums"])
         return cls(**value)
 
 

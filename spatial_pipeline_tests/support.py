@@ -143,6 +143,9 @@ class MemoryRaster:
             self.values[where], self.valid[where], row_off, col_off, self.profile.transform
         )
 
+    def tags(self) -> dict[str, str]:
+        return dict(self.profile.tags)
+
 
 def memory_raster(
     values: Any,

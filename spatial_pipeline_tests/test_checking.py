@@ -36,7 +36,12 @@ def test_whatever_is_raised_becomes_one_result_a_rule(error: Exception, message:
     targets = [(contract("a"), None), (contract("b"), "north")]
     pipeline: Any = Broken(error)
     first, second = asyncio.run(check_all(pipeline, targets, None))
-    assert [r.name for r in first.results] == ["readable", "feature_count", "not_empty"]
+    assert [r.name for r in first.results] == [
+        "readable",
+        "staged_matches_source",
+        "feature_count",
+        "not_empty",
+    ]
     assert {r.status for r in first.results} == {Status.ERROR}
     assert {r.message for r in first.results} == {message}
     assert not first.passed

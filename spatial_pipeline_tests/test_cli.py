@@ -106,6 +106,7 @@ def test_what_passes_exits_with_0_and_publishes_nothing(project: Project) -> Non
     assert dataset["partition"] is None
     assert [(r["name"], r["status"]) for r in dataset["results"]] == [
         ("readable", "passed"),
+        ("staged_matches_source", "passed"),
         ("unique", "passed"),
         ("feature_count", "passed"),
     ]
@@ -117,7 +118,7 @@ def test_what_fails_exits_with_1_and_says_where(project: Project) -> None:
     path = project.dataset("parcels", "aba", [UNIQUE])
     code, value = project.check(path)
     assert code == 1
-    result = value["datasets"][0]["results"][1]
+    result = value["datasets"][0]["results"][2]
     assert set(result) == {
         "name", "rule", "family", "severity", "passed", "status", "checked", "violations",
         "value", "threshold", "message", "elapsed_s", "sample",
@@ -133,7 +134,7 @@ def test_a_warning_does_not_fail(project: Project) -> None:
     code, value = project.check(path)
     assert code == 0
     assert value["datasets"][0]["passed"] is True
-    assert value["datasets"][0]["results"][1]["passed"] is False
+    assert value["datasets"][0]["results"][2]["passed"] is False
 
 
 def test_a_missing_source_is_a_result_and_stops_no_other_dataset(project: Project) -> None:
@@ -287,7 +288,7 @@ def test_a_dataset_may_refer_to_one_that_was_never_published(project: Project) -
     code, found = project.check(path)
     assert code == 0
     assert [d["dataset"] for d in found["datasets"]] == ["dem"]
-    message = found["datasets"][0]["results"][1]["message"]
+    message = found["datasets"][0]["results"][2]["message"]
     assert "what is staged of park, which has no published version" in message
 
 

@@ -54,7 +54,12 @@ def test_stage_audit_publish_read(tmp_path: Path) -> None:
     pipeline = story(tmp_path, of)
     version, audit = audited(pipeline, of)
     assert audit.verdict.passed
-    assert [r.name for r in audit.results] == ["readable", "not_empty", "feature_count"]
+    assert [r.name for r in audit.results] == [
+        "readable",
+        "staged_matches_source",
+        "not_empty",
+        "feature_count",
+    ]
     pipeline.publish(of, version)
     assert pipeline.read("points").profile.count == 3
 
@@ -198,7 +203,7 @@ def test_a_raster_round_trips(tmp_path: Path) -> None:
     )
     pipeline = story(tmp_path, of)
     version, audit = audited(pipeline, of)
-    assert [r.status for r in audit.results] == [Status.PASSED] * 4, audit.results
+    assert [r.status for r in audit.results] == [Status.PASSED] * 5, audit.results
     pipeline.publish(of, version)
     assert (pipeline.read("dem").read(0, 0, 40, 30).values == values).all()
 

@@ -14,10 +14,11 @@ from spatial_pipeline.contract.operations import Automation, Freshness, TimeZone
 from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
+from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.versions import INGEST_VERSION, Kind, fingerprint
 
-ALWAYS_ON: tuple[Rule, ...] = (Readable(),)
+ALWAYS_ON: tuple[Rule, ...] = (Readable(), StagedMatchesSource())
 """Rules of every contract, whether it names them or not."""
 
 

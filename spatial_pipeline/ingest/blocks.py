@@ -13,10 +13,12 @@ from typing import Any, Self
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from rasterio.enums import Interleaving, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from spatial_pipeline import checksums as position_free
 from spatial_pipeline.ingest import deflate, gdal_messages
 from spatial_pipeline.versions import Bounds, BrokenBlock
 
@@ -43,12 +45,14 @@ class Scan:
     Attributes:
         broken: blocks that do not decode, by overview, band, row and column.
         checksums: CRC-32 of pixels and masks of every window at full resolution.
+        sums: sums of pixels and masks by band and cell, see ``checksums.add_window``.
         notes: what GDAL warned of.
 
     """
 
     broken: tuple[BrokenBlock, ...]
     checksums: dict[Cell, int]
+    sums: NDArray[np.uint64]
     notes: tuple[str, ...]
 
 
@@ -96,6 +100,7 @@ def scan(
         # Bands may differ in their overviews; the level of band 1 is what opens.
         levels = 1 + len(dataset.overviews(1))
         checked = deflate.applies(dataset, path)
+        pixels = _Pixels(dataset.count, dataset.width, dataset.height)
     plan: list[tuple[int, list[Cell]]] = []
     for overview in range(levels):
         with rasterio.Env(**OPTIONS), Handles(path, overview) as handles:
@@ -110,7 +115,8 @@ def scan(
     ):
         for overview, windows in plan:
             with Handles(path, overview) as handles, ThreadPoolExecutor(workers) as pool:
-                decode = _Decoder(handles, whole, streams, notes)
+                counted = None if overview else pixels
+                decode = _Decoder(handles, whole, streams, notes, counted)
                 for cell, (checksum, bad) in zip(windows, pool.map(decode, windows), strict=True):
                     broken += bad
                     if checksum is not None and overview == 0:
@@ -120,7 +126,7 @@ def scan(
                         progress(done, total)
     broken = _through_to_the_end(broken, path)
     broken.sort(key=lambda b: (b.overview, b.band, b.row, b.column))
-    return Scan(tuple(broken), sums, tuple(notes))
+    return Scan(tuple(broken), sums, pixels.sums, tuple(notes))
 
 
 def _through_to_the_end(broken: list[BrokenBlock], path: str) -> list[BrokenBlock]:
@@ -155,7 +161,7 @@ def checksums(path: str, windows: list[Cell], workers: int) -> dict[Cell, int]:
 
     def one(cell: Cell) -> int:
         with rasterio.Env(**OPTIONS):
-            return _checksum(handles.get(), cell)
+            return _checksum(*_read(handles.get(), cell))
 
     with Handles(path) as handles, ThreadPoolExecutor(workers) as pool:
         return dict(zip(windows, pool.map(one, windows), strict=True))
@@ -177,6 +183,22 @@ def cells(dataset: Any) -> Iterator[Cell]:
             yield row, column, min(height, dataset.height - row), min(width, dataset.width - column)
 
 
+class _Pixels:
+    """Sums of pixels that several threads add to."""
+
+    def __init__(self, bands: int, width: int, height: int) -> None:
+        self.sums = position_free.empty_cells(bands, width, height)
+        self._side = position_free.cell_side(width, height)
+        self._lock = threading.Lock()
+
+    def add(self, values: NDArray[Any], masks: dict[int, NDArray[Any]], cell: Cell) -> None:
+        mine = np.zeros_like(self.sums)
+        valid = {band: mask != 0 for band, mask in masks.items()}
+        position_free.add_window(mine, values, valid, cell[0], cell[1], self._side)
+        with self._lock:
+            self.sums += mine
+
+
 @dataclass(frozen=True)
 class _Decoder:
     """Decodes one window; when that fails, block by block.
@@ -186,6 +208,7 @@ class _Decoder:
         whole: full resolution, which knows where all blocks are.
         streams: the compressed blocks, when they have checksums that GDAL does not compare.
         notes: takes what GDAL warns of.
+        pixels: takes the sums of pixels, None for overviews.
 
     """
 
@@ -193,6 +216,7 @@ class _Decoder:
     whole: Handles
     streams: deflate.Streams | None
     notes: list[str]
+    pixels: _Pixels | None = None
 
     def __call__(self, cell: Cell) -> tuple[int | None, list[BrokenBlock]]:
         with (
@@ -201,7 +225,7 @@ class _Decoder:
         ):
             dataset = self.handles.get()
             try:
-                checksum = _checksum(dataset, cell)
+                values, masks = _read(dataset, cell)
             except RasterioError as exc:
                 found = self._broken(dataset, cell)
                 known = {(b.band, b.row, b.column) for b in found}
@@ -211,7 +235,9 @@ class _Decoder:
                     if (b.band, b.row, b.column) not in known
                 ]
                 return None, found or [self._unnamed(dataset, cell, exc)]
-            return checksum, self._silently_broken(dataset, cell)
+            if self.pixels is not None:
+                self.pixels.add(values, masks, cell)
+            return _checksum(values, masks), self._silently_broken(dataset, cell)
 
     def _silently_broken(self, dataset: Any, cell: Cell) -> list[BrokenBlock]:
         """Blocks that decode although their checksum is wrong."""
@@ -288,13 +314,22 @@ def _extent(window: Window, transform: Any) -> Bounds:
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def _checksum(dataset: Any, cell: Cell) -> int:
+def _read(dataset: Any, cell: Cell) -> tuple[NDArray[Any], dict[int, NDArray[Any]]]:
+    """Pixels of a window, and the masks of those bands (from 0) that have one of their own."""
     row_off, col_off, height, width = cell
     window = Window(col_off, row_off, width, height)
-    value = zlib.crc32(dataset.read(window=window).data)
-    for band in range(1, dataset.count + 1):
-        if _has_mask(dataset, band):
-            value = zlib.crc32(dataset.read_masks(band, window=window), value)
+    masks = {
+        band: dataset.read_masks(band + 1, window=window)
+        for band in range(dataset.count)
+        if _has_mask(dataset, band + 1)
+    }
+    return dataset.read(window=window), masks
+
+
+def _checksum(values: NDArray[Any], masks: dict[int, NDArray[Any]]) -> int:
+    value = zlib.crc32(values.data)
+    for mask in masks.values():
+        value = zlib.crc32(mask.data, value)
     return value
 
 

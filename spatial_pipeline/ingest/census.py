@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spatial_pipeline import checksums
 from spatial_pipeline.errors import SourceError, SpatialPipelineError
 from spatial_pipeline.ingest.conditions import Condition
 from spatial_pipeline.ingest.layer import Layer
@@ -38,6 +39,7 @@ class Census:
         measured: True when a geometry carries M.
         non_finite: geometries with NaN or infinite coordinates in their box.
         undecodable: source rows whose geometry is there but cannot be decoded, ascending.
+        sums: checksums of the columns as they were read.
 
     """
 
@@ -46,6 +48,7 @@ class Census:
     measured: bool = False
     non_finite: int = 0
     undecodable: tuple[int, ...] = ()
+    sums: checksums.Sums = field(default_factory=dict)
     _rows: list[NDArray[np.int64]] = field(default_factory=list)
     _sizes: list[NDArray[np.int64]] = field(default_factory=list)
     _bounds: list[NDArray[np.float64]] = field(default_factory=list)
@@ -96,8 +99,9 @@ def take(layer: Layer, where: str | None, spool: Spool, progress: Progress | Non
     census = Census()
     undecodable: list[NDArray[np.int64]] = []
     null: list[NDArray[np.int64]] = []
-    for batch, rows, found in _surveyed(layer, where, census):
+    for batch, rows, found, sums in _surveyed(layer, where, census):
         spool.append(batch)
+        census.sums = checksums.added(census.sums, sums)
         census.add(rows, row_sizes(batch, layer.geometry), found)
         undecodable.append(rows[found.undecodable])
         null.append(rows[found.null])
@@ -129,20 +133,29 @@ def row_sizes(batch: pa.RecordBatch, geometry: str | None) -> NDArray[np.int64]:
 
 def _surveyed(
     layer: Layer, where: str | None, census: Census
-) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64], Survey]]:
+) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64], Survey, checksums.Sums]]:
     """The batches in source order with their rows; geometries are decoded in threads."""
     workers = os.cpu_count() or 1
-    waiting: deque[tuple[pa.RecordBatch, NDArray[np.int64], Future[Survey]]] = deque()
+    waiting: deque[
+        tuple[pa.RecordBatch, NDArray[np.int64], Future[tuple[Survey, checksums.Sums]]]
+    ] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="survey") as pool:
         for batch, rows in _selected(layer, where, census):
-            wkb = None if layer.geometry is None else batch.column(layer.geometry)
-            waiting.append((batch, rows, pool.submit(survey, wkb, batch.num_rows)))
+            waiting.append((batch, rows, pool.submit(_judged, batch, layer.geometry, rows)))
             if len(waiting) > workers:
                 done, done_rows, future = waiting.popleft()
-                yield done, done_rows, future.result()
+                yield done, done_rows, *future.result()
         while waiting:
             done, done_rows, future = waiting.popleft()
-            yield done, done_rows, future.result()
+            yield done, done_rows, *future.result()
+
+
+def _judged(
+    batch: pa.RecordBatch, geometry: str | None, rows: NDArray[np.int64]
+) -> tuple[Survey, checksums.Sums]:
+    found = survey(None if geometry is None else batch.column(geometry), batch.num_rows)
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    return found, checksums.column_sums(columns, rows)
 
 
 def _guarded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

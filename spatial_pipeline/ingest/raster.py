@@ -15,6 +15,7 @@ from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 from rio_cogeo.cogeo import cog_validate
 
+from spatial_pipeline.checksums import cells_written
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import archive, blocks, cog, gdal_messages
@@ -65,7 +66,11 @@ def ingest_raster(
             raise SourceError(_broken_text(scanned.broken))
         notes = cog.write(path, folder / DATA, scanned.checksums, workers)
         unchanged(resolved, before)
-        return replace(profile, notes=tuple(dict.fromkeys([*profile.notes, *notes])))
+        return replace(
+            profile,
+            notes=tuple(dict.fromkeys([*profile.notes, *notes])),
+            checksums=cells_written(scanned.sums),
+        )
     except SourceError as exc:
         (folder / DATA).unlink(missing_ok=True)
         return replace(profile, error=named(str(exc), resolved))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from spatial_pipeline import checksums
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import archive, gdal_source, geoparquet, parquet_source
@@ -134,7 +135,17 @@ def _counted(profile: VectorProfile, layer: Layer, census: Census) -> VectorProf
         bounds=census.extent,
         undecodable=census.undecodable,
         notes=tuple(notes),
+        checksums=checksums.written(_sums(profile, layer, census)),
     )
+
+
+def _sums(profile: VectorProfile, layer: Layer, census: Census) -> checksums.Sums:
+    """The checksums of all columns of the staged file."""
+    sums = {name: census.sums.get(name, 0) for name in layer.schema.names}
+    sums[profile.row_column] = checksums.row_sum(census.rows)
+    if profile.geometry_column is not None:
+        sums[profile.bbox_column] = checksums.box_sum(census.bounds, census.rows)
+    return sums
 
 
 def _write(target: Path, profile: VectorProfile, spool: Spool, census: Census) -> None:

@@ -183,6 +183,10 @@ class StagedRaster:
         valid = dataset.read_masks(window=window) != 0
         return PixelWindow(values, valid, row_off, col_off, self._profile.transform)
 
+    def tags(self) -> dict[str, str]:
+        """Tags of the staged file (default domain)."""
+        return dict(self._dataset().tags())
+
     def _dataset(self) -> Any:
         """One open dataset a thread: GDAL datasets are never shared."""
         if not hasattr(self._files, "dataset"):

@@ -54,7 +54,9 @@ def test_a_warning_never_holds() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.ERROR, Status.TIMEOUT])
-@pytest.mark.parametrize("name", ["readable", "not_empty", "feature_count"])
+@pytest.mark.parametrize(
+    "name", ["readable", "staged_matches_source", "not_empty", "feature_count"]
+)
 def test_held_unless_passed(name: str, status: Status) -> None:
     decision = decide(contract(), VERSION, verdict(contract(), **{name: status}))
     assert decision.reasons == (f"{name}: {status.value}: 3 of 9 violate",)
@@ -65,7 +67,7 @@ def test_held_without_a_verdict() -> None:
 
 
 def test_held_when_a_rule_was_never_checked() -> None:
-    partial = replace(verdict(contract()), results=verdict(contract()).results[:2])
+    partial = replace(verdict(contract()), results=verdict(contract()).results[:3])
     assert decide(contract(), VERSION, partial).reasons == ("feature_count: never checked",)
 
 
@@ -105,14 +107,14 @@ def test_a_second_check_of_some_rules_keeps_the_others() -> None:
     former = verdict(contract(), not_empty=Status.FAILED)
     again = [r for r in results(contract()) if r.name == "not_empty"]
     now = merged(contract(), VERSION, former, again, "later")
-    assert [r.status for r in now.results] == [Status.PASSED] * 4
+    assert [r.status for r in now.results] == [Status.PASSED] * 5
     assert decide(contract(), VERSION, now).open
 
 
 def test_results_of_changed_and_removed_rules_are_dropped() -> None:
     changed = contract(rules=[{"rule": "feature_count", "min": 5}])
     now = merged(changed, VERSION, verdict(contract()), [], "later")
-    assert [r.name for r in now.results] == ["readable"]
+    assert [r.name for r in now.results] == ["readable", "staged_matches_source"]
 
 
 def test_results_of_another_version_are_dropped() -> None:
@@ -129,7 +131,7 @@ def test_severity_of_the_verdict_is_not_trusted() -> None:
             for r in verdict(contract()).results
         ),
     )
-    assert len(decide(contract(), VERSION, forged).reasons) == 3
+    assert len(decide(contract(), VERSION, forged).reasons) == 4
 
 
 def test_round_trip_through_json() -> None:

@@ -60,6 +60,7 @@ def test_one_check_a_rule_and_only_warnings_do_not_block() -> None:
     specs = {key.name: graph.get_check_spec(key) for key in graph.asset_check_keys}
     assert {name: spec.blocking for name, spec in specs.items()} == {
         "readable": True,
+        "staged_matches_source": True,
         "crs": True,
         "unique": True,
         "valid": False,
@@ -89,7 +90,7 @@ def test_everything_of_a_dataset_shares_its_partitions(
     own = [n for n in graph.asset_nodes if n.key.path[0] == "roads"]
     assert [n.partitions_def for n in own] == [expected] * 3
     checks = [graph.get_check_spec(k) for k in graph.asset_check_keys]
-    assert [c.partitions_def for c in checks] == [expected] * 5
+    assert [c.partitions_def for c in checks] == [expected] * 6
 
 
 def test_a_schedule() -> None:
@@ -171,7 +172,12 @@ def test_what_a_person_sees_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (record,) = failed.metadata["preview"].records
         assert record.data["keys"] == "1"
         assert Path(failed.metadata["violation_layer"].value).is_file()
-        assert {c.check_name for c in checks} == {"readable", "not_empty", "feature_count"}
+        assert {c.check_name for c in checks} == {
+            "readable",
+            "staged_matches_source",
+            "not_empty",
+            "feature_count",
+        }
 
 
 def test_three_steps_however_many_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,4 +189,4 @@ def test_three_steps_however_many_rules(tmp_path: Path, monkeypatch: pytest.Monk
         result = run(project.definitions(), instance)
     steps = {e.step_key for e in result.get_step_success_events()}
     assert steps == {"points__staged", "points__checks", "points__published"}
-    assert len(result.get_asset_check_evaluations()) == 21
+    assert len(result.get_asset_check_evaluations()) == 22

@@ -79,7 +79,12 @@ def test_a_check_fails_in_the_same_run(
     assert not result.success
     assert materialized(result) == {"points/staged"}
     evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
-    assert evaluations == {"readable": True, "not_empty": False, "feature_count": True}
+    assert evaluations == {
+        "readable": True,
+        "staged_matches_source": True,
+        "not_empty": False,
+        "feature_count": True,
+    }
 
 
 def test_the_downstream_is_launched_alone_afterwards(
@@ -124,7 +129,7 @@ def test_a_check_that_raises(
     result = run(project.definitions(), instance)
     assert materialized(result) == {"points/staged"}
     by_name = {e.check_name: e for e in result.get_asset_check_evaluations()}
-    assert set(by_name) == {"readable", "not_empty", "feature_count"}
+    assert set(by_name) == {"readable", "staged_matches_source", "not_empty", "feature_count"}
     assert by_name["not_empty"].description == "RuntimeError: a bug in the rule"
     assert not run(project.definitions(), instance, PUBLISHED).success
 
@@ -149,7 +154,12 @@ def test_a_check_that_times_out(
     statuses = {
         e.check_name: e.metadata["status"].value for e in result.get_asset_check_evaluations()
     }
-    assert statuses == {"readable": "passed", "not_empty": "timeout", "feature_count": "passed"}
+    assert statuses == {
+        "readable": "passed",
+        "staged_matches_source": "passed",
+        "not_empty": "timeout",
+        "feature_count": "passed",
+    }
     assert "not_empty: timeout" in failure(run(project.definitions(), instance, PUBLISHED))
 
 
@@ -189,7 +199,12 @@ def test_the_check_op_itself_breaks(
     project.supply([[5, 5]])
     result = run(project.definitions(), instance)
     evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
-    assert evaluations == {"readable": False, "not_empty": False, "feature_count": False}
+    assert evaluations == {
+        "readable": False,
+        "staged_matches_source": False,
+        "not_empty": False,
+        "feature_count": False,
+    }
     assert materialized(result) == {"points/staged"}
     assert not run(project.definitions(), instance, PUBLISHED).success
 
@@ -253,7 +268,7 @@ def test_the_gate_opens_when_the_source_is_mended(
 def test_a_check_only_run_opens_the_gate(project: Project, instance: dg.DagsterInstance) -> None:
     project.supply([[5, 5]])
     run(project.definitions(), instance, STAGED, checks=[])
-    names = ["readable", "not_empty", "feature_count"]
+    names = ["readable", "staged_matches_source", "not_empty", "feature_count"]
     checks = dg.AssetSelection.checks(*(check_key(n) for n in names))
     assert run(
         project.definitions(), instance, checks, checks=[check_key(n) for n in names]

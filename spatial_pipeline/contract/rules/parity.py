@@ -133,10 +133,32 @@ class RoundTrips(ParityRule):
     )
 
 
+class StagedMatchesSource(ParityRule):
+    """What ingest wrote is what it read; on in every contract, whether it is named or not.
+
+    Ingest sums up every column, or every pixel and mask, while it reads the source; the rule sums
+    up the staged file again and compares. A version of an older ingest, which took no checksums,
+    must be staged again.
+    """
+
+    rule: Literal["staged_matches_source"] = "staged_matches_source"
+    scope: ClassVar[Scope] = Scope.DATASET
+    kinds: ClassVar[frozenset[Kind]] = BOTH
+    iso_element: ClassVar[str] = "completeness"
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.where is not None:
+            msg = "the whole version is compared: leave out where"
+            raise ValueError(msg)
+        return self
+
+
 __all__ = [
     "BandsMatch",
     "ParityRule",
     "RoundTrips",
     "SameFeaturesAs",
     "SamePixelsAs",
+    "StagedMatchesSource",
 ]
