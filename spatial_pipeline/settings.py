@@ -19,6 +19,8 @@ class Settings(BaseSettings):
         database_pool_size: most connections of one process.
         database_acquire_timeout_s: how long to wait for a connection of a full or starting server.
         database_statement_timeout_s: longest statement, COPY and index builds included.
+        alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
+        ui_url: address of Dagster's UI, for links in alerts.
 
     """
 
@@ -30,3 +32,5 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(4, ge=1)
     database_acquire_timeout_s: float = Field(60.0, gt=0)
     database_statement_timeout_s: float = Field(3600.0, gt=0)
+    alert_urls: SecretStr | None = None
+    ui_url: str | None = None
