@@ -25,6 +25,8 @@ class Settings(BaseSettings):
         database_statement_timeout_s: longest statement, COPY and index builds included.
         autostart: False lets the schedules and sensors of contracts begin switched off, as on a
             developer's machine; a switch thrown in Dagster's UI counts more than this.
+        alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
+        ui_url: address of Dagster's UI, for links in alerts.
 
     """
 
@@ -46,3 +48,5 @@ class Settings(BaseSettings):
     fetch_connect_timeout_s: float = Field(10.0, gt=0)
     fetch_read_timeout_s: float = Field(60.0, gt=0)
     fetch_attempts: int = Field(5, ge=1)
+    alert_urls: SecretStr | None = None
+    ui_url: str | None = None

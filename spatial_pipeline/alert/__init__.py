@@ -1,0 +1,1 @@
+"""Facts → incidents → messages → channels; knows neither Dagster nor the store."""

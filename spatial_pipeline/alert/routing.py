@@ -1,0 +1,50 @@
+"""Who hears of what."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spatial_pipeline.alert.facts import Fact, Kind
+from spatial_pipeline.results import Severity
+
+
+@dataclass(frozen=True)
+class Route:
+    """Some channels, and what goes to them; a condition that is empty is always met.
+
+    Attributes:
+        channels: names of channels.
+        owners: one of these owns the asset.
+        datasets: patterns (``*`` and ``?``), one of which the dataset's name matches.
+        severity: exactly this severity.
+
+    """
+
+    channels: tuple[str, ...]
+    owners: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    severity: Severity | None = None
+
+    def takes(self, fact: Fact) -> bool:
+        """True when every condition is met."""
+        return (
+            (not self.owners or not set(self.owners).isdisjoint(fact.owners))
+            and (
+                not self.datasets
+                or any(fnmatch.fnmatchcase(fact.key.dataset, p) for p in self.datasets)
+            )
+            and self.severity in (None, fact.severity)
+        )
+
+
+def recipients(routes: Sequence[Route], channels: Sequence[str], fact: Fact) -> tuple[str, ...]:
+    """Names of the channels that hear of a fact, in the order of ``channels``.
+
+    What no route takes goes to every channel: nothing is lost because a route was forgotten. That
+    a channel is down is told through the others.
+    """
+    others = [c for c in channels if fact.key.kind is not Kind.CHANNEL or c != fact.key.name]
+    named = {c for r in routes if r.takes(fact) for c in r.channels}
+    return tuple(c for c in others if c in named) or tuple(others)
