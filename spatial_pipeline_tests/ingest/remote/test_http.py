@@ -223,6 +223,52 @@ def test_a_compressed_answer_is_unpacked_and_counted_unpacked(web: Web, tmp_path
         fetch(uri, tmp_path, Limits(max_bytes=len(BODY) - 1))
 
 
+def test_a_compressed_answer_that_is_damaged(web: Web, tmp_path: Path) -> None:
+    uri = web.put("/a.json", b"no gzip", headers={"Content-Encoding": "gzip"})
+    with pytest.raises(SourceError, match=r"a.json"):
+        fetch(uri, tmp_path)
+
+
+def test_a_server_that_tells_no_length_to_head(web: Web, tmp_path: Path) -> None:
+    """It tells the length of its answer, which is empty."""
+    for name in ("a.shp", "a.dbf"):
+        web.put(f"/{name}", BODY, head=200)
+    with remote(f"{web.url}/a.shp", None, DEFAULTS) as found:
+        assert [s.size for s in found.stats.values()] == [len(BODY)] * 2
+        found.fetch(tmp_path)
+    assert (tmp_path / "a.dbf").read_bytes() == BODY
+
+
+def test_an_empty_file_is_a_file(web: Web, tmp_path: Path) -> None:
+    assert fetch(web.put("/a.fgb", b""), tmp_path) == {"a.fgb": b""}
+
+
+def test_a_transfer_without_a_length_that_is_shorter_than_head_said(
+    web: Web, tmp_path: Path
+) -> None:
+    uri = web.put("/a.fgb", BODY)
+    with remote(uri, None, DEFAULTS) as found:
+        web.put("/a.fgb", BODY[:-1], etag="", modified=None, lengthless=True)
+        message = rf"{len(BODY) - 1} of {len(BODY)} bytes came"
+        with pytest.raises(SourceLostError, match=message):
+            found.fetch(tmp_path)
+
+
+def test_a_file_that_is_removed_while_it_is_read(web: Web, tmp_path: Path) -> None:
+    uri = web.put("/a.fgb", BODY, then=Resource(statuses=[404] * 9))
+    with pytest.raises(SourceLostError, match=r"a.fgb went away while it was read"):
+        fetch(uri, tmp_path)
+
+
+def test_a_server_with_a_name_in_other_letters(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known_as(monkeypatch, "xn--bcher-kva.example", "127.0.0.1")
+    uri = web.put("/a.fgb", BODY).replace("127.0.0.1", "bücher.example")
+    assert fetch(uri, tmp_path) == {"a.fgb": BODY}
+    assert web.asked[0][2]["host"].startswith("xn--bcher-kva.example:")
+
+
 # Redirects, addresses, credentials
 
 
