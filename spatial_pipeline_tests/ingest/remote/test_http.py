@@ -125,6 +125,14 @@ def test_a_file_that_changes_while_it_is_resumed(web: Web, tmp_path: Path) -> No
         fetch(uri, tmp_path)
 
 
+def test_a_file_that_changes_and_changes_back(web: Web, tmp_path: Path) -> None:
+    """Looking at it afterwards would show nothing."""
+    between = Resource(BODY[::-1], then=Resource(BODY))
+    uri = web.put("/a.gpkg", BODY, cut=[1000], then=between)
+    with pytest.raises(SourceLostError, match=r"a.gpkg changed while it was read"):
+        fetch(uri, tmp_path)
+
+
 def test_a_file_that_changes_after_it_was_looked_at(web: Web, tmp_path: Path) -> None:
     uri = web.put("/a.gpkg", BODY)
     with remote(uri, None, DEFAULTS) as found:
@@ -299,6 +307,15 @@ def test_a_redirect_does_not_lead_out(web: Web, tmp_path: Path, target: str, mes
     with pytest.raises(SourceError, match=message):
         fetch(uri, tmp_path, allowed=[f"{web.url}/in"])
     assert all("out" not in path for _, path, _ in web.asked)
+
+
+@pytest.mark.parametrize("allowed", [[], ["/"], ["https://127.0.0.1"], ["http://127.0.0.1/x"]])
+def test_what_is_not_listed_is_not_asked_for(web: Web, tmp_path: Path, allowed: list[str]) -> None:
+    uri = web.put("/in/a.fgb", BODY)
+    for entries in (allowed, [f"{web.url}/i"], [f"{web.url}/in/b"]):
+        with pytest.raises(SourceError, match="outside of the allowed sources"):
+            fetch(uri, tmp_path, allowed=entries)
+    assert web.asked == []
 
 
 def known_as(monkeypatch: pytest.MonkeyPatch, name: str, address: str) -> None:
