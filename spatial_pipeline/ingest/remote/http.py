@@ -60,7 +60,9 @@ class WebFiles:
         self._remote = remote
         self._allowed = allowed
         self._limits = limits
-        self._transport = httpx2.HTTPTransport()
+        self._trust = httpx2.create_ssl_context()
+        # One a host: a connection to an address was proven to be one name's, and no other's.
+        self._transports: dict[str, httpx2.HTTPTransport] = {}
         self._timeout = httpx2.Timeout(
             limits.read_timeout_s, connect=limits.connect_timeout_s
         ).as_dict()
@@ -69,7 +71,8 @@ class WebFiles:
 
     def close(self) -> None:
         """Closes all connections."""
-        self._transport.close()
+        for transport in self._transports.values():
+            transport.close()
 
     def stats(self) -> dict[str, Stat]:
         """The named file and its sidecars that exist, the named one first.
@@ -213,13 +216,18 @@ class WebFiles:
             extensions = {"timeout": self._timeout, "sni_hostname": target.host}
             request = httpx2.Request(method, url, headers=sent, extensions=extensions)
             try:
-                response = self._transport.handle_request(request)
+                response = self._transport_to(target).handle_request(request)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as exc:
                 lost = exc
                 continue
             response.request = request
             return response
         raise lost or BusyError("no address")
+
+    def _transport_to(self, target: RemoteUrl) -> httpx2.HTTPTransport:
+        if target.host not in self._transports:
+            self._transports[target.host] = httpx2.HTTPTransport(verify=self._trust)
+        return self._transports[target.host]
 
     def _local(self, target: RemoteUrl) -> bool:
         """True when this machine and its wire may be asked.

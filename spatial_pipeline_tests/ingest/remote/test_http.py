@@ -13,7 +13,7 @@ import pytest
 
 from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreachableError
 from spatial_pipeline.ingest.remote import DEFAULTS, Limits, addresses, remote
-from spatial_pipeline_tests.ingest.remote.web import Resource, Web, serving
+from spatial_pipeline_tests.ingest.remote.web import Resource, Web, certified, serving
 
 BODY = bytes(range(256)) * 4000
 
@@ -419,3 +419,26 @@ def test_a_hostile_name_writes_nothing(web: Web, tmp_path: Path, name: str) -> N
     with pytest.raises(SourceError):
         fetch(uri, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known_as(monkeypatch, "data.example", "127.0.0.1")
+    known_as(monkeypatch, "other.example", "127.0.0.1")
+    tls, trusted = certified("data.example", tmp_path)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    with serving(tls) as web:
+        web.put("/a.fgb", BODY)
+        port = web.server_address[1]
+        assert fetch(f"https://data.example:{port}/a.fgb", folder) == {"a.fgb": BODY}
+        for host in ("other.example", "127.0.0.1"):
+            with pytest.raises(SourceUnreachableError, match=r"(?i)certificate"):
+                fetch(f"https://{host}:{port}/a.fgb", folder)
+        monkeypatch.setattr(addresses, "special", lambda _address: None)
+        # A connection that is open was proven to be the other name's.
+        web.put("/b.fgb", b"", redirect=f"https://other.example:{port}/a.fgb")
+        with pytest.raises(SourceUnreachableError, match=r"(?i)certificate"):
+            fetch(f"https://data.example:{port}/b.fgb", folder)
