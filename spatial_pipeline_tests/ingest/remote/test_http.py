@@ -438,7 +438,7 @@ def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
             with pytest.raises(SourceUnreachableError, match=r"(?i)certificate"):
                 fetch(f"https://{host}:{port}/a.fgb", folder)
         monkeypatch.setattr(addresses, "special", lambda _address: None)
-        # A connection that is open was proven to be the other name's.
+        # Where a redirect leads, the certificate is judged anew.
         web.put("/b.fgb", b"", redirect=f"https://other.example:{port}/a.fgb")
         with pytest.raises(SourceUnreachableError, match=r"(?i)certificate"):
             fetch(f"https://data.example:{port}/b.fgb", folder)
