@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -124,12 +125,7 @@ class Pipeline:
             allowed_sources=settings.allowed_sources,
             database=database or database_of(settings),
             database_url=None if address is None else address.get_secret_value(),
-            limits=ingest.Limits(
-                max_bytes=settings.fetch_max_bytes,
-                connect_timeout_s=settings.fetch_connect_timeout_s,
-                read_timeout_s=settings.fetch_read_timeout_s,
-                attempts=settings.fetch_attempts,
-            ),
+            limits=ingest.Limits.of(settings),
         )
 
     def stage(
@@ -332,20 +328,11 @@ class Pipeline:
     ) -> Version:
         store = store or self.store
         place = None if name == OTHERS else partition
-        reading = ingest.opened(
-            kind,
-            source,
-            partition,
-            base,
-            self.allowed_sources,
-            self.database_url,
-            self.limits,
-            lambda proof: store.remembered(name, place, proof),
-            progress,
-        )
+        known = partial(store.remembered, name, place)
+        where = (base, self.allowed_sources, self.database_url, self.limits)
         # Taken before the source is read, so that a later change is seen at the next look.
         seen = ingest.glance(source, partition, base, self.allowed_sources)
-        with reading as found:
+        with ingest.opened(kind, source, partition, *where, known, progress) as found:
             version = Version(name, place, found.version_id)
             staging = Staging(version.id, source.ingest_key, seen)
             store.stage(version, lambda f: found.ingest(f, progress), staging)

@@ -57,6 +57,11 @@ class RemoteUrl:
         return unquote(name) if self.scheme in WEB else name
 
     @property
+    def is_default_port(self) -> bool:
+        """True when a server is asked at the port of its scheme."""
+        return self.port == PORTS.get(self.scheme)
+
+    @property
     def is_web(self) -> bool:
         """True for http and https."""
         return self.scheme in WEB

@@ -79,16 +79,27 @@ class Remote:
         came = {}
         try:
             budget.check(total or 0)
-            for name in self.stats:
-                came[name] = self._files.fetch(name, _inside(folder, name), budget, told)
+            for name, stat in self.stats.items():
+                file = _inside(folder, name)
+                came[name] = self._files.fetch(name, file, budget, told)
+                if stat.size not in (None, file.stat().st_size):
+                    msg = f"{name}: {file.stat().st_size} of {stat.size} bytes came: run again"
+                    raise SourceLostError(msg)
         except TooLargeError as exc:
             raise SourceError(str(exc)) from exc
         # Files that belong together must be of one moment, and none rewritten in place meanwhile.
-        other = changed(self.stats, came) or changed(self.stats, self._files.stats())
+        other = changed(self.stats, came) or changed(self.stats, self._again())
         if other is not None:
             msg = f"{other} changed while it was read: run again"
             raise SourceLostError(msg)
         return _inside(folder, self.url.name)
+
+    def _again(self) -> dict[str, Stat]:
+        try:
+            return self._files.stats()
+        except SourceError as exc:
+            msg = f"{self.url.name} went away while it was read: {exc}"
+            raise SourceLostError(msg) from exc
 
 
 @contextmanager

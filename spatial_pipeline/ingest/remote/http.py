@@ -26,6 +26,8 @@ from spatial_pipeline.ingest.sidecars import candidates
 
 ABSENT = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+EMPTY = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+"""Answer to who asks for the first byte of an empty file."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may be others a moment later."""
@@ -37,6 +39,14 @@ class BusyError(Exception):
 
 
 RETRIED = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError, BusyError)
+
+UNUSUAL = (
+    httpx2.DecodingError,
+    httpx2.InvalidURL,
+    httpx2.LocalProtocolError,
+    httpx2.UnsupportedProtocol,
+)
+"""Errors that come again however often one asks."""
 
 
 class WebFiles:
@@ -50,7 +60,9 @@ class WebFiles:
         self._remote = remote
         self._allowed = allowed
         self._limits = limits
-        self._transport = httpx2.HTTPTransport()
+        self._trust = httpx2.create_ssl_context()
+        # One a host: a connection to an address was proven to be one name's, and no other's.
+        self._transports: dict[str, httpx2.HTTPTransport] = {}
         self._timeout = httpx2.Timeout(
             limits.read_timeout_s, connect=limits.connect_timeout_s
         ).as_dict()
@@ -59,7 +71,8 @@ class WebFiles:
 
     def close(self) -> None:
         """Closes all connections."""
-        self._transport.close()
+        for transport in self._transports.values():
+            transport.close()
 
     def stats(self) -> dict[str, Stat]:
         """The named file and its sidecars that exist, the named one first.
@@ -99,6 +112,9 @@ class WebFiles:
                 for attempt in self._attempts():
                     with attempt:
                         transfer.run()
+            except UNUSUAL as exc:
+                msg = f"{name}: {_reason(exc)}"
+                raise SourceError(msg) from exc
             except RETRIED as exc:
                 msg = f"{name}: the transfer broke off after {out.tell()} bytes: {_reason(exc)}"
                 raise SourceLostError(msg) from exc
@@ -109,28 +125,28 @@ class WebFiles:
             for attempt in self._attempts():
                 with attempt:
                     return self._looked(name, named=named)
+        except UNUSUAL as exc:
+            raise SourceError(_reason(exc)) from exc
         except RETRIED as exc:
             msg = f"{self._remote.host} does not answer: {_reason(exc)}"
             raise SourceUnreachableError(msg) from exc
         return None
 
     def _looked(self, name: str, *, named: bool) -> Stat | None:
-        status = 0
         if self._head_works:
             with self.opened("HEAD", name) as response:
-                status = response.status_code
-                if response.is_success:
-                    return _stat_unless_page(response, named=named)
-            if status in ABSENT or not named:
+                status, there = response.status_code, response.is_success
+                found = _stat_unless_page(response, named=named)
+            # Some programs tell the length of their answer to HEAD, which is nothing.
+            if there and (found is None or found.size != 0):
+                return found
+            if not there and (status in ABSENT or not named):
                 return None
         with self.opened("GET", name, {"Range": "bytes=0-0"}) as response:
-            if (
-                response.is_success
-                or response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
-            ):
+            status = response.status_code
+            if response.is_success or status == EMPTY:
                 self._head_works = self._head_works and not named
                 return _stat_unless_page(response, named=named)
-            status = response.status_code
         if not named or status in ABSENT:
             return None
         reason = "may not be read" if status in REFUSED else "cannot be read"
@@ -185,9 +201,8 @@ class WebFiles:
         """Sends a request to an address that was judged, not to a name that may change."""
         found = addresses.resolve(target.host, target.port or 0, local=self._local(target))
         parts = urlsplit(target.url)
-        location = parts.netloc.rpartition("@")[2]
         sent = {
-            "Host": location,
+            "Host": _authority(target.host, None if target.is_default_port else target.port),
             "User-Agent": "spatial_pipeline",
             "Accept": "*/*",
             "Accept-Encoding": "identity",
@@ -196,18 +211,23 @@ class WebFiles:
         }
         lost: httpx2.TransportError | None = None
         for address in found:
-            host = f"[{address}]" if ":" in address else address
-            url = urlunsplit((parts.scheme, f"{host}:{target.port}", parts.path, parts.query, ""))
+            place = _authority(address, target.port)
+            url = urlunsplit((target.scheme, place, parts.path, parts.query, ""))
             extensions = {"timeout": self._timeout, "sni_hostname": target.host}
             request = httpx2.Request(method, url, headers=sent, extensions=extensions)
             try:
-                response = self._transport.handle_request(request)
+                response = self._transport_to(target).handle_request(request)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as exc:
                 lost = exc
                 continue
             response.request = request
             return response
         raise lost or BusyError("no address")
+
+    def _transport_to(self, target: RemoteUrl) -> httpx2.HTTPTransport:
+        if target.host not in self._transports:
+            self._transports[target.host] = httpx2.HTTPTransport(verify=self._trust)
+        return self._transports[target.host]
 
     def _local(self, target: RemoteUrl) -> bool:
         """True when this machine and its wire may be asked.
@@ -321,6 +341,11 @@ class _Transfer:
     @property
     def _changed(self) -> str:
         return f"{self._name} changed while it was read: run again"
+
+
+def _authority(host: str, port: int | None) -> str:
+    host = f"[{host}]" if ":" in host else host
+    return host if port is None else f"{host}:{port}"
 
 
 def _stat_unless_page(response: httpx2.Response, *, named: bool) -> Stat | None:

@@ -13,7 +13,7 @@ import pytest
 
 from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreachableError
 from spatial_pipeline.ingest.remote import DEFAULTS, Limits, addresses, remote
-from spatial_pipeline_tests.ingest.remote.web import Resource, Web, serving
+from spatial_pipeline_tests.ingest.remote.web import Resource, Web, certified, serving
 
 BODY = bytes(range(256)) * 4000
 
@@ -125,6 +125,14 @@ def test_a_file_that_changes_while_it_is_resumed(web: Web, tmp_path: Path) -> No
         fetch(uri, tmp_path)
 
 
+def test_a_file_that_changes_and_changes_back(web: Web, tmp_path: Path) -> None:
+    """Looking at it afterwards would show nothing."""
+    between = Resource(BODY[::-1], then=Resource(BODY))
+    uri = web.put("/a.gpkg", BODY, cut=[1000], then=between)
+    with pytest.raises(SourceLostError, match=r"a.gpkg changed while it was read"):
+        fetch(uri, tmp_path)
+
+
 def test_a_file_that_changes_after_it_was_looked_at(web: Web, tmp_path: Path) -> None:
     uri = web.put("/a.gpkg", BODY)
     with remote(uri, None, DEFAULTS) as found:
@@ -223,6 +231,52 @@ def test_a_compressed_answer_is_unpacked_and_counted_unpacked(web: Web, tmp_path
         fetch(uri, tmp_path, Limits(max_bytes=len(BODY) - 1))
 
 
+def test_a_compressed_answer_that_is_damaged(web: Web, tmp_path: Path) -> None:
+    uri = web.put("/a.json", b"no gzip", headers={"Content-Encoding": "gzip"})
+    with pytest.raises(SourceError, match=r"a.json"):
+        fetch(uri, tmp_path)
+
+
+def test_a_server_that_tells_no_length_to_head(web: Web, tmp_path: Path) -> None:
+    """It tells the length of its answer, which is empty."""
+    for name in ("a.shp", "a.dbf"):
+        web.put(f"/{name}", BODY, head=200)
+    with remote(f"{web.url}/a.shp", None, DEFAULTS) as found:
+        assert [s.size for s in found.stats.values()] == [len(BODY)] * 2
+        found.fetch(tmp_path)
+    assert (tmp_path / "a.dbf").read_bytes() == BODY
+
+
+def test_an_empty_file_is_a_file(web: Web, tmp_path: Path) -> None:
+    assert fetch(web.put("/a.fgb", b""), tmp_path) == {"a.fgb": b""}
+
+
+def test_a_transfer_without_a_length_that_is_shorter_than_head_said(
+    web: Web, tmp_path: Path
+) -> None:
+    uri = web.put("/a.fgb", BODY)
+    with remote(uri, None, DEFAULTS) as found:
+        web.put("/a.fgb", BODY[:-1], etag="", modified=None, lengthless=True)
+        message = rf"{len(BODY) - 1} of {len(BODY)} bytes came"
+        with pytest.raises(SourceLostError, match=message):
+            found.fetch(tmp_path)
+
+
+def test_a_file_that_is_removed_while_it_is_read(web: Web, tmp_path: Path) -> None:
+    uri = web.put("/a.fgb", BODY, then=Resource(statuses=[404] * 9))
+    with pytest.raises(SourceLostError, match=r"a.fgb went away while it was read"):
+        fetch(uri, tmp_path)
+
+
+def test_a_server_with_a_name_in_other_letters(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known_as(monkeypatch, "xn--bcher-kva.example", "127.0.0.1")
+    uri = web.put("/a.fgb", BODY).replace("127.0.0.1", "bücher.example")
+    assert fetch(uri, tmp_path) == {"a.fgb": BODY}
+    assert web.asked[0][2]["host"].startswith("xn--bcher-kva.example:")
+
+
 # Redirects, addresses, credentials
 
 
@@ -253,6 +307,15 @@ def test_a_redirect_does_not_lead_out(web: Web, tmp_path: Path, target: str, mes
     with pytest.raises(SourceError, match=message):
         fetch(uri, tmp_path, allowed=[f"{web.url}/in"])
     assert all("out" not in path for _, path, _ in web.asked)
+
+
+@pytest.mark.parametrize("allowed", [[], ["/"], ["https://127.0.0.1"], ["http://127.0.0.1/x"]])
+def test_what_is_not_listed_is_not_asked_for(web: Web, tmp_path: Path, allowed: list[str]) -> None:
+    uri = web.put("/in/a.fgb", BODY)
+    for entries in (allowed, [f"{web.url}/i"], [f"{web.url}/in/b"]):
+        with pytest.raises(SourceError, match="outside of the allowed sources"):
+            fetch(uri, tmp_path, allowed=entries)
+    assert web.asked == []
 
 
 def known_as(monkeypatch: pytest.MonkeyPatch, name: str, address: str) -> None:
@@ -356,3 +419,26 @@ def test_a_hostile_name_writes_nothing(web: Web, tmp_path: Path, name: str) -> N
     with pytest.raises(SourceError):
         fetch(uri, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known_as(monkeypatch, "data.example", "127.0.0.1")
+    known_as(monkeypatch, "other.example", "127.0.0.1")
+    tls, trusted = certified("data.example", tmp_path)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    with serving(tls) as web:
+        web.put("/a.fgb", BODY)
+        port = web.server_address[1]
+        assert fetch(f"https://data.example:{port}/a.fgb", folder) == {"a.fgb": BODY}
+        for host in ("other.example", "127.0.0.1"):
+            with pytest.raises(SourceUnreachableError, match=r"(?i)certificate"):
+                fetch(f"https://{host}:{port}/a.fgb", folder)
+        monkeypatch.setattr(addresses, "special", lambda _address: None)
+        # Where a redirect leads, the certificate is judged anew.
+        web.put("/b.fgb", b"", redirect=f"https://other.example:{port}/a.fgb")
+        with pytest.raises(SourceUnreachableError, match=r"(?i)certificate"):
+            fetch(f"https://data.example:{port}/b.fgb", folder)
