@@ -12,8 +12,8 @@ from spatial_pipeline.contract.database_url import Address, admit, is_database, 
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.ingest import fingerprint as named
+from spatial_pipeline.ingest.appearance import glance, ingest_key
 from spatial_pipeline.ingest.fingerprint import INGEST_VERSION, fingerprint, uri_of
-from spatial_pipeline.ingest.glance import glance, ingest_key
 from spatial_pipeline.ingest.postgis_source import Table, open_table
 from spatial_pipeline.ingest.raster import ingest_raster
 from spatial_pipeline.ingest.source import Resolved, resolve

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import pytest
@@ -27,13 +29,13 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.sensor import execute_sensor_iteration
 
 from spatial_pipeline.run import Pipeline
+from spatial_pipeline_tests.orchestration.launcher import SYNCHRONOUS
 from spatial_pipeline_tests.orchestration.schema_location import (
     BUILT,
     contract,
     write_contract,
     write_source,
 )
-from spatial_pipeline_tests.orchestration.launcher import SYNCHRONOUS
 from spatial_pipeline_tests.postgres import Cluster
 
 MODULE = "spatial_pipeline_tests.orchestration.schema_location"
@@ -41,28 +43,39 @@ SERVED = ModuleTarget(
     module_name=MODULE, attribute="defs", working_directory=None, location_name="schema"
 )
 """The code location in a server of its own, as in production."""
-LOADED = InProcessWorkspaceLoadTarget(
-    InProcessCodeLocationOrigin(
-        LoadableTargetOrigin(module_name=MODULE, attribute="defs"), location_name="schema"
-    )
-)
-"""The same in this process, which starts ten times as fast."""
 logger = logging.getLogger("test")
 logger.setLevel(logging.ERROR)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Twelve published partitions whose codes are numbers."""
-    monkeypatch.setenv("SPATIAL_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("SPATIAL_TEST_FOLDER", str(tmp_path))
-    made = write_contract(tmp_path, "integer")
+def build(folder: Path, monkeypatch: pytest.MonkeyPatch, keys: Sequence[str] = BUILT) -> None:
+    """Publishes partitions whose codes are numbers."""
+    monkeypatch.setenv("SPATIAL_STORE", str(folder / "store"))
+    monkeypatch.setenv("SPATIAL_TEST_FOLDER", str(folder))
+    made = write_contract(folder, "integer")
     pipeline = Pipeline.of([made])
-    for i, key in enumerate(BUILT):
-        write_source(tmp_path, key, [i, i + 1])
+    for i, key in enumerate(keys):
+        write_source(folder, key, [i, i + 1])
         version = pipeline.stage(made, key)
         asyncio.run(pipeline.audit(made, version))
         pipeline.publish(made, version)
+
+
+def published(folder: Path, keys: Sequence[str] = BUILT) -> dict[str, str]:
+    pipeline = Pipeline.of([contract(folder)])
+    return {k: pipeline.store.published_version("parcels", k).id for k in keys}
+
+
+def retype(folder: Path, keys: Sequence[str] = BUILT, bad: str | None = None) -> None:
+    """Codes become text, in the contract and in the sources; one source may stay behind."""
+    write_contract(folder, "string")
+    for i, key in enumerate(keys):
+        write_source(folder, key, [i, i + 1] if key == bad else [f"c{i}", f"c{i + 1}"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Twelve published partitions."""
+    build(tmp_path, monkeypatch)
     return tmp_path
 
 
@@ -103,6 +116,7 @@ class Daemon:
         (state,) = self.instance.all_instigator_state()
         (tick,) = self.instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
         assert tick.error is None
+        assert tick.timestamp == Daemon.now.timestamp(), "the tick was left out"
         return tick.skip_reason or ""
 
     def work(self, rounds: int = 12) -> PartitionBackfill | None:
@@ -138,22 +152,21 @@ class Daemon:
 
 
 @contextmanager
-def daemon(instance: dg.DagsterInstance, target: Any = LOADED) -> Iterator[Daemon]:
-    """The code location as its contract is now."""
-    with create_test_daemon_workspace_context(target, instance) as workspace:
+def daemon(instance: dg.DagsterInstance, target: Any = None) -> Iterator[Daemon]:
+    """The code location as its contract is now; in this process unless a server is given."""
+    with create_test_daemon_workspace_context(target or loaded(), instance) as workspace:
         yield Daemon(workspace, instance)
 
 
-def published(folder: Path) -> dict[str, str]:
-    pipeline = Pipeline.of([contract(folder)])
-    return {k: pipeline.store.published_version("parcels", k).id for k in BUILT}
+def loaded() -> InProcessWorkspaceLoadTarget:
+    """The code location in this process, which starts ten times as fast as a server.
 
-
-def retype(folder: Path, bad: str | None = None) -> None:
-    """Codes become text, in the contract and in the sources; one source may stay behind."""
-    write_contract(folder, "string")
-    for i, key in enumerate(BUILT):
-        write_source(folder, key, [i, i + 1] if key == bad else [f"c{i}", f"c{i + 1}"])
+    From a file of its own, because Dagster loads the same file only once.
+    """
+    path = Path(os.environ["SPATIAL_TEST_FOLDER"]) / f"location_{uuid4().hex}.py"
+    path.write_text(f"from {MODULE} import load\n\ndefs = load()\n")
+    origin = LoadableTargetOrigin(python_file=str(path), attribute="defs")
+    return InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(origin, location_name="schema"))
 
 
 def test_exactly_what_was_built_before_is_made_again(
@@ -186,9 +199,29 @@ def test_exactly_what_was_built_before_is_made_again(
         assert running.tick() == "nothing is outdated"
 
 
+@pytest.mark.parametrize("instance", ["postgres"], indirect=True)
 def test_nothing_is_done_without_a_change(folder: Path, instance: dg.DagsterInstance) -> None:
     with daemon(instance, SERVED) as running:
         assert running.tick() == "nothing is outdated"
         write_source(folder, "p03", [99])
         assert running.tick() == "nothing is outdated"
     assert not instance.get_backfills()
+
+
+def test_what_a_person_cancelled_is_not_launched_again(
+    folder: Path, instance: dg.DagsterInstance
+) -> None:
+    retype(folder)
+    with daemon(instance) as running:
+        assert "8 to follow" in running.tick()
+        (backfill,) = instance.get_backfills()
+        # What the button in the UI does.
+        instance.update_backfill(backfill.with_status(BulkActionStatus.CANCELING))
+        assert running.work().status is BulkActionStatus.CANCELED
+        for _ in range(3):
+            assert running.tick().startswith("p12, p11, p10, p09, p08 and 7 more: a person cancel")
+        assert len(instance.get_backfills()) == 1
+        assert not running.runs()
+    write_contract(folder, "any", backfill={"order": "oldest", "at_most": 3})
+    with daemon(instance) as running:
+        assert "of p01, p02, p03; 9 to follow" in running.tick()
