@@ -11,7 +11,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from spatial_pipeline.run import Pipeline
-from spatial_pipeline_tests.orchestration.test_schema_sensor import daemon
+from spatial_pipeline_tests.orchestration.schema_daemon import daemon
 
 MOMENTS = {
     "after the backfill was asked for": (dg.DagsterInstance, "add_backfill", 1, "after"),

@@ -13,39 +13,42 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.storage.dagster_run import DagsterRunStatus
-from dagster._core.test_utils import instance_for_test
 
 from spatial_pipeline_tests.orchestration import schema_location
 from spatial_pipeline_tests.orchestration.killed_daemon import MOMENTS, work
-from spatial_pipeline_tests.orchestration.launcher import SYNCHRONOUS
-from spatial_pipeline_tests.orchestration.test_schema_sensor import (
+from spatial_pipeline_tests.orchestration.schema_daemon import (
     Daemon,
     build,
     daemon,
+    instance_on,
     published,
     retype,
 )
 
 # Dagster says so when it goes on with what was interrupted.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated")
-BUILT = schema_location.BUILT[:5]
+BUILT = schema_location.BUILT[:4]
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["spatial_pipeline_tests.orchestration.killed_daemon"])
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with instance_for_test(overrides=SYNCHRONOUS) as made:
+@pytest.fixture(params=["sqlite", "postgres"])
+def instance(request: pytest.FixtureRequest) -> Iterator[dg.DagsterInstance]:
+    with instance_on(request.param, request) as made:
         yield made
 
 
-@pytest.mark.parametrize("moment", list(MOMENTS))
+@pytest.mark.parametrize(
+    ("moment", "instance"),
+    list(zip(MOMENTS, ["sqlite", "postgres"] * 2, strict=True)),
+    indirect=["instance"],
+)
 def test_killed(
     moment: str, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(tmp_path, monkeypatch, BUILT)
     before = published(tmp_path, BUILT)
-    retype(tmp_path, BUILT)
+    retype(tmp_path, BUILT, backfill={"order": "newest", "at_most": 3})
     names = ("SPATIAL_STORE", "SPATIAL_TEST_FOLDER", "DAGSTER_HOME")
     environment = {n: os.environ[n] for n in names if n in os.environ}
     process = processes.Process(target=work, args=(instance.get_ref(), environment, moment))
