@@ -53,7 +53,7 @@ def test_killed(
     environment = {n: os.environ[n] for n in names if n in os.environ}
     process = processes.Process(target=work, args=(instance.get_ref(), environment, moment))
     process.start()
-    process.join(120)
+    process.join(240)
     assert process.exitcode == -signal.SIGKILL
 
     # What Dagster's run monitoring does with a run whose process died.
