@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from spatial_pipeline import ingest
 from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.ingest.probe import probe
 from spatial_pipeline.results import Severity, Verdict
 from spatial_pipeline.run import Pipeline
 from spatial_pipeline.schema_change import schema_of
@@ -105,10 +105,10 @@ class _Looking:
         return fingerprint(self.ingest_key, self.rules_hash, self._glance(partition))
 
     def _glance(self, partition: str) -> str | None:
-        contract = self.contract
-        return ingest.glance(
-            contract.source, partition, contract.base, self.pipeline.allowed_sources
-        )
+        contract, pipeline = self.contract, self.pipeline
+        return probe(
+            contract.source, contract.base, partition, pipeline.allowed_sources, pipeline.limits
+        ).seen
 
     def _schema(self, version: Version) -> str:
         return schema_of(self.pipeline.store.profile(version)).fingerprint

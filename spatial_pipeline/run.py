@@ -24,6 +24,7 @@ from spatial_pipeline.contract.rules.parity import RoundTrips
 from spatial_pipeline.errors import GateClosedError, NotPublishedError, RuleError, StoreError
 from spatial_pipeline.gate.decision import Decision, decide, merged
 from spatial_pipeline.ingest.export import export_raster, export_vector
+from spatial_pipeline.ingest.probe import probe
 from spatial_pipeline.pieces import Data
 from spatial_pipeline.publish import files, table
 from spatial_pipeline.report import violations
@@ -331,7 +332,7 @@ class Pipeline:
         known = partial(store.remembered, name, place)
         where = (base, self.allowed_sources, self.database_url, self.limits)
         # Taken before the source is read, so that a later change is seen at the next look.
-        seen = ingest.glance(source, partition, base, self.allowed_sources)
+        seen = probe(source, base, partition, self.allowed_sources, self.limits).seen
         with ingest.opened(kind, source, partition, *where, known, progress) as found:
             version = Version(name, place, found.version_id)
             staging = Staging(version.id, source.ingest_key, seen)

@@ -20,7 +20,20 @@ from spatial_pipeline.schema_change import (
 )
 from spatial_pipeline.versions import BandProfile, Column, RasterProfile, VectorProfile
 
-NAMES = ["area", "Area", "area_m2", "aera", "name", "NAME", "names", "population", "pop", "___"]
+NAMES = [
+    "area",
+    "Area",
+    "area_m2",
+    "aera",
+    "name",
+    "NAME",
+    "names",
+    "population",
+    "pop",
+    "___",
+    "bbdb",
+    "dbbb",
+]
 TYPES = ["string", "int64", "double"]
 MIRRORED = {ChangeKind.ADDED: ChangeKind.REMOVED, ChangeKind.REMOVED: ChangeKind.ADDED}
 
@@ -168,6 +181,12 @@ def test_two_candidates_are_no_rename() -> None:
         "column heights (double) removed",
         "column height (double) added",
     ]
+
+
+def test_likeness_does_not_depend_on_the_direction() -> None:
+    """The ratio of ``difflib`` does: it is 0.75 one way and 0.5 the other."""
+    one, two = vector({"bbdb": "double"}), vector({"dbbb": "double"})
+    assert len(told(one, two)) == len(told(two, one)) == 1
 
 
 def test_another_type_is_no_rename() -> None:

@@ -15,7 +15,6 @@ from spatial_pipeline.contract.remote_url import is_remote
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.ingest import fingerprint as named
 from spatial_pipeline.ingest.fingerprint import fingerprint, uri_of
-from spatial_pipeline.ingest.glance import glance
 from spatial_pipeline.ingest.postgis_source import Table, open_table
 from spatial_pipeline.ingest.raster import ingest_raster
 from spatial_pipeline.ingest.remote import DEFAULTS, Limits, remote
@@ -278,7 +277,6 @@ __all__ = [
     "Reading",
     "Resolved",
     "fingerprint",
-    "glance",
     "ingest",
     "opened",
     "resolve",

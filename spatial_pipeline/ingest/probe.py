@@ -33,14 +33,24 @@ class SourceState:
     Attributes:
         token: changes when the source changes; None exactly when there is an error.
         error: why there is no token: the source is missing, refused or unreadable.
-        lost: the server did not answer, so nothing is known of the source; a source that is gone
-            has an error, and is not lost.
+        lost: nothing is known of the source, since the server did not answer or cannot tell; a
+            source that is gone has an error, and is not lost.
 
     """
 
     token: str | None = None
     error: str | None = None
     lost: bool = False
+
+    @property
+    def seen(self) -> str | None:
+        """What to compare with at the next look: the token, or the error in its place.
+
+        None when nothing is known.
+        """
+        if self.token is not None or self.lost:
+            return self.token
+        return versions.fingerprint("error", self.error)
 
 
 def probe(
@@ -67,7 +77,7 @@ def probe(
         except SourceError as exc:
             return SourceState(error=str(exc), lost=isinstance(exc, SourceUnreachableError))
     if is_database(uri):
-        return SourceState(error=f"{redacted(uri)} is a database: it has no cheap state")
+        return SourceState(error=f"{redacted(uri)} is a database: it has no cheap state", lost=True)
     return local_state(uri, base, allowed)
 
 

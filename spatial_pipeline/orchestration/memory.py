@@ -2,7 +2,8 @@
 
 Three rules keep it from running in circles. What was asked for is asked for once again on the same
 basis when it was neither published nor judged, as after a run that died, and then no more. What a
-person cancelled stays cancelled until the basis is another one. A backfill that Dagster gave up is asked for again a few times only.
+person cancelled stays cancelled until the basis is another one. A backfill that Dagster gave up is
+asked for again a few times only.
 """
 
 from __future__ import annotations

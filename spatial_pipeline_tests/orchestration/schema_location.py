@@ -53,8 +53,13 @@ def write_source(folder: Path, key: str, codes: Sequence[Any]) -> None:
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
 
 
+def load() -> dg.Definitions:
+    """The dataset as its contract is now."""
+    made = dataset_definitions(contract(Path(os.environ["SPATIAL_TEST_FOLDER"])))
+    return dg.Definitions.merge(made, dg.Definitions(executor=dg.in_process_executor))
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
     """The dataset as its contract is when the location is loaded."""
-    made = dataset_definitions(contract(Path(os.environ["SPATIAL_TEST_FOLDER"])))
-    return dg.Definitions.merge(made, dg.Definitions(executor=dg.in_process_executor))
+    return load()

@@ -190,3 +190,15 @@ def test_three_steps_however_many_rules(tmp_path: Path, monkeypatch: pytest.Monk
     steps = {e.step_key for e in result.get_step_success_events()}
     assert steps == {"points__staged", "points__checks", "points__published"}
     assert len(result.get_asset_check_evaluations()) == 22
+
+
+def test_a_partitioned_dataset_with_backfills_has_a_sensor() -> None:
+    parts = {"source": {"uri": "{partition}.gpkg"}, "partitions": {"static": ["n", "s"]}}
+
+    def sensors(**changes: Any) -> list[str]:
+        repository = dataset_definitions(contract(**changes)).get_repository_def()
+        return [s.name for s in repository.sensor_defs]
+
+    assert sensors(**parts, on_schema_change="backfill") == ["roads_schema_sensor"]
+    assert sensors(on_schema_change="backfill") == []
+    assert sensors(**parts) == []

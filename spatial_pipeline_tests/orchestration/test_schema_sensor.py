@@ -2,158 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
-from dagster._core.remote_origin import InProcessCodeLocationOrigin
-from dagster._core.test_utils import (
-    create_test_daemon_workspace_context,
-    freeze_time,
-    instance_for_test,
-)
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget, ModuleTarget
-from dagster._daemon.backfill import execute_backfill_iteration
-from dagster._daemon.sensor import execute_sensor_iteration
+from dagster._core.execution.backfill import BulkActionStatus
 
-from spatial_pipeline.run import Pipeline
-from spatial_pipeline_tests.orchestration.launcher import SYNCHRONOUS
+from spatial_pipeline_tests.orchestration.schema_daemon import (
+    SERVED,
+    build,
+    daemon,
+    instance_on,
+    published,
+    retype,
+)
 from spatial_pipeline_tests.orchestration.schema_location import (
     BUILT,
-    contract,
     write_contract,
     write_source,
 )
-from spatial_pipeline_tests.postgres import Cluster
-
-MODULE = "spatial_pipeline_tests.orchestration.schema_location"
-SERVED = ModuleTarget(
-    module_name=MODULE, attribute="defs", working_directory=None, location_name="schema"
-)
-"""The code location in a server of its own, as in production."""
-LOADED = InProcessWorkspaceLoadTarget(
-    InProcessCodeLocationOrigin(
-        LoadableTargetOrigin(module_name=MODULE, attribute="defs"), location_name="schema"
-    )
-)
-"""The same in this process, which starts ten times as fast."""
-logger = logging.getLogger("test")
-logger.setLevel(logging.ERROR)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Twelve published partitions whose codes are numbers."""
-    monkeypatch.setenv("SPATIAL_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("SPATIAL_TEST_FOLDER", str(tmp_path))
-    made = write_contract(tmp_path, "integer")
-    pipeline = Pipeline.of([made])
-    for i, key in enumerate(BUILT):
-        write_source(tmp_path, key, [i, i + 1])
-        version = pipeline.stage(made, key)
-        asyncio.run(pipeline.audit(made, version))
-        pipeline.publish(made, version)
+    """Twelve published partitions."""
+    build(tmp_path, monkeypatch)
     return tmp_path
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def instance(request: pytest.FixtureRequest) -> Iterator[dg.DagsterInstance]:
-    overrides: dict[str, Any] = dict(SYNCHRONOUS)
-    if request.param == "postgres":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        address = {
-            "scheme": "postgresql+psycopg2",
-            "hostname": cluster.host,
-            "port": cluster.port,
-            "username": cluster.user,
-            "password": cluster.password,
-            "db_name": cluster.new_database("dagster"),
-        }
-        overrides["storage"] = {"postgres": {"postgres_db": address}}
-    with instance_for_test(overrides=overrides) as made:
+    with instance_on(request.param, request) as made:
         yield made
-
-
-class Daemon:
-    """The sensor and the backfill daemon of one code location, iteration by iteration."""
-
-    now = datetime.now(UTC)
-
-    def __init__(self, workspace: WorkspaceProcessContext, instance: dg.DagsterInstance) -> None:
-        self.workspace = workspace
-        self.instance = instance
-
-    def tick(self) -> str:
-        """One tick of the sensor; what it said."""
-        # A tick within the sensor's interval would be skipped.
-        Daemon.now += timedelta(seconds=60)
-        with freeze_time(Daemon.now):
-            errors = [e for e in execute_sensor_iteration(self.workspace, logger, None, None) if e]
-        assert not errors, errors
-        (state,) = self.instance.all_instigator_state()
-        (tick,) = self.instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
-        assert tick.error is None
-        return tick.skip_reason or ""
-
-    def work(self, rounds: int = 12) -> PartitionBackfill | None:
-        """Iterations of the backfill daemon until nothing is active; the last backfill."""
-        for _ in range(rounds):
-            for error in execute_backfill_iteration(self.workspace, logger):
-                assert error is None, error
-            if not self.active:
-                break
-        found = self.instance.get_backfills(limit=1)
-        return found[0] if found else None
-
-    @property
-    def active(self) -> bool:
-        return any(
-            b.status in (BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING)
-            for b in self.instance.get_backfills()
-        )
-
-    def settle(self) -> list[str]:
-        """Ticks and backfills until the sensor asks for nothing more; what it said."""
-        said = []
-        for _ in range(8):
-            said.append(self.tick())
-            if not self.active:
-                return said
-            self.work()
-        pytest.fail(f"the sensor does not come to rest: {said}")
-
-    def runs(self) -> Counter[str]:
-        """Runs by partition."""
-        return Counter(r.tags["dagster/partition"] for r in self.instance.get_runs())
-
-
-@contextmanager
-def daemon(instance: dg.DagsterInstance, target: Any = LOADED) -> Iterator[Daemon]:
-    """The code location as its contract is now."""
-    with create_test_daemon_workspace_context(target, instance) as workspace:
-        yield Daemon(workspace, instance)
-
-
-def published(folder: Path) -> dict[str, str]:
-    pipeline = Pipeline.of([contract(folder)])
-    return {k: pipeline.store.published_version("parcels", k).id for k in BUILT}
-
-
-def retype(folder: Path, bad: str | None = None) -> None:
-    """Codes become text, in the contract and in the sources; one source may stay behind."""
-    write_contract(folder, "string")
-    for i, key in enumerate(BUILT):
-        write_source(folder, key, [i, i + 1] if key == bad else [f"c{i}", f"c{i + 1}"])
 
 
 def test_exactly_what_was_built_before_is_made_again(
@@ -186,9 +68,29 @@ def test_exactly_what_was_built_before_is_made_again(
         assert running.tick() == "nothing is outdated"
 
 
+@pytest.mark.parametrize("instance", ["postgres"], indirect=True)
 def test_nothing_is_done_without_a_change(folder: Path, instance: dg.DagsterInstance) -> None:
     with daemon(instance, SERVED) as running:
         assert running.tick() == "nothing is outdated"
         write_source(folder, "p03", [99])
         assert running.tick() == "nothing is outdated"
     assert not instance.get_backfills()
+
+
+def test_what_a_person_cancelled_is_not_launched_again(
+    folder: Path, instance: dg.DagsterInstance
+) -> None:
+    retype(folder)
+    with daemon(instance, SERVED) as running:
+        assert "8 to follow" in running.tick()
+        (backfill,) = instance.get_backfills()
+        # What the button in the UI does.
+        instance.update_backfill(backfill.with_status(BulkActionStatus.CANCELING))
+        assert running.work().status is BulkActionStatus.CANCELED
+        for _ in range(3):
+            assert running.tick().startswith("p12, p11, p10, p09, p08 and 7 more: a person cancel")
+        assert len(instance.get_backfills()) == 1
+        assert not running.runs()
+    write_contract(folder, "any", backfill={"order": "oldest", "at_most": 3})
+    with daemon(instance) as running:
+        assert "of p01, p02, p03; 9 to follow" in running.tick()

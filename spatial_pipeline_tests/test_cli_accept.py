@@ -1,0 +1,73 @@
+"""``spatial-pipeline accept``: the way out of a held schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spatial_pipeline_tests.test_cli import Project
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Project:
+    """Parcels whose second version lost its column ``id`` and gained ``code``."""
+    project = Project(tmp_path)
+    project.dataset("parcels", "abc", [], key=[])
+    assert project.run("run", "--contracts", tmp_path).exit_code == 0
+    path = tmp_path / "parcels" / "parcels.geojson"
+    path.write_text(path.read_text().replace('"id": "a"', '"id": 3').replace('"id"', '"code"'))
+    return project
+
+
+def run(project: Project) -> tuple[int, list[str]]:
+    result = project.run("run", "--json", "--contracts", project.folder)
+    return result.exit_code, json.loads(result.stdout)["datasets"][0]["reasons"]
+
+
+def test_held_accepted_published(held: Project) -> None:
+    where = ("--contracts", held.folder)
+    code, (reason,) = run(held)
+    assert code == 1
+    assert "column id (string) removed; column code" in reason
+    fingerprint = reason.rsplit(maxsplit=1)[1]
+    wrong = held.run("accept", "parcels", "--schema", "0" * 12, *where)
+    assert wrong.exit_code == 2
+    assert "is not the schema that is held" in wrong.stderr
+    assert run(held)[0] == 1
+
+    done = held.run("accept", "parcels", "--schema", fingerprint, "--by", "Ann", *where)
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith(f"parcels: schema {fingerprint}")
+    assert done.stdout.rstrip().endswith("accepted by Ann")
+    assert "column id (string) removed" in done.stderr
+    (path,) = held.store.glob("parcels/-/accepted.json")
+    (accepted,) = json.loads(path.read_text())["schemas"]
+    assert (accepted["by"], accepted["schema"][:12]) == ("Ann", fingerprint)
+    assert accepted["at"].startswith("20")
+    assert run(held) == (0, [])
+    again = held.run("accept", "parcels", *where)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "nothing is held for its schema" in again.stderr
+
+
+def test_who_accepts_is_the_login(held: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "bob")
+    run(held)
+    done = held.run("accept", "parcels", "--contracts", held.folder)
+    assert done.stdout.rstrip().endswith("accepted by bob")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("parcel",), "did you mean 'parcels'?"), (("parcels", "--partition", "x"), "no partitions")],
+)
+def test_wrong_calls(held: Project, arguments: tuple[str, ...], said: str) -> None:
+    result = held.run("accept", *arguments, "--contracts", held.folder)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_help_says_what_it_does(held: Project) -> None:
+    assert "Accept the schema that a dataset is held for" in held.run("accept", "--help").stdout
