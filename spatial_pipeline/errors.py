@@ -15,6 +15,10 @@ class SourceError(SpatialPipelineError):
     """A source is missing, unreadable, refused or damaged."""
 
 
+class SourceUnreachableError(SourceError):
+    """The server of a source does not answer, so nothing is known of the source."""
+
+
 class SourceLostError(SpatialPipelineError):
     """A source went away while it was read; nothing was staged, and the next run reads it anew."""
 

@@ -89,6 +89,7 @@ class Pipeline:
         database: where vector datasets with ``publish.table`` and the register of rasters live;
             None publishes files only.
         database_url: see ``Settings.database_url``.
+        limits: bounds of sources on other machines.
 
     """
 
@@ -98,6 +99,7 @@ class Pipeline:
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     database: Database | None = None
     database_url: str | None = field(default=None, repr=False)
+    limits: ingest.Limits = ingest.DEFAULTS
 
     @classmethod
     def of(
@@ -122,6 +124,12 @@ class Pipeline:
             allowed_sources=settings.allowed_sources,
             database=database or database_of(settings),
             database_url=None if address is None else address.get_secret_value(),
+            limits=ingest.Limits(
+                max_bytes=settings.fetch_max_bytes,
+                connect_timeout_s=settings.fetch_connect_timeout_s,
+                read_timeout_s=settings.fetch_read_timeout_s,
+                attempts=settings.fetch_attempts,
+            ),
         )
 
     def stage(
@@ -321,12 +329,24 @@ class Pipeline:
         progress: Progress | None = None,
         store: Store | None = None,
     ) -> Version:
+        store = store or self.store
+        place = None if name == OTHERS else partition
         reading = ingest.opened(
-            kind, source, partition, base, self.allowed_sources, self.database_url
+            kind,
+            source,
+            partition,
+            base,
+            self.allowed_sources,
+            self.database_url,
+            self.limits,
+            lambda proof: store.remembered(name, place, proof),
+            progress,
         )
         with reading as found:
-            version = Version(name, None if name == OTHERS else partition, found.version_id)
-            (store or self.store).stage(version, lambda folder: found.ingest(folder, progress))
+            version = Version(name, place, found.version_id)
+            store.stage(version, lambda folder: found.ingest(folder, progress))
+            if found.proof is not None:
+                store.remember(version, found.proof)
         return version
 
     def _other(

@@ -15,6 +15,10 @@ class Settings(BaseSettings):
         store: folder that holds staged and published versions.
         allowed_sources: when set, a source must lie below one of these paths, packages
             (``package://name``) or URL prefixes; everything else is refused before any read.
+        fetch_max_bytes: most bytes of one source on another machine, all its files together.
+        fetch_connect_timeout_s: longest wait for a connection to a web server or object store.
+        fetch_read_timeout_s: longest wait for its next bytes.
+        fetch_attempts: how often a request is sent before it is given up.
         database_url: libpq URI of the PostGIS database; files only without it.
         database_pool_size: most connections of one process.
         database_acquire_timeout_s: how long to wait for a connection of a full or starting server.
@@ -32,4 +36,8 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(4, ge=1)
     database_acquire_timeout_s: float = Field(60.0, gt=0)
     database_statement_timeout_s: float = Field(3600.0, gt=0)
+    fetch_max_bytes: int = Field(64 << 30, ge=1)
+    fetch_connect_timeout_s: float = Field(10.0, gt=0)
+    fetch_read_timeout_s: float = Field(60.0, gt=0)
+    fetch_attempts: int = Field(5, ge=1)
     autostart: bool = True

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+from spatial_pipeline.contract import remote_url
 from spatial_pipeline.errors import SourceError
 
 CONFIGURED = "postgresql:"
@@ -69,9 +70,9 @@ def is_database(uri: str) -> bool:
 
 
 def redacted(uri: str) -> str:
-    """The URI without user, password and parameters; other URIs as they are."""
+    """The URI without user, password and parameters; paths as they are."""
     if not is_database(uri):
-        return uri
+        return remote_url.redacted(uri)
     head, mark, parameters = uri.partition("?")
     table = _parameters(parameters).get("table") if mark else None
     tail = "" if table is None else f"?table={quote(table, safe='.')}"

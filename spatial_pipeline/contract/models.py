@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field, PrivateAttr, StrictBool, field_validator, model_validator
 
+from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.operations import Automation, Freshness, TimeZone, Watch
 from spatial_pipeline.contract.rules import AnyRule, Rule
@@ -26,8 +27,9 @@ class Source(ContractModel):
     uri: str = Field(
         min_length=1,
         description="Path relative to the contract file, a zip, or package://name/path for data "
-        "that ships in a Python package, or a database: postgresql: for SPATIAL_DATABASE_URL, "
-        "postgresql://user@host/database; {partition} is filled in.",
+        "that ships in a Python package, or a URL: http, https, s3, gs, az, or a database: "
+        "postgresql: for SPATIAL_DATABASE_URL, postgresql://user@host/database; {partition} is "
+        "filled in.",
     )
     layer: str | None = Field(
         None, description="Layer of a container with several; schema.table of a database."
@@ -38,6 +40,11 @@ class Source(ContractModel):
     where: str | None = Field(
         None, description="SQL condition (DuckDB) over the columns: only these features are taken."
     )
+
+    @field_validator("uri")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return remote_url.possible(value)
 
     @model_validator(mode="after")
     def _readable(self) -> Source:

@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from spatial_pipeline import versions
 from spatial_pipeline.contract.database_url import Address, admit, is_database, parse, redacted
 from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.remote_url import is_remote
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.ingest import fingerprint as named
 from spatial_pipeline.ingest.fingerprint import INGEST_VERSION, fingerprint, uri_of
 from spatial_pipeline.ingest.postgis_source import Table, open_table
 from spatial_pipeline.ingest.raster import ingest_raster
-from spatial_pipeline.ingest.source import Resolved, resolve
+from spatial_pipeline.ingest.remote import DEFAULTS, Limits, remote
+from spatial_pipeline.ingest.source import Resolved, resolve, resolve_fetched
 from spatial_pipeline.ingest.vector import ingest_layer, ingest_vector
 from spatial_pipeline.versions import Kind, Profile, VectorProfile
 
@@ -30,11 +33,14 @@ class Reading:
         version_id: content name of the version that ``ingest`` writes.
         ingest: writes ``data.parquet`` or ``data.tif`` into an existing, empty folder and returns
             the profile; see :func:`ingest`.
+        proof: of a source on another machine: what it says of itself, with the options of ingest;
+            the same proof again means the same version. None where nothing does.
 
     """
 
     version_id: str
     ingest: Callable[[Path, Progress | None], Profile]
+    proof: str | None = None
 
 
 @contextmanager
@@ -45,11 +51,15 @@ def opened(
     base: Path,
     allowed: Sequence[str] | None = None,
     database: str | None = None,
+    limits: Limits = DEFAULTS,
+    known: Callable[[str], str | None] = lambda _proof: None,
+    progress: Progress | None = None,
 ) -> Iterator[Reading]:
     """Looks at a source: what version it is now, and how to stage it.
 
     A table is named and read in one snapshot, so the version is what was named, whoever writes to
-    the table meanwhile.
+    the table meanwhile. A source on another machine is brought here first, unless ``known`` tells
+    its version.
 
     Args:
         kind: what the contract says the source is.
@@ -58,11 +68,21 @@ def opened(
         base: folder that a relative URI is relative to.
         allowed: see :func:`resolve` and :func:`spatial_pipeline.contract.database_url.admit`.
         database: SPATIAL_DATABASE_URL, which the URI ``postgresql:`` means.
+        limits: what bounds the transfer of a source on another machine.
+        known: the version that a proof was of, None when it is not known or not staged any more.
+        progress: called with the bytes that came and their total, None when unknown.
+
+    Raises:
+        SourceLostError: a source on another machine changed, or went away, on its way here.
 
     """
     uri = uri_of(source, partition)
     if is_database(uri):
         with _opened_table(kind, source, uri, allowed, database) as reading:
+            yield reading
+        return
+    if is_remote(uri):
+        with _opened_remote(kind, source, uri, allowed, limits, known, progress) as reading:
             yield reading
         return
     name = named.version_id(kind, source, partition, base, allowed)
@@ -127,9 +147,9 @@ def ingest(
 
     """
     uri = uri_of(source, partition)
-    if not is_database(uri):
+    if not is_database(uri) and not is_remote(uri):
         return _ingest_file(kind, source, uri, base, allowed, folder, progress)
-    with opened(kind, source, partition, base, allowed, database) as reading:
+    with opened(kind, source, partition, base, allowed, database, progress=progress) as reading:
         return reading.ingest(folder, progress)
 
 
@@ -142,10 +162,63 @@ def _ingest_file(
     folder: Path,
     progress: Progress | None,
 ) -> Profile:
-    resolved = resolve(uri, base, allowed)
+    return _ingest_resolved(kind, source, resolve(uri, base, allowed), folder, progress)
+
+
+def _ingest_resolved(
+    kind: Kind, source: Source, resolved: Resolved, folder: Path, progress: Progress | None
+) -> Profile:
     if kind == "vector":
         return ingest_vector(source, resolved, folder, progress)
     return ingest_raster(source, resolved, folder, progress)
+
+
+@contextmanager
+def _opened_remote(
+    kind: Kind,
+    source: Source,
+    uri: str,
+    allowed: Sequence[str] | None,
+    limits: Limits,
+    known: Callable[[str], str | None],
+    progress: Progress | None,
+) -> Iterator[Reading]:
+    shown = redacted(uri)
+    with ExitStack() as stack:
+        temporary = Path(stack.enter_context(TemporaryDirectory(prefix="spatial-pipeline-")))
+        try:
+            found = stack.enter_context(remote(uri, allowed, limits))
+            proof = None
+            if found.proof is not None:
+                proof = versions.fingerprint(
+                    uri, found.proof, source.layer, source.where, INGEST_VERSION, kind
+                )
+            staged = None if proof is None else known(proof)
+            if staged is None:
+                resolved = resolve_fetched(
+                    shown, found.fetch(temporary, progress), found.url.member
+                )
+        except SourceError as exc:
+            name = shown.partition("?")[0].rpartition("/")[2]
+            reason = str(exc) if name in str(exc) else f"{name}: {exc}"
+            yield _unreadable(kind, source, shown, reason)
+            return
+        if staged is not None:
+            yield Reading(staged, _nothing_to_write(shown), proof)
+            return
+
+        def write(folder: Path, progress: Progress | None) -> Profile:
+            return _ingest_resolved(kind, source, resolved, folder, progress)
+
+        yield Reading(named.name_of(kind, source, resolved), write, proof)
+
+
+def _nothing_to_write(shown: str) -> Callable[[Path, Progress | None], Profile]:
+    def write(_folder: Path, _progress: Progress | None) -> Profile:
+        msg = f"the staged version of {shown} was removed meanwhile: run again"
+        raise SourceLostError(msg)
+
+    return write
 
 
 @contextmanager
@@ -191,15 +264,15 @@ def _readable(source: Source, shown: str, table: Table) -> Reading:
 def _unreadable(kind: Kind, source: Source, shown: str, error: str) -> Reading:
     def write(folder: Path, progress: Progress | None) -> Profile:
         resolved = Resolved(uri=shown, path="", error=error)
-        if kind == "raster":
-            return ingest_raster(source, resolved, folder, progress)
-        return ingest_vector(source, resolved, folder, progress)
+        return _ingest_resolved(kind, source, resolved, folder, progress)
 
     return Reading(versions.fingerprint("error", shown, error, INGEST_VERSION, kind), write)
 
 
 __all__ = [
+    "DEFAULTS",
     "INGEST_VERSION",
+    "Limits",
     "Reading",
     "Resolved",
     "fingerprint",

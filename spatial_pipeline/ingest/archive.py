@@ -105,6 +105,21 @@ def family(archive: zipfile.ZipFile, member: str) -> list[str]:
     ]
 
 
+def heads(file: Path, member: str, size: int) -> Iterator[tuple[str, bytes]]:
+    """Names and first bytes of a member and its sidecars.
+
+    Damaged ones are left out: :func:`verify` refuses them before anything is read of them.
+    """
+    with opened(file) as archive:
+        for name in family(archive, member):
+            try:
+                with archive.open(name) as stream:
+                    head = stream.read(size)
+            except (zipfile.BadZipFile, zlib.error, EOFError):
+                continue
+            yield name, head
+
+
 def verify(file: Path, member: str) -> None:
     """Reads a member and its sidecars once, so that a damaged archive is found here and named.
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from spatial_pipeline import versions
 from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.remote_url import is_web
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.source import Resolved, resolve
 from spatial_pipeline.versions import Kind
@@ -56,7 +57,11 @@ def version_id(
 
     A source that cannot be read has a name too: that of its error.
     """
-    resolved = resolve(uri_of(source, partition), base, allowed)
+    return name_of(kind, source, resolve(uri_of(source, partition), base, allowed))
+
+
+def name_of(kind: Kind, source: Source, resolved: Resolved) -> str:
+    """Content name of the version that these files make."""
     try:
         content = fingerprint(resolved)
     except SourceError as exc:
@@ -93,8 +98,9 @@ def uri_of(source: Source, partition: str | None) -> str:
     """The URI with its partition filled in."""
     if partition is None:
         return source.uri
-    # A key must not become another parameter of the address of a database.
-    value = quote(partition, safe="") if is_database(source.uri) else partition
+    # A key must not become another parameter of an address.
+    quoted = is_database(source.uri) or is_web(source.uri)
+    value = quote(partition, safe="") if quoted else partition
     return source.uri.replace("{partition}", value)
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from spatial_pipeline import versions
 from spatial_pipeline.contract.database_url import is_database, redacted
 from spatial_pipeline.contract.models import Source
-from spatial_pipeline.errors import SourceError
+from spatial_pipeline.contract.remote_url import is_remote
+from spatial_pipeline.errors import SourceError, SourceUnreachableError
 from spatial_pipeline.ingest import archive
 from spatial_pipeline.ingest.fingerprint import stamp, uri_of
+from spatial_pipeline.ingest.remote import DEFAULTS, Limits, remote_keys, remote_state
 from spatial_pipeline.ingest.source import place_of, resolve, split_member
 
 PARTITION = "{partition}"
@@ -46,6 +48,7 @@ def probe(
     base: Path,
     partition: str | None = None,
     allowed: Sequence[str] | None = None,
+    limits: Limits = DEFAULTS,
 ) -> SourceState:
     """The state of a source; this function does not raise for a bad source.
 
@@ -53,16 +56,24 @@ def probe(
         source: the source; layer and condition do not matter.
         base: folder that a relative URI is relative to.
         partition: fills ``{partition}`` in the URI.
-        allowed: see :func:`spatial_pipeline.ingest.source.resolve`.
+        allowed: see :func:`spatial_pipeline.ingest.opened`.
+        limits: what bounds requests to other machines.
 
     """
     uri = uri_of(source, partition)
+    if is_remote(uri):
+        try:
+            return SourceState(token=remote_state(uri, allowed, limits))
+        except SourceError as exc:
+            return SourceState(error=str(exc), lost=isinstance(exc, SourceUnreachableError))
     if is_database(uri):
         return SourceState(error=f"{redacted(uri)} is a database: it has no cheap state")
     return local_state(uri, base, allowed)
 
 
-def list_keys(uri: str, base: Path, allowed: Sequence[str] | None = None) -> dict[str, str]:
+def list_keys(
+    uri: str, base: Path, allowed: Sequence[str] | None = None, limits: Limits = DEFAULTS
+) -> dict[str, str]:
     """Partition keys that exist now, each with a token that changes when its source changes.
 
     A key that is there and cannot be read has a token too: that of its error.
@@ -71,10 +82,12 @@ def list_keys(uri: str, base: Path, allowed: Sequence[str] | None = None) -> dic
         uri: URI with ``{partition}``, which stands for one or more characters without a slash;
             where it occurs twice, it is the same key.
         base: folder that a relative URI is relative to.
-        allowed: see :func:`spatial_pipeline.ingest.source.resolve`.
+        allowed: see :func:`spatial_pipeline.ingest.opened`.
+        limits: what bounds requests to other machines.
 
     Raises:
         SourceError: the URI has no ``{partition}``, or its keys cannot be listed.
+        SourceUnreachableError: the object store does not answer.
 
     """
     if PARTITION not in uri:
@@ -83,6 +96,8 @@ def list_keys(uri: str, base: Path, allowed: Sequence[str] | None = None) -> dic
     if is_database(uri):
         msg = f"{redacted(uri)} is a database: its partitions cannot be listed"
         raise SourceError(msg)
+    if is_remote(uri):
+        return remote_keys(uri, key_of, PARTITION, allowed, limits)
     tokens = {}
     for key in sorted(_local_keys(uri, base, allowed)):
         state = local_state(uri.replace(PARTITION, key), base, allowed)

@@ -24,25 +24,31 @@ _VECTOR = frozenset(
 )  # fmt: skip
 _RASTER_STEM = (".aux", ".aux.xml", ".wld", ".tab", ".hdr", ".prj", ".clr", ".stx", ".rpb", ".rpc",
                 ".imd", ".met", ".ers", ".pvl")  # fmt: skip
-_FOLDERS = (".gdb", ".zarr")
+FOLDERS = (".gdb", ".zarr")
 
 
 def sidecars(file: Path) -> list[Path]:
     """Existing sidecars of a file, in the order of their names; names are compared caselessly."""
-    suffix = file.suffix.casefold()
-    stem = file.stem.casefold()
-    name = file.name.casefold()
-    wanted = {name + extra for extra in _BY_NAME}
-    wanted |= {stem + extra for extra in _BY_STEM.get(suffix, ())}
-    if suffix not in _VECTOR:
-        wanted |= {stem + extra for extra in _RASTER_STEM}
-        wanted |= {stem + extra for extra in _world_suffixes(suffix)}
-        wanted |= {stem + "_rpc.txt", stem + "-browse.jpg.aux.xml"}
-    wanted.discard(name)
+    names = wanted(file.name)
     return sorted(
-        (p for p in file.parent.iterdir() if p.name.casefold() in wanted and p.is_file()),
+        (p for p in file.parent.iterdir() if p.name.casefold() in names and p.is_file()),
         key=lambda p: p.name,
     )
+
+
+def wanted(name: str) -> set[str]:
+    """Names that sidecars of a file have, casefolded."""
+    file = Path(name)
+    suffix = file.suffix.casefold()
+    stem = file.stem.casefold()
+    name = name.casefold()
+    found = {name + extra for extra in _BY_NAME}
+    found |= {stem + extra for extra in _BY_STEM.get(suffix, ())}
+    if suffix not in _VECTOR:
+        found |= {stem + extra for extra in _RASTER_STEM}
+        found |= {stem + extra for extra in _world_suffixes(suffix)}
+        found |= {stem + "_rpc.txt", stem + "-browse.jpg.aux.xml"}
+    return found - {name}
 
 
 def _world_suffixes(suffix: str) -> set[str]:
@@ -60,7 +66,38 @@ def folder_dataset(folder: Path) -> list[Path]:
         SourceError: an ordinary folder.
 
     """
-    if not folder.name.casefold().endswith(_FOLDERS):
+    if not folder.name.casefold().endswith(FOLDERS):
         msg = "is a folder: name a file in it"
         raise SourceError(msg)
     return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+_NEEDED: dict[str, tuple[str, ...]] = {
+    ".shp": (".shx", ".dbf", ".prj", ".cpg", ".qpj"),
+    ".tab": (".dat", ".map", ".id"),
+    ".mif": (".mid",),
+    ".csv": (".csvt", ".prj"),
+    ".gml": (".gfs", ".xsd"),
+    ".img": (".ige", ".rrd", ".rde", ".aux.xml", ".prj"),
+    ".bil": (".hdr", ".prj", ".blw"), ".bsq": (".hdr", ".prj"), ".bip": (".hdr", ".prj"),
+    ".asc": (".prj",),
+}  # fmt: skip
+_IMAGES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".gif", ".bmp", ".webp"})
+
+
+def candidates(name: str) -> list[str]:
+    """Names of sidecars that are worth asking a server for, which tells no names by itself.
+
+    Without index files, which hold nothing of the content; in capitals where the suffix is.
+    """
+    file = Path(name)
+    suffix = file.suffix.casefold()
+    extras = list(_NEEDED.get(suffix, ()))
+    if suffix in _IMAGES:
+        extras += [*sorted(_world_suffixes(suffix)), ".prj"]
+    if file.suffix.isupper():
+        extras = [e.upper() for e in extras]
+    found = [file.stem + e for e in extras]
+    if suffix in _IMAGES or suffix in {".img", ".asc", ".bil", ".bsq", ".bip"}:
+        found += [name + e for e in (".aux.xml", ".ovr", ".msk")]
+    return [f for f in dict.fromkeys(found) if f != name]

@@ -12,9 +12,12 @@ from typing import NamedTuple
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import archive
 from spatial_pipeline.ingest.sidecars import folder_dataset, sidecars
-from spatial_pipeline.ingest.virtual import referenced
+from spatial_pipeline.ingest.virtual import HEAD_BYTES, referenced, refuse_inside
 
-SUPPORTED = "a path, x.zip, x.zip!inner/file or package://name/path"
+SUPPORTED = (
+    "a path, x.zip, x.zip!inner/file, package://name/path, http:// and https://, s3://, gs://, "
+    "az:// and postgresql:"
+)
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(//)?")
 _PACKAGE = "package://"
 
@@ -80,10 +83,40 @@ def resolve(uri: str, base: Path, allowed: Sequence[str] | None = None) -> Resol
         return Resolved(uri=uri, path="", error=f"{name}: {reason}")
 
 
+def resolve_fetched(uri: str, file: Path, member: str | None) -> Resolved:
+    """The files of a source that was brought here from another machine.
+
+    Args:
+        uri: what may be shown of its address.
+        file: the named file, alone with its sidecars in a folder; nothing else is read, whatever
+            a virtual dataset refers to.
+        member: member of the zip archive that is read.
+
+    Returns:
+        The place, or one with ``error`` set.
+
+    """
+    try:
+        place = _Place(file.resolve(), file.parent.resolve())
+        found = _found(uri, place, member, None)
+        if referenced(place.file):
+            msg = "refers to other files, which are not fetched"
+            raise SourceError(msg)
+    except (SourceError, OSError, ValueError, RuntimeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        return Resolved(uri=uri, path="", error=f"{file.name}: {reason}")
+    return found
+
+
 def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> Resolved:
     name, member = split_member(uri)
     place = _package_place(name) if name.startswith(_PACKAGE) else _path_place(name, base)
-    fences = None if allowed is None else _fences(allowed)
+    return _found(uri, place, member, None if allowed is None else _fences(allowed))
+
+
+def _found(
+    uri: str, place: _Place, member: str | None, fences: tuple[Path, ...] | None
+) -> Resolved:
     _admit([place.file], fences, place.fence)
     if not place.file.exists():
         msg = "does not exist"
@@ -100,6 +133,8 @@ def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> Resolved:
         raise SourceError(msg)
     if archive.is_zip(place.file) and (member is not None or archive.named_zip(place.file)):
         inner = archive.choose(place.file, member)
+        for name, head in archive.heads(place.file, inner, HEAD_BYTES):
+            refuse_inside(name, head)
         path = f"/vsizip/{{{place.file}}}/{inner}"
         return Resolved(uri=uri, path=path, files=(place.file,), member=inner)
     if member is not None:

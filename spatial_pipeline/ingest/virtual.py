@@ -49,6 +49,18 @@ def referenced(file: Path) -> list[Path]:
     return list(found)
 
 
+def refuse_inside(name: str, head: bytes) -> None:
+    """Refuses a member of an archive that only points to other files.
+
+    Raises:
+        SourceError: it does: what it reads would be no part of the archive's content.
+
+    """
+    if any(start in head[:HEAD_BYTES] for start in (*_FOLLOWED, *_REFUSED)):
+        msg = f"{name} points to other files, which cannot be followed from inside an archive"
+        raise SourceError(msg)
+
+
 def _direct(file: Path) -> list[Path]:
     with file.open("rb") as opened:
         head = opened.read(HEAD_BYTES)

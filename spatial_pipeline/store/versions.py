@@ -4,11 +4,12 @@ Layout::
 
     <root>/<dataset>/<partition or ->/<version>/{data.parquet|data.tif, profile.json,
                                                  verdict.json, violations.parquet}
-    <root>/<dataset>/<partition or ->/{staged.json, published.json}
+    <root>/<dataset>/<partition or ->/{staged.json, published.json, fetched.json}
 
 A version folder appears by one rename when it is whole and never changes afterwards; only the
 verdict beside the data is written anew when rules are checked again. ``published.json`` is the
-one thing that readers follow; ``staged.json`` names the version that was staged last.
+one thing that readers follow; ``staged.json`` names the version that was staged last, and
+``fetched.json`` what sources on other machines said of themselves when they were staged.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ from spatial_pipeline.versions import (
 )
 
 UNFINISHED = ".unfinished-"
+FETCHED = "fetched.json"
+REMEMBERED = 1000
+"""Proofs that are kept of one partition."""
 
 
 class Store:
@@ -102,6 +106,34 @@ class Store:
             msg = f"cannot stage {version} in {self.root}: {exc}"
             raise StoreError(msg) from exc
         return True
+
+    def remember(self, version: Version, proof: str) -> None:
+        """Keeps in mind that a source which proves itself so is this version.
+
+        Raises:
+            StoreError: the store cannot be written.
+
+        """
+        file = self.folder(version.dataset, version.partition) / FETCHED
+        try:
+            with self.lock(version.dataset, version.partition, "stage"):
+                proofs = self._json(file, str(version)) if file.exists() else {}
+                if proofs.get(proof) != version.id:
+                    proofs.pop(proof, None)
+                    proofs[proof] = version.id
+                    write_json(file, dict(list(proofs.items())[-REMEMBERED:]))
+        except OSError as exc:
+            msg = f"cannot write {FETCHED} of {version} in {self.root}: {exc}"
+            raise StoreError(msg) from exc
+
+    def remembered(self, dataset: str, partition: str | None, proof: str) -> str | None:
+        """The staged version whose source proved itself so; None when there is none."""
+        file = self.folder(dataset, partition) / FETCHED
+        if not file.exists():
+            return None
+        found = self._json(file, dataset).get(proof)
+        staged = isinstance(found, str) and self.has(Version(dataset, partition, found))
+        return found if staged else None
 
     def staged_version(self, dataset: str, partition: str | None) -> Version:
         """The version that was staged last.

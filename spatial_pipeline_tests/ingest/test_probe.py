@@ -11,6 +11,8 @@ import pytest
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.probe import SourceState, key_of, list_keys, probe
+from spatial_pipeline.ingest.remote import Limits
+from spatial_pipeline_tests.ingest.remote.web import serving
 
 
 def source(uri: str) -> Source:
@@ -142,3 +144,39 @@ def test_the_key_of_a_name() -> None:
     assert key_of("t_{partition}.tif", "t_7/8.tif") is None
     assert key_of("{partition}-{partition}", "7-7") == "7"
     assert key_of("{partition}-{partition}", "7-8") is None
+
+
+def test_a_web_server_tells_the_state_and_no_keys(tmp_path: Path) -> None:
+    with serving() as web:
+        uri = web.put("/t_7/a.shp", b"x")
+        web.put("/t_7/a.dbf", b"x")
+        pattern = uri.replace("t_7", "t_{partition}")
+        first = token(pattern, tmp_path, "7")
+        assert token(uri, tmp_path) == first
+        assert "GET" not in {method for method, _, _ in web.asked}
+        web.put("/t_7/a.dbf", b"y")
+        second = token(uri, tmp_path)
+        assert second != first
+        web.put("/t_7/a.dbf", b"y", etag='"touched"')
+        assert token(uri, tmp_path) not in {first, second}
+        with pytest.raises(SourceError, match="does not tell which partitions"):
+            list_keys(pattern, tmp_path)
+
+
+def test_a_web_server_that_is_away_tells_nothing(tmp_path: Path) -> None:
+    with serving() as web:
+        uri = web.put("/a.fgb", b"x", statuses=[404, 200])
+        gone = probe(source(uri), tmp_path)
+    assert (gone.token, gone.lost) == (None, False)
+    assert gone.error == "does not exist"
+    away = probe(source(f"{uri}?sig=hidden"), tmp_path, limits=Limits(attempts=1))
+    assert (away.token, away.lost) == (None, True)
+    assert "hidden" not in str(away.error)
+
+
+def test_a_server_that_says_nothing_of_a_file(tmp_path: Path) -> None:
+    with serving() as web:
+        uri = web.put("/a.fgb", b"x", etag="", modified=None, lengthless=True)
+        state = probe(source(uri), tmp_path)
+    assert state.token is None
+    assert "neither ETag nor Last-Modified nor a length" in str(state.error)

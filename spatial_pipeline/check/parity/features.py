@@ -26,6 +26,7 @@ from spatial_pipeline.check.parity.pairs import (
     transformation,
 )
 from spatial_pipeline.check.parity.unpaired import Unpaired, unpaired
+from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.rules import OtherDataset
 from spatial_pipeline.contract.rules.parity import SameFeaturesAs
 from spatial_pipeline.errors import RuleError
@@ -157,7 +158,10 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
 
     def _names(self) -> list[str]:
         """The other datasets as the contract names them."""
-        given = [o.dataset if isinstance(o, OtherDataset) else o.uri for o in self.rule.others()]
+        given = [
+            o.dataset if isinstance(o, OtherDataset) else redacted(o.uri)
+            for o in self.rule.others()
+        ]
         return (
             given
             if len(given) == len(self.context.others)

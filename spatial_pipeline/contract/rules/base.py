@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from spatial_pipeline.contract import remote_url
 from spatial_pipeline.results import Family, Scope, Severity
 from spatial_pipeline.versions import Kind, fingerprint
 
@@ -34,7 +35,9 @@ class OtherDataset(ContractModel):
 class OtherSource(ContractModel):
     """Another source, read as it is now."""
 
-    uri: str = Field(description="Source; relative to the contract file.")
+    uri: Annotated[str, AfterValidator(remote_url.possible)] = Field(
+        description="Source; relative to the contract file."
+    )
     layer: str | None = Field(None, description="Layer of a container with several.")
 
 
