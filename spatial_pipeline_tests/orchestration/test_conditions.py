@@ -82,6 +82,17 @@ def test_only_what_the_watch_has_seen_is_read(more: dict[str, Any]) -> None:
     assert ticks.tick()["a/staged"] == {key}
 
 
+def test_a_change_during_a_run_is_not_forgotten_when_that_run_ends() -> None:
+    ticks = Ticks(contract("a", automation="eager", watch=True))
+    ticks.materialized(source_key("a"))
+    assert "a/staged" in ticks.tick()
+    assert "a/staged" not in ticks.tick()
+    ticks.materialized(source_key("a"))
+    ticks.materialized(staged_key("a"))  # of what the source was before
+    assert "a/staged" in ticks.tick()
+    assert "a/staged" not in ticks.tick()
+
+
 def test_on_missing_leaves_changed_partitions_alone() -> None:
     ticks = Ticks(contract("a", automation="on_missing", watch=True, **PARTED))
     ticks.materialized(source_key("a"), "n")
