@@ -43,10 +43,10 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(4, ge=1)
     database_acquire_timeout_s: float = Field(60.0, gt=0)
     database_statement_timeout_s: float = Field(3600.0, gt=0)
-    autostart: bool = True
     fetch_max_bytes: int = Field(64 << 30, ge=1)
     fetch_connect_timeout_s: float = Field(10.0, gt=0)
     fetch_read_timeout_s: float = Field(60.0, gt=0)
     fetch_attempts: int = Field(5, ge=1)
     alert_urls: SecretStr | None = None
     ui_url: str | None = None
+    autostart: bool = True

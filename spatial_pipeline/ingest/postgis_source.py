@@ -50,6 +50,7 @@ _LOST = (
 )
 _SETTINGS = {
     "application_name": "spatial_pipeline source",
+    "statement_timeout": str(STATEMENT_TIMEOUT_S * 1000),
     "lock_timeout": "60000",
     # A version may wait for another run to stage the same dataset.
     "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_S * 1000),
@@ -76,8 +77,8 @@ class Limits:
 
     """
 
-    patience_s: float = PATIENCE_S
-    statement_s: float = STATEMENT_TIMEOUT_S
+    patience_s: float
+    statement_s: float
 
 
 @dataclass
@@ -208,14 +209,16 @@ class _Described:
 
 async def connected(address: Address, limits: Limits | None = None) -> asyncpg.Connection:
     """A read-only session; asks again where the server is full or starting."""
-    limits = limits or Limits()
-    settings = {**_SETTINGS, "statement_timeout": str(int(limits.statement_s * 1000))}
-    async with asyncio.timeout(limits.patience_s):
+    settings, patience_s = dict(_SETTINGS), PATIENCE_S
+    if limits is not None:
+        settings["statement_timeout"] = str(int(limits.statement_s * 1000))
+        patience_s = limits.patience_s
+    async with asyncio.timeout(patience_s):
         while True:
             try:
                 return await asyncpg.connect(
                     address.dsn,
-                    timeout=min(CONNECT_TIMEOUT_S, limits.patience_s),
+                    timeout=min(CONNECT_TIMEOUT_S, patience_s),
                     server_settings=settings,
                 )
             except _FULL:

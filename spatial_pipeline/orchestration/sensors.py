@@ -20,6 +20,7 @@ from spatial_pipeline.contract.models import Contract, DynamicPartitions
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.postgis_probe import table_tokens
 from spatial_pipeline.ingest.probe import list_keys, probe
+from spatial_pipeline.ingest.remote import Limits
 from spatial_pipeline.orchestration.automation import sensor_status
 from spatial_pipeline.orchestration.keys import DATASET_TAG, source_key
 from spatial_pipeline.orchestration.partitions import partitions_of
@@ -33,8 +34,10 @@ SHOWN = 5
 AT_ONCE = 8
 BUDGET_S = 40.0
 """Dagster ends a sensor after a minute."""
+LIMITS = Limits(connect_timeout_s=5.0, read_timeout_s=10.0, attempts=2)
+"""A look at another machine is short; a sensor looks again soon."""
 UNLISTED = {"http", "https"}
-"""Schemes of stores that do not tell what they hold."""
+"""Schemes of servers that do not tell what they hold."""
 DATA_VERSION_TAG = "dagster/data_version"
 
 
@@ -115,7 +118,7 @@ def look_at(contract: Contract, settings: Settings, keys: Sequence[str] | None) 
         _look_at_each(contract, settings, keys, look)
     else:
         try:
-            listed = list_keys(contract.source.uri, contract.base, settings.allowed_sources)
+            listed = list_keys(contract.source.uri, contract.base, settings.allowed_sources, LIMITS)
         except SourceError as exc:
             look.blind = None
             look.troubles.append(str(exc))
@@ -147,11 +150,11 @@ def _look_at_each(contract: Contract, settings: Settings, keys: Sequence[str], l
 
     What there was no time for is asked for in another tick.
     """
-    uri, allowed = contract.source, settings.allowed_sources
+    source, base, allowed = contract.source, contract.base, settings.allowed_sources
     shuffled = random.sample(keys, len(keys))
     pool = ThreadPoolExecutor(max_workers=AT_ONCE)
     try:
-        asked = {k: pool.submit(probe, uri, contract.base, k or None, allowed) for k in shuffled}
+        asked = {k: pool.submit(probe, source, base, k or None, allowed, LIMITS) for k in shuffled}
         wait(asked.values(), timeout=BUDGET_S)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

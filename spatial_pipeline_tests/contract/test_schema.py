@@ -30,6 +30,9 @@ RIGHT = [
     file(key=["id"], schedule="0 3 * * *", owners=["team:gis"], partitions={"static": ["n"]}),
     file(rules=[{"rule": "crs", "equals": "EPSG:4326"}, {"rule": "not_null", "columns": ["a"]}]),
     file(rules=[{"rule": "must_be_covered_by", "other": {"dataset": "b"}, "severity": "warn"}]),
+    file(watch=True, automation="eager", freshness={"at_most": "26h"}, timezone="Europe/Berlin"),
+    file(watch={"every": "5m"}, automation={"on_cron": "0 3 * * *"}),
+    file(freshness={"deadline": "0 7 * * *", "within": "8h"}),
     file("Raster", rules=[{"rule": "nodata", "equals": None}, {"rule": "readable_pixels"}]),
 ]
 WRONG = [
@@ -39,6 +42,10 @@ WRONG = [
     file(name="a b"),
     file(descripton="x"),
     file("Raster", key=["id"]),
+    file(watch="often"),
+    file(automation="eagr"),
+    file(freshness={"at_most": "26 hours"}),
+    file(freshness={"at_most": 26}),
     file(rules=[{"rule": "uniqe"}]),
     file(rules=[{"equals": "EPSG:4326"}]),
     file(rules=[{"rule": "band_count", "equals": 3}]),
