@@ -1,0 +1,106 @@
+"""What a person writes about running the datasets of a code location: alerts and inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field, ValidationError
+
+from spatial_pipeline.contract.cron import cron_mistake
+from spatial_pipeline.contract.mistakes import Mistake, Place
+from spatial_pipeline.contract.problems import problems
+from spatial_pipeline.contract.rules.base import ContractModel
+from spatial_pipeline.contract.words import shown
+from spatial_pipeline.results import Severity
+
+UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+class AlertRoute(ContractModel):
+    """Some channels, and what goes to them; a condition that is left out is always met."""
+
+    channels: tuple[str, ...] = Field(
+        min_length=1, description="Names of channels in SPATIAL_ALERT_URLS."
+    )
+    owners: tuple[str, ...] = Field((), description="One of these owns the dataset.")
+    datasets: tuple[str, ...] = Field((), description="Names of datasets; * and ? match.")
+    severity: Severity | None = Field(None, description="Exactly this severity.")
+
+
+class Alerts(ContractModel):
+    """Who is told what is wrong."""
+
+    routes: tuple[AlertRoute, ...] = Field(
+        (), description="Who hears of what; what no route takes goes to every channel."
+    )
+    remind_after: str = Field(
+        "1d",
+        pattern=r"^[1-9][0-9]*[mhd]$",
+        description="Tell again of what is still wrong after this time: 30m, 12h, 1d.",
+    )
+    digest_above: int = Field(
+        10, ge=1, description="More changes than this for one channel at once: one message."
+    )
+    retry_after_s: float = Field(
+        30.0,
+        ge=0,
+        le=600,
+        description="Seconds until a channel that failed is tried again; doubles.",
+    )
+    interval_s: int = Field(30, ge=1, description="Seconds between two looks.")
+
+    @property
+    def remind_after_s(self) -> float:
+        """``remind_after`` in seconds."""
+        return int(self.remind_after[:-1]) * UNITS[self.remind_after[-1]]
+
+
+class Inventory(ContractModel):
+    """A list of everything that is held, at set times."""
+
+    schedule: str = Field("0 6 * * *", description="Cron expression (UTC).")
+
+
+class Operations(ContractModel):
+    """Alerts and inventory of all datasets of a code location."""
+
+    type_name: ClassVar[str] = "spatial_pipeline.Operations"
+
+    alerts: Alerts | None = Field(
+        default_factory=Alerts, description="Who is told what is wrong; null for nobody."
+    )
+    inventory: Inventory | None = Field(
+        default_factory=Inventory, description="When what is held is listed; null for never."
+    )
+
+
+def judge_operations(attributes: Any, place: Place) -> tuple[Operations | None, list[Mistake]]:
+    """The operations, or all mistakes in them.
+
+    Args:
+        attributes: plain values as written; None for none.
+        place: where they stand.
+
+    """
+    attributes = {} if attributes is None else attributes
+    if not isinstance(attributes, Mapping):
+        text = f"attributes: expected a mapping (key: value), got {shown(attributes)}"
+        return None, [place.mistake(("attributes",), text)]
+    mistakes = [
+        place.mistake(("attributes", *p.location), f"{p.subject}{p.text}", key=p.on_key)
+        for p in problems(Operations, attributes)
+    ]
+    inventory = attributes.get("inventory")
+    schedule = inventory.get("schedule") if isinstance(inventory, Mapping) else None
+    if isinstance(schedule, str) and (wrong := cron_mistake(schedule)):
+        where = ("attributes", "inventory", "schedule")
+        mistakes.append(place.mistake(where, f"schedule: {wrong}"))
+    mistakes = sorted(mistakes, key=lambda m: m.line or 0)
+    if mistakes:
+        return None, mistakes
+    try:
+        return Operations.model_validate(dict(attributes)), []
+    except ValidationError as exc:
+        text = "; ".join(str(e["msg"]) for e in exc.errors())
+        return None, [place.mistake(("attributes",), text)]
