@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.console import Console, RenderableType
 
-from spatial_pipeline.alert_cli import alerts
+from spatial_pipeline.alert_cli import add_commands
 from spatial_pipeline.errors import ContractError, SpatialPipelineError
 from spatial_pipeline.runtime import run_sync
 
@@ -37,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(alerts, name="alerts")
+add_commands(app)
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")

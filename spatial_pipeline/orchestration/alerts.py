@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState
 
-from spatial_pipeline.alert.desk import Desk, Rules
+from spatial_pipeline.alert.desk import Desk, Rules, State
 from spatial_pipeline.alert.facts import Fact, Key, Kind, Observation
 from spatial_pipeline.alert.message import Links
 from spatial_pipeline.alert.routing import Route
@@ -86,7 +86,7 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
             msg = "the alerts need the definitions of their code location"
             raise SpatialPipelineError(msg)
         location = Location(name, context.repository_def)
-        observations, position = _read(context.instance, desk.state.position, location, store)
+        observations, position = _read(context.instance, desk.state, location, store)
         observations += _late(context.instance, location)
         desk.take(observations, position.to_text())
         report = desk.deliver(SEND_S)
@@ -102,13 +102,13 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
 
 
 def _read(
-    instance: dg.DagsterInstance, text: str, location: Location, store: Store
+    instance: dg.DagsterInstance, state: State, location: Location, store: Store
 ) -> tuple[list[Observation], Position]:
-    from spatial_pipeline import alerting
+    from spatial_pipeline import alerting, inventory
 
     now = time.time()
     end = time.monotonic() + READ_S
-    position = Position.of(text, now)
+    position = Position.of(state.position, now)
     reader = Reader(
         location,
         store.verdict,
@@ -132,6 +132,9 @@ def _read(
                 observations += [] if seen is None else [seen]
             read.append(record)
         position = position.after(read, now)
+    if reader.inventory_at is not None:
+        listed = inventory.observation(store, reader.inventory_at, state.by_key, observations)
+        observations.append(listed)
     return observations, position
 
 

@@ -14,6 +14,7 @@ from spatial_pipeline.contract.operations import Operations as OperationsModel
 from spatial_pipeline.errors import ContractError
 from spatial_pipeline.orchestration.alerts import alerts_sensor, broken_sensor
 from spatial_pipeline.orchestration.components import _Attributes, _file
+from spatial_pipeline.orchestration.inventory import inventory_asset, inventory_schedule
 
 logger = logging.getLogger("spatial_pipeline")
 
@@ -34,9 +35,14 @@ class OperationsScaffolder(dg.Scaffolder[Any]):
 
 
 def operations_definitions(operations: OperationsModel) -> dg.Definitions:
-    """The alert sensor, if alerts are wanted."""
+    """The alert sensor, the inventory and its schedule, as far as they are wanted."""
     sensors = [] if operations.alerts is None else [alerts_sensor(operations.alerts)]
-    return dg.Definitions(sensors=sensors)
+    listed = operations.inventory
+    return dg.Definitions(
+        sensors=sensors,
+        assets=[] if listed is None else [inventory_asset()],
+        schedules=[] if listed is None else [inventory_schedule(listed)],
+    )
 
 
 @dg.scaffold_with(OperationsScaffolder)

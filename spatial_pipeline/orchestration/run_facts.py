@@ -15,6 +15,8 @@ from spatial_pipeline.results import Severity, Verdict
 from spatial_pipeline.versions import Version
 
 PARTITION = "dagster/partition"
+INVENTORY = dg.AssetKey(["operations", "inventory"])
+"""The asset that lists what is held."""
 FactOf = Callable[..., Fact | None]
 
 
@@ -99,6 +101,8 @@ class Reader:
         location: the code location.
         verdict: the verdict beside a version.
         fact_of: see ``alerting.fact_of``, without the store.
+        verdicts: the verdicts that were read.
+        inventory_at: POSIX seconds of the last inventory that was seen, None when none was.
 
     """
 
@@ -106,6 +110,7 @@ class Reader:
     verdict: Callable[[Version], Verdict | None]
     fact_of: FactOf
     verdicts: dict[Version, Verdict | None] = field(default_factory=dict)
+    inventory_at: float | None = None
 
     def observation(
         self, run: DagsterRun, events: Sequence[DagsterEvent], at: float
@@ -118,7 +123,10 @@ class Reader:
         right: list[Key] = []
         for event in events:
             kind = event.event_type
-            if kind is DagsterEventType.ASSET_CHECK_EVALUATION:
+            if _of_inventory(event):
+                # What it lists becomes incidents of the partitions; its check is for the UI.
+                self.inventory_at = at
+            elif kind is DagsterEventType.ASSET_CHECK_EVALUATION:
                 self._evaluated(event.asset_check_evaluation_data, run, partition, facts, right)
             elif kind is DagsterEventType.STEP_SUCCESS:
                 right += self._step_keys(event, run, partition)
@@ -302,6 +310,11 @@ class Reader:
                     owners=self.location.owners.get(asset, ()),
                 )
             )
+
+
+def _of_inventory(event: DagsterEvent) -> bool:
+    evaluated = event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION
+    return evaluated and event.asset_check_evaluation_data.asset_key == INVENTORY
 
 
 def _planned(event: DagsterEvent) -> bool:

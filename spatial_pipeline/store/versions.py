@@ -209,6 +209,20 @@ class Store:
             msg = f"cannot publish {dataset}: {exc}"
             raise StoreError(msg) from exc
 
+    def datasets(self) -> list[str]:
+        """Datasets of which something was staged."""
+        found = {p.parents[1].name for p in self.root.glob("*/*/staged.json")}
+        return sorted(name for name in found if not name.startswith("."))
+
+    def staged_partitions(self, dataset: str) -> list[str | None]:
+        """Partitions in which something was staged."""
+        found = sorted(p.parent.name for p in (self.root / dataset).glob("*/staged.json"))
+        return [None if name == "-" else _unsegment(name) for name in found]
+
+    def staged_at(self, version: Version) -> float:
+        """When a version was staged first, in POSIX seconds."""
+        return (self.path(version) / "profile.json").stat().st_mtime
+
     def partitions(self, dataset: str) -> list[str | None]:
         """Partitions that have a published version."""
         folder = self.root / dataset

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,10 @@ from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
 from spatial_pipeline.orchestration.alerts import NAME
+from spatial_pipeline.orchestration.assets import published_key, staged_key
+from spatial_pipeline_tests.alert.receivers import Post, Web, post, web
+from spatial_pipeline_tests.orchestration.alerts_location import KEYS, few
+from spatial_pipeline_tests.orchestration.projects import run, write_points
 from spatial_pipeline_tests.postgres import Cluster
 
 LOCATION = ModuleTarget(
@@ -30,6 +36,8 @@ LOCATION = ModuleTarget(
     working_directory=None,
     location_name="alerting",
 )
+TILES = dg.AssetSelection.assets(staged_key("tiles"), published_key("tiles"))
+FINE = [[i, i] for i in range(6)]
 logger = logging.getLogger("test")
 
 
@@ -84,19 +92,58 @@ class Daemon:
         return latest
 
 
+@dataclass
+class World:
+    """A code location with its operations, its daemon, and receivers of its alerts."""
+
+    folder: Path
+    environment: dict[str, str]
+    daemon: Daemon
+    hook: Web
+    mail: Post
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        return self.daemon.instance
+
+    def tick(self) -> InstigatorTick:
+        return self.daemon.tick()
+
+    def supply(self, key: str, points: list[Any]) -> None:
+        write_points(self.folder / f"{key}.geojson", points)
+
+    def build(self, key: str, selection: dg.AssetSelection = TILES) -> bool:
+        return run(few(), self.instance, selection, partition=key).success
+
+
+def environment(folder: Path, **operations: Any) -> dict[str, str]:
+    """What the code location needs, but the channels."""
+    return {
+        "SPATIAL_STORE": str(folder / "store"),
+        "SPATIAL_TEST_FOLDER": str(folder),
+        "SPATIAL_UI_URL": "http://ui",
+        "TEST_OPERATIONS": json.dumps(operations),
+    }
+
+
 @contextlib.contextmanager
-def running_daemon(storage: str, request: pytest.FixtureRequest) -> Iterator[Daemon]:
-    cluster = request.getfixturevalue("postgres") if storage == "postgres" else None
+def running_world(storage: str, folder: Path, cluster: Cluster | None) -> Iterator[World]:
+    """A world on SQLite or on PostgreSQL; its code server lives as long as it."""
+    for key in KEYS:
+        write_points(folder / f"{key}.geojson", FINE)
     with (
-        instance_for_test(overrides=overrides(storage, cluster)) as instance,
-        create_test_daemon_workspace_context(LOCATION, instance) as workspace,
+        web() as hook,
+        post() as mail,
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.ExitStack() as stack,
     ):
-        yield Daemon(workspace, instance)
-
-
-def prepared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The environment of the code location."""
-    monkeypatch.setenv("SPATIAL_STORE", str(folder / "store"))
-    monkeypatch.setenv("SPATIAL_TEST_FOLDER", str(folder))
-    monkeypatch.setenv("SPATIAL_UI_URL", "http://ui")
-    return folder
+        variables = {
+            **environment(folder, alerts={"retry_after_s": 0}),
+            "SPATIAL_ALERT_URLS": f"hook={hook.url}, mail={mail.url}",
+        }
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        instance = stack.enter_context(instance_for_test(overrides=overrides(storage, cluster)))
+        workspace = stack.enter_context(create_test_daemon_workspace_context(LOCATION, instance))
+        workspace.create_request_context()
+        yield World(folder, variables, Daemon(workspace, instance), hook, mail)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -17,13 +16,11 @@ import dagster as dg
 import pytest
 import yaml
 
-from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline_tests.alert.receivers import Web, post, web
-from spatial_pipeline_tests.orchestration.alert_daemon import overrides, prepared
-from spatial_pipeline_tests.orchestration.alerts_location import KEYS, defs
+from spatial_pipeline_tests.orchestration.alert_daemon import TILES, environment, overrides
+from spatial_pipeline_tests.orchestration.alerts_location import KEYS, few
 from spatial_pipeline_tests.orchestration.projects import BAD, run, write_points
 
-TILES = dg.AssetSelection.assets(staged_key("tiles"), published_key("tiles"))
 PARTITIONS = KEYS[:3]
 EXPECTED = [(k, n) for k in PARTITIONS for n in ("feature_count", "not_empty")]
 
@@ -67,18 +64,18 @@ def test_killed_while_it_sends(
     request: pytest.FixtureRequest,
 ) -> None:
     cluster = request.getfixturevalue("postgres") if storage == "postgres" else None
-    prepared(tmp_path, monkeypatch)
+    for name, value in environment(tmp_path, alerts={"interval_s": 1}).items():
+        monkeypatch.setenv(name, value)
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text(yaml.safe_dump(overrides(storage, cluster)))
     monkeypatch.setenv("DAGSTER_HOME", str(home))
-    monkeypatch.setenv("TEST_OPERATIONS", json.dumps({"alerts": {"interval_s": 1}}))
     with web() as hook, post() as mail:
         monkeypatch.setenv("SPATIAL_ALERT_URLS", f"hook={hook.url}, mail={mail.url}")
         with dg.DagsterInstance.get() as instance:
             for key in PARTITIONS:
                 write_points(tmp_path / f"{key}.geojson", BAD)
-                assert not run(defs(), instance, TILES, partition=key).success
+                assert not run(few(), instance, TILES, partition=key).success
         with daemon(tmp_path) as first:
 
             def deadly(n: int) -> None:
