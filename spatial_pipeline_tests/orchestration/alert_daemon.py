@@ -127,7 +127,9 @@ def environment(folder: Path, **operations: Any) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running_world(storage: str, folder: Path, cluster: Cluster | None) -> Iterator[World]:
+def running_world(
+    storage: str, folder: Path, cluster: Cluster | None, rules: int = 1
+) -> Iterator[World]:
     """A world on SQLite or on PostgreSQL; its code server lives as long as it."""
     for key in KEYS:
         write_points(folder / f"{key}.geojson", FINE)
@@ -140,6 +142,7 @@ def running_world(storage: str, folder: Path, cluster: Cluster | None) -> Iterat
         variables = {
             **environment(folder, alerts={"retry_after_s": 0}),
             "SPATIAL_ALERT_URLS": f"hook={hook.url}, mail={mail.url}",
+            "TEST_RULES": str(rules),
         }
         for name, value in variables.items():
             patch.setenv(name, value)

@@ -14,14 +14,13 @@ from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.test_utils import freeze_time
 from dagster._daemon.freshness import FreshnessDaemon
 
-from spatial_pipeline.orchestration.assets import published_key, staged_key
-from spatial_pipeline.orchestration.dataset import dataset_definitions
+from spatial_pipeline.orchestration.assets import published_key
 from spatial_pipeline.orchestration.inventory import CHECK, inventory_asset
 from spatial_pipeline.orchestration.run_facts import INVENTORY
 from spatial_pipeline.run import Pipeline
 from spatial_pipeline.versions import Version
 from spatial_pipeline_tests.orchestration.alert_daemon import FINE, World, running_world
-from spatial_pipeline_tests.orchestration.alerts_location import KEYS, few, storm, tiles
+from spatial_pipeline_tests.orchestration.alerts_location import KEYS, few, tiles
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, run
 
 MOSAIC = dg.AssetSelection.assets("mosaic")
@@ -116,17 +115,6 @@ def test_a_channel_down_for_ten_ticks(world: World) -> None:
     assert len(set(world.hook.ids)) == len(world.hook.ids) == 12
 
 
-def test_a_storm_is_one_digest(world: World) -> None:
-    selection = dg.AssetSelection.assets(staged_key("storm"), published_key("storm"))
-    assert not run(dataset_definitions(storm()), world.instance, selection).success
-    tick = world.tick()
-    assert tick.status is TickStatus.SKIPPED
-    (digest,) = world.hook.received
-    assert digest["title"] == "500 failed (1 dataset)"
-    assert len(digest["alerts"]) == 500
-    assert [str(m["Subject"]) for m in world.mail.received] == ["500 failed (1 dataset)"]
-
-
 def test_failed_runs_and_checks_that_never_came_to_their_turn(world: World) -> None:
     (world.folder / "fail").touch()
     assert not run(few(), world.instance, MOSAIC).success
@@ -156,7 +144,7 @@ def test_failed_runs_and_checks_that_never_came_to_their_turn(world: World) -> N
 def test_late_data(world: World) -> None:
     def look(minutes: int) -> None:
         with freeze_time(datetime.now(UTC) + timedelta(minutes=minutes)):
-            list(FreshnessDaemon().run_iteration(world.workspace))
+            list(FreshnessDaemon().run_iteration(world.daemon.workspace))
         world.tick()
 
     world.instance.report_runless_asset_event(dg.AssetMaterialization(published_key("storm")))
