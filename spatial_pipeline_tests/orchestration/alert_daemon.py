@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -13,8 +14,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster import DagsterEvent, DagsterEventType
 from dagster._core.scheduler.instigation import InstigatorTick
 from dagster._core.test_utils import (
+    create_run_for_test,
     create_test_daemon_workspace_context,
     freeze_time,
     instance_for_test,
@@ -23,8 +26,10 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
+from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.orchestration.alerts import NAME
 from spatial_pipeline.orchestration.assets import published_key, staged_key
+from spatial_pipeline.run import Pipeline
 from spatial_pipeline_tests.alert.receivers import Post, Web, post, web
 from spatial_pipeline_tests.orchestration.alerts_location import KEYS, few
 from spatial_pipeline_tests.orchestration.projects import run, write_points
@@ -114,6 +119,38 @@ class World:
 
     def build(self, key: str, selection: dg.AssetSelection = TILES) -> bool:
         return run(few(), self.instance, selection, partition=key).success
+
+    def report(self, contract: VectorContract, key: str | None = None) -> int:
+        """A run that checked a dataset, as the events say that matter; how many checks failed.
+
+        The verdict in the store is a real one. A whole run writes three events a check, each in
+        transactions of its own.
+        """
+        pipeline = Pipeline.of([contract])
+        version = pipeline.stage(contract, key)
+        failed = [r for r in asyncio.run(pipeline.audit(contract, version)).results if not r.passed]
+        run = create_run_for_test(self.instance, status=dg.DagsterRunStatus.STARTED)
+
+        def event(kind: DagsterEventType, data: Any = None) -> None:
+            said = DagsterEvent(
+                event_type_value=kind.value,
+                job_name=run.job_name,
+                step_key=None if data is None else f"{contract.name}__checks",
+                event_specific_data=data,
+            )
+            self.instance.report_dagster_event(said, run_id=run.run_id)
+
+        for result in failed:
+            evaluation = dg.AssetCheckEvaluation(
+                asset_key=staged_key(contract.name),
+                check_name=result.name,
+                passed=False,
+                metadata={"version": dg.MetadataValue.text(version.id)},
+                partition=key,
+            )
+            event(DagsterEventType.ASSET_CHECK_EVALUATION, evaluation)
+        event(DagsterEventType.RUN_SUCCESS)
+        return len(failed)
 
 
 def environment(folder: Path, **operations: Any) -> dict[str, str]:

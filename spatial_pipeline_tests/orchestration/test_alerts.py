@@ -100,7 +100,7 @@ def test_a_channel_down_for_ten_ticks(world: World) -> None:
     world.mail.down = True
     for key in KEYS[2:12]:
         world.supply(key, GOOD)
-        assert world.build(key)
+        assert world.report(tiles(), key) == 1
         world.tick()
     assert world.mail.received == []
     expected = [f"tiles[{k}]: feature_count failed (warning)" for k in KEYS[2:12]]
