@@ -1,6 +1,6 @@
 """Spatial data contracts for Dagster: nothing unproven reaches a reader.
 
-The two Dagster components are loaded when they are first asked for, so that the command line and
+The Dagster components are loaded when they are first asked for, so that the command line and
 the rules work without importing Dagster.
 """
 
@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spatial_pipeline.orchestration.components import RasterDataset, VectorDataset
+    from spatial_pipeline.orchestration.operations import Operations
 
-__all__ = ["RasterDataset", "VectorDataset"]
+__all__ = ["Operations", "RasterDataset", "VectorDataset"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from spatial_pipeline.orchestration import components
+        from spatial_pipeline.orchestration import components, operations
 
-        return getattr(components, name)
+        return getattr(operations if name == "Operations" else components, name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 

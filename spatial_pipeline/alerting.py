@@ -14,8 +14,7 @@ from spatial_pipeline.alert.facts import Fact, Key, Kind, of_result
 from spatial_pipeline.alert.incidents import Change, What
 from spatial_pipeline.alert.message import Links, Message, compose
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.report.drawing import draw
-from spatial_pipeline.report.picture import png
+from spatial_pipeline.report.drawing import Drawing, draw
 from spatial_pipeline.results import (
     Family,
     Findings,
@@ -96,7 +95,7 @@ def picture_of(store: Store, fact: Fact) -> bytes | None:
     drawing = draw(checked) if len(findings) else None
     if drawing is None or not drawing.defects:
         return None
-    return png(drawing, f"{fact.key.title}: {fact.key.name}")
+    return _png(drawing, f"{fact.key.title}: {fact.key.name}")
 
 
 def sample(links: Links) -> Message:
@@ -127,4 +126,11 @@ def _sample_picture() -> bytes | None:
     context = np.array([shapely.box(0, 0, 60, 60), shapely.box(40, 40, 100, 100)], object)
     profile = VectorProfile("sample", bounds=(0.0, 0.0, 100.0, 100.0))
     drawing = draw(Checked("sample", None, None, ((result, findings),), profile, context))
-    return None if drawing is None else png(drawing, "sample: must_not_overlap")
+    return None if drawing is None else _png(drawing, "sample: must_not_overlap")
+
+
+def _png(drawing: Drawing, title: str) -> bytes:
+    # matplotlib takes seconds to load: a tick that draws nothing does without.
+    from spatial_pipeline.report.picture import png
+
+    return png(drawing, title)

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from spatial_pipeline import cli_accept
-from spatial_pipeline.alert_cli import alerts
+from spatial_pipeline.alert_cli import add_commands
 from spatial_pipeline.errors import ContractError, SpatialPipelineError
 from spatial_pipeline.runtime import run_sync
 
@@ -38,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(alerts, name="alerts")
+add_commands(app)
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")

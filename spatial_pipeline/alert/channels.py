@@ -23,14 +23,14 @@ from apprise.plugins.email import base as apprise_email
 from spatial_pipeline.alert.message import Message
 from spatial_pipeline.errors import ContractError
 
-# Apprise writes whole URLs into its log ("Unparseable URL …", and more at DEBUG). What it says is told
-# by whoever sends, without secrets, and nowhere else.
+# Apprise writes whole URLs into its log ("Unparseable URL …", and more at DEBUG). What it says is
+# told by whoever sends, without secrets, and nowhere else.
 _SAID = logging.getLogger("apprise")
 _SAID.propagate = False
 _SAID.setLevel(logging.WARNING)
 _SAID.addHandler(logging.NullHandler())
 
-SEND_LIMIT_S = 20.0
+SEND_LIMIT_S = 15.0
 """Longest that one message may take; a channel that takes longer counts as down."""
 SHORTEST_SECRET = 6
 _START = r"(?:[A-Za-z0-9_-]+=)?[A-Za-z0-9]+://"

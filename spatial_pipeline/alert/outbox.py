@@ -13,7 +13,7 @@ from spatial_pipeline.versions import fingerprint
 
 LONGEST_QUEUE = 100
 """Messages that wait on a channel; what comes later is gathered in digests."""
-LARGEST_DIGEST = 500
+LARGEST_DIGEST = 1000
 """Changes that one digest takes."""
 LONGEST_WAIT_S = 600.0
 DOWN_AFTER = 2

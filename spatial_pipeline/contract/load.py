@@ -13,6 +13,7 @@ from spatial_pipeline.contract.documents import Document, DocumentError, read_do
 from spatial_pipeline.contract.judge import judge
 from spatial_pipeline.contract.mistakes import Mistake, Place, raise_all
 from spatial_pipeline.contract.models import MODELS, Contract, VectorContract
+from spatial_pipeline.contract.operations import Operations, judge_operations
 from spatial_pipeline.contract.references import Declared, declared, reference_mistakes
 from spatial_pipeline.contract.words import closest, quoted, shown
 from spatial_pipeline.errors import ContractError
@@ -131,6 +132,28 @@ def parse_attributes(
     return contract
 
 
+def parse_operations(attributes: Mapping[str, Any], path: Path | None = None) -> Operations:
+    """Operations from the attributes of a component.
+
+    Args:
+        attributes: plain values.
+        path: the file they come from; messages then name the line.
+
+    Raises:
+        ContractError: every mistake, one line each.
+
+    """
+    document = _document_of(path, None)
+    place = Place(path, None if document is None else document.lines)
+    operations, mistakes = judge_operations(attributes, place)
+    doubles = [] if document is None else _double_mistakes(document, path)
+    raise_all([*doubles, *mistakes])
+    if operations is None:
+        msg = "no operations"
+        raise ContractError(msg)
+    return operations
+
+
 def check_references(contracts: Sequence[Contract]) -> None:
     """Checks what only shows when all contracts of a project are known.
 
@@ -204,6 +227,8 @@ def _read_document(document: Document, path: Path) -> _Read:
         if near.word is not None:
             value.setdefault(near.word, value[key])
     kind = value.get("type")
+    if kind == Operations.type_name:
+        return _Read(mistakes=(*mistakes, *judge_operations(value.get("attributes"), place)[1]))
     if kind is None:
         mistakes.append(place.mistake((), f"missing key 'type': {quoted(MODELS)}", key=True))
     if "attributes" not in value:

@@ -10,12 +10,12 @@ from pydantic import Field, PrivateAttr, StrictBool, field_validator, model_vali
 
 from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.database_url import is_database
-from spatial_pipeline.contract.operations import Automation, Freshness, TimeZone, Watch
 from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.contract.table_name import TableName
+from spatial_pipeline.contract.timing import Automation, Freshness, TimeZone, Watch
 from spatial_pipeline.versions import INGEST_VERSION, Kind, fingerprint
 
 ALWAYS_ON: tuple[Rule, ...] = (Readable(), StagedMatchesSource())

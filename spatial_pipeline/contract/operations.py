@@ -1,144 +1,99 @@
-"""What a contract says about time: who looks at the source when, and when data are late."""
+"""What a person writes about running the datasets of a code location: alerts and inventory."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, ValidationError
 
-from spatial_pipeline.contract.cron import cron_mistake, shortest_interval
+from spatial_pipeline.contract.mistakes import Mistake, Place
+from spatial_pipeline.contract.problems import problems
 from spatial_pipeline.contract.rules.base import ContractModel
-from spatial_pipeline.contract.words import closest, shown
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-"""Letters behind a number, in seconds."""
-_DURATION = re.compile(r"(\d+)\s*([smhdw])")
-LEAST_FRESH = timedelta(minutes=1)
-"""Dagster judges freshness no finer than this."""
-LONGEST = timedelta(days=3660)
+from spatial_pipeline.contract.timing import Cron, Duration
+from spatial_pipeline.contract.words import shown
+from spatial_pipeline.results import Severity
 
 
-def _duration(value: Any) -> Any:
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        msg = f"expected a duration such as 90s, 5m, 26h or 7d, got {shown(value)}"
-        raise ValueError(msg)
-    seconds = int(match[1]) * UNITS[match[2]]
-    if not 1 <= seconds <= LONGEST.total_seconds():
-        msg = f"expected a duration of 1s to {LONGEST.days}d, got {shown(value)}"
-        raise ValueError(msg)
-    return timedelta(seconds=seconds)
+class AlertRoute(ContractModel):
+    """Some channels, and what goes to them; a condition that is left out is always met."""
+
+    channels: tuple[str, ...] = Field(
+        min_length=1, description="Names of channels in SPATIAL_ALERT_URLS."
+    )
+    owners: tuple[str, ...] = Field((), description="One of these owns the dataset.")
+    datasets: tuple[str, ...] = Field((), description="Names of datasets; * and ? match.")
+    severity: Severity | None = Field(None, description="Exactly this severity.")
 
 
-def _cron(value: str) -> str:
-    if wrong := cron_mistake(value):
-        raise ValueError(wrong)
-    return value
+class Alerts(ContractModel):
+    """Who is told what is wrong."""
+
+    routes: tuple[AlertRoute, ...] = Field(
+        (), description="Who hears of what; what no route takes goes to every channel."
+    )
+    remind_after: Duration = Field(
+        timedelta(days=1),
+        description="Tell again of what is still wrong after this time: 30m, 12h, 1d.",
+    )
+    digest_above: int = Field(
+        10, ge=1, description="More changes than this for one channel at once: one message."
+    )
+    retry_after_s: float = Field(
+        30.0,
+        ge=0,
+        le=600,
+        description="Seconds until a channel that failed is tried again; doubles.",
+    )
+    interval_s: int = Field(30, ge=1, description="Seconds between two looks.")
+
+    @property
+    def remind_after_s(self) -> float:
+        """``remind_after`` in seconds."""
+        return self.remind_after.total_seconds()
 
 
-def _zone(value: str) -> str:
+class Inventory(ContractModel):
+    """A list of everything that is held, at set times."""
+
+    schedule: Cron = Field("0 6 * * *", description="Cron expression (UTC).")
+
+
+class Operations(ContractModel):
+    """Alerts and inventory of all datasets of a code location."""
+
+    type_name: ClassVar[str] = "spatial_pipeline.Operations"
+
+    alerts: Alerts | None = Field(
+        default_factory=Alerts, description="Who is told what is wrong; null for nobody."
+    )
+    inventory: Inventory | None = Field(
+        default_factory=Inventory, description="When what is held is listed; null for never."
+    )
+
+
+def judge_operations(attributes: Any, place: Place) -> tuple[Operations | None, list[Mistake]]:
+    """The operations, or all mistakes in them.
+
+    Args:
+        attributes: plain values as written; None for none.
+        place: where they stand.
+
+    """
+    attributes = {} if attributes is None else attributes
+    if not isinstance(attributes, Mapping):
+        text = f"attributes: expected a mapping (key: value), got {shown(attributes)}"
+        return None, [place.mistake(("attributes",), text)]
+    mistakes = [
+        place.mistake(("attributes", *p.location), f"{p.subject}{p.text}", key=p.on_key)
+        for p in problems(Operations, attributes)
+    ]
+    mistakes = sorted(mistakes, key=lambda m: m.line or 0)
+    if mistakes:
+        return None, mistakes
     try:
-        ZoneInfo(value)
-    except (ValueError, OSError, KeyError) as exc:
-        msg = f"{value!r} is no time zone{closest(value, available_timezones()).hint}"
-        raise ValueError(msg) from exc
-    return value
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+\s*[smhdw]\s*$"}),
-]
-"""A number and a unit: 90s, 5m, 26h, 7d, 2w."""
-Cron = Annotated[str, AfterValidator(_cron)]
-"""A cron expression of five fields."""
-TimeZone = Annotated[str, AfterValidator(_zone)]
-"""A name of the IANA time zone database."""
-
-
-class Watch(ContractModel):
-    """How often the source is looked at."""
-
-    every: Duration = Field(
-        timedelta(minutes=1), description="Time between two looks at the source: 30s, 5m, 1h."
-    )
-
-
-class OnCron(ContractModel):
-    """The source is read at fixed times."""
-
-    on_cron: Cron = Field(description="Cron expression, in the time zone of the contract.")
-
-
-def _automation(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("on_cron"):
-        cron = value.removeprefix("on_cron").strip(" :('\")") or "0 3 * * *"
-        msg = f'write {{on_cron: "{cron}"}}'
-        raise ValueError(msg)
-    return value
-
-
-Automation = Annotated[
-    Literal["eager", "on_missing"] | OnCron,
-    BeforeValidator(_automation),
-]
-
-
-class AtMost(ContractModel):
-    """The published version must not be older than this."""
-
-    at_most: Duration = Field(description="Greatest age of the last publication: 26h, 7d.")
-    warn_after: Duration | None = Field(None, description="Age from which on it is a warning.")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> AtMost:
-        if self.at_most < LEAST_FRESH or (self.warn_after or LEAST_FRESH) < LEAST_FRESH:
-            msg = "freshness is judged by the minute: give at least 60s"
-            raise ValueError(msg)
-        if self.warn_after is not None and self.warn_after >= self.at_most:
-            msg = "warn_after must be less than at_most"
-            raise ValueError(msg)
-        return self
-
-
-class Deadline(ContractModel):
-    """There must be a new publication at fixed times."""
-
-    deadline: Cron = Field(
-        description="Cron expression of the times by which there must be a new publication."
-    )
-    within: Duration = Field(
-        description="How long before the deadline a publication counts as a new one."
-    )
-
-    @model_validator(mode="after")
-    def _minutes(self) -> Deadline:
-        if self.within < LEAST_FRESH:
-            msg = "freshness is judged by the minute: give at least 60s"
-            raise ValueError(msg)
-        between = shortest_interval(self.deadline)
-        if self.within > between:
-            msg = f"within is longer than the time between two deadlines, {between}"
-            raise ValueError(msg)
-        return self
-
-
-Freshness = AtMost | Deadline
-
-__all__ = [
-    "AtMost",
-    "Automation",
-    "Cron",
-    "Deadline",
-    "Duration",
-    "Freshness",
-    "OnCron",
-    "TimeZone",
-    "Watch",
-]
+        return Operations.model_validate(dict(attributes)), []
+    except ValidationError as exc:
+        text = "; ".join(str(e["msg"]) for e in exc.errors())
+        return None, [place.mistake(("attributes",), text)]

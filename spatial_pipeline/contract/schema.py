@@ -7,6 +7,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from spatial_pipeline.contract.models import MODELS
+from spatial_pipeline.contract.operations import Operations
 from spatial_pipeline.contract.rules import CATALOGUE
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -19,7 +20,8 @@ def schema() -> dict[str, Any]:
     kind only. What needs more than one key (``min`` and ``max``, names that must differ) is beyond
     a schema and told by loading.
     """
-    models = [*MODELS.values(), *CATALOGUE.values()]
+    kinds = {**MODELS, Operations.type_name: Operations}
+    models = [*kinds.values(), *CATALOGUE.values()]
     names, together = models_json_schema([(m, "validation") for m in models], by_alias=True)
     definitions: dict[str, Any] = together["$defs"]
     for model in CATALOGUE.values():
@@ -46,7 +48,7 @@ def schema() -> dict[str, Any]:
         "type": "object",
         "required": ["type", "attributes"],
         "properties": {
-            "type": {"enum": list(MODELS), "description": "Kind of dataset."},
+            "type": {"enum": list(kinds), "description": "Kind of dataset, or operations."},
             "attributes": {"type": "object", "description": "The contract."},
             "template_vars_module": {"description": "Dagster: module with template variables."},
             "requirements": {"description": "Dagster: environment that the component needs."},
@@ -60,7 +62,7 @@ def schema() -> dict[str, Any]:
                     "attributes": {"$ref": names[model, "validation"]["$ref"]},
                 }
             }
-            for name, model in MODELS.items()
+            for name, model in kinds.items()
         ],
         "$defs": definitions,
     }

@@ -266,6 +266,15 @@ class Store:
             msg = f"cannot publish {dataset}: {exc}"
             raise StoreError(msg) from exc
 
+    def datasets(self) -> list[str]:
+        """Datasets of which something was staged."""
+        found = {p.parents[1].name for p in self.root.glob("*/*/staged.json")}
+        return sorted(name for name in found if not name.startswith("."))
+
+    def staged_at(self, version: Version) -> float:
+        """When a version was staged first, in POSIX seconds."""
+        return (self.path(version) / "profile.json").stat().st_mtime
+
     def partitions(self, dataset: str) -> list[str | None]:
         """Partitions that have a published version."""
         return self._having(dataset, "published.json")

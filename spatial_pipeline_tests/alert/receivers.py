@@ -7,7 +7,7 @@ import email
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import Message as Mail
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,10 +17,16 @@ from aiosmtpd.controller import Controller
 
 
 class Web:
-    """A webhook receiver; ``down`` makes it answer 503."""
+    """A webhook receiver; ``down`` makes it answer 503.
+
+    ``before`` and ``after`` are called with the number of messages received so far, before and
+    after a message is answered.
+    """
 
     def __init__(self) -> None:
         self.down = False
+        self.before: Callable[[int], None] = lambda _n: None
+        self.after: Callable[[int], None] = lambda _n: None
         self.received: list[dict[str, Any]] = []
         self.refused = 0
         outer = self
@@ -33,8 +39,16 @@ class Web:
                     self.send_response(503)
                 else:
                     outer.received.append(json.loads(body))
+                    outer.before(len(outer.received))
                     self.send_response(200)
                 self.end_headers()
+                self.wfile.flush()
+                outer.after(len(outer.received))
+
+            def handle_one_request(self) -> None:
+                # Whoever sent may be dead by now.
+                with contextlib.suppress(OSError):
+                    super().handle_one_request()
 
             def log_message(self, *_: Any) -> None:
                 pass

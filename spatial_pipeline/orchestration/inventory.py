@@ -1,0 +1,88 @@
+"""The asset that lists what is held, with its check and its schedule."""
+
+from typing import Any
+
+import dagster as dg
+
+from spatial_pipeline.contract.operations import Inventory
+from spatial_pipeline.inventory import Standing, inventory
+from spatial_pipeline.orchestration.run_facts import INVENTORY
+from spatial_pipeline.settings import Settings
+from spatial_pipeline.store.versions import Store
+
+CHECK = "nothing_held"
+MOST_LISTED = 200
+COLUMNS = ("dataset", "partition", "state", "since", "readers_see", "reasons")
+
+
+def inventory_asset() -> dg.AssetsDefinition:
+    """Reads the store and lists what readers do not get; its check warns when there is anything."""
+
+    @dg.asset(
+        key=INVENTORY,
+        group_name="operations",
+        kinds={"inventory"},
+        description="Partitions and datasets whose last staged version is held, was never checked, "
+        "or passed and was not published.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                CHECK, asset=INVENTORY, description="Readers get what was staged last, everywhere."
+            )
+        ],
+    )
+    # Dagster does not recognise the parametrized class beside check_specs.
+    def listed() -> dg.MaterializeResult:  # type: ignore[type-arg]
+        found = inventory(Store(Settings().store))
+        metadata: dict[str, Any] = {"held": len(found), "list": _table(found)}
+        return dg.MaterializeResult(
+            metadata=metadata,
+            check_results=[
+                dg.AssetCheckResult(
+                    passed=not found,
+                    check_name=CHECK,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=_said(found),
+                    metadata=metadata,
+                )
+            ],
+        )
+
+    return listed
+
+
+def inventory_schedule(listed: Inventory) -> dg.ScheduleDefinition:
+    """The schedule; it is on as soon as it is deployed."""
+    return dg.ScheduleDefinition(
+        name="inventory_schedule",
+        job=dg.define_asset_job(
+            "inventory_job",
+            selection=dg.AssetSelection.assets(INVENTORY),
+            description="Lists what is held.",
+        ),
+        cron_schedule=listed.schedule,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Lists what is held.",
+    )
+
+
+def _said(found: list[Standing]) -> str:
+    if not found:
+        return "nothing is held"
+    oldest = found[0]
+    return f"{len(found)} held, the oldest since {oldest.since}: {oldest.title}"
+
+
+def _table(found: list[Standing]) -> dg.TableMetadataValue:
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord(
+                {
+                    **{c: getattr(s, c) or "" for c in COLUMNS[:-1]},
+                    "reasons": "; ".join(s.reasons),
+                }
+            )
+            for s in found[:MOST_LISTED]
+        ],
+        schema=dg.TableSchema(columns=[dg.TableColumn(c, "string") for c in COLUMNS]),
+    )

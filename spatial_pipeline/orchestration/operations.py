@@ -1,0 +1,76 @@
+"""The component for running a code location: alerts and inventory."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar
+
+import dagster as dg
+from dagster.components.component_scaffolding import scaffold_component
+from pydantic import BaseModel
+
+from spatial_pipeline.contract.load import parse_operations
+from spatial_pipeline.contract.operations import Operations as OperationsModel
+from spatial_pipeline.errors import ContractError
+from spatial_pipeline.orchestration.alerts import alerts_sensor, broken_sensor
+from spatial_pipeline.orchestration.components import _Attributes, _file
+from spatial_pipeline.orchestration.inventory import inventory_asset, inventory_schedule
+
+logger = logging.getLogger("spatial_pipeline")
+
+
+class _OperationsAttributes(_Attributes):
+    contract: ClassVar[type[BaseModel]] = OperationsModel
+
+
+class OperationsScaffolder(dg.Scaffolder[Any]):
+    """Writes the defaults, to be completed."""
+
+    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
+        """Writes ``defs.yaml``."""
+        scaffold_component(
+            request,
+            {"alerts": {"remind_after": "1d"}, "inventory": {"schedule": "0 6 * * *"}},
+        )
+
+
+def operations_definitions(operations: OperationsModel) -> dg.Definitions:
+    """The alert sensor, the inventory and its schedule, as far as they are wanted."""
+    sensors = [] if operations.alerts is None else [alerts_sensor(operations.alerts)]
+    listed = operations.inventory
+    return dg.Definitions(
+        sensors=sensors,
+        assets=[] if listed is None else [inventory_asset()],
+        schedules=[] if listed is None else [inventory_schedule(listed)],
+    )
+
+
+@dg.scaffold_with(OperationsScaffolder)
+class Operations(dg.Component):
+    """Alerts about all datasets of the code location, and a list of what is held; one is enough."""
+
+    def __init__(self, operations: OperationsModel | None, mistakes: str = "") -> None:
+        self.operations = operations
+        self.mistakes = mistakes
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        """Any attributes; the JSON schema of the operations."""
+        return _OperationsAttributes
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Operations:
+        """The operations; with mistakes, a sensor that says them."""
+        written = {} if attributes is None else attributes.model_dump()
+        try:
+            return cls(parse_operations(written, _file(context)))
+        except ContractError as exc:
+            logger.error("%s", exc)
+            return cls(None, str(exc))
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Sensor, asset, check and schedule."""
+        del context
+        if self.operations is None:
+            return dg.Definitions(sensors=[broken_sensor(self.mistakes)])
+        return operations_definitions(self.operations)

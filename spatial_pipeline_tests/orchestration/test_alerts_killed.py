@@ -1,0 +1,106 @@
+"""A real daemon killed in the middle of an alert tick: nothing lost, nothing told twice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from spatial_pipeline_tests.alert.receivers import Web, post, web
+from spatial_pipeline_tests.orchestration.alert_daemon import TILES, environment, overrides
+from spatial_pipeline_tests.orchestration.alerts_location import KEYS, few
+from spatial_pipeline_tests.orchestration.projects import BAD, run, write_points
+
+PARTITIONS = KEYS[:3]
+EXPECTED = [(k, n) for k in PARTITIONS for n in ("feature_count", "not_empty")]
+
+
+@contextlib.contextmanager
+def daemon(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A daemon and its code server, in a process group of their own."""
+    with (folder / "daemon.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "spatial_pipeline_tests.orchestration.alert_process"],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            kill(process)
+            process.wait()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_for(hook: Web, n: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 120
+    while len(set(hook.ids)) < n:
+        if process.poll() is not None or time.monotonic() > end:
+            pytest.fail(f"{hook.ids}\n{log.read_text()[-3000:]}")
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(("storage", "when"), [("sqlite", "before"), ("postgres", "after")])
+def test_killed_while_it_sends(
+    storage: str,
+    when: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    cluster = request.getfixturevalue("postgres") if storage == "postgres" else None
+    for name, value in environment(tmp_path, alerts={"interval_s": 1}).items():
+        monkeypatch.setenv(name, value)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text(yaml.safe_dump(overrides(storage, cluster)))
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with web() as hook, post() as mail:
+        monkeypatch.setenv("SPATIAL_ALERT_URLS", f"hook={hook.url}, mail={mail.url}")
+        with dg.DagsterInstance.get() as instance:
+            for key in PARTITIONS:
+                write_points(tmp_path / f"{key}.geojson", BAD)
+                assert not run(few(), instance, TILES, partition=key).success
+        with daemon(tmp_path) as first:
+
+            def deadly(n: int) -> None:
+                if n == 3:
+                    kill(first)
+
+            setattr(hook, when, deadly)
+            first.wait(timeout=120)
+        assert len(hook.received) == 3
+        setattr(hook, when, lambda _n: None)
+        with daemon(tmp_path) as second:
+            wait_for(hook, len(EXPECTED), second, tmp_path / "daemon.log")
+            ticks = (tmp_path / "daemon.log").read_text().count("tick\n")
+            while (tmp_path / "daemon.log").read_text().count("tick\n") < ticks + 4:
+                time.sleep(0.1)
+
+        # Everything came, in order; what was in flight may come once more, under its own name.
+        firsts = list(dict.fromkeys(hook.ids))
+        by_id = {r["alert_id"]: r["alerts"][0] for r in hook.received}
+        assert [(by_id[i]["partition"], by_id[i]["name"]) for i in firsts] == EXPECTED
+        twice = [i for i, n in Counter(hook.ids).items() if n > 1]
+        assert twice in ([], [firsts[2]])
+        assert len(hook.ids) <= len(EXPECTED) + 1
+        if when == "before":
+            assert twice == [firsts[2]]
+        mails = list(dict.fromkeys(mail.ids))
+        assert mails == [f"<{i}@spatial-pipeline.alerts>" for i in firsts]
+        assert len(mail.ids) - len(mails) <= 1

@@ -1,0 +1,42 @@
+"""The operations component in a Dagster project."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from spatial_pipeline.contract.operations import Operations as Model
+from spatial_pipeline.orchestration.operations import Operations, operations_definitions
+
+
+def test_what_the_component_makes() -> None:
+    made = operations_definitions(Model())
+    dg.Definitions.validate_loadable(made)
+    repository = made.get_repository_def()
+    sensor = repository.get_sensor_def("alerts")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    schedule = repository.get_schedule_def("inventory_schedule")
+    assert schedule.cron_schedule == "0 6 * * *"
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert [k.to_user_string() for k in made.resolve_asset_graph().asset_check_keys] == [
+        "operations/inventory:nothing_held"
+    ]
+
+
+def test_nothing_that_is_not_wanted() -> None:
+    nothing = operations_definitions(Model(alerts=None, inventory=None)).get_repository_def()
+    assert not list(nothing.sensor_defs)
+    assert not nothing.assets_defs_by_key
+
+
+def test_mistakes_are_said_by_every_tick() -> None:
+    component = Operations(None, "defs.yaml:4: unknown key 'routs'")
+    made = component.build_defs(None)  # type: ignore[arg-type]
+    sensor = made.get_repository_def().get_sensor_def("alerts")
+    assert "routs" in (sensor.description or "")
+    with pytest.raises(dg.Failure, match="routs"):
+        sensor(dg.build_sensor_context())
+
+
+def test_the_schema_is_the_models() -> None:
+    assert Operations.get_model_cls().model_json_schema() == Model.model_json_schema()
