@@ -80,6 +80,9 @@ class Location:
         origin = run.remote_job_origin
         if origin is not None:
             return origin.location_name == self.name
+        assets = {e.asset_check_planned_data.asset_key for e in events if _planned(e)}
+        if not self.owners.keys().isdisjoint(assets | set(run.asset_selection or ())):
+            return True
         touched = {e.step_key for e in events if e.step_key is not None}
         return any(t.split("[", 1)[0].split(".", 1)[0] in self.steps for t in touched)
 
