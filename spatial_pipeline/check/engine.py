@@ -94,7 +94,8 @@ async def evaluate(
     A cancelled check stops its threads at their next chunk and leaves none running.
 
     """
-    catalogue.load()
+    # The first time it imports modules for a quarter of a second: not on the loop.
+    await asyncio.to_thread(catalogue.load)
     plan = plan or Plan()
     tasks = [Task(rule, key) for rule in rules]
     with responsive():
