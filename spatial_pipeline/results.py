@@ -52,7 +52,7 @@ class Scope(StrEnum):
     COMPARISON = "comparison"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Findings:
     """Violations as a structure of arrays, all of length n.
 
@@ -83,6 +83,10 @@ class Findings:
 
     def __len__(self) -> int:
         return len(self.reasons)
+
+    def __repr__(self) -> str:
+        """Short: asyncio and the signal module write the result of a task into texts."""
+        return f"<{len(self)} findings>"
 
     @classmethod
     def build(

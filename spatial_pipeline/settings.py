@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from spatial_pipeline.memory import default_memory
+from spatial_pipeline.runtime import SLOW
 
 
 class Settings(BaseSettings):
@@ -27,6 +30,10 @@ class Settings(BaseSettings):
             developer's machine; a switch thrown in Dagster's UI counts more than this.
         alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
         ui_url: address of Dagster's UI, for links in alerts.
+        memory: bytes that a check may use for the pieces in flight (2GiB, 500MB); a quarter of
+            what the machine or the container has unless given.
+        slow_callback_s: seconds for which a call may hold the event loop of a check before it is
+            named in the log; 0 does not watch.
 
     """
 
@@ -50,3 +57,5 @@ class Settings(BaseSettings):
     alert_urls: SecretStr | None = None
     ui_url: str | None = None
     autostart: bool = True
+    slow_callback_s: float = Field(SLOW, ge=0)
+    memory: ByteSize = Field(default_factory=lambda: ByteSize(default_memory()), ge=1)

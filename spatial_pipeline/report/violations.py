@@ -7,7 +7,7 @@ import json
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import numpy as np
@@ -150,11 +150,10 @@ def write_geoparquet(table: pa.Table, path: Path) -> None:
     wkb = table[GEOMETRY].combine_chunks()
     geometry = shapely.from_wkb(np.asarray(wkb.to_numpy(zero_copy_only=False), dtype=object))
     bounds = shapely.total_bounds(geometry) if len(geometry) else np.full(4, np.nan)
-    crs = crs_of(table)
     column: dict[str, Any] = {
         "encoding": "WKB",
         "geometry_types": _geometry_types(geometry),
-        "crs": None if crs is None else crs.to_json_dict(),
+        "crs": _projjson(table),
     }
     if np.isfinite(bounds).all():
         column["bbox"] = bounds.tolist()
@@ -177,9 +176,14 @@ def write_geopackage(table: pa.Table, path: Path) -> None:
 
 def crs_of(table: pa.Table) -> pyproj.CRS | None:
     """The CRS of a table of violations."""
-    metadata = _field(table).metadata or {}
-    crs = json.loads(metadata.get(b"ARROW:extension:metadata", b"{}")).get("crs")
+    crs = _projjson(table)
     return None if crs is None else pyproj.CRS.from_json_dict(crs)
+
+
+def _projjson(table: pa.Table) -> dict[str, Any] | None:
+    metadata = _field(table).metadata or {}
+    told = json.loads(metadata.get(b"ARROW:extension:metadata", b"{}"))
+    return cast("dict[str, Any] | None", told.get("crs"))
 
 
 def _part(result: Result, findings: Findings) -> pa.Table:

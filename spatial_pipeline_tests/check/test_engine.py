@@ -321,3 +321,22 @@ def test_every_rule_of_the_catalogue_has_a_check_for_each_of_its_kinds() -> None
 
 def test_no_rules_no_results() -> None:
     assert asyncio.run(evaluate([], POINTS)) == []
+
+
+def test_checks_are_imported_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    load, where = catalogue.load, []
+
+    def loading() -> None:
+        where.append(threading.get_ident())
+        load()
+
+    monkeypatch.setattr(catalogue, "load", loading)
+    asyncio.run(evaluate([NotEmpty()], POINTS))
+    assert len(where) == 1
+    assert where[0] != threading.get_ident()
+
+
+def test_what_a_check_returns_is_short_as_text(stand_in: Any) -> None:
+    stand_in(NotEmpty, EveryFeature)
+    _, findings = run_rule(NotEmpty(), POINTS)
+    assert repr(findings) == "<10 findings>"
