@@ -92,7 +92,8 @@ def check(
         pipeline = replace(pipeline, jobs=jobs)
     with _progress() as progress:
         checked = run_sync(
-            check_all(pipeline, targets, rule or None, progress, context=html is not None)
+            check_all(pipeline, targets, rule or None, progress, context=html is not None),
+            slow=pipeline.slow_callback_s,
         )
     try:
         if violations is not None:
@@ -245,7 +246,9 @@ def rollback(
         _wrong(f"{dataset} is partitioned: give --partition KEY")
     pipeline = _pipeline(everything)
     try:
-        publication = run_sync(pipeline.roll_back(contract, partition, to))
+        publication = run_sync(
+            pipeline.roll_back(contract, partition, to), slow=pipeline.slow_callback_s
+        )
     except SpatialPipelineError as exc:
         _say(f"{dataset}: {exc}")
         raise typer.Exit(FAILED) from exc

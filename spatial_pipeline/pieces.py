@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.versions import RasterProfile, VectorProfile
 
+T = TypeVar("T")
 DECODED_BYTES = 1 << 19
 """WKB decoded in one call: decoding keeps the GIL, about 1.5 ms for this much."""
 
@@ -51,6 +52,35 @@ def _decoded(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
             return one_by_one
 
 
+class computed(Generic[T]):  # noqa: N801 - used as a decorator
+    """A property that is computed once, under a lock of the instance.
+
+    ``functools.cached_property`` has one lock for all instances until Python 3.12: two batches
+    would never be decoded at the same time.
+    """
+
+    def __init__(self, function: Callable[[Any], T]) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.__doc__ = function.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+
+    def __get__(self, instance: object | None, owner: type) -> Self | T:
+        """The value; later accesses find it in the instance without coming here."""
+        if instance is None:
+            return self
+        values = instance.__dict__
+        with values.setdefault(f"_{self.name}_lock", threading.Lock()):
+            if self.name not in values:
+                values[self.name] = self.function(instance)
+        return cast("T", values[self.name])
+
+
 @dataclass(frozen=True)
 class FeatureBatch:
     """Some features of one dataset, as arrays of equal length n.
@@ -73,14 +103,14 @@ class FeatureBatch:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @cached_property
+    @computed
     def geometry(self) -> NDArray[np.object_]:
         """(n,) Shapely geometries; None for null and for what does not decode."""
         if self.wkb is None:
             return np.full(len(self), None, dtype=object)
         return decoded(self.wkb.to_numpy(zero_copy_only=False))
 
-    @cached_property
+    @computed
     def valid(self) -> NDArray[np.bool_]:
         """(n,) bool: OGC valid; False for null and for what does not decode."""
         return np.asarray(shapely.is_valid(self.geometry), dtype=bool)
@@ -149,6 +179,9 @@ class VectorData(Protocol):
 
     def batch_count(self) -> int:
         """Number of batches (row groups)."""
+
+    def row_bytes(self, columns: Sequence[str]) -> float:
+        """Bytes of a feature as it is staged, on average: its geometry and these columns."""
 
     def batch(self, index: int, columns: Sequence[str]) -> FeatureBatch:
         """Batch ``index`` with the named attribute columns."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,10 +24,12 @@ from spatial_pipeline.contract.rules.parity import RoundTrips
 from spatial_pipeline.errors import GateClosedError, NotPublishedError, RuleError, StoreError
 from spatial_pipeline.gate.decision import Decision, decide, merged
 from spatial_pipeline.ingest.export import export_raster, export_vector
+from spatial_pipeline.memory import default_memory
 from spatial_pipeline.pieces import Data
 from spatial_pipeline.publish import files, table
 from spatial_pipeline.report import violations
 from spatial_pipeline.results import Findings, Result, Verdict
+from spatial_pipeline.runtime import SLOW, to_thread_whole, watching
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.postgis.pool import Address, Database
 from spatial_pipeline.store.postgis.publisher import Candidate, Publisher, publishing
@@ -89,6 +92,8 @@ class Pipeline:
         database: where vector datasets with ``publish.table`` and the register of rasters live;
             None publishes files only.
         database_url: see ``Settings.database_url``.
+        slow_callback_s: see ``Settings.slow_callback_s``.
+        memory: see ``Settings.memory``.
 
     """
 
@@ -98,6 +103,8 @@ class Pipeline:
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     database: Database | None = None
     database_url: str | None = field(default=None, repr=False)
+    slow_callback_s: float = SLOW
+    memory: int = field(default_factory=default_memory)
 
     @classmethod
     def of(
@@ -122,6 +129,8 @@ class Pipeline:
             allowed_sources=settings.allowed_sources,
             database=database or database_of(settings),
             database_url=None if address is None else address.get_secret_value(),
+            slow_callback_s=settings.slow_callback_s,
+            memory=settings.memory,
         )
 
     def stage(
@@ -164,16 +173,24 @@ class Pipeline:
         rules = [r for r in contract.effective_rules if only is None or r.check_name in only]
         data = await asyncio.to_thread(self.store.open, version)
         stand_ins: dict[str, str] = {}
-        with TemporaryDirectory(prefix="spatial-pipeline-") as temporary:
+        stop = threading.Event()
+        with (
+            watching(self.slow_callback_s),
+            TemporaryDirectory(prefix="spatial-pipeline-") as temporary,
+        ):
             bench = Store(Path(temporary))
+
+            def going(_done: int, _total: int | None) -> None:
+                if stop.is_set():
+                    raise asyncio.CancelledError
 
             def others(rule: Rule) -> tuple[Data, ...]:
                 if isinstance(rule, RoundTrips):
                     return (self._round_trip(contract, version, rule, bench),)
                 opened: list[Data] = []
                 for other in rule.others():
-                    data, remark = self._other(contract, version, rule, other, stand_in)
-                    opened.append(data)
+                    found, remark = self._other(contract, version, rule, other, stand_in, going)
+                    opened.append(found)
                     if remark:
                         stand_ins[rule.check_name] = remark
                 return tuple(opened)
@@ -183,8 +200,9 @@ class Pipeline:
                 data,
                 key=contract.key_columns,
                 others=others,
-                plan=Plan(jobs=self.jobs),
+                plan=Plan(self.jobs, memory=self.memory),
                 progress=progress,
+                stop=stop,
             )
         evaluations = [
             (replace(r, message=f"{r.message}; {stand_ins[r.name]}"), f)
@@ -192,7 +210,7 @@ class Pipeline:
             else (r, f)
             for r, f in evaluations
         ]
-        verdict = await asyncio.to_thread(self._record, contract, version, data, evaluations)
+        verdict = await to_thread_whole(self._record, contract, version, data, evaluations)
         return Audit(verdict, evaluations)
 
     def decide(self, contract: Contract, version: Version) -> Decision:
@@ -330,21 +348,29 @@ class Pipeline:
         return version
 
     def _other(
-        self, contract: Contract, version: Version, rule: Rule, other: Other, stand_in: bool
+        self,
+        contract: Contract,
+        version: Version,
+        rule: Rule,
+        other: Other,
+        stand_in: bool,
+        progress: Progress,
     ) -> tuple[Data, str]:
         """The other data of a rule, and what must be said of it."""
         if isinstance(other, OtherDataset):
-            return self._other_dataset(version, other.dataset, stand_in)
+            return self._other_dataset(version, other.dataset, stand_in, progress)
         source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
         kind = rule.other_kind(contract.kind)
-        staged = self._stage(OTHERS, kind, source, version.partition, contract.base)
+        staged = self._stage(OTHERS, kind, source, version.partition, contract.base, progress)
         data = self.store.open(staged)
         if data.profile.error is not None:
             msg = f"{redacted(other.uri)} cannot be read: {data.profile.error}"
             raise RuleError(msg)
         return data, ""
 
-    def _other_dataset(self, version: Version, name: str, stand_in: bool) -> tuple[Data, str]:
+    def _other_dataset(
+        self, version: Version, name: str, stand_in: bool, progress: Progress
+    ) -> tuple[Data, str]:
         for partition in dict.fromkeys((version.partition, None)):
             with contextlib.suppress(NotPublishedError):
                 return self.read(name, partition), ""
@@ -353,7 +379,7 @@ class Pipeline:
             msg = f"dataset {name!r} has no published version yet: publish it first"
             raise NotPublishedError(msg)
         partition = version.partition if contract.partitions is not None else None
-        staged = self.stage(contract, partition)
+        staged = self.stage(contract, partition, progress)
         data = self.store.open(staged)
         if data.profile.error is not None:
             msg = f"dataset {name!r} cannot be read: {data.profile.error}"

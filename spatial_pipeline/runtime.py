@@ -8,6 +8,7 @@ what blocks it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import linecache
 import logging
@@ -15,7 +16,8 @@ import selectors
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
+import weakref
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ logger = logging.getLogger("spatial_pipeline")
 T = TypeVar("T")
 SLOW = 0.25
 """Seconds that one callback may hold the loop before it is named in the log."""
+_WATCHED: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 CHUNK = 10_000
 """Rows handed to a thread at once by :func:`offload`."""
 
@@ -81,6 +84,7 @@ class Watchdog:
 
     def __enter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        _WATCHED.add(self._loop)
         self._watched = threading.get_ident()
         self._stop.clear()
         self._thread = threading.Thread(target=self._watch, name="spatial-watchdog", daemon=True)
@@ -90,6 +94,7 @@ class Watchdog:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        _WATCHED.discard(self._loop)
 
     def _watch(self) -> None:
         stopped = False
@@ -136,6 +141,34 @@ class Watchdog:
         return time.clock_gettime(time.pthread_getcpuclockid(self._watched))
 
 
+@contextlib.contextmanager
+def watching(limit: float | None) -> Iterator[None]:
+    """Names in the log what holds the running loop for longer than ``limit`` seconds.
+
+    Does nothing at all without a limit, and under a :class:`Watchdog` that watches this loop.
+    """
+    if not limit or asyncio.get_running_loop() in _WATCHED:
+        yield
+        return
+    with Watchdog(limit):
+        yield
+
+
+async def to_thread_whole(call: Callable[..., T], *arguments: Any) -> T:
+    """``asyncio.to_thread`` that, when cancelled, waits for the thread before it gives way.
+
+    For short calls that write: when the caller goes on, nobody writes any more.
+    """
+    work = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait({work})
+        if not work.cancelled():
+            work.exception()
+        raise
+
+
 def _blocked(
     frame: FrameType, others: list[FrameType], seconds: float, before: str = ""
 ) -> Blocked:
@@ -170,15 +203,13 @@ def run_sync(work: Coroutine[Any, Any, T], *, slow: float | None = SLOW) -> T:
 
     Args:
         work: the coroutine.
-        slow: seconds after which a callback that blocks the loop is named in the log; None does
-            not watch.
+        slow: seconds after which a callback that blocks the loop is named in the log; None and 0
+            do not watch.
 
     """
 
     async def watched() -> T:
-        if slow is None:
-            return await work
-        with Watchdog(slow):
+        with watching(slow):
             return await work
 
     try:
@@ -268,4 +299,4 @@ async def offload(
     return np.concatenate([t.result() for t in tasks])
 
 
-__all__ = ["Blocked", "Watchdog", "offload", "run_sync"]
+__all__ = ["Blocked", "Watchdog", "offload", "run_sync", "to_thread_whole", "watching"]

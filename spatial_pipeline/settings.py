@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from spatial_pipeline.memory import default_memory
+from spatial_pipeline.runtime import SLOW
 
 
 class Settings(BaseSettings):
@@ -19,6 +22,10 @@ class Settings(BaseSettings):
         database_pool_size: most connections of one process.
         database_acquire_timeout_s: how long to wait for a connection of a full or starting server.
         database_statement_timeout_s: longest statement, COPY and index builds included.
+        memory: bytes that a check may use for the pieces in flight (2GiB, 500MB); a quarter of
+            what the machine or the container has unless given.
+        slow_callback_s: seconds for which a call may hold the event loop of a check before it is
+            named in the log; 0 does not watch.
 
     """
 
@@ -30,3 +37,5 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(4, ge=1)
     database_acquire_timeout_s: float = Field(60.0, gt=0)
     database_statement_timeout_s: float = Field(3600.0, gt=0)
+    slow_callback_s: float = Field(SLOW, ge=0)
+    memory: ByteSize = Field(default_factory=lambda: ByteSize(default_memory()), ge=1)

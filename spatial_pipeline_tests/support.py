@@ -32,6 +32,10 @@ class MemoryVector:
     def batch_count(self) -> int:
         return -(-len(self.everything) // self.batch_size)
 
+    def row_bytes(self, columns: Sequence[str]) -> float:
+        wkb, table = self.everything.wkb, self.everything.table.select(list(columns))
+        return ((0 if wkb is None else wkb.nbytes) + table.nbytes) / max(len(self.everything), 1)
+
     def batch(self, index: int, columns: Sequence[str]) -> FeatureBatch:
         stop = min((index + 1) * self.batch_size, len(self.everything))
         return self.take(np.arange(index * self.batch_size, stop), columns)

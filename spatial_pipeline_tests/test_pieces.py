@@ -1,7 +1,10 @@
 import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
+import pytest
 import shapely
 
 from spatial_pipeline.pieces import FeatureBatch, decoded
@@ -52,3 +55,32 @@ def test_taking_keeps_rows_columns_and_geometries_together():
             7: "z",
         }
         assert (taken.geometry[taken.rows.tolist().index(5)]).wkt == "POINT (1 2)"
+
+
+def test_batches_are_decoded_side_by_side_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(2, timeout=10)
+    times = []
+
+    def slow(wkb: np.ndarray) -> np.ndarray:
+        times.append(len(wkb))
+        together.wait()
+        return decoded(wkb)
+
+    monkeypatch.setattr("spatial_pipeline.pieces.decoded", slow)
+    batches = [
+        FeatureBatch(np.arange(1), np.arange(1), pa.table({}), pa.array([POINT]), None)
+        for _ in range(2)
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        first, again, second, too = pool.map(lambda b: b.geometry, [*batches, *batches])
+    assert times == [1, 1]
+    assert first is second
+    assert again is too
+
+
+def test_long_columns_are_decoded_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    wkb = column(POINT, None, POINT, b"\x01", POINT)
+    whole = decoded(wkb)
+    for size in (1, 22, 43, 1000):
+        monkeypatch.setattr("spatial_pipeline.pieces.DECODED_BYTES", size)
+        assert decoded(wkb).tolist() == whole.tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,23 @@ def test_sources_that_are_not_allowed(tmp_path: Path) -> None:
     _, audit = audited(pipeline, of)
     assert audit.results[0].status is Status.FAILED
     assert "SPATIAL_ALLOWED_SOURCES" in audit.results[0].message
+
+
+@pytest.mark.parametrize(("told", "named"), [("0.05", True), ("0", False)])
+def test_what_blocks_the_loop_of_a_check_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    told: str,
+    named: bool,
+) -> None:
+    write_points(tmp_path / "points.geojson", GOOD)
+    monkeypatch.setenv("SPATIAL_SLOW_CALLBACK_S", told)
+    of = contract(tmp_path)
+    pipeline = story(tmp_path, of)
+
+    def lazy_progress(_done: int, _total: int) -> None:
+        time.sleep(0.3)
+
+    audited(pipeline, of, progress=lazy_progress)
+    assert ("lazy_progress (test_run.py:" in caplog.text) is named

@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 import shapely
 
-from spatial_pipeline.runtime import Blocked, Watchdog, _blocked, offload, run_sync
+from spatial_pipeline.runtime import (
+    Blocked,
+    Watchdog,
+    _blocked,
+    offload,
+    run_sync,
+    to_thread_whole,
+    watching,
+)
 
 
 async def where() -> int:
@@ -80,6 +88,57 @@ def test_a_loop_that_waits_is_not_blocked() -> None:
 
     asyncio.run(work())
     assert seen == []
+
+
+@pytest.mark.parametrize("limit", [None, 0.0])
+def test_not_to_watch_costs_no_thread(limit: float | None) -> None:
+    async def work() -> int:
+        with watching(limit):
+            return threading.active_count()
+
+    assert asyncio.run(work()) == threading.active_count()
+
+
+def test_one_watchdog_is_enough() -> None:
+    def watchdogs() -> int:
+        return sum(t.name == "spatial-watchdog" for t in threading.enumerate())
+
+    async def work() -> list[int]:
+        told = []
+        with watching(5):
+            with watching(1):
+                told.append(watchdogs())
+            told.append(watchdogs())
+        with watching(1):
+            told.append(watchdogs())
+        return [*told, watchdogs()]
+
+    assert asyncio.run(work()) == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_thread_that_writes_is_waited_for(fails: bool) -> None:
+    begun, written = threading.Event(), []
+
+    def write(value: int) -> int:
+        begun.set()
+        time.sleep(0.05)
+        written.append(value)
+        if fails:
+            raise OSError
+        return value
+
+    async def work() -> None:
+        task = asyncio.create_task(to_thread_whole(write, 1))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert written == [1]
+        if not fails:
+            assert await to_thread_whole(write, 2) == 2
+
+    asyncio.run(work())
 
 
 def hog(values: list[int]) -> None:

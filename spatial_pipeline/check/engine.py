@@ -7,7 +7,8 @@ whatever happens to a rule (it raises, hangs, needs what is not there), it gets 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -24,6 +25,13 @@ from spatial_pipeline.check.base import (
 from spatial_pipeline.check.conclude import conclude
 from spatial_pipeline.check.filters import columns_of
 from spatial_pipeline.check.responsive import responsive
+from spatial_pipeline.check.room import (
+    Room,
+    features_a_piece,
+    in_lanes,
+    piece_bytes,
+    window_bytes,
+)
 from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.vector_pieces import Cut, selected
 from spatial_pipeline.check.workers import Workers
@@ -35,8 +43,8 @@ from spatial_pipeline.versions import Profile, RasterProfile, VectorProfile
 
 Others = Callable[[Rule], tuple[Data, ...]]
 Progress = Callable[[int, int], None]
-PIECE = 8192
-"""Features a piece, at most: whatever looks at a whole one keeps the GIL for a few ms only."""
+Work = Callable[[], Coroutine[Any, Any, None]]
+Works = Sequence[Work]
 
 
 @dataclass(frozen=True)
@@ -45,12 +53,19 @@ class Plan:
 
     Attributes:
         jobs: worker threads.
-        piece_size: features a piece; None cuts no larger ones than :data:`PIECE`.
+        piece_size: features a piece; None lets memory and threads decide.
+        memory: bytes that the pieces in flight may need together; None is without bound.
 
     """
 
     jobs: int = 2
     piece_size: int | None = None
+    memory: int | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Pieces at once: one more than threads, so that none waits for a piece."""
+        return self.jobs + 1
 
 
 async def evaluate(
@@ -61,6 +76,7 @@ async def evaluate(
     others: Others = lambda _: (),
     plan: Plan | None = None,
     progress: Progress = lambda _done, _total: None,
+    stop: threading.Event | None = None,
 ) -> list[tuple[Result, Findings]]:
     """One result and its violations for every rule, in the order of the rules.
 
@@ -72,6 +88,10 @@ async def evaluate(
             thread; what it raises becomes the result of that rule.
         plan: how the work is cut.
         progress: called on the event loop with pieces done and pieces planned.
+        stop: set when the check is cancelled or fails, before it waits for its threads; what
+            ``others`` does for long may look at it.
+
+    A cancelled check stops its threads at their next chunk and leaves none running.
 
     """
     catalogue.load()
@@ -79,7 +99,14 @@ async def evaluate(
     tasks = [Task(rule, key) for rule in rules]
     with responsive():
         async with Workers(plan.jobs) as workers:
-            return await _evaluated(data, tasks, workers, plan, key, others, progress)
+            try:
+                return await _evaluated(data, tasks, workers, plan, key, others, progress)
+            except BaseException:
+                if stop is not None:
+                    stop.set()
+                for task in tasks:
+                    task.stop()
+                raise
 
 
 async def _evaluated(
@@ -119,7 +146,7 @@ class _Run:
         self.progress = progress
         self.done = 0
         self.total = 0
-        self.in_flight = asyncio.Semaphore(plan.jobs + 1)
+        self.room = Room(plan.memory)
 
     def admit(self, task: Task) -> None:
         """Refuses what cannot be judged on this data at all."""
@@ -167,24 +194,28 @@ class _Run:
 
     async def pieces(self) -> None:
         """Every piece once, for all rules that want it; planned work beside it."""
-        works: list[Awaitable[None]] = []
+        works: Works = []
         profile = self.data.profile
         if isinstance(profile, VectorProfile):
-            works += self.vector_pieces(cast("VectorData", self.data))
+            works = self.vector_pieces(cast("VectorData", self.data))
         elif isinstance(profile, RasterProfile) and profile.error is None:
-            works += self.windows(cast("RasterData", self.data))
-        works += [self.planned(task) for task in self.live(PlannedCheck)]
-        self.total += len(works)
+            works = self.windows(cast("RasterData", self.data))
+        planned = self.live(PlannedCheck)
+        self.total += len(works) + len(planned)
         async with asyncio.TaskGroup() as group:
-            for work in works:
-                group.create_task(self.counted(work))
+            group.create_task(in_lanes(map(self.counted, works), self.plan.in_flight))
+            for task in planned:
+                group.create_task(self.counted(partial(self.planned, task))())
 
-    async def counted(self, work: Awaitable[None]) -> None:
-        await work
-        self.done += 1
-        self.progress(self.done, self.total)
+    def counted(self, work: Work) -> Work:
+        async def counting() -> None:
+            await work()
+            self.done += 1
+            self.progress(self.done, self.total)
 
-    def vector_pieces(self, data: VectorData) -> Iterable[Awaitable[None]]:
+        return counting
+
+    def vector_pieces(self, data: VectorData) -> Works:
         tasks = self.live(BatchCheck, TileCheck, TileComparisonCheck)
         if not tasks:
             return []
@@ -196,14 +227,21 @@ class _Run:
                 for c in (*t.rule.columns(), *columns_of(t.rule.where or "", names))
             )
         )
-        size = self.plan.piece_size
-        cut = Cut.at_most(data, PIECE) if size is None else Cut(data, size)
-        return [self.vector_piece(cut, i, tasks, columns) for i in range(len(cut))]
+        if self.plan.piece_size is not None:
+            cut = Cut(data, self.plan.piece_size)
+        else:
+            row_bytes = data.row_bytes(columns)
+            size = features_a_piece(row_bytes, self.plan.memory, self.plan.in_flight)
+            cut = Cut.at_most(data, size)
+        near = [t.others[0] for t in tasks if isinstance(t.check, TileComparisonCheck) and t.others]
+        rows = -(-data.profile.count // max(len(cut), 1))
+        need = piece_bytes(data, columns, rows, cast("list[VectorData]", near))
+        return [partial(self.vector_piece, cut, i, tasks, columns, need) for i in range(len(cut))]
 
     async def vector_piece(
-        self, cut: Cut, index: int, tasks: Sequence[Task], columns: tuple[str, ...]
+        self, cut: Cut, index: int, tasks: Sequence[Task], columns: tuple[str, ...], need: int
     ) -> None:
-        async with self.in_flight:
+        async with self.room.taken(need):
             live = [t for t in tasks if t.alive]
             halos = [t.check.halo() for t in live if isinstance(t.check, TileCheck)]
             geometry = any(
@@ -232,11 +270,11 @@ class _Run:
                 *(self.step(t, index, partial(_see, t, alone, tile)) for t in live)
             )
 
-    def windows(self, data: RasterData) -> Iterable[Awaitable[None]]:
+    def windows(self, data: RasterData) -> Works:
         tasks = self.live(WindowCheck)
         if not tasks:
             return []
-        return [self.window(data, i, w, tasks) for i, w in enumerate(data.windows())]
+        return [partial(self.window, data, i, w, tasks) for i, w in enumerate(data.windows())]
 
     async def window(
         self,
@@ -245,7 +283,7 @@ class _Run:
         window: tuple[int, int, int, int],
         tasks: Sequence[Task],
     ) -> None:
-        async with self.in_flight:
+        async with self.room.taken(window_bytes(data, *window[2:])):
             live = [t for t in tasks if t.alive]
             if not live:
                 return
@@ -262,9 +300,13 @@ class _Run:
         if calls is None:
             return
         self.total += len(calls)
-        await asyncio.gather(
-            *(self.counted(self.step(task, i, call)) for i, call in enumerate(calls))
-        )
+        steps = (self.counted(partial(self.shared, task, i, call)) for i, call in enumerate(calls))
+        await in_lanes(steps, self.plan.in_flight)
+
+    async def shared(self, task: Task, index: int, call: Callable[[], Any]) -> None:
+        """A step of a size that nobody knows: it takes an equal share of the memory."""
+        async with self.room.taken((self.plan.memory or 0) // self.plan.in_flight):
+            await self.step(task, index, call)
 
     async def step(self, task: Task, index: int, call: Callable[[], Any]) -> None:
         """One call of one rule; its result is kept under its place in the order of pieces."""

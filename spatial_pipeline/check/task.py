@@ -57,6 +57,10 @@ class Task:
             self._stop.set()
             self.partials.clear()
 
+    def stop(self) -> None:
+        """Asks the rule's threads to stop at the end of their chunk, whatever comes of it."""
+        self._stop.set()
+
     async def call(self, workers: Workers, call: Callable[[], T]) -> T | None:
         """Runs a piece of the rule's work; None when the rule has ended instead."""
         if not self.alive:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 import time
@@ -12,6 +13,12 @@ from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 _Task = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+_Inbox = queue.SimpleQueue[_Task | None]
+logger = logging.getLogger("spatial_pipeline")
+
+
+GRACE = 10.0
+"""Seconds that a cancelled check waits for its threads to reach the end of their chunk."""
 
 
 class Workers:
@@ -21,6 +28,9 @@ class Workers:
     that a hung rule costs a thread and never a result of another rule. The threads are daemons, so
     that a hung rule does not keep the process from ending (the standard executor joins its
     threads at exit).
+
+    Leaving the context ends the threads and waits for them; for those of cancelled calls up to
+    :data:`GRACE` seconds, for those of abandoned calls not at all.
     """
 
     def __init__(self, limit: int) -> None:
@@ -28,7 +38,8 @@ class Workers:
             msg = f"at least one worker thread is needed, got {limit}"
             raise ValueError(msg)
         self._free = asyncio.Semaphore(limit)
-        self._idle: list[queue.SimpleQueue[_Task | None]] = []
+        self._idle: list[_Inbox] = []
+        self._threads: dict[_Inbox, threading.Thread] = {}
         self._loop = asyncio.get_running_loop()
 
     async def __aenter__(self) -> Self:
@@ -38,6 +49,12 @@ class Workers:
         for inbox in self._idle:
             inbox.put(None)
         self._idle.clear()
+        patience = time.monotonic() + GRACE
+        while any(t.is_alive() for t in self._threads.values()):
+            if time.monotonic() > patience:
+                logger.warning("a cancelled check still works in a thread after %g s", GRACE)
+                break
+            await asyncio.sleep(0.001)
 
     async def run(self, call: Callable[[], T], timeout: float | None = None) -> tuple[T, float]:  # noqa: ASYNC109
         """The result of ``call`` and the seconds it took.
@@ -55,23 +72,31 @@ class Workers:
             future: asyncio.Future[T] = self._loop.create_future()
             begun = time.perf_counter()
             inbox.put((call, future))
-            done, _ = await asyncio.wait({future}, timeout=timeout)
+            try:
+                done, _ = await asyncio.wait({future}, timeout=timeout)
+            except asyncio.CancelledError:
+                inbox.put(None)
+                future.cancel()
+                raise
             if not done:
                 inbox.put(None)
                 future.cancel()
+                del self._threads[inbox]
                 raise TimeoutError
             self._idle.append(inbox)
             return future.result(), time.perf_counter() - begun
 
-    def _hire(self) -> queue.SimpleQueue[_Task | None]:
-        inbox: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        threading.Thread(
+    def _hire(self) -> _Inbox:
+        inbox: _Inbox = queue.SimpleQueue()
+        thread = threading.Thread(
             target=_serve, args=(inbox, self._loop), name="spatial-check", daemon=True
-        ).start()
+        )
+        self._threads[inbox] = thread
+        thread.start()
         return inbox
 
 
-def _serve(inbox: queue.SimpleQueue[_Task | None], loop: asyncio.AbstractEventLoop) -> None:
+def _serve(inbox: _Inbox, loop: asyncio.AbstractEventLoop) -> None:
     while (task := inbox.get()) is not None:
         call, future = task
         try:

@@ -53,6 +53,17 @@ class StagedVector:
         """Number of row groups."""
         return cast("int", self._metadata.num_row_groups)
 
+    def row_bytes(self, columns: Sequence[str]) -> float:
+        """Bytes of a feature in the file before compression, on average."""
+        wanted = set(self._names(tuple(columns)))
+        total = 0
+        for index in range(self._metadata.num_row_groups):
+            group = self._metadata.row_group(index)
+            for chunk in map(group.column, range(group.num_columns)):
+                if chunk.path_in_schema.split(".")[0] in wanted:
+                    total += chunk.total_uncompressed_size
+        return total / max(self._profile.count, 1)
+
     def batch(self, index: int, columns: Sequence[str]) -> FeatureBatch:
         """Row group ``index`` with the named attribute columns."""
         table = self._row_group(index, tuple(columns))

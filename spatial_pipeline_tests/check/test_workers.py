@@ -77,3 +77,64 @@ def test_at_least_one_thread() -> None:
 
     with pytest.raises(ValueError, match="at least one"):
         asyncio.run(main())
+
+
+def names() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name == "spatial-check"]
+
+
+def test_no_thread_outlives_the_context() -> None:
+    async def main() -> list[str]:
+        async with Workers(3) as workers:
+            await asyncio.gather(*(workers.run(lambda: time.sleep(0.01)) for _ in range(9)))
+            assert len(names()) == 3
+        return names()
+
+    assert asyncio.run(main()) == []
+
+
+def test_a_cancelled_call_is_waited_for_when_the_context_ends() -> None:
+    begun, ended = threading.Event(), []
+
+    def call() -> None:
+        begun.set()
+        time.sleep(0.1)
+        ended.append(True)
+
+    async def main() -> None:
+        async with Workers(1) as workers:
+            await workers.run(call)
+
+    async def cancelled() -> list[str]:
+        task = asyncio.create_task(main())
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended == [True]
+        return names()
+
+    assert asyncio.run(cancelled()) == []
+
+
+def test_patience_with_a_cancelled_call_ends(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("spatial_pipeline.check.workers.GRACE", 0.05)
+    begun, release = threading.Event(), threading.Event()
+
+    def call() -> None:
+        begun.set()
+        release.wait()
+
+    async def main() -> None:
+        async with Workers(1) as workers:
+            task = asyncio.create_task(workers.run(call))
+            await asyncio.to_thread(begun.wait)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    release.set()
+    assert "still works in a thread" in caplog.text
