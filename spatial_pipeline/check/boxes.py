@@ -145,7 +145,8 @@ def _meeting(
     one: NDArray[np.float64], other: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs of (m,) and (n,) boxes that share a point, by comparing them all."""
-    found = [np.flatnonzero(_meet(other, box)) for box in one]
+    finite = np.isfinite(other).all(axis=1)
+    found = [np.flatnonzero(_meet(other, box) & finite) for box in one]
     sizes = [len(f) for f in found]
     return np.repeat(np.arange(len(one)), sizes), np.concatenate(found)
 

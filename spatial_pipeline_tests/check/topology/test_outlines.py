@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.check.topology import outlines as module
-from spatial_pipeline.check.topology.arrangement import cancelled, directed_edges
+from spatial_pipeline.check.topology.arrangement import Chain, cancelled, directed_edges
 from spatial_pipeline.check.topology.judged import LINE, POLYGON, judged
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline_tests.check.topology.coverages import damaged_coverages, squares, voronoi
@@ -36,14 +36,19 @@ def test_a_piece_is_what_shapely_makes_of_it(features, chunk, decoded_before):
         patch.setattr(module, "CHUNK", chunk)
         found = outlines(batch, data.profile)
     assert found.index.tolist() == expected.index.tolist()
-    assert _edges(found.chain) == _edges(chain)
+    whole, runners = found.chain(np.empty(0, dtype=np.int64))
+    assert _edges(whole) == _edges(chain)
+    alone = found.lone[: len(found.lone) // 2]
+    kept, _ = found.chain(alone)
+    both = Chain.concat([kept, cancelled(directed_edges(found.geometry(alone)))[0]])
+    assert _edges(Chain.sum([both])) == _edges(chain)
     (_, other_lines), other_left_out = found.layers(data.profile, (POLYGON, LINE))
     assert other_lines.index.tolist() == lines.index.tolist()
     assert other_left_out.rows.tolist() == left_out.rows.tolist()
     assert other_left_out.kinds.tolist() == left_out.kinds.tolist()
     assert shapely.equals_exact(found.geometry(expected.index), expected.geometry).all()
     of = dict(zip(expected.index.tolist(), expected.geometry, strict=True))
-    for edge, runner in zip(found.chain.edges, found.runner.tolist(), strict=True):
+    for edge, runner in zip(whole.edges, runners.tolist(), strict=True):
         ends = shapely.points(edge.reshape(2, 2))
         assert shapely.intersects(of[runner].boundary, ends).all()
 
@@ -86,4 +91,5 @@ def test_pieces_are_worked_out_once():
 def test_nothing_has_no_outline():
     data = memory_vector([])
     found = outlines(data.everything, data.profile)
-    assert (len(found.chain), len(found.index), found.edges) == (0, 0, 0)
+    chain, runners = found.chain(np.empty(0, dtype=np.int64))
+    assert (len(chain), len(runners), len(found.index), found.left) == (0, 0, 0, 0)
