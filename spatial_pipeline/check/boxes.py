@@ -146,9 +146,10 @@ def _meeting(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs of (m,) and (n,) boxes that share a point, by comparing them all."""
     finite = np.isfinite(other).all(axis=1)
-    found = [np.flatnonzero(_meet(other, box) & finite) for box in one]
-    sizes = [len(f) for f in found]
-    return np.repeat(np.arange(len(one)), sizes), np.concatenate(found)
+    met = finite & (one[:, 0, None] <= other[:, 2]) & (one[:, 2, None] >= other[:, 0])
+    met &= (one[:, 1, None] <= other[:, 3]) & (one[:, 3, None] >= other[:, 1])
+    i, j = np.nonzero(met)
+    return i, j
 
 
 __all__ = ["CHUNK", "Boxes", "diagonals"]

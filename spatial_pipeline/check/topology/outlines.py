@@ -27,7 +27,7 @@ from spatial_pipeline.check.topology.judged import POLYGON, Layer, LeftOut, judg
 from spatial_pipeline.check.topology.rings import Rings, plain_rings
 from spatial_pipeline.check.topology.star import turning
 from spatial_pipeline.check.topology.together import Together
-from spatial_pipeline.pieces import FeatureBatch, decoded
+from spatial_pipeline.pieces import FeatureBatch, computed, decoded
 from spatial_pipeline.versions import Profile
 
 CHUNK = 4096
@@ -88,7 +88,7 @@ class Outlines:
         whole, left = whole.reduced()
         return whole, runner[left]
 
-    @property
+    @computed
     def index(self) -> NDArray[np.int64]:
         """(m,) ascending indices of all valid polygons of the piece."""
         return np.union1d(self.stars, self.areas.index)
