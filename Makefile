@@ -11,6 +11,8 @@ PYTHON ?=
 WORKERS ?= auto
 PORT ?= 3000
 FEATURES ?= 1000000
+REPEAT ?= 3
+PEERS := .venv-peers
 
 # What another environment may have left behind would be found before ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONUSERBASE
@@ -79,10 +81,23 @@ docs: venv ## docs/rules.md from the catalogue
 	@$(BIN)/python docs/make_rules.py > docs/rules.md
 
 .PHONY: bench
-bench: venv ## Wall time and memory of ingest and rules (make bench FEATURES=200000)
-	@$(BIN)/python benchmarks/feature_rules.py --features $(FEATURES)
+bench: venv peers postgis ## Ours beside every peer, answers before times (make bench FEATURES=200000)
+	@$(BIN)/python benchmarks/feature_rules.py --features $(FEATURES) --repeat $(REPEAT)
+	@$(BIN)/python benchmarks/topology.py --features $(FEATURES) --repeat $(REPEAT) \
+	  --peers-python $(PEERS)/bin/python
+
+# DuckDB's spatial extension comes as a wheel for one version of DuckDB: not always ours.
+.PHONY: peers
+peers: $(PEERS)/.complete ## The peers of the benchmark, in an environment of their own
+
+$(PEERS)/.complete: benchmarks/peers.txt $(VENV)/.complete
+	@rm -f $@
+	@$(BIN)/python -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install -qq --requirement benchmarks/peers.txt || \
+	  echo "some peers cannot be installed here: the benchmark says which" >&2
+	@touch $@
 
 .PHONY: clean
 clean: ## Removes .venv, .spatial, .dagster and caches
-	@rm -rf $(VENV) .spatial .dagster .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	@rm -rf $(VENV) $(PEERS) .spatial .dagster .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 	  .import_linter_cache

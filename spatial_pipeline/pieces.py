@@ -189,8 +189,10 @@ class VectorData(Protocol):
     def feature_bounds(self) -> NDArray[np.float64]:
         """(count, 4) bounds of every feature in staged order; NaN rows for null and empty."""
 
-    def take(self, positions: NDArray[np.int64], columns: Sequence[str]) -> FeatureBatch:
-        """The features at these staged positions, in the order given."""
+    def take(
+        self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True
+    ) -> FeatureBatch:
+        """The features at these staged positions, in the order given; geometry when wanted."""
 
     def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Staged positions of these source rows."""

@@ -111,7 +111,7 @@ def _keys(findings: Findings, data: Data, key: tuple[str, ...]) -> list[Keys]:
     known: dict[int, tuple[Any, ...]]
     if key and len(involved) and set(key) <= names:
         vector = cast("VectorData", data)
-        batch = vector.take(vector.rows_to_positions(involved), key)
+        batch = vector.take(vector.rows_to_positions(involved), key, geometry=False)
         columns = [batch.table.column(k).to_pylist() for k in key]
         values = zip(*columns, strict=True)
         known = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ class StagedVector:
         counts = [self._metadata.row_group(i).num_rows for i in range(self.batch_count())]
         self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         self._cache: OrderedDict[tuple[int, tuple[str, ...]], pa.Table] = OrderedDict()
+        self._loading: dict[tuple[int, tuple[str, ...]], threading.Lock] = {}
         self._lock = threading.Lock()
         self._files = threading.local()
 
@@ -66,7 +68,7 @@ class StagedVector:
 
     def batch(self, index: int, columns: Sequence[str]) -> FeatureBatch:
         """Row group ``index`` with the named attribute columns."""
-        table = self._row_group(index, tuple(columns))
+        table = self._row_group(index, self._names(tuple(columns)))
         return self._features(table, np.arange(self._starts[index], self._starts[index + 1]))
 
     @cached_property
@@ -97,41 +99,52 @@ class StagedVector:
             ordered, positions = self._row_order
         return positions[np.searchsorted(ordered, rows)]
 
-    def take(self, positions: NDArray[np.int64], columns: Sequence[str]) -> FeatureBatch:
+    def take(
+        self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True
+    ) -> FeatureBatch:
         """The features at these staged positions, in the order given."""
         positions = np.asarray(positions, dtype=np.int64)
-        names = tuple(columns)
+        names = self._names(tuple(columns), geometry)
         if not len(positions):
-            empty = self._file().schema_arrow.empty_table().select(self._names(names))
-            return self._features(empty, positions)
-        groups = np.searchsorted(self._starts, positions, side="right") - 1
-        order = np.argsort(groups, kind="stable")
-        parts = [
-            self._row_group(int(g), names).take(
-                pa.array(positions[order][groups[order] == g] - self._starts[g])
-            )
-            for g in np.unique(groups)
-        ]
-        back = np.empty(len(order), dtype=np.int64)
-        back[order] = np.arange(len(order))
-        return self._features(pa.concat_tables(parts).take(pa.array(back)), positions)
+            return self._features(self._file().schema_arrow.empty_table().select(names), positions)
+        ascending = bool((positions[1:] >= positions[:-1]).all())
+        order = None if ascending else np.argsort(positions, kind="stable")
+        ordered = positions if order is None else positions[order]
+        cuts = np.searchsorted(ordered, self._starts)
+        table = pa.concat_tables(
+            [
+                _rows(self._row_group(group, names), ordered[begin:end] - self._starts[group])
+                for group, (begin, end) in enumerate(itertools.pairwise(cuts.tolist()))
+                if begin < end
+            ]
+        )
+        if order is not None:
+            back = np.empty(len(order), dtype=np.int64)
+            back[order] = np.arange(len(order))
+            table = table.take(pa.array(back))
+        return self._features(table, positions)
 
-    def _names(self, columns: tuple[str, ...]) -> list[str]:
-        geometry = self._profile.geometry_column
-        return [*([geometry] if geometry else []), self._profile.row_column, *columns]
+    def _names(self, columns: tuple[str, ...], geometry: bool = True) -> tuple[str, ...]:
+        column = self._profile.geometry_column if geometry else None
+        return (*([column] if column else []), self._profile.row_column, *columns)
 
-    def _row_group(self, index: int, columns: tuple[str, ...]) -> pa.Table:
-        key = (index, columns)
+    def _row_group(self, index: int, names: tuple[str, ...]) -> pa.Table:
+        """A row group; read once for all threads that want it at the same time."""
+        key = (index, names)
         with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key]
-        table = self._file().read_row_group(index, columns=self._names(columns), use_threads=False)
-        with self._lock:
-            self._cache[key] = table
-            while len(self._cache) > CACHED_ROW_GROUPS:
-                self._cache.popitem(last=False)
-        return table
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:
+            with self._lock:
+                if key in self._cache:
+                    self._cache.move_to_end(key)
+                    return self._cache[key]
+            table = self._file().read_row_group(index, columns=list(names), use_threads=False)
+            with self._lock:
+                self._cache[key] = table
+                self._loading.pop(key, None)
+                while len(self._cache) > CACHED_ROW_GROUPS:
+                    self._cache.popitem(last=False)
+            return table
 
     def _features(self, table: pa.Table, positions: NDArray[np.int64]) -> FeatureBatch:
         geometry = self._profile.geometry_column
@@ -140,7 +153,7 @@ class StagedVector:
             rows=table.column(self._profile.row_column).to_numpy(),
             positions=positions.astype(np.int64),
             table=table.select([c for c in table.column_names if c not in helpers]),
-            wkb=None if geometry is None else table.column(geometry).combine_chunks(),
+            wkb=table.column(geometry).combine_chunks() if geometry in table.column_names else None,
             crs=self._profile.pyproj_crs,
         )
 
@@ -149,6 +162,13 @@ class StagedVector:
         if not hasattr(self._files, "file"):
             self._files.file = pq.ParquetFile(self._path)
         return cast("pq.ParquetFile", self._files.file)
+
+
+def _rows(table: pa.Table, index: NDArray[np.int64]) -> pa.Table:
+    """Some rows of a table in ascending order; those in a row are not copied."""
+    if index[-1] - index[0] + 1 == len(index) and (index[1:] > index[:-1]).all():
+        return table.slice(int(index[0]), len(index))
+    return table.take(pa.array(index))
 
 
 class StagedRaster:

@@ -63,13 +63,23 @@ class Chain:
         return len(self.net)
 
     @classmethod
-    def sum(cls, chains: Sequence[Chain]) -> Chain:
-        """All chains in one, edges in ascending order: the same however they were cut."""
-        ends = np.concatenate([np.empty((0, 2)), *(c.edges.reshape(-1, 2) for c in chains)])
-        runs = np.concatenate([np.empty(0, np.int64), *(c.net for c in chains)])
+    def concat(cls, chains: Sequence[Chain]) -> Chain:
+        """All chains one after the other: an edge may occur in several."""
+        edges = np.concatenate([np.empty((0, 4)), *(c.edges for c in chains)])
+        return cls(edges, np.concatenate([np.empty(0, np.int64), *(c.net for c in chains)]))
+
+    def reduced(self) -> tuple[Chain, NDArray[np.int64]]:
+        """The chain with each edge once, and for each of them the index of an edge of this one."""
+        ends = self.edges.reshape(-1, 2)
         start = np.arange(0, len(ends), 2)
         edges = Edges(ends[:, 0].copy(), ends[:, 1].copy(), start, start + 1, start // 2)
-        chain = cancelled(edges, runs)[0]
+        chain, left, _ = cancelled(edges, self.net)
+        return chain, left
+
+    @classmethod
+    def sum(cls, chains: Sequence[Chain]) -> Chain:
+        """All chains in one, edges in ascending order: the same however they were cut."""
+        chain, _ = cls.concat(chains).reduced()
         order = np.lexsort(chain.edges.T[::-1])
         return cls(chain.edges[order], chain.net[order])
 
@@ -95,6 +105,61 @@ def directed_edges(polygons: NDArray[np.object_]) -> Edges:
     return Edges(x, y, start + turned, start + ~turned, part_polygon[ring_part[ring]])
 
 
+@dataclass(frozen=True)
+class Residue:
+    """What is left of directed edges when opposite ones cancel.
+
+    Attributes:
+        edges: the edges.
+        left: (k,) one of the edges for each undirected edge that is left.
+        net: (k,) runs in the direction of that edge minus runs against it, never 0.
+        once: (n,) bool: where the undirected edge occurs only once.
+
+    """
+
+    edges: Edges
+    left: NDArray[np.int64]
+    net: NDArray[np.int64]
+    once: NDArray[np.bool_]
+
+    def chain(self, kept: NDArray[np.bool_] | slice = slice(None)) -> Chain:
+        """The edges that are left, or some of them."""
+        e, left, net = self.edges, self.left[kept], self.net[kept]
+        start, end = e.start[left], e.end[left]
+        x0, y0, x1, y1 = e.x[start], e.y[start], e.x[end], e.y[end]
+        down = (x1 < x0) | ((x1 == x0) & (y1 < y0))
+        ends = np.empty((len(left), 4))
+        ends[:, 0], ends[:, 1] = np.where(down, x1, x0), np.where(down, y1, y0)
+        ends[:, 2], ends[:, 3] = np.where(down, x0, x1), np.where(down, y0, y1)
+        return Chain(ends, np.where(down, -net, net))
+
+
+def residue(edges: Edges, runs: NDArray[np.int64] | None = None) -> Residue:
+    """What is left of directed edges when opposite ones cancel.
+
+    Args:
+        edges: directed edges, coordinates finite.
+        runs: (n,) how often each is run through; once unless given.
+
+    """
+    n = len(edges)
+    if not n:
+        none = np.empty(0, np.int64)
+        return Residue(edges, none, none, np.ones(0, bool))
+    order, first, upward = _grouped(edges)
+    sign = np.where(upward, 1, -1)
+    if runs is not None:
+        sign *= runs
+    starts = np.flatnonzero(first)
+    net = np.add.reduceat(sign[order], starts)
+    size = np.diff(starts, append=n)
+    once = np.zeros(n, dtype=bool)
+    once[order[starts[size == 1]]] = True
+    held = net != 0
+    left, net = order[starts[held]], net[held]
+    return Residue(edges, left, np.where(upward[left], net, -net), once)
+
+
 def cancelled(
     edges: Edges, runs: NDArray[np.int64] | None = None
 ) -> tuple[Chain, NDArray[np.int64], NDArray[np.bool_]]:
@@ -109,29 +174,8 @@ def cancelled(
         bool: where the undirected edge occurs only once.
 
     """
-    n = len(edges)
-    if not n:
-        return (
-            Chain(np.empty((0, 4)), np.empty(0, np.int64)),
-            np.empty(0, np.int64),
-            np.ones(0, bool),
-        )
-    order, first, upward = _grouped(edges)
-    sign = np.where(upward, 1, -1)
-    if runs is not None:
-        sign *= runs
-    starts = np.flatnonzero(first)
-    net = np.add.reduceat(sign[order], starts)
-    size = np.diff(starts, append=n)
-    once = np.zeros(n, dtype=bool)
-    once[order[starts[size == 1]]] = True
-    left = order[starts[net != 0]]
-    start, end = edges.start[left], edges.end[left]
-    ends = np.stack([edges.x[start], edges.y[start], edges.x[end], edges.y[end]], axis=1)
-    down = (ends[:, 2] < ends[:, 0]) | ((ends[:, 2] == ends[:, 0]) & (ends[:, 3] < ends[:, 1]))
-    # ``upward`` is by hash, the chain's direction by coordinates.
-    net = np.where(down == upward[left], -net[net != 0], net[net != 0])
-    return Chain(np.where(down[:, np.newaxis], ends[:, [2, 3, 0, 1]], ends), net), left, once
+    rest = residue(edges, runs)
+    return rest.chain(), rest.left, rest.once
 
 
 def _grouped(

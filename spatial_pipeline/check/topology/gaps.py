@@ -94,13 +94,13 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         _, left_out = whole.layers(profile, (POLYGON,))
         index = whole.index
         alone = self._alone(batch.positions, whole.lone)
-        kept = ~np.isin(whole.runner, alone)
+        chain, runner = whole.chain(alone)
         return Boundaries(
-            Chain(whole.chain.edges[kept], whole.chain.net[kept]),
+            chain,
             batch.positions[np.setdiff1d(index, alone, assume_unique=True)],
             batch.positions[alone],
             left_out,
-            bare(batch, np.unique(whole.runner[kept])),
+            bare(batch, np.unique(runner)),
         )
 
     def _alone(self, positions: NDArray[np.int64], lone: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -113,10 +113,11 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
         whole = outlines(batch, profile)
         (_, lines), left_out = whole.layers(profile, (POLYGON, LINE))
         polygons, none = whole.index, np.empty((0, 2), dtype=np.int64)
-        chain, areas, across = whole.chain, Findings.none(), none
-        wanted = [whole.runner]
-        coverage = not self.rule.group_by and len(chain) <= WORTH * whole.edges
-        if not coverage:
+        chain, areas, across = None, Findings.none(), none
+        if not self.rule.group_by and whole.left <= WORTH:
+            chain, runner = whole.chain(polygons[:0])
+            wanted = [runner]
+        else:
             inside, across = self._near(batch, polygons, AREA)
             areas = self._decided(batch, inside, whole.geometry, POLYGON)
             wanted = []
@@ -131,7 +132,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
             dimensions=frozenset(
                 d for d, h in ((POLYGON, polygons), (LINE, lines.index)) if len(h)
             ),
-            chain=chain if coverage else None,
+            chain=chain,
             polygons=batch.positions[polygons],
             lines=batch.positions[lines.index],
             across=across,

@@ -150,7 +150,7 @@ def test_a_clean_coverage_has_no_doubtful_region():
     for polygons in (squares(20, 20), voronoi(np.random.default_rng(0), 400)):
         areas = _array(polygons)
         chain, _, _ = cancelled(directed_edges(areas))
-        assert len(doubtful_regions(chain, lambda _: areas)) == 0
+        assert len(doubtful_regions(chain, lambda _, areas=areas: areas)) == 0
 
 
 def test_lines_share_a_stretch_only_along_a_length():
