@@ -59,7 +59,9 @@ def _pipeline(database: Database, folder: Path, **changes: Any) -> tuple[Pipelin
 def _other(pipeline: Pipeline, contract: VectorContract, uri: str, layer: str | None) -> Any:
     rule = contract.effective_rules[0]
     other = OtherSource(uri=uri, layer=layer)
-    data, _ = pipeline._other(contract, Version("points", None, "x"), rule, other, False)
+    data, _ = pipeline._other(
+        contract, Version("points", None, "x"), rule, other, False, lambda *_: None
+    )
     return data
 
 
@@ -132,7 +134,7 @@ def test_a_rule_compares_with_a_table(database: Database, tmp_path: Path, reads:
     assert database.cluster.password not in repr(audit)
     definitions = dataset_definitions(contract)
     checks = [k for c in definitions.asset_checks or () for k in c.check_specs]
-    assert len(checks) == 3
+    assert len(checks) == 4
     assert database.cluster.password not in repr(checks)
     assert database.cluster.password not in repr(source_spec(contract))
 

@@ -157,6 +157,7 @@ def test_a_partition_with_a_new_column_fits_in(project: Project) -> None:
         project.folder,
         source={"uri": str(project.folder / "{partition}.geojson")},
         partitions={"static": ["a", "b"]},
+        on_schema_change="backfill",
     )
     pipeline = project.pipeline(of)
     asyncio.run(pipeline.apublish(of, project.proven(of, 1, 1, "a")))
@@ -170,8 +171,8 @@ def test_a_partition_with_a_new_column_fits_in(project: Project) -> None:
 
 
 def test_columns_change_with_the_version_unless_a_view_needs_them(project: Project) -> None:
-    of = contract(project.folder)
-    pipeline = project.pipeline()
+    of = contract(project.folder, on_schema_change="backfill")
+    pipeline = project.pipeline(of)
     asyncio.run(pipeline.apublish(of, project.proven(of, 1, 1, name="x")))
     asyncio.run(pipeline.apublish(of, project.proven(of, 1, 2, size=1.5)))
     assert run(project.dsn, "SELECT id, mark, size FROM gis.points") == [(0, 2, 1.5)]
@@ -186,8 +187,8 @@ def test_columns_change_with_the_version_unless_a_view_needs_them(project: Proje
 
 
 def test_geometry_types_widen_and_stay_wide(project: Project) -> None:
-    of = contract(project.folder)
-    pipeline = project.pipeline()
+    of = contract(project.folder, on_schema_change="backfill")
+    pipeline = project.pipeline(of)
 
     def declared() -> list[tuple[Any, ...]]:
         return run(
