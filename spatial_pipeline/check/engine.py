@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, cast
 
 from spatial_pipeline.check import catalogue
+from spatial_pipeline.check.accepted import Acceptances
 from spatial_pipeline.check.base import (
     BatchCheck,
     PlannedCheck,
@@ -56,6 +57,7 @@ async def evaluate(
     *,
     key: tuple[str, ...] = (),
     others: Others = lambda _: (),
+    accepted: Acceptances = lambda _: None,
     plan: Plan | None = None,
     progress: Progress = lambda _done, _total: None,
 ) -> list[tuple[Result, Findings]]:
@@ -67,6 +69,7 @@ async def evaluate(
         key: columns that identify a feature in violations; empty means source rows.
         others: opens the other data of a rule, in the order of ``Rule.others()``; called in a
             thread; what it raises becomes the result of that rule.
+        accepted: what is accepted of a rule; called in a thread, like ``others``.
         plan: how the work is cut.
         progress: called on the event loop with pieces done and pieces planned.
 
@@ -82,7 +85,7 @@ async def evaluate(
         await run.open_others(others)
         await run.pieces()
         await asyncio.gather(*(run.reduce(task) for task in tasks))
-        return [await conclude(task, data, key, workers) for task in tasks]
+        return [await conclude(task, data, key, workers, accepted) for task in tasks]
 
 
 class _Run:
