@@ -38,6 +38,7 @@ async def check_all(
     show: Show = lambda *_: None,
     *,
     context: bool = False,
+    baselines: bool = True,
 ) -> list[Checked]:
     """Stages and checks datasets; publishes nothing.
 
@@ -47,9 +48,10 @@ async def check_all(
         only: names of the rules to check; all unless given.
         show: called with dataset, stage of the work, pieces done and pieces planned.
         context: load features to draw under the violations.
+        baselines: leave out what the baselines of the rules accept.
 
     """
-    return [await _check(pipeline, c, key, only, show, context) for c, key in targets]
+    return [await _check(pipeline, c, key, only, show, context, baselines) for c, key in targets]
 
 
 def export_violations(checked: Sequence[Checked], path: Path) -> list[Path]:
@@ -77,6 +79,7 @@ async def _check(
     only: Sequence[str] | None,
     show: Show,
     context: bool,
+    baselines: bool,
 ) -> Checked:
     version: Version | None = None
     try:
@@ -86,6 +89,7 @@ async def _check(
             version,
             only,
             stand_in=True,
+            baselines=baselines,
             progress=partial(show, contract.name, "check"),
         )
         data = await asyncio.to_thread(pipeline.store.open, version)

@@ -16,11 +16,13 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from spatial_pipeline import ingest
+from spatial_pipeline import acceptance, ingest
+from spatial_pipeline.check.accepted import Acceptance
 from spatial_pipeline.check.engine import Plan, evaluate
 from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract, Source
-from spatial_pipeline.contract.rules import Other, OtherDataset, Rule
+from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
+from spatial_pipeline.contract.rules.accepted import Areas
 from spatial_pipeline.contract.rules.parity import RoundTrips
 from spatial_pipeline.errors import GateClosedError, NotPublishedError, RuleError, StoreError
 from spatial_pipeline.gate.decision import Decision, decide, merged
@@ -37,7 +39,14 @@ from spatial_pipeline.store.postgis.pool import Address, Database
 from spatial_pipeline.store.postgis.publisher import Candidate, Publisher, publishing
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.versions import Kind, Publication, Staging, VectorProfile, Version
+from spatial_pipeline.versions import (
+    Kind,
+    Profile,
+    Publication,
+    Staging,
+    VectorProfile,
+    Version,
+)
 
 Progress = Callable[[int, int | None], None]
 OTHERS = ".others"
@@ -161,6 +170,7 @@ class Pipeline:
         only: Sequence[str] | None = None,
         *,
         stand_in: bool = False,
+        baselines: bool = True,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Audit:
         """Checks a staged version and stores the verdict beside it.
@@ -172,10 +182,13 @@ class Pipeline:
                 former result, or has none, and then the gate stays closed.
             stand_in: where another dataset has no published version, compare with its staged one
                 and say so.
+            baselines: leave out what the baselines of the rules accept.
             progress: called with pieces done and pieces planned.
 
         """
-        rules = [r for r in contract.effective_rules if only is None or r.check_name in only]
+        rules = [
+            r.pinned() for r in contract.effective_rules if only is None or r.check_name in only
+        ]
         data = await asyncio.to_thread(self.store.open, version)
         stand_ins: dict[str, str] = {}
         stop = threading.Event()
@@ -205,6 +218,7 @@ class Pipeline:
                 data,
                 key=contract.key_columns,
                 others=others,
+                accepted=lambda rule: self._accepted(version, rule, data.profile, baselines, going),
                 plan=Plan(self.jobs, memory=self.memory),
                 progress=progress,
                 stop=stop,
@@ -371,14 +385,24 @@ class Pipeline:
         """The other data of a rule, and what must be said of it."""
         if isinstance(other, OtherDataset):
             return self._other_dataset(version, other.dataset, stand_in, progress)
-        source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
         kind = rule.other_kind(contract.kind)
-        staged = self._stage(OTHERS, kind, source, version.partition, contract.base, progress)
-        data = self.store.open(staged)
+        return self._as_it_is_now(other, kind, version.partition, contract.base, progress), ""
+
+    def _as_it_is_now(
+        self,
+        other: OtherSource | Areas,
+        kind: Kind,
+        partition: str | None,
+        base: Path,
+        progress: Progress,
+    ) -> Data:
+        """Another source, staged beside the datasets."""
+        source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
+        data = self.store.open(self._stage(OTHERS, kind, source, partition, base, progress))
         if data.profile.error is not None:
             msg = f"{redacted(other.uri)} cannot be read: {data.profile.error}"
             raise RuleError(msg)
-        return data, ""
+        return data
 
     def _other_dataset(
         self, version: Version, name: str, stand_in: bool, progress: Progress
@@ -397,6 +421,15 @@ class Pipeline:
             msg = f"dataset {name!r} cannot be read: {data.profile.error}"
             raise RuleError(msg)
         return data, f"compared with what is staged of {name}, which has no published version"
+
+    def _accepted(
+        self, version: Version, rule: Rule, profile: Profile, baselines: bool, progress: Progress
+    ) -> Acceptance | None:
+        """What a rule accepts; its areas are staged like the other data of a comparison."""
+        partition, areas = version.partition, None
+        if rule.except_ is not None:
+            areas = self._as_it_is_now(rule.except_, "vector", partition, rule.base, progress)
+        return acceptance.of(rule, partition, profile, areas, baselines=baselines)
 
     def _round_trip(
         self, contract: Contract, version: Version, rule: RoundTrips, bench: Store

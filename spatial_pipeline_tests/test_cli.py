@@ -121,7 +121,7 @@ def test_what_fails_exits_with_1_and_says_where(project: Project) -> None:
     result = value["datasets"][0]["results"][2]
     assert set(result) == {
         "name", "rule", "family", "severity", "passed", "status", "checked", "violations",
-        "value", "threshold", "message", "elapsed_s", "sample",
+        "value", "threshold", "message", "elapsed_s", "sample", "excepted",
     }  # fmt: skip
     assert result["status"] == "failed"
     assert result["passed"] is False

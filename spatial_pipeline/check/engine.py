@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, cast
 
 from spatial_pipeline.check import catalogue
+from spatial_pipeline.check.accepted import Acceptances
 from spatial_pipeline.check.base import (
     BatchCheck,
     PlannedCheck,
@@ -74,6 +75,7 @@ async def evaluate(
     *,
     key: tuple[str, ...] = (),
     others: Others = lambda _: (),
+    accepted: Acceptances = lambda _: None,
     plan: Plan | None = None,
     progress: Progress = lambda _done, _total: None,
     stop: threading.Event | None = None,
@@ -86,6 +88,7 @@ async def evaluate(
         key: columns that identify a feature in violations; empty means source rows.
         others: opens the other data of a rule, in the order of ``Rule.others()``; called in a
             thread; what it raises becomes the result of that rule.
+        accepted: what is accepted of a rule; called in a thread, like ``others``.
         plan: how the work is cut.
         progress: called on the event loop with pieces done and pieces planned.
         stop: set when the check is cancelled or fails, before it waits for its threads; what
@@ -101,7 +104,7 @@ async def evaluate(
     with responsive():
         async with Workers(plan.jobs) as workers:
             try:
-                return await _evaluated(data, tasks, workers, plan, key, others, progress)
+                return await _evaluated(data, tasks, workers, plan, key, others, accepted, progress)
             except BaseException:
                 if stop is not None:
                     stop.set()
@@ -117,6 +120,7 @@ async def _evaluated(
     plan: Plan,
     key: tuple[str, ...],
     others: Others,
+    accepted: Acceptances,
     progress: Progress,
 ) -> list[tuple[Result, Findings]]:
     run = _Run(data, tasks, workers, plan, progress)
@@ -126,7 +130,7 @@ async def _evaluated(
     await run.open_others(others)
     await run.pieces()
     await asyncio.gather(*(run.reduce(task) for task in tasks))
-    return [await conclude(task, data, key, workers) for task in tasks]
+    return [await conclude(task, data, key, workers, accepted) for task in tasks]
 
 
 class _Run:
