@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial_pipeline.cancellation import in_thread
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.rules.metadata import Readable
@@ -80,7 +81,7 @@ async def _check(
     version: Version | None = None
     try:
         staging = partial(show, contract.name, "ingest")
-        version = await asyncio.to_thread(pipeline.stage, contract, key, staging)
+        version = await in_thread(pipeline.stage, contract, key, staging)
         audit = await pipeline.audit(
             contract,
             version,

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from spatial_pipeline import ingest
+from spatial_pipeline.cancellation import between
 from spatial_pipeline.check.engine import Plan, evaluate
 from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract, Source
@@ -326,7 +327,9 @@ class Pipeline:
         )
         with reading as found:
             version = Version(name, None if name == OTHERS else partition, found.version_id)
-            (store or self.store).stage(version, lambda folder: found.ingest(folder, progress))
+            (store or self.store).stage(
+                version, lambda folder: found.ingest(folder, between(progress))
+            )
         return version
 
     def _other(

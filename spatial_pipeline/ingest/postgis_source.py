@@ -67,6 +67,12 @@ _SETTINGS = {
 }
 
 
+_LOOK_FOR_CLIENT = (
+    "SELECT set_config(name, '5s', false) FROM pg_catalog.pg_settings"
+    " WHERE name = 'client_connection_check_interval'"
+)
+
+
 @dataclass
 class Table:
     """What an open snapshot holds; valid within :func:`open_table` only.
@@ -156,9 +162,10 @@ def open_table(address: Address, layer: str | None, query: str | None) -> Iterat
             evaluate what it is asked for.
 
     """
+    held: list[asyncpg.Connection] = []
     with PrivateLoop() as loop:
-        connection = loop.run(_translated(_connected(address), address))
         try:
+            connection = loop.run(_translated(_connected(address, held), address))
             asked = _inspected(connection, layer, query)
             described = loop.run(_translated(asked, address))
             name = described.relation.name
@@ -171,7 +178,9 @@ def open_table(address: Address, layer: str | None, query: str | None) -> Iterat
                 _address=address,
             )
         finally:
-            loop.run(_closed(connection))
+            # Closing ends the statement that the server may still be busy with.
+            for connection in held:
+                loop.finish(_closed(connection))
 
 
 @dataclass(frozen=True)
@@ -190,15 +199,21 @@ class _Described:
     notes: tuple[str, ...]
 
 
-async def _connected(address: Address) -> asyncpg.Connection:
+async def _connected(address: Address, held: list[asyncpg.Connection]) -> asyncpg.Connection:
+    """A connection, which is noted in ``held`` as soon as there is something to close."""
     async with asyncio.timeout(PATIENCE_S):
-        while True:
+        while not held:
             try:
-                return await asyncpg.connect(
-                    address.dsn, timeout=CONNECT_TIMEOUT_S, server_settings=_SETTINGS
+                held.append(
+                    await asyncpg.connect(
+                        address.dsn, timeout=CONNECT_TIMEOUT_S, server_settings=_SETTINGS
+                    )
                 )
             except _FULL:
                 await asyncio.sleep(_PAUSE_S)
+        # A server whose client died looks for it only between statements unless it is told to.
+        await held[0].execute(_LOOK_FOR_CLIENT)
+    return held[0]
 
 
 async def _closed(connection: asyncpg.Connection) -> None:
