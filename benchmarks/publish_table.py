@@ -67,7 +67,9 @@ def polygons(count: int) -> geopandas.GeoDataFrame:
     radii = rng.uniform(2, 5, (count, VERTICES))
     rings = np.stack([np.cos(angles) * radii, np.sin(angles) * radii], axis=2)
     rings = np.concatenate([rings, rings[:, :1]], axis=1) + centres[:, None]
-    data = {"id": index + 1, "height": rng.uniform(3, 90, count), "name": [f"b{i}" for i in index]}
+    # ogr2ogr copies doubles as texts of 15 digits; these are the same afterwards.
+    heights = np.round(rng.uniform(3, 90, count), 2)
+    data = {"id": index + 1, "height": heights, "name": [f"b{i}" for i in index]}
     return geopandas.GeoDataFrame(data, geometry=shapely.polygons(rings), crs="EPSG:25832")
 
 

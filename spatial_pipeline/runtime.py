@@ -265,6 +265,11 @@ async def offload(
         msg = f"hand over the function, not its result: {type(function).__name__} is not callable"
         raise TypeError(msg)
     rows = [np.asarray(a) for a in arrays]
+    # NumPy's own strings end at the last byte that is not 0, which WKB does not.
+    rows = [
+        a if a.dtype.kind != "S" or isinstance(given, np.ndarray) else np.array(given, dtype=object)
+        for a, given in zip(rows, arrays, strict=True)
+    ]
     if len({len(a) for a in rows}) != 1:
         msg = "offload takes arrays of one length"
         raise ValueError(msg)
