@@ -64,6 +64,10 @@ demo: venv ## Real data, checked, published or held, with the reasons
 test: venv postgis ## The whole test suite (one file: make test TESTS=spatial_pipeline_tests/check)
 	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(TESTS)
 
+.PHONY: test-hard
+test-hard: venv postgis ## The suite twice: asyncio's debug mode, shuffled, two workers (TESTS as above)
+	@$(BIN)/python -m spatial_pipeline_tests.hard $(TESTS)
+
 .PHONY: lint
 lint: venv ## Formatting, style, types and the import rule
 	$(BIN)/ruff check

@@ -23,6 +23,10 @@ class SourceLostError(SpatialPipelineError):
     """A source went away while it was read; nothing was staged, and the next run reads it anew."""
 
 
+class GivenUpError(SpatialPipelineError):
+    """Work was given up half way because its time was up or its run was cancelled."""
+
+
 class StoreError(SpatialPipelineError):
     """The store cannot be read or written, or holds what no run of ours writes."""
 

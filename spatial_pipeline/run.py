@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from spatial_pipeline import acceptance, ingest
+from spatial_pipeline.cancellation import between
 from spatial_pipeline.check.accepted import Acceptance
 from spatial_pipeline.check.engine import Plan, evaluate
 from spatial_pipeline.contract.database_url import redacted
@@ -368,7 +369,7 @@ class Pipeline:
         with ingest.opened(kind, source, partition, *where, known, progress) as found:
             version = Version(name, place, found.version_id)
             staging = Staging(version.id, source.ingest_key, seen)
-            store.stage(version, lambda f: found.ingest(f, progress), staging)
+            store.stage(version, lambda f: found.ingest(f, between(progress)), staging)
             if found.proof is not None:
                 store.remember(version, found.proof)
         return version

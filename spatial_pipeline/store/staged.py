@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import rasterio
 from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from spatial_pipeline.pieces import FeatureBatch, PixelWindow
@@ -221,5 +223,8 @@ class StagedRaster:
     def _dataset(self) -> Any:
         """One open dataset a thread: GDAL datasets are never shared."""
         if not hasattr(self._files, "dataset"):
-            self._files.dataset = rasterio.open(self._path)
+            with warnings.catch_warnings():
+                # Rules say what a raster without a grid lacks; a reader has nothing to add.
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                self._files.dataset = rasterio.open(self._path)
         return self._files.dataset

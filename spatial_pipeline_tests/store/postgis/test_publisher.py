@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -373,6 +374,45 @@ def test_a_key_that_does_not_identify_is_refused(project: Project) -> None:
     with pytest.raises(StoreError, match=r"key does not identify the rows: Key \(mark\)=\(0\)"):
         asyncio.run(project.pipeline(of).apublish(of, project.proven(of, 3)))
     assert asyncio.run(stray_tables(project.dsn)) == []
+
+
+def test_another_table_is_said_and_the_way_out_works(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    of = contract(project.folder)
+    asyncio.run(project.pipeline().apublish(of, project.proven(of, 5, 1)))
+    assert not caplog.records
+    moved = contract(project.folder, publish={"table": "gis.moved"})
+    with caplog.at_level("WARNING", "spatial_pipeline"):
+        asyncio.run(project.pipeline(moved).apublish(moved, project.proven(moved, 6, 2)))
+    (said,) = [r.getMessage() for r in caplog.records]
+    assert said.startswith("points goes to gis.moved now; gis.points keeps what")
+    page = (Path(__file__).parents[3] / "docs" / "postgis.md").read_text(encoding="utf-8")
+    section = page.partition("## Another table")[2].partition("##")[0]
+    statements = [s.strip() for s in section.splitlines() if s.startswith("    ")]
+    assert len(statements) == 3
+
+    async def tidy() -> list[str]:
+        connection = await asyncpg.connect(project.dsn)
+        try:
+            for statement in statements:
+                await connection.execute(
+                    statement.replace("gis.old", "gis.points").replace("'old'", "'points'")
+                )
+            found = await connection.fetch(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'gis'::regnamespace"
+                " AND relkind = 'r'"
+            )
+            return sorted(r["relname"] for r in found)
+        finally:
+            await connection.close()
+
+    tables = asyncio.run(tidy())
+    assert len(tables) == 2
+    assert tables[0] == "moved"
+    caplog.clear()
+    asyncio.run(project.pipeline(moved).apublish(moved, project.proven(moved, 7, 3)))
+    assert not caplog.records
 
 
 def test_a_reader_that_never_ends_holds_the_exchange_and_is_named(
