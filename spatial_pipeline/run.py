@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 from spatial_pipeline import ingest
 from spatial_pipeline.check.engine import Plan, evaluate
+from spatial_pipeline.cluster import PATIENCE_S, connected
 from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.contract.rules import Other, OtherDataset, Rule
@@ -94,6 +95,8 @@ class Pipeline:
         database_url: see ``Settings.database_url``.
         slow_callback_s: see ``Settings.slow_callback_s``.
         memory: see ``Settings.memory``.
+        dask_scheduler: see ``Settings.dask_scheduler``.
+        dask_patience_s: see ``Settings.dask_patience_s``.
 
     """
 
@@ -105,6 +108,8 @@ class Pipeline:
     database_url: str | None = field(default=None, repr=False)
     slow_callback_s: float = SLOW
     memory: int = field(default_factory=default_memory)
+    dask_scheduler: str | None = None
+    dask_patience_s: float = PATIENCE_S
 
     @classmethod
     def of(
@@ -131,6 +136,8 @@ class Pipeline:
             database_url=None if address is None else address.get_secret_value(),
             slow_callback_s=settings.slow_callback_s,
             memory=settings.memory,
+            dask_scheduler=settings.dask_scheduler,
+            dask_patience_s=settings.dask_patience_s,
         )
 
     def stage(
@@ -169,6 +176,10 @@ class Pipeline:
                 and say so.
             progress: called with pieces done and pieces planned.
 
+        Raises:
+            ClusterError: ``dask_scheduler`` names no scheduler that answers; nothing is checked
+                on this machine instead, and no verdict is stored.
+
         """
         rules = [r for r in contract.effective_rules if only is None or r.check_name in only]
         data = await asyncio.to_thread(self.store.open, version)
@@ -195,15 +206,19 @@ class Pipeline:
                         stand_ins[rule.check_name] = remark
                 return tuple(opened)
 
-            evaluations = await evaluate(
-                rules,
-                data,
-                key=contract.key_columns,
-                others=others,
-                plan=Plan(self.jobs, memory=self.memory),
-                progress=progress,
-                stop=stop,
-            )
+            async with connected(
+                self.dask_scheduler, self.store.root, patience_s=self.dask_patience_s
+            ) as remote:
+                evaluations = await evaluate(
+                    rules,
+                    data,
+                    key=contract.key_columns,
+                    others=others,
+                    plan=Plan(self.jobs, memory=self.memory),
+                    progress=progress,
+                    stop=stop,
+                    remote=remote,
+                )
         evaluations = [
             (replace(r, message=f"{r.message}; {stand_ins[r.name]}"), f)
             if r.name in stand_ins
