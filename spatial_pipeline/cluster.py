@@ -11,7 +11,7 @@ import contextlib
 import importlib
 import pickle
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,8 +170,8 @@ class Cluster:
         if error is None:
             return value
         if isinstance(error, KilledWorker):
-            last = error.last_worker.address
-            msg = f"{error.allowed_failures + 1} workers died of it, the last one was {last}"
+            times, last = error.allowed_failures + 1, error.last_worker.address
+            msg = f"workers that died while they looked at it: {times}, the last one was {last}"
             raise RuleError(msg) from error
         if isinstance(error, FutureCancelledError):
             msg = f"the Dask scheduler at {self.address} forgot it: {error.reason}"
@@ -222,15 +222,20 @@ class _Pieces:
     identity: str
     order: bytes
 
-    async def answers(self, index: int, elapsed: Elapsed, window: Window | None = None) -> Answers:
+    async def answers(
+        self, index: int, elapsed: Callable[[], Elapsed], window: Window | None = None
+    ) -> Answers:
         """See ``check.remote.Pieces``."""
         async with self.cluster.turn():
+            asked = dict(elapsed())
+            if not asked:
+                return {}
             future = self.cluster.client.submit(
                 cluster_worker.evaluate_piece,
                 self.order,
                 self.identity,
                 index,
-                dict(elapsed),
+                asked,
                 window,
                 key=f"spatial-{self.identity}-{index}",
                 pure=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import pickle
 import platform
@@ -72,8 +73,8 @@ class _Open:
 
     async def close(self) -> None:
         """Stops its threads and waits for them."""
-        if self.bench.done() and not self.bench.cancelled() and self.bench.exception() is None:
-            self.bench.result().stop()
+        with contextlib.suppress(ClusterError):
+            (await asyncio.shield(self.bench)).stop()
         await self.workers.__aexit__()
 
 

@@ -29,7 +29,8 @@ class Machines:
     def hire(self, count: int = 1, threads: int = 1, **environment: str) -> None:
         """Starts workers without a nanny: one that is killed stays dead."""
         for _ in range(count):
-            arguments = (self.address, "--nthreads", str(threads), "--no-nanny")
+            arguments = (self.address, "--nthreads", str(threads), "--no-nanny",
+                         "--local-directory", str(self.folder))  # fmt: skip
             self.workers.append(_started(self.folder, "worker", *arguments, **environment))
 
     def kill(self, index: int = 0) -> None:
@@ -37,6 +38,15 @@ class Machines:
         worker = self.workers.pop(index)
         worker.send_signal(signal.SIGKILL)
         worker.wait()
+
+    def keep(self, count: int) -> None:
+        """Has so many workers that live, of one thread each."""
+        alive = [w for w in self.workers if w.poll() is None]
+        for worker in alive[count:]:
+            worker.kill()
+            worker.wait()
+        self.workers = alive[:count]
+        self.hire(count - len(self.workers))
 
     def dismiss(self) -> None:
         """Ends all workers."""
@@ -47,12 +57,15 @@ class Machines:
 
 
 @contextlib.contextmanager
-def machines(folder: Path, workers: int = 0, threads: int = 1) -> Iterator[Machines]:
+def machines(
+    folder: Path, workers: int = 0, threads: int = 1, allowed_failures: int = 3
+) -> Iterator[Machines]:
     """A scheduler on a free port of the loopback interface."""
     folder.mkdir(parents=True, exist_ok=True)
     told = folder / "scheduler.json"
-    process = _started(folder, "scheduler", "--host", "127.0.0.1", "--port", "0",
-                       "--scheduler-file", str(told))  # fmt: skip
+    arguments = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(told))
+    environment = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(allowed_failures)}
+    process = _started(folder, "scheduler", *arguments, **environment)
     try:
         running = Machines(folder, _address(told, process), process)
         try:

@@ -5,8 +5,7 @@ How questions travel is not said here; see ``spatial_pipeline.cluster``.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -54,10 +53,13 @@ Answers = dict[int, Answer]
 class Pieces(Protocol):
     """One job, open on other machines."""
 
-    async def answers(self, index: int, elapsed: Elapsed, window: Window | None = None) -> Answers:
+    async def answers(
+        self, index: int, elapsed: Callable[[], Elapsed], window: Window | None = None
+    ) -> Answers:
         """What the rules make of piece ``index``, of a raster of this window.
 
-        Waits for its turn: no more pieces are under way than the machines have use for.
+        Waits for its turn: no more pieces are under way than the machines have use for. Only then
+        it looks at ``elapsed``; where that is empty, nobody is asked.
 
         Raises:
             RuleError: no machine can answer; the message says why.
@@ -124,20 +126,21 @@ async def ask(
     pieces: Pieces, index: int, tasks: Sequence[Task], window: Window | None = None
 ) -> None:
     """Asks for a piece on behalf of the tasks of a job, in the order of its rules."""
-    elapsed = {i: t.elapsed for i, t in enumerate(tasks) if t.alive}
-    if not elapsed:
-        return
+
+    def elapsed() -> Elapsed:
+        return {i: t.elapsed for i, t in enumerate(tasks) if t.alive}
+
+    said = "no answer"
+    answers: Answers = {}
     try:
         answers = await pieces.answers(index, elapsed, window)
-        told = [(tasks[i], answers[i]) for i in elapsed]
-    except asyncio.CancelledError:
-        raise
     except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
-        for i in elapsed:
-            tasks[i].fail(f"piece {index} was not looked at: {exc}")
-        return
-    for task, answer in told:
-        task.take(index, answer)
+        said = str(exc)
+    for i, task in enumerate(tasks):
+        if i in answers:
+            task.take(index, answers[i])
+        else:
+            task.fail(f"piece {index} was not looked at: {said}")
 
 
 __all__ = ["Answers", "Bench", "Elapsed", "Job", "Pieces", "Remote", "Window", "ask"]
