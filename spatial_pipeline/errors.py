@@ -45,3 +45,7 @@ class GateClosedError(SpatialPipelineError):
 
 class RuleError(SpatialPipelineError):
     """A rule cannot be evaluated on this data; the message says why and what would help."""
+
+
+class ClusterError(SpatialPipelineError):
+    """Other machines were asked for and cannot help; the message says why and the way out."""

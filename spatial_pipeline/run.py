@@ -20,6 +20,7 @@ from spatial_pipeline import acceptance, ingest
 from spatial_pipeline.cancellation import between
 from spatial_pipeline.check.accepted import Acceptance
 from spatial_pipeline.check.engine import Plan, evaluate
+from spatial_pipeline.cluster import PATIENCE_S, connected
 from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
@@ -107,6 +108,8 @@ class Pipeline:
         limits: bounds of sources on other machines.
         slow_callback_s: see ``Settings.slow_callback_s``.
         memory: see ``Settings.memory``.
+        dask_scheduler: see ``Settings.dask_scheduler``.
+        dask_patience_s: see ``Settings.dask_patience_s``.
 
     """
 
@@ -119,6 +122,8 @@ class Pipeline:
     limits: ingest.Limits = ingest.DEFAULTS
     slow_callback_s: float = SLOW
     memory: int = field(default_factory=default_memory)
+    dask_scheduler: str | None = None
+    dask_patience_s: float = PATIENCE_S
 
     @classmethod
     def of(
@@ -146,6 +151,8 @@ class Pipeline:
             limits=ingest.Limits.of(settings),
             slow_callback_s=settings.slow_callback_s,
             memory=settings.memory,
+            dask_scheduler=settings.dask_scheduler,
+            dask_patience_s=settings.dask_patience_s,
         )
 
     def stage(
@@ -186,6 +193,10 @@ class Pipeline:
             baselines: leave out what the baselines of the rules accept.
             progress: called with pieces done and pieces planned.
 
+        Raises:
+            ClusterError: ``dask_scheduler`` names no scheduler that answers; nothing is checked
+                on this machine instead, and no verdict is stored.
+
         """
         rules = [
             r.pinned() for r in contract.effective_rules if only is None or r.check_name in only
@@ -214,16 +225,22 @@ class Pipeline:
                         stand_ins[rule.check_name] = remark
                 return tuple(opened)
 
-            evaluations = await evaluate(
-                rules,
-                data,
-                key=contract.key_columns,
-                others=others,
-                accepted=lambda rule: self._accepted(version, rule, data.profile, baselines, going),
-                plan=Plan(self.jobs, memory=self.memory),
-                progress=progress,
-                stop=stop,
-            )
+            async with connected(
+                self.dask_scheduler, self.store.root, patience_s=self.dask_patience_s
+            ) as remote:
+                evaluations = await evaluate(
+                    rules,
+                    data,
+                    key=contract.key_columns,
+                    others=others,
+                    accepted=lambda rule: self._accepted(
+                        version, rule, data.profile, baselines, going
+                    ),
+                    plan=Plan(self.jobs, memory=self.memory),
+                    progress=progress,
+                    stop=stop,
+                    remote=remote,
+                )
         evaluations = [
             (replace(r, message=f"{r.message}; {stand_ins[r.name]}"), f)
             if r.name in stand_ins

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +42,15 @@ class StagedVector:
         self._loading: dict[tuple[int, tuple[str, ...]], threading.Lock] = {}
         self._lock = threading.Lock()
         self._files = threading.local()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, VectorProfile, str]]:
+        """Another process opens the file anew: its address travels, no cache and no lock."""
+        return type(self), (self.path, self._profile, self._version_id)
+
+    @property
+    def path(self) -> Path:
+        """Absolute path of the file."""
+        return self._path.absolute()
 
     @property
     def profile(self) -> VectorProfile:
@@ -181,6 +190,15 @@ class StagedRaster:
         self._profile = profile
         self._version_id = version_id
         self._files = threading.local()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, RasterProfile, str]]:
+        """Another process opens the file anew: its address travels, no open dataset."""
+        return type(self), (self.path, self._profile, self._version_id)
+
+    @property
+    def path(self) -> Path:
+        """Absolute path of the file."""
+        return self._path.absolute()
 
     @property
     def profile(self) -> RasterProfile:
