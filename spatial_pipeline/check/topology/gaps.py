@@ -20,7 +20,7 @@ from spatial_pipeline.check.topology.arrangement import (
     boundary_edges,
 )
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, notes
-from spatial_pipeline.check.topology.known import Known, bare
+from spatial_pipeline.check.topology.known import Known, around, bare
 from spatial_pipeline.check.topology.lookup import Polygons, all_polygons
 from spatial_pipeline.check.topology.measured import summary
 from spatial_pipeline.check.topology.outlines import outlines
@@ -100,7 +100,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
             batch.positions[np.setdiff1d(index, alone, assume_unique=True)],
             batch.positions[alone],
             left_out,
-            bare(batch, np.unique(runner)),
+            bare(batch, around(self._all_boxes().bounds[batch.positions], np.unique(runner))),
         )
 
     def _alone(self, positions: NDArray[np.int64], lone: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -26,7 +26,7 @@ from spatial_pipeline.check.topology.judged import (
     notes,
     of_dimension,
 )
-from spatial_pipeline.check.topology.known import Known, bare
+from spatial_pipeline.check.topology.known import Known, around, bare
 from spatial_pipeline.check.topology.measured import joined, summary
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import (
@@ -116,7 +116,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
         chain, areas, across = None, Findings.none(), none
         if not self.rule.group_by and whole.left <= WORTH:
             chain, runner = whole.chain(polygons[:0])
-            wanted = [runner]
+            wanted = [around(self._boxes().bounds[batch.positions], np.unique(runner))]
         else:
             inside, across = self._near(batch, polygons, AREA)
             areas = self._decided(batch, inside, whole.geometry, POLYGON)
