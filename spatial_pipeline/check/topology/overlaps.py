@@ -18,6 +18,7 @@ from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.keys import groups
 from spatial_pipeline.check.topology.arrangement import Chain
+from spatial_pipeline.check.topology.faces import shared_faces
 from spatial_pipeline.check.topology.judged import (
     LINE,
     POLYGON,
@@ -250,7 +251,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
             held = np.unique(bounds.query(points)[1])
             return of_dimension(known.take(positions[held]).geometry, POLYGON)
 
-        regions = doubtful_regions(chain, over)
+        regions = doubtful_regions(chain, over, partial(shared_faces, self._data))
         if not len(regions):
             return Findings.none()
         near = np.unique(bounds.query(diagonals(regions))[1])
