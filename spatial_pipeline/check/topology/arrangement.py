@@ -3,8 +3,9 @@
 Shells run counter-clockwise and holes clockwise, so that the interior lies to the left of every
 edge. An edge and its reversed twin cancel: between them nothing changes. The number of polygons
 that cover a point is the winding number of the whole chain around it, hence of what is left of it.
-So overlaps and voids are faces of the arrangement of the few edges left: those of the outline, and
-those whose neighbour does not follow them exactly. The comparison of coordinates is exact.
+So overlaps and voids are faces (see ``faces``) of the arrangement of the few edges left: those of
+the outline, and those whose neighbour does not follow them exactly. The comparison of coordinates
+is exact.
 """
 
 from __future__ import annotations
@@ -220,22 +221,6 @@ def boundary_edges(polygon: shapely.Geometry) -> NDArray[np.float64]:
     """(n, 4) the edges of all rings of one polygon or multipolygon."""
     e = directed_edges(np.array([polygon], dtype=object))
     return np.stack([e.x[e.start], e.y[e.start], e.x[e.end], e.y[e.end]], axis=1)
-
-
-def faces(edges: NDArray[np.float64]) -> NDArray[np.object_]:
-    """The bounded faces of the arrangement of these segments, as polygons.
-
-    Intersections are noded in floating point (OverlayNG), so faces may differ from the exact ones
-    by the rounding of the coordinates; see :func:`noise`.
-
-    Args:
-        edges: (n, 4) segments.
-
-    """
-    if not len(edges):
-        return np.empty(0, dtype=object)
-    noded = shapely.get_parts(shapely.union_all(segments(edges)))
-    return np.asarray(shapely.get_parts(shapely.polygonize(noded)), dtype=object)
 
 
 def segments(edges: NDArray[np.float64]) -> NDArray[np.object_]:

@@ -18,6 +18,7 @@ from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.keys import groups
 from spatial_pipeline.check.topology.arrangement import Chain
+from spatial_pipeline.check.topology.faces import shared_faces
 from spatial_pipeline.check.topology.judged import (
     LINE,
     POLYGON,
@@ -26,7 +27,7 @@ from spatial_pipeline.check.topology.judged import (
     notes,
     of_dimension,
 )
-from spatial_pipeline.check.topology.known import Known, bare
+from spatial_pipeline.check.topology.known import Known, around, bare
 from spatial_pipeline.check.topology.measured import joined, summary
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import (
@@ -116,7 +117,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
         chain, areas, across = None, Findings.none(), none
         if not self.rule.group_by and whole.left <= WORTH:
             chain, runner = whole.chain(polygons[:0])
-            wanted = [runner]
+            wanted = [around(self._boxes().bounds[batch.positions], np.unique(runner))]
         else:
             inside, across = self._near(batch, polygons, AREA)
             areas = self._decided(batch, inside, whole.geometry, POLYGON)
@@ -250,7 +251,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
             held = np.unique(bounds.query(points)[1])
             return of_dimension(known.take(positions[held]).geometry, POLYGON)
 
-        regions = doubtful_regions(chain, over)
+        regions = doubtful_regions(chain, over, partial(shared_faces, self._data))
         if not len(regions):
             return Findings.none()
         near = np.unique(bounds.query(diagonals(regions))[1])

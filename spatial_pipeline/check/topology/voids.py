@@ -9,7 +9,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.topology.arrangement import faces, magnitudes, noise
+from spatial_pipeline.check.topology.arrangement import magnitudes, noise
+from spatial_pipeline.check.topology.faces import Faces
 from spatial_pipeline.check.topology.lookup import Polygons, united
 
 CELLS = 20_000_000
@@ -35,19 +36,19 @@ class Bounds:
 
 
 def uncovered_faces(
-    edges: NDArray[np.float64], polygons: Polygons, interest: shapely.Geometry | None
+    made: Faces, polygons: Polygons, interest: shapely.Geometry | None
 ) -> NDArray[np.object_]:
-    """The bounded faces of these edges that no polygon covers, larger than noise.
+    """The faces that no polygon covers, larger than noise.
 
     Args:
-        edges: (n, 4) what is left of the edges of ``polygons``, with those of ``interest``.
+        made: faces of what is left of the edges of ``polygons``, with those of ``interest``.
         polygons: the polygons.
         interest: only faces inside of it; None for all.
 
     """
-    cells = shapely.normalize(faces(edges))
-    found = cells[shapely.area(cells) > noise(cells)]
-    inner = shapely.point_on_surface(found)
+    cells = made.cells
+    large = shapely.area(cells) > noise(cells)
+    found, inner = cells[large], made.inner[large]
     if interest is not None:
         shapely.prepare(interest)
         inside = shapely.intersects(interest, inner)

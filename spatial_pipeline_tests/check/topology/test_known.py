@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.check.topology.known import Known, bare
+from spatial_pipeline.check.topology.known import Known, around, bare
 from spatial_pipeline_tests.check.topology.coverages import squares
 from spatial_pipeline_tests.support import memory_vector
 
@@ -42,3 +42,16 @@ def test_bare_features_carry_nothing_that_was_worked_out():
     taken = bare(batch, np.array([1, 2]))
     assert not {"geometry", "valid"} & set(taken.__dict__)
     assert taken.table.to_pylist() == [{"a": 1, "b": "x"}, {"a": 2, "b": "x"}]
+
+
+def test_those_beside_some_features_are_kept_with_them():
+    bounds = shapely.bounds(np.array(squares(20, 20), dtype=object))
+    bounds[17] = np.nan
+    kept = around(bounds, np.array([210]))
+    beside = {210 + a + 20 * b for a in (-1, 0, 1) for b in (-1, 0, 1)}
+    assert beside <= set(kept.tolist())
+    assert len(kept) < 40
+    assert around(bounds, np.arange(300)).tolist() == list(range(300))
+    assert around(bounds, np.array([17])).tolist() == [17]
+    assert around(np.full((3, 4), np.nan), np.array([1])).tolist() == [1]
+    assert around(np.empty((0, 4)), np.empty(0, np.int64)).tolist() == []
