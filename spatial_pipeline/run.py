@@ -16,19 +16,14 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from spatial_pipeline import acceptance, ingest
+from spatial_pipeline import ingest
 from spatial_pipeline.cancellation import between
-from spatial_pipeline.check.accepted import Acceptance
 from spatial_pipeline.check.engine import Plan, evaluate
 from spatial_pipeline.cluster import PATIENCE_S, connected
-from spatial_pipeline.contract.database_url import redacted
+from spatial_pipeline.comparisons import OTHERS, Comparisons
 from spatial_pipeline.contract.models import Contract, Source
-from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
-from spatial_pipeline.contract.rules.accepted import Areas
-from spatial_pipeline.contract.rules.parity import RoundTrips
-from spatial_pipeline.errors import GateClosedError, NotPublishedError, RuleError, StoreError
+from spatial_pipeline.errors import GateClosedError, NotPublishedError, StoreError
 from spatial_pipeline.gate.decision import Decision, decide, merged
-from spatial_pipeline.ingest.export import export_raster, export_vector
 from spatial_pipeline.ingest.probe import probe
 from spatial_pipeline.memory import default_memory
 from spatial_pipeline.pieces import Data
@@ -43,16 +38,12 @@ from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline.versions import (
     Kind,
-    Profile,
     Publication,
     Staging,
-    VectorProfile,
     Version,
 )
 
 Progress = Callable[[int, int | None], None]
-OTHERS = ".others"
-"""Pseudo-dataset that holds the other sources of comparisons."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +158,7 @@ class Pipeline:
             StoreError: the store cannot be written.
 
         """
-        return self._stage(
+        return self.stage_source(
             contract.name, contract.kind, contract.source, partition, contract.base, progress
         )
 
@@ -202,29 +193,18 @@ class Pipeline:
             r.pinned() for r in contract.effective_rules if only is None or r.check_name in only
         ]
         data = await asyncio.to_thread(self.store.open, version)
-        stand_ins: dict[str, str] = {}
         stop = threading.Event()
         with (
             watching(self.slow_callback_s),
             TemporaryDirectory(prefix="spatial-pipeline-") as temporary,
         ):
-            bench = Store(Path(temporary))
 
             def going(_done: int, _total: int | None) -> None:
                 if stop.is_set():
                     raise asyncio.CancelledError
 
-            def others(rule: Rule) -> tuple[Data, ...]:
-                if isinstance(rule, RoundTrips):
-                    return (self._round_trip(contract, version, rule, bench),)
-                opened: list[Data] = []
-                for other in rule.others():
-                    found, remark = self._other(contract, version, rule, other, stand_in, going)
-                    opened.append(found)
-                    if remark:
-                        stand_ins[rule.check_name] = remark
-                return tuple(opened)
-
+            bench = Store(Path(temporary))
+            compared = Comparisons(self, contract, version, bench, stand_in, going)
             async with connected(
                 self.dask_scheduler, self.store.root, patience_s=self.dask_patience_s
             ) as remote:
@@ -232,18 +212,16 @@ class Pipeline:
                     rules,
                     data,
                     key=contract.key_columns,
-                    others=others,
-                    accepted=lambda rule: self._accepted(
-                        version, rule, data.profile, baselines, going
-                    ),
+                    others=compared.others,
+                    accepted=lambda rule: compared.accepted(rule, data.profile, baselines),
                     plan=Plan(self.jobs, memory=self.memory),
                     progress=progress,
                     stop=stop,
                     remote=remote,
                 )
         evaluations = [
-            (replace(r, message=f"{r.message}; {stand_ins[r.name]}"), f)
-            if r.name in stand_ins
+            (replace(r, message=f"{r.message}; {compared.remarks[r.name]}"), f)
+            if r.name in compared.remarks
             else (r, f)
             for r, f in evaluations
         ]
@@ -367,7 +345,7 @@ class Pipeline:
         async with self.database.opened() as database, publishing(database, candidate) as publisher:
             yield publisher
 
-    def _stage(
+    def stage_source(
         self,
         name: str,
         kind: Kind,
@@ -377,6 +355,7 @@ class Pipeline:
         progress: Progress | None = None,
         store: Store | None = None,
     ) -> Version:
+        """Stages any source under a name, in the store of the pipeline unless another is given."""
         store = store or self.store
         place = None if name == OTHERS else partition
         known = partial(store.remembered, name, place)
@@ -390,84 +369,6 @@ class Pipeline:
             if found.proof is not None:
                 store.remember(version, found.proof)
         return version
-
-    def _other(
-        self,
-        contract: Contract,
-        version: Version,
-        rule: Rule,
-        other: Other,
-        stand_in: bool,
-        progress: Progress,
-    ) -> tuple[Data, str]:
-        """The other data of a rule, and what must be said of it."""
-        if isinstance(other, OtherDataset):
-            return self._other_dataset(version, other.dataset, stand_in, progress)
-        kind = rule.other_kind(contract.kind)
-        return self._as_it_is_now(other, kind, version.partition, contract.base, progress), ""
-
-    def _as_it_is_now(
-        self,
-        other: OtherSource | Areas,
-        kind: Kind,
-        partition: str | None,
-        base: Path,
-        progress: Progress,
-    ) -> Data:
-        """Another source, staged beside the datasets."""
-        source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
-        data = self.store.open(self._stage(OTHERS, kind, source, partition, base, progress))
-        if data.profile.error is not None:
-            msg = f"{redacted(other.uri)} cannot be read: {data.profile.error}"
-            raise RuleError(msg)
-        return data
-
-    def _other_dataset(
-        self, version: Version, name: str, stand_in: bool, progress: Progress
-    ) -> tuple[Data, str]:
-        for partition in dict.fromkeys((version.partition, None)):
-            with contextlib.suppress(NotPublishedError):
-                return self.read(name, partition), ""
-        contract = self.contracts.get(name)
-        if contract is None or not stand_in:
-            msg = f"dataset {name!r} has no published version yet: publish it first"
-            raise NotPublishedError(msg)
-        partition = version.partition if contract.partitions is not None else None
-        staged = self.stage(contract, partition, progress)
-        data = self.store.open(staged)
-        if data.profile.error is not None:
-            msg = f"dataset {name!r} cannot be read: {data.profile.error}"
-            raise RuleError(msg)
-        return data, f"compared with what is staged of {name}, which has no published version"
-
-    def _accepted(
-        self, version: Version, rule: Rule, profile: Profile, baselines: bool, progress: Progress
-    ) -> Acceptance | None:
-        """What a rule accepts; its areas are staged like the other data of a comparison."""
-        partition, areas = version.partition, None
-        if rule.except_ is not None:
-            areas = self._as_it_is_now(rule.except_, "vector", partition, rule.base, progress)
-        return acceptance.of(rule, partition, profile, areas, baselines=baselines)
-
-    def _round_trip(
-        self, contract: Contract, version: Version, rule: RoundTrips, bench: Store
-    ) -> Data:
-        profile = self.store.profile(version)
-        source = self.store.data_path(version)
-        folder = bench.root / rule.check_name
-        folder.mkdir(parents=True)
-        if isinstance(profile, VectorProfile):
-            written = export_vector(source, profile, folder, rule.format, rule.driver_options)
-        else:
-            written = export_raster(source, profile, folder, rule.format, rule.driver_options)
-        back = Source(uri=str(written), layer=None, where=None)
-        trip = Pipeline(self.contracts, bench, None, self.jobs)
-        staged = trip._stage(OTHERS, contract.kind, back, None, folder)
-        data = bench.open(staged)
-        if data.profile.error is not None:
-            msg = f"written as {rule.format}, it cannot be read back: {data.profile.error}"
-            raise RuleError(msg)
-        return data
 
     def _record(
         self,

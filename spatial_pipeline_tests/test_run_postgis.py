@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from spatial_pipeline.comparisons import OTHERS, Comparisons
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.errors import RuleError, SourceLostError
 from spatial_pipeline.ingest import postgis_source
 from spatial_pipeline.orchestration.assets import source_spec
 from spatial_pipeline.orchestration.dataset import dataset_definitions
-from spatial_pipeline.run import OTHERS, Pipeline
+from spatial_pipeline.run import Pipeline
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.versions import Version
 from spatial_pipeline_tests.ingest.tables import Database, database
@@ -59,10 +60,9 @@ def _pipeline(database: Database, folder: Path, **changes: Any) -> tuple[Pipelin
 def _other(pipeline: Pipeline, contract: VectorContract, uri: str, layer: str | None) -> Any:
     rule = contract.effective_rules[0]
     other = OtherSource(uri=uri, layer=layer)
-    data, _ = pipeline._other(
-        contract, Version("points", None, "x"), rule, other, False, lambda *_: None
-    )
-    return data
+    version = Version("points", None, "x")
+    compared = Comparisons(pipeline, contract, version, pipeline.store, False, lambda *_: None)
+    return compared.other(rule, other)
 
 
 def test_a_table_is_staged_checked_and_published(
