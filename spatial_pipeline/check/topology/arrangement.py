@@ -21,6 +21,8 @@ _X_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _Y_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
 _LAST_FACTOR = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
+BUCKETS = 4
+"""Buckets an edge: one in eight of a coverage's edges, or fewer, meet a stranger in theirs."""
 
 
 @dataclass(frozen=True)
@@ -147,18 +149,55 @@ def residue(edges: Edges, runs: NDArray[np.int64] | None = None) -> Residue:
     if not n:
         none = np.empty(0, np.int64)
         return Residue(edges, none, none, np.ones(0, bool))
-    order, first, upward = _grouped(edges)
+    lower, upper, key = _hashes(edges)
+    if runs is None:
+        alone, rest = _unpaired(edges, key)
+        some = Edges(edges.x, edges.y, edges.start[rest], edges.end[rest], edges.polygon)
+        order, first, upward = _grouped(some, lower[rest], upper[rest], key[rest])
+    else:
+        alone, rest = np.empty(0, np.int64), np.arange(n)
+        order, first, upward = _grouped(edges, lower, upper, key)
     sign = np.where(upward, 1, -1)
     if runs is not None:
         sign *= runs
-    starts = np.flatnonzero(first)
-    net = np.add.reduceat(sign[order], starts)
-    size = np.diff(starts, append=n)
     once = np.zeros(n, dtype=bool)
-    once[order[starts[size == 1]]] = True
+    once[alone] = True
+    starts = np.flatnonzero(first)
+    net = np.add.reduceat(sign[order], starts) if len(starts) else sign
+    size = np.diff(starts, append=len(rest))
+    once[rest[order[starts[size == 1]]]] = True
     held = net != 0
     left, net = order[starts[held]], net[held]
-    return Residue(edges, left, np.where(upward[left], net, -net), once)
+    net = np.where(upward[left], net, -net)
+    return Residue(
+        edges,
+        np.concatenate([alone, rest[left]]),
+        np.concatenate([np.ones(len(alone), np.int64), net]),
+        once,
+    )
+
+
+def _unpaired(edges: Edges, key: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Edges that occur once, and those to be sorted; twins that nobody else comes near are neither.
+
+    Edges are thrown into buckets by hash. Two in a bucket of their own that are reversed twins
+    cancel, and one in a bucket of its own has no twin: most need not be sorted.
+    """
+    n = len(edges)
+    places = (n * BUCKETS - 1).bit_length()
+    bucket = (key >> np.uint64(64 - places)).view(np.int64)
+    count = np.bincount(bucket, minlength=1 << places)[bucket]
+    last = np.empty(1 << places, dtype=np.int64)
+    last[bucket] = np.arange(n)
+    other = last[bucket]
+    one = np.flatnonzero((count == 2) & (other != np.arange(n)))
+    other = other[one]
+    x, y = edges.x, edges.y
+    a, b, c, d = edges.start[one], edges.end[other], edges.end[one], edges.start[other]
+    twins = (x[a] == x[b]) & (y[a] == y[b]) & (x[c] == x[d]) & (y[c] == y[d])
+    crowded = count > 1
+    crowded[one[twins]] = crowded[other[twins]] = False
+    return np.flatnonzero(count == 1), np.flatnonzero(crowded)
 
 
 def cancelled(
@@ -179,24 +218,33 @@ def cancelled(
     return rest.chain(), rest.left, rest.once
 
 
+def _hashes(
+    edges: Edges,
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
+    """Hashes of where each edge starts and ends, and one that is the same in both directions."""
+    # High bits go down first: round numbers have nothing in the low ones.
+    bits = edges.x.view(np.uint64)
+    vertex = (bits ^ (bits >> _HALF)) * _X_FACTOR
+    bits = edges.y.view(np.uint64)
+    vertex ^= (bits ^ (bits >> _HALF)) * _Y_FACTOR
+    vertex ^= vertex >> _HALF
+    vertex *= _LAST_FACTOR
+    lower, upper = vertex[edges.start], vertex[edges.end]
+    return lower, upper, lower + upper
+
+
 def _grouped(
     edges: Edges,
+    lower: NDArray[np.uint64],
+    upper: NDArray[np.uint64],
+    key: NDArray[np.uint64],
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
     """An order in which equal edges are neighbours, where in it a new one begins, which run up.
 
     Sorted by hash; equal hashes are compared by coordinates, and when those differ, sorted by them.
     """
     x, y, start, end = edges.x, edges.y, edges.start, edges.end
-    # High bits go down first: round numbers have nothing in the low ones.
-    bits = x.view(np.uint64)
-    vertex = (bits ^ (bits >> _HALF)) * _X_FACTOR
-    bits = y.view(np.uint64)
-    vertex ^= (bits ^ (bits >> _HALF)) * _Y_FACTOR
-    vertex ^= vertex >> _HALF
-    vertex *= _LAST_FACTOR
-    lower, upper = vertex[start], vertex[end]
     upward = lower < upper
-    key = lower + upper
     order = np.argsort(key)
     ordered = key[order]
     first = np.ones(len(edges), dtype=bool)
