@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -236,6 +237,24 @@ def test_time_is_counted_over_all_machines(folder: Path, pair: Machines) -> None
     rules = [Odd(name="slow", does="sleep", seconds=0.1, timeout_s=0.75)]
     (result,) = asyncio.run(evaluated(folder, pair.address, rules))
     assert (result.status, result.message) == (Status.TIMEOUT, "stopped after 0.75 s of work")
+
+
+def test_the_environment_names_the_scheduler(
+    folder: Path, pair: Machines, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPATIAL_DASK_SCHEDULER", pair.address)
+    monkeypatch.setenv("SPATIAL_STORE", str(folder / "store"))
+    pipeline = Pipeline.of([vector(folder)])
+    asyncio.run(pipeline.audit(vector(folder), pipeline.stage(vector(folder))))
+    assert asked == [0]
+
+
+def test_without_distributed_it_says_what_to_install(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ClusterError, match=r"pip install 'spatial_pipeline\[dask\]'"):
+        asyncio.run(evaluated(folder, "tcp://127.0.0.1:9", [ValidGeometry()]))
 
 
 def test_other_versions_on_a_worker_are_an_error(
