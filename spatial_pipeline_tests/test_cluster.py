@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from blockbuster import BlockBuster
 from distributed import Client
 from rasterio import Affine
 
@@ -247,6 +248,23 @@ def test_the_environment_names_the_scheduler(
     pipeline = Pipeline.of([vector(folder)])
     asyncio.run(pipeline.audit(vector(folder), pipeline.stage(vector(folder))))
     assert asked == [0]
+
+
+def test_nothing_blocks_the_loop(folder: Path, pair: Machines, asked: list[int]) -> None:
+    pipeline, version = prepared(folder, vector(folder))
+    data = pipeline.store.open(version)
+
+    async def main() -> None:
+        blockbuster = BlockBuster()
+        blockbuster.activate()
+        try:
+            async with connected(pair.address, pipeline.store.root) as remote:
+                await evaluate([ValidGeometry()], data, plan=Plan(piece_size=PIECE), remote=remote)
+        finally:
+            blockbuster.deactivate()
+
+    asyncio.run(main())
+    assert len(asked) == SIDE * SIDE // PIECE
 
 
 def test_without_distributed_it_says_what_to_install(
