@@ -58,8 +58,7 @@ async def connected(
         yield None
         return
     try:
-        # Half a second: not on the loop.
-        distributed: Any = await asyncio.to_thread(importlib.import_module, "distributed")
+        distributed = await asyncio.to_thread(_distributed)
     except ImportError as exc:
         msg = (
             "SPATIAL_DASK_SCHEDULER is set, but distributed is not installed: "
@@ -246,6 +245,13 @@ class _Pieces:
                 future.release()
         answers: Answers = await asyncio.to_thread(pickle.loads, blob)
         return answers
+
+
+def _distributed() -> Any:
+    """The library; what it would do on the loop for the first time is done: half a second."""
+    found: Any = importlib.import_module("distributed")
+    found.versions.get_versions()  # asks a process for the name of the processor
+    return found
 
 
 async def _outcome(future: Future) -> tuple[Any, BaseException | None]:

@@ -124,7 +124,9 @@ async def evaluate_piece(
         answers = await bench.evaluate_piece(index, elapsed, window)
         return (await opened.workers.run(lambda: pickle.dumps(answers, 5)))[0]
     except ClusterError:
-        kept.opened.pop(identity, None)
+        failed = kept.opened.pop(identity, None)
+        if failed is not None:
+            await failed.close()
         raise
     finally:
         opened.under_way -= 1

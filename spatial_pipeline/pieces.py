@@ -7,6 +7,7 @@ Every method of a reader may be called from any thread.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import threading
 from collections.abc import Callable, Sequence
@@ -102,6 +103,10 @@ class FeatureBatch:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields: what was computed from them, and its locks, are made anew elsewhere."""
+        return {f.name: self.__dict__[f.name] for f in dataclasses.fields(self)}
 
     @computed
     def geometry(self) -> NDArray[np.object_]:

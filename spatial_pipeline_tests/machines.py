@@ -57,15 +57,12 @@ class Machines:
 
 
 @contextlib.contextmanager
-def machines(
-    folder: Path, workers: int = 0, threads: int = 1, allowed_failures: int = 3
-) -> Iterator[Machines]:
+def machines(folder: Path, workers: int = 0, threads: int = 1) -> Iterator[Machines]:
     """A scheduler on a free port of the loopback interface."""
     folder.mkdir(parents=True, exist_ok=True)
     told = folder / "scheduler.json"
     arguments = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(told))
-    environment = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(allowed_failures)}
-    process = _started(folder, "scheduler", *arguments, **environment)
+    process = _started(folder, "scheduler", *arguments)
     try:
         running = Machines(folder, _address(told, process), process)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from blockbuster import BlockBuster
 from distributed import Client
 from rasterio import Affine
 
@@ -154,22 +156,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return asked
 
 
-@pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("workers", [1, 2, 3])
-def test_same_answers_for_any_number_of_workers(
-    folder: Path, cluster: Machines, workers: int, asked: list[int]
-) -> None:
-    cluster.keep(workers)
-    for contract, pieces in ((vector(folder), SIDE * SIDE // PIECE), (raster(folder), 4)):
-        pipeline, version = prepared(folder, contract)
-        here = told(pipeline, version, asyncio.run(pipeline.audit(contract, version)))
-        assert {r.status for r in here[0]} == {Status.PASSED, Status.FAILED}
-        elsewhere = replace(pipeline, dask_scheduler=cluster.address)
-        assert told(pipeline, version, asyncio.run(elsewhere.audit(contract, version))) == here
-        assert sorted(asked) == list(range(pieces))
-        asked.clear()
-
-
 @pytest.fixture
 def pair(cluster: Machines) -> Machines:
     """Two workers of one thread each."""
@@ -188,24 +174,15 @@ async def evaluated(
     return [replace(r, elapsed_s=0.0) for r, _ in found]
 
 
-@pytest.mark.usefixtures("small")
-def test_a_killed_worker_costs_a_retry_and_nothing_else(
-    folder: Path, pair: Machines, asked: list[int]
-) -> None:
-    pipeline, version = prepared(folder, vector(folder))
-    here = told(
-        pipeline, version, asyncio.run(pipeline.audit(pipeline.contracts["sheet"], version))
-    )
+def _executing(dask_worker: Any) -> int:
+    return len(dask_worker.state.executing)
 
-    def killing(done: int, _total: int) -> None:
-        if done == 4 and len(pair.workers) == 2:
-            pair.kill()
 
-    elsewhere = replace(pipeline, dask_scheduler=pair.address)
-    audit = asyncio.run(elsewhere.audit(vector(folder), version, progress=killing))
-    assert len(pair.workers) == 1
-    assert len(asked) == SIDE * SIDE // PIECE
-    assert told(pipeline, version, audit) == here
+def test_a_scheduler_without_workers_is_an_error(folder: Path, cluster: Machines) -> None:
+    cluster.dismiss()
+    (result,) = asyncio.run(evaluated(folder, cluster.address, [ValidGeometry()], patience_s=0.3))
+    assert result.status is Status.ERROR
+    assert f"start one with 'dask worker {cluster.address}'" in result.message
 
 
 def test_workers_may_come_after_the_check_has_begun(
@@ -222,6 +199,22 @@ def test_workers_may_come_after_the_check_has_begun(
 
     assert asyncio.run(main()) == asyncio.run(evaluated(folder, None, rules))
     assert len(asked) == SIDE * SIDE // PIECE
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_same_answers_for_any_number_of_workers(
+    folder: Path, cluster: Machines, workers: int, asked: list[int]
+) -> None:
+    cluster.keep(workers)
+    for contract, pieces in ((vector(folder), SIDE * SIDE // PIECE), (raster(folder), 4)):
+        pipeline, version = prepared(folder, contract)
+        here = told(pipeline, version, asyncio.run(pipeline.audit(contract, version)))
+        assert {r.status for r in here[0]} == {Status.PASSED, Status.FAILED}
+        elsewhere = replace(pipeline, dask_scheduler=cluster.address)
+        assert told(pipeline, version, asyncio.run(elsewhere.audit(contract, version))) == here
+        assert sorted(asked) == list(range(pieces))
+        asked.clear()
 
 
 def test_rules_that_raise_or_hang_stop_no_other(folder: Path, pair: Machines) -> None:
@@ -247,45 +240,39 @@ def test_time_is_counted_over_all_machines(folder: Path, pair: Machines) -> None
     assert (result.status, result.message) == (Status.TIMEOUT, "stopped after 0.75 s of work")
 
 
-def test_what_kills_workers_is_an_error(folder: Path, tmp_path: Path) -> None:
-    rules = [Odd(name="deadly", does="die", home=os.getpid())]
-    with machines(tmp_path, workers=1, allowed_failures=0) as running:
-        (result,) = asyncio.run(evaluated(folder, running.address, rules))
-    assert result.status is Status.ERROR
-    assert "workers that died while they looked at it: 1" in result.message
-
-
-def test_a_scheduler_without_workers_is_an_error(folder: Path, cluster: Machines) -> None:
-    cluster.dismiss()
-    (result,) = asyncio.run(evaluated(folder, cluster.address, [ValidGeometry()], patience_s=0.3))
-    assert result.status is Status.ERROR
-    assert f"start one with 'dask worker {cluster.address}'" in result.message
-
-
-def test_a_lost_scheduler_is_an_error(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_environment_names_the_scheduler(
+    folder: Path, pair: Machines, asked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spatial_pipeline.cluster.CONNECT_S", 1.0)
-    with machines(tmp_path, workers=1) as running:
-
-        def losing(done: int, _total: int) -> None:
-            if done == 2:
-                running.scheduler.kill()
-
-        rules = [Odd(does="sleep", seconds=0.1)]
-        (result,) = asyncio.run(evaluated(folder, running.address, rules, progress=losing))
-    assert result.status is Status.ERROR
-    assert running.address in result.message
+    monkeypatch.setenv("SPATIAL_DASK_SCHEDULER", pair.address)
+    monkeypatch.setenv("SPATIAL_STORE", str(folder / "store"))
+    pipeline = Pipeline.of([vector(folder)])
+    asyncio.run(pipeline.audit(vector(folder), pipeline.stage(vector(folder))))
+    assert asked == [0]
 
 
-def test_an_address_where_nobody_answers_fails_closed(
+def test_nothing_blocks_the_loop(folder: Path, pair: Machines, asked: list[int]) -> None:
+    pipeline, version = prepared(folder, vector(folder))
+    data = pipeline.store.open(version)
+
+    async def main() -> None:
+        blockbuster = BlockBuster()
+        blockbuster.activate()
+        try:
+            async with connected(pair.address, pipeline.store.root) as remote:
+                await evaluate([ValidGeometry()], data, plan=Plan(piece_size=PIECE), remote=remote)
+        finally:
+            blockbuster.deactivate()
+
+    asyncio.run(main())
+    assert len(asked) == SIDE * SIDE // PIECE
+
+
+def test_without_distributed_it_says_what_to_install(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spatial_pipeline.cluster.CONNECT_S", 0.3)
-    pipeline, version = prepared(folder, vector(folder))
-    elsewhere = replace(pipeline, dask_scheduler="tcp://127.0.0.1:9")
-    with pytest.raises(ClusterError, match=r"tcp://127.0.0.1:9 .*unset the variable"):
-        asyncio.run(elsewhere.audit(vector(folder), version))
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ClusterError, match=r"pip install 'spatial_pipeline\[dask\]'"):
+        asyncio.run(evaluated(folder, "tcp://127.0.0.1:9", [ValidGeometry()]))
 
 
 def test_other_versions_on_a_worker_are_an_error(
@@ -331,5 +318,70 @@ def test_a_cancelled_check_leaves_no_work_behind(folder: Path, pair: Machines) -
     assert results[0].status is Status.PASSED
 
 
-def _executing(dask_worker: Any) -> int:
-    return len(dask_worker.state.executing)
+@pytest.mark.usefixtures("small")
+def test_a_killed_worker_costs_a_retry_and_nothing_else(
+    folder: Path, pair: Machines, asked: list[int]
+) -> None:
+    pipeline, version = prepared(folder, vector(folder))
+    here = told(
+        pipeline, version, asyncio.run(pipeline.audit(pipeline.contracts["sheet"], version))
+    )
+
+    def killing(done: int, _total: int) -> None:
+        if done == 4 and len(pair.workers) == 2:
+            pair.kill()
+
+    elsewhere = replace(pipeline, dask_scheduler=pair.address)
+    audit = asyncio.run(elsewhere.audit(vector(folder), version, progress=killing))
+    assert len(pair.workers) == 1
+    assert len(asked) == SIDE * SIDE // PIECE
+    assert told(pipeline, version, audit) == here
+
+
+def test_what_kills_workers_is_an_error(folder: Path, cluster: Machines) -> None:
+    cluster.keep(1)
+
+    async def main() -> list[Any]:
+        async with Client(cluster.address, asynchronous=True, set_as_default=False) as client:
+            before = await client.run_on_scheduler(_allow_failures, 0)
+            try:
+                rules = [Odd(name="deadly", does="die", home=os.getpid())]
+                return await evaluated(folder, cluster.address, rules)
+            finally:
+                await client.run_on_scheduler(_allow_failures, before)
+
+    (result,) = asyncio.run(main())
+    assert result.status is Status.ERROR
+    assert "workers that died while they looked at it: 1" in result.message
+
+
+def test_a_lost_scheduler_is_an_error(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spatial_pipeline.cluster.CONNECT_S", 1.0)
+    with machines(tmp_path, workers=1) as running:
+
+        def losing(done: int, _total: int) -> None:
+            if done == 2:
+                running.scheduler.kill()
+
+        rules = [Odd(does="sleep", seconds=0.1)]
+        (result,) = asyncio.run(evaluated(folder, running.address, rules, progress=losing))
+    assert result.status is Status.ERROR
+    assert running.address in result.message
+
+
+def test_an_address_where_nobody_answers_fails_closed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spatial_pipeline.cluster.CONNECT_S", 0.3)
+    pipeline, version = prepared(folder, vector(folder))
+    elsewhere = replace(pipeline, dask_scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(ClusterError, match=r"tcp://127.0.0.1:9 .*unset the variable"):
+        asyncio.run(elsewhere.audit(vector(folder), version))
+
+
+def _allow_failures(allowed: int, dask_scheduler: Any) -> int:
+    before: int = dask_scheduler.allowed_failures
+    dask_scheduler.allowed_failures = allowed
+    return before

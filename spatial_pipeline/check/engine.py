@@ -39,7 +39,6 @@ from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.vector_pieces import Cut
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.errors import SpatialPipelineError
 from spatial_pipeline.pieces import Data, RasterData, VectorData
 from spatial_pipeline.results import Findings, Outcome, Result, Scope
 from spatial_pipeline.versions import Profile, RasterProfile, VectorProfile
@@ -255,9 +254,9 @@ class _Run:
                     for i, place in enumerate(shares.places)
                 )
                 await in_lanes(works, min(remote.lanes, len(shares.places)))
-        except SpatialPipelineError as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
             for task in tasks:
-                task.fail(str(exc))
+                task.fail(f"no other machine could be asked: {exc}")
 
     def split(self, tasks: list[Task]) -> tuple[list[Task], list[Task]]:
         """Tasks for this machine, and those that other machines have all the data for."""

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from rasterio import Affine
+
+from spatial_pipeline.contract.models import RasterContract, VectorContract
+from spatial_pipeline.run import Pipeline
+from spatial_pipeline.store.versions import Store
+
+SCRIPT = (
+    "import pickle, sys\n"
+    "data = pickle.loads(sys.stdin.buffer.read())\n"
+    "print(data.version_id, data.path.is_absolute(), data.profile.count)\n"
+    "piece = data.take([2, 0], ['id']).table['id'].to_pylist() if sys.argv[1] == 'vector' "
+    "else data.read(1, 1, 1, 2).values.tolist()\n"
+    "print(piece)\n"
+)
+
+
+def elsewhere(kind: str, data: object, folder: Path) -> list[str]:
+    """What another process, in another folder, makes of data that were in use here."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, kind],
+        input=pickle.dumps(data),
+        capture_output=True,
+        check=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )
+    return done.stdout.decode().splitlines()
+
+
+def test_another_process_opens_the_same_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = shapely.points(np.arange(5.0), 0.0)
+    frame = geopandas.GeoDataFrame({"id": range(5)}, geometry=shapes, crs="EPSG:32633")
+    frame.to_parquet(tmp_path / "points.parquet")
+    contract = VectorContract.model_validate(
+        {"name": "points", "source": {"uri": str(tmp_path / "points.parquet")}, "rules": []}
+    )
+    monkeypatch.chdir(tmp_path)
+    pipeline = Pipeline({}, Store(Path("store")))
+    data = pipeline.store.open(pipeline.stage(contract))
+    ids = data.take(np.array([2, 0]), ["id"]).table["id"].to_pylist()
+    data.feature_bounds()
+    (tmp_path / "other").mkdir()
+    told = elsewhere("vector", data, tmp_path / "other")
+    assert told == [f"{data.version_id} True 5", str(ids)]
+
+
+def test_another_process_opens_the_same_pixels(tmp_path: Path) -> None:
+    source = tmp_path / "grid.tif"
+    profile = {"driver": "GTiff", "count": 1, "height": 4, "width": 5, "dtype": "uint8"}
+    grid = Affine(10, 0, 500_000, 0, -10, 5e6)
+    with rasterio.open(source, "w", **profile, crs="EPSG:32633", transform=grid) as out:
+        out.write(np.arange(20, dtype="uint8").reshape(1, 4, 5))
+    contract = RasterContract.model_validate(
+        {"name": "grid", "source": {"uri": str(source)}, "rules": []}
+    )
+    pipeline = Pipeline({}, Store(tmp_path / "store"))
+    data = pipeline.store.open(pipeline.stage(contract))
+    assert data.read(1, 1, 1, 2).values.tolist() == [[[6, 7]]]
+    told = elsewhere("raster", data, tmp_path)
+    assert told == [f"{data.version_id} True 1", "[[[6, 7]]]"]
