@@ -12,6 +12,8 @@ WORKERS ?= auto
 PORT ?= 3000
 FEATURES ?= 1000000
 REPEAT ?= 3
+PIXELS ?= 16384
+SCALE ?= 10000000
 PEERS := .venv-peers
 
 # What another environment may have left behind would be found before ours.
@@ -89,6 +91,12 @@ bench: venv peers postgis ## Ours beside every peer, answers before times (make 
 	@$(BIN)/python benchmarks/feature_rules.py --features $(FEATURES) --repeat $(REPEAT)
 	@$(BIN)/python benchmarks/topology.py --features $(FEATURES) --repeat $(REPEAT) \
 	  --peers-python $(PEERS)/bin/python
+	@$(BIN)/python benchmarks/validity.py --features $(FEATURES) --repeat $(REPEAT)
+	@for question in covered same_features; do \
+	  $(BIN)/python benchmarks/$$question.py --features $(FEATURES) --repeat $(REPEAT) \
+	  --peers-python $(PEERS)/bin/python; done
+	@$(BIN)/python benchmarks/pixels.py --features $(PIXELS) --repeat $(REPEAT)
+	@$(BIN)/python benchmarks/scale.py --features $(SCALE) --memory 2GiB
 
 # DuckDB's spatial extension comes as a wheel for one version of DuckDB: not always ours.
 .PHONY: peers
