@@ -157,13 +157,16 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
             made = faces(np.concatenate([chain.edges, boundary_edges(interest)]))
         stop = self.context.cancelled
         known = Known(self._data, [p.kept for p in partials])
-        gaps = uncovered_faces(made, Polygons(self._data, attached, stop, known), interest)
+        polygons = Polygons(self._data, attached, stop, known)
+        gaps = uncovered_faces(made, polygons, interest)
         gaps = without(gaps, Polygons(self._data, alone, stop, known))
         gaps = gaps[within_bounds(gaps, self._bounds)]
         if accepted is not None:
             gaps = gaps[not_accepted(gaps, *accepted)]
-        everything = Polygons(self._data, np.concatenate([attached, alone]), stop, known)
-        rows, capped = bordering(gaps, everything)
+        if len(alone):
+            everything = np.concatenate([attached, alone])
+            polygons = Polygons(self._data, everything, stop, known)
+        rows, capped = bordering(gaps, polygons)
         if capped:
             said.append(f"only {rows.shape[1]} neighbours of a gap are named, {capped} have more")
         findings = Findings.build(

@@ -245,7 +245,10 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
         positions = np.concatenate([np.empty(0, np.int64), *(p.polygons for p in parts)])
         if not len(chain):
             return Findings.none()
-        bounds = Boxes(self._data.feature_bounds()[positions])
+        every = self._boxes()
+        bounds = every
+        if not np.array_equal(positions, np.arange(len(every.bounds))):
+            bounds = Boxes(every.bounds[positions])
 
         def over(points: NDArray[np.object_]) -> NDArray[np.object_]:
             held = np.unique(bounds.query(points)[1])
@@ -257,10 +260,10 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
         near = np.unique(bounds.query(diagonals(regions))[1])
         batch = known.take(positions[near])
         areas = of_dimension(batch.geometry, POLYGON)
-        every = np.ones(len(batch), dtype=bool)
+        owned = np.ones(len(batch), dtype=bool)
         return Findings.concat(
             self._decided(batch, pairs, areas.__getitem__, POLYGON)
-            for pairs in pairs_in(regions, areas, batch.positions, every)
+            for pairs in pairs_in(regions, areas, batch.positions, owned)
         )
 
     def reduce(self, partials: Sequence[Overlaps]) -> Outcome:
