@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ import rasterio
 from affine import Affine
 
 from spatial_pipeline import ingest
-from spatial_pipeline.checking import export_violations
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
 from spatial_pipeline.errors import (
     GateClosedError,
@@ -24,7 +21,6 @@ from spatial_pipeline.errors import (
     SourceLostError,
     StoreError,
 )
-from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.results import Status
 from spatial_pipeline.run import Audit, Pipeline
 from spatial_pipeline.settings import Settings
@@ -128,32 +124,6 @@ def test_checking_some_rules_keeps_the_violations_of_the_others(tmp_path: Path) 
     asyncio.run(pipeline.audit(looser, version))
     assert pq.read_table(layer).num_rows == 0
     pipeline.publish(looser, version)
-
-
-def test_more_findings_than_memory_holds_are_in_the_layer_and_leave_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench = tmp_path / "temporary"
-    bench.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(bench))
-    monkeypatch.setattr("spatial_pipeline.run.KEPT", 3)
-    write_points(tmp_path / "points.geojson", [[0, 0], *[None] * 50])
-    of = contract(tmp_path)
-    layers, exports = [], []
-    for memory in (1 << 30, 8):
-        pipeline = replace(story(tmp_path / str(memory), of), memory=memory)
-        version, audit = audited(pipeline, of)
-        ((result, kept),) = [(r, f) for r, f in audit.evaluations if r.rule == "not_empty"]
-        assert result.violations == 50
-        assert len(kept) == (3 if memory == 8 else 50)
-        layers.append(pq.read_table(pipeline.store.path(version) / "violations.parquet"))
-        profile = pipeline.store.profile(version)
-        found = tuple(audit.evaluations)
-        checked = Checked("points", None, version.id, found, profile, layer=audit.layer)
-        exports += export_violations([checked], tmp_path / f"{memory}.parquet")
-    assert layers[0].equals(layers[1])
-    assert pq.read_table(exports[0]).equals(pq.read_table(exports[1]))
-    assert list(bench.iterdir()) == []
 
 
 def test_another_dataset_is_read_as_published(tmp_path: Path) -> None:
