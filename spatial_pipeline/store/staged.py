@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import rasterio
 from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
@@ -231,7 +232,9 @@ class StagedRaster:
         dataset = self._dataset()
         window = Window(col_off, row_off, width, height)
         values = dataset.read(window=window)
-        valid = dataset.read_masks(window=window) != 0
+        valid = _known_mask(dataset, values)
+        if valid is None:
+            valid = dataset.read_masks(window=window) != 0
         return PixelWindow(values, valid, row_off, col_off, self._profile.transform)
 
     def tags(self) -> dict[str, str]:
@@ -246,3 +249,20 @@ class StagedRaster:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 self._files.dataset = rasterio.open(self._path)
         return self._files.dataset
+
+
+def _known_mask(dataset: Any, values: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """What GDAL says is valid, where integers say it themselves; None where GDAL must be asked."""
+    if values.dtype.kind not in "iu":
+        return None
+    flags = dataset.mask_flag_enums
+    if all(f == [MaskFlags.all_valid] for f in flags):
+        return np.ones(values.shape, dtype=bool)
+    limits = np.iinfo(values.dtype)
+    if not all(
+        f == [MaskFlags.nodata] and n == int(n) and limits.min <= n <= limits.max
+        for f, n in zip(flags, dataset.nodatavals, strict=True)
+    ):
+        return None
+    nodata = np.array([int(n) for n in dataset.nodatavals], dtype=values.dtype)
+    return cast("NDArray[np.bool_]", values != nodata[:, np.newaxis, np.newaxis])

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -15,7 +16,9 @@ from rasterio import Affine
 
 from spatial_pipeline.contract.models import RasterContract, VectorContract
 from spatial_pipeline.run import Pipeline
+from spatial_pipeline.store.staged import StagedRaster
 from spatial_pipeline.store.versions import Store
+from spatial_pipeline.versions import BandProfile, RasterProfile
 
 SCRIPT = (
     "import pickle, sys\n"
@@ -73,3 +76,28 @@ def test_another_process_opens_the_same_pixels(tmp_path: Path) -> None:
     assert data.read(1, 1, 1, 2).values.tolist() == [[[6, 7]]]
     told = elsewhere("raster", data, tmp_path)
     assert told == [f"{data.version_id} True 1", "[[[6, 7]]]"]
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int16", "uint16", "float32"])
+@pytest.mark.parametrize("nodata", [None, 0, 7, -3])
+def test_valid_pixels_are_those_that_gdal_says(tmp_path: Path, kind: str, nodata: Any) -> None:
+    if nodata == -3 and kind.startswith("uint"):
+        nodata = 255
+    values = np.random.default_rng(3).integers(0, 9, (2, 64, 48)).astype(kind)
+    values[:, 5] = -3 if not kind.startswith("uint") else 255
+    path = tmp_path / "r.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=48, height=64, count=2, dtype=kind, nodata=nodata,
+        tiled=True, blockxsize=16, blockysize=16, transform=Affine(2, 0, 100, 0, -2, 200),
+    ) as file:  # fmt: skip
+        file.write(values)
+    with rasterio.open(path) as file:
+        expected = file.read_masks() != 0
+    fields = {
+        "uri": "r", "driver": "GTiff", "crs": None, "width": 48, "height": 64,
+        "transform": (2.0, 0.0, 100.0, 0.0, -2.0, 200.0), "bands": (BandProfile(kind, nodata),) * 2,
+        "block_shapes": ((16, 16),) * 2,
+    }  # fmt: skip
+    window = StagedRaster(path, RasterProfile(**fields), "v").read(0, 0, 64, 48)
+    assert np.array_equal(window.values, values)
+    assert np.array_equal(window.valid, expected)
