@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.ingest.probe import probe
+from spatial_pipeline.ingest.probe import probe_each
 from spatial_pipeline.results import Severity, Verdict
 from spatial_pipeline.run import Pipeline
 from spatial_pipeline.schema_change import schema_of
-from spatial_pipeline.versions import Staging, Version, fingerprint
+from spatial_pipeline.versions import Version, fingerprint
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,33 @@ def outdated(pipeline: Pipeline, contract: Contract, partitions: Sequence[str]) 
 
     """
     looking = _Looking(pipeline, contract)
-    return [found for key in partitions for found in looking.at(key)]
+    found = {key: looking.at(key) for key in partitions}
+    waiting = {k: f for k, f in found.items() if isinstance(f, _Waiting)}
+    for key, now in looking.glance(list(waiting)):
+        found[key] = waiting[key].after(key, now)
+    return [f for f in found.values() if isinstance(f, Outdated)]
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A partition that is to be made again once its source looks different.
+
+    Attributes:
+        why: what to say then.
+        seen: what its source looked like when it was staged.
+        parts: what its basis is made of, beside the source.
+
+    """
+
+    why: str
+    seen: str | None
+    parts: tuple[str, str]
+
+    def after(self, partition: str, now: str | None) -> Outdated | None:
+        """The partition, unless its source looks the same or nothing is known of it."""
+        if now is None or now == self.seen:
+            return None
+        return Outdated(partition, self.why, fingerprint(*self.parts, now))
 
 
 class _Looking:
@@ -60,32 +86,39 @@ class _Looking:
         latest = pipeline.store.latest(contract.name)
         self.schema = None if latest is None else self._schema(latest)
 
-    def at(self, partition: str) -> Iterator[Outdated]:
-        """The partition when it is outdated, else nothing."""
+    def at(self, partition: str) -> Outdated | _Waiting | None:
+        """What the store alone says of a partition."""
         store, name = self.pipeline.store, self.contract.name
         staging = store.staging(name, partition)
         if staging is None:
-            return
-        basis = fingerprint(self.ingest_key, self.rules_hash)
+            return None
+        parts = (self.ingest_key, self.rules_hash)
+        basis = fingerprint(*parts)
         if staging.ingest not in (None, self.ingest_key):
-            yield Outdated(partition, "staged with other source options or ingest code", basis)
-            return
+            why = "staged with other source options or ingest code"
+            return Outdated(partition, why, basis)
         version = Version(name, partition, staging.version)
         published = store.published(name, partition)
         seen = None if published is None else (published.version, published.contract_hash)
         if seen == (version.id, self.rules_hash):
-            if self._schema(version) != self.schema and self._changed(partition, staging):
-                why = "published with a former schema, and its source has changed"
-                yield Outdated(partition, why, self._of_source(partition))
-            return
+            if self._schema(version) == self.schema:
+                return None
+            why = "published with a former schema, and its source has changed"
+            return _Waiting(why, staging.seen, parts)
         verdict = store.verdict(version) if store.has(version) else None
         if verdict is None or not self._judged(verdict):
-            yield Outdated(partition, "built under another contract", basis)
-        elif self.pipeline.decide(self.contract, version).open:
-            yield Outdated(partition, "proven, but not published", basis)
-        elif self._changed(partition, staging):
-            why = "held, and its source has changed since"
-            yield Outdated(partition, why, self._of_source(partition))
+            return Outdated(partition, "built under another contract", basis)
+        if self.pipeline.decide(self.contract, version).open:
+            return Outdated(partition, "proven, but not published", basis)
+        return _Waiting("held, and its source has changed since", staging.seen, parts)
+
+    def glance(self, partitions: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        """What the sources of partitions look like now; None where that cannot be told."""
+        contract, pipeline = self.contract, self.pipeline
+        where = (pipeline.allowed_sources, pipeline.limits, pipeline.database_url)
+        for key, state in probe_each(contract.source, contract.base, partitions, *where):
+            if key is not None:
+                yield key, state.seen
 
     def _judged(self, verdict: Verdict) -> bool:
         """Whether the verdict is about every blocking rule as it is worded today."""
@@ -95,20 +128,6 @@ class _Looking:
             for rule in self.contract.effective_rules
             if rule.severity is Severity.ERROR
         )
-
-    def _changed(self, partition: str, staging: Staging) -> bool:
-        """Whether the source looks different; where that cannot be told, it does not."""
-        now = self._glance(partition)
-        return now is not None and now != staging.seen
-
-    def _of_source(self, partition: str) -> str:
-        return fingerprint(self.ingest_key, self.rules_hash, self._glance(partition))
-
-    def _glance(self, partition: str) -> str | None:
-        contract, pipeline = self.contract, self.pipeline
-        return probe(
-            contract.source, contract.base, partition, pipeline.allowed_sources, pipeline.limits
-        ).seen
 
     def _schema(self, version: Version) -> str:
         return schema_of(self.pipeline.store.profile(version)).fingerprint

@@ -361,7 +361,8 @@ class Pipeline:
         known = partial(store.remembered, name, place)
         where = (base, self.allowed_sources, self.database_url, self.limits)
         # Taken before the source is read, so that a later change is seen at the next look.
-        seen = probe(source, base, partition, self.allowed_sources, self.limits).seen
+        glance = (self.allowed_sources, self.limits, self.database_url)
+        seen = probe(source, base, partition, *glance).seen
         with ingest.opened(kind, source, partition, *where, known, progress) as found:
             version = Version(name, place, found.version_id)
             staging = Staging(version.id, source.ingest_key, seen)

@@ -1,6 +1,7 @@
 """What a source is like now, told without reading it: for sensors, which ask often.
 
-A state costs a look at a folder, a HEAD request or a listing, never a download. It is coarser than
+A state costs a look at a folder, a HEAD request, a listing or a question to a database, never a
+download. It is coarser than
 the fingerprint that names a version: a file that is only touched has a new state and the same
 version, so a run that a state starts may find that there is nothing to do.
 """
@@ -59,25 +60,65 @@ def probe(
     partition: str | None = None,
     allowed: Sequence[str] | None = None,
     limits: Limits = DEFAULTS,
+    database: str | None = None,
 ) -> SourceState:
     """The state of a source; this function does not raise for a bad source.
 
     Args:
-        source: the source; layer and condition do not matter.
+        source: the source; layer and query matter where it is a database.
         base: folder that a relative URI is relative to.
         partition: fills ``{partition}`` in the URI.
         allowed: see :func:`spatial_pipeline.ingest.opened`.
         limits: what bounds requests to other machines.
+        database: SPATIAL_DATABASE_URL, which the URI ``postgresql:`` means.
 
     """
-    uri = uri_of(source, partition)
+    ((_, state),) = probe_each(source, base, [partition], allowed, limits, database)
+    return state
+
+
+def probe_each(
+    source: Source,
+    base: Path,
+    partitions: Sequence[str | None],
+    allowed: Sequence[str] | None = None,
+    limits: Limits = DEFAULTS,
+    database: str | None = None,
+) -> Iterator[tuple[str | None, SourceState]]:
+    """The states of the partitions of a source, tables over one connection a server.
+
+    Args:
+        source: the source; layer and query matter where it is a database.
+        base: folder that a relative URI is relative to.
+        partitions: keys that are filled in; ``[None]`` without partitions.
+        allowed: see :func:`spatial_pipeline.ingest.opened`.
+        limits: what bounds requests to other machines.
+        database: SPATIAL_DATABASE_URL, which the URI ``postgresql:`` means.
+
+    Yields:
+        Every partition with its state, in no order.
+
+    """
+    if not is_database(source.uri):
+        for partition in partitions:
+            yield partition, _state(uri_of(source, partition), base, allowed, limits)
+        return
+    # Only now, since most datasets come from no database.
+    from spatial_pipeline.ingest.postgis_probe import table_tokens
+
+    for partition, token in table_tokens(source, partitions, allowed, database):
+        if isinstance(token, SourceError):
+            yield partition, SourceState(error=str(token), lost=True)
+        else:
+            yield partition, SourceState(token=token)
+
+
+def _state(uri: str, base: Path, allowed: Sequence[str] | None, limits: Limits) -> SourceState:
     if is_remote(uri):
         try:
             return SourceState(token=remote_state(uri, allowed, limits))
         except SourceError as exc:
             return SourceState(error=str(exc), lost=isinstance(exc, SourceUnreachableError))
-    if is_database(uri):
-        return SourceState(error=f"{redacted(uri)} is a database: it has no cheap state", lost=True)
     return local_state(uri, base, allowed)
 
 

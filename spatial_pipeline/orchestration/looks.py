@@ -15,8 +15,7 @@ from dagster._core.definitions.partitions.utils.base import INVALID_PARTITION_SU
 from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest.postgis_probe import table_tokens
-from spatial_pipeline.ingest.probe import list_keys, probe
+from spatial_pipeline.ingest.probe import list_keys, probe, probe_each
 from spatial_pipeline.ingest.remote import Limits
 from spatial_pipeline.orchestration.sightings import WHOLE, Cursor
 from spatial_pipeline.settings import Settings
@@ -92,12 +91,13 @@ def _look_at_tables(
     url = settings.database_url
     secret = None if url is None else url.get_secret_value()
     asked = [k or None for k in keys]
-    for key, token in table_tokens(contract.source, asked, settings.allowed_sources, secret):
-        if isinstance(token, SourceError):
-            look.lost(key or WHOLE)
-            look.troubles.append(_named(key, str(token)))
+    where = (contract.source, contract.base, asked, settings.allowed_sources, LIMITS, secret)
+    for key, state in probe_each(*where):
+        if state.token is not None:
+            look.tokens[key or WHOLE] = state.token
         else:
-            look.tokens[key or WHOLE] = token
+            look.lost(key or WHOLE)
+            look.troubles.append(_named(key, state.error or "it cannot be looked at"))
 
 
 def _look_at_each(contract: Contract, settings: Settings, keys: Sequence[str], look: Look) -> None:
