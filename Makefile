@@ -11,6 +11,10 @@ PYTHON ?=
 WORKERS ?= auto
 PORT ?= 3000
 FEATURES ?= 1000000
+REPEAT ?= 3
+PIXELS ?= 16384
+SCALE ?= 10000000
+PEERS := .venv-peers
 
 # What another environment may have left behind would be found before ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONUSERBASE
@@ -62,6 +66,10 @@ demo: venv ## Real data, checked, published or held, with the reasons
 test: venv postgis ## The whole test suite (one file: make test TESTS=spatial_pipeline_tests/check)
 	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(TESTS)
 
+.PHONY: test-hard
+test-hard: venv postgis ## The suite twice: asyncio's debug mode, shuffled, two workers (TESTS as above)
+	@$(BIN)/python -m spatial_pipeline_tests.hard $(TESTS)
+
 .PHONY: lint
 lint: venv ## Formatting, style, types and the import rule
 	$(BIN)/ruff check
@@ -79,10 +87,29 @@ docs: venv ## docs/rules.md from the catalogue
 	@$(BIN)/python docs/make_rules.py > docs/rules.md
 
 .PHONY: bench
-bench: venv ## Wall time and memory of ingest and rules (make bench FEATURES=200000)
-	@$(BIN)/python benchmarks/feature_rules.py --features $(FEATURES)
+bench: venv peers postgis ## Ours beside every peer, answers before times (make bench FEATURES=200000)
+	@$(BIN)/python benchmarks/feature_rules.py --features $(FEATURES) --repeat $(REPEAT)
+	@$(BIN)/python benchmarks/topology.py --features $(FEATURES) --repeat $(REPEAT) \
+	  --peers-python $(PEERS)/bin/python
+	@$(BIN)/python benchmarks/validity.py --features $(FEATURES) --repeat $(REPEAT)
+	@for question in covered same_features; do \
+	  $(BIN)/python benchmarks/$$question.py --features $(FEATURES) --repeat $(REPEAT) \
+	  --peers-python $(PEERS)/bin/python; done
+	@$(BIN)/python benchmarks/pixels.py --features $(PIXELS) --repeat $(REPEAT)
+	@$(BIN)/python benchmarks/scale.py --features $(SCALE) --memory 2GiB
+
+# DuckDB's spatial extension comes as a wheel for one version of DuckDB: not always ours.
+.PHONY: peers
+peers: $(PEERS)/.complete ## The peers of the benchmark, in an environment of their own
+
+$(PEERS)/.complete: benchmarks/peers.txt $(VENV)/.complete
+	@rm -f $@
+	@$(BIN)/python -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install -qq --requirement benchmarks/peers.txt || \
+	  echo "some peers cannot be installed here: the benchmark says which" >&2
+	@touch $@
 
 .PHONY: clean
 clean: ## Removes .venv, .spatial, .dagster and caches
-	@rm -rf $(VENV) .spatial .dagster .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	@rm -rf $(VENV) $(PEERS) .spatial .dagster .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 	  .import_linter_cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial_pipeline.cancellation import in_thread
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.rules.metadata import Readable
@@ -38,6 +38,7 @@ async def check_all(
     show: Show = lambda *_: None,
     *,
     context: bool = False,
+    baselines: bool = True,
 ) -> list[Checked]:
     """Stages and checks datasets; publishes nothing.
 
@@ -47,9 +48,10 @@ async def check_all(
         only: names of the rules to check; all unless given.
         show: called with dataset, stage of the work, pieces done and pieces planned.
         context: load features to draw under the violations.
+        baselines: leave out what the baselines of the rules accept.
 
     """
-    return [await _check(pipeline, c, key, only, show, context) for c, key in targets]
+    return [await _check(pipeline, c, key, only, show, context, baselines) for c, key in targets]
 
 
 def export_violations(checked: Sequence[Checked], path: Path) -> list[Path]:
@@ -77,15 +79,18 @@ async def _check(
     only: Sequence[str] | None,
     show: Show,
     context: bool,
+    baselines: bool,
 ) -> Checked:
     version: Version | None = None
     try:
-        version = await _staged(pipeline, contract, key, partial(show, contract.name, "ingest"))
+        staging = partial(show, contract.name, "ingest")
+        version = await in_thread(pipeline.stage, contract, key, staging)
         audit = await pipeline.audit(
             contract,
             version,
             only,
             stand_in=True,
+            baselines=baselines,
             progress=partial(show, contract.name, "check"),
         )
         data = await asyncio.to_thread(pipeline.store.open, version)
@@ -106,29 +111,6 @@ async def _check(
         failed = tuple((r, Findings.none()) for r in results)
         return Checked(contract.name, key, identity, failed)
     return Checked(contract.name, key, version.id, tuple(audit.evaluations), data.profile, shapes)
-
-
-async def _staged(
-    pipeline: Pipeline, contract: Contract, key: str | None, progress: Callable[..., None]
-) -> Version:
-    """Stages a dataset; cancelled, it stops at the next batch and leaves nothing behind."""
-    stop = threading.Event()
-
-    def going(done: int, total: int | None) -> None:
-        if stop.is_set():
-            # Nothing on its way up takes this for a fault of the source.
-            raise asyncio.CancelledError
-        progress(done, total)
-
-    work = asyncio.ensure_future(asyncio.to_thread(pipeline.stage, contract, key, going))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.wait({work})
-        if not work.cancelled():
-            work.exception()
-        raise
 
 
 def _failed(rule: Rule, message: str) -> Result:

@@ -23,13 +23,13 @@ from spatial_pipeline.runtime import run_sync
 
 if TYPE_CHECKING:
     from spatial_pipeline.contract.models import Contract
+    from spatial_pipeline.report.checked import Checked
     from spatial_pipeline.run import Pipeline
 
 FAILED = 1
 WRONG = 2
 WIDTH = 160
 """Columns of tables that do not go to a terminal."""
-LAYERS = (".gpkg", ".parquet", ".geoparquet")
 
 app = typer.Typer(
     help="Spatial data contracts: ingest, prove, and publish only what was proven.",
@@ -68,6 +68,17 @@ def check(
     junit: Annotated[
         Path | None, typer.Option(metavar="F", help="Write the results as JUnit XML.")
     ] = None,
+    sarif: Annotated[
+        Path | None, typer.Option(metavar="F", help="Write the results as SARIF 2.1.0.")
+    ] = None,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option(metavar="F", help="Write the features that a blocking rule named."),
+    ] = None,
+    write_baseline: Annotated[
+        bool,
+        typer.Option("--write-baseline", help="Accept what there is now in the rules' baselines."),
+    ] = False,
     rule: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this rule; may be repeated.")
     ] = None,
@@ -77,11 +88,11 @@ def check(
     ] = None,
 ) -> None:
     """Ingest and check, without Dagster or a database; nothing is published."""
-    for path in (html, violations, junit):
-        if path is not None and not path.absolute().parent.is_dir():
-            _wrong(f"{path}: there is no folder {path.parent}")
-    if violations is not None and violations.suffix.lower() not in LAYERS:
-        _wrong(f"{violations}: the ending decides the format; it is one of {', '.join(LAYERS)}")
+    from spatial_pipeline.outputs import Outputs
+
+    outputs = Outputs(html, violations, junit, sarif, quarantine)
+    if outputs.mistake():
+        _wrong(outputs.mistake())
     own, neighbours = _project(contracts, as_json)
     targets = _targets(own, partition, rule or ())
 
@@ -94,29 +105,19 @@ def check(
     if jobs is not None:
         pipeline = replace(pipeline, jobs=jobs)
     with _progress() as progress:
+        context = html is not None
+        if write_baseline:
+            unaccepted = check_all(pipeline, targets, rule or None, progress, baselines=False)
+            _write_baselines(
+                [c for c, _ in targets], run_sync(unaccepted, slow=pipeline.slow_callback_s)
+            )
         checked = run_sync(
-            check_all(pipeline, targets, rule or None, progress, context=html is not None),
+            check_all(pipeline, targets, rule or None, progress, context=context),
             slow=pipeline.slow_callback_s,
         )
     try:
-        if violations is not None:
-            from spatial_pipeline.checking import export_violations
-
-            for file in export_violations(checked, violations):
-                _say(f"violations: {file}")
-        if html is not None:
-            from datetime import UTC, datetime
-
-            from spatial_pipeline.report.html import page
-
-            made_at = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
-            html.write_text(page(checked, made_at), encoding="utf-8")
-            _say(f"report: {html}")
-        if junit is not None:
-            from spatial_pipeline.report.junit import junit_xml
-
-            junit.write_bytes(junit_xml(checked))
-            _say(f"junit: {junit}")
+        for said in outputs.write(pipeline, [c for c, _ in targets], checked):
+            _say(said)
     except OSError as exc:
         _wrong(f"cannot write: {exc}")
     if as_json:
@@ -323,6 +324,19 @@ def _targets(
                 _wrong(f"the partitions of {contract.name} are not fixed: give --partition KEY")
             targets += [(contract, key) for key in keys or ()]
     return targets
+
+
+def _write_baselines(contracts: Sequence[Contract], checked: Sequence[Checked]) -> None:
+    from spatial_pipeline.acceptance import write_baselines
+
+    try:
+        written = write_baselines(contracts, checked)
+    except (SpatialPipelineError, OSError) as exc:
+        _wrong(str(exc))
+    if not written:
+        _wrong("no rule that was checked names a baseline: baseline: accepted.json")
+    for path in written:
+        _say(f"baseline: {path}")
 
 
 def _named(contracts: Sequence[Contract], name: str) -> Contract:

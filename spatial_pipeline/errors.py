@@ -23,6 +23,10 @@ class SourceLostError(SpatialPipelineError):
     """A source went away while it was read; nothing was staged, and the next run reads it anew."""
 
 
+class GivenUpError(SpatialPipelineError):
+    """Work was given up half way because its time was up or its run was cancelled."""
+
+
 class StoreError(SpatialPipelineError):
     """The store cannot be read or written, or holds what no run of ours writes."""
 
@@ -41,3 +45,7 @@ class GateClosedError(SpatialPipelineError):
 
 class RuleError(SpatialPipelineError):
     """A rule cannot be evaluated on this data; the message says why and what would help."""
+
+
+class ClusterError(SpatialPipelineError):
+    """Other machines were asked for and cannot help; the message says why and the way out."""

@@ -7,6 +7,7 @@ Every method of a reader may be called from any thread.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import threading
 from collections.abc import Callable, Sequence
@@ -103,6 +104,10 @@ class FeatureBatch:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields: what was computed from them, and its locks, are made anew elsewhere."""
+        return {f.name: self.__dict__[f.name] for f in dataclasses.fields(self)}
+
     @computed
     def geometry(self) -> NDArray[np.object_]:
         """(n,) Shapely geometries; None for null and for what does not decode."""
@@ -189,8 +194,10 @@ class VectorData(Protocol):
     def feature_bounds(self) -> NDArray[np.float64]:
         """(count, 4) bounds of every feature in staged order; NaN rows for null and empty."""
 
-    def take(self, positions: NDArray[np.int64], columns: Sequence[str]) -> FeatureBatch:
-        """The features at these staged positions, in the order given."""
+    def take(
+        self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True
+    ) -> FeatureBatch:
+        """The features at these staged positions, in the order given; geometry when wanted."""
 
     def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Staged positions of these source rows."""

@@ -281,6 +281,7 @@ class Result:
         elapsed_s: working time, summed over threads.
         sample: the first violations, at most ``SAMPLE_SIZE``.
         against: version ids of the other datasets that were compared, by their reference.
+        excepted: violations left out, by what accepted them (areas, keys, baseline).
 
     """
 
@@ -298,6 +299,7 @@ class Result:
     elapsed_s: float = 0.0
     sample: tuple[Violation, ...] = ()
     against: dict[str, str] = field(default_factory=dict)
+    excepted: dict[str, int] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

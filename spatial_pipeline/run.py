@@ -17,14 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from spatial_pipeline import ingest
+from spatial_pipeline.cancellation import between
 from spatial_pipeline.check.engine import Plan, evaluate
-from spatial_pipeline.contract.database_url import redacted
+from spatial_pipeline.cluster import PATIENCE_S, connected
+from spatial_pipeline.comparisons import OTHERS, Comparisons
 from spatial_pipeline.contract.models import Contract, Source
-from spatial_pipeline.contract.rules import Other, OtherDataset, Rule
-from spatial_pipeline.contract.rules.parity import RoundTrips
-from spatial_pipeline.errors import GateClosedError, NotPublishedError, RuleError, StoreError
+from spatial_pipeline.errors import GateClosedError, NotPublishedError, StoreError
 from spatial_pipeline.gate.decision import Decision, decide, merged
-from spatial_pipeline.ingest.export import export_raster, export_vector
 from spatial_pipeline.ingest.probe import probe
 from spatial_pipeline.memory import default_memory
 from spatial_pipeline.pieces import Data
@@ -37,11 +36,14 @@ from spatial_pipeline.store.postgis.pool import Address, Database
 from spatial_pipeline.store.postgis.publisher import Candidate, Publisher, publishing
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.versions import Kind, Publication, Staging, VectorProfile, Version
+from spatial_pipeline.versions import (
+    Kind,
+    Publication,
+    Staging,
+    Version,
+)
 
 Progress = Callable[[int, int | None], None]
-OTHERS = ".others"
-"""Pseudo-dataset that holds the other sources of comparisons."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class Pipeline:
         limits: bounds of sources on other machines.
         slow_callback_s: see ``Settings.slow_callback_s``.
         memory: see ``Settings.memory``.
+        dask_scheduler: see ``Settings.dask_scheduler``.
+        dask_patience_s: see ``Settings.dask_patience_s``.
 
     """
 
@@ -109,6 +113,8 @@ class Pipeline:
     limits: ingest.Limits = ingest.DEFAULTS
     slow_callback_s: float = SLOW
     memory: int = field(default_factory=default_memory)
+    dask_scheduler: str | None = None
+    dask_patience_s: float = PATIENCE_S
 
     @classmethod
     def of(
@@ -136,6 +142,8 @@ class Pipeline:
             limits=ingest.Limits.of(settings),
             slow_callback_s=settings.slow_callback_s,
             memory=settings.memory,
+            dask_scheduler=settings.dask_scheduler,
+            dask_patience_s=settings.dask_patience_s,
         )
 
     def stage(
@@ -150,7 +158,7 @@ class Pipeline:
             StoreError: the store cannot be written.
 
         """
-        return self._stage(
+        return self.stage_source(
             contract.name, contract.kind, contract.source, partition, contract.base, progress
         )
 
@@ -161,6 +169,7 @@ class Pipeline:
         only: Sequence[str] | None = None,
         *,
         stand_in: bool = False,
+        baselines: bool = True,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Audit:
         """Checks a staged version and stores the verdict beside it.
@@ -172,46 +181,47 @@ class Pipeline:
                 former result, or has none, and then the gate stays closed.
             stand_in: where another dataset has no published version, compare with its staged one
                 and say so.
+            baselines: leave out what the baselines of the rules accept.
             progress: called with pieces done and pieces planned.
 
+        Raises:
+            ClusterError: ``dask_scheduler`` names no scheduler that answers; nothing is checked
+                on this machine instead, and no verdict is stored.
+
         """
-        rules = [r for r in contract.effective_rules if only is None or r.check_name in only]
+        rules = [
+            r.pinned() for r in contract.effective_rules if only is None or r.check_name in only
+        ]
         data = await asyncio.to_thread(self.store.open, version)
-        stand_ins: dict[str, str] = {}
         stop = threading.Event()
         with (
             watching(self.slow_callback_s),
             TemporaryDirectory(prefix="spatial-pipeline-") as temporary,
         ):
-            bench = Store(Path(temporary))
 
             def going(_done: int, _total: int | None) -> None:
                 if stop.is_set():
                     raise asyncio.CancelledError
 
-            def others(rule: Rule) -> tuple[Data, ...]:
-                if isinstance(rule, RoundTrips):
-                    return (self._round_trip(contract, version, rule, bench),)
-                opened: list[Data] = []
-                for other in rule.others():
-                    found, remark = self._other(contract, version, rule, other, stand_in, going)
-                    opened.append(found)
-                    if remark:
-                        stand_ins[rule.check_name] = remark
-                return tuple(opened)
-
-            evaluations = await evaluate(
-                rules,
-                data,
-                key=contract.key_columns,
-                others=others,
-                plan=Plan(self.jobs, memory=self.memory),
-                progress=progress,
-                stop=stop,
-            )
+            bench = Store(Path(temporary))
+            compared = Comparisons(self, contract, version, bench, stand_in, going)
+            async with connected(
+                self.dask_scheduler, self.store.root, patience_s=self.dask_patience_s
+            ) as remote:
+                evaluations = await evaluate(
+                    rules,
+                    data,
+                    key=contract.key_columns,
+                    others=compared.others,
+                    accepted=lambda rule: compared.accepted(rule, data.profile, baselines),
+                    plan=Plan(self.jobs, memory=self.memory),
+                    progress=progress,
+                    stop=stop,
+                    remote=remote,
+                )
         evaluations = [
-            (replace(r, message=f"{r.message}; {stand_ins[r.name]}"), f)
-            if r.name in stand_ins
+            (replace(r, message=f"{r.message}; {compared.remarks[r.name]}"), f)
+            if r.name in compared.remarks
             else (r, f)
             for r, f in evaluations
         ]
@@ -335,7 +345,7 @@ class Pipeline:
         async with self.database.opened() as database, publishing(database, candidate) as publisher:
             yield publisher
 
-    def _stage(
+    def stage_source(
         self,
         name: str,
         kind: Kind,
@@ -345,6 +355,7 @@ class Pipeline:
         progress: Progress | None = None,
         store: Store | None = None,
     ) -> Version:
+        """Stages any source under a name, in the store of the pipeline unless another is given."""
         store = store or self.store
         place = None if name == OTHERS else partition
         known = partial(store.remembered, name, place)
@@ -355,69 +366,10 @@ class Pipeline:
         with ingest.opened(kind, source, partition, *where, known, progress) as found:
             version = Version(name, place, found.version_id)
             staging = Staging(version.id, source.ingest_key, seen)
-            store.stage(version, lambda f: found.ingest(f, progress), staging)
+            store.stage(version, lambda f: found.ingest(f, between(progress)), staging)
             if found.proof is not None:
                 store.remember(version, found.proof)
         return version
-
-    def _other(
-        self,
-        contract: Contract,
-        version: Version,
-        rule: Rule,
-        other: Other,
-        stand_in: bool,
-        progress: Progress,
-    ) -> tuple[Data, str]:
-        """The other data of a rule, and what must be said of it."""
-        if isinstance(other, OtherDataset):
-            return self._other_dataset(version, other.dataset, stand_in, progress)
-        source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
-        kind = rule.other_kind(contract.kind)
-        staged = self._stage(OTHERS, kind, source, version.partition, contract.base, progress)
-        data = self.store.open(staged)
-        if data.profile.error is not None:
-            msg = f"{redacted(other.uri)} cannot be read: {data.profile.error}"
-            raise RuleError(msg)
-        return data, ""
-
-    def _other_dataset(
-        self, version: Version, name: str, stand_in: bool, progress: Progress
-    ) -> tuple[Data, str]:
-        for partition in dict.fromkeys((version.partition, None)):
-            with contextlib.suppress(NotPublishedError):
-                return self.read(name, partition), ""
-        contract = self.contracts.get(name)
-        if contract is None or not stand_in:
-            msg = f"dataset {name!r} has no published version yet: publish it first"
-            raise NotPublishedError(msg)
-        partition = version.partition if contract.partitions is not None else None
-        staged = self.stage(contract, partition, progress)
-        data = self.store.open(staged)
-        if data.profile.error is not None:
-            msg = f"dataset {name!r} cannot be read: {data.profile.error}"
-            raise RuleError(msg)
-        return data, f"compared with what is staged of {name}, which has no published version"
-
-    def _round_trip(
-        self, contract: Contract, version: Version, rule: RoundTrips, bench: Store
-    ) -> Data:
-        profile = self.store.profile(version)
-        source = self.store.data_path(version)
-        folder = bench.root / rule.check_name
-        folder.mkdir(parents=True)
-        if isinstance(profile, VectorProfile):
-            written = export_vector(source, profile, folder, rule.format, rule.driver_options)
-        else:
-            written = export_raster(source, profile, folder, rule.format, rule.driver_options)
-        back = Source(uri=str(written), layer=None, where=None)
-        trip = Pipeline(self.contracts, bench, None, self.jobs)
-        staged = trip._stage(OTHERS, contract.kind, back, None, folder)
-        data = bench.open(staged)
-        if data.profile.error is not None:
-            msg = f"written as {rule.format}, it cannot be read back: {data.profile.error}"
-            raise RuleError(msg)
-        return data
 
     def _record(
         self,

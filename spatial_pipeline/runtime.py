@@ -17,12 +17,15 @@ import sys
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self, TypeVar
+
+from spatial_pipeline.thread_state import ThreadState
 
 logger = logging.getLogger("spatial_pipeline")
 T = TypeVar("T")
@@ -60,12 +63,13 @@ class Watchdog:
     """Names what blocks the running loop; costs the loop one empty callback a period.
 
     A thread asks the loop for a sign of life. When it is late, the thread looks at the stack of the
-    loop's thread. A block of 1.5 times ``limit`` is always seen, a shorter one by chance.
+    loop's thread. A block of twice ``limit`` is always seen, a shorter one by chance. A loop that
+    is late because its thread got no CPU is not blocked; see :class:`ThreadState`.
 
     A call on the loop that keeps the GIL stops the watchdog too. It is seen afterwards, by the
-    CPU time that the loop's thread spent meanwhile (not on macOS, which does not tell); what is
-    named is then the place that the loop has reached. When the loop itself only waits, another
-    thread kept the GIL from it: the report says where the other threads are.
+    CPU time that the loop's thread spent between two beats; what is named is then the place that
+    the loop has reached. When the loop itself only waits, another thread kept the GIL from it: the
+    report says where the other threads are.
 
     Use it as a context manager inside a coroutine.
     """
@@ -86,46 +90,63 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         _WATCHED.add(self._loop)
         self._watched = threading.get_ident()
+        self._state = ThreadState(self._watched, threading.get_native_id())
         self._stop.clear()
+        self._gaps: deque[float] = deque()
+        self._known = False
+        self._beaten = time.thread_time()
+        self._beat()
         self._thread = threading.Thread(target=self._watch, name="spatial-watchdog", daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._beat()
+        self._next.cancel()
         self._stop.set()
         self._thread.join()
         _WATCHED.discard(self._loop)
 
+    def _beat(self) -> None:
+        """On the loop: notes the CPU time of its thread since the last beat when that is long."""
+        now = time.thread_time()
+        gap, self._beaten = now - self._beaten, now
+        known, self._known = self._known, False
+        if gap > self.limit and not known:
+            self._gaps.append(gap)
+        self._next = self._loop.call_later(self.limit / 4, self._beat)
+
     def _watch(self) -> None:
         stopped = False
         while not stopped:
-            begun, spent = time.perf_counter(), self._cpu()
             stopped = self._stop.wait(self.limit / 2)
-            if not stopped and not self._answers():
-                continue
-            late = time.perf_counter() - begun - self.limit / 2
-            if late > self.limit and self._cpu() - spent > self.limit:
-                self._tell(late, "a call that kept the GIL, before ")
+            if not stopped:
+                self._ask()
+            while self._gaps:
+                self._tell(self._gaps.popleft(), "a call that kept the GIL, before ")
 
-    def _answers(self) -> bool:
-        """False when the loop was late and was reported."""
+    def _ask(self) -> None:
+        """Waits for a sign of life of the loop; reports a loop that is late."""
         alive = threading.Event()
-        asked = time.perf_counter()
+        self._state.held(0, 0)
         try:
             self._loop.call_soon_threadsafe(alive.set)
         except RuntimeError:  # the loop is closed
             self._stop.set()
-            return True
-        if alive.wait(self.limit):
-            return True
-        # The owner is at the door, or the loop stands still between two run_until_complete.
-        ended = self._stop.is_set() or not self._loop.is_running()
-        told = not ended and not alive.is_set()
-        if told:
-            self._tell(time.perf_counter() - asked)
+            return
+        step, held = self.limit / 4, 0.0
+        while held <= self.limit:
+            asked = time.perf_counter()
+            if alive.wait(step) or self._stop.is_set():
+                return
+            held += self._state.held(time.perf_counter() - asked, step)
+        if not alive.is_set():
+            self._known = True
+            # Between two run_until_complete the loop stands still, which blocks nobody.
+            if self._loop.is_running():
+                self._tell(held)
         while not alive.wait(self.limit) and not self._stop.is_set():
             pass
-        return not told
 
     def _tell(self, seconds: float, before: str = "") -> None:
         frames = sys._current_frames()  # noqa: SLF001
@@ -133,12 +154,6 @@ class Watchdog:
         frames.pop(threading.get_ident(), None)
         if frame is not None:
             self.report(_blocked(frame, list(frames.values()), seconds, before))
-
-    def _cpu(self) -> float:
-        """CPU seconds of the loop's thread; 0 where the system does not tell."""
-        if not hasattr(time, "pthread_getcpuclockid"):
-            return 0.0
-        return time.clock_gettime(time.pthread_getcpuclockid(self._watched))
 
 
 @contextlib.contextmanager
@@ -281,6 +296,11 @@ async def offload(
         msg = f"hand over the function, not its result: {type(function).__name__} is not callable"
         raise TypeError(msg)
     rows = [np.asarray(a) for a in arrays]
+    # NumPy's own strings end at the last byte that is not 0, which WKB does not.
+    rows = [
+        a if a.dtype.kind != "S" or isinstance(given, np.ndarray) else np.array(given, dtype=object)
+        for a, given in zip(rows, arrays, strict=True)
+    ]
     if len({len(a) for a in rows}) != 1:
         msg = "offload takes arrays of one length"
         raise ValueError(msg)

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
             what the machine or the container has unless given.
         slow_callback_s: seconds for which a call may hold the event loop of a check before it is
             named in the log; 0 does not watch.
+        dask_scheduler: address of a Dask scheduler, as ``tcp://host:8786``, whose workers look at
+            the pieces of a check; this machine's threads do without it.
+        dask_patience_s: seconds that a check waits for a worker while the scheduler has none.
 
     """
 
@@ -59,3 +62,5 @@ class Settings(BaseSettings):
     autostart: bool = True
     slow_callback_s: float = Field(SLOW, ge=0)
     memory: ByteSize = Field(default_factory=lambda: ByteSize(default_memory()), ge=1)
+    dask_scheduler: str | None = None
+    dask_patience_s: float = Field(60.0, gt=0)

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from spatial_pipeline_tests.hard import CLUSTERS
 from spatial_pipeline_tests.postgres import Cluster, NoPostgresError, running_cluster
 
 FOREIGN = ("SPATIAL_", "DAGSTER_", "PG")
 """Prefixes of variables that would make a test depend on whoever runs it."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run in an order of this seed")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Shuffles the files, and the tests of each file, alike in every worker."""
+    seed = config.getoption("--shuffle")
+    if seed is None:
+        return
+    chance = random.Random(seed)
+    places = {path: chance.random() for path in sorted({i.path for i in items})}
+    chance.shuffle(items)
+    items.sort(key=lambda i: places[i.path])
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +41,11 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
     """A PostgreSQL server with PostGIS for this worker; it starts when a test first asks for it."""
+    if CLUSTERS in os.environ:
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        given = json.loads(os.environ[CLUSTERS])[worker]
+        yield Cluster(**{**given, "bindir": Path(given["bindir"])})
+        return
     try:
         with running_cluster() as cluster:
             yield cluster

@@ -44,7 +44,9 @@ class MemoryVector:
         bounds = shapely.bounds(self.everything.geometry).reshape(-1, 4)
         return np.where(np.isfinite(bounds).all(axis=1)[:, None], bounds, np.nan)
 
-    def take(self, positions: NDArray[np.int64], columns: Sequence[str]) -> FeatureBatch:
+    def take(
+        self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True
+    ) -> FeatureBatch:
         taken = self.everything.take(np.asarray(positions, dtype=np.int64))
         return FeatureBatch(
             rows=taken.rows,
@@ -54,7 +56,7 @@ class MemoryVector:
             else pa.table({}).select([])
             if not len(taken)
             else _empty_table(len(taken)),
-            wkb=taken.wkb,
+            wkb=taken.wkb if geometry else None,
             crs=taken.crs,
         )
 

@@ -1,147 +1,94 @@
-"""A check that is cancelled leaves nothing behind, whenever that happens."""
-
 from __future__ import annotations
 
 import asyncio
-import os
-import random
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
-import time
-from pathlib import Path
-from typing import Any
 
-import geopandas
-import numpy as np
 import pytest
-import shapely
 
-from spatial_pipeline.checking import check_all
-from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.run import Pipeline
-from spatial_pipeline.store.versions import Store
-
-MOMENTS = 50
-
-
-def project(folder: Path, count: int) -> tuple[Pipeline, VectorContract]:
-    side = int(np.sqrt(count))
-    x, y = (v.ravel().astype(float) for v in np.meshgrid(np.arange(side), np.arange(side)))
-    grown = np.where(np.arange(len(x)) % 100 == 0, 0.1, 0.0)
-    sheet = geopandas.GeoDataFrame(
-        {"id": np.arange(len(x))},
-        geometry=shapely.box(x, y, x + 1 + grown, y + 1),
-        crs="EPSG:32633",
-    )
-    if not (folder / "same.gpkg").exists():
-        sheet.to_parquet(folder / "sheet.parquet", index=False)
-        sheet.to_file(folder / "same.gpkg")
-    contract = VectorContract.model_validate(
-        {
-            "name": "sheet",
-            "source": {"uri": str(folder / "sheet.parquet")},
-            "key": ["id"],
-            "rules": [
-                {"rule": "unique", "columns": ["id"]},
-                {"rule": "valid_geometry"},
-                {"rule": "must_not_overlap"},
-                {"rule": "must_not_have_gaps"},
-                {"rule": "same_features_as", "other": {"uri": str(folder / "same.gpkg")}},
-                {"rule": "round_trips", "format": "GPKG"},
-            ],
-        }
-    )
-    return Pipeline({"sheet": contract}, Store(folder / "store"), jobs=2), contract
+from spatial_pipeline.cancellation import (
+    Cancellation,
+    between,
+    checkpoint,
+    current,
+    in_thread,
+    obeying,
+)
+from spatial_pipeline.errors import GivenUpError
 
 
-def threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("spatial-")]
+def test_what_is_to_happen_happens_once_and_only_within_the_block() -> None:
+    calls: list[str] = []
+    flag = Cancellation()
+    with flag.calling(lambda: calls.append("early")):
+        pass
+    with flag.calling(lambda: calls.append("within")):
+        flag.cancel()
+        flag.cancel()
+    with flag.calling(lambda: calls.append("late")):
+        pass
+    assert calls == ["within", "late"]
+    assert flag.raised
 
 
-def leftovers(store: Path) -> list[Path]:
-    names = (".unfinished", ".violations", ".tmp")
-    return [p for p in store.rglob("*") if any(n in p.name for n in names)]
+def test_a_checkpoint_ends_only_the_work_whose_flag_is_raised() -> None:
+    flag = Cancellation()
+    flag.cancel()
+    checkpoint()
+    with obeying(flag):
+        with pytest.raises(GivenUpError):
+            checkpoint()
+        with obeying(Cancellation()):
+            checkpoint()
+    checkpoint()
+    assert not current().raised
 
 
-def told(audit: Any) -> list[Any]:
-    return [(r.name, r.status, r.checked, r.violations, r.sample) for r in audit.results]
+def test_progress_is_a_checkpoint_in_every_thread() -> None:
+    seen: list[tuple[int, int]] = []
+    flag = Cancellation()
+    with obeying(flag):
+        tell = between(lambda done, total: seen.append((done, total)))
+        silent = between(None)
+    tell(1, 2)
+    silent(1, 2)
+    flag.cancel()
+    raised: list[BaseException] = []
 
-
-def test_fifty_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    chance = random.Random(50)
-
-    async def cancelled(after: float) -> bool:
-        task = asyncio.create_task(check_all(pipeline, [(contract, None)], None))
-        await asyncio.sleep(after)
-        task.cancel()
+    def run() -> None:
         try:
-            await task
-        except asyncio.CancelledError:
-            return True
-        return False
+            tell(2, 2)
+        except GivenUpError as exc:
+            raised.append(exc)
 
-    folder = tmp_path / "whole"
-    folder.mkdir()
-    pipeline, contract = project(folder, 400)
-    version = pipeline.stage(contract)
-    begun = time.perf_counter()
-    expected = told(asyncio.run(pipeline.audit(contract, version)))
-    whole = time.perf_counter() - begun
-
-    stopped = 0
-    folder = tmp_path / "again"
-    folder.mkdir()
-    for i in range(MOMENTS):
-        if i % 10 == 0:  # staging is cut short now and then, not only the check
-            folder = tmp_path / f"again{i}"
-            folder.mkdir()
-            pipeline, contract = project(folder, 400)
-        stopped += asyncio.run(cancelled(chance.uniform(0, whole)))
-        assert threads() == []
-        assert list(temporary.iterdir()) == []
-        assert leftovers(folder) == []
-        for known in pipeline.store.versions("sheet", None):
-            assert pipeline.store.profile(known).error is None
-    assert stopped > MOMENTS / 2
-    version = pipeline.stage(contract)
-    assert told(asyncio.run(pipeline.audit(contract, version))) == expected
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert seen == [(1, 2)]
+    assert len(raised) == 1
+    with pytest.raises(GivenUpError):
+        silent(2, 2)
 
 
-def test_an_interrupted_command_ends_and_leaves_nothing(tmp_path: Path) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    pipeline, contract = project(tmp_path, 20_000)
-    pipeline.stage(contract)
-    script = (
-        "import asyncio, sys, time, threading\n"
-        "from pathlib import Path\n"
-        "from spatial_pipeline.runtime import run_sync\n"
-        "from spatial_pipeline_tests.test_cancellation import project, threads\n"
-        "pipeline, contract = project(Path(sys.argv[1]), 20_000)\n"
-        "version = pipeline.stage(contract)\n"
-        "def said(done, total):\n"
-        "    if done == 1: print('working', flush=True)\n"
-        "try:\n"
-        "    run_sync(pipeline.audit(contract, version, progress=said))\n"
-        "except KeyboardInterrupt:\n"
-        "    print('interrupted', threads(), flush=True)\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(temporary)},
-    )
-    with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "working\n"
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.read() == "interrupted []\n"
-    assert process.returncode == 0
-    assert list(temporary.iterdir()) == []
+def test_a_cancelled_task_is_heard_of_in_its_thread() -> None:
+    begun, heard = threading.Event(), threading.Event()
+
+    def work() -> bool:
+        with current().calling(heard.set):
+            begun.set()
+            return heard.wait(30)
+
+    async def main() -> None:
+        task = asyncio.create_task(in_thread(work))
+        assert await asyncio.to_thread(begun.wait, 30)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    asyncio.run(main())
+    assert heard.is_set()
+
+
+def test_what_the_thread_returns_and_raises_arrives() -> None:
+    assert asyncio.run(in_thread(divmod, 7, 2)) == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(in_thread(divmod, 7, 0))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import geopandas
 import numpy as np
@@ -121,7 +122,7 @@ def test_what_fails_exits_with_1_and_says_where(project: Project) -> None:
     result = value["datasets"][0]["results"][2]
     assert set(result) == {
         "name", "rule", "family", "severity", "passed", "status", "checked", "violations",
-        "value", "threshold", "message", "elapsed_s", "sample",
+        "value", "threshold", "message", "elapsed_s", "sample", "excepted",
     }  # fmt: skip
     assert result["status"] == "failed"
     assert result["passed"] is False
@@ -316,6 +317,50 @@ def test_a_layer_without_violations_is_empty(project: Project) -> None:
     layer = project.folder / "v.gpkg"
     assert project.run("check", path, "--violations", layer).exit_code == 0
     assert len(geopandas.read_file(layer, layer="violations")) == 0
+
+
+def test_junit_is_xml_whatever_the_data_say(project: Project) -> None:
+    hostile = 'a<&"]]>\u0007\ufffe\U0001f30d'
+    project.dataset(
+        "held", [hostile, hostile, "c"], [UNIQUE, {"rule": "not_null", "columns": ["x"]}]
+    )
+    project.dataset("warned", ["a", "a"], [{**UNIQUE, "severity": "warn", "name": "tell_us"}])
+    file = project.folder / "results.xml"
+    result = project.run("check", project.folder, "--junit", file)
+    assert result.exit_code == 1, result.output
+    assert f"junit: {file}" in result.stderr
+    root = ET.fromstring(file.read_bytes())
+    assert (root.tag, root.attrib["name"]) == ("testsuites", "spatial-pipeline")
+    suites = {s.attrib["name"]: s for s in root}
+    found = {
+        name: {c.attrib["name"]: [child.tag for child in c] for c in suite}
+        for name, suite in suites.items()
+    }
+    assert found == {
+        "held": {"readable": [], "unique": ["failure"], "not_null": ["error"]},
+        "warned": {"readable": [], "tell_us": ["system-out"]},
+    }
+    held = suites["held"].attrib
+    assert (held["tests"], held["failures"], held["errors"], held["skipped"]) == (
+        "3",
+        "1",
+        "1",
+        "0",
+    )
+    totals = (root.attrib["tests"], root.attrib["failures"], root.attrib["errors"])
+    assert totals == ("5", "1", "1")
+    text = suites["held"].find("testcase[@name='unique']/failure").text  # type: ignore[union-attr]
+    assert 'a<&"]]>\ufffd\ufffd\U0001f30d' in str(text)
+    assert "\x07" not in file.read_text(encoding="utf-8")
+
+
+def test_junit_that_cannot_be_written_is_a_wrong_call(project: Project) -> None:
+    project.dataset("fine", ["a"], [UNIQUE])
+    missing = project.run("check", project.folder, "--junit", project.folder / "no" / "r.xml")
+    folder = project.run("check", project.folder, "--junit", project.folder)
+    assert (missing.exit_code, folder.exit_code) == (2, 2)
+    assert "there is no folder" in missing.stderr
+    assert "cannot write" in folder.stderr
 
 
 def test_tables_for_people_name_dataset_rule_and_message(project: Project) -> None:

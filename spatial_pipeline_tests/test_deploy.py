@@ -101,7 +101,7 @@ def test_a_run_and_its_checks_are_found_by_a_new_instance(
             assert event is not None
             assert event.run_id == only.run_id
     assert postgres.psql("SELECT status FROM runs", database) == "SUCCESS"
-    assert int(postgres.psql("SELECT count(*) FROM asset_check_executions", database)) == 3
+    assert int(postgres.psql("SELECT count(*) FROM asset_check_executions", database)) == 4
 
 
 def test_a_failed_check_is_kept_there_and_nothing_is_published(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -181,6 +182,50 @@ def test_the_naive_form_is_red(case: str, tmp_path: Path) -> None:
 def test_ours_is_green(case: str, tmp_path: Path) -> None:
     code, said = run(tmp_path, CASES[case][2])
     assert code == 0, said
+
+
+WORKER = """
+import json, os, pathlib, pytest
+
+@pytest.mark.spatial_async(block=5)
+async def test_settings(spatial_pool, spatial_schema, spatial_worker, spatial_postgis):
+    assert await spatial_pool.fetchval("SELECT current_schema()") == spatial_schema
+    names = ("GDAL_CACHEMAX", "SPATIAL_STORE", "CPL_TMPDIR", "PROJ_USER_WRITABLE_DIRECTORY")
+    found = {n: os.environ.get(n) for n in names}
+    found |= {"schema": spatial_schema, "worker": spatial_worker, "port": spatial_postgis.port}
+    pathlib.Path(OUT, f"{spatial_worker}.json").write_text(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_every_worker_has_settings_of_its_own(workers: int, tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text(CONFIG, encoding="utf-8")
+    for name in ("a", "b"):
+        code = WORKER.replace("OUT", repr(str(tmp_path)))
+        (tmp_path / f"test_{name}.py").write_text(code, encoding="utf-8")
+    # This suite may run in a worker itself.
+    ours = ("PYTEST_", "GDAL_", "CPL_", "PROJ_", "SPATIAL_")
+    environment = {n: v for n, v in os.environ.items() if not n.startswith(ours)}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "spatial_pipeline.pytest_plugin", "-q",
+         *(("-n", str(workers), "--dist=loadfile") if workers else ()), tmp_path],
+        capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {f.stem: json.loads(f.read_text()) for f in tmp_path.glob("*.json")}
+    if not workers:
+        (alone,) = found.values()
+        assert (alone["worker"], alone["GDAL_CACHEMAX"], alone["SPATIAL_STORE"]) == (
+            "main", None, None,
+        )  # fmt: skip
+        return
+    one, two = found["gw0"], found["gw1"]
+    assert one["GDAL_CACHEMAX"] == two["GDAL_CACHEMAX"] == "64"
+    for name in one.keys() - {"GDAL_CACHEMAX"}:
+        assert one[name] != two[name], name
+    for left in (one["CPL_TMPDIR"], two["CPL_TMPDIR"]):
+        assert not Path(left).exists()
 
 
 def test_loading_the_plugin_imports_nothing_geospatial() -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from spatial_pipeline.comparisons import OTHERS, Comparisons
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.errors import RuleError, SourceLostError
 from spatial_pipeline.ingest import postgis_source
 from spatial_pipeline.orchestration.assets import source_spec
 from spatial_pipeline.orchestration.dataset import dataset_definitions
-from spatial_pipeline.run import OTHERS, Pipeline
+from spatial_pipeline.run import Pipeline
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.versions import Version
 from spatial_pipeline_tests.ingest.tables import Database, database
@@ -59,8 +60,9 @@ def _pipeline(database: Database, folder: Path, **changes: Any) -> tuple[Pipelin
 def _other(pipeline: Pipeline, contract: VectorContract, uri: str, layer: str | None) -> Any:
     rule = contract.effective_rules[0]
     other = OtherSource(uri=uri, layer=layer)
-    data, _ = pipeline._other(contract, Version("points", None, "x"), rule, other, False)
-    return data
+    version = Version("points", None, "x")
+    compared = Comparisons(pipeline, contract, version, pipeline.store, False, lambda *_: None)
+    return compared.other(rule, other)
 
 
 def test_a_table_is_staged_checked_and_published(
@@ -132,7 +134,7 @@ def test_a_rule_compares_with_a_table(database: Database, tmp_path: Path, reads:
     assert database.cluster.password not in repr(audit)
     definitions = dataset_definitions(contract)
     checks = [k for c in definitions.asset_checks or () for k in c.check_specs]
-    assert len(checks) == 3
+    assert len(checks) == 4
     assert database.cluster.password not in repr(checks)
     assert database.cluster.password not in repr(source_spec(contract))
 

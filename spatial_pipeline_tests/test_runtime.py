@@ -181,6 +181,14 @@ def test_offload_gives_what_the_call_gives(chunk: int) -> None:
     assert asyncio.run(offload(shapely.buffer, points, distance=1.0, chunk=chunk)).shape == (7,)
 
 
+def test_offload_keeps_every_byte() -> None:
+    shapes = shapely.points(np.arange(7), np.zeros(7))
+    wkb = [bytes(w) for w in shapely.to_wkb(shapes)]
+    assert wkb[0].endswith(b"\0")
+    got = asyncio.run(offload(shapely.from_wkb, wkb, chunk=3))
+    assert shapely.equals(got, shapes).all()
+
+
 def test_offload_of_nothing_has_the_type_of_the_result() -> None:
     got = asyncio.run(offload(shapely.is_valid, np.empty(0, dtype=object)))
     assert (got.dtype, got.shape) == (np.dtype(bool), (0,))

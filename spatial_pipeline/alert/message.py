@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
-
-import jinja2
 
 from spatial_pipeline.alert.facts import Fact, Key, Kind
 from spatial_pipeline.alert.incidents import Change, What
 from spatial_pipeline.results import Severity, Violation
+
+if TYPE_CHECKING:
+    import jinja2
 
 MOST_LISTED = 25
 """Changes that a digest lists; it counts the others."""
@@ -213,6 +214,9 @@ def _level(changes: Sequence[Change]) -> str:
 
 @cache
 def _template(name: str, links: Links) -> jinja2.Template:
+    # The definitions of a code location load this module; only a message needs templates.
+    import jinja2
+
     environment = jinja2.Environment(
         autoescape=name.endswith(".html.jinja"),
         trim_blocks=True,

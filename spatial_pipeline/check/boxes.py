@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 CHUNK = 4096
 """Boxes a tree."""
+FEW = 24
+"""Look-ups among the boxes of a chunk below which making its tree takes longer."""
 
 
 class Boxes:
@@ -98,9 +100,14 @@ class Boxes:
         pairs = [np.empty((2, 0), dtype=np.int64)]
         for chunk, extent in enumerate(self._extents):
             close = np.flatnonzero(_meet(asked, extent))
-            if len(close):
+            if not len(close):
+                continue
+            if len(close) < FEW and chunk not in self._trees:
+                start = self._starts[chunk]
+                i, j = _meeting(asked[close], self.bounds[start : start + CHUNK])
+            else:
                 i, j = self._tree(chunk).query(wanted[close])
-                pairs.append(np.stack([close[i], j + self._starts[chunk]]))
+            pairs.append(np.stack([close[i], j + self._starts[chunk]]))
         found = np.concatenate(pairs, axis=1)
         found = found[:, np.lexsort(found[::-1])]
         return found[1] if one else found
@@ -132,6 +139,17 @@ def _meet(bounds: NDArray[np.float64], extent: NDArray[np.float64]) -> NDArray[n
         & (bounds[:, 3] >= extent[1])
     )
     return cast("NDArray[np.bool_]", meets)
+
+
+def _meeting(
+    one: NDArray[np.float64], other: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of (m,) and (n,) boxes that share a point, by comparing them all."""
+    finite = np.isfinite(other).all(axis=1)
+    met = finite & (one[:, 0, None] <= other[:, 2]) & (one[:, 2, None] >= other[:, 0])
+    met &= (one[:, 1, None] <= other[:, 3]) & (one[:, 3, None] >= other[:, 1])
+    i, j = np.nonzero(met)
+    return i, j
 
 
 __all__ = ["CHUNK", "Boxes", "diagonals"]

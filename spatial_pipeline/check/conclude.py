@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import shapely
 
+from spatial_pipeline.check.accepted import Acceptances, Remaining, without_accepted
 from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.pieces import Data, VectorData
@@ -22,7 +23,11 @@ Keys = tuple[tuple[Any, ...], ...]
 
 
 async def conclude(
-    task: Task, data: Data, key: tuple[str, ...], workers: Workers
+    task: Task,
+    data: Data,
+    key: tuple[str, ...],
+    workers: Workers,
+    accepted: Acceptances = lambda _: None,
 ) -> tuple[Result, Findings]:
     """The result of a task and its findings in canonical order, keys filled in."""
     rule = task.rule
@@ -39,12 +44,14 @@ async def conclude(
         against={f"{i}:{o.profile.uri}": o.version_id for i, o in enumerate(task.others)},
     )
     if task.alive and task.outcome is not None:
-        call = partial(_finish, task.outcome, data, key)
+        call = partial(_finish, task, task.outcome, data, key, accepted)
         finished = await task.call(workers, call)
         if finished is not None:
-            findings, sample = finished
-            judged = _judged(result, task.outcome, task)
-            return replace(judged, sample=sample, elapsed_s=round(task.elapsed, 6)), findings
+            remaining, sample = finished
+            judged = _judged(result, remaining.outcome, task)
+            judged = replace(judged, sample=sample, excepted=remaining.counts)
+            findings = remaining.outcome.findings
+            return replace(judged, elapsed_s=round(task.elapsed, 6)), findings
         result = replace(result, status=task.status or Status.ERROR, message=task.error)
     return result, findings
 
@@ -78,14 +85,20 @@ def _judged(result: Result, outcome: Outcome, task: Task) -> Result:
 
 
 def _finish(
-    outcome: Outcome, data: Data, key: tuple[str, ...]
-) -> tuple[Findings, tuple[Violation, ...]]:
+    task: Task, outcome: Outcome, data: Data, key: tuple[str, ...], accepted: Acceptances
+) -> tuple[Remaining, tuple[Violation, ...]]:
     findings = outcome.findings.sorted()
     keys = _keys(findings, data, key)
     array = np.empty(len(findings), dtype=object)
     for i, value in enumerate(keys):
         array[i] = value
     findings = replace(findings, keys=array)
+    acceptance = accepted(task.rule)
+    if acceptance is None:
+        remaining = Remaining(replace(outcome, findings=findings))
+    else:
+        remaining = without_accepted(outcome, findings, acceptance)
+    findings = remaining.outcome.findings
     head = findings.take(slice(0, SAMPLE_SIZE))
     places = locations(head)
     sample = tuple(
@@ -98,7 +111,7 @@ def _finish(
         )
         for i in range(len(head))
     )
-    return findings, sample
+    return remaining, sample
 
 
 def _keys(findings: Findings, data: Data, key: tuple[str, ...]) -> list[Keys]:
@@ -111,7 +124,7 @@ def _keys(findings: Findings, data: Data, key: tuple[str, ...]) -> list[Keys]:
     known: dict[int, tuple[Any, ...]]
     if key and len(involved) and set(key) <= names:
         vector = cast("VectorData", data)
-        batch = vector.take(vector.rows_to_positions(involved), key)
+        batch = vector.take(vector.rows_to_positions(involved), key, geometry=False)
         columns = [batch.table.column(k).to_pylist() for k in key]
         values = zip(*columns, strict=True)
         known = {

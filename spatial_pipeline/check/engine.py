@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, cast
 
 from spatial_pipeline.check import catalogue
+from spatial_pipeline.check.accepted import Acceptances
 from spatial_pipeline.check.base import (
     BatchCheck,
     PlannedCheck,
@@ -24,6 +25,8 @@ from spatial_pipeline.check.base import (
 )
 from spatial_pipeline.check.conclude import conclude
 from spatial_pipeline.check.filters import columns_of
+from spatial_pipeline.check.piece import see_features, see_pixels
+from spatial_pipeline.check.remote import Job, Remote, Window, ask
 from spatial_pipeline.check.responsive import responsive
 from spatial_pipeline.check.room import (
     Room,
@@ -33,11 +36,10 @@ from spatial_pipeline.check.room import (
     window_bytes,
 )
 from spatial_pipeline.check.task import Task
-from spatial_pipeline.check.vector_pieces import Cut, selected
+from spatial_pipeline.check.vector_pieces import Cut
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.errors import RuleError
-from spatial_pipeline.pieces import Data, FeatureBatch, RasterData, Tile, VectorData
+from spatial_pipeline.pieces import Data, RasterData, VectorData
 from spatial_pipeline.results import Findings, Outcome, Result, Scope
 from spatial_pipeline.versions import Profile, RasterProfile, VectorProfile
 
@@ -68,15 +70,37 @@ class Plan:
         return self.jobs + 1
 
 
+@dataclass(frozen=True)
+class Shares:
+    """The pieces of a version, shared out between this machine and others.
+
+    Attributes:
+        here: a work for each piece that this machine looks at.
+        far: tasks that other machines evaluate.
+        places: window of each piece; None for each piece of features.
+        columns: attribute columns that the tasks need.
+        size: features a piece; None means the version's own batches.
+
+    """
+
+    here: Works = ()
+    far: Sequence[Task] = ()
+    places: Sequence[Window | None] = ()
+    columns: tuple[str, ...] = ()
+    size: int | None = None
+
+
 async def evaluate(
     rules: Sequence[Rule],
     data: Data,
     *,
     key: tuple[str, ...] = (),
     others: Others = lambda _: (),
+    accepted: Acceptances = lambda _: None,
     plan: Plan | None = None,
     progress: Progress = lambda _done, _total: None,
     stop: threading.Event | None = None,
+    remote: Remote | None = None,
 ) -> list[tuple[Result, Findings]]:
     """One result and its violations for every rule, in the order of the rules.
 
@@ -86,10 +110,12 @@ async def evaluate(
         key: columns that identify a feature in violations; empty means source rows.
         others: opens the other data of a rule, in the order of ``Rule.others()``; called in a
             thread; what it raises becomes the result of that rule.
+        accepted: what is accepted of a rule; called in a thread, like ``others``.
         plan: how the work is cut.
         progress: called on the event loop with pieces done and pieces planned.
         stop: set when the check is cancelled or fails, before it waits for its threads; what
             ``others`` does for long may look at it.
+        remote: other machines, which look at the pieces that they can reach all data for.
 
     A cancelled check stops its threads at their next chunk and leaves none running.
 
@@ -101,7 +127,9 @@ async def evaluate(
     with responsive():
         async with Workers(plan.jobs) as workers:
             try:
-                return await _evaluated(data, tasks, workers, plan, key, others, progress)
+                return await _evaluated(
+                    data, tasks, workers, plan, key, others, accepted, progress, remote
+                )
             except BaseException:
                 if stop is not None:
                     stop.set()
@@ -117,16 +145,18 @@ async def _evaluated(
     plan: Plan,
     key: tuple[str, ...],
     others: Others,
+    accepted: Acceptances,
     progress: Progress,
+    remote: Remote | None,
 ) -> list[tuple[Result, Findings]]:
-    run = _Run(data, tasks, workers, plan, progress)
+    run = _Run(data, tasks, workers, plan, progress, remote)
     for task in tasks:
         run.admit(task)
     await run.profile()
     await run.open_others(others)
     await run.pieces()
     await asyncio.gather(*(run.reduce(task) for task in tasks))
-    return [await conclude(task, data, key, workers) for task in tasks]
+    return [await conclude(task, data, key, workers, accepted) for task in tasks]
 
 
 class _Run:
@@ -139,7 +169,9 @@ class _Run:
         workers: Workers,
         plan: Plan,
         progress: Progress,
+        remote: Remote | None = None,
     ) -> None:
+        self.remote = remote
         self.data = data
         self.tasks = tasks
         self.workers = workers
@@ -173,7 +205,7 @@ class _Run:
         """Cheap rules first; what a wrong CRS makes meaningless is not run on nonsense."""
         for task in self.live(ProfileCheck):
             if not task.rule.others():
-                await self.step(task, 0, partial(task.check.evaluate, self.data.profile))
+                await task.step(self.workers, 0, partial(task.check.evaluate, self.data.profile))
         wrong_crs = [t for t in self.tasks if t.rule.rule == "crs" and not _holds(t)]
         if wrong_crs:
             for task in self.tasks:
@@ -191,22 +223,48 @@ class _Run:
         await asyncio.gather(*(open_for(t) for t in self.tasks if t.alive))
         for task in self.live(ProfileCheck):
             if task.rule.others():
-                await self.step(task, 0, partial(task.check.evaluate, self.data.profile))
+                await task.step(self.workers, 0, partial(task.check.evaluate, self.data.profile))
 
     async def pieces(self) -> None:
         """Every piece once, for all rules that want it; planned work beside it."""
-        works: Works = []
+        shares = Shares()
         profile = self.data.profile
         if isinstance(profile, VectorProfile):
-            works = self.vector_pieces(cast("VectorData", self.data))
+            shares = self.vector_pieces(cast("VectorData", self.data))
         elif isinstance(profile, RasterProfile) and profile.error is None:
-            works = self.windows(cast("RasterData", self.data))
+            shares = self.windows(cast("RasterData", self.data))
         planned = self.live(PlannedCheck)
-        self.total += len(works) + len(planned)
+        self.total += len(shares.here) + len(planned) + (len(shares.places) if shares.far else 0)
         async with asyncio.TaskGroup() as group:
-            group.create_task(in_lanes(map(self.counted, works), self.plan.in_flight))
+            if shares.far and shares.places and self.remote is not None:
+                group.create_task(self.elsewhere(self.remote, shares))
+            group.create_task(in_lanes(map(self.counted, shares.here), self.plan.in_flight))
             for task in planned:
                 group.create_task(self.counted(partial(self.planned, task))())
+
+    async def elsewhere(self, remote: Remote, shares: Shares) -> None:
+        """Every piece once on other machines, for the tasks that they can evaluate."""
+        tasks = shares.far
+        rules, others = tuple(t.rule for t in tasks), tuple(t.others for t in tasks)
+        job = Job(self.data, rules, others, tasks[0].key, shares.columns, shares.size)
+        try:
+            async with remote.opened(job) as pieces:
+                works = (
+                    self.counted(partial(ask, pieces, i, tasks, place))
+                    for i, place in enumerate(shares.places)
+                )
+                await in_lanes(works, min(remote.lanes, len(shares.places)))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
+            for task in tasks:
+                task.fail(f"no other machine could be asked: {exc}")
+
+    def split(self, tasks: list[Task]) -> tuple[list[Task], list[Task]]:
+        """Tasks for this machine, and those that other machines have all the data for."""
+        remote = self.remote
+        if remote is None or not remote.reaches(self.data):
+            return tasks, []
+        far = [t for t in tasks if all(map(remote.reaches, t.others))]
+        return [t for t in tasks if t not in far], far
 
     def counted(self, work: Work) -> Work:
         async def counting() -> None:
@@ -216,10 +274,10 @@ class _Run:
 
         return counting
 
-    def vector_pieces(self, data: VectorData) -> Works:
+    def vector_pieces(self, data: VectorData) -> Shares:
         tasks = self.live(BatchCheck, TileCheck, TileComparisonCheck)
         if not tasks:
-            return []
+            return Shares()
         names = [c.name for c in data.profile.columns]
         columns = tuple(
             dict.fromkeys(
@@ -234,48 +292,26 @@ class _Run:
             row_bytes = data.row_bytes(columns)
             size = features_a_piece(row_bytes, self.plan.memory, self.plan.in_flight)
             cut = Cut.at_most(data, size)
-        near = [t.others[0] for t in tasks if isinstance(t.check, TileComparisonCheck) and t.others]
+        near, far = self.split(tasks)
+        around = [o for t in near if isinstance(t.check, TileComparisonCheck) for o in t.others[:1]]
         rows = -(-data.profile.count // max(len(cut), 1))
-        need = piece_bytes(data, columns, rows, cast("list[VectorData]", near))
-        return [partial(self.vector_piece, cut, i, tasks, columns, need) for i in range(len(cut))]
+        need = piece_bytes(data, columns, rows, cast("list[VectorData]", around))
+        pieces = range(len(cut)) if near else ()
+        works = [partial(self.vector_piece, cut, i, near, columns, need) for i in pieces]
+        return Shares(works, far, (None,) * len(cut), columns, cut.size)
 
     async def vector_piece(
         self, cut: Cut, index: int, tasks: Sequence[Task], columns: tuple[str, ...], need: int
     ) -> None:
         async with self.room.taken(need):
-            live = [t for t in tasks if t.alive]
-            halos = [t.check.halo() for t in live if isinstance(t.check, TileCheck)]
-            geometry = any(
-                not isinstance(t.check, BatchCheck) or t.check.needs_geometry for t in live
-            )
+            await see_features(cut, index, tasks, columns, self.workers)
 
-            def load() -> Tile:
-                owned = cut.owned(index, columns)
-                if geometry:
-                    _ = owned.geometry
-                return Tile(owned, len(owned))
-
-            def load_halo() -> Tile:
-                return cut.tile(alone.features, max(halos), columns)
-
-            if not live:
-                return
-            try:
-                alone, _ = await self.workers.run(load)
-                tile = (await self.workers.run(load_halo))[0] if halos else alone
-            except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
-                for task in live:
-                    task.fail(f"piece {index} cannot be read: {exc}")
-                return
-            await asyncio.gather(
-                *(self.step(t, index, partial(_see, t, alone, tile)) for t in live)
-            )
-
-    def windows(self, data: RasterData) -> Works:
+    def windows(self, data: RasterData) -> Shares:
         tasks = self.live(WindowCheck)
-        if not tasks:
-            return []
-        return [partial(self.window, data, i, w, tasks) for i, w in enumerate(data.windows())]
+        near, far = self.split(tasks)
+        windows = data.windows() if tasks else ()
+        works = [partial(self.window, data, i, w, near) for i, w in enumerate(windows) if near]
+        return Shares(works, far, windows)
 
     async def window(
         self,
@@ -285,16 +321,7 @@ class _Run:
         tasks: Sequence[Task],
     ) -> None:
         async with self.room.taken(window_bytes(data, *window[2:])):
-            live = [t for t in tasks if t.alive]
-            if not live:
-                return
-            try:
-                pixels, _ = await self.workers.run(partial(data.read, *window))
-            except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
-                for task in live:
-                    task.fail(f"window {window} cannot be read: {exc}")
-                return
-            await asyncio.gather(*(self.step(t, index, partial(t.check.map, pixels)) for t in live))
+            await see_pixels(data, index, window, tasks, self.workers)
 
     async def planned(self, task: Task) -> None:
         calls = await task.call(self.workers, lambda: list(task.check.plan()))
@@ -307,14 +334,7 @@ class _Run:
     async def shared(self, task: Task, index: int, call: Callable[[], Any]) -> None:
         """A step of a size that nobody knows: it takes an equal share of the memory."""
         async with self.room.taken((self.plan.memory or 0) // self.plan.in_flight):
-            await self.step(task, index, call)
-
-    async def step(self, task: Task, index: int, call: Callable[[], Any]) -> None:
-        """One call of one rule; its result is kept under its place in the order of pieces."""
-        if task.alive:
-            value = await task.call(self.workers, call)
-            if task.alive:
-                task.partials[index] = value
+            await task.step(self.workers, index, call)
 
     async def reduce(self, task: Task) -> None:
         """Folds the partial results into the outcome."""
@@ -339,20 +359,6 @@ def _known(profile: Profile, rule: Rule) -> bool:
 def _holds(task: Task) -> bool:
     outcome: Outcome | None = task.partials.get(0)
     return outcome is not None and outcome.passed is not False and not len(outcome.findings)
-
-
-def _see(task: Task, alone: Tile, tile: Tile) -> Any:
-    """What one rule makes of one piece, in a worker thread."""
-    check = task.check
-    if isinstance(check, BatchCheck):
-        return check.map(selected(alone, task.rule.where).features)
-    if isinstance(check, TileCheck):
-        return check.map(selected(tile, task.rule.where))
-    if not isinstance(check, TileComparisonCheck):
-        msg = f"{type(check).__name__} sees no vector pieces"
-        raise RuleError(msg)
-    owned: FeatureBatch = selected(alone, task.rule.where).features
-    return check.map(owned, task.surroundings().near(owned, check.halo(), check.other_columns()))
 
 
 __all__ = ["Others", "Plan", "Progress", "evaluate"]

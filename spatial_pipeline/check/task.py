@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar, cast
 
 from spatial_pipeline.check.base import Cancelled, Context, check_class
 from spatial_pipeline.check.vector_pieces import Surroundings
@@ -16,6 +18,36 @@ from spatial_pipeline.pieces import Data, VectorData
 from spatial_pipeline.results import Outcome, Status
 
 T = TypeVar("T")
+
+
+@dataclass
+class _Shared:
+    """What all twins of a task have in common."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    around: Surroundings | None = None
+    failure: tuple[Status, str] | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one rule makes of one piece, wherever that was.
+
+    Attributes:
+        value: the partial result; means nothing when there is a status.
+        seconds: work of the rule on this piece.
+        status: why the rule has ended; None while it goes on.
+        error: the same in words.
+        notes: what the look-up in another CRS has to say.
+
+    """
+
+    value: Any
+    seconds: float
+    status: Status | None = None
+    error: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Task:
@@ -31,9 +63,8 @@ class Task:
         self.status: Status | None = None
         self.error = ""
         self.elapsed = 0.0
-        self._stop = threading.Event()
-        self._around: Surroundings | None = None
-        self._around_lock = threading.Lock()
+        self._shared = _Shared()
+        self._told: tuple[str, ...] = ()
 
     @property
     def alive(self) -> bool:
@@ -54,12 +85,55 @@ class Task:
         if self.status is None:
             self.status = status
             self.error = message
-            self._stop.set()
+            self._shared.failure = self._shared.failure or (status, message)
+            self._shared.stop.set()
             self.partials.clear()
 
     def stop(self) -> None:
         """Asks the rule's threads to stop at the end of their chunk, whatever comes of it."""
-        self._stop.set()
+        self._shared.stop.set()
+
+    def twin(self, elapsed: float) -> Self:
+        """The same rule with the same check, for one piece: what fails one, stops all.
+
+        Args:
+            elapsed: seconds that the rule has worked so far, elsewhere.
+
+        """
+        twin = copy.copy(self)
+        twin.partials = {}
+        twin.elapsed = elapsed
+        return twin
+
+    def answer(self, index: int, elapsed: float) -> Answer:
+        """What a twin has made of piece ``index``; there is none without a value or a reason."""
+        seconds = self.elapsed - elapsed
+        if index in self.partials:
+            return Answer(self.partials[index], seconds, notes=self.notes())
+        status, error = (
+            (self.status, self.error)
+            if self.status is not None
+            else self._shared.failure or (Status.ERROR, "stopped before its end")
+        )
+        return Answer(None, seconds, status, error)
+
+    def take(self, index: int, answer: Answer) -> None:
+        """Takes in what was answered elsewhere about piece ``index``."""
+        if not self.alive:
+            return
+        self.elapsed += answer.seconds
+        self._told = self._told or answer.notes
+        if answer.status is None:
+            self.partials[index] = answer.value
+        else:
+            self.fail(answer.error, answer.status)
+
+    async def step(self, workers: Workers, index: int, call: Callable[[], Any]) -> None:
+        """One call of the rule; its result is kept under its place in the order of pieces."""
+        if self.alive:
+            value = await self.call(workers, call)
+            if self.alive and not self._shared.stop.is_set():
+                self.partials[index] = value
 
     async def call(self, workers: Workers, call: Callable[[], T]) -> T | None:
         """Runs a piece of the rule's work; None when the rule has ended instead."""
@@ -92,26 +166,27 @@ class Task:
 
     def surroundings(self) -> Surroundings:
         """The other dataset, looked up by place; made once for all threads."""
-        with self._around_lock:
-            if self._around is None:
+        with self._shared.lock:
+            if self._shared.around is None:
                 if not self.others:
                     msg = "nothing to compare with"
                     raise RuleError(msg)
                 data = cast("VectorData", self.check.context.data)
-                self._around = Surroundings(
+                self._shared.around = Surroundings(
                     cast("VectorData", self.others[0]), data.profile.pyproj_crs
                 )
-            return self._around
+            return self._shared.around
 
     def notes(self) -> tuple[str, ...]:
         """What the look-up in another CRS has to say."""
-        return (self._around.note,) if self._around is not None and self._around.note else ()
+        around = self._shared.around
+        return (around.note,) if around is not None and around.note else self._told
 
     def _time_out(self) -> None:
         self.fail(f"stopped after {self.rule.timeout_s:g} s of work", Status.TIMEOUT)
 
     def _cancelled(self) -> None:
-        if self._stop.is_set():
+        if self._shared.stop.is_set():
             raise Cancelled
 
 

@@ -110,7 +110,8 @@ class Surroundings:
         there = self.other.profile.pyproj_crs
         candidates = self._candidates((xmin, ymin, xmax, ymax), there)
         batch = self.other.take(candidates, columns)
-        geometry, self.note = transformed(batch.geometry, there, self.crs)
+        geometry, note = transformed(batch.geometry, there, self.crs)
+        self.note = self.note or note
         hits = Boxes(shapely.bounds(geometry).reshape(-1, 4)).near(boxes, halo)
         batch.__dict__["geometry"] = geometry
         return batch.take(hits)

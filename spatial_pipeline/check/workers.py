@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
+from spatial_pipeline.cancellation import Cancellation, obeying
+
 T = TypeVar("T")
-_Task = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+_Task = tuple[Callable[[], Any], "asyncio.Future[Any]", Cancellation]
 _Inbox = queue.SimpleQueue[_Task | None]
 logger = logging.getLogger("spatial_pipeline")
 
@@ -64,23 +66,27 @@ class Workers:
             timeout: seconds from the moment that a thread takes the call; None waits for ever.
 
         Raises:
-            TimeoutError: the time is up; the thread goes on until ``call`` ends by itself.
+            TimeoutError: the time is up; the thread goes on until ``call`` ends by itself or looks
+                at its cancellation, which is raised then, as it is when this task is cancelled.
 
         """
         async with self._free:
             inbox = self._idle.pop() if self._idle else self._hire()
             future: asyncio.Future[T] = self._loop.create_future()
             begun = time.perf_counter()
-            inbox.put((call, future))
+            cancellation = Cancellation()
+            inbox.put((call, future, cancellation))
             try:
                 done, _ = await asyncio.wait({future}, timeout=timeout)
             except asyncio.CancelledError:
                 inbox.put(None)
                 future.cancel()
+                cancellation.cancel()
                 raise
             if not done:
                 inbox.put(None)
                 future.cancel()
+                cancellation.cancel()
                 del self._threads[inbox]
                 raise TimeoutError
             self._idle.append(inbox)
@@ -98,15 +104,16 @@ class Workers:
 
 def _serve(inbox: _Inbox, loop: asyncio.AbstractEventLoop) -> None:
     while (task := inbox.get()) is not None:
-        call, future = task
+        call, future, cancellation = task
         try:
-            value, error = call(), None
+            with obeying(cancellation):
+                value, error = call(), None
         except BaseException as exc:  # noqa: BLE001 - handed to whoever awaits the call
             value, error = None, exc
         # The loop is closed when an abandoned call outlives the check.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_settle, future, value, error)
-        del task, call, future, value, error
+        del task, call, future, cancellation, value, error
 
 
 def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:

@@ -55,6 +55,11 @@ def judge(type_name: Any, attributes: Any, place: Place) -> tuple[Contract | Non
         text = "; ".join(str(e["msg"]) for e in exc.errors())
         return None, [place.mistake(("attributes",), text)]
     contract._path = place.path  # noqa: SLF001 - only loading knows it
+    if place.lines is not None:
+        contract._lines = {  # noqa: SLF001
+            rule.check_name: place.lines.of(("attributes", "rules", i))
+            for i, rule in enumerate(contract.rules)
+        }
     return contract, []
 
 

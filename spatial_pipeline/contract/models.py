@@ -170,6 +170,7 @@ class DatasetContract(ContractModel):
     )
 
     _path: Path | None = PrivateAttr(None)
+    _lines: dict[str, int] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> DatasetContract:
@@ -200,6 +201,10 @@ class DatasetContract(ContractModel):
         """The file that the contract was read from, None when it was made in code."""
         return self._path
 
+    def line_of(self, check: str) -> int:
+        """1-based line of a rule in the file, of the first rule for one that is not written."""
+        return self._lines.get(check, min(self._lines.values(), default=1))
+
     @property
     def base(self) -> Path:
         """The folder that relative URIs are relative to."""
@@ -216,7 +221,8 @@ class DatasetContract(ContractModel):
     def effective_rules(self) -> tuple[Rule, ...]:
         """The rules of the contract, the always-on ones first."""
         named = {r.rule for r in self.rules}
-        return tuple(r for r in ALWAYS_ON if r.rule not in named) + self.rules
+        always = tuple(r for r in ALWAYS_ON if r.rule not in named)
+        return always + tuple(r.placed(self.base) for r in self.rules)
 
     @property
     def rules_hash(self) -> str:

@@ -67,6 +67,12 @@ _SETTINGS = {
 }
 
 
+_LOOK_FOR_CLIENT = (
+    "SELECT set_config(name, '5s', false) FROM pg_catalog.pg_settings"
+    " WHERE name = 'client_connection_check_interval'"
+)
+
+
 @dataclass(frozen=True)
 class Limits:
     """How long a server may take.
@@ -173,9 +179,10 @@ def open_table(
             evaluate what it is asked for.
 
     """
+    held: list[asyncpg.Connection] = []
     with PrivateLoop() as loop:
-        connection = loop.run(translated(connected(address, limits), address))
         try:
+            connection = loop.run(translated(connected(address, limits, held), address))
             asked = _inspected(connection, layer, query)
             described = loop.run(translated(asked, address))
             name = described.relation.name
@@ -188,7 +195,9 @@ def open_table(
                 _address=address,
             )
         finally:
-            loop.run(disconnected(connection))
+            # Closing ends the statement that the server may still be busy with.
+            for connection in held:
+                loop.finish(disconnected(connection))
 
 
 @dataclass(frozen=True)
@@ -207,22 +216,35 @@ class _Described:
     notes: tuple[str, ...]
 
 
-async def connected(address: Address, limits: Limits | None = None) -> asyncpg.Connection:
-    """A read-only session; asks again where the server is full or starting."""
+async def connected(
+    address: Address,
+    limits: Limits | None = None,
+    held: list[asyncpg.Connection] | None = None,
+) -> asyncpg.Connection:
+    """A read-only session; asks again where the server is full or starting.
+
+    It is noted in ``held`` as soon as there is something to close.
+    """
+    held = [] if held is None else held
     settings, patience_s = dict(_SETTINGS), PATIENCE_S
     if limits is not None:
         settings["statement_timeout"] = str(int(limits.statement_s * 1000))
         patience_s = limits.patience_s
     async with asyncio.timeout(patience_s):
-        while True:
+        while not held:
             try:
-                return await asyncpg.connect(
-                    address.dsn,
-                    timeout=min(CONNECT_TIMEOUT_S, patience_s),
-                    server_settings=settings,
+                held.append(
+                    await asyncpg.connect(
+                        address.dsn,
+                        timeout=min(CONNECT_TIMEOUT_S, patience_s),
+                        server_settings=settings,
+                    )
                 )
             except _FULL:
                 await asyncio.sleep(_PAUSE_S)
+        # A server whose client died looks for it only between statements unless it is told to.
+        await held[0].execute(_LOOK_FOR_CLIENT)
+    return held[0]
 
 
 async def disconnected(connection: asyncpg.Connection) -> None:

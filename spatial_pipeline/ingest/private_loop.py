@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
+
+from spatial_pipeline.cancellation import checkpoint, current
 
 T = TypeVar("T")
 
@@ -42,8 +44,12 @@ class PrivateLoop:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine on the loop and waits for it; interrupted, it is cancelled."""
+        """Runs a coroutine on the loop and waits for it; see :func:`awaited`."""
         return awaited(self.start(work))
+
+    def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine that must be run to its end even when nobody waits any more."""
+        return self.start(work).result()
 
     def _serve(self) -> None:
         # A runner cancels what is left and closes the loop in the thread that used it.
@@ -54,9 +60,18 @@ class PrivateLoop:
 
 
 def awaited(future: Future[T]) -> T:
-    """The result of what :meth:`PrivateLoop.start` began; cancelled when we are interrupted."""
+    """The result of what :meth:`PrivateLoop.start` began; cancelled when we are interrupted.
+
+    Raises:
+        GivenUpError: nobody waits for this thread's work any more; what was begun is cancelled.
+
+    """
     try:
-        return future.result()
+        with current().calling(future.cancel):
+            return future.result()
+    except CancelledError:
+        checkpoint()
+        raise
     except BaseException:
         future.cancel()
         raise

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState
@@ -16,8 +17,9 @@ from spatial_pipeline.orchestration.alert_log import Book, Position, events_of, 
 from spatial_pipeline.orchestration.run_facts import Location, Reader, subject_of
 from spatial_pipeline.results import Severity
 from spatial_pipeline.settings import Settings
-from spatial_pipeline.store.files import locked_now
-from spatial_pipeline.store.versions import Store
+
+if TYPE_CHECKING:
+    from spatial_pipeline.store.versions import Store
 
 NAME = "alerts"
 READ_S = 12.0
@@ -58,8 +60,10 @@ def broken_sensor(mistakes: str) -> dg.SensorDefinition:
 
 def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
     """Reads what is new, stores what it means, sends what waits."""
-    # Apprise and matplotlib are loaded by the first tick, not with the definitions.
+    # Apprise, matplotlib and the store are loaded by the first tick, not with the definitions.
     from spatial_pipeline import alerting
+    from spatial_pipeline.store.files import locked_now
+    from spatial_pipeline.store.versions import Store
 
     settings = Settings()
     store = Store(settings.store)
@@ -102,7 +106,7 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
 
 
 def _read(
-    instance: dg.DagsterInstance, state: State, location: Location, store: Store
+    instance: dg.DagsterInstance, state: State, location: Location, store: "Store"
 ) -> tuple[list[Observation], Position]:
     from spatial_pipeline import alerting, inventory
 

@@ -1,14 +1,15 @@
 """The asset that lists what is held, with its check and its schedule."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from spatial_pipeline.contract.operations import Inventory
-from spatial_pipeline.inventory import Standing, inventory
 from spatial_pipeline.orchestration.run_facts import INVENTORY
 from spatial_pipeline.settings import Settings
-from spatial_pipeline.store.versions import Store
+
+if TYPE_CHECKING:
+    from spatial_pipeline.inventory import Standing
 
 CHECK = "nothing_held"
 MOST_LISTED = 200
@@ -32,6 +33,9 @@ def inventory_asset() -> dg.AssetsDefinition:
     )
     # Dagster does not recognise the parametrized class beside check_specs.
     def listed() -> dg.MaterializeResult:  # type: ignore[type-arg]
+        from spatial_pipeline.inventory import inventory
+        from spatial_pipeline.store.versions import Store
+
         found = inventory(Store(Settings().store))
         metadata: dict[str, Any] = {"held": len(found), "list": _table(found)}
         return dg.MaterializeResult(
@@ -66,14 +70,14 @@ def inventory_schedule(listed: Inventory) -> dg.ScheduleDefinition:
     )
 
 
-def _said(found: list[Standing]) -> str:
+def _said(found: "list[Standing]") -> str:
     if not found:
         return "nothing is held"
     oldest = found[0]
     return f"{len(found)} held, the oldest since {oldest.since}: {oldest.title}"
 
 
-def _table(found: list[Standing]) -> dg.TableMetadataValue:
+def _table(found: "list[Standing]") -> dg.TableMetadataValue:
     return dg.MetadataValue.table(
         records=[
             dg.TableRecord(

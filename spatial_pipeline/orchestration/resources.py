@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from spatial_pipeline.run import Pipeline
     from spatial_pipeline.store.postgis.pool import Database
 
+CANCEL_S = 20.0
+"""Longest wait for cancelled work to end."""
+
 
 class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Opens the pipeline of a dataset in the environment of the run.
@@ -25,13 +30,18 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """
 
     _database: Database | None = PrivateAttr(None)
+    _tasks: set[asyncio.Task[Any]] = PrivateAttr(default_factory=set)
 
     @asynccontextmanager
     async def yield_for_execution(  # type: ignore[override]
         self,
         context: dg.InitResourceContext,  # noqa: ARG002
     ) -> AsyncIterator[SpatialResource]:
-        """The resource of one step, with a pool of the step's loop; it connects when it is used."""
+        """The resource of one step, with a pool of the step's loop; it connects when it is used.
+
+        A run that is cancelled interrupts the loop, not the tasks on it: they are cancelled here,
+        so that no thread and no server goes on with work that nobody waits for.
+        """
         # A code server, a schedule or a sensor loads this module and needs no geometry library.
         from spatial_pipeline.run import database_of
 
@@ -40,12 +50,23 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             database = database_of(Settings())
             if database is not None:
                 own._database = await stack.enter_async_context(database.opened())
-            yield own
+            try:
+                yield own
+            finally:
+                left = {t for t in own._tasks if not t.done()}
+                for task in left:
+                    task.cancel()
+                if left:
+                    await asyncio.wait(left, timeout=CANCEL_S)
 
     def pipeline(self, contract: Contract) -> Pipeline:
         """The pipeline of one dataset; other datasets are read through the store."""
         from spatial_pipeline.run import Pipeline
 
+        with contextlib.suppress(RuntimeError):  # a synchronous step has no running loop
+            task = asyncio.current_task()
+            if task is not None:
+                self._tasks.add(task)
         return Pipeline.of([contract], database=self._database)
 
 

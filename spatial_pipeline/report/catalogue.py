@@ -11,7 +11,7 @@ from rich.text import Text
 from spatial_pipeline.contract.rules import CATALOGUE, Rule, rule_id
 from spatial_pipeline.contract.words import one_of
 
-COMMON = tuple(name for name in Rule.model_fields if name != "rule")
+COMMON = tuple(f.alias or name for name, f in Rule.model_fields.items() if name != "rule")
 
 
 def catalogue_table() -> Table:

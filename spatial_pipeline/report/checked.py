@@ -14,7 +14,7 @@ from spatial_pipeline.versions import Profile
 
 RESULT_KEYS = (
     "name", "rule", "family", "severity", "passed", "status", "checked", "violations", "value",
-    "threshold", "message", "elapsed_s", "sample",
+    "threshold", "message", "elapsed_s", "sample", "excepted",
 )  # fmt: skip
 
 
@@ -73,16 +73,16 @@ def as_json(checked: Sequence[Checked]) -> dict[str, Any]:
 
 def _result(result: Result) -> dict[str, Any]:
     value = result.to_json()
-    kept: dict[str, Any] = _plain({key: value[key] for key in RESULT_KEYS})
+    kept: dict[str, Any] = plain({key: value[key] for key in RESULT_KEYS})
     return kept
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """NaN and infinity as null, tuples as lists; text that UTF-8 cannot hold replaced."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, str):

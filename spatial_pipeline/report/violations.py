@@ -64,7 +64,7 @@ def to_table(
     """
     parts = [_part(result, findings) for result, findings in evaluations if len(findings)]
     table = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
-    return _with_crs(table, crs)
+    return with_crs(table, crs)
 
 
 def merged(layer: Path, table: pa.Table, results: Sequence[Result]) -> pa.Table:
@@ -130,7 +130,9 @@ def export(tables: Sequence[pa.Table], path: Path) -> list[Path]:
         else:
             layers[same] = pa.concat_tables([layers[same], table])
     if path.suffix.lower() == ".gpkg":
-        _replaced(path, lambda temporary: _write_layers(layers, temporary))
+        write_layers(
+            [(LAYER if i == 0 else f"{LAYER}_{i + 1}", t) for i, t in enumerate(layers)], path
+        )
         return [path]
     written: list[Path] = []
     for i, table in enumerate(layers):
@@ -171,7 +173,7 @@ def write_geopackage(table: pa.Table, path: Path) -> None:
         OSError: the file cannot be written.
 
     """
-    _replaced(path, lambda temporary: _write_layers([table], temporary))
+    write_layers([(LAYER, table)], path)
 
 
 def crs_of(table: pa.Table) -> pyproj.CRS | None:
@@ -200,8 +202,8 @@ def _part(result: Result, findings: Findings) -> pa.Table:
         "rule": constant(result.rule),
         "family": constant(result.family.value),
         "severity": constant(result.severity.value),
-        "reason": pa.array([_text(r) for r in findings.reasons], pa.string()),
-        "keys": pa.array([_text(json.dumps(k, ensure_ascii=False)) for k in keys], pa.string()),
+        "reason": pa.array([text(r) for r in findings.reasons], pa.string()),
+        "keys": pa.array([text(json.dumps(k, ensure_ascii=False)) for k in keys], pa.string()),
         "measure": pa.array(findings.measure, pa.float64(), mask=np.isnan(findings.measure)),
         "unit": constant(findings.unit),
         "part": index(findings.part),
@@ -213,12 +215,13 @@ def _part(result: Result, findings: Findings) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
     """Text that UTF-8 can hold: lone surrogates of broken sources are replaced."""
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
-def _with_crs(table: pa.Table, crs: pyproj.CRS | None) -> pa.Table:
+def with_crs(table: pa.Table, crs: pyproj.CRS | None) -> pa.Table:
+    """The table with the CRS of its geometries in the field's GeoArrow metadata."""
     about = {} if crs is None else {"crs": crs.to_json_dict(), "crs_type": "projjson"}
     metadata = {
         "ARROW:extension:name": "geoarrow.wkb",
@@ -239,8 +242,26 @@ def _geometry_types(geometry: Any) -> list[str]:
     return sorted(f"{TYPES[c // 2]}{' Z' if c % 2 else ''}" for c in codes.tolist())
 
 
-def _write_layers(layers: Sequence[pa.Table], path: Path) -> None:
-    for i, table in enumerate(layers):
+def write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
+    """Writes named tables as the layers of a GeoPackage.
+
+    Raises:
+        OSError: the file cannot be written.
+
+    """
+    _replaced(path, lambda temporary: _write_layers(layers, temporary))
+
+
+def centres(findings: Findings) -> list[tuple[float, float] | None]:
+    """The centre of every defect's box; None when it has no place."""
+    bounds = shapely.bounds(findings.geometry).reshape(-1, 4)
+    with np.errstate(invalid="ignore"):
+        places = (bounds[:, :2] + bounds[:, 2:]) / 2
+    return [(x, y) if np.isfinite(x + y) else None for x, y in places.tolist()]
+
+
+def _write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
+    for name, table in layers:
         crs = crs_of(table)
         with contextlib.ExitStack() as stack:
             if crs is None:
@@ -249,7 +270,7 @@ def _write_layers(layers: Sequence[pa.Table], path: Path) -> None:
             pyogrio.write_arrow(
                 table,
                 path,
-                layer=LAYER if i == 0 else f"{LAYER}_{i + 1}",
+                layer=name,
                 driver="GPKG",
                 geometry_name=GEOMETRY,
                 geometry_type="Unknown",

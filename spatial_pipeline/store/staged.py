@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import rasterio
 from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from spatial_pipeline.pieces import FeatureBatch, PixelWindow
@@ -36,8 +40,18 @@ class StagedVector:
         counts = [self._metadata.row_group(i).num_rows for i in range(self.batch_count())]
         self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         self._cache: OrderedDict[tuple[int, tuple[str, ...]], pa.Table] = OrderedDict()
+        self._loading: dict[tuple[int, tuple[str, ...]], threading.Lock] = {}
         self._lock = threading.Lock()
         self._files = threading.local()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, VectorProfile, str]]:
+        """Another process opens the file anew: its address travels, no cache and no lock."""
+        return type(self), (self.path, self._profile, self._version_id)
+
+    @property
+    def path(self) -> Path:
+        """Absolute path of the file."""
+        return self._path.absolute()
 
     @property
     def profile(self) -> VectorProfile:
@@ -66,7 +80,7 @@ class StagedVector:
 
     def batch(self, index: int, columns: Sequence[str]) -> FeatureBatch:
         """Row group ``index`` with the named attribute columns."""
-        table = self._row_group(index, tuple(columns))
+        table = self._row_group(index, self._names(tuple(columns)))
         return self._features(table, np.arange(self._starts[index], self._starts[index + 1]))
 
     @cached_property
@@ -97,41 +111,52 @@ class StagedVector:
             ordered, positions = self._row_order
         return positions[np.searchsorted(ordered, rows)]
 
-    def take(self, positions: NDArray[np.int64], columns: Sequence[str]) -> FeatureBatch:
+    def take(
+        self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True
+    ) -> FeatureBatch:
         """The features at these staged positions, in the order given."""
         positions = np.asarray(positions, dtype=np.int64)
-        names = tuple(columns)
+        names = self._names(tuple(columns), geometry)
         if not len(positions):
-            empty = self._file().schema_arrow.empty_table().select(self._names(names))
-            return self._features(empty, positions)
-        groups = np.searchsorted(self._starts, positions, side="right") - 1
-        order = np.argsort(groups, kind="stable")
-        parts = [
-            self._row_group(int(g), names).take(
-                pa.array(positions[order][groups[order] == g] - self._starts[g])
-            )
-            for g in np.unique(groups)
-        ]
-        back = np.empty(len(order), dtype=np.int64)
-        back[order] = np.arange(len(order))
-        return self._features(pa.concat_tables(parts).take(pa.array(back)), positions)
+            return self._features(self._file().schema_arrow.empty_table().select(names), positions)
+        ascending = bool((positions[1:] >= positions[:-1]).all())
+        order = None if ascending else np.argsort(positions, kind="stable")
+        ordered = positions if order is None else positions[order]
+        cuts = np.searchsorted(ordered, self._starts)
+        table = pa.concat_tables(
+            [
+                _rows(self._row_group(group, names), ordered[begin:end] - self._starts[group])
+                for group, (begin, end) in enumerate(itertools.pairwise(cuts.tolist()))
+                if begin < end
+            ]
+        )
+        if order is not None:
+            back = np.empty(len(order), dtype=np.int64)
+            back[order] = np.arange(len(order))
+            table = table.take(pa.array(back))
+        return self._features(table, positions)
 
-    def _names(self, columns: tuple[str, ...]) -> list[str]:
-        geometry = self._profile.geometry_column
-        return [*([geometry] if geometry else []), self._profile.row_column, *columns]
+    def _names(self, columns: tuple[str, ...], geometry: bool = True) -> tuple[str, ...]:
+        column = self._profile.geometry_column if geometry else None
+        return (*([column] if column else []), self._profile.row_column, *columns)
 
-    def _row_group(self, index: int, columns: tuple[str, ...]) -> pa.Table:
-        key = (index, columns)
+    def _row_group(self, index: int, names: tuple[str, ...]) -> pa.Table:
+        """A row group; read once for all threads that want it at the same time."""
+        key = (index, names)
         with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key]
-        table = self._file().read_row_group(index, columns=self._names(columns), use_threads=False)
-        with self._lock:
-            self._cache[key] = table
-            while len(self._cache) > CACHED_ROW_GROUPS:
-                self._cache.popitem(last=False)
-        return table
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:
+            with self._lock:
+                if key in self._cache:
+                    self._cache.move_to_end(key)
+                    return self._cache[key]
+            table = self._file().read_row_group(index, columns=list(names), use_threads=False)
+            with self._lock:
+                self._cache[key] = table
+                self._loading.pop(key, None)
+                while len(self._cache) > CACHED_ROW_GROUPS:
+                    self._cache.popitem(last=False)
+            return table
 
     def _features(self, table: pa.Table, positions: NDArray[np.int64]) -> FeatureBatch:
         geometry = self._profile.geometry_column
@@ -140,7 +165,7 @@ class StagedVector:
             rows=table.column(self._profile.row_column).to_numpy(),
             positions=positions.astype(np.int64),
             table=table.select([c for c in table.column_names if c not in helpers]),
-            wkb=None if geometry is None else table.column(geometry).combine_chunks(),
+            wkb=table.column(geometry).combine_chunks() if geometry in table.column_names else None,
             crs=self._profile.pyproj_crs,
         )
 
@@ -151,6 +176,13 @@ class StagedVector:
         return cast("pq.ParquetFile", self._files.file)
 
 
+def _rows(table: pa.Table, index: NDArray[np.int64]) -> pa.Table:
+    """Some rows of a table in ascending order; those in a row are not copied."""
+    if index[-1] - index[0] + 1 == len(index) and (index[1:] > index[:-1]).all():
+        return table.slice(int(index[0]), len(index))
+    return table.take(pa.array(index))
+
+
 class StagedRaster:
     """A staged COG; see ``pieces.RasterData``."""
 
@@ -159,6 +191,15 @@ class StagedRaster:
         self._profile = profile
         self._version_id = version_id
         self._files = threading.local()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, RasterProfile, str]]:
+        """Another process opens the file anew: its address travels, no open dataset."""
+        return type(self), (self.path, self._profile, self._version_id)
+
+    @property
+    def path(self) -> Path:
+        """Absolute path of the file."""
+        return self._path.absolute()
 
     @property
     def profile(self) -> RasterProfile:
@@ -191,7 +232,9 @@ class StagedRaster:
         dataset = self._dataset()
         window = Window(col_off, row_off, width, height)
         values = dataset.read(window=window)
-        valid = dataset.read_masks(window=window) != 0
+        valid = _known_mask(dataset, values)
+        if valid is None:
+            valid = dataset.read_masks(window=window) != 0
         return PixelWindow(values, valid, row_off, col_off, self._profile.transform)
 
     def tags(self) -> dict[str, str]:
@@ -201,5 +244,25 @@ class StagedRaster:
     def _dataset(self) -> Any:
         """One open dataset a thread: GDAL datasets are never shared."""
         if not hasattr(self._files, "dataset"):
-            self._files.dataset = rasterio.open(self._path)
+            with warnings.catch_warnings():
+                # Rules say what a raster without a grid lacks; a reader has nothing to add.
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                self._files.dataset = rasterio.open(self._path)
         return self._files.dataset
+
+
+def _known_mask(dataset: Any, values: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """What GDAL says is valid, where integers say it themselves; None where GDAL must be asked."""
+    if values.dtype.kind not in "iu":
+        return None
+    flags = dataset.mask_flag_enums
+    if all(f == [MaskFlags.all_valid] for f in flags):
+        return np.ones(values.shape, dtype=bool)
+    limits = np.iinfo(values.dtype)
+    if not all(
+        f == [MaskFlags.nodata] and n == int(n) and limits.min <= n <= limits.max
+        for f, n in zip(flags, dataset.nodatavals, strict=True)
+    ):
+        return None
+    nodata = np.array([int(n) for n in dataset.nodatavals], dtype=values.dtype)
+    return cast("NDArray[np.bool_]", values != nodata[:, np.newaxis, np.newaxis])

@@ -47,11 +47,13 @@ def test_near_equals_all_pairs(first: Values, second: Values, halo: float, not_:
 
 
 @settings(deadline=None, max_examples=80)
-@given(values, values)
-def test_query_equals_all_pairs(first: Values, second: Values) -> None:
+@given(values, values, st.sampled_from([0, 2, 99]))
+def test_query_equals_all_pairs(first: Values, second: Values, few: int) -> None:
     a, b = as_bounds(first), as_bounds(second)
     expected = [(i, j) for i, q in enumerate(b) for j, p in enumerate(a) if meet(p, q)]
-    found = Boxes(a).query(diagonals(b))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "FEW", few)
+        found = Boxes(a).query(diagonals(b))
     assert list(zip(*found.tolist(), strict=True)) == expected
 
 
@@ -79,6 +81,9 @@ def test_trees_are_small_and_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(shapely, "STRtree", counted)
     boxes = Boxes(np.array([[i, 0, i, 1] for i in range(10)], dtype=float))
+    assert boxes.query(shapely.box(5, 0, 6, 1)).tolist() == [5, 6]
+    assert made == []
+    monkeypatch.setattr(module, "FEW", 0)
     for _ in range(2):
         boxes.query(shapely.box(5, 0, 6, 1))
     assert made == [4]

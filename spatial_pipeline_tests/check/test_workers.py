@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from spatial_pipeline.cancellation import current
 from spatial_pipeline.check.workers import Workers
 
 
@@ -138,3 +139,27 @@ def test_patience_with_a_cancelled_call_ends(
     asyncio.run(main())
     release.set()
     assert "still works in a thread" in caplog.text
+
+
+@pytest.mark.parametrize("how", ["time-out", "cancelled"])
+def test_a_call_that_nobody_waits_for_hears_of_it(how: str) -> None:
+    begun, heard = threading.Event(), threading.Event()
+
+    def call() -> None:
+        with current().calling(heard.set):
+            begun.set()
+            heard.wait(30)
+
+    async def main() -> None:
+        async with Workers(1) as workers:
+            limit = 0.05 if how == "time-out" else None
+            task = asyncio.create_task(workers.run(call, limit))
+            assert await asyncio.to_thread(begun.wait, 30)
+            assert not heard.is_set() or how == "time-out"
+            if how == "cancelled":
+                task.cancel()
+            await asyncio.wait([task])
+            assert heard.is_set()
+            assert (await workers.run(lambda: current().raised))[0] is False
+
+    asyncio.run(main())

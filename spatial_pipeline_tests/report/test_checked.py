@@ -39,6 +39,7 @@ def test_the_object_is_the_one_that_was_promised() -> None:
                 "unit": "m²",
             }
         ],
+        "excepted": {},
     }
     assert json.loads(json.dumps(value, allow_nan=False)) == value
 

@@ -89,8 +89,8 @@ def test_the_very_first_is_accepted(tmp_path: Path) -> None:
 
 def test_a_source_that_cannot_be_read_has_no_schema(project: Project) -> None:
     (project.folder / "p01.geojson").write_text("{")
-    (reason,) = build(project, "p01")
-    assert reason.startswith("readable: ")
+    reasons = build(project, "p01")
+    assert [r.split(":")[0] for r in reasons] == ["readable", "staged_matches_source"]
 
 
 def test_a_rollback_is_a_persons_word(project: Project) -> None:

@@ -138,9 +138,10 @@ class SamePixelsCheck(_PixelComparison[SamePixelsAs]):
             return self._warp
 
     def _notes(self) -> tuple[str, ...]:
-        warp = self._warp
-        if warp is None:
+        if self.rule.resample is None:
             return super()._notes()
+        # Made here when other machines have looked at the windows.
+        warp = self._warped(self._others[0])
         how = f"resampled to this grid ({self.rule.resample})"
         return (how, *((warp.note,) if warp.note else ()), *super()._notes())
 

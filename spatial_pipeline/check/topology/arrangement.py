@@ -3,8 +3,9 @@
 Shells run counter-clockwise and holes clockwise, so that the interior lies to the left of every
 edge. An edge and its reversed twin cancel: between them nothing changes. The number of polygons
 that cover a point is the winding number of the whole chain around it, hence of what is left of it.
-So overlaps and voids are faces of the arrangement of the few edges left: those of the outline, and
-those whose neighbour does not follow them exactly. The comparison of coordinates is exact.
+So overlaps and voids are faces (see ``faces``) of the arrangement of the few edges left: those of
+the outline, and those whose neighbour does not follow them exactly. The comparison of coordinates
+is exact.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ _X_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _Y_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
 _LAST_FACTOR = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
+BUCKETS = 4
+"""Buckets an edge: one in eight of a coverage's edges, or fewer, meet a stranger in theirs."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,23 @@ class Chain:
         return len(self.net)
 
     @classmethod
-    def sum(cls, chains: Sequence[Chain]) -> Chain:
-        """All chains in one, edges in ascending order: the same however they were cut."""
-        ends = np.concatenate([np.empty((0, 2)), *(c.edges.reshape(-1, 2) for c in chains)])
-        runs = np.concatenate([np.empty(0, np.int64), *(c.net for c in chains)])
+    def concat(cls, chains: Sequence[Chain]) -> Chain:
+        """All chains one after the other: an edge may occur in several."""
+        edges = np.concatenate([np.empty((0, 4)), *(c.edges for c in chains)])
+        return cls(edges, np.concatenate([np.empty(0, np.int64), *(c.net for c in chains)]))
+
+    def reduced(self) -> tuple[Chain, NDArray[np.int64]]:
+        """The chain with each edge once, and for each of them the index of an edge of this one."""
+        ends = self.edges.reshape(-1, 2)
         start = np.arange(0, len(ends), 2)
         edges = Edges(ends[:, 0].copy(), ends[:, 1].copy(), start, start + 1, start // 2)
-        chain = cancelled(edges, runs)[0]
+        chain, left, _ = cancelled(edges, self.net)
+        return chain, left
+
+    @classmethod
+    def sum(cls, chains: Sequence[Chain]) -> Chain:
+        """All chains in one, edges in ascending order: the same however they were cut."""
+        chain, _ = cls.concat(chains).reduced()
         order = np.lexsort(chain.edges.T[::-1])
         return cls(chain.edges[order], chain.net[order])
 
@@ -95,6 +108,98 @@ def directed_edges(polygons: NDArray[np.object_]) -> Edges:
     return Edges(x, y, start + turned, start + ~turned, part_polygon[ring_part[ring]])
 
 
+@dataclass(frozen=True)
+class Residue:
+    """What is left of directed edges when opposite ones cancel.
+
+    Attributes:
+        edges: the edges.
+        left: (k,) one of the edges for each undirected edge that is left.
+        net: (k,) runs in the direction of that edge minus runs against it, never 0.
+        once: (n,) bool: where the undirected edge occurs only once.
+
+    """
+
+    edges: Edges
+    left: NDArray[np.int64]
+    net: NDArray[np.int64]
+    once: NDArray[np.bool_]
+
+    def chain(self, kept: NDArray[np.bool_] | slice = slice(None)) -> Chain:
+        """The edges that are left, or some of them."""
+        e, left, net = self.edges, self.left[kept], self.net[kept]
+        start, end = e.start[left], e.end[left]
+        x0, y0, x1, y1 = e.x[start], e.y[start], e.x[end], e.y[end]
+        down = (x1 < x0) | ((x1 == x0) & (y1 < y0))
+        ends = np.empty((len(left), 4))
+        ends[:, 0], ends[:, 1] = np.where(down, x1, x0), np.where(down, y1, y0)
+        ends[:, 2], ends[:, 3] = np.where(down, x0, x1), np.where(down, y0, y1)
+        return Chain(ends, np.where(down, -net, net))
+
+
+def residue(edges: Edges, runs: NDArray[np.int64] | None = None) -> Residue:
+    """What is left of directed edges when opposite ones cancel.
+
+    Args:
+        edges: directed edges, coordinates finite.
+        runs: (n,) how often each is run through; once unless given.
+
+    """
+    n = len(edges)
+    if not n:
+        none = np.empty(0, np.int64)
+        return Residue(edges, none, none, np.ones(0, bool))
+    lower, upper, key = _hashes(edges)
+    if runs is None:
+        alone, rest = _unpaired(edges, key)
+        some = Edges(edges.x, edges.y, edges.start[rest], edges.end[rest], edges.polygon)
+        order, first, upward = _grouped(some, lower[rest], upper[rest], key[rest])
+    else:
+        alone, rest = np.empty(0, np.int64), np.arange(n)
+        order, first, upward = _grouped(edges, lower, upper, key)
+    sign = np.where(upward, 1, -1)
+    if runs is not None:
+        sign *= runs
+    once = np.zeros(n, dtype=bool)
+    once[alone] = True
+    starts = np.flatnonzero(first)
+    net = np.add.reduceat(sign[order], starts) if len(starts) else sign
+    size = np.diff(starts, append=len(rest))
+    once[rest[order[starts[size == 1]]]] = True
+    held = net != 0
+    left, net = order[starts[held]], net[held]
+    net = np.where(upward[left], net, -net)
+    return Residue(
+        edges,
+        np.concatenate([alone, rest[left]]),
+        np.concatenate([np.ones(len(alone), np.int64), net]),
+        once,
+    )
+
+
+def _unpaired(edges: Edges, key: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Edges that occur once, and those to be sorted; twins that nobody else comes near are neither.
+
+    Edges are thrown into buckets by hash. Two in a bucket of their own that are reversed twins
+    cancel, and one in a bucket of its own has no twin: most need not be sorted.
+    """
+    n = len(edges)
+    places = (n * BUCKETS - 1).bit_length()
+    bucket = (key >> np.uint64(64 - places)).view(np.int64)
+    count = np.bincount(bucket, minlength=1 << places)[bucket]
+    last = np.empty(1 << places, dtype=np.int64)
+    last[bucket] = np.arange(n)
+    other = last[bucket]
+    one = np.flatnonzero((count == 2) & (other != np.arange(n)))
+    other = other[one]
+    x, y = edges.x, edges.y
+    a, b, c, d = edges.start[one], edges.end[other], edges.end[one], edges.start[other]
+    twins = (x[a] == x[b]) & (y[a] == y[b]) & (x[c] == x[d]) & (y[c] == y[d])
+    crowded = count > 1
+    crowded[one[twins]] = crowded[other[twins]] = False
+    return np.flatnonzero(count == 1), np.flatnonzero(crowded)
+
+
 def cancelled(
     edges: Edges, runs: NDArray[np.int64] | None = None
 ) -> tuple[Chain, NDArray[np.int64], NDArray[np.bool_]]:
@@ -109,49 +214,37 @@ def cancelled(
         bool: where the undirected edge occurs only once.
 
     """
-    n = len(edges)
-    if not n:
-        return (
-            Chain(np.empty((0, 4)), np.empty(0, np.int64)),
-            np.empty(0, np.int64),
-            np.ones(0, bool),
-        )
-    order, first, upward = _grouped(edges)
-    sign = np.where(upward, 1, -1)
-    if runs is not None:
-        sign *= runs
-    starts = np.flatnonzero(first)
-    net = np.add.reduceat(sign[order], starts)
-    size = np.diff(starts, append=n)
-    once = np.zeros(n, dtype=bool)
-    once[order[starts[size == 1]]] = True
-    left = order[starts[net != 0]]
-    start, end = edges.start[left], edges.end[left]
-    ends = np.stack([edges.x[start], edges.y[start], edges.x[end], edges.y[end]], axis=1)
-    down = (ends[:, 2] < ends[:, 0]) | ((ends[:, 2] == ends[:, 0]) & (ends[:, 3] < ends[:, 1]))
-    # ``upward`` is by hash, the chain's direction by coordinates.
-    net = np.where(down == upward[left], -net[net != 0], net[net != 0])
-    return Chain(np.where(down[:, np.newaxis], ends[:, [2, 3, 0, 1]], ends), net), left, once
+    rest = residue(edges, runs)
+    return rest.chain(), rest.left, rest.once
+
+
+def _hashes(
+    edges: Edges,
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
+    """Hashes of where each edge starts and ends, and one that is the same in both directions."""
+    # High bits go down first: round numbers have nothing in the low ones.
+    bits = edges.x.view(np.uint64)
+    vertex = (bits ^ (bits >> _HALF)) * _X_FACTOR
+    bits = edges.y.view(np.uint64)
+    vertex ^= (bits ^ (bits >> _HALF)) * _Y_FACTOR
+    vertex ^= vertex >> _HALF
+    vertex *= _LAST_FACTOR
+    lower, upper = vertex[edges.start], vertex[edges.end]
+    return lower, upper, lower + upper
 
 
 def _grouped(
     edges: Edges,
+    lower: NDArray[np.uint64],
+    upper: NDArray[np.uint64],
+    key: NDArray[np.uint64],
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
     """An order in which equal edges are neighbours, where in it a new one begins, which run up.
 
     Sorted by hash; equal hashes are compared by coordinates, and when those differ, sorted by them.
     """
     x, y, start, end = edges.x, edges.y, edges.start, edges.end
-    # High bits go down first: round numbers have nothing in the low ones.
-    bits = x.view(np.uint64)
-    vertex = (bits ^ (bits >> _HALF)) * _X_FACTOR
-    bits = y.view(np.uint64)
-    vertex ^= (bits ^ (bits >> _HALF)) * _Y_FACTOR
-    vertex ^= vertex >> _HALF
-    vertex *= _LAST_FACTOR
-    lower, upper = vertex[start], vertex[end]
     upward = lower < upper
-    key = lower + upper
     order = np.argsort(key)
     ordered = key[order]
     first = np.ones(len(edges), dtype=bool)
@@ -176,22 +269,6 @@ def boundary_edges(polygon: shapely.Geometry) -> NDArray[np.float64]:
     """(n, 4) the edges of all rings of one polygon or multipolygon."""
     e = directed_edges(np.array([polygon], dtype=object))
     return np.stack([e.x[e.start], e.y[e.start], e.x[e.end], e.y[e.end]], axis=1)
-
-
-def faces(edges: NDArray[np.float64]) -> NDArray[np.object_]:
-    """The bounded faces of the arrangement of these segments, as polygons.
-
-    Intersections are noded in floating point (OverlayNG), so faces may differ from the exact ones
-    by the rounding of the coordinates; see :func:`noise`.
-
-    Args:
-        edges: (n, 4) segments.
-
-    """
-    if not len(edges):
-        return np.empty(0, dtype=object)
-    noded = shapely.get_parts(shapely.union_all(segments(edges)))
-    return np.asarray(shapely.get_parts(shapely.polygonize(noded)), dtype=object)
 
 
 def segments(edges: NDArray[np.float64]) -> NDArray[np.object_]:

@@ -19,8 +19,9 @@ from spatial_pipeline.check.topology.arrangement import (
     Chain,
     boundary_edges,
 )
+from spatial_pipeline.check.topology.faces import faces, shared_faces
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, notes
-from spatial_pipeline.check.topology.known import Known, bare
+from spatial_pipeline.check.topology.known import Known, around, bare
 from spatial_pipeline.check.topology.lookup import Polygons, all_polygons
 from spatial_pipeline.check.topology.measured import summary
 from spatial_pipeline.check.topology.outlines import outlines
@@ -94,13 +95,13 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         _, left_out = whole.layers(profile, (POLYGON,))
         index = whole.index
         alone = self._alone(batch.positions, whole.lone)
-        kept = ~np.isin(whole.runner, alone)
+        chain, runner = whole.chain(alone)
         return Boundaries(
-            Chain(whole.chain.edges[kept], whole.chain.net[kept]),
+            chain,
             batch.positions[np.setdiff1d(index, alone, assume_unique=True)],
             batch.positions[alone],
             left_out,
-            bare(batch, np.unique(whole.runner[kept])),
+            bare(batch, around(self._all_boxes().bounds[batch.positions], np.unique(runner))),
         )
 
     def _alone(self, positions: NDArray[np.int64], lone: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -145,22 +146,27 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         area = self._other("within", said)
         accepted = self._other("allowed", said)
 
-        edges, interest = chain.edges, None
-        if area is not None:
+        interest = None
+        if area is None:
+            made = shared_faces(self._data, chain.edges)
+        else:
             if not len(area[0]):
                 msg = "the area of interest holds no valid polygon"
                 raise RuleError(msg)
             interest = shapely.union_all(area[0])
-            edges = np.concatenate([edges, boundary_edges(interest)])
+            made = faces(np.concatenate([chain.edges, boundary_edges(interest)]))
         stop = self.context.cancelled
         known = Known(self._data, [p.kept for p in partials])
-        gaps = uncovered_faces(edges, Polygons(self._data, attached, stop, known), interest)
+        polygons = Polygons(self._data, attached, stop, known)
+        gaps = uncovered_faces(made, polygons, interest)
         gaps = without(gaps, Polygons(self._data, alone, stop, known))
         gaps = gaps[within_bounds(gaps, self._bounds)]
         if accepted is not None:
             gaps = gaps[not_accepted(gaps, *accepted)]
-        everything = Polygons(self._data, np.concatenate([attached, alone]), stop, known)
-        rows, capped = bordering(gaps, everything)
+        if len(alone):
+            everything = np.concatenate([attached, alone])
+            polygons = Polygons(self._data, everything, stop, known)
+        rows, capped = bordering(gaps, polygons)
         if capped:
             said.append(f"only {rows.shape[1]} neighbours of a gap are named, {capped} have more")
         findings = Findings.build(

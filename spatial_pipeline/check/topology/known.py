@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 
+CROWDED = 0.2
+"""Share of the features of a batch above which those beside them would be nearly all."""
+
 
 def bare(batch: FeatureBatch, index: NDArray[np.int64]) -> FeatureBatch:
     """Some features of a batch without what was worked out from them."""
@@ -21,6 +24,36 @@ def bare(batch: FeatureBatch, index: NDArray[np.int64]) -> FeatureBatch:
         wkb=None if batch.wkb is None else batch.wkb.take(where),
         crs=batch.crs,
     )
+
+
+def around(bounds: NDArray[np.float64], index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Some features and most of those beside them: whoever wants the former wants these too.
+
+    Looked up in a coarse grid: a feature that it misses is read again, no more.
+
+    Args:
+        bounds: (n, 4) bounds of the features of a batch; NaN rows lie nowhere.
+        index: (k,) some of them.
+
+    Returns:
+        Ascending indices.
+
+    """
+    kept = np.zeros(len(bounds), dtype=bool)
+    kept[index] = True
+    known = np.flatnonzero(np.isfinite(bounds).all(axis=1))
+    if len(index) and len(known) and len(index) <= CROWDED * len(bounds):
+        boxes = bounds[known]
+        low = boxes[:, :2].min(axis=0)
+        size = np.maximum(boxes[:, 2:].max(axis=0) - low, np.finfo(float).tiny)
+        cells = int(len(boxes) ** 0.5) + 1
+        corners = boxes[:, [0, 1, 0, 3, 2, 1, 2, 3]].reshape(-1, 4, 2)
+        place = np.minimum((corners - low) / size * cells, cells - 1).astype(np.int64)
+        cell = place[..., 0] * cells + place[..., 1]
+        marked = np.zeros(cells * cells, dtype=bool)
+        marked[cell[kept[known]]] = True
+        kept[known[marked[cell].any(axis=1)]] = True
+    return np.flatnonzero(kept)
 
 
 class Known:

@@ -40,12 +40,15 @@ class Polygons:
     ) -> None:
         self._known = known or Known(data, ())
         self.data = data
-        self.positions = np.sort(positions)
+        ascending = bool((positions[1:] > positions[:-1]).all())
+        self.positions = positions if ascending else np.sort(positions)
         self._cancelled = cancelled
 
     @cached_property
     def _tree(self) -> Boxes:
-        return box_tree(self.data.feature_bounds()[self.positions])
+        bounds = self.data.feature_bounds()
+        every = len(self.positions) == len(bounds)
+        return box_tree(bounds if every else bounds[self.positions])
 
     def near(
         self, geometries: NDArray[np.object_]

@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.topology.arrangement import (
     Chain,
     Edges,
-    cancelled,
+    Residue,
     directed_edges,
+    residue,
 )
 from spatial_pipeline.check.topology.judged import POLYGON, Layer, LeftOut, judged
 from spatial_pipeline.check.topology.rings import Rings, plain_rings
 from spatial_pipeline.check.topology.star import turning
 from spatial_pipeline.check.topology.together import Together
-from spatial_pipeline.pieces import FeatureBatch, decoded
+from spatial_pipeline.pieces import FeatureBatch, computed, decoded
 from spatial_pipeline.versions import Profile
 
 CHUNK = 4096
@@ -43,9 +44,8 @@ class Outlines:
         rest: (n - s,) ascending indices of the others.
         others: the others, decoded and known to be valid or not.
         areas: the valid polygonal parts of the others; their index is one into the piece.
-        chain: what is left of the edges of all polygons.
-        runner: (len(chain),) index of one polygon that runs through each edge of the chain.
-        edges: how many edges there were.
+        remains: what is left of the edges of a few thousand polygons each.
+        runners: for each of them, (k,) index of one polygon that runs through each edge left.
         lone: (k,) ascending indices of polygons of one ring that were seen to share no edge.
 
     """
@@ -55,12 +55,40 @@ class Outlines:
     rest: NDArray[np.int64]
     others: FeatureBatch
     areas: Layer
-    chain: Chain
-    runner: NDArray[np.int64]
-    edges: int
+    remains: tuple[Residue, ...]
+    runners: tuple[NDArray[np.int64], ...]
     lone: NDArray[np.int64]
 
     @property
+    def left(self) -> float:
+        """Share of the edges that are left."""
+        every = sum(len(r.edges) for r in self.remains)
+        return sum(len(r.left) for r in self.remains) / max(every, 1)
+
+    def chain(self, without: NDArray[np.int64]) -> tuple[Chain, NDArray[np.int64]]:
+        """What is left of the edges of all polygons but some that share none of theirs.
+
+        Args:
+            without: indices of the polygons left out.
+
+        Returns:
+            The chain, and (len(chain),) index of one polygon that runs through each of its edges.
+
+        """
+        out = np.zeros(len(self.batch), dtype=bool)
+        out[without] = True
+        kept = [~out[runner] for runner in self.runners]
+        chains = [r.chain(k) for r, k in zip(self.remains, kept, strict=True)]
+        runner = np.concatenate(
+            [np.empty(0, np.int64), *(r[k] for r, k in zip(self.runners, kept, strict=True))]
+        )
+        whole = Chain.concat(chains)
+        if len(chains) < 2:
+            return whole, runner
+        whole, left = whole.reduced()
+        return whole, runner[left]
+
+    @computed
     def index(self) -> NDArray[np.int64]:
         """(m,) ascending indices of all valid polygons of the piece."""
         return np.union1d(self.stars, self.areas.index)
@@ -131,9 +159,8 @@ class _Part:
     rest: NDArray[np.int64]
     others: FeatureBatch
     areas: Layer
-    chain: Chain
+    remains: Residue
     runner: NDArray[np.int64]
-    edges: int
     lone: NDArray[np.int64]
 
 
@@ -154,15 +181,21 @@ def _part(batch: FeatureBatch, begin: int, profile: Profile) -> _Part:
     (areas,), _ = judged(others, profile, (POLYGON,))
     areas = Layer(areas.geometry, rest[areas.index])
     edges.append((directed_edges(areas.geometry), areas.index))
-    chain, left, once = cancelled(_concatenated(e for e, _ in edges))
+    remains = residue(_concatenated(e for e, _ in edges))
     polygon = np.concatenate([of[e.polygon] for e, of in edges])
     stars = begin + np.flatnonzero(star)
     simple = areas.index[_one_ring(areas.geometry)]
     shared = np.zeros(size, dtype=bool)
-    shared[polygon[~once] - begin] = True
+    shared[polygon[~remains.once] - begin] = True
     lone = np.union1d(stars, simple)
     return _Part(
-        stars, rest, others, areas, chain, polygon[left], len(polygon), lone[~shared[lone - begin]]
+        stars,
+        rest,
+        others,
+        areas,
+        remains,
+        polygon[remains.left],
+        lone[~shared[lone - begin]],
     )
 
 
@@ -197,16 +230,6 @@ def _concatenated(parts: Iterable[Edges]) -> Edges:
 
 def _joined(batch: FeatureBatch, parts: list[_Part]) -> Outlines:
     none = np.empty(0, dtype=np.int64)
-    ends = np.concatenate([np.empty((0, 2)), *(p.chain.edges.reshape(-1, 2) for p in parts)])
-    net = np.concatenate([none, *(p.chain.net for p in parts)])
-    runner = np.concatenate([none, *(p.runner for p in parts)])
-    start = np.arange(0, len(ends), 2)
-    edges = Edges(ends[:, 0].copy(), ends[:, 1].copy(), start, start + 1, start // 2)
-    if len(parts) > 1:
-        chain, left, _ = cancelled(edges, net)
-        runner = runner[left]
-    else:
-        chain = Chain(ends.reshape(-1, 4), net)
     rest = np.concatenate([none, *(p.rest for p in parts)])
     others = batch.take(rest)
     if parts and any(len(p.rest) for p in parts):
@@ -224,9 +247,8 @@ def _joined(batch: FeatureBatch, parts: list[_Part]) -> Outlines:
         rest=rest,
         others=others,
         areas=areas,
-        chain=chain,
-        runner=runner,
-        edges=sum(p.edges for p in parts),
+        remains=tuple(p.remains for p in parts),
+        runners=tuple(p.runner for p in parts),
         lone=np.concatenate([none, *(p.lone for p in parts)]),
     )
 

@@ -18,9 +18,9 @@ from spatial_pipeline.check.topology.arrangement import (
     Chain,
     cancelled,
     directed_edges,
-    faces,
-    segments,
 )
+from spatial_pipeline.check.topology.clashes import spans
+from spatial_pipeline.check.topology.faces import Faces, faces
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -30,8 +30,6 @@ DECIDED = 1 << 17
 """Pairs decided at once."""
 WORTH = 0.1
 """Share of edges left above which looking at every pair is cheaper than the arrangement."""
-MARGIN = 1e-11
-"""Distance below which rounding is not trusted, relative to the largest coordinate."""
 CROWD = 8
 """Polygons over one point from which on its face is doubtful without a look at the pairs."""
 
@@ -147,31 +145,26 @@ def pairs_in(
 
 
 def doubtful_regions(
-    chain: Chain, over: Callable[[NDArray[np.object_]], NDArray[np.object_]]
+    chain: Chain,
+    over: Callable[[NDArray[np.object_]], NDArray[np.object_]],
+    arranged: Callable[[NDArray[np.float64]], Faces] | None = None,
 ) -> NDArray[np.float64]:
     """(k, 4) boxes that contain every region covered by two or more of the polygons.
 
     Args:
         chain: what is left of the edges of valid polygons and multipolygons.
         over: the polygons whose boxes contain one of some points, more of them do no harm.
+        arranged: makes the faces of the edges left; ``faces`` unless given.
 
     """
-    edges = chain.edges
-    margin = MARGIN * float(np.abs(edges).max(initial=0.0))
-    clashing = _clashing(edges, margin)
-    if clashing.any():
-        cells = faces(edges)
-    else:
-        cells = shapely.get_parts(shapely.polygonize(segments(edges)))
-    inner = shapely.point_on_surface(cells)
+    made = (arranged or faces)(chain.edges)
+    cells, inner = made.cells, made.inner
     doubtful = ~shapely.intersects(cells, inner)
     sure = np.flatnonzero(~doubtful)
     doubtful[sure] = _shared(inner[sure], over(inner[sure]))
-    boxes = np.concatenate(
-        [shapely.bounds(cells[doubtful]).reshape(-1, 4), _bounds(edges[clashing])]
-    )
-    boxes += np.array([-margin, -margin, margin, margin])
-    return boxes
+    boxes = shapely.bounds(cells[doubtful]).reshape(-1, 4)
+    boxes += made.margin * np.array([-1, -1, 1, 1])
+    return np.concatenate([boxes, spans(chain.edges[made.clashing], made.margin)])
 
 
 def _shared(points: NDArray[np.object_], areas: NDArray[np.object_]) -> NDArray[np.bool_]:
@@ -186,67 +179,3 @@ def _shared(points: NDArray[np.object_], areas: NDArray[np.object_]) -> NDArray[
         met = interiors_meet(areas[polygon[pair]], areas[polygon[pair + step]], AREA)
         shared[point[pair[met]]] = True
     return shared
-
-
-def _bounds(edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 4) boxes of segments."""
-    return np.concatenate(
-        [np.minimum(edges[:, :2], edges[:, 2:]), np.maximum(edges[:, :2], edges[:, 2:])], axis=1
-    )
-
-
-def _clashing(edges: NDArray[np.float64], margin: float) -> NDArray[np.bool_]:
-    """(n,) bool: segments that come within the margin of another one except at a shared end.
-
-    Segments shorter than the margin count as well.
-    """
-    lengths = np.hypot(edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1])
-    clashing = lengths <= 4 * margin
-    boxes = _bounds(edges) + np.array([-margin, -margin, margin, margin])
-    tree = shapely.STRtree(segments(edges))
-    for begin in range(0, len(edges), DECIDED):
-        one, other = tree.query(shapely.box(*boxes[begin : begin + DECIDED].T))
-        one += begin
-        ahead = one < other
-        one, other = one[ahead], other[ahead]
-        apart = _apart(edges[one], edges[other], lengths[one], lengths[other], margin)
-        clashing[one[~apart]] = True
-        clashing[other[~apart]] = True
-    return clashing
-
-
-def _apart(
-    one: NDArray[np.float64],
-    other: NDArray[np.float64],
-    one_length: NDArray[np.float64],
-    other_length: NDArray[np.float64],
-    margin: float,
-) -> NDArray[np.bool_]:
-    """(n,) bool: pairs of different segments that are surely disjoint, or meet in one end only."""
-    a, b, c, d = one[:, :2], one[:, 2:], other[:, :2], other[:, 2:]
-    apart = _beside(a, b, c, d, one_length, margin) | _beside(c, d, a, b, other_length, margin)
-    for shared, p, other_end, q in ((a, b, c, d), (a, b, d, c), (b, a, c, d), (b, a, d, c)):
-        ends = (shared == other_end).all(axis=1)
-        first, second = p[ends] - shared[ends], q[ends] - shared[ends]
-        longer = np.maximum(one_length[ends], other_length[ends])
-        turned = np.abs(_cross(first, second)) > margin * longer
-        apart[ends] = turned | ((first * second).sum(axis=1) < 0)
-    return apart
-
-
-def _beside(
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    c: NDArray[np.float64],
-    d: NDArray[np.float64],
-    length: NDArray[np.float64],
-    margin: float,
-) -> NDArray[np.bool_]:
-    """(n,) bool: c and d lie farther than the margin on the same side of the line through a, b."""
-    left, right = _cross(b - a, c - a), _cross(b - a, d - a)
-    far = margin * length
-    return ((left > far) & (right > far)) | ((left < -far) & (right < -far))
-
-
-def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]

@@ -18,6 +18,7 @@ from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.keys import groups
 from spatial_pipeline.check.topology.arrangement import Chain
+from spatial_pipeline.check.topology.faces import shared_faces
 from spatial_pipeline.check.topology.judged import (
     LINE,
     POLYGON,
@@ -26,7 +27,7 @@ from spatial_pipeline.check.topology.judged import (
     notes,
     of_dimension,
 )
-from spatial_pipeline.check.topology.known import Known, bare
+from spatial_pipeline.check.topology.known import Known, around, bare
 from spatial_pipeline.check.topology.measured import joined, summary
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import (
@@ -113,10 +114,11 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
         whole = outlines(batch, profile)
         (_, lines), left_out = whole.layers(profile, (POLYGON, LINE))
         polygons, none = whole.index, np.empty((0, 2), dtype=np.int64)
-        chain, areas, across = whole.chain, Findings.none(), none
-        wanted = [whole.runner]
-        coverage = not self.rule.group_by and len(chain) <= WORTH * whole.edges
-        if not coverage:
+        chain, areas, across = None, Findings.none(), none
+        if not self.rule.group_by and whole.left <= WORTH:
+            chain, runner = whole.chain(polygons[:0])
+            wanted = [around(self._boxes().bounds[batch.positions], np.unique(runner))]
+        else:
             inside, across = self._near(batch, polygons, AREA)
             areas = self._decided(batch, inside, whole.geometry, POLYGON)
             wanted = []
@@ -131,7 +133,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
             dimensions=frozenset(
                 d for d, h in ((POLYGON, polygons), (LINE, lines.index)) if len(h)
             ),
-            chain=chain if coverage else None,
+            chain=chain,
             polygons=batch.positions[polygons],
             lines=batch.positions[lines.index],
             across=across,
@@ -243,22 +245,25 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
         positions = np.concatenate([np.empty(0, np.int64), *(p.polygons for p in parts)])
         if not len(chain):
             return Findings.none()
-        bounds = Boxes(self._data.feature_bounds()[positions])
+        every = self._boxes()
+        bounds = every
+        if not np.array_equal(positions, np.arange(len(every.bounds))):
+            bounds = Boxes(every.bounds[positions])
 
         def over(points: NDArray[np.object_]) -> NDArray[np.object_]:
             held = np.unique(bounds.query(points)[1])
             return of_dimension(known.take(positions[held]).geometry, POLYGON)
 
-        regions = doubtful_regions(chain, over)
+        regions = doubtful_regions(chain, over, partial(shared_faces, self._data))
         if not len(regions):
             return Findings.none()
         near = np.unique(bounds.query(diagonals(regions))[1])
         batch = known.take(positions[near])
         areas = of_dimension(batch.geometry, POLYGON)
-        every = np.ones(len(batch), dtype=bool)
+        owned = np.ones(len(batch), dtype=bool)
         return Findings.concat(
             self._decided(batch, pairs, areas.__getitem__, POLYGON)
-            for pairs in pairs_in(regions, areas, batch.positions, every)
+            for pairs in pairs_in(regions, areas, batch.positions, owned)
         )
 
     def reduce(self, partials: Sequence[Overlaps]) -> Outcome:

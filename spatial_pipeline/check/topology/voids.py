@@ -9,9 +9,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.topology.arrangement import faces, magnitudes, noise
+from spatial_pipeline.check.topology.arrangement import magnitudes, noise
+from spatial_pipeline.check.topology.faces import Faces
 from spatial_pipeline.check.topology.lookup import Polygons, united
 
+THOUSANDTH = 1e-3
 CELLS = 20_000_000
 """Neighbours named in all: bounds the memory of findings where voids have thousands of them."""
 REACH = 1e-12
@@ -35,19 +37,19 @@ class Bounds:
 
 
 def uncovered_faces(
-    edges: NDArray[np.float64], polygons: Polygons, interest: shapely.Geometry | None
+    made: Faces, polygons: Polygons, interest: shapely.Geometry | None
 ) -> NDArray[np.object_]:
-    """The bounded faces of these edges that no polygon covers, larger than noise.
+    """The faces that no polygon covers, larger than noise.
 
     Args:
-        edges: (n, 4) what is left of the edges of ``polygons``, with those of ``interest``.
+        made: faces of what is left of the edges of ``polygons``, with those of ``interest``.
         polygons: the polygons.
         interest: only faces inside of it; None for all.
 
     """
-    cells = shapely.normalize(faces(edges))
-    found = cells[shapely.area(cells) > noise(cells)]
-    inner = shapely.point_on_surface(found)
+    cells = made.cells
+    large = shapely.area(cells) > noise(cells)
+    found, inner = cells[large], made.inner[large]
     if interest is not None:
         shapely.prepare(interest)
         inside = shapely.intersects(interest, inner)
@@ -104,11 +106,26 @@ def within_bounds(voids: NDArray[np.object_], bounds: Bounds) -> NDArray[np.bool
 def widths(polygons: NDArray[np.object_]) -> NDArray[np.float64]:
     """(n,) diameters of the maximum inscribed circles, to a thousandth.
 
-    The radius is at least area / perimeter, so a thousandth of that is precise enough.
+    GEOS looks for the middle of the circle for a bounded number of steps, which thin crosses and
+    stars use up. What it finds fits inside in any case; whether a larger one does is asked of the
+    polygon eroded by that radius, which is empty when none does.
     """
+    # The radius is at least area / perimeter, so a thousandth of that is precise enough.
     tolerance = shapely.area(polygons) / shapely.length(polygons) / 1000
-    radius = shapely.length(shapely.maximum_inscribed_circle(polygons, tolerance))
-    return np.asarray(2 * radius, dtype=np.float64)
+    low = shapely.length(shapely.maximum_inscribed_circle(polygons, tolerance))
+    high = np.sqrt(shapely.area(polygons) / np.pi)
+    rest = np.flatnonzero(_fits(polygons, low * (1 + THOUSANDTH)))
+    while len(rest):
+        middle = (low[rest] + high[rest]) / 2
+        fits = _fits(polygons[rest], middle)
+        low[rest[fits]], high[rest[~fits]] = middle[fits], middle[~fits]
+        rest = rest[high[rest] > low[rest] * (1 + THOUSANDTH)]
+    return np.asarray(2 * low, dtype=np.float64)
+
+
+def _fits(polygons: NDArray[np.object_], radius: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) bool: a circle of this radius fits inside."""
+    return np.asarray(~shapely.is_empty(shapely.buffer(polygons, -radius)), dtype=bool)
 
 
 def not_accepted(

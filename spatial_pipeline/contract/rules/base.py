@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from spatial_pipeline.contract import remote_url
+from spatial_pipeline.contract.rules.accepted import Areas, content_of
 from spatial_pipeline.results import Family, Scope, Severity
 from spatial_pipeline.versions import Kind, fingerprint
 
@@ -17,6 +19,7 @@ RASTER: frozenset[Kind] = frozenset({"raster"})
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Key = str | int | float | bool | None
 ColumnNames = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -76,6 +79,25 @@ class Rule(ContractModel):
         3600.0, description="Working time, summed over threads, after which the rule is stopped."
     )
 
+    except_: Areas | None = Field(
+        None,
+        alias="except",
+        description="Polygons in a file: violations inside are accepted, and counted.",
+    )
+    except_keys: tuple[tuple[Key, ...], ...] = Field(
+        (),
+        description="Keys of features: violations all of whose features are listed are accepted.",
+    )
+    baseline: str | None = Field(
+        None,
+        min_length=1,
+        description="JSON file, relative to the contract, of the violations that were accepted; "
+        "check --write-baseline makes it. Only new ones count.",
+    )
+
+    _base: Path | None = PrivateAttr(None)
+    _contents: tuple[str, ...] | None = PrivateAttr(None)
+
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
         if self.max_fraction is not None and self.max_violations:
@@ -90,8 +112,49 @@ class Rule(ContractModel):
 
     @property
     def hash(self) -> str:
-        """Hash of the rule with everything that can change its result."""
-        return fingerprint(self.model_dump(mode="json"))
+        """Hash of the rule with everything that can change its result.
+
+        The content of the files that say what is accepted is read anew each time, so that a
+        verdict is good only for what was accepted when it was made.
+        """
+        if not self.accepts:
+            return fingerprint(self.model_dump(mode="json"))
+        return fingerprint(self.model_dump(mode="json"), self.contents)
+
+    @property
+    def accepts(self) -> bool:
+        """True when some violations may be accepted."""
+        return self.except_ is not None or bool(self.except_keys) or self.baseline is not None
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """Content of the areas and of the baseline, now or when the rule was pinned."""
+        if self._contents is not None:
+            return self._contents
+        names = (None if self.except_ is None else self.except_.uri, self.baseline)
+        return tuple("" if n is None else content_of(self.base / n) for n in names)
+
+    @property
+    def base(self) -> Path:
+        """Folder that its files are relative to."""
+        return self._base or Path.cwd()
+
+    def placed(self, base: Path) -> Self:
+        """The rule of a contract in this folder."""
+        if not self.accepts:
+            return self
+        rule = self.model_copy()
+        rule._base = base  # noqa: SLF001 - its own copy
+        rule._contents = None  # noqa: SLF001
+        return rule
+
+    def pinned(self) -> Self:
+        """The rule with what it accepts as it is now: its hash stays when the files change."""
+        if not self.accepts:
+            return self
+        rule = self.model_copy()
+        rule._contents = self.contents  # noqa: SLF001 - its own copy
+        return rule
 
     def columns(self) -> tuple[str, ...]:
         """Attribute columns that the rule reads, beside those of ``where``."""

@@ -92,6 +92,13 @@ class Readable(MetadataRule):
     kinds: ClassVar[frozenset[Kind]] = BOTH
     iso_element: ClassVar[str] = "format consistency"
 
+    @model_validator(mode="after")
+    def _nothing_accepted(self) -> Self:
+        if self.accepts:
+            msg = "what cannot be read cannot be accepted: leave out except, except_keys, baseline"
+            raise ValueError(msg)
+        return self
+
 
 class Crs(MetadataRule):
     """The CRS is present and behaves as promised: datum, projection, units and axis order.

@@ -151,6 +151,9 @@ class StagedMatchesSource(ParityRule):
         if self.where is not None:
             msg = "the whole version is compared: leave out where"
             raise ValueError(msg)
+        if self.accepts:
+            msg = "what ingest damaged cannot be accepted: leave out except, except_keys, baseline"
+            raise ValueError(msg)
         return self
 
 

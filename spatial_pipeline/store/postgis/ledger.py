@@ -120,6 +120,21 @@ async def parts(
     ]
 
 
+async def left_behind(
+    connection: asyncpg.Connection, version: Version, table: TableName
+) -> list[TableName]:
+    """Other tables that the partition was published to before and that still hold it."""
+    rows = await connection.fetch(
+        f"SELECT DISTINCT part_schema, table_name FROM spatial_pipeline.parts WHERE {_OF}"
+        " AND (part_schema, table_name) IS DISTINCT FROM ($3, $4) ORDER BY 1, 2",
+        version.dataset,
+        version.partition,
+        table.schema,
+        table.table,
+    )
+    return [TableName(r["part_schema"], r["table_name"]) for r in rows]
+
+
 async def record_part(
     connection: asyncpg.Connection, version: Version, table: TableName, part: TableName
 ) -> None:

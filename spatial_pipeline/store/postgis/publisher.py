@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from spatial_pipeline.store.postgis.layout import Layout, layout_of
 from spatial_pipeline.store.postgis.pool import Address, Database
 from spatial_pipeline.versions import Profile, Publication, RasterProfile, VectorProfile, Version
 
+logger = logging.getLogger("spatial_pipeline")
 CHUNK = 1 << 20
 """Bytes handed to the connection at once."""
 LONGEST_PAUSE_S = 1.0
@@ -113,6 +115,15 @@ class Publisher:
             if part is not None and candidate.table is not None:
                 await self._exchanged(candidate, candidate.table, part)
         await ledger.sweep(connection, candidate.version)
+        if candidate.table is not None:
+            for old in await ledger.left_behind(connection, candidate.version, candidate.table):
+                logger.warning(
+                    "%s goes to %s now; %s keeps what was published to it before, see the section"
+                    " on another table in docs/postgis.md",
+                    candidate.version.dataset,
+                    candidate.table,
+                    old,
+                )
 
     async def _prepared(self, candidate: Candidate, table: TableName) -> tables.Part:
         """The part with the candidate's rows, proven: a new one, or the one that was kept."""

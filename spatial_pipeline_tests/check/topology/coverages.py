@@ -102,6 +102,22 @@ def _hole(features: Geometries, random: Random) -> None:
             features.append(shapely.Polygon([*triangle[:2], triangle[1:].mean(axis=0)]))
 
 
+def _nest(features: Geometries, random: Random) -> None:
+    """Rings inside of a polygon, which may have a hole for them, one in the other, some twice."""
+    i = _pick(features, random)
+    if i is not None:
+        middle = features[i].representative_point()
+        sizes = np.sort(random.uniform(0.01, 0.3, 6))[::-1]
+        boxes = [shapely.box(*(middle.buffer(s).bounds)) for s in sizes]
+        if random.random() < 0.5 and features[i].contains_properly(boxes[0]):
+            features[i] = shapely.difference(features[i], boxes[0])
+        for outer, inner in zip(boxes[1::2], [*boxes[2::2], None], strict=False):
+            holes = [inner.exterior] if inner is not None and random.random() < 0.7 else []
+            features.append(shapely.Polygon(outer.exterior, holes))
+            if random.random() < 0.3:
+                features.append(features[-1])
+
+
 def _merge(features: Geometries, random: Random) -> None:
     """Two polygons in one feature, often with a void between them."""
     i, k = _pick(features, random), _pick(features, random)
@@ -148,6 +164,7 @@ DAMAGES: dict[str, Callable[[Geometries, Random], None]] = {
     "island": _island,
     "t-junction": _t_junction,
     "hole": _hole,
+    "nest": _nest,
     "merge": _merge,
     "corner ring": _corner_ring,
     "collection": _collection,

@@ -14,7 +14,6 @@ from spatial_pipeline.check.topology.arrangement import (
     boundary_edges,
     cancelled,
     directed_edges,
-    faces,
     noise,
 )
 from spatial_pipeline_tests.check.topology.coverages import (
@@ -88,7 +87,6 @@ def test_nothing_is_left_of_nothing():
     chain, source, once = cancelled(directed_edges(_array([])))
     assert len(chain) == len(source) == len(once) == 0
     assert len(Chain.sum([])) == 0
-    assert len(faces(np.empty((0, 4)))) == 0
 
 
 @settings(max_examples=60, deadline=None)
@@ -113,12 +111,6 @@ def test_equal_hashes_of_different_edges_are_told_apart(monkeypatch, factor):
     expected = _dict(cancelled(directed_edges(polygons))[0])
     monkeypatch.setattr(arrangement, factor, np.uint64(0))
     assert _dict(cancelled(directed_edges(polygons))[0]) == expected
-
-
-def test_faces_of_crossing_segments():
-    cross = np.array([[0, 0, 2, 2], [2, 2, 2, 0], [2, 0, 0, 2], [0, 2, 0, 0]], dtype=float)
-    found = faces(cross)
-    assert sorted(shapely.area(found)) == [1.0, 1.0]
 
 
 def test_noise_is_four_spacings_along_the_perimeter():

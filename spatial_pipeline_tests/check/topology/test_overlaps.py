@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.affinity import translate
 
+from spatial_pipeline.check.topology import overlaps
 from spatial_pipeline.check.topology.overlaps import shared_parts
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
 from spatial_pipeline.results import Status
@@ -21,6 +22,8 @@ from spatial_pipeline_tests.check.topology.coverages import (
 from spatial_pipeline_tests.support import memory_vector, run_rule
 
 SIZES = (1, 2, 5, 50, None)
+WORTHS = (0.1, 0.6, 2.0)
+"""Some, most or all batches are taken for coverages."""
 
 
 def _pairs(findings):
@@ -203,12 +206,20 @@ def test_nothing_to_compare_passes(features):
 
 
 @settings(max_examples=60, deadline=None)
-@given(damaged_coverages(), st.sampled_from(SIZES), st.sampled_from([1, 2]), st.booleans())
-def test_pairs_and_areas_are_those_of_brute_force(features, size, jobs, grouped):
+@given(
+    damaged_coverages(),
+    st.sampled_from(SIZES),
+    st.sampled_from([1, 2]),
+    st.booleans(),
+    st.sampled_from(WORTHS),
+)
+def test_pairs_and_areas_are_those_of_brute_force(features, size, jobs, grouped, worth):
     groups = [i % 2 for i in range(len(features))]
     rule = MustNotOverlap(group_by=("g",)) if grouped else MustNotOverlap()
     data = memory_vector(features, {"g": groups}, batch_size=7)
-    result, findings = run_rule(rule, data, tile_size=size, jobs=jobs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlaps, "WORTH", worth)
+        result, findings = run_rule(rule, data, tile_size=size, jobs=jobs)
     assert len(findings) == result.violations
     findings = findings.take(findings.reasons == "overlap")
     expected = _brute(features, groups if grouped else None)
@@ -219,14 +230,53 @@ def test_pairs_and_areas_are_those_of_brute_force(features, size, jobs, grouped)
 
 
 @settings(max_examples=25, deadline=None)
-@given(damaged_coverages(), st.sampled_from(SIZES), st.sampled_from([1, 2]))
-def test_the_result_is_the_same_for_any_cut_and_any_number_of_threads(features, size, jobs):
+@given(
+    damaged_coverages(), st.sampled_from(SIZES), st.sampled_from([1, 2]), st.sampled_from(WORTHS)
+)
+def test_the_result_is_the_same_for_any_cut_and_any_number_of_threads(features, size, jobs, worth):
     data = memory_vector(features)
     _, whole = run_rule(MustNotOverlap(), data)
-    _, cut = run_rule(MustNotOverlap(), data, tile_size=size, jobs=jobs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlaps, "WORTH", worth)
+        _, cut = run_rule(MustNotOverlap(), data, tile_size=size, jobs=jobs)
     assert cut.rows.tolist() == whole.rows.tolist()
     assert cut.measure.tolist() == whole.measure.tolist()
     assert shapely.to_wkb(cut.geometry).tolist() == shapely.to_wkb(whole.geometry).tolist()
+
+
+@pytest.mark.parametrize("by", [(0.5, 0.5), (7.5, 7.5), (0.0, 0.25)])
+@pytest.mark.parametrize("worth", WORTHS)
+def test_a_shifted_sheet_is_found_across_batches(monkeypatch, by, worth):
+    sheet = squares(12, 12)
+    features = [*sheet, *(translate(s, *by) for s in sheet)]
+    expected = _brute(features)
+    monkeypatch.setattr(overlaps, "WORTH", worth)
+    _, findings = run_rule(MustNotOverlap(), memory_vector(features), tile_size=36, jobs=2)
+    assert _pairs(findings) == pytest.approx(expected)
+    assert len(findings) == len(expected)
+
+
+def test_a_building_on_the_border_of_a_coverage_is_compared_with_it():
+    """The coverage's batches share edges, the buildings' batch shares none."""
+    random = np.random.default_rng(3)
+    buildings = [shapely.Point(*random.uniform(-2, 12, 2)).buffer(0.4) for _ in range(100)]
+    for features in ([*squares(10, 10), *buildings], [*buildings, *squares(10, 10)]):
+        _, findings = run_rule(MustNotOverlap(), memory_vector(features), tile_size=100, jobs=2)
+        assert set(_pairs(findings)) == set(_brute(features))
+
+
+def test_few_features_are_read_again_where_polygons_share_their_edges(monkeypatch):
+    features = squares(20, 20)
+    features[210] = shapely.Polygon([(10, 10), (11.5, 10), (11, 11), (10, 11)])
+    data = memory_vector(features)
+    check = overlaps.MustNotOverlapCheck(MustNotOverlap(), overlaps.Context(data))
+    partial = check.map(data.everything)
+    assert partial.chain is not None
+    read = []
+    take = data.take
+    monkeypatch.setattr(data, "take", lambda at, names: read.extend(at) or take(at, names))
+    assert check.reduce([partial]).findings.rows.tolist() == [[210, 211]]
+    assert len(read) <= 12
 
 
 @settings(max_examples=25, deadline=None)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shapely.affinity import rotate, translate
 
@@ -26,6 +26,7 @@ def _plus(width, *arms):
 
 
 @settings(max_examples=40, deadline=None)
+@example(0.01171875, (19.0, 20.0, 23.0, 29.0), 0.0, (0, 0))
 @given(
     st.floats(0.01, 2),
     st.tuples(*[st.floats(2, 30)] * 4),

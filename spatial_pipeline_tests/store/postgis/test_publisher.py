@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -157,6 +158,7 @@ def test_a_partition_with_a_new_column_fits_in(project: Project) -> None:
         project.folder,
         source={"uri": str(project.folder / "{partition}.geojson")},
         partitions={"static": ["a", "b"]},
+        on_schema_change="backfill",
     )
     pipeline = project.pipeline(of)
     asyncio.run(pipeline.apublish(of, project.proven(of, 1, 1, "a")))
@@ -170,8 +172,8 @@ def test_a_partition_with_a_new_column_fits_in(project: Project) -> None:
 
 
 def test_columns_change_with_the_version_unless_a_view_needs_them(project: Project) -> None:
-    of = contract(project.folder)
-    pipeline = project.pipeline()
+    of = contract(project.folder, on_schema_change="backfill")
+    pipeline = project.pipeline(of)
     asyncio.run(pipeline.apublish(of, project.proven(of, 1, 1, name="x")))
     asyncio.run(pipeline.apublish(of, project.proven(of, 1, 2, size=1.5)))
     assert run(project.dsn, "SELECT id, mark, size FROM gis.points") == [(0, 2, 1.5)]
@@ -186,8 +188,8 @@ def test_columns_change_with_the_version_unless_a_view_needs_them(project: Proje
 
 
 def test_geometry_types_widen_and_stay_wide(project: Project) -> None:
-    of = contract(project.folder)
-    pipeline = project.pipeline()
+    of = contract(project.folder, on_schema_change="backfill")
+    pipeline = project.pipeline(of)
 
     def declared() -> list[tuple[Any, ...]]:
         return run(
@@ -372,6 +374,49 @@ def test_a_key_that_does_not_identify_is_refused(project: Project) -> None:
     with pytest.raises(StoreError, match=r"key does not identify the rows: Key \(mark\)=\(0\)"):
         asyncio.run(project.pipeline(of).apublish(of, project.proven(of, 3)))
     assert asyncio.run(stray_tables(project.dsn)) == []
+
+
+def test_another_table_is_said_and_the_way_out_works(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    of = contract(project.folder)
+    asyncio.run(project.pipeline().apublish(of, project.proven(of, 5, 1)))
+    moved = contract(project.folder, publish={"table": "gis.moved"})
+    with caplog.at_level("WARNING", "spatial_pipeline"):
+        asyncio.run(project.pipeline(moved).apublish(moved, project.proven(moved, 6, 2)))
+
+    # In its debug mode asyncio has something to say too.
+    def warnings() -> list[str]:
+        return [r.getMessage() for r in caplog.records if r.name == "spatial_pipeline"]
+
+    (said,) = warnings()
+    assert said.startswith("points goes to gis.moved now; gis.points keeps what")
+    page = (Path(__file__).parents[3] / "docs" / "postgis.md").read_text(encoding="utf-8")
+    section = page.partition("## Another table")[2].partition("##")[0]
+    statements = [s.strip() for s in section.splitlines() if s.startswith("    ")]
+    assert len(statements) == 3
+
+    async def tidy() -> list[str]:
+        connection = await asyncpg.connect(project.dsn)
+        try:
+            for statement in statements:
+                await connection.execute(
+                    statement.replace("gis.old", "gis.points").replace("'old'", "'points'")
+                )
+            found = await connection.fetch(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'gis'::regnamespace"
+                " AND relkind = 'r'"
+            )
+            return sorted(r["relname"] for r in found)
+        finally:
+            await connection.close()
+
+    tables = asyncio.run(tidy())
+    assert len(tables) == 2
+    assert tables[0] == "moved"
+    caplog.clear()
+    asyncio.run(project.pipeline(moved).apublish(moved, project.proven(moved, 7, 3)))
+    assert warnings() == []
 
 
 def test_a_reader_that_never_ends_holds_the_exchange_and_is_named(

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.orchestration import sensors
+from spatial_pipeline.orchestration import looks, sensors
+from spatial_pipeline.orchestration.looks import look_at
 from spatial_pipeline.orchestration.schedules import job_of
-from spatial_pipeline.orchestration.sensors import look_at
 from spatial_pipeline.orchestration.sightings import WHOLE, Cursor
 from spatial_pipeline.settings import Settings
 from spatial_pipeline_tests.ingest.remote.web import Web, serving
@@ -64,7 +64,7 @@ def test_a_server_that_is_away_changes_nothing_that_is_remembered() -> None:
 
 def test_no_time_is_a_reason_and_no_answer(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     web.put("/k.geojson", b"1")
-    monkeypatch.setattr(sensors, "BUDGET_S", 0.0)
+    monkeypatch.setattr(looks, "BUDGET_S", 0.0)
     keys = {"static": ["k"]}
     look = look_at(contract(f"{web.url}/{{partition}}.geojson", partitions=keys), Settings(), ["k"])
     assert look.blind == {"k"}

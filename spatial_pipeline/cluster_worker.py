@@ -1,0 +1,181 @@
+"""What runs on a Dask worker: jobs that are open there, and their pieces."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import pickle
+import platform
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import pyproj
+import rasterio
+import shapely
+
+from spatial_pipeline.check.remote import Bench, Elapsed, Job, Window
+from spatial_pipeline.check.workers import Workers
+from spatial_pipeline.errors import ClusterError
+
+KEPT = 4
+"""Jobs that a worker keeps open; more when pieces of more are under way."""
+FORGOTTEN = 256
+"""Jobs that are remembered as being over."""
+CODE = ("check", "contract/rules", "pieces.py", "results.py", "store/staged.py", "versions.py")
+"""Of this package, what an answer depends on."""
+
+Versions = dict[str, str]
+
+
+@cache
+def versions() -> Versions:
+    """What must be the same on all machines for their answers to be the same."""
+    found = {
+        "Python": ".".join(platform.python_version_tuple()[:2]),
+        "GEOS": shapely.geos_version_string,
+        "PROJ": pyproj.proj_version_str,
+        "GDAL": rasterio.__gdal_version__,
+    }
+    for name in ("spatial_pipeline", "numpy", "pyarrow", "pyproj", "rasterio", "shapely"):
+        found[name] = version(name)
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for part in CODE:
+        path = package / part
+        for file in [path] if path.suffix else sorted(path.rglob("*.py")):
+            digest.update(file.relative_to(package).as_posix().encode())
+            digest.update(file.read_bytes())
+    found["code of spatial_pipeline"] = digest.hexdigest()[:12]
+    return found
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job and the versions of the machine that asks for it."""
+
+    needs: Versions
+    job: Job
+
+
+@dataclass
+class _Open:
+    """A job on this worker."""
+
+    workers: Workers
+    bench: asyncio.Task[Bench]
+    under_way: int = 0
+
+    async def close(self) -> None:
+        """Stops its threads and waits for them."""
+        with contextlib.suppress(ClusterError):
+            (await asyncio.shield(self.bench)).stop()
+        await self.workers.__aexit__()
+
+
+@dataclass
+class _Kept:
+    """The jobs of one worker."""
+
+    opened: OrderedDict[str, _Open] = field(default_factory=OrderedDict)
+    over: deque[str] = field(default_factory=lambda: deque(maxlen=FORGOTTEN))
+
+
+_KEPT: WeakKeyDictionary[Any, _Kept] = WeakKeyDictionary()
+
+
+async def evaluate_piece(
+    order: bytes, identity: str, index: int, elapsed: Elapsed, window: Window | None
+) -> bytes:
+    """What the rules of a job make of a piece, pickled; runs on the worker's loop and threads.
+
+    Args:
+        order: a pickled :class:`Order`; opened once a worker.
+        identity: of the job.
+        index: of the piece.
+        elapsed: see ``check.remote``.
+        window: of a raster, what the piece is.
+
+    Raises:
+        ClusterError: the job is over, or this worker cannot open it.
+
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    kept = _KEPT.setdefault(worker, _Kept())
+    if identity in kept.over:
+        msg = "the check is over"
+        raise ClusterError(msg)
+    if identity not in kept.opened:
+        workers = Workers(worker.state.nthreads)
+        opening = asyncio.create_task(_opened(order, workers, worker.address))
+        kept.opened[identity] = _Open(workers, opening)
+    opened = kept.opened[identity]
+    kept.opened.move_to_end(identity)
+    opened.under_way += 1
+    try:
+        bench = await asyncio.shield(opened.bench)
+        answers = await bench.evaluate_piece(index, elapsed, window)
+        return (await opened.workers.run(lambda: pickle.dumps(answers, 5)))[0]
+    except ClusterError:
+        failed = kept.opened.pop(identity, None)
+        if failed is not None:
+            await failed.close()
+        raise
+    finally:
+        opened.under_way -= 1
+        await _make_room(kept)
+
+
+async def forget(identity: str, dask_worker: Any) -> None:
+    """The job is over: its threads stop at the end of their chunk."""
+    kept = _KEPT.setdefault(dask_worker, _Kept())
+    kept.over.append(identity)
+    opened = kept.opened.pop(identity, None)
+    if opened is not None:
+        await opened.close()
+
+
+async def _opened(order: bytes, workers: Workers, address: str) -> Bench:
+    def read() -> Order:
+        found: Order = pickle.loads(order)  # noqa: S301 - a scheduler runs any code anyway
+        return found
+
+    try:
+        known, _ = await workers.run(read)
+        here, _ = await workers.run(versions)
+        other = [
+            f"{name} {here.get(name)} instead of {needed}"
+            for name, needed in known.needs.items()
+            if here.get(name) != needed
+        ]
+        if other:
+            msg = f"worker {address} has {', '.join(other)}: install the same versions everywhere"
+            raise ClusterError(msg)
+        return await Bench.opened(known.job, workers)
+    except ClusterError:
+        raise
+    except OSError as exc:
+        msg = (
+            f"worker {address} cannot open the data: {exc}; every worker must see the store "
+            "(SPATIAL_STORE) under the same path"
+        )
+        raise ClusterError(msg) from exc
+    except Exception as exc:
+        msg = f"worker {address} cannot open the job: {type(exc).__name__}: {exc}"
+        raise ClusterError(msg) from exc
+
+
+async def _make_room(kept: _Kept) -> None:
+    idle = [i for i, o in kept.opened.items() if not o.under_way]
+    for identity in idle[: max(0, len(kept.opened) - KEPT)]:
+        await kept.opened.pop(identity).close()
+
+
+__all__ = ["Order", "evaluate_piece", "forget", "versions"]

@@ -1,0 +1,106 @@
+"""The files that ``spatial-pipeline check`` writes beside what it prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.report import quarantine
+from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.run import Pipeline
+from spatial_pipeline.store.staged import StagedVector
+from spatial_pipeline.versions import VectorProfile, Version
+
+LAYERS = (".gpkg", ".parquet", ".geoparquet")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where to write what; None writes nothing.
+
+    Attributes:
+        html: page with results and maps.
+        violations: layer of all violations.
+        junit: results as JUnit XML.
+        sarif: results as SARIF 2.1.0.
+        quarantine: layer of the features that a blocking rule named.
+
+    """
+
+    html: Path | None = None
+    violations: Path | None = None
+    junit: Path | None = None
+    sarif: Path | None = None
+    quarantine: Path | None = None
+
+    def mistake(self) -> str:
+        """Why a file cannot be what is asked for; empty when all can."""
+        for path in (self.html, self.violations, self.junit, self.sarif, self.quarantine):
+            if path is not None and not path.absolute().parent.is_dir():
+                return f"{path}: there is no folder {path.parent}"
+        for path in (self.violations, self.quarantine):
+            if path is not None and path.suffix.lower() not in LAYERS:
+                return f"{path}: the ending decides the format; it is one of {', '.join(LAYERS)}"
+        return ""
+
+    def write(
+        self, pipeline: Pipeline, contracts: Sequence[Contract], checked: Sequence[Checked]
+    ) -> Iterator[str]:
+        """Writes the files and says which.
+
+        Args:
+            pipeline: the project.
+            contracts: one for each of ``checked``.
+            checked: what was found.
+
+        Raises:
+            OSError: a file cannot be written.
+            SpatialPipelineError: a version cannot be read.
+
+        """
+        if self.violations is not None:
+            from spatial_pipeline.checking import export_violations
+
+            for file in export_violations(checked, self.violations):
+                yield f"violations: {file}"
+        if self.html is not None:
+            from spatial_pipeline.report.html import page
+
+            made_at = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+            self.html.write_text(page(checked, made_at), encoding="utf-8")
+            yield f"report: {self.html}"
+        if self.junit is not None:
+            from spatial_pipeline.report.junit import junit_xml
+
+            self.junit.write_bytes(junit_xml(checked))
+            yield f"junit: {self.junit}"
+        if self.sarif is not None:
+            from spatial_pipeline.report.sarif import sarif
+
+            log = json.dumps(sarif(contracts, checked), ensure_ascii=False, indent=1)
+            self.sarif.write_text(log + "\n", encoding="utf-8")
+            yield f"sarif: {self.sarif}"
+        if self.quarantine is not None:
+            files = quarantine.export(list(_quarantined(pipeline, checked)), self.quarantine)
+            yield from (f"quarantine: {f}" for f in files)
+
+
+def _quarantined(pipeline: Pipeline, checked: Sequence[Checked]) -> Iterator[tuple[str, pa.Table]]:
+    """Title and table of each vector dataset that has features to be kept apart."""
+    for one in checked:
+        reasons = quarantine.named_rows(one)
+        if not reasons or one.version is None or not isinstance(one.profile, VectorProfile):
+            continue
+        data = pipeline.store.open(Version(one.dataset, one.partition, one.version))
+        if isinstance(data, StagedVector):
+            rows = np.fromiter(reasons, dtype=np.int64)
+            names = [c.name for c in one.profile.columns]
+            batch = data.take(data.rows_to_positions(rows), names)
+            yield one.title, quarantine.to_table(batch, reasons)

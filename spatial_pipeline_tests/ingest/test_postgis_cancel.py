@@ -1,0 +1,118 @@
+"""Reading a table that is given up: the server stops working for us."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spatial_pipeline.cancellation import Cancellation, obeying
+from spatial_pipeline.check import catalogue
+from spatial_pipeline.checking import check_all
+from spatial_pipeline.contract.models import Source, VectorContract
+from spatial_pipeline.errors import GivenUpError
+from spatial_pipeline.ingest import opened, postgis_source
+from spatial_pipeline.run import Pipeline
+from spatial_pipeline.settings import Settings
+from spatial_pipeline.store.versions import Store
+from spatial_pipeline_tests.ingest.tables import Database, database
+
+__all__ = ["database"]
+
+SLOW = "SELECT 1 AS id, pg_sleep(100)::text AS slept"
+
+
+def busy(database: Database) -> int:
+    """Sessions of ours on the server, after as long as an orderly end may take."""
+    # Less than the five seconds after which the server itself would miss a dead client.
+    for _ in range(30):
+        if not database.sessions():
+            return 0
+        time.sleep(0.1)
+    return database.sessions()
+
+
+def at_work(database: Database) -> None:
+    """Returns when the server works for us."""
+    asked = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'spatial_pipeline%'"
+        " AND state = 'active'"
+    )
+    while database.cluster.psql(asked) == "0":
+        time.sleep(0.02)
+
+
+def contract(source: dict[str, Any], rules: list[Any]) -> VectorContract:
+    return VectorContract.model_validate({"name": "d", "source": source, "rules": rules})
+
+
+def test_a_rule_whose_time_is_up_stops_the_query(database: Database, tmp_path: Path) -> None:
+    catalogue.load()
+    database.sql(f"CREATE VIEW slow AS {SLOW}", "CREATE TABLE quick AS SELECT 1 AS id")
+    other = {"uri": database.uri, "layer": "public.slow"}
+    of = contract(
+        {"uri": database.uri, "layer": "public.quick"},
+        [{"rule": "same_features_as", "other": other, "timeout_s": 1.0}],
+    )
+    pipeline = Pipeline.of([of], Settings(store=tmp_path))
+    audit = asyncio.run(pipeline.audit(of, pipeline.stage(of)))
+    assert {r.name: r.status.value for r in audit.results}["same_features_as"] == "timeout"
+    assert busy(database) == 0
+
+
+def test_a_cancelled_check_stops_the_query(database: Database, tmp_path: Path) -> None:
+    of = contract({"uri": database.uri, "query": SLOW}, [])
+    pipeline = Pipeline.of([of], Settings(store=tmp_path))
+
+    async def main() -> None:
+        task = asyncio.create_task(check_all(pipeline, [(of, None)], None))
+        await asyncio.to_thread(at_work, database)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    asyncio.run(main())
+    assert busy(database) == 0
+    assert Store(tmp_path).versions("d", None) == []
+
+
+@pytest.mark.parametrize("moment", ["rows", "pieces", "connecting"])
+def test_given_up_at_any_moment_nothing_stays_open(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    monkeypatch.setattr(postgis_source, "FIRST_ROWS", 16)
+    monkeypatch.setattr(postgis_source, "MAX_ROWS", 16)
+    flag = Cancellation()
+    fetched, connected = postgis_source._fetched, postgis_source._connected
+
+    async def cancelling(cursor: Any, count: int) -> Any:
+        rows = await fetched(cursor, count)
+        if moment == "rows":
+            asyncio.get_running_loop().run_in_executor(None, flag.cancel)
+            await asyncio.sleep(60)
+        return rows
+
+    async def late(*args: Any) -> Any:
+        connection = await connected(*args)
+        if moment == "connecting":
+            asyncio.get_running_loop().run_in_executor(None, flag.cancel)
+            await asyncio.sleep(60)
+        return connection
+
+    monkeypatch.setattr(postgis_source, "_fetched", cancelling)
+    monkeypatch.setattr(postgis_source, "_connected", late)
+    source = Source(uri=database.uri, query="SELECT i AS id FROM generate_series(1, 5000) i")
+
+    def stage(folder: Path) -> None:
+        from spatial_pipeline.cancellation import between
+
+        with opened("vector", source, None, tmp_path) as reading:
+            tell = between(lambda *_: flag.cancel() if moment == "pieces" else None)
+            reading.ingest(folder, tell)
+
+    with obeying(flag), pytest.raises(GivenUpError):
+        stage(tmp_path)
+    assert busy(database) == 0

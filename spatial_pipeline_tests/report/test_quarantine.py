@@ -1,0 +1,62 @@
+"""Features apart from the rest: names that are taken, types that a GeoPackage has not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+import geopandas
+import pyarrow as pa
+import pytest
+import shapely
+
+from spatial_pipeline.report.quarantine import export, named_rows, to_table
+from spatial_pipeline.results import Findings
+from spatial_pipeline_tests.report.cases import checked, result
+from spatial_pipeline_tests.support import memory_vector
+
+
+def test_rows_of_other_datasets_and_of_nothing_are_left_out() -> None:
+    findings = Findings.build([[3, -1], [1, 3], [-1, -1]], ["a", "b", "c"])
+    bad = checked(evaluations=((result(name="x"), findings),))
+    assert named_rows(bad) == {1: ["x: b"], 3: ["x: a", "x: b"]}
+
+
+def test_names_that_are_taken_get_a_number() -> None:
+    data = memory_vector(
+        [shapely.Point(0, 0)],
+        {"geometry": ["x"], "Geometry_1": ["y"], "quarantine_row": [9]},
+    )
+    table = to_table(data.everything, {0: ["bad"]})
+    assert table.column_names == [
+        "geometry_2", "Geometry_1", "quarantine_row", "quarantine_row_1", "quarantine_reasons",
+        "geometry",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ["gpkg", "parquet"])
+def test_every_type_has_a_place(tmp_path: Path, ending: str) -> None:
+    columns = {
+        "list": pa.array([[1, 2]]),
+        "struct": pa.array([{"a": 1}]),
+        "decimal": pa.array([Decimal("1.50")]),
+        "time": pa.array([dt.time(1, 2, 3)]),
+        "null": pa.nulls(1),
+        "date": pa.array([dt.date(2020, 1, 1)]),
+        "bytes": pa.array([b"x"]),
+    }
+    data = memory_vector([shapely.Point(0, 0)], columns)
+    path = tmp_path / f"f.{ending}"
+    (written,) = export([("data", to_table(data.everything, {0: ["bad"]}))], path)
+    read = geopandas.read_file if ending == "gpkg" else geopandas.read_parquet
+    frame = read(written)
+    assert len(frame) == 1
+    assert str(frame["list"][0]) == "[1, 2]" or frame["list"][0].tolist() == [1, 2]
+
+
+def test_without_geometry(tmp_path: Path) -> None:
+    data = memory_vector([None], {"id": [1]}, crs=None)
+    table = to_table(data.everything, {0: ["bad"]})
+    export([("data", table)], tmp_path / "f.gpkg")
+    assert geopandas.read_file(tmp_path / "f.gpkg")["id"].tolist() == [1]

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def data(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import topology_data
+
+    return topology_data
+
+
+def test_the_layers_are_valid_and_no_polygon_holds_another_one(data):
+    for layer in (data.coverage(4000), data.buildings(4000)):
+        polygons = layer(0, 4000)
+        assert shapely.is_valid(polygons).all()
+        ours, other = shapely.STRtree(polygons).query(polygons, predicate="contains")
+        assert (ours == other).all()
+        one, other = shapely.STRtree(polygons).query(polygons, predicate="overlaps")
+        assert len(one)
+        assert set(np.flatnonzero(np.arange(4000) % 1000 == 500)) & set(one.tolist())
+    assert set(shapely.get_num_coordinates(data.buildings(100)(0, 100))) == {17}
+
+
+def test_districts_hold_the_coverage(data):
+    areas = data.districts(2500, 9, 100)(0, 9)
+    assert shapely.is_valid(areas).all()
+    assert (shapely.get_num_coordinates(areas) == 101).all()
+
+
+def test_sides_agree_and_what_is_missing_is_named(tmp_path):
+    """A run of everything at a size at which times say nothing."""
+    script = (FOLDER / "topology.py").read_text()
+    copy = tmp_path / "benchmarks"
+    copy.mkdir()
+    for name in ("feature_rules.py", "peers.py", "topology_data.py"):
+        (copy / name).write_text((FOLDER / name).read_text())
+    (copy / "topology.py").write_text(script)
+    command = [sys.executable, str(copy / "topology.py"), "--features", "3000", "--repeat", "1"]
+    command += ["--peers", "shapely", "geopandas", "coverage_invalid_edges", "sedonadb"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=250)
+    rows = json.loads((copy / "topology.json").read_text())["rows"]
+    sides = {(row["layer"], row["side"]): row for row in rows}
+    assert len(sides) == 12
+    for layer, pairs in (("coverage", 4), ("buildings", 2)):
+        assert sides[layer, "spatial_pipeline: overlaps"]["pairs"] >= pairs
+        for peer in ("shapely", "geopandas"):
+            assert sides[layer, peer]["agrees"]
+            assert sides[layer, peer]["times slower than overlaps"] > 0
+        missing = sides[layer, "sedonadb"]
+        assert missing.get("missing") == "sedonadb is not installed" or missing["agrees"]
+        assert "pairs" not in sides[layer, "coverage_invalid_edges"]
+    assert "3,000 polygons, 2 threads" in done.stdout
+    assert "another answer" not in done.stdout
