@@ -101,13 +101,17 @@ class Daemon:
         self.instance = instance
 
     def tick(self) -> str:
-        """One tick of the sensor; what it said."""
+        """One tick of every sensor; what the one of the schema said."""
         # A tick within the sensor's interval would be skipped.
         Daemon.now += timedelta(seconds=60)
         with freeze_time(Daemon.now):
             errors = [e for e in execute_sensor_iteration(self.workspace, logger, None, None) if e]
         assert not errors, errors
-        (state,) = self.instance.all_instigator_state()
+        (state,) = [
+            s
+            for s in self.instance.all_instigator_state()
+            if s.instigator_name.endswith("_schema_sensor")
+        ]
         (tick,) = self.instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
         assert tick.error is None
         assert tick.timestamp == Daemon.now.timestamp(), "the tick was left out"
@@ -152,12 +156,12 @@ def daemon(instance: dg.DagsterInstance, target: Any = None) -> Iterator[Daemon]
         yield Daemon(workspace, instance)
 
 
-def loaded() -> InProcessWorkspaceLoadTarget:
+def loaded(module: str = MODULE) -> InProcessWorkspaceLoadTarget:
     """The code location in this process, which starts ten times as fast as a server.
 
     From a file of its own, because Dagster loads the same file only once.
     """
     path = Path(os.environ["SPATIAL_TEST_FOLDER"]) / f"location_{uuid4().hex}.py"
-    path.write_text(f"from {MODULE} import load\n\ndefs = load()\n")
+    path.write_text(f"from {module} import load\n\ndefs = load()\n")
     origin = LoadableTargetOrigin(python_file=str(path), attribute="defs")
     return InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(origin, location_name="schema"))
