@@ -5,21 +5,24 @@ Exit codes: 0 all blocking rules passed, 1 some failed, 2 the call or a contract
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, RenderableType
 
 from spatial_pipeline import cli_accept
 from spatial_pipeline.alert_cli import add_commands
 from spatial_pipeline.errors import ContractError, SpatialPipelineError
 from spatial_pipeline.runtime import run_sync
+from spatial_pipeline.terminal import WRONG
+from spatial_pipeline.terminal import print_json as _print_json
+from spatial_pipeline.terminal import print_rich as _print
+from spatial_pipeline.terminal import progress as _progress
+from spatial_pipeline.terminal import say as _say
+from spatial_pipeline.terminal import wrong as _wrong
 
 if TYPE_CHECKING:
     from spatial_pipeline.contract.models import Contract
@@ -27,9 +30,6 @@ if TYPE_CHECKING:
     from spatial_pipeline.run import Pipeline
 
 FAILED = 1
-WRONG = 2
-WIDTH = 160
-"""Columns of tables that do not go to a terminal."""
 
 app = typer.Typer(
     help="Spatial data contracts: ingest, prove, and publish only what was proven.",
@@ -127,6 +127,26 @@ def check(
 
         _print(check_summary(checked))
     raise typer.Exit(0 if checked and all(c.passed for c in checked) else FAILED)
+
+
+@app.command()
+def profile(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="File, archive, package:// or database.")
+    ],
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Layer of a container with several.")
+    ] = None,
+) -> None:
+    """Print a contract inferred from the data: what it is like and which rules it keeps."""
+    from spatial_pipeline.profiling import infer
+
+    try:
+        inferred = run_sync(infer(_pipeline([]), source, layer))
+    except SpatialPipelineError as exc:
+        _wrong(str(exc))
+    typer.echo(inferred.text(), nl=False)
+    raise typer.Exit(0 if inferred.sound else FAILED)
 
 
 @app.command()
@@ -369,45 +389,3 @@ def _pipeline(contracts: Sequence[Contract]) -> Pipeline:
 
 def _defs() -> list[Path]:
     return [Path(__file__).parent / "defs"]
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """A function that gets (dataset, what is done, pieces done, pieces planned).
-
-    On a terminal it draws bars on stderr; elsewhere it does nothing.
-    """
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[tuple[str, str], Any] = {}
-
-        def show(dataset: str, stage: str, done: int, total: int | None) -> None:
-            key = (dataset, stage)
-            if key not in tasks:
-                tasks[key] = bars.add_task(f"{stage} {dataset}".replace("[", r"\["), total=total)
-            bars.update(tasks[key], completed=done, total=total)
-
-        yield show
-
-
-def _print(renderable: RenderableType) -> None:
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(renderable)
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
-
-
-def _say(text: str) -> None:
-    """A line on stderr."""
-    typer.echo(text, err=True)
-
-
-def _wrong(text: str) -> NoReturn:
-    _say(f"error: {text}")
-    raise typer.Exit(WRONG)

@@ -35,36 +35,37 @@ def accept(
     """Accept the schema that a dataset is held for; the next run publishes it."""
     import getpass
 
-    from spatial_pipeline.cli import FAILED, _defs, _named, _pipeline, _project, _say, _wrong
+    from spatial_pipeline.cli import FAILED, _defs, _named, _pipeline, _project
     from spatial_pipeline.contract.partitions import partition_mistake
     from spatial_pipeline.errors import SpatialPipelineError
     from spatial_pipeline.schema_acceptance import accept as accept_schema
     from spatial_pipeline.schema_acceptance import pending
+    from spatial_pipeline.terminal import say, wrong
 
     own, neighbours = _project(contracts or _defs(), as_json=False)
     everything = [*own, *neighbours]
     contract = _named(everything, dataset)
     if partition is not None and (mistake := partition_mistake(contract, partition)):
-        _wrong(mistake)
+        wrong(mistake)
     pipeline = _pipeline(everything)
     try:
         held = pending(pipeline, contract, None if partition is None else [partition])
         for found in held:
             fingerprint = found.evidence.fingerprint
-            _say(f"{found.version}: schema {fingerprint}: {found.evidence.change}")
+            say(f"{found.version}: schema {fingerprint}: {found.evidence.change}")
         if not held:
-            _say(f"{dataset}: nothing is held for its schema")
+            say(f"{dataset}: nothing is held for its schema")
             raise typer.Exit(FAILED)
         chosen = {p.evidence.fingerprint: p for p in held}
         fitting = [p for f, p in chosen.items() if schema is None or f.startswith(schema)]
         if not fitting:
-            _wrong(f"{schema!r} is not the schema that is held")
+            wrong(f"{schema!r} is not the schema that is held")
         if len(fitting) > 1:
-            _wrong("several schemas are held: give --schema FINGERPRINT or --partition KEY")
+            wrong("several schemas are held: give --schema FINGERPRINT or --partition KEY")
         accepted = accept_schema(pipeline, contract, partition, fitting[0], by or getpass.getuser())
     except SpatialPipelineError as exc:
-        _say(f"{dataset}: {exc}")
+        say(f"{dataset}: {exc}")
         raise typer.Exit(FAILED) from exc
     where = "" if partition is None else f"[{partition}]"
     typer.echo(f"{dataset}{where}: schema {accepted.schema} accepted by {accepted.by}")
-    _say(f"spatial-pipeline run {dataset} publishes it, if its rules pass")
+    say(f"spatial-pipeline run {dataset} publishes it, if its rules pass")
