@@ -337,18 +337,23 @@ def test_junit_is_xml_whatever_the_data_say(project: Project) -> None:
         for name, suite in suites.items()
     }
     assert found == {
-        "held": {"readable": [], "unique": ["failure"], "not_null": ["error"]},
-        "warned": {"readable": [], "tell_us": ["system-out"]},
+        "held": {
+            "readable": [],
+            "staged_matches_source": [],
+            "unique": ["failure"],
+            "not_null": ["error"],
+        },
+        "warned": {"readable": [], "staged_matches_source": [], "tell_us": ["system-out"]},
     }
     held = suites["held"].attrib
     assert (held["tests"], held["failures"], held["errors"], held["skipped"]) == (
-        "3",
+        "4",
         "1",
         "1",
         "0",
     )
     totals = (root.attrib["tests"], root.attrib["failures"], root.attrib["errors"])
-    assert totals == ("5", "1", "1")
+    assert totals == ("7", "1", "1")
     text = suites["held"].find("testcase[@name='unique']/failure").text  # type: ignore[union-attr]
     assert 'a<&"]]>\ufffd\ufffd\U0001f30d' in str(text)
     assert "\x07" not in file.read_text(encoding="utf-8")
