@@ -16,10 +16,15 @@ from typing import Any
 
 import pytest
 
+from spatial_pipeline.orchestration.run_facts import INVENTORY
+
 ROOT = Path(__file__).parents[1]
 QUERY = """{
   workspaceOrError { ... on Workspace { locationEntries {
-    name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } }
+    name loadStatus locationOrLoadError {
+      __typename ... on PythonError { message }
+      ... on RepositoryLocation { repositories {
+        sensors { name sensorState { status } } schedules { name } } } } } } }
   assetNodes { assetKey { path } groupName }
   instance { info }
 }"""
@@ -70,19 +75,31 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
 
 def test_the_code_location_loads(answer: dict[str, Any]) -> None:
     (entry,) = answer["workspaceOrError"]["locationEntries"]
-    assert entry == {
-        "name": "spatial_pipeline",
-        "loadStatus": "LOADED",
-        "locationOrLoadError": {"__typename": "RepositoryLocation"},
-    }
+    loaded = entry["locationOrLoadError"]
+    assert loaded["__typename"] == "RepositoryLocation", loaded
+    assert (entry["name"], entry["loadStatus"]) == ("spatial_pipeline", "LOADED")
 
 
-def test_every_contract_has_its_three_assets(answer: dict[str, Any]) -> None:
-    names = [p.parent.name for p in (ROOT / "spatial_pipeline" / "defs").glob("*/defs.yaml")]
+def test_every_contract_has_its_three_assets_and_the_inventory_lists_them(
+    answer: dict[str, Any],
+) -> None:
+    names = {p.parent.name for p in (ROOT / "spatial_pipeline" / "defs").glob("*/defs.yaml")}
+    names.remove("operations")
     assert len(names) >= 12
-    assert sorted("/".join(a["assetKey"]["path"]) for a in answer["assetNodes"]) == sorted(
-        f"{name}/{part}" for name in names for part in ("source", "staged", "published")
-    )
+    wanted = {f"{name}/{part}" for name in names for part in ("source", "staged", "published")}
+    wanted.add("/".join(INVENTORY.path))
+    assert {"/".join(a["assetKey"]["path"]) for a in answer["assetNodes"]} == wanted
+
+
+def test_who_watches_and_who_tells(answer: dict[str, Any]) -> None:
+    (entry,) = answer["workspaceOrError"]["locationEntries"]
+    (repository,) = entry["locationOrLoadError"]["repositories"]
+    status = {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
+    assert status == {"alerts": "RUNNING", "glaciers_source_sensor": "RUNNING"}
+    assert {s["name"] for s in repository["schedules"]} == {
+        "counties_schedule",
+        "inventory_schedule",
+    }
 
 
 def test_the_instance_is_that_of_the_root(answer: dict[str, Any]) -> None:
