@@ -27,6 +27,7 @@ from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
 from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.orchestration.alerts import NAME
 from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline.run import Pipeline
@@ -129,6 +130,8 @@ class World:
         pipeline = Pipeline.of([contract])
         version = pipeline.stage(contract, key)
         failed = [r for r in asyncio.run(pipeline.audit(contract, version)).results if not r.passed]
+        with contextlib.suppress(GateClosedError):
+            pipeline.publish(contract, version)
         run = create_run_for_test(self.instance, status=dg.DagsterRunStatus.STARTED)
 
         def event(kind: DagsterEventType, data: Any = None) -> None:

@@ -135,7 +135,7 @@ def test_failed_runs_and_checks_that_never_came_to_their_turn(world: World) -> N
     (world.folder / "aside").rename(store)
     world.tick()
     assert world.hook.told[2:] == [("opened", "tiles", "p12", "tiles__staged")]
-    assert "4 of 4 rules never came to their turn: " in world.hook.received[2]["message"]
+    assert "5 of 5 rules never came to their turn: " in world.hook.received[2]["message"]
     assert world.build("p12")
     world.tick()
     assert world.hook.told[3:] == [("closed", "tiles", "p12", "tiles__staged")]
