@@ -27,6 +27,8 @@ def sources() -> list[tuple[str, str | None]]:
     found = []
     for path in sorted(DEFS.glob("*/defs.yaml")):
         attributes = yaml.safe_load(path.read_text())["attributes"]
+        if "source" not in attributes:
+            continue
         uri, layer = attributes["source"]["uri"], attributes["source"].get("layer")
         keys = attributes.get("partitions", {}).get("static", [""])
         found += [(uri.replace("{partition}", key), layer) for key in keys]

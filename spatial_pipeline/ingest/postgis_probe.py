@@ -19,7 +19,6 @@ look later; it is not missed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
@@ -30,13 +29,7 @@ from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import postgis_catalogue as catalogue
 from spatial_pipeline.ingest.fingerprint import uri_of
-from spatial_pipeline.ingest.postgis_source import (
-    Limits,
-    connected,
-    disconnected,
-    open_table,
-    translated,
-)
+from spatial_pipeline.ingest.postgis_source import Limits, open_table, session, translated
 from spatial_pipeline.ingest.private_loop import PrivateLoop
 
 LIMITS = Limits(patience_s=10.0, statement_s=25.0)
@@ -104,7 +97,7 @@ def table_tokens(
             wanted.setdefault(address.dsn, []).append((partition, address))
     for asked in wanted.values():
         try:
-            with _session(asked[0][1]) as (loop, connection):
+            with session(asked[0][1], LIMITS) as (loop, connection):
                 for partition, address in asked:
                     yield partition, _token(loop, connection, source, address)
                 asked.clear()
@@ -164,16 +157,6 @@ async def _reference_systems(
 
 def _plain(rows: Sequence[asyncpg.Record]) -> list[dict[str, str]]:
     return [{k: str(v) for k, v in r.items()} for r in rows]
-
-
-@contextmanager
-def _session(address: Address) -> Iterator[tuple[PrivateLoop, asyncpg.Connection]]:
-    with PrivateLoop() as loop:
-        connection = loop.run(translated(connected(address, LIMITS), address))
-        try:
-            yield loop, connection
-        finally:
-            loop.run(disconnected(connection))
 
 
 def _asked(

@@ -179,25 +179,17 @@ def open_table(
             evaluate what it is asked for.
 
     """
-    held: list[asyncpg.Connection] = []
-    with PrivateLoop() as loop:
-        try:
-            connection = loop.run(translated(connected(address, limits, held), address))
-            asked = _inspected(connection, layer, query)
-            described = loop.run(translated(asked, address))
-            name = described.relation.name
-            yield Table(
-                name=None if name is None else str(name),
-                content=described.content,
-                _described=described,
-                _connection=connection,
-                _loop=loop,
-                _address=address,
-            )
-        finally:
-            # Closing ends the statement that the server may still be busy with.
-            for connection in held:
-                loop.finish(disconnected(connection))
+    with session(address, limits) as (loop, connection):
+        described = loop.run(translated(_inspected(connection, layer, query), address))
+        name = described.relation.name
+        yield Table(
+            name=None if name is None else str(name),
+            content=described.content,
+            _described=described,
+            _connection=connection,
+            _loop=loop,
+            _address=address,
+        )
 
 
 @dataclass(frozen=True)
@@ -216,16 +208,33 @@ class _Described:
     notes: tuple[str, ...]
 
 
-async def connected(
-    address: Address,
-    limits: Limits | None = None,
-    held: list[asyncpg.Connection] | None = None,
-) -> asyncpg.Connection:
-    """A read-only session; asks again where the server is full or starting.
+@contextmanager
+def session(
+    address: Address, limits: Limits | None = None
+) -> Iterator[tuple[PrivateLoop, asyncpg.Connection]]:
+    """A read-only session and the loop it lives on; closed whoever gives up, and when.
 
-    It is noted in ``held`` as soon as there is something to close.
+    Raises:
+        SourceError: the server does not answer or does not let us in.
+
     """
-    held = [] if held is None else held
+    held: list[asyncpg.Connection] = []
+    with PrivateLoop() as loop:
+        try:
+            yield loop, loop.run(translated(_connected(address, limits, held), address))
+        finally:
+            # Closing ends the statement that the server may still be busy with.
+            for connection in held:
+                loop.finish(_disconnected(connection))
+
+
+async def _connected(
+    address: Address, limits: Limits | None, held: list[asyncpg.Connection]
+) -> asyncpg.Connection:
+    """Asks again where the server is full or starting.
+
+    What must be closed is noted in ``held`` before anything else is awaited.
+    """
     settings, patience_s = dict(_SETTINGS), PATIENCE_S
     if limits is not None:
         settings["statement_timeout"] = str(int(limits.statement_s * 1000))
@@ -247,7 +256,7 @@ async def connected(
     return held[0]
 
 
-async def disconnected(connection: asyncpg.Connection) -> None:
+async def _disconnected(connection: asyncpg.Connection) -> None:
     """Ends a session, whatever state it is in."""
     try:
         await connection.close(timeout=CLOSE_S)
