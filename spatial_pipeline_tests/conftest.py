@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,20 @@ FOREIGN = ("SPATIAL_", "DAGSTER_", "PG")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--shuffle", type=int, metavar="SEED", help="run in an order of this seed")
+
+
+def pytest_configure() -> None:
+    """Lets what a test starts be stopped, even where the suite runs in the background of a shell.
+
+    There SIGINT is ignored. Dagster gives SIGTERM the handler of SIGINT, and every process that it
+    starts inherits that, so that each step waits a minute for the ends of its logs.
+    """
+    for number, usual in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
