@@ -17,7 +17,7 @@ WIDTH = 160
 
 
 @contextmanager
-def progress() -> Iterator[Any]:
+def progress_bars() -> Iterator[Any]:
     """A function that gets (dataset, what is done, pieces done, pieces planned).
 
     On a terminal it draws bars on stderr; elsewhere it does nothing.

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from spatial_pipeline.commands.project import (
+    FAILED,
+    ContractsOption,
+    named,
+    pipeline_of,
+    project_of,
+    samples,
+)
+from spatial_pipeline.commands.terminal import say, wrong
+from spatial_pipeline.errors import SpatialPipelineError
 
 
 def accept(
@@ -24,30 +34,21 @@ def accept(
     by: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who accepts it; your login unless given.")
     ] = None,
-    contracts: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="PATH",
-            help="File or folder of contracts; the contracts of this package's defs unless given.",
-        ),
-    ] = None,
+    contracts: ContractsOption = None,
 ) -> None:
     """Accept the schema that a dataset is held for; the next run publishes it."""
     import getpass
 
-    from spatial_pipeline.cli import FAILED, _defs, _named, _pipeline, _project
     from spatial_pipeline.contract.partitions import partition_mistake
-    from spatial_pipeline.errors import SpatialPipelineError
     from spatial_pipeline.schema_acceptance import accept as accept_schema
     from spatial_pipeline.schema_acceptance import pending
-    from spatial_pipeline.terminal import say, wrong
 
-    own, neighbours = _project(contracts or _defs(), as_json=False)
+    own, neighbours = project_of(contracts or samples(), as_json=False)
     everything = [*own, *neighbours]
-    contract = _named(everything, dataset)
+    contract = named(everything, dataset)
     if partition is not None and (mistake := partition_mistake(contract, partition)):
         wrong(mistake)
-    pipeline = _pipeline(everything)
+    pipeline = pipeline_of(everything)
     try:
         held = pending(pipeline, contract, None if partition is None else [partition])
         for found in held:

@@ -1,0 +1,50 @@
+"""The commands ``spatial-pipeline alerts``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spatial_pipeline.commands.project import FAILED, settings
+from spatial_pipeline.commands.terminal import wrong
+from spatial_pipeline.errors import SpatialPipelineError
+
+alerts = typer.Typer(
+    help="Alerts: who is told what is wrong.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@alerts.command("test")
+def send_sample(
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this channel; may be repeated."),
+    ] = None,
+) -> None:
+    """Send a sample to every channel and say which took it; exit 1 if one did not."""
+    from spatial_pipeline.alert.message import Links
+    from spatial_pipeline.alerting import channels_of, sample
+    from spatial_pipeline.contract.words import closest
+
+    environment = settings()
+    try:
+        found = channels_of(environment)
+    except SpatialPipelineError as exc:
+        wrong(str(exc))
+    if not found:
+        wrong("no channel: SPATIAL_ALERT_URLS is not set")
+    names = [c.name for c in found]
+    for name in channel or ():
+        if name not in names:
+            hint = closest(name, names).hint
+            wrong(f"there is no channel {name!r}{hint}")
+    message = sample(Links(environment.ui_url))
+    failed = False
+    for each in found:
+        if channel and each.name not in channel:
+            continue
+        error = each.send(message)
+        failed |= error is not None
+        typer.echo(f"{each.name}: {'sent' if error is None else f'failed: {error}'}")
+    raise typer.Exit(FAILED if failed else 0)

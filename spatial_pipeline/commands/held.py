@@ -1,0 +1,46 @@
+"""The command ``spatial-pipeline held``."""
+
+from __future__ import annotations
+
+import typer
+
+from spatial_pipeline.commands.project import (
+    FAILED,
+    ContractsOption,
+    JsonOption,
+    project_of,
+    samples,
+    settings,
+)
+from spatial_pipeline.commands.terminal import print_json, print_rich, wrong
+from spatial_pipeline.errors import SpatialPipelineError
+
+
+def held(
+    contracts: ContractsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what readers do not get, since when and why; exit 1 if there is anything."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from spatial_pipeline.inventory import inventory
+    from spatial_pipeline.store.versions import Store
+
+    own, _ = project_of(contracts or samples(), as_json)
+    try:
+        found = inventory(Store(settings().store), {c.name: c for c in own})
+    except SpatialPipelineError as exc:
+        wrong(str(exc))
+    if as_json:
+        print_json({"held": [s.to_json() for s in found]})
+    elif not found:
+        typer.echo("nothing is held")
+    else:
+        table = Table("Dataset", "State", "Since (UTC)", "Readers see", "Why")
+        for each in found:
+            since = each.since.replace("+00:00", "")
+            cells = (each.title, each.state, since, each.readers_see, "; ".join(each.reasons))
+            table.add_row(*(escape(c or "nothing") for c in cells))
+        print_rich(table)
+    raise typer.Exit(FAILED if found else 0)

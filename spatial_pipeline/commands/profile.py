@@ -1,0 +1,31 @@
+"""The command ``spatial-pipeline profile``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spatial_pipeline.commands.project import FAILED, pipeline_of
+from spatial_pipeline.commands.terminal import wrong
+from spatial_pipeline.errors import SpatialPipelineError
+from spatial_pipeline.runtime import run_sync
+
+
+def profile(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="File, archive, package:// or database.")
+    ],
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Layer of a container with several.")
+    ] = None,
+) -> None:
+    """Print a contract inferred from the data: what it is like and which rules it keeps."""
+    from spatial_pipeline.profiling import infer
+
+    try:
+        inferred = run_sync(infer(pipeline_of([]), source, layer))
+    except SpatialPipelineError as exc:
+        wrong(str(exc))
+    typer.echo(inferred.text(), nl=False)
+    raise typer.Exit(0 if inferred.sound else FAILED)

@@ -1,0 +1,131 @@
+"""What the commands have in common: the contracts that are meant, and the pipeline for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spatial_pipeline.commands.terminal import WRONG, print_json, say, wrong
+from spatial_pipeline.errors import ContractError, SpatialPipelineError
+
+if TYPE_CHECKING:
+    from spatial_pipeline.contract.models import Contract
+    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.settings import Settings
+
+FAILED = 1
+"""Exit code: the call was right, but not everything is well."""
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
+]
+PartitionOption = Annotated[str | None, typer.Option(metavar="KEY", help="Only this partition.")]
+ContractsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="PATH",
+        help="File or folder of contracts; the contracts of this package's defs unless given.",
+    ),
+]
+
+
+def project_of(paths: Sequence[Path], as_json: bool) -> tuple[list[Contract], list[Contract]]:
+    """The contracts of some paths and the neighbours that they refer to; exits on mistakes."""
+    from spatial_pipeline.contract.load import load_project
+
+    try:
+        return load_project(paths)
+    except ContractError as exc:
+        mistakes = str(exc).splitlines()
+        for mistake in mistakes:
+            say(mistake)
+        count = len(mistakes)
+        say(f"{count} mistake{'s' if count > 1 else ''}; nothing was done")
+        if as_json:
+            print_json({"datasets": [], "mistakes": mistakes})
+        raise typer.Exit(WRONG) from exc
+
+
+def targets_of(
+    contracts: Sequence[Contract],
+    partition: str | None,
+    rules: Sequence[str],
+    *,
+    open_ended: bool = False,
+) -> list[tuple[Contract, str | None]]:
+    """The contracts and partitions that are meant; exits when nothing is."""
+    from spatial_pipeline.contract.partitions import keys_of, partition_mistake
+    from spatial_pipeline.contract.words import closest
+
+    names = list(dict.fromkeys(r.check_name for c in contracts for r in c.effective_rules))
+    for rule in rules:
+        if rule not in names:
+            wrong(f"no contract has a rule named {rule!r}{closest(rule, names).hint}")
+    partitioned = [c for c in contracts if c.partitions is not None]
+    refusals = {
+        c.name: mistake
+        for c in partitioned
+        if partition is not None and (mistake := partition_mistake(c, partition))
+    }
+    if partition is not None and len(refusals) == len(partitioned):
+        wrong("; ".join(refusals.values()) or "no dataset has partitions")
+    targets: list[tuple[Contract, str | None]] = []
+    for contract in contracts:
+        if rules and not {r.check_name for r in contract.effective_rules} & set(rules):
+            continue
+        if contract.name in refusals:
+            say(f"left out: {refusals[contract.name]}")
+        elif contract.partitions is None or partition is not None:
+            targets.append((contract, None if contract.partitions is None else partition))
+        else:
+            keys = keys_of(contract)
+            if keys is None and not open_ended:
+                wrong(f"the partitions of {contract.name} are not fixed: give --partition KEY")
+            targets += [(contract, key) for key in keys or ()]
+    return targets
+
+
+def named(contracts: Sequence[Contract], name: str) -> Contract:
+    """The contract of a dataset; exits when there is none."""
+    from spatial_pipeline.contract.words import closest
+
+    by_name = {c.name: c for c in contracts}
+    if name not in by_name:
+        wrong(f"there is no dataset {name!r}{closest(name, by_name).hint}")
+    return by_name[name]
+
+
+def pipeline_of(contracts: Sequence[Contract]) -> Pipeline:
+    """The pipeline in the environment's store; exits when the environment is wrong."""
+    from spatial_pipeline.run import Pipeline
+
+    try:
+        return Pipeline.of(contracts, settings())
+    except SpatialPipelineError as exc:
+        wrong(str(exc))
+
+
+def settings() -> Settings:
+    """The environment; exits when it is wrong."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from spatial_pipeline.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as exc:
+        said = "; ".join(
+            f"SPATIAL_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in exc.errors()
+        )
+        wrong(said)
+    except SettingsError as exc:
+        wrong(str(exc))
+
+
+def samples() -> list[Path]:
+    """The contracts that come with this package."""
+    return [Path(__file__).parents[1] / "defs"]

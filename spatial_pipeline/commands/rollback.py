@@ -1,0 +1,49 @@
+"""The command ``spatial-pipeline rollback``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spatial_pipeline.commands.project import (
+    FAILED,
+    ContractsOption,
+    PartitionOption,
+    named,
+    pipeline_of,
+    project_of,
+    samples,
+)
+from spatial_pipeline.commands.terminal import say, wrong
+from spatial_pipeline.errors import SpatialPipelineError
+from spatial_pipeline.runtime import run_sync
+
+
+def rollback(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Name of the dataset.")],
+    partition: PartitionOption = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="The version before the current one unless given."),
+    ] = None,
+    contracts: ContractsOption = None,
+) -> None:
+    """Publish an earlier version again, if it passes the contract of today."""
+    own, neighbours = project_of(contracts or samples(), as_json=False)
+    everything = [*own, *neighbours]
+    contract = named(everything, dataset)
+    if partition is not None and contract.partitions is None:
+        wrong(f"{dataset} has no partitions")
+    if partition is None and contract.partitions is not None:
+        wrong(f"{dataset} is partitioned: give --partition KEY")
+    pipeline = pipeline_of(everything)
+    try:
+        publication = run_sync(
+            pipeline.roll_back(contract, partition, to), slow=pipeline.slow_callback_s
+        )
+    except SpatialPipelineError as exc:
+        say(f"{dataset}: {exc}")
+        raise typer.Exit(FAILED) from exc
+    where = "" if partition is None else f"[{partition}]"
+    typer.echo(f"{dataset}{where}: readers see {publication.version} again")

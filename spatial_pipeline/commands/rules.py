@@ -1,0 +1,43 @@
+"""The commands ``spatial-pipeline rules`` and ``schema``: what a contract may say."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spatial_pipeline.commands.project import JsonOption
+from spatial_pipeline.commands.terminal import print_json, print_rich, wrong
+
+
+def rules(
+    identity: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Show this rule with its parameters.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The rule catalogue, or one rule with its parameters, scope and ISO 19157 element."""
+    from spatial_pipeline.contract.rules import CATALOGUE
+    from spatial_pipeline.contract.words import closest
+    from spatial_pipeline.report.catalogue import catalogue_table, rule_json, rule_page
+
+    if identity is None:
+        if as_json:
+            print_json({"rules": [rule_json(m) for m in CATALOGUE.values()]})
+        else:
+            print_rich(catalogue_table())
+        return
+    model = CATALOGUE.get(identity)
+    if model is None:
+        wrong(f"there is no rule {identity!r}{closest(identity, CATALOGUE).hint}")
+    if as_json:
+        print_json(rule_json(model))
+    else:
+        print_rich(rule_page(model))
+
+
+def schema() -> None:
+    """JSON schema of a contract file, for editors."""
+    from spatial_pipeline.contract.schema import schema as contract_schema
+
+    print_json(contract_schema())
