@@ -91,3 +91,24 @@ class MustNotHaveDangles(TopologyRule):
     def others(self) -> tuple[Other, ...]:
         """The areas of exception, when named."""
         return () if self.except_within is None else (self.except_within,)
+
+
+class MatchedEdges(TopologyRule):
+    """Neighbouring polygons follow their shared boundary vertex by vertex.
+
+    A vertex that only one of two neighbours has (a T-junction), and edges that run along each other
+    nearly, become overlaps and gaps as soon as anybody moves, simplifies or projects the data.
+    """
+
+    rule: Literal["matched_edges"] = "matched_edges"
+    scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
+    tolerance: NotNegative = Field(
+        0.0, description="Unmatched stretches of at most this length are accepted, CRS units."
+    )
+    distance: NotNegative = Field(
+        0.0,
+        description=(
+            "Edges this near to each other all along count as one boundary, CRS units; 0 means up"
+            " to rounding."
+        ),
+    )
