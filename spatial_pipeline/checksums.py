@@ -24,6 +24,8 @@ Sums = dict[str, int]
 CELLS = 4096
 """Cells that the pixels of a raster are summed in, at most about."""
 MIN_SIDE = 512
+CHUNK = 4096
+"""Features summed at once: NumPy repeats and joins arrays under the GIL."""
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -42,8 +44,11 @@ def column_sums(columns: Mapping[str, pa.Array], rows: NDArray[np.int64]) -> Sum
         rows: (n,) source rows of the features.
 
     """
-    seeds = row_seeds(rows)
-    return {name: _sum(array, seeds) for name, array in columns.items()}
+    sums = dict.fromkeys(columns, 0)
+    for start in range(0, len(rows), CHUNK):
+        seeds = row_seeds(rows[start : start + CHUNK])
+        sums = added(sums, {n: _sum(a.slice(start, CHUNK), seeds) for n, a in columns.items()})
+    return sums
 
 
 def row_sum(rows: NDArray[np.int64]) -> int:

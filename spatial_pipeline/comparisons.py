@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from spatial_pipeline import acceptance
 from spatial_pipeline.check.accepted import Acceptance
-from spatial_pipeline.contract.database_url import redacted
+from spatial_pipeline.contract.database_url import is_database, redacted
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
 from spatial_pipeline.contract.rules.accepted import Areas
-from spatial_pipeline.contract.rules.parity import RoundTrips
-from spatial_pipeline.errors import NotPublishedError, RuleError
+from spatial_pipeline.contract.rules.parity import RoundTrips, SameCountAs
+from spatial_pipeline.errors import NotPublishedError, RuleError, SourceError
+from spatial_pipeline.ingest import counted_table
 from spatial_pipeline.ingest.export import export_raster, export_vector
-from spatial_pipeline.pieces import Data
+from spatial_pipeline.pieces import CountedVector, Data
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline.versions import Kind, Profile, VectorProfile, Version
 
@@ -74,13 +75,26 @@ class Comparisons:
         """One of the other data of a rule."""
         if isinstance(other, OtherDataset):
             return self._dataset(rule, other.dataset)
+        if isinstance(rule, SameCountAs) and rule.only_counts and is_database(other.uri):
+            return self._counted(other)
         return self._as_it_is_now(other, rule.other_kind(self.contract.kind), self.contract.base)
+
+    def _counted(self, other: OtherSource) -> Data:
+        """A table of which nothing is known but its rows' number: no row leaves the server."""
+        source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
+        allowed, database = self.pipeline.allowed_sources, self.pipeline.database_url
+        try:
+            profile = counted_table(source, self.version.partition, allowed, database)
+        except SourceError as exc:
+            msg = f"{redacted(other.uri)} cannot be read: {exc}"
+            raise RuleError(msg) from exc
+        return CountedVector(profile)
 
     def _as_it_is_now(self, other: OtherSource | Areas, kind: Kind, base: Path) -> Data:
         """Another source, staged beside the datasets."""
         source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
         staged = self.pipeline.stage_source(
-            OTHERS, kind, source, self.version.partition, base, self.progress
+            OTHERS, kind, source, self.version.partition, base, self.progress, twin=self.version
         )
         data = self.pipeline.store.open(staged)
         if data.profile.error is not None:

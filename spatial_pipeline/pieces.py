@@ -20,7 +20,8 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.versions import RasterProfile, VectorProfile
+from spatial_pipeline.errors import RuleError
+from spatial_pipeline.versions import RasterProfile, VectorProfile, fingerprint
 
 T = TypeVar("T")
 DECODED_BYTES = 1 << 19
@@ -188,8 +189,8 @@ class VectorData(Protocol):
     def row_bytes(self, columns: Sequence[str]) -> float:
         """Bytes of a feature as it is staged, on average: its geometry and these columns."""
 
-    def batch(self, index: int, columns: Sequence[str]) -> FeatureBatch:
-        """Batch ``index`` with the named attribute columns."""
+    def batch(self, index: int, columns: Sequence[str], *, geometry: bool = True) -> FeatureBatch:
+        """Batch ``index`` with the named attribute columns; geometry when wanted."""
 
     def feature_bounds(self) -> NDArray[np.float64]:
         """(count, 4) bounds of every feature in staged order; NaN rows for null and empty."""
@@ -201,6 +202,54 @@ class VectorData(Protocol):
 
     def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Staged positions of these source rows."""
+
+
+@dataclass(frozen=True)
+class CountedVector:
+    """A dataset of which nothing is known but how many features it has; see ``VectorData``.
+
+    Attributes:
+        profile: names it, and says its count.
+
+    """
+
+    profile: VectorProfile
+
+    @property
+    def version_id(self) -> str:
+        """Name of what is known of it."""
+        return fingerprint("count", self.profile.uri, self.profile.layer, self.profile.count)
+
+    def batch_count(self) -> int:
+        """Refuses, like every method that leads to features."""
+        raise self._uncounted()
+
+    def row_bytes(self, columns: Sequence[str]) -> float:  # noqa: ARG002 - the protocol's
+        """Refuses."""
+        raise self._uncounted()
+
+    def batch(
+        self, index: int, columns: Sequence[str], *, geometry: bool = True  # noqa: ARG002
+    ) -> FeatureBatch:  # fmt: skip
+        """Refuses."""
+        raise self._uncounted()
+
+    def feature_bounds(self) -> NDArray[np.float64]:
+        """Refuses."""
+        raise self._uncounted()
+
+    def take(
+        self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True  # noqa: ARG002
+    ) -> FeatureBatch:  # fmt: skip
+        """Refuses."""
+        raise self._uncounted()
+
+    def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:  # noqa: ARG002
+        """Refuses."""
+        raise self._uncounted()
+
+    def _uncounted(self) -> RuleError:
+        return RuleError(f"{self.profile.uri}: its features were counted, not read")
 
 
 class RasterData(Protocol):

@@ -22,7 +22,7 @@ CLUSTERS = "TEST_POSTGRES"
 
 
 def main() -> int:
-    """Runs the suite; the seed that is told repeats an order: ``pytest --shuffle SEED``."""
+    """Runs the suite; the seed that is told repeats an order: ``pytest --shuffle=SEED``."""
     with ExitStack() as stack:
         clusters = [stack.enter_context(running_cluster()) for _ in range(WORKERS)]
         environment = os.environ | {
@@ -32,8 +32,9 @@ def main() -> int:
         for turn in range(1, RUNS + 1):
             seed = random.randrange(10**6)
             print(f"run {turn} of {RUNS}: --shuffle {seed}", flush=True)
+            # In one word: pytest takes a word of its own for a path before it knows our options.
             command = [
-                *(sys.executable, "-m", "pytest", "-q", "--shuffle", str(seed)),
+                *(sys.executable, "-m", "pytest", "-q", f"--shuffle={seed}"),
                 *("-n", str(WORKERS), "--dist=loadfile", *sys.argv[1:]),
             ]
             code = subprocess.run(command, check=False, env=environment).returncode

@@ -36,9 +36,9 @@ class MemoryVector:
         wkb, table = self.everything.wkb, self.everything.table.select(list(columns))
         return ((0 if wkb is None else wkb.nbytes) + table.nbytes) / max(len(self.everything), 1)
 
-    def batch(self, index: int, columns: Sequence[str]) -> FeatureBatch:
+    def batch(self, index: int, columns: Sequence[str], *, geometry: bool = True) -> FeatureBatch:
         stop = min((index + 1) * self.batch_size, len(self.everything))
-        return self.take(np.arange(index * self.batch_size, stop), columns)
+        return self.take(np.arange(index * self.batch_size, stop), columns, geometry=geometry)
 
     def feature_bounds(self) -> NDArray[np.float64]:
         bounds = shapely.bounds(self.everything.geometry).reshape(-1, 4)

@@ -108,6 +108,72 @@ def test_a_table_to_compare_with_is_read_once_and_unchanged_not_at_all(
     assert len(reads) == 2
 
 
+def test_a_table_is_not_read_again_to_be_compared_with_itself(
+    database: Database, tmp_path: Path, reads: list[str]
+) -> None:
+    database.sql(f"CREATE TABLE itself AS {POINTS}")
+    other = {"uri": database.uri, "layer": "public.itself"}
+    pipeline, contract = _pipeline(
+        database, tmp_path,
+        source={"uri": "postgresql:", "layer": "public.itself"},
+        rules=[{"rule": "same_features_as", "other": other}],
+    )  # fmt: skip
+    version = pipeline.stage(contract)
+    assert asyncio.run(pipeline.audit(contract, version)).verdict.passed
+    assert len(reads) == 1
+    database.sql("DELETE FROM itself WHERE id = 7")
+    later = asyncio.run(pipeline.audit(contract, version))
+    assert "1 new" in next(r for r in later.results if r.rule == "same_features_as").message
+    assert len(reads) == 2
+
+
+def test_a_table_is_counted_by_its_server(
+    database: Database, tmp_path: Path, reads: list[str]
+) -> None:
+    database.sql(
+        f"CREATE TABLE few AS {POINTS}",
+        f"CREATE VIEW many AS {POINTS.replace('2000', '2003')}",
+    )
+    few, many, gone = ({"uri": f"postgresql:?table={t}"} for t in ("few", "public.many", "x.y"))
+    pipeline, contract = _pipeline(
+        database, tmp_path,
+        source={"uri": "postgresql:", "layer": "public.few"},
+        rules=[
+            {"rule": "same_count_as", "name": "same", "other": few},
+            {"rule": "same_count_as", "name": "more", "other": many},
+            {"rule": "same_count_as", "name": "near", "other": many, "tolerance": 3},
+            {"rule": "same_count_as", "name": "gone", "other": gone},
+        ],
+    )  # fmt: skip
+    version = pipeline.stage(contract)
+    results = {r.name: r for r in asyncio.run(pipeline.audit(contract, version)).results}
+    told = {n: r.status.value for n, r in results.items() if r.rule == "same_count_as"}
+    assert told == {"same": "passed", "more": "failed", "near": "passed", "gone": "error"}
+    assert results["more"].message == "2000 features here, 2003 in the other: 3 fewer"
+    assert "no table or view 'x.y'" in results["gone"].message
+    assert len(reads) == 1
+    assert pipeline.store.versions(OTHERS, None) == []
+
+
+def test_a_condition_is_ours_so_the_table_is_read(
+    database: Database, tmp_path: Path, reads: list[str]
+) -> None:
+    database.sql(
+        f"CREATE TABLE lesser AS {POINTS}",
+        f"CREATE TABLE greater AS {POINTS.replace('2000', '2003')}",
+    )
+    other = {"uri": "postgresql:", "layer": "public.greater"}
+    pipeline, contract = _pipeline(
+        database, tmp_path,
+        source={"uri": "postgresql:", "layer": "public.lesser"},
+        rules=[{"rule": "same_count_as", "other": other, "where": "id <= 1500"}],
+    )  # fmt: skip
+    audit = asyncio.run(pipeline.audit(contract, pipeline.stage(contract)))
+    (told,) = (r for r in audit.results if r.rule == "same_count_as")
+    assert (told.passed, told.message) == (True, "1500 features here, 1500 in the other")
+    assert len(reads) == 2
+
+
 def test_a_rule_compares_with_a_table(database: Database, tmp_path: Path, reads: list[str]) -> None:
     database.sql(
         f"CREATE TABLE inner_points AS {POINTS}",

@@ -15,7 +15,7 @@ from spatial_pipeline.contract.remote_url import is_remote
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.ingest import fingerprint as named
 from spatial_pipeline.ingest.fingerprint import fingerprint, uri_of
-from spatial_pipeline.ingest.postgis_source import Table, open_table
+from spatial_pipeline.ingest.postgis_source import Table, count_rows, open_table
 from spatial_pipeline.ingest.raster import ingest_raster
 from spatial_pipeline.ingest.remote import DEFAULTS, Limits, remote
 from spatial_pipeline.ingest.source import Resolved, resolve, resolve_fetched
@@ -153,6 +153,28 @@ def ingest(
         return reading.ingest(folder, progress)
 
 
+def counted_table(
+    source: Source, partition: str | None, allowed: Sequence[str] | None, database: str | None
+) -> VectorProfile:
+    """The number of rows of a table, counted by its server; nothing else is asked.
+
+    Args:
+        source: URI and layer of a table; see :func:`opened` for the others.
+        partition: fills ``{partition}`` in the URI.
+        allowed: see :func:`opened`.
+        database: see :func:`opened`.
+
+    Raises:
+        SourceError: the server, the table or the permission is missing.
+
+    """
+    uri = uri_of(source, partition)
+    address, layer = _table(source, uri, database)
+    admit(address, layer, allowed)
+    name, count = count_rows(address, layer, source.query)
+    return VectorProfile(uri=redacted(uri), layer=name, count=count)
+
+
 def _ingest_file(
     kind: Kind,
     source: Source,
@@ -276,6 +298,7 @@ __all__ = [
     "Limits",
     "Reading",
     "Resolved",
+    "counted_table",
     "fingerprint",
     "ingest",
     "opened",

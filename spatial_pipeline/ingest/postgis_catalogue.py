@@ -92,6 +92,11 @@ class Relation:
     postgis: str | None
 
 
+async def relation(connection: asyncpg.Connection, layer: str | None, text: str | None) -> Relation:
+    """The relation that a query describes, or else the one that a layer names."""
+    return await (table(connection, layer) if text is None else query(connection, text))
+
+
 async def table(connection: asyncpg.Connection, wanted: str | None) -> Relation:
     """The relation that a layer names; the only one with a geometry when it names none.
 

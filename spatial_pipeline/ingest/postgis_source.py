@@ -192,6 +192,21 @@ def open_table(
         )
 
 
+def count_rows(address: Address, layer: str | None, query: str | None) -> tuple[str | None, int]:
+    """Name and number of rows of a table, a view or a query; see :func:`open_table`."""
+
+    async def counted(connection: asyncpg.Connection) -> tuple[str | None, int]:
+        relation = await catalogue.relation(connection, layer, query)
+        name = None if relation.name is None else str(relation.name)
+        # fetch, not fetchval: a limit on rows keeps the server from working in parallel.
+        (row,) = await connection.fetch(f"SELECT count(*) FROM {relation.sql} AS source")  # noqa: S608
+        return name, row[0]
+
+    with session(address) as (loop, connection):
+        found: tuple[str | None, int] = loop.run(translated(counted(connection), address))
+        return found
+
+
 @dataclass(frozen=True)
 class _Described:
     """What is known of a relation before its rows are read; the geometry column is the last."""
@@ -269,10 +284,7 @@ async def _inspected(
 ) -> _Described:
     """Begins the snapshot, describes the relation and hashes what it holds."""
     await connection.transaction(isolation="repeatable_read", readonly=True).start()
-    if query is not None:
-        relation = await catalogue.query(connection, query)
-    else:
-        relation = await catalogue.table(connection, layer)
+    relation = await catalogue.relation(connection, layer, query)
     notes: list[str] = []
     columns = relation.columns
     geometry = next((c for c in columns if c.is_geometry), None)
@@ -375,4 +387,6 @@ def _reason(exc: BaseException, address: Address) -> str:
         text = f"{where} does not answer in time"
     elif isinstance(exc, OSError):
         text = f"{where} cannot be reached: {text}"
+    elif isinstance(exc, _LOST):
+        text = f"{where} went away: {text}"
     return address.scrubbed(text)

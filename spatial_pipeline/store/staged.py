@@ -78,9 +78,9 @@ class StagedVector:
                     total += chunk.total_uncompressed_size
         return total / max(self._profile.count, 1)
 
-    def batch(self, index: int, columns: Sequence[str]) -> FeatureBatch:
-        """Row group ``index`` with the named attribute columns."""
-        table = self._row_group(index, self._names(tuple(columns)))
+    def batch(self, index: int, columns: Sequence[str], *, geometry: bool = True) -> FeatureBatch:
+        """Row group ``index`` with the named attribute columns; geometry when wanted."""
+        table = self._row_group(index, self._names(tuple(columns), geometry))
         return self._features(table, np.arange(self._starts[index], self._starts[index + 1]))
 
     @cached_property

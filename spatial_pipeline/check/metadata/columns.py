@@ -99,7 +99,7 @@ class ColumnsCheck(ProfileCheck[Columns]):
         counts = dict.fromkeys(names, 0)
         for index in range(data.batch_count()):
             self.context.cancelled()
-            table = data.batch(index, names).table
+            table = data.batch(index, names, geometry=False).table
             for name in names:
                 counts[name] += table.column(name).null_count
         for name, n in counts.items():

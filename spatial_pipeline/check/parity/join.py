@@ -59,7 +59,7 @@ class Side:
         rows, tables, judged = [NOWHERE], [], [np.empty(0, dtype=bool)]
         for index in range(data.batch_count()):
             cancelled()
-            batch = data.batch(index, wanted)
+            batch = data.batch(index, wanted, geometry=False)
             rows.append(batch.rows)
             tables.append(batch.table.select(list(key)))
             judged.append(
@@ -67,7 +67,7 @@ class Side:
                 if where is None
                 else mask(batch.table.select(list(wanted)), where)
             )
-        empty = data.take(NOWHERE, key).table.select(list(key))
+        empty = data.take(NOWHERE, key, geometry=False).table.select(list(key))
         return cls(
             data, np.concatenate(rows), pa.concat_tables([empty, *tables]), np.concatenate(judged)
         )

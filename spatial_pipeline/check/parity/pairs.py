@@ -120,7 +120,7 @@ def transformation(here: pyproj.CRS | None, there: pyproj.CRS | None) -> str:
 
 def column_types(data: VectorData, names: tuple[str, ...]) -> dict[str, pa.DataType]:
     """Arrow types of columns of a dataset."""
-    empty = data.take(np.empty(0, dtype=np.int64), names).table
+    empty = data.take(np.empty(0, dtype=np.int64), names, geometry=False).table
     return {name: empty.schema.field(name).type for name in names}
 
 
@@ -145,7 +145,12 @@ def differences(
     """
     comparison.cancelled()
     ours = comparison.here.take(here, tuple(dict.fromkeys(a for a, _ in comparison.columns)))
-    theirs = comparison.there.take(there, tuple(dict.fromkeys(b for _, b in comparison.columns)))
+    # Of ours, geometry also tells where an edited feature is.
+    theirs = comparison.there.take(
+        there,
+        tuple(dict.fromkeys(b for _, b in comparison.columns)),
+        geometry=comparison.mode != "ignore",
+    )
     columns: dict[str, NDArray[np.bool_]] = {}
     values: dict[str, list[tuple[str, str]]] = {}
     for name, other_name in comparison.columns:

@@ -202,6 +202,6 @@ def _names(context: Context, rows: NDArray[np.int64], whose: str) -> str:
     if whose or not context.key or not set(context.key) <= known:
         return f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows.tolist()))}"
     data = cast("VectorData", context.data)
-    batch = data.take(data.rows_to_positions(rows), context.key)
+    batch = data.take(data.rows_to_positions(rows), context.key, geometry=False)
     columns = [batch.table.column(k).to_pylist() for k in context.key]
     return ", ".join("/".join(map(str, k)) for k in zip(*columns, strict=True))

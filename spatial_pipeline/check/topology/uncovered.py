@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.meeting import meeting
 from spatial_pipeline.check.topology.arrangement import magnitudes, noise
 from spatial_pipeline.check.topology.judged import LINE, POINT, POLYGON, of_dimension
 from spatial_pipeline.check.topology.lookup import united
@@ -47,7 +48,7 @@ def uncovered(
     for cover in covers:
         cancelled()
         left = np.flatnonzero(~shapely.is_missing(rest))
-        held = shapely.STRtree(rest[left]).query(cover, predicate="covers")[1]
+        held = meeting(rest[left], cover, "covers")[1]
         rest[left[held]] = None
     for cover in covers:
         cancelled()
@@ -60,7 +61,7 @@ def _cut(
     features: NDArray[np.object_], covers: NDArray[np.object_], dimension: int
 ) -> NDArray[np.object_]:
     """(n,) the features without the union of those covers that meet them."""
-    cover, feature = shapely.STRtree(features).query(covers, predicate="intersects")
+    cover, feature = meeting(features, covers, "intersects")
     order = np.lexsort([cover, feature])
     cover, feature = cover[order], feature[order]
     met, member, first = _alike(feature, cover)
@@ -141,9 +142,8 @@ def _outside(
     """(n,) the points of each feature that lie on no cover, None when all do."""
     points, index = shapely.get_parts(features, return_index=True)
     outside = np.ones(len(points), dtype=bool)
-    tree = shapely.STRtree(points)
     for cover in covers:
-        outside[tree.query(cover, predicate="intersects")[1]] = False
+        outside[meeting(points, cover, "intersects")[1]] = False
     out = np.full(len(features), None, dtype=object)
     if outside.any():
         held, group = np.unique(index[outside], return_inverse=True)

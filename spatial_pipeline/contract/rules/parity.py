@@ -71,6 +71,29 @@ class SameFeaturesAs(ParityRule):
         return (self.other,) if self.other is not None else (self.others_ or ())
 
 
+class SameCountAs(ParityRule):
+    """As many features as another dataset has.
+
+    With ``where``, the features of both for which it holds are counted; with ``max_fraction``, that
+    share of the other's features may be missing or extra. A table is counted by its server.
+    """
+
+    rule: Literal["same_count_as"] = "same_count_as"
+    scope: ClassVar[Scope] = Scope.DATASET
+    iso_element: ClassVar[str] = "completeness"
+    other: Other = Field(description="The dataset to compare with.")
+    tolerance: int = Field(0, ge=0, description="Accepted difference of the counts.")
+
+    def others(self) -> tuple[Other, ...]:
+        """The dataset to compare with."""
+        return (self.other,)
+
+    @property
+    def only_counts(self) -> bool:
+        """True when nothing of the other dataset is needed but how many features it has."""
+        return self.where is None
+
+
 class SamePixelsAs(ParityRule):
     """Pixel by pixel equal to another raster."""
 
@@ -161,6 +184,7 @@ __all__ = [
     "BandsMatch",
     "ParityRule",
     "RoundTrips",
+    "SameCountAs",
     "SameFeaturesAs",
     "SamePixelsAs",
     "StagedMatchesSource",
