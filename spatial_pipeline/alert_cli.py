@@ -65,7 +65,8 @@ def held(
         list[Path] | None,
         typer.Option(
             metavar="PATH",
-            help="File or folder of contracts; the contracts of this package's defs unless given.",
+            help="File or folder of contracts: only their datasets, judged by them as of today. "
+            "Everything in the store unless given.",
         ),
     ] = None,
     as_json: Annotated[
@@ -84,8 +85,9 @@ def held(
     from spatial_pipeline.store.versions import Store
 
     try:
-        own, _ = load_project(contracts or [Path(__file__).parent / "defs"])
-        found = inventory(Store(Settings().store), {c.name: c for c in own})
+        own = None if contracts is None else load_project(contracts)[0]
+        judged = None if own is None else {c.name: c for c in own}
+        found = inventory(Store(Settings().store), judged)
     except (ValidationError, SpatialPipelineError) as exc:
         typer.echo(f"error: {exc}", err=True)
         raise typer.Exit(2) from exc
