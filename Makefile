@@ -15,6 +15,7 @@ REPEAT ?= 3
 PIXELS ?= 16384
 SCALE ?= 10000000
 PEERS := .venv-peers
+SCREENS ?= .spatial/screens
 
 # What another environment may have left behind would be found before ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONUSERBASE
@@ -85,6 +86,10 @@ dev: venv ## Dagster's UI on http://127.0.0.1:3000, its history kept in .dagster
 .PHONY: docs
 docs: venv ## docs/rules.md from the catalogue
 	@$(BIN)/python docs/make_rules.py > docs/rules.md
+
+.PHONY: screens
+screens: venv ## Pictures of Dagster's UI on the demo, with a headless browser (make screens SCREENS=folder)
+	@$(BIN)/python docs/make_screens.py $(SCREENS)
 
 .PHONY: bench
 bench: venv peers postgis ## Ours beside every peer, answers before times (make bench FEATURES=200000)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
+from numpy.typing import NDArray
 
 from spatial_pipeline.alert.channels import AppriseChannel, channels
 from spatial_pipeline.alert.facts import Fact, Key, Kind, of_result
 from spatial_pipeline.alert.incidents import Change, What
 from spatial_pipeline.alert.message import Links, Message, compose
-from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.report.checked import Checked, context_of
 from spatial_pipeline.report.drawing import Drawing, draw
 from spatial_pipeline.results import (
     Family,
@@ -30,6 +32,9 @@ from spatial_pipeline.versions import VectorProfile, Version
 
 MOST_DRAWN = 300
 """Defects on the map of an alert."""
+MOST_UNDER = 2000
+MOST_UNDER_BYTES = 16 << 20
+"""Features, and bytes of a file, that are drawn under defects; of more only the extent is."""
 
 
 def channels_of(settings: Settings) -> list[AppriseChannel]:
@@ -91,11 +96,22 @@ def picture_of(store: Store, fact: Fact) -> bytes | None:
         version.id,
         ((found[0], findings),),
         store.profile(version),
+        _under(store, version),
     )
     drawing = draw(checked) if len(findings) else None
     if drawing is None or not drawing.defects:
         return None
     return _png(drawing, f"{fact.key.title}: {fact.key.name}")
+
+
+def _under(store: Store, version: Version) -> NDArray[Any] | None:
+    """The features of a small dataset; a large one would take too long to read for a picture."""
+    profile = store.profile(version)
+    if not isinstance(profile, VectorProfile) or profile.count > MOST_UNDER:
+        return None
+    if store.data_path(version).stat().st_size > MOST_UNDER_BYTES:
+        return None
+    return context_of(store.open(version), MOST_UNDER)
 
 
 def sample(links: Links) -> Message:

@@ -7,22 +7,17 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from spatial_pipeline.cancellation import in_thread
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.pieces import Data
 from spatial_pipeline.report import violations
-from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.report.checked import Checked, context_of
 from spatial_pipeline.results import Findings, Result, Severity, Status
 from spatial_pipeline.run import Pipeline
-from spatial_pipeline.versions import VectorProfile, Version
+from spatial_pipeline.versions import Version
 
 logger = logging.getLogger("spatial_pipeline")
 Show = Callable[[str, str, int, int | None], None]
@@ -94,7 +89,7 @@ async def _check(
             progress=partial(show, contract.name, "check"),
         )
         data = await asyncio.to_thread(pipeline.store.open, version)
-        shapes = await asyncio.to_thread(_context, data) if context else None
+        shapes = await asyncio.to_thread(context_of, data, MAX_CONTEXT) if context else None
     except Exception as exc:
         if not isinstance(exc, SpatialPipelineError):
             logger.debug("%s", contract.name, exc_info=exc)
@@ -124,14 +119,3 @@ def _failed(rule: Rule, message: str) -> Result:
         status=Status.ERROR,
         message=message,
     )
-
-
-def _context(data: Data) -> NDArray[Any] | None:
-    """Features spread evenly over a vector dataset."""
-    profile = data.profile
-    if not isinstance(profile, VectorProfile) or profile.geometry_column is None:
-        return None
-    vector: Any = data
-    positions = np.unique(np.linspace(0, profile.count - 1, MAX_CONTEXT).astype(np.int64))
-    shapes: NDArray[Any] = vector.take(positions[positions >= 0], ()).geometry
-    return shapes

@@ -10,9 +10,10 @@ from typing import Any
 from spatial_pipeline.alert.facts import Fact, Key, Kind, Observation, shortened
 from spatial_pipeline.alert.incidents import Incidents, observe
 from spatial_pipeline.contract.models import DatasetContract
-from spatial_pipeline.errors import StoreError
+from spatial_pipeline.errors import SpatialPipelineError, StoreError
 from spatial_pipeline.gate.decision import decide
 from spatial_pipeline.results import Severity, Verdict
+from spatial_pipeline.schema_change import SchemaEvidence
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline.versions import Publication, Version
 
@@ -92,8 +93,9 @@ def standing(
     if seen == version.id and not blocking:
         return None
     withdrawn = () if publication is None else publication.withdrawn
+    schema = _schema(store, version)
     if contract is not None:
-        reasons: Sequence[str] = decide(contract, version, verdict, withdrawn).reasons
+        reasons: Sequence[str] = decide(contract, version, verdict, withdrawn, schema).reasons
     else:
         taken_back = ("withdrawn by a rollback",) if version.id in withdrawn else ()
         reasons = taken_back + (("never checked",) if verdict is None else blocking)
@@ -104,7 +106,7 @@ def standing(
         version.id,
         state,
         _since(store, version, publication),
-        tuple(reasons) or ("it passed and was not published",),
+        tuple(reasons) or (_passed(schema),),
         seen,
     )
 
@@ -183,6 +185,20 @@ def _published(store: Store, dataset: str, partition: str | None) -> Publication
         return store.published(dataset, partition)
     except StoreError:
         return None
+
+
+def _schema(store: Store, version: Version) -> SchemaEvidence | None:
+    try:
+        return store.schema_evidence(version)
+    except (OSError, SpatialPipelineError):
+        return None  # what readers see is damaged: the list is no place to fail for it
+
+
+def _passed(schema: SchemaEvidence | None) -> str:
+    told = "it passed and was not published"
+    if schema is None or schema.accepted or not schema.change:
+        return told
+    return f"{told}; its schema differs from that of {schema.reference}: {schema.change}"
 
 
 def _since(store: Store, version: Version, publication: Publication | None) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from spatial_pipeline.commands.project import (
     FAILED,
-    ContractsOption,
     JsonOption,
     project_of,
-    samples,
     settings,
 )
 from spatial_pipeline.commands.terminal import print_json, print_rich, wrong
@@ -17,7 +18,14 @@ from spatial_pipeline.errors import SpatialPipelineError
 
 
 def held(
-    contracts: ContractsOption = None,
+    contracts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="File or folder of contracts: only their datasets, judged by them as of today. "
+            "Everything in the store unless given.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what readers do not get, since when and why; exit 1 if there is anything."""
@@ -27,9 +35,11 @@ def held(
     from spatial_pipeline.inventory import inventory
     from spatial_pipeline.store.versions import Store
 
-    own, _ = project_of(contracts or samples(), as_json)
+    judged = None
+    if contracts:
+        judged = {c.name: c for c in project_of(contracts, as_json)[0]}
     try:
-        found = inventory(Store(settings().store), {c.name: c for c in own})
+        found = inventory(Store(settings().store), judged)
     except SpatialPipelineError as exc:
         wrong(str(exc))
     if as_json:

@@ -26,7 +26,8 @@ def source_spec(contract: Contract) -> dg.AssetSpec:
         group_name=_group(contract),
         owners=list(contract.owners),
         kinds={contract.kind, "source"},
-        metadata={"uri": redacted(contract.source.uri), "layer": contract.source.layer or ""},
+        metadata={"uri": redacted(contract.source.uri)}
+        | ({"layer": contract.source.layer} if contract.source.layer else {}),
         partitions_def=partitions_of(contract),
     )
 
@@ -73,6 +74,7 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         group_name=_group(contract),
         owners=list(contract.owners),
         kinds={contract.kind, _format(contract)},
+        metadata={} if contract.table is None else {"dagster/table_name": str(contract.table)},
         partitions_def=partitions_of(contract),
         code_version=contract.rules_hash,
         pool=POSTGIS_POOL if contract.table is not None else None,

@@ -9,6 +9,7 @@ from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import OtherDataset, Rule
 from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.assets import published_key, staged_key
+from spatial_pipeline.orchestration.maps import maps_of
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
 from spatial_pipeline.results import Result, Severity
@@ -66,7 +67,11 @@ def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
             pipeline = spatial.pipeline(contract)
             version = pipeline.store.staged_version(contract.name, partition)
             audit = await pipeline.audit(contract, version, only=selected)
-            found = {r.name: _result(contract, pipeline, version, r) for r in audit.results}
+            maps = await maps_of(pipeline.store, version, audit.results, context.log)
+            found = {
+                r.name: _result(contract, pipeline, version, r, maps.get(r.name))
+                for r in audit.results
+            }
         except Exception as exc:
             context.log.exception(f"the checks of {contract.name} could not run")
             reason = f"{type(exc).__name__}: {exc}"
@@ -86,7 +91,11 @@ def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
 
 
 def _result(
-    contract: Contract, pipeline: "Pipeline", version: Version, result: Result
+    contract: Contract,
+    pipeline: "Pipeline",
+    version: Version,
+    result: Result,
+    picture: bytes | None,
 ) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=result.passed,
@@ -94,7 +103,7 @@ def _result(
         check_name=result.name,
         severity=_severity(result.severity),
         description=result.message,
-        metadata=metadata.of_result(pipeline, version, result),
+        metadata=metadata.of_result(pipeline, version, result, picture),
     )
 
 

@@ -1,5 +1,6 @@
 """The asset that lists what is held, with its check and its schedule."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -74,7 +75,12 @@ def _said(found: "list[Standing]") -> str:
     if not found:
         return "nothing is held"
     oldest = found[0]
-    return f"{len(found)} held, the oldest since {oldest.since}: {oldest.title}"
+    return f"{len(found)} held, the oldest since {_when(oldest.since)}: {oldest.title}"
+
+
+def _when(at: str) -> str:
+    """``2026-11-23 08:13 UTC``, of an ISO 8601 time."""
+    return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _table(found: "list[Standing]") -> dg.TableMetadataValue:
@@ -82,7 +88,11 @@ def _table(found: "list[Standing]") -> dg.TableMetadataValue:
         records=[
             dg.TableRecord(
                 {
-                    **{c: getattr(s, c) or "" for c in COLUMNS[:-1]},
+                    "dataset": s.dataset,
+                    "partition": s.partition or "",
+                    "state": s.state,
+                    "since": _when(s.since),
+                    "readers_see": s.readers_see or "nothing",
                     "reasons": "; ".join(s.reasons),
                 }
             )

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from spatial_pipeline.results import Result, Status
+from spatial_pipeline.results import Result, Status, Violation
 from spatial_pipeline.schema_change import schema_of
 from spatial_pipeline.versions import Profile, VectorProfile, Version
 
 if TYPE_CHECKING:
+    import pyproj
+
     from spatial_pipeline.run import Pipeline
 
 PREVIEW_ROWS = 10
+COORDINATE_DIGITS = 10
+"""Significant digits of a coordinate: millimetres in metres, centimetres in degrees."""
+MEASURE_DIGITS = 6
 
 
 def of_version(pipeline: Pipeline, version: Version) -> dict[str, Any]:
@@ -22,8 +28,10 @@ def of_version(pipeline: Pipeline, version: Version) -> dict[str, Any]:
     crs = profile.pyproj_crs
     metadata: dict[str, Any] = {
         "version": version.id,
-        "crs": crs.name if crs is not None else profile.crs or "none",
-        "extent": dg.MetadataValue.json(list(profile.bounds or ())),
+        "crs": _crs(crs) if crs is not None else profile.crs or "none",
+        "extent": dg.MetadataValue.json(
+            [_rounded(c, COORDINATE_DIGITS) for c in profile.bounds or ()]
+        ),
         "source": profile.uri,
         "driver": profile.driver,
         "path": dg.MetadataValue.path(str(pipeline.store.path(version))),
@@ -65,8 +73,18 @@ def _of_profile(profile: Profile) -> dict[str, Any]:
     }
 
 
-def of_result(pipeline: Pipeline, version: Version, result: Result) -> dict[str, Any]:
-    """Metadata of one check result."""
+def of_result(
+    pipeline: Pipeline, version: Version, result: Result, picture: bytes | None = None
+) -> dict[str, Any]:
+    """Metadata of one check result.
+
+    Args:
+        pipeline: whose store has the version.
+        version: what was checked.
+        result: what was found.
+        picture: PNG of where; None when there is nothing to see.
+
+    """
     metadata: dict[str, Any] = {
         "status": result.status.value,
         "checked": result.checked,
@@ -75,7 +93,7 @@ def of_result(pipeline: Pipeline, version: Version, result: Result) -> dict[str,
         "threshold": dg.MetadataValue.float(float(result.threshold))
         if result.threshold is not None
         else "",
-        "elapsed_s": result.elapsed_s,
+        "elapsed_s": round(result.elapsed_s, 3),
         "version": version.id,
         "family": result.family.value,
     }
@@ -90,9 +108,9 @@ def of_result(pipeline: Pipeline, version: Version, result: Result) -> dict[str,
                     {
                         "keys": ", ".join("/".join(str(v) for v in k) for k in violation.keys),
                         "reason": violation.reason,
-                        "x": violation.location[0] if violation.location else None,
-                        "y": violation.location[1] if violation.location else None,
-                        "measure": violation.measure,
+                        "x": _coordinate(violation, 0),
+                        "y": _coordinate(violation, 1),
+                        "measure": _rounded(violation.measure, MEASURE_DIGITS),
                         "unit": violation.unit,
                     }
                 )
@@ -111,4 +129,21 @@ def of_result(pipeline: Pipeline, version: Version, result: Result) -> dict[str,
         )
         layer = pipeline.store.path(version) / "violations.parquet"
         metadata["violation_layer"] = dg.MetadataValue.path(str(layer))
+    if picture is not None:
+        encoded = base64.b64encode(picture).decode("ascii")
+        metadata["map"] = dg.MetadataValue.md(f"![{result.name}](data:image/png;base64,{encoded})")
     return metadata
+
+
+def _crs(crs: pyproj.CRS) -> str:
+    """``WGS 84 (EPSG:4326)``; the name alone when the CRS declares no code."""
+    declared = crs.to_json_dict().get("id")
+    return f"{crs.name} ({declared['authority']}:{declared['code']})" if declared else crs.name
+
+
+def _coordinate(violation: Violation, axis: int) -> float | None:
+    return _rounded(violation.location[axis] if violation.location else None, COORDINATE_DIGITS)
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else float(f"{value:.{digits}g}")

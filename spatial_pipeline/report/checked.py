@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from spatial_pipeline.pieces import Data
 from spatial_pipeline.results import Findings, Result
-from spatial_pipeline.versions import Profile
+from spatial_pipeline.versions import Profile, VectorProfile
 
 RESULT_KEYS = (
     "name", "rule", "family", "severity", "passed", "status", "checked", "violations", "value",
@@ -88,3 +90,23 @@ def plain(value: Any) -> Any:
     if isinstance(value, str):
         return str(value).encode("utf-8", "replace").decode("utf-8")
     return value
+
+
+def context_of(data: Data, most: int) -> NDArray[Any] | None:
+    """Features spread evenly over a vector dataset, to draw under violations.
+
+    Args:
+        data: what was checked.
+        most: number of features.
+
+    Returns:
+        (n,) geometries in the CRS of the dataset; None for rasters and plain tables.
+
+    """
+    profile = data.profile
+    if not isinstance(profile, VectorProfile) or profile.geometry_column is None:
+        return None
+    vector: Any = data
+    positions = np.unique(np.linspace(0, profile.count - 1, most).astype(np.int64))
+    shapes: NDArray[Any] = vector.take(positions[positions >= 0], ()).geometry
+    return shapes

@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
+from PIL import Image, ImageColor
 
 from spatial_pipeline.report.drawing import Drawing
 
@@ -17,6 +18,8 @@ DOTS_PER_INCH = 120
 TALLEST = 1.5
 """Height to width of the tallest picture."""
 COLOURS = ("#d62728", "#1f77b4", "#ff7f0e", "#9467bd", "#2ca02c", "#8c564b")
+GREYS = tuple(range(0, 256, 17))
+TINTS = (1.0, 0.75, 0.5, 0.25)
 _STEP = re.compile(r"([MLh])([^MLh]*)")
 
 
@@ -29,8 +32,8 @@ def png(drawing: Drawing, title: str) -> bytes:
 
     """
     frame = drawing.frame
-    height = INCHES * min(frame.height / frame.width, TALLEST)
-    figure = Figure(figsize=(INCHES, height + 0.3), dpi=DOTS_PER_INCH, layout="constrained")
+    inches = INCHES * min(frame.height / frame.width, TALLEST)
+    figure = Figure(figsize=(INCHES, inches + 0.3), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title, fontsize=8, parse_math=False)
@@ -41,18 +44,44 @@ def png(drawing: Drawing, title: str) -> bytes:
     axes.set_yticks([])
     for path, colour in ((drawing.context, "#bbbbbb"), (drawing.extent, "#888888")):
         if path:
-            axes.add_patch(PathPatch(_path(path), fill=False, edgecolor=colour, linewidth=0.6))
+            # A point is a very short line: seen with round ends only.
+            patch = PathPatch(
+                _path(path), fill=False, edgecolor=colour, linewidth=0.6, capstyle="round"
+            )
+            axes.add_artist(patch)
     for defect in drawing.defects:
         colour = COLOURS[defect.series % len(COLOURS)]
         if defect.path:
             patch = PathPatch(
                 _path(defect.path), fill=defect.filled, color=colour, alpha=0.6, linewidth=1.0
             )
-            axes.add_patch(patch)
+            axes.add_artist(patch)
         axes.plot(defect.x, defect.y, "o", markersize=4, color=colour, markerfacecolor="none")
-    written = io.BytesIO()
-    figure.savefig(written, format="png")
+    drawn, written = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png")
+    # A quarter of the bytes: such maps travel in e-mails and stay in Dagster's event log. The
+    # palette is ours, because one made from the picture has no colour for a single small mark.
+    pixels = Image.open(drawn).convert("RGB")
+    flat = pixels.quantize(palette=_palette(), dither=Image.Dither.NONE)
+    flat.save(written, "png", optimize=True)
     return written.getvalue()
+
+
+def _palette() -> Image.Image:
+    """Greys, and every colour of a mark in some tints towards white."""
+    colours = [(g, g, g) for g in GREYS]
+    for red, green, blue in (ImageColor.getrgb(c)[:3] for c in COLOURS):
+        colours += [
+            (_tinted(red, tint), _tinted(green, tint), _tinted(blue, tint)) for tint in TINTS
+        ]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([value for colour in colours for value in colour])
+    return palette
+
+
+def _tinted(value: int, tint: float) -> int:
+    """A part of a colour, mixed with white."""
+    return round(255 - (255 - value) * tint)
 
 
 def _path(text: str) -> Path:

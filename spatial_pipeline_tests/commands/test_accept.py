@@ -71,3 +71,29 @@ def test_wrong_calls(held: Project, arguments: tuple[str, ...], said: str) -> No
 
 def test_help_says_what_it_does(held: Project) -> None:
     assert "Accept the schema that a dataset is held for" in held.run("accept", "--help").stdout
+
+
+def test_what_is_held_for_its_schema_is_listed(held: Project) -> None:
+    where = ("--contracts", held.folder)
+    assert held.run("held").stdout == "nothing is held\n"
+    run(held)
+    for arguments, state in ((where, "held"), ((), "unpublished")):
+        listed = held.run("held", "--json", *arguments)
+        assert listed.exit_code == 1
+        (entry,) = json.loads(listed.stdout)["held"]
+        assert (entry["dataset"], entry["state"]) == ("parcels", state)
+        (reason,) = entry["reasons"]
+        assert "column code" in reason
+        assert ("spatial-pipeline accept parcels --schema " in reason) == bool(arguments)
+    held.run("accept", "parcels", *where)
+    run(held)
+    assert held.run("held", *where).exit_code == 0
+
+
+def test_a_damaged_publication_is_no_reason_to_list_nothing(held: Project) -> None:
+    run(held)
+    published = json.loads((held.store / "parcels" / "-" / "published.json").read_text())
+    (held.store / "parcels" / "-" / published["version"] / "profile.json").write_text("{")
+    listed = held.run("held", "--json")
+    assert listed.exit_code == 1
+    assert json.loads(listed.stdout)["held"][0]["reasons"] == ["it passed and was not published"]

@@ -1,0 +1,48 @@
+"""Small maps of what failed, for the results of checks in the Dagster UI."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from spatial_pipeline.results import Result, Status
+
+if TYPE_CHECKING:
+    from spatial_pipeline.store.versions import Store
+    from spatial_pipeline.versions import Version
+
+MOST = 4
+"""Maps of one run of checks: drawing takes time, and each is kept in Dagster's event log."""
+
+
+async def maps_of(
+    store: Store, version: Version, results: Sequence[Result], log: logging.Logger
+) -> dict[str, bytes]:
+    """PNGs of the first rules with defects that have a place, by name; blocking rules first.
+
+    A map is an extra: one that cannot be drawn is logged, and the results stay what they are.
+    """
+    placed = [r for r in results if r.status is Status.FAILED and any(v.location for v in r.sample)]
+    drawn = sorted(placed, key=lambda r: not r.blocks)[:MOST]
+    return await asyncio.to_thread(_draw, store, version, drawn, log) if drawn else {}
+
+
+def _draw(
+    store: Store, version: Version, results: Sequence[Result], log: logging.Logger
+) -> dict[str, bytes]:
+    from spatial_pipeline import alerting
+    from spatial_pipeline.alert.facts import of_result
+
+    maps = {}
+    for result in results:
+        try:
+            fact = of_result(version, result)
+            picture = None if fact is None else alerting.picture_of(store, fact)
+        except Exception:
+            log.warning(f"no map of {result.name}", exc_info=True)
+            continue
+        if picture is not None:
+            maps[result.name] = picture
+    return maps

@@ -1,0 +1,44 @@
+"""Numbers and names that people read in the Dagster UI."""
+
+from __future__ import annotations
+
+import pyproj
+import pytest
+
+from spatial_pipeline.orchestration import metadata
+from spatial_pipeline.results import Violation
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "shown"),
+    [
+        (1603607.55167924, 10, 1603607.552),
+        (-105.91250000000001, 10, -105.9125),
+        (0.010680370747468606, 6, 0.0106804),
+        (541751.123, 6, 541751.0),
+        (float("inf"), 6, float("inf")),
+        (0.0, 6, 0.0),
+        (None, 6, None),
+    ],
+)
+def test_digits_that_mean_nothing_are_left_out(
+    value: float | None, digits: int, shown: float | None
+) -> None:
+    assert metadata._rounded(value, digits) == shown
+
+
+def test_a_violation_without_a_place() -> None:
+    nowhere = Violation((), "null geometry", None, None, "")
+    assert [metadata._coordinate(nowhere, axis) for axis in (0, 1)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("crs", "said"),
+    [
+        (pyproj.CRS("EPSG:4326"), "WGS 84 (EPSG:4326)"),
+        (pyproj.CRS("OGC:CRS84"), "WGS 84 (CRS84) (OGC:CRS84)"),
+        (pyproj.CRS("+proj=utm +zone=17 +ellps=GRS80"), "unknown"),
+    ],
+)
+def test_a_crs_has_its_code(crs: pyproj.CRS, said: str) -> None:
+    assert metadata._crs(crs) == said
