@@ -98,8 +98,8 @@ class Boxes:
         wanted = np.asarray(geometry, dtype=object).reshape(-1)
         asked = shapely.bounds(wanted).reshape(-1, 4)
         pairs = [np.empty((2, 0), dtype=np.int64)]
-        for chunk, extent in enumerate(self._extents):
-            close = np.flatnonzero(_meet(asked, extent))
+        for chunk in self._chunks(asked):
+            close = np.flatnonzero(_meet(asked, self._extents[chunk]))
             if not len(close):
                 continue
             if len(close) < FEW and chunk not in self._trees:
@@ -111,6 +111,13 @@ class Boxes:
         found = np.concatenate(pairs, axis=1)
         found = found[:, np.lexsort(found[::-1])]
         return found[1] if one else found
+
+    def _chunks(self, asked: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Chunks that may have something for one of these bounds; NaN rows ask for nothing."""
+        if not len(asked) or not len(self._extents):
+            return np.empty(0, dtype=np.int64)
+        low, high = np.fmin.reduce(asked[:, :2]), np.fmax.reduce(asked[:, 2:])
+        return np.flatnonzero(_meet(self._extents, np.concatenate([low, high])))
 
     def _tree(self, chunk: int) -> shapely.STRtree:
         tree = self._trees.get(chunk)
