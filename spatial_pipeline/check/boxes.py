@@ -19,8 +19,8 @@ BLOCK = 64
 """Boxes of a chunk that have an extent of their own."""
 FEW = 256
 """Look-ups among the boxes of a chunk below which making its tree takes longer."""
-COMPARED = 4096
-"""Look-ups in a chunk that are compared with its blocks at once."""
+COMPARED = 1024
+"""Look-ups that are compared at once."""
 
 
 class Boxes:
@@ -73,15 +73,10 @@ class Boxes:
         candidates = self.within(extent)
         if besides is not None:
             candidates = np.setdiff1d(candidates, besides, assume_unique=True)
-        near = np.zeros(len(candidates), dtype=bool)
-        for start in range(0, len(candidates), CHUNK):
-            some = candidates[start : start + CHUNK]
-            boxes = self.bounds[some]
-            tree = shapely.STRtree(diagonals(boxes))
-            extent = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
-            close = around[_meet(around, extent)]
-            for begin in range(0, len(close), CHUNK):
-                near[start + tree.query(diagonals(close[begin : begin + CHUNK]))[1]] = True
+        near, places = np.zeros(len(candidates), dtype=bool), Boxes(around)
+        for begin in range(0, len(candidates), COMPARED):
+            some = diagonals(self.bounds[candidates[begin : begin + COMPARED]])
+            near[begin + places.query(some)[0]] = True
         return candidates[near]
 
     def query(self, geometry: NDArray[np.object_] | shapely.Geometry) -> NDArray[np.int64]:

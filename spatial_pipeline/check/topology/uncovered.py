@@ -8,10 +8,13 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.boxes import Boxes
 from spatial_pipeline.check.topology.arrangement import magnitudes, noise
 from spatial_pipeline.check.topology.judged import LINE, POINT, POLYGON, of_dimension
 from spatial_pipeline.check.topology.lookup import united
 
+COMPARED = 1024
+"""Covers compared with points at once."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 
@@ -139,11 +142,19 @@ def _outside(
     features: NDArray[np.object_], covers: Sequence[NDArray[np.object_]]
 ) -> NDArray[np.object_]:
     """(n,) the points of each feature that lie on no cover, None when all do."""
-    points, index = shapely.get_parts(features, return_index=True)
+    points, index = features, np.arange(len(features))
+    if (shapely.get_type_id(features) != shapely.GeometryType.POINT).any():
+        points, index = shapely.get_parts(features, return_index=True)
+    x, y = shapely.get_x(points), shapely.get_y(points)
     outside = np.ones(len(points), dtype=bool)
-    tree = shapely.STRtree(points)
+    places = Boxes(np.stack([x, y, x, y], axis=1))
     for cover in covers:
-        outside[tree.query(cover, predicate="intersects")[1]] = False
+        for begin in range(0, len(cover), COMPARED):
+            some = cover[begin : begin + COMPARED]
+            one, point = places.query(some)
+            shapely.prepare(some)
+            # Coordinates are located without making a tree of objects first.
+            outside[point[shapely.intersects_xy(some[one], x[point], y[point])]] = False
     out = np.full(len(features), None, dtype=object)
     if outside.any():
         held, group = np.unique(index[outside], return_inverse=True)
