@@ -97,7 +97,7 @@ bench: venv peers postgis ## Ours beside every peer, answers before times (make 
 	@$(BIN)/python benchmarks/topology.py --features $(FEATURES) --repeat $(REPEAT) \
 	  --peers-python $(PEERS)/bin/python
 	@$(BIN)/python benchmarks/validity.py --features $(FEATURES) --repeat $(REPEAT)
-	@for question in covered same_features; do \
+	@for question in covered covered_polygons same_features; do \
 	  $(BIN)/python benchmarks/$$question.py --features $(FEATURES) --repeat $(REPEAT) \
 	  --peers-python $(PEERS)/bin/python; done
 	@$(BIN)/python benchmarks/pixels.py --features $(PIXELS) --repeat $(REPEAT)

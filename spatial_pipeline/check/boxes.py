@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 
 CHUNK = 4096
 """Boxes a tree."""
-FEW = 24
+BLOCK = 64
+"""Boxes of a chunk that have an extent of their own."""
+FEW = 256
 """Look-ups among the boxes of a chunk below which making its tree takes longer."""
+COMPARED = 1024
+"""Look-ups that are compared at once."""
 
 
 class Boxes:
@@ -30,11 +34,8 @@ class Boxes:
     def __init__(self, bounds: NDArray[np.float64]) -> None:
         self.bounds = bounds
         self._starts = np.arange(0, len(bounds), CHUNK)
-        self._extents = np.empty((0, 4))
-        if len(bounds):
-            low = np.fmin.reduceat(bounds[:, :2], self._starts, axis=0)
-            high = np.fmax.reduceat(bounds[:, 2:], self._starts, axis=0)
-            self._extents = np.concatenate([low, high], axis=1)
+        self._blocks = _extents(bounds, BLOCK)
+        self._extents = _extents(self._blocks, CHUNK // BLOCK)
         self._trees: dict[int, shapely.STRtree] = {}
 
     def within(self, extent: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -72,15 +73,10 @@ class Boxes:
         candidates = self.within(extent)
         if besides is not None:
             candidates = np.setdiff1d(candidates, besides, assume_unique=True)
-        near = np.zeros(len(candidates), dtype=bool)
-        for start in range(0, len(candidates), CHUNK):
-            some = candidates[start : start + CHUNK]
-            boxes = self.bounds[some]
-            tree = shapely.STRtree(diagonals(boxes))
-            extent = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
-            close = around[_meet(around, extent)]
-            for begin in range(0, len(close), CHUNK):
-                near[start + tree.query(diagonals(close[begin : begin + CHUNK]))[1]] = True
+        near, places = np.zeros(len(candidates), dtype=bool), Boxes(around)
+        for begin in range(0, len(candidates), COMPARED):
+            some = diagonals(self.bounds[candidates[begin : begin + COMPARED]])
+            near[begin + places.query(some)[0]] = True
         return candidates[near]
 
     def query(self, geometry: NDArray[np.object_] | shapely.Geometry) -> NDArray[np.int64]:
@@ -97,20 +93,43 @@ class Boxes:
         one = np.ndim(geometry) == 0
         wanted = np.asarray(geometry, dtype=object).reshape(-1)
         asked = shapely.bounds(wanted).reshape(-1, 4)
-        pairs = [np.empty((2, 0), dtype=np.int64)]
-        for chunk, extent in enumerate(self._extents):
-            close = np.flatnonzero(_meet(asked, extent))
+        pairs, few = [np.empty((2, 0), dtype=np.int64)], [np.empty((2, 0), dtype=np.int64)]
+        for chunk in self._chunks(asked):
+            close = np.flatnonzero(_meet(asked, self._extents[chunk]))
             if not len(close):
                 continue
             if len(close) < FEW and chunk not in self._trees:
-                start = self._starts[chunk]
-                i, j = _meeting(asked[close], self.bounds[start : start + CHUNK])
+                few.append(np.stack([close, np.full(len(close), chunk)]))
             else:
                 i, j = self._tree(chunk).query(wanted[close])
-            pairs.append(np.stack([close[i], j + self._starts[chunk]]))
+                pairs.append(np.stack([close[i], j + self._starts[chunk]]))
+        left = np.concatenate(few, axis=1)
+        pairs += [
+            self._compared(asked, *left[:, begin : begin + COMPARED])
+            for begin in range(0, left.shape[1], COMPARED)
+        ]
         found = np.concatenate(pairs, axis=1)
         found = found[:, np.lexsort(found[::-1])]
         return found[1] if one else found
+
+    def _compared(
+        self, asked: NDArray[np.float64], which: NDArray[np.int64], chunk: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """(2, k) which of some bounds meet which boxes of the chunk named beside each."""
+        for extents, size in ((self._blocks, CHUNK // BLOCK), (self.bounds, BLOCK)):
+            inner = chunk[:, np.newaxis] * size + np.arange(size)
+            known = np.minimum(inner, len(extents) - 1)
+            met = _meeting(asked[which], extents[known]) & (inner == known)
+            pair, place = np.nonzero(met)
+            which, chunk = which[pair], inner[pair, place]
+        return np.stack([which, chunk])
+
+    def _chunks(self, asked: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Chunks that may have something for one of these bounds; NaN rows ask for nothing."""
+        if not len(asked) or not len(self._extents):
+            return np.empty(0, dtype=np.int64)
+        low, high = np.fmin.reduce(asked[:, :2]), np.fmax.reduce(asked[:, 2:])
+        return np.flatnonzero(_meet(self._extents, np.concatenate([low, high])))
 
     def _tree(self, chunk: int) -> shapely.STRtree:
         tree = self._trees.get(chunk)
@@ -141,15 +160,22 @@ def _meet(bounds: NDArray[np.float64], extent: NDArray[np.float64]) -> NDArray[n
     return cast("NDArray[np.bool_]", meets)
 
 
-def _meeting(
-    one: NDArray[np.float64], other: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of (m,) and (n,) boxes that share a point, by comparing them all."""
-    finite = np.isfinite(other).all(axis=1)
-    met = finite & (one[:, 0, None] <= other[:, 2]) & (one[:, 2, None] >= other[:, 0])
-    met &= (one[:, 1, None] <= other[:, 3]) & (one[:, 3, None] >= other[:, 1])
-    i, j = np.nonzero(met)
-    return i, j
+def _meeting(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(m, n) bool: bounds that share a point with each of (m, n, 4) others; NaN shares none."""
+    one = one[:, np.newaxis]
+    met = (one[..., 0] <= other[..., 2]) & (one[..., 2] >= other[..., 0])
+    met &= (one[..., 1] <= other[..., 3]) & (one[..., 3] >= other[..., 1])
+    return cast("NDArray[np.bool_]", met)
+
+
+def _extents(bounds: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Bounds of every ``size`` bounds in a row."""
+    starts = np.arange(0, len(bounds), size)
+    if not len(starts):
+        return np.empty((0, 4))
+    low = np.fmin.reduceat(bounds[:, :2], starts, axis=0)
+    high = np.fmax.reduceat(bounds[:, 2:], starts, axis=0)
+    return np.concatenate([low, high], axis=1)
 
 
 __all__ = ["CHUNK", "Boxes", "diagonals"]

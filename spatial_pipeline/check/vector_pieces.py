@@ -113,8 +113,11 @@ class Surroundings:
         geometry, note = transformed(batch.geometry, there, self.crs)
         self.note = self.note or note
         hits = Boxes(shapely.bounds(geometry).reshape(-1, 4)).near(boxes, halo)
-        batch.__dict__["geometry"] = geometry
-        return batch.take(hits)
+        near = batch.take(hits)
+        # Its WKB says nothing of these geometries any more.
+        near.__dict__["geometry"] = geometry[hits]
+        near.__dict__["valid"] = np.asarray(shapely.is_valid(geometry[hits]), dtype=bool)
+        return near
 
     def _candidates(self, extent: Bounds, there: pyproj.CRS | None) -> NDArray[np.int64]:
         """Positions of the features that may lie in an extent given in the CRS of the piece."""

@@ -20,6 +20,8 @@ Values = list[tuple[int, int, int, int] | None]
 def small_trees():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "CHUNK", 4)
+        patch.setattr(module, "BLOCK", 2)
+        patch.setattr(module, "COMPARED", 3)
         yield
 
 

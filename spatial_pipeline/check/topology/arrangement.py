@@ -23,6 +23,8 @@ _LAST_FACTOR = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 BUCKETS = 4
 """Buckets an edge: one in eight of a coverage's edges, or fewer, meet a stranger in theirs."""
+ROUNDS = 2
+"""Times that edges are thrown into buckets before those left are sorted."""
 
 
 @dataclass(frozen=True)
@@ -146,58 +148,87 @@ def residue(edges: Edges, runs: NDArray[np.int64] | None = None) -> Residue:
 
     """
     n = len(edges)
-    if not n:
-        none = np.empty(0, np.int64)
-        return Residue(edges, none, none, np.ones(0, bool))
-    lower, upper, key = _hashes(edges)
+    vertex = _vertex_hashes(edges)
+    key = vertex[edges.start] + vertex[edges.end]
+    once = np.zeros(n, dtype=bool)
+    shared = np.zeros(n, dtype=bool)
+    alone, rest = [], np.arange(n)
     if runs is None:
-        alone, rest = _unpaired(edges, key)
-        some = Edges(edges.x, edges.y, edges.start[rest], edges.end[rest], edges.polygon)
-        order, first, upward = _grouped(some, lower[rest], upper[rest], key[rest])
-    else:
-        alone, rest = np.empty(0, np.int64), np.arange(n)
-        order, first, upward = _grouped(edges, lower, upper, key)
+        for round_ in range(ROUNDS):
+            single, crowded = _thrown(edges, key, rest, shared, round_)
+            alone.append(single)
+            rest = crowded
+    once[np.concatenate([rest[:0], *alone])] = True
+    some = Edges(edges.x, edges.y, edges.start[rest], edges.end[rest], edges.polygon)
+    order, first, upward = _grouped(some, vertex, key[rest])
     sign = np.where(upward, 1, -1)
     if runs is not None:
         sign *= runs
-    once = np.zeros(n, dtype=bool)
-    once[alone] = True
     starts = np.flatnonzero(first)
     net = np.add.reduceat(sign[order], starts) if len(starts) else sign
     size = np.diff(starts, append=len(rest))
     once[rest[order[starts[size == 1]]]] = True
+    once &= ~shared
     held = net != 0
     left, net = order[starts[held]], net[held]
     net = np.where(upward[left], net, -net)
-    return Residue(
-        edges,
-        np.concatenate([alone, rest[left]]),
-        np.concatenate([np.ones(len(alone), np.int64), net]),
-        once,
-    )
+    found = np.concatenate([*alone, rest[left]])
+    ones = np.ones(len(found) - len(left), np.int64)
+    return Residue(edges, found, np.concatenate([ones, net]), once)
 
 
-def _unpaired(edges: Edges, key: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Edges that occur once, and those to be sorted; twins that nobody else comes near are neither.
+def _thrown(
+    edges: Edges,
+    key: NDArray[np.uint64],
+    index: NDArray[np.int64],
+    shared: NDArray[np.bool_],
+    round_: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Edges that occur once, and those not decided; reversed twins that met are neither.
 
-    Edges are thrown into buckets by hash. Two in a bucket of their own that are reversed twins
-    cancel, and one in a bucket of its own has no twin: most need not be sorted.
+    Edges are thrown into buckets by hash. One that is alone in its bucket has no twin; one that
+    finds its twin there cancels with it: most need not be sorted.
+
+    Args:
+        edges: all edges.
+        key: (n,) their hashes.
+        index: (k,) the edges that are thrown.
+        shared: (n,) bool: gets True for an edge left over where others of its kind cancelled.
+        round_: other bits of the hashes are taken each time.
+
     """
-    n = len(edges)
-    places = (n * BUCKETS - 1).bit_length()
-    bucket = (key >> np.uint64(64 - places)).view(np.int64)
-    count = np.bincount(bucket, minlength=1 << places)[bucket]
-    last = np.empty(1 << places, dtype=np.int64)
-    last[bucket] = np.arange(n)
-    other = last[bucket]
-    one = np.flatnonzero((count == 2) & (other != np.arange(n)))
-    other = other[one]
-    x, y = edges.x, edges.y
-    a, b, c, d = edges.start[one], edges.end[other], edges.end[one], edges.start[other]
+    k = len(index)
+    if not k:
+        return index, index
+    places = (k * BUCKETS - 1).bit_length()
+    hashed = key if k == len(key) else key[index]
+    bucket = (_remixed(hashed, round_) >> np.uint64(64 - places)).view(np.int64)
+    here = np.arange(k, dtype=np.uint16 if k <= 1 << 16 else np.uint32)
+    last = np.empty(1 << places, dtype=here.dtype)
+    last[bucket] = here
+    met = last[bucket]
+    single = met == here
+    one = np.flatnonzero(~single)
+    other = met[one].astype(np.int64)
+    single[other] = False
+    x, y, start, end = edges.x, edges.y, edges.start, edges.end
+    i, j = (one, other) if k == len(key) else (index[one], index[other])
+    a, b, c, d = start[i], end[j], end[i], start[j]
     twins = (x[a] == x[b]) & (y[a] == y[b]) & (x[c] == x[d]) & (y[c] == y[d])
-    crowded = count > 1
-    crowded[one[twins]] = crowded[other[twins]] = False
-    return np.flatnonzero(count == 1), np.flatnonzero(crowded)
+    found, mate = one[twins], other[twins]
+    gone = np.zeros(k, dtype=bool)
+    gone[mate] = True
+    if np.count_nonzero(gone) < len(mate):
+        # Two edges that run the same way have one opposite: the last one cancels with it.
+        last[mate] = found
+        chosen = last[mate] == found
+        found = found[chosen]
+    gone[found] = True
+    crowded = np.flatnonzero(~(gone | single))
+    beside = met[crowded]
+    kin = gone[beside] & (hashed[crowded] == hashed[beside])
+    shared[index[crowded[kin]]] = True
+    return index[single], index[crowded]
 
 
 def cancelled(
@@ -218,32 +249,36 @@ def cancelled(
     return rest.chain(), rest.left, rest.once
 
 
-def _hashes(
-    edges: Edges,
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
-    """Hashes of where each edge starts and ends, and one that is the same in both directions."""
-    # High bits go down first: round numbers have nothing in the low ones.
-    bits = edges.x.view(np.uint64)
-    vertex = (bits ^ (bits >> _HALF)) * _X_FACTOR
-    bits = edges.y.view(np.uint64)
-    vertex ^= (bits ^ (bits >> _HALF)) * _Y_FACTOR
-    vertex ^= vertex >> _HALF
-    vertex *= _LAST_FACTOR
-    lower, upper = vertex[edges.start], vertex[edges.end]
-    return lower, upper, lower + upper
+def _vertex_hashes(edges: Edges) -> NDArray[np.uint64]:
+    """(p,) a hash of the place of each vertex; the sum at both ends knows no direction."""
+    hashed = edges.x.view(np.uint64) * _X_FACTOR
+    hashed += edges.y.view(np.uint64) * _Y_FACTOR
+    return _mixed(hashed)
+
+
+def _mixed(hashed: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The same array: high bits go down first, for round numbers have nothing in the low ones."""
+    hashed ^= hashed >> _HALF
+    hashed *= _LAST_FACTOR
+    hashed ^= hashed >> _HALF
+    return hashed
+
+
+def _remixed(key: NDArray[np.uint64], times: int) -> NDArray[np.uint64]:
+    for _ in range(times):
+        key = _mixed(key.copy())
+    return key
 
 
 def _grouped(
-    edges: Edges,
-    lower: NDArray[np.uint64],
-    upper: NDArray[np.uint64],
-    key: NDArray[np.uint64],
+    edges: Edges, vertex: NDArray[np.uint64], key: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
     """An order in which equal edges are neighbours, where in it a new one begins, which run up.
 
     Sorted by hash; equal hashes are compared by coordinates, and when those differ, sorted by them.
     """
     x, y, start, end = edges.x, edges.y, edges.start, edges.end
+    lower, upper = vertex[start], vertex[end]
     upward = lower < upper
     order = np.argsort(key)
     ordered = key[order]

@@ -77,9 +77,11 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy]):
                     units[dimension],
                 )
             )
-        everything = np.unique(np.concatenate([layer.index for layer in layers]))
+        seen = np.zeros(len(batch), dtype=bool)
+        for layer in layers:
+            seen[layer.index] = True
         areas, lines, points = findings
-        return Uncovered(len(everything), (areas, lines, points), left_out, other_left_out)
+        return Uncovered(int(seen.sum()), (areas, lines, points), left_out, other_left_out)
 
     def reduce(self, partials: Sequence[Uncovered]) -> Outcome:
         """All violations; ``max_violations`` decides."""

@@ -12,11 +12,17 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import Context
 from spatial_pipeline.check.geometries import undecodable
+from spatial_pipeline.check.topology.rings import plain_rings
+from spatial_pipeline.check.topology.star import turning
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 from spatial_pipeline.versions import Profile, VectorProfile
 
 COLLECTION = 7
 POLYGON, LINE, POINT = 2, 1, 0
+FEW = 8
+"""Features below which arrays take longer to set up than GEOS takes to judge."""
+AT_ONCE = 2048
+"""Features whose vertices fit the cache."""
 NAMED = 5
 """Features of a kind that a note names."""
 
@@ -101,6 +107,7 @@ def judged(
 
     """
     geometry = batch.geometry
+    _know_validity(batch)
     owned = len(batch) if owned is None else owned
     missing = shapely.is_missing(geometry)
     lost = undecodable(batch, profile)
@@ -133,6 +140,20 @@ def judged(
     ]
     kinds, where = np.nonzero(np.stack(told)[:, :owned])
     return layers, LeftOut(batch.rows[where], kinds.astype(np.int8))
+
+
+def _know_validity(batch: FeatureBatch) -> None:
+    """Keeps in the batch which features are valid; GEOS judges only what is no star."""
+    if batch.wkb is None or "valid" in batch.__dict__ or len(batch) < FEW:
+        return
+    valid = np.zeros(len(batch), dtype=bool)
+    for begin in range(0, len(batch), AT_ONCE):
+        rings = plain_rings(batch.wkb.slice(begin, AT_ONCE))
+        valid[begin + rings.polygon[turning(rings) != 0]] = True
+    rest = np.flatnonzero(~valid)
+    valid[rest] = shapely.is_valid(batch.geometry[rest])
+    # A frozen value: what is derived from it is kept as ``cached_property`` would.
+    batch.__dict__["valid"] = valid
 
 
 def of_dimension(geometry: NDArray[np.object_], dimension: int) -> NDArray[np.object_]:

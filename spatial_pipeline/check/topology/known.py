@@ -41,19 +41,35 @@ def around(bounds: NDArray[np.float64], index: NDArray[np.int64]) -> NDArray[np.
     """
     kept = np.zeros(len(bounds), dtype=bool)
     kept[index] = True
+    xmin, ymin, xmax, ymax = np.ascontiguousarray(bounds.T)
     known = np.flatnonzero(np.isfinite(bounds).all(axis=1))
     if len(index) and len(known) and len(index) <= CROWDED * len(bounds):
-        boxes = bounds[known]
-        low = boxes[:, :2].min(axis=0)
-        size = np.maximum(boxes[:, 2:].max(axis=0) - low, np.finfo(float).tiny)
-        cells = int(len(boxes) ** 0.5) + 1
-        corners = boxes[:, [0, 1, 0, 3, 2, 1, 2, 3]].reshape(-1, 4, 2)
-        place = np.minimum((corners - low) / size * cells, cells - 1).astype(np.int64)
-        cell = place[..., 0] * cells + place[..., 1]
+        cells = int(len(known) ** 0.5) + 1
+        columns, rows = (
+            [_steps(low, high, known, cells, side) for side in (low, high)]
+            for low, high in ((xmin, xmax), (ymin, ymax))
+        )
+        corners = [column * cells + row for column in columns for row in rows]
         marked = np.zeros(cells * cells, dtype=bool)
-        marked[cell[kept[known]]] = True
-        kept[known[marked[cell].any(axis=1)]] = True
+        hit = kept[known]
+        for cell in corners:
+            marked[cell[hit]] = True
+        for cell in corners:
+            kept[known[marked[cell]]] = True
     return np.flatnonzero(kept)
+
+
+def _steps(
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    known: NDArray[np.int64],
+    cells: int,
+    side: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """In which of so many columns (or rows) one side of each known feature lies."""
+    first = low[known].min()
+    size = max(high[known].max() - first, np.finfo(float).tiny)
+    return np.minimum((side[known] - first) / size * cells, cells - 1).astype(np.int64)
 
 
 class Known:

@@ -101,7 +101,9 @@ def all_polygons(
         batch = data.batch(index, ())
         if crs is not None:
             geometry, note = transformed(batch.geometry, data.profile.pyproj_crs, crs)
+            # Its WKB says nothing of these geometries any more.
             batch.__dict__["geometry"] = geometry
+            batch.__dict__["valid"] = np.asarray(shapely.is_valid(geometry), dtype=bool)
         (areas,), out = judged(batch, data.profile, (POLYGON,))
         polygons.append(areas.geometry)
         left_out.append(out)

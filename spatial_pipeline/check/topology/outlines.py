@@ -91,7 +91,7 @@ class Outlines:
     @computed
     def index(self) -> NDArray[np.int64]:
         """(m,) ascending indices of all valid polygons of the piece."""
-        return np.union1d(self.stars, self.areas.index)
+        return _merged(self.stars, self.areas.index, len(self.batch))
 
     def layers(self, profile: Profile, dimensions: tuple[int, ...]) -> tuple[list[Layer], LeftOut]:
         """The other features as ``judged`` sees them; indices are into the piece."""
@@ -169,12 +169,10 @@ def _part(batch: FeatureBatch, begin: int, profile: Profile) -> _Part:
     star = np.zeros(size, dtype=bool)
     edges: list[tuple[Edges, NDArray[np.int64]]] = []
     if batch.wkb is not None:
-        rings, _ = plain_rings(batch.wkb.slice(begin, size))
-        count = np.bincount(rings.polygon, minlength=size)
+        rings = plain_rings(batch.wkb.slice(begin, size))
         turn = turning(rings)
-        turn[count[rings.polygon] > 1] = 0
         star[rings.polygon[turn != 0]] = True
-        known = rings if star[rings.polygon].all() else rings.take(turn != 0)
+        known = rings if turn.all() else rings.take(turn != 0)
         edges.append((_edges(known, turn[turn != 0]), begin + known.polygon))
     rest = begin + np.flatnonzero(~star)
     others = batch.take(rest)
@@ -187,7 +185,7 @@ def _part(batch: FeatureBatch, begin: int, profile: Profile) -> _Part:
     simple = areas.index[_one_ring(areas.geometry)]
     shared = np.zeros(size, dtype=bool)
     shared[polygon[~remains.once] - begin] = True
-    lone = np.union1d(stars, simple)
+    lone = begin + _merged(stars - begin, simple - begin, size)
     return _Part(
         stars,
         rest,
@@ -258,6 +256,13 @@ def _one_ring(areas: NDArray[np.object_]) -> NDArray[np.bool_]:
     one = np.asarray(shapely.get_num_geometries(areas) == 1)
     one[one] = shapely.get_num_interior_rings(shapely.get_geometry(areas[one], 0)) == 0
     return one
+
+
+def _merged(one: NDArray[np.int64], other: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Ascending indices below n that are in one of two arrays."""
+    held = np.zeros(n, dtype=bool)
+    held[one] = held[other] = True
+    return np.flatnonzero(held)
 
 
 def _places(

@@ -8,11 +8,15 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.boxes import Boxes, diagonals
 from spatial_pipeline.check.meeting import meeting
 from spatial_pipeline.check.topology.arrangement import magnitudes, noise
+from spatial_pipeline.check.topology.clashes import MARGIN
 from spatial_pipeline.check.topology.judged import LINE, POINT, POLYGON, of_dimension
 from spatial_pipeline.check.topology.lookup import united
 
+COMPARED = 1024
+"""Covers compared with points at once."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 
@@ -45,6 +49,7 @@ def uncovered(
         rest = _outside(features, covers)
         return rest, np.full(len(features), np.nan)
     rest = features.copy()
+    rest[in_circles(shapely.bounds(features).reshape(-1, 4), covers[0])] = None
     for cover in covers:
         cancelled()
         left = np.flatnonzero(~shapely.is_missing(rest))
@@ -55,6 +60,39 @@ def uncovered(
         left = np.flatnonzero(~shapely.is_missing(rest))
         rest[left] = _cut(rest[left], cover, dimension)
     return _measured(rest, dimension, tolerance)
+
+
+def in_circles(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """(n,) bool: boxes that surely lie in a polygon, for a circle inside of it holds them.
+
+    The circle is around the polygon's centre, as far as its boundary is, less what rounding may do.
+    So most of what lies well within a polygon is known without a look at its vertices.
+
+    Args:
+        bounds: (n, 4) boxes; NaN rows lie in none.
+        polygons: (m,) valid polygons and multipolygons.
+
+    """
+    held = np.zeros(len(bounds), dtype=bool)
+    if not len(bounds) or len(polygons) > len(bounds):
+        return held
+    centre = shapely.centroid(polygons)
+    x, y = shapely.get_x(centre), shapely.get_y(centre)
+    radius = shapely.distance(centre, shapely.boundary(polygons))
+    radius -= MARGIN * magnitudes(polygons)
+    good = np.flatnonzero((radius > 0) & shapely.contains_xy(polygons, x, y))
+    places, x, y, radius = Boxes(bounds), x[good], y[good], radius[good]
+    for begin in range(0, len(good), COMPARED):
+        some = slice(begin, begin + COMPARED)
+        circle = np.stack([x[some], y[some]], axis=1)
+        reach = radius[some, np.newaxis]
+        which, box = places.query(diagonals(np.concatenate([circle - reach, circle + reach], 1)))
+        which += begin
+        xmin, ymin, xmax, ymax = bounds[box].T
+        far_x = np.maximum(x[which] - xmin, xmax - x[which])
+        far_y = np.maximum(y[which] - ymin, ymax - y[which])
+        held[box[np.hypot(far_x, far_y) < radius[which]]] = True
+    return held
 
 
 def _cut(
@@ -140,10 +178,21 @@ def _outside(
     features: NDArray[np.object_], covers: Sequence[NDArray[np.object_]]
 ) -> NDArray[np.object_]:
     """(n,) the points of each feature that lie on no cover, None when all do."""
-    points, index = shapely.get_parts(features, return_index=True)
-    outside = np.ones(len(points), dtype=bool)
+    points, index = features, np.arange(len(features))
+    if (shapely.get_type_id(features) != shapely.GeometryType.POINT).any():
+        points, index = shapely.get_parts(features, return_index=True)
+    x, y = shapely.get_x(points), shapely.get_y(points)
+    bounds = np.stack([x, y, x, y], axis=1)
+    outside = ~in_circles(bounds, covers[0])
+    bounds[~outside] = np.nan
+    places = Boxes(bounds)
     for cover in covers:
-        outside[meeting(points, cover, "intersects")[1]] = False
+        for begin in range(0, len(cover), COMPARED):
+            some = cover[begin : begin + COMPARED]
+            one, point = places.query(some)
+            shapely.prepare(some)
+            # Coordinates are located without making a tree of objects first.
+            outside[point[shapely.intersects_xy(some[one], x[point], y[point])]] = False
     out = np.full(len(features), None, dtype=object)
     if outside.any():
         held, group = np.unique(index[outside], return_inverse=True)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.affinity import translate
 
+from spatial_pipeline.check import vector_pieces
 from spatial_pipeline.check.topology import uncovered
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy
@@ -168,6 +169,45 @@ def test_another_crs_is_transformed_and_it_is_said():
     result, findings = _check([inside, outside], there)
     assert list(_by_row(findings)) == [1]
     assert "transformed from WGS 84 to WGS 84 / UTM zone 33N" in result.message
+
+
+def test_what_becomes_invalid_in_the_other_crs_covers_nothing(monkeypatch):
+    """Whether a cover is valid is asked of what it has become, not of what is stored."""
+    x, y = 464_000, 5_594_000
+    bow_tie = translate(shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)]), x, y)
+    monkeypatch.setattr(
+        vector_pieces,
+        "transformed",
+        lambda g, *_: (np.full(len(g), bow_tie, dtype=object), "moved"),
+    )
+    covers = memory_vector([shapely.box(14, 50, 15, 51)] * 20, crs="EPSG:4326")
+    result, findings = _check([shapely.box(x + 1.8, y + 0.9, x + 1.9, y + 1)] * 20, covers)
+    assert len(findings) == 20
+    assert "20 invalid geometries of the other dataset" in result.message
+
+
+def test_boxes_well_within_a_polygon_are_known_without_a_look_at_it():
+    pierced = shapely.box(0, 0, 9, 9) - shapely.box(6, 6, 7, 7)
+    boxes = np.array([[3, 3, 4, 4], [6.2, 6.2, 6.4, 6.4], [8, 8, 12, 12], [np.nan] * 4])
+    held = uncovered.in_circles(boxes, np.array([pierced], dtype=object))
+    assert held.tolist() == [True, False, False, False]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    damaged_coverages(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e6]), st.integers(1, 5)
+)
+def test_a_box_in_a_circle_is_covered(covers, seed, shift, compared):
+    areas = [polygonal(c) for c in covers if isinstance(c, shapely.Geometry) and c.is_valid]
+    areas = np.array([translate(a, shift, shift) for a in areas if a is not None], dtype=object)
+    random = np.random.default_rng(seed)
+    low = _origin(covers) + shift + random.uniform(-1, 5, (60, 2))
+    bounds = np.concatenate([low, low + random.choice([0, 0.01, 0.3], (60, 1))], axis=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uncovered, "COMPARED", compared)
+        held = uncovered.in_circles(bounds, areas)
+    for box in shapely.box(*bounds[held].T):
+        assert any(a.covers(shapely.Point(box.bounds[:2]) if not box.area else box) for a in areas)
 
 
 def test_a_missing_crs_is_an_error():

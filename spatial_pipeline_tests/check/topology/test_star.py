@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -19,8 +21,8 @@ SICKLE = [(0, 0), (9, 0), (9, 9), (8, 9), (8, 1), (0, 1)]
 
 def _turning(polygons):
     wkb = [shapely.to_wkb(shapely.Polygon(p) if isinstance(p, list) else p) for p in polygons]
-    rings, plain = plain_rings(pa.array(wkb, pa.binary()))
-    assert plain.all()
+    rings = plain_rings(pa.array(wkb, pa.binary()))
+    assert len(rings) == len(polygons)
     return turning(rings).tolist()
 
 
@@ -50,10 +52,37 @@ def test_others_are_not_judged(ring):
         assert _turning([ring, ELL]) == [0, 1]
 
 
-def test_a_needle_thinner_than_rounding_is_not_judged():
-    x, y = 400_000.1, 5_000_000.3
-    needle = [(x, y), (x + 10.6, y + 7.6), (x + 5.3, np.nextafter(y + 3.8, 0))]
-    assert _turning([needle]) == [0]
+def _exactly(ring):
+    """Which way a triangle runs, in rational numbers."""
+    (ax, ay), (bx, by), (cx, cy) = [(Fraction(float(x)), Fraction(float(y))) for x, y in ring]
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    return (area > 0) - (area < 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.tuples(st.floats(0, 1e6), st.floats(0, 1e7)),
+    st.tuples(st.floats(-20, 20), st.floats(-20, 20)),
+    st.floats(0, 1),
+    st.integers(-2, 2),
+)
+def test_a_needle_thinner_than_rounding_is_judged_rightly_or_not_at_all(start, along, at, ulps):
+    (x, y), (dx, dy) = start, along
+    tip = y + at * dy
+    needle = [(x, y), (x + dx, y + dy), (x + at * dx, tip + ulps * np.spacing(tip))]
+    assert _turning([needle])[0] in {0, _exactly(needle)}
+
+
+def test_a_needle_that_is_none_is_not_judged():
+    assert _turning(
+        [[(400_000.5, 5_000_000.25), (400_002.5, 5_000_001.25), (400_001.5, 5e6 + 0.75)]]
+    ) == [0]
+
+
+def test_rings_of_very_different_size_are_known():
+    small = [(400_000 + x / 1000, 5_000_000 + y / 1000) for x, y in ELL]
+    large = [(1e6 * x, 1e6 * y) for x, y in ELL]
+    assert _turning([small, large[::-1], small[::-1]]) == [1, -1, -1]
 
 
 def test_no_ring_at_all():
