@@ -25,6 +25,8 @@ from spatial_pipeline.pieces import FeatureBatch, PixelWindow
 from spatial_pipeline.versions import RasterProfile, VectorProfile
 
 CACHED_ROW_GROUPS = 6
+BOUNDS_AT_ONCE = 65_536
+"""Features whose bounds are read at once."""
 WINDOW_PIXELS = 1 << 22
 """Pixels a window, all bands together: about 4 to 32 MiB."""
 
@@ -85,14 +87,18 @@ class StagedVector:
 
     @cached_property
     def _bounds(self) -> NDArray[np.float64]:
+        bounds = np.full((self._profile.count, 4), np.nan)
         if self._profile.geometry_column is None or not self._profile.count:
-            return np.full((self._profile.count, 4), np.nan)
-        box = self._file().read(columns=[self._profile.bbox_column]).column(0).combine_chunks()
-        fields = [
-            pc.struct_field(box, name).to_numpy(zero_copy_only=False).astype(np.float64)
-            for name in ("xmin", "ymin", "xmax", "ymax")
-        ]
-        return np.stack(fields, axis=1)
+            return bounds
+        begin = 0
+        # Batch by batch: read whole, the column would be in memory three times for a while.
+        for batch in self._file().iter_batches(BOUNDS_AT_ONCE, columns=[self._profile.bbox_column]):
+            end = begin + batch.num_rows
+            for i, name in enumerate(("xmin", "ymin", "xmax", "ymax")):
+                field = pc.struct_field(batch.column(0), name)
+                bounds[begin:end, i] = field.to_numpy(zero_copy_only=False)
+            begin = end
+        return bounds
 
     def feature_bounds(self) -> NDArray[np.float64]:
         """(count, 4) bounds of every feature in staged order; NaN rows for null and empty."""
