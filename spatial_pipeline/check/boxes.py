@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 CHUNK = 4096
 """Boxes a tree."""
+TREES = 64
+"""Trees kept, at most: about 100 MB."""
 FEW = 24
 """Look-ups among the boxes of a chunk below which making its tree takes longer."""
 
@@ -118,6 +120,9 @@ class Boxes:
             # Two threads may make the same one; either is good.
             start = self._starts[chunk]
             tree = shapely.STRtree(diagonals(self.bounds[start : start + CHUNK]))
+            while len(self._trees) >= TREES:
+                # Another thread may have removed the oldest, or all but this one.
+                self._trees.pop(next(iter(self._trees.copy()), chunk), None)
             self._trees[chunk] = tree
         return tree
 
