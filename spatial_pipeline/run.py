@@ -24,6 +24,7 @@ from spatial_pipeline.comparisons import OTHERS, Comparisons
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.errors import GateClosedError, NotPublishedError, StoreError
 from spatial_pipeline.gate.decision import Decision, decide, merged
+from spatial_pipeline.heap import give_back
 from spatial_pipeline.ingest.probe import probe
 from spatial_pipeline.memory import default_memory
 from spatial_pipeline.pieces import Data
@@ -367,6 +368,7 @@ class Pipeline:
             version = Version(name, place, found.version_id)
             staging = Staging(version.id, source.ingest_key, seen)
             store.stage(version, lambda f: found.ingest(f, between(progress)), staging)
+            give_back()
             if found.proof is not None:
                 store.remember(version, found.proof)
         return version

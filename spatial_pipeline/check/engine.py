@@ -39,6 +39,7 @@ from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.vector_pieces import Cut
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.heap import give_back
 from spatial_pipeline.pieces import Data, RasterData, VectorData
 from spatial_pipeline.results import Findings, Outcome, Result, Scope
 from spatial_pipeline.versions import Profile, RasterProfile, VectorProfile
@@ -155,6 +156,7 @@ async def _evaluated(
     await run.profile()
     await run.open_others(others)
     await run.pieces()
+    await asyncio.to_thread(give_back)
     await asyncio.gather(*(run.reduce(task) for task in tasks))
     return [await conclude(task, data, key, workers, accepted) for task in tasks]
 
@@ -345,6 +347,7 @@ class _Run:
             return
         partials = [task.partials[i] for i in sorted(task.partials)]
         task.outcome = await task.call(self.workers, partial(task.check.reduce, partials))
+        task.partials.clear()
 
     def live(self, *kinds: type[Any]) -> list[Task]:
         return [t for t in self.tasks if t.alive and isinstance(t.check, kinds)]

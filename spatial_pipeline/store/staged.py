@@ -25,8 +25,10 @@ from spatial_pipeline.pieces import FeatureBatch, PixelWindow
 from spatial_pipeline.versions import RasterProfile, VectorProfile
 
 CACHED_ROW_GROUPS = 6
-BOUNDS_AT_ONCE = 65_536
-"""Features whose bounds are read at once."""
+AT_ONCE = 65_536
+"""Features whose bounds, or rows, are read at once."""
+ORDERED_ROWS = 1 << 20
+"""Features up to which the order of the source rows is kept: 16 bytes each."""
 WINDOW_PIXELS = 1 << 22
 """Pixels a window, all bands together: about 4 to 32 MiB."""
 
@@ -92,7 +94,7 @@ class StagedVector:
             return bounds
         begin = 0
         # Batch by batch: read whole, the column would be in memory three times for a while.
-        for batch in self._file().iter_batches(BOUNDS_AT_ONCE, columns=[self._profile.bbox_column]):
+        for batch in self._file().iter_batches(AT_ONCE, columns=[self._profile.bbox_column]):
             end = begin + batch.num_rows
             for i, name in enumerate(("xmin", "ymin", "xmax", "ymax")):
                 field = pc.struct_field(batch.column(0), name)
@@ -113,9 +115,24 @@ class StagedVector:
 
     def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Staged positions of these source rows."""
+        if self._profile.count > ORDERED_ROWS:
+            return self._searched(np.asarray(rows, dtype=np.int64))
         with self._lock:
             ordered, positions = self._row_order
         return positions[np.searchsorted(ordered, rows)]
+
+    def _searched(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Staged positions of source rows, by reading the numbers of all rows once."""
+        wanted, back = np.unique(rows, return_inverse=True)
+        found = np.empty(len(wanted), dtype=np.int64)
+        begin = 0
+        for batch in self._file().iter_batches(AT_ONCE, columns=[self._profile.row_column]):
+            here = batch.column(0).to_numpy()
+            at = np.minimum(np.searchsorted(wanted, here), len(wanted) - 1)
+            hit = np.flatnonzero(wanted[at] == here) if len(wanted) else at[:0]
+            found[at[hit]] = begin + hit
+            begin += len(here)
+        return found[back]
 
     def take(
         self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True
