@@ -9,7 +9,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from spatial_pipeline.results import Findings, Result
+from spatial_pipeline.results import Result
+from spatial_pipeline.spilled import SomeFindings
 from spatial_pipeline.versions import Profile
 
 RESULT_KEYS = (
@@ -35,7 +36,7 @@ class Checked:
     dataset: str
     partition: str | None
     version: str | None
-    evaluations: tuple[tuple[Result, Findings], ...]
+    evaluations: tuple[tuple[Result, SomeFindings], ...]
     profile: Profile | None = None
     context: NDArray[Any] | None = None
 
