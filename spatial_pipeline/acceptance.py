@@ -13,7 +13,8 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import Data, VectorData
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.results import Findings, Status
+from spatial_pipeline.results import Status
+from spatial_pipeline.spilled import SomeFindings
 from spatial_pipeline.versions import Profile
 
 
@@ -80,7 +81,7 @@ def write_baselines(contracts: Sequence[Contract], checked: Sequence[Checked]) -
     written: dict[Path, None] = {}
     for contract, one in zip(contracts, checked, strict=True):
         evaluated = {r.name: f for r, f in one.evaluations if _judged(r.status)}
-        by_file: dict[Path, list[tuple[Rule, Findings]]] = {}
+        by_file: dict[Path, list[tuple[Rule, SomeFindings]]] = {}
         for rule in contract.effective_rules:
             if rule.baseline is not None and rule.check_name in evaluated:
                 found = (rule, evaluated[rule.check_name])

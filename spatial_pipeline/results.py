@@ -192,8 +192,10 @@ class Findings:
 
         The order does not depend on how the data was cut into pieces.
         """
-        if len(self) < 2:
-            return self
+        return self if len(self) < 2 else self.take(self.order())
+
+    def order(self) -> NDArray[np.int64]:
+        """(n,) int64 index that puts the findings in canonical order; equal ones keep theirs."""
         points = np.asarray([None if g is None or g.is_empty else g for g in self.geometry], object)
         bounds = shapely.bounds(points)
         reasons = np.unique(self.reasons.astype(str), return_inverse=True)[1]
@@ -212,7 +214,7 @@ class Findings:
             reasons,
             self.measure,
         ]
-        return self.take(np.lexsort(columns[::-1]))
+        return np.lexsort(columns[::-1])
 
 
 @dataclass(frozen=True)

@@ -18,20 +18,22 @@ from tempfile import TemporaryDirectory
 
 from spatial_pipeline import ingest
 from spatial_pipeline.cancellation import between
-from spatial_pipeline.check.engine import Plan, evaluate
+from spatial_pipeline.check.engine import Evaluation, Plan, evaluate
 from spatial_pipeline.cluster import PATIENCE_S, connected
 from spatial_pipeline.comparisons import OTHERS, Comparisons
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.errors import GateClosedError, NotPublishedError, StoreError
 from spatial_pipeline.gate.decision import Decision, decide, merged
+from spatial_pipeline.heap import give_back
 from spatial_pipeline.ingest.probe import probe
 from spatial_pipeline.memory import default_memory
 from spatial_pipeline.pieces import Data
 from spatial_pipeline.publish import files, table
 from spatial_pipeline.report import violations
-from spatial_pipeline.results import Findings, Result, Verdict
+from spatial_pipeline.results import Result, Verdict
 from spatial_pipeline.runtime import SLOW, to_thread_whole, watching
 from spatial_pipeline.settings import Settings
+from spatial_pipeline.store.findings import spilling
 from spatial_pipeline.store.postgis.pool import Address, Database
 from spatial_pipeline.store.postgis.publisher import Candidate, Publisher, publishing
 from spatial_pipeline.store.staged import StagedVector
@@ -44,6 +46,8 @@ from spatial_pipeline.versions import (
 )
 
 Progress = Callable[[int, int | None], None]
+FINDINGS_SHARE = 8
+"""Findings take one part in so many of the memory of a check; the others are in files."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Audit:
     """
 
     verdict: Verdict
-    evaluations: list[tuple[Result, Findings]]
+    evaluations: list[Evaluation]
 
     @property
     def results(self) -> list[Result]:
@@ -196,6 +200,7 @@ class Pipeline:
         stop = threading.Event()
         with (
             watching(self.slow_callback_s),
+            spilling(self.memory // FINDINGS_SHARE) as sink,
             TemporaryDirectory(prefix="spatial-pipeline-") as temporary,
         ):
 
@@ -214,7 +219,7 @@ class Pipeline:
                     key=contract.key_columns,
                     others=compared.others,
                     accepted=lambda rule: compared.accepted(rule, data.profile, baselines),
-                    plan=Plan(self.jobs, memory=self.memory),
+                    plan=Plan(self.jobs, memory=self.memory, sink=sink),
                     progress=progress,
                     stop=stop,
                     remote=remote,
@@ -370,6 +375,7 @@ class Pipeline:
             version = Version(name, place, found.version_id)
             staging = Staging(version.id, source.ingest_key, seen)
             store.stage(version, lambda f: found.ingest(f, between(progress)), staging)
+            give_back()
             if found.proof is not None:
                 store.remember(version, found.proof)
         return version
@@ -379,17 +385,15 @@ class Pipeline:
         contract: Contract,
         version: Version,
         data: Data,
-        evaluations: list[tuple[Result, Findings]],
+        evaluations: list[Evaluation],
     ) -> Verdict:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         results = [r for r, _ in evaluations]
         names = [r.check_name for r in contract.effective_rules]
         layer = self.store.path(version) / "violations.parquet"
-        table = violations.to_table(evaluations, data.profile.pyproj_crs)
 
         def write(path: Path) -> None:
-            whole = violations.merged(layer, table, results)
-            violations.write_geoparquet(violations.only(whole, names), path)
+            violations.rewrite(path, layer, evaluations, names, data.profile.pyproj_crs)
 
         return self.store.save_verdict(
             version, lambda former: merged(contract, version, former, results, now), write

@@ -22,6 +22,15 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import VectorData
 from spatial_pipeline.results import Findings, Outcome
+from spatial_pipeline.spilled import (
+    FindingsRun,
+    FindingsSink,
+    SomeFindings,
+    SpilledFindings,
+    found_by,
+    parts_of,
+    with_found,
+)
 from spatial_pipeline.versions import Profile
 
 FORMAT = 1
@@ -109,59 +118,94 @@ class Remaining:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def without_accepted(outcome: Outcome, findings: Findings, accepted: Acceptance) -> Remaining:
+def without_accepted(
+    outcome: Outcome, accepted: Acceptance, sink: FindingsSink | None = None
+) -> Remaining:
     """The outcome without the violations that were accepted.
 
     A rule that judges one number (``Outcome.passed`` is set) stays as it is.
 
     Args:
-        outcome: what the rule concluded.
-        findings: its violations, keys filled in.
+        outcome: what the rule concluded, its violations in canonical order, keys filled in.
         accepted: what is accepted.
+        sink: takes what is left of violations that are in files.
 
     """
     left = Counter() if accepted.baseline is None else accepted.baseline.known.copy()
-    verdict = accepted.judge(findings, left)
-    counts = {word: int((verdict == code).sum()) for code, word in WORDS.items()}
-    counts = {word: n for word, n in counts.items() if n}
+    judged = _Judged(outcome, sink)
+    for part in parts_of(found_by(outcome)):
+        judged.add(part, accepted.judge(part, left))
+    counts = {word: judged.codes[code] for code, word in WORDS.items() if judged.codes[code]}
     notes = [*outcome.notes, *accepted.notes]
     if outcome.passed is not None:
         if counts:
             notes.append("the rule judges one number, of which nothing is accepted")
-        return Remaining(replace(outcome, findings=findings, notes=tuple(notes)))
+        return Remaining(replace(outcome, notes=tuple(notes)))
     notes += [f"{n} accepted by {word}" for word, n in counts.items()]
     gone = list((+left).elements())
     if gone:
         shown = ", ".join(gone[:NAMED]) + (", …" if len(gone) > NAMED else "")
         notes.append(f"{len(gone)} of the baseline are gone: {shown}")
     if not counts:
-        return Remaining(replace(outcome, findings=findings, notes=tuple(notes)))
-    new = verdict == NEW
-    return Remaining(
-        replace(
-            outcome,
-            findings=findings.take(new),
-            violations=_remaining(outcome, findings, new),
-            value=None,
-            threshold=None,
-            message="",
-            notes=tuple(notes),
-        ),
-        counts,
+        return Remaining(replace(outcome, notes=tuple(notes)))
+    rest = replace(
+        outcome,
+        violations=judged.violations(),
+        value=None,
+        threshold=None,
+        message="",
+        notes=tuple(notes),
     )
+    return Remaining(with_found(rest, judged.left()), counts)
 
 
-def _remaining(outcome: Outcome, findings: Findings, new: NDArray[np.bool_]) -> int | None:
-    """Number of violations that are left, where a finding is more than one."""
-    if outcome.violations is None:
-        return None
-    if not new.any():
-        return 0
-    sizes = np.nan_to_num(findings.measure)
-    if sizes.sum() == outcome.violations:
-        return int(sizes[new].sum())
-    # How many a finding stands for is not known: each counts as one, so that too many are left.
-    return outcome.violations - int((~new).sum())
+class _Judged:
+    """What is left of violations that are judged part by part.
+
+    Attributes:
+        codes: how many violations each acceptance accepts.
+
+    """
+
+    def __init__(self, outcome: Outcome, sink: FindingsSink | None) -> None:
+        self.codes: Counter[int] = Counter()
+        self._outcome = outcome
+        self._sink = sink
+        self._new: list[Findings] = []
+        self._runs: list[FindingsRun] = []
+        self._sizes: list[NDArray[np.float64]] = [np.empty(0)]
+        self._all = 0.0
+
+    def add(self, findings: Findings, verdict: NDArray[np.int8]) -> None:
+        """The next part of the violations with what accepts each."""
+        self.codes.update(verdict.tolist())
+        kept = findings.take(verdict == NEW)
+        spilled = isinstance(found_by(self._outcome), SpilledFindings)
+        if self._outcome.violations is not None:
+            self._all += float(np.nan_to_num(findings.measure).sum())
+            self._sizes.append(np.nan_to_num(kept.measure))
+        if not spilled or self._sink is None:
+            self._new.append(kept)
+        elif len(kept):
+            self._runs.append(self._sink.write(kept, np.full(len(kept), len(self._runs))))
+
+    def left(self) -> SomeFindings:
+        """The violations that nothing accepts."""
+        found = found_by(self._outcome)
+        if isinstance(found, SpilledFindings) and self._runs:
+            return replace(found, runs=tuple(self._runs))
+        return Findings.concat(self._new)
+
+    def violations(self) -> int | None:
+        """Number of violations that are left, where a finding is more than one."""
+        if self._outcome.violations is None:
+            return None
+        if not self.codes[NEW]:
+            return 0
+        if self._all == self._outcome.violations:
+            return int(np.concatenate(self._sizes).sum())
+        # How many a finding stands for is not known: each counts as one, so that too many are left.
+        return self._outcome.violations - (self.codes.total() - self.codes[NEW])
 
 
 def fingerprints(findings: Findings, grid: float) -> list[Fingerprint]:
@@ -222,7 +266,7 @@ def updated(
     text: bytes | None,
     name: str,
     partition: str | None,
-    found: Sequence[tuple[Rule, Findings]],
+    found: Sequence[tuple[Rule, SomeFindings]],
     profile: Profile,
 ) -> bytes:
     """A baseline file after all present violations of some rules were accepted.
@@ -242,13 +286,14 @@ def updated(
     parts = {} if text is None else dict(_parts(text, name))
     for rule, findings in found:
         grid = grid_of(rule, profile)
-        prints = fingerprints(findings, grid)
+        prints = [
+            pair
+            for part in parts_of(findings)
+            for pair in zip(fingerprints(part, grid), part.reasons.tolist(), strict=True)
+        ]
         parts[_part_key(rule.check_name, partition)] = {
             "grid": grid,
-            "accepted": [
-                {"fingerprint": p, "reason": str(r)}
-                for p, r in sorted(zip(prints, findings.reasons.tolist(), strict=True))
-            ],
+            "accepted": [{"fingerprint": p, "reason": str(r)} for p, r in sorted(prints)],
         }
     whole = {"baseline": FORMAT, "rules": dict(sorted(parts.items()))}
     return (json.dumps(whole, ensure_ascii=True, indent=1) + "\n").encode()

@@ -50,6 +50,17 @@ class Check(ABC, Generic[R]):
         self.rule = rule
         self.context = context
 
+    def findings_of(self, partial: Any) -> Findings | None:  # noqa: ARG002 - a check may say
+        """The findings of a partial result that go into the outcome as they are, if any do.
+
+        They may be taken out to a file before ``reduce`` sees the partial result.
+        """
+        return None
+
+    def without_findings(self, partial: Any) -> Any:
+        """The partial result without what ``findings_of`` gives; ``reduce`` takes it as well."""
+        return partial
+
 
 class ProfileCheck(Check[R]):
     """Sees metadata only."""
@@ -83,6 +94,14 @@ class FeatureCheck(BatchCheck[R]):
     def map(self, batch: FeatureBatch) -> tuple[int, Findings]:
         """Number judged and violations."""
         return len(batch), self.check(batch)
+
+    def findings_of(self, partial: tuple[int, Findings]) -> Findings:
+        """The violations."""
+        return partial[1]
+
+    def without_findings(self, partial: tuple[int, Findings]) -> tuple[int, Findings]:
+        """The number judged."""
+        return partial[0], Findings.none()
 
     def reduce(self, partials: Sequence[tuple[int, Findings]]) -> Outcome:
         """All violations; ``max_violations`` decides."""

@@ -17,6 +17,8 @@ CHUNK = 4096
 """Boxes a tree."""
 BLOCK = 64
 """Boxes of a chunk that have an extent of their own."""
+TREES = 64
+"""Trees kept, at most: about 100 MB."""
 FEW = 256
 """Look-ups among the boxes of a chunk below which making its tree takes longer."""
 COMPARED = 1024
@@ -137,6 +139,9 @@ class Boxes:
             # Two threads may make the same one; either is good.
             start = self._starts[chunk]
             tree = shapely.STRtree(diagonals(self.bounds[start : start + CHUNK]))
+            while len(self._trees) >= TREES:
+                # Another thread may have removed the oldest, or all but this one.
+                self._trees.pop(next(iter(self._trees.copy()), chunk), None)
             self._trees[chunk] = tree
         return tree
 

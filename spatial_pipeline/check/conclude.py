@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import shapely
 
 from spatial_pipeline.check.accepted import Acceptances, Remaining, without_accepted
+from spatial_pipeline.check.named import Keys, keyed
 from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.workers import Workers
-from spatial_pipeline.pieces import Data, VectorData
+from spatial_pipeline.pieces import Data
 from spatial_pipeline.results import SAMPLE_SIZE, Findings, Outcome, Result, Status, Violation
-from spatial_pipeline.versions import VectorProfile
-
-Keys = tuple[tuple[Any, ...], ...]
+from spatial_pipeline.spilled import FindingsSink, SomeFindings, found_by, in_memory, with_found
 
 
 async def conclude(
@@ -28,10 +26,11 @@ async def conclude(
     key: tuple[str, ...],
     workers: Workers,
     accepted: Acceptances = lambda _: None,
-) -> tuple[Result, Findings]:
+    sink: FindingsSink | None = None,
+) -> tuple[Result, SomeFindings]:
     """The result of a task and its findings in canonical order, keys filled in."""
     rule = task.rule
-    findings = Findings.none()
+    findings: SomeFindings = Findings.none()
     result = Result(
         name=rule.check_name,
         rule=rule.rule,
@@ -44,13 +43,13 @@ async def conclude(
         against={f"{i}:{o.profile.uri}": o.version_id for i, o in enumerate(task.others)},
     )
     if task.alive and task.outcome is not None:
-        call = partial(_finish, task, task.outcome, data, key, accepted)
+        call = partial(_finish, task, task.outcome, data, key, accepted, sink)
         finished = await task.call(workers, call)
         if finished is not None:
             remaining, sample = finished
             judged = _judged(result, remaining.outcome, task)
             judged = replace(judged, sample=sample, excepted=remaining.counts)
-            findings = remaining.outcome.findings
+            findings = found_by(remaining.outcome)
             return replace(judged, elapsed_s=round(task.elapsed, 6)), findings
         result = replace(result, status=task.status or Status.ERROR, message=task.error)
     return result, findings
@@ -85,21 +84,22 @@ def _judged(result: Result, outcome: Outcome, task: Task) -> Result:
 
 
 def _finish(
-    task: Task, outcome: Outcome, data: Data, key: tuple[str, ...], accepted: Acceptances
+    task: Task,
+    outcome: Outcome,
+    data: Data,
+    key: tuple[str, ...],
+    accepted: Acceptances,
+    sink: FindingsSink | None,
 ) -> tuple[Remaining, tuple[Violation, ...]]:
-    findings = outcome.findings.sorted()
-    keys = _keys(findings, data, key)
-    array = np.empty(len(findings), dtype=object)
-    for i, value in enumerate(keys):
-        array[i] = value
-    findings = replace(findings, keys=array)
+    findings = found_by(outcome)
+    if isinstance(findings, Findings):
+        findings = keyed(findings.sorted(), data, key)
+    outcome = with_found(outcome, findings)
     acceptance = accepted(task.rule)
-    if acceptance is None:
-        remaining = Remaining(replace(outcome, findings=findings))
-    else:
-        remaining = without_accepted(outcome, findings, acceptance)
-    findings = remaining.outcome.findings
-    head = findings.take(slice(0, SAMPLE_SIZE))
+    remaining = Remaining(outcome)
+    if acceptance is not None:
+        remaining = without_accepted(outcome, acceptance, sink)
+    head = in_memory(found_by(remaining.outcome), SAMPLE_SIZE).take(slice(0, SAMPLE_SIZE))
     places = locations(head)
     sample = tuple(
         Violation(
@@ -114,33 +114,6 @@ def _finish(
     return remaining, sample
 
 
-def _keys(findings: Findings, data: Data, key: tuple[str, ...]) -> list[Keys]:
-    """Key tuples of the features of every finding; source rows without a key."""
-    given = findings.keys
-    rows = findings.rows
-    involved = np.unique(rows[rows >= 0])
-    profile = data.profile
-    names = {c.name for c in profile.columns} if isinstance(profile, VectorProfile) else set()
-    known: dict[int, tuple[Any, ...]]
-    if key and len(involved) and set(key) <= names:
-        vector = cast("VectorData", data)
-        batch = vector.take(vector.rows_to_positions(involved), key, geometry=False)
-        columns = [batch.table.column(k).to_pylist() for k in key]
-        values = zip(*columns, strict=True)
-        known = {
-            int(row): tuple(json_value(v) for v in value)
-            for row, value in zip(batch.rows, values, strict=True)
-        }
-    else:
-        known = {int(row): (int(row),) for row in involved}
-    return [
-        tuple(tuple(json_value(v) for v in k) for k in given[i])
-        if given is not None and given[i] is not None
-        else tuple(known[int(r)] for r in rows[i] if r >= 0)
-        for i in range(len(findings))
-    ]
-
-
 def locations(findings: Findings) -> Sequence[tuple[float, float] | None]:
     """A point (x, y) of every defect, in the CRS of the dataset; None when it has no place."""
     places: list[tuple[float, float] | None] = []
@@ -152,19 +125,6 @@ def locations(findings: Findings) -> Sequence[tuple[float, float] | None]:
         else:
             places.append((point.x, point.y))
     return places
-
-
-def json_value(value: Any) -> Any:
-    """A key value as JSON can hold it."""
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)
 
 
 def _number(value: float) -> float | None:

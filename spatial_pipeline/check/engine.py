@@ -35,14 +35,18 @@ from spatial_pipeline.check.room import (
     piece_bytes,
     window_bytes,
 )
+from spatial_pipeline.check.shelf import Shelf
 from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.vector_pieces import Cut
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.heap import give_back
 from spatial_pipeline.pieces import Data, RasterData, VectorData
-from spatial_pipeline.results import Findings, Outcome, Result, Scope
+from spatial_pipeline.results import Outcome, Result, Scope
+from spatial_pipeline.spilled import FindingsSink, SomeFindings
 from spatial_pipeline.versions import Profile, RasterProfile, VectorProfile
 
+Evaluation = tuple[Result, SomeFindings]
 Others = Callable[[Rule], tuple[Data, ...]]
 Progress = Callable[[int, int], None]
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -57,12 +61,14 @@ class Plan:
         jobs: worker threads.
         piece_size: features a piece; None lets memory and threads decide.
         memory: bytes that the pieces in flight may need together; None is without bound.
+        sink: takes findings beyond its limit out of memory; None keeps them all.
 
     """
 
     jobs: int = 2
     piece_size: int | None = None
     memory: int | None = None
+    sink: FindingsSink | None = None
 
     @property
     def in_flight(self) -> int:
@@ -101,7 +107,7 @@ async def evaluate(
     progress: Progress = lambda _done, _total: None,
     stop: threading.Event | None = None,
     remote: Remote | None = None,
-) -> list[tuple[Result, Findings]]:
+) -> list[Evaluation]:
     """One result and its violations for every rule, in the order of the rules.
 
     Args:
@@ -148,15 +154,17 @@ async def _evaluated(
     accepted: Acceptances,
     progress: Progress,
     remote: Remote | None,
-) -> list[tuple[Result, Findings]]:
-    run = _Run(data, tasks, workers, plan, progress, remote)
+) -> list[Evaluation]:
+    shelf = Shelf(plan.sink, workers, data, key)
+    run = _Run(data, tasks, workers, plan, progress, shelf, remote)
     for task in tasks:
         run.admit(task)
     await run.profile()
     await run.open_others(others)
     await run.pieces()
+    await asyncio.to_thread(give_back)
     await asyncio.gather(*(run.reduce(task) for task in tasks))
-    return [await conclude(task, data, key, workers, accepted) for task in tasks]
+    return [await conclude(task, data, key, workers, accepted, plan.sink) for task in tasks]
 
 
 class _Run:
@@ -169,8 +177,10 @@ class _Run:
         workers: Workers,
         plan: Plan,
         progress: Progress,
+        shelf: Shelf,
         remote: Remote | None = None,
     ) -> None:
+        self.shelf = shelf
         self.remote = remote
         self.data = data
         self.tasks = tasks
@@ -269,6 +279,7 @@ class _Run:
     def counted(self, work: Work) -> Work:
         async def counting() -> None:
             await work()
+            await self.shelf.tidy(self.tasks)
             self.done += 1
             self.progress(self.done, self.total)
 
@@ -343,8 +354,11 @@ class _Run:
         if isinstance(task.check, ProfileCheck):
             task.outcome = task.partials[0]
             return
+        await self.shelf.gather(task)
         partials = [task.partials[i] for i in sorted(task.partials)]
         task.outcome = await task.call(self.workers, partial(task.check.reduce, partials))
+        task.partials.clear()
+        await self.shelf.close(task)
 
     def live(self, *kinds: type[Any]) -> list[Task]:
         return [t for t in self.tasks if t.alive and isinstance(t.check, kinds)]
@@ -361,4 +375,4 @@ def _holds(task: Task) -> bool:
     return outcome is not None and outcome.passed is not False and not len(outcome.findings)
 
 
-__all__ = ["Others", "Plan", "Progress", "evaluate"]
+__all__ = ["Evaluation", "Others", "Plan", "Progress", "evaluate"]

@@ -6,7 +6,7 @@ import re
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -49,12 +49,14 @@ class Judged:
         checked: features judged.
         findings: violations among them.
         said: how many features each note is about.
+        taken: how often each reason is in violations that were taken out.
 
     """
 
     checked: int
     findings: Findings
     said: Counter[str]
+    taken: Counter[str] = field(default_factory=Counter)
 
 
 class GeometryCheck(BatchCheck[R]):
@@ -75,6 +77,15 @@ class GeometryCheck(BatchCheck[R]):
             raise RuleError(NO_GEOMETRY)
         return self.judge(batch)
 
+    def findings_of(self, partial: Judged) -> Findings:
+        """The violations."""
+        return partial.findings
+
+    def without_findings(self, partial: Judged) -> Judged:
+        """What was judged and said, and the reasons."""
+        taken = partial.taken + Counter(partial.findings.reasons.tolist())
+        return replace(partial, findings=Findings.none(), taken=taken)
+
     def reduce(self, partials: Sequence[Judged]) -> Outcome:
         """All violations, and what was not judged.
 
@@ -87,7 +98,7 @@ class GeometryCheck(BatchCheck[R]):
         return Outcome(
             checked=sum(p.checked for p in partials),
             findings=findings,
-            message=summary(findings),
+            message=summary(findings, sum((p.taken for p in partials), Counter())),
             notes=notes(sum((p.said for p in partials), Counter())),
         )
 
@@ -130,9 +141,15 @@ def decoding_error(wkb: bytes | None) -> str:
     return "unknown"
 
 
-def summary(findings: Findings) -> str:
-    """How often each reason was found, the most frequent ones first."""
-    counts = Counter(findings.reasons.tolist())
+def summary(findings: Findings, taken: Counter[str] | None = None) -> str:
+    """How often each reason was found, the most frequent ones first.
+
+    Args:
+        findings: violations in memory.
+        taken: reasons of those that are not.
+
+    """
+    counts = Counter(findings.reasons.tolist()) + (taken or Counter())
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     told = [f"{n} × {reason}" for reason, n in ordered[:SUMMARY_SIZE]]
     more = len(ordered) - len(told)

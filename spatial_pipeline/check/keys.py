@@ -11,7 +11,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.positions import Packed, unpacked
+
 _OF_THREAD = threading.local()
+RANGE = 1 << 20
+"""Hashes sorted at once, about."""
 
 
 def hashes(table: pa.Table) -> NDArray[np.uint64]:
@@ -44,6 +48,29 @@ def shared(values: NDArray[Any]) -> NDArray[np.int64]:
     twice[1:] |= same
     twice[:-1] |= same
     return order[twice]
+
+
+def suspects(parts: Sequence[tuple[NDArray[np.uint64], Packed]]) -> NDArray[np.int64]:
+    """Ascending positions of the hashes that occur more than once in all parts together.
+
+    Looked at by ranges of hashes of which one fits into memory, however many there are.
+
+    Args:
+        parts: (n,) hashes and the (n,) positions that they are of.
+
+    """
+    total = sum(len(hashes) for hashes, _ in parts)
+    bits = max(total // RANGE, 1).bit_length() - 1
+    found = [np.empty(0, dtype=np.int64)]
+    for value in range(1 << bits):
+        values, places = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+        for hashes, kept in parts:
+            # A shift by all 64 bits is not defined.
+            inside = slice(None) if not bits else np.flatnonzero(hashes >> (64 - bits) == value)
+            values.append(hashes[inside])
+            places.append(unpacked(kept)[inside])
+        found.append(np.concatenate(places)[shared(np.concatenate(values))])
+    return np.sort(np.concatenate(found))
 
 
 def labels(values: Sequence[Any]) -> str:

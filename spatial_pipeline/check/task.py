@@ -59,6 +59,7 @@ class Task:
         self.check: Any = None
         self.others: tuple[Data, ...] = ()
         self.partials: dict[int, Any] = {}
+        self.fresh: list[int] = []
         self.outcome: Outcome | None = None
         self.status: Status | None = None
         self.error = ""
@@ -102,6 +103,7 @@ class Task:
         """
         twin = copy.copy(self)
         twin.partials = {}
+        twin.fresh = []
         twin.elapsed = elapsed
         return twin
 
@@ -125,6 +127,7 @@ class Task:
         self._told = self._told or answer.notes
         if answer.status is None:
             self.partials[index] = answer.value
+            self.fresh.append(index)
         else:
             self.fail(answer.error, answer.status)
 
@@ -134,6 +137,7 @@ class Task:
             value = await self.call(workers, call)
             if self.alive and not self._shared.stop.is_set():
                 self.partials[index] = value
+                self.fresh.append(index)
 
     async def call(self, workers: Workers, call: Callable[[], T]) -> T | None:
         """Runs a piece of the rule's work; None when the rule has ended instead."""

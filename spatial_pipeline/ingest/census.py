@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -56,17 +57,17 @@ class Census:
     @cached_property
     def rows(self) -> NDArray[np.int64]:
         """(n,) source rows."""
-        return np.concatenate([_NO_ROWS, *self._rows])
+        return _whole(self._rows, _NO_ROWS)
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
         """(n,) bytes of each row, about."""
-        return np.concatenate([_NO_ROWS, *self._sizes])
+        return _whole(self._sizes, _NO_ROWS)
 
     @cached_property
     def bounds(self) -> NDArray[np.float64]:
         """(n, 4) boxes; NaN rows where there is none or it is not finite."""
-        return np.concatenate([np.empty((0, 4)), *self._bounds])
+        return _whole(self._bounds, np.empty((0, 4)))
 
     @property
     def extent(self) -> Bounds | None:
@@ -156,6 +157,17 @@ def _judged(
     found = survey(None if geometry is None else batch.column(geometry), batch.num_rows)
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     return found, checksums.column_sums(columns, rows)
+
+
+def _whole(parts: list[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:
+    """The parts in one; each goes as it is copied, so that they are never held twice."""
+    whole = np.empty((sum(map(len, parts)), *empty.shape[1:]), empty.dtype)
+    end = len(whole)
+    while parts:
+        last = parts.pop()
+        whole[end - len(last) : end] = last
+        end -= len(last)
+    return whole
 
 
 def _guarded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

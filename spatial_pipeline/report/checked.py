@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.pieces import Data
-from spatial_pipeline.results import Findings, Result
+from spatial_pipeline.results import Result
+from spatial_pipeline.spilled import SomeFindings
 from spatial_pipeline.versions import Profile, VectorProfile
 
 RESULT_KEYS = (
@@ -37,7 +38,7 @@ class Checked:
     dataset: str
     partition: str | None
     version: str | None
-    evaluations: tuple[tuple[Result, Findings], ...]
+    evaluations: tuple[tuple[Result, SomeFindings], ...]
     profile: Profile | None = None
     context: NDArray[Any] | None = None
 

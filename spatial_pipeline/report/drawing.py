@@ -12,6 +12,8 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.results import Findings
+from spatial_pipeline.spilled import SomeFindings, parts_of
 from spatial_pipeline.versions import Bounds
 
 WIDTH = 1000.0
@@ -111,11 +113,12 @@ class Drawing:
 def draw(checked: Checked) -> Drawing | None:
     """The map of one check; None when there is nothing to draw but an extent."""
     failing = [(r, f) for r, f in checked.evaluations if len(f)]
-    placed = [(r, f, _placed(f.geometry)) for r, f in failing]
-    if checked.context is None and not any(where.any() for *_, where in placed):
+    share = max(1, MAX_DEFECTS // max(1, len(failing)))
+    placed = [(r, f, *_first(f, share)) for r, f in failing]
+    if checked.context is None and not any(len(first) for *_, first, _ in placed):
         return None
     extents = [] if checked.profile is None else [checked.profile.bounds]
-    extents += [_total(f.geometry[where]) for _, f, where in placed]
+    extents += [extent for *_, extent in placed]
     known = [e for e in extents if e is not None and np.isfinite(e).all()]
     if not known:
         return None
@@ -127,17 +130,15 @@ def draw(checked: Checked) -> Drawing | None:
     if checked.profile is not None and checked.profile.bounds is not None:
         extent = _path(np.array([shapely.box(*checked.profile.bounds)]), frame)
     context = "" if checked.context is None else _path(checked.context, frame)
-    share = max(1, MAX_DEFECTS // max(1, len(placed)))
     defects: list[Defect] = []
-    for series, (_, findings, where) in enumerate(placed):
-        head = np.flatnonzero(where)[:share]
+    for series, (_, _, first, _) in enumerate(placed):
         labels = [
-            f"{findings.reasons[i]}{_keys(findings.keys[i] if findings.keys is not None else ())}"
-            for i in head
+            f"{first.reasons[i]}{_keys(first.keys[i] if first.keys is not None else ())}"
+            for i in range(len(first))
         ]
-        defects += _defects(findings.geometry[head], labels, series, frame)
-    legend = tuple((r.name, len(f)) for r, f, _ in placed)
-    omitted = sum(len(f) for _, f, _ in placed) - len(defects)
+        defects += _defects(first.geometry, labels, series, frame)
+    legend = tuple((r.name, len(f)) for r, f in failing)
+    omitted = sum(len(f) for _, f in failing) - len(defects)
     return Drawing(frame, extent, context, tuple(defects), legend, omitted)
 
 
@@ -180,6 +181,23 @@ def _path(geometry: NDArray[Any], frame: Frame) -> str:
     for x, y in frame.pixels(points[np.isfinite(points).all(axis=1)]):
         pieces.append(f"M{x:g} {y:g}h.1")
     return "".join(pieces)
+
+
+def _first(findings: SomeFindings, share: int) -> tuple[Findings, Bounds | None]:
+    """The first findings that lie somewhere, and the extent of all that do."""
+    firsts: list[Findings] = []
+    extents: list[Bounds] = []
+    for part in parts_of(findings):
+        where = np.flatnonzero(_placed(part.geometry))
+        extent = _total(part.geometry[where])
+        if extent is not None:
+            extents.append(extent)
+            firsts.append(part.take(where[: share - sum(map(len, firsts))]))
+    if not extents:
+        return Findings.none(), None
+    every = np.array(extents)
+    low, high = every[:, :2].min(axis=0).tolist(), every[:, 2:].max(axis=0).tolist()
+    return Findings.concat(firsts), (low[0], low[1], high[0], high[1])
 
 
 def _placed(geometry: NDArray[Any]) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.pieces import FeatureBatch
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.spilled import parts_of
 
 REASONS = "quarantine_reasons"
 ROW = "quarantine_row"
@@ -25,9 +26,10 @@ def named_rows(checked: Checked) -> dict[int, list[str]]:
     for result, findings in checked.evaluations:
         if not result.blocks:
             continue
-        for rows, reason in zip(findings.rows.tolist(), findings.reasons, strict=True):
-            for row in dict.fromkeys(r for r in rows if r >= 0):
-                reasons.setdefault(row, []).append(f"{result.name}: {reason}")
+        for part in parts_of(findings):
+            for rows, reason in zip(part.rows.tolist(), part.reasons, strict=True):
+                for row in dict.fromkeys(r for r in rows if r >= 0):
+                    reasons.setdefault(row, []).append(f"{result.name}: {reason}")
     return dict(sorted(reasons.items()))
 
 

@@ -17,6 +17,7 @@ from spatial_pipeline.report.catalogue import description
 from spatial_pipeline.report.checked import Checked, plain
 from spatial_pipeline.report.violations import centres
 from spatial_pipeline.results import Findings, Result
+from spatial_pipeline.spilled import parts_of
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -53,7 +54,8 @@ def sarif(contracts: Sequence[Contract], checked: Sequence[Checked]) -> dict[str
         for contract, one in zip(contracts, checked, strict=True)
         for result, findings in one.evaluations
         if not result.passed
-        for found in _results(contract, one, result, findings, used)
+        for part in parts_of(findings)
+        for found in _results(contract, one, result, part, used)
     ]
     driver = {
         "name": "spatial-pipeline",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -19,6 +20,7 @@ import pyproj
 import shapely
 
 from spatial_pipeline.results import Findings, Result
+from spatial_pipeline.spilled import SomeFindings, parts_of
 from spatial_pipeline.versions import Version
 
 LAYER = "violations"
@@ -42,6 +44,8 @@ SCHEMA = pa.schema(
 """Columns of the layer: ``rule`` is the rule's id, ``name`` the name of the check in the contract;
 ``keys`` is JSON text, one array a feature involved; what does not apply is null."""
 
+ROWS = 65_536
+"""Violations a row group, at most."""
 
 TYPES = ("Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString",
          "MultiPolygon", "GeometryCollection")  # fmt: skip
@@ -49,7 +53,7 @@ TYPES = ("Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLin
 
 
 def to_table(
-    evaluations: Sequence[tuple[Result, Findings]], crs: pyproj.CRS | None = None
+    evaluations: Sequence[tuple[Result, SomeFindings]], crs: pyproj.CRS | None = None
 ) -> pa.Table:
     """All violations of some rules, in the order given.
 
@@ -62,32 +66,62 @@ def to_table(
         GeoArrow metadata.
 
     """
-    parts = [_part(result, findings) for result, findings in evaluations if len(findings)]
+    parts = [_part(r, part) for r, found in evaluations for part in parts_of(found) if len(part)]
     table = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
     return with_crs(table, crs)
 
 
-def merged(layer: Path, table: pa.Table, results: Sequence[Result]) -> pa.Table:
-    """The layer after some rules were checked again.
+def rewrite(
+    path: Path,
+    former: Path,
+    evaluations: Sequence[tuple[Result, SomeFindings]],
+    names: Sequence[str],
+    crs: pyproj.CRS | None = None,
+) -> None:
+    """Writes the layer anew after some rules were checked again, a part at a time.
 
     Args:
-        layer: GeoParquet file of the former violations; need not exist.
-        table: violations of the rules that were checked now.
-        results: results of the rules that were checked now; their former violations go.
+        path: the new layer.
+        former: GeoParquet file of the former violations; need not exist.
+        evaluations: results of the rules that were checked now; their former violations go.
+        names: the checks of the contract; violations of those that left it go.
+        crs: CRS of the geometries.
+
+    Raises:
+        OSError: the file cannot be written.
 
     """
+    checked = {r.name for r, _ in evaluations}
+
+    def tables() -> Iterator[pa.Table]:
+        yield from _kept(former, [n for n in names if n not in checked])
+        for result, findings in evaluations:
+            if result.name in names:
+                for part in parts_of(findings):
+                    yield _part(result, part)
+
+    _write(tables(), path, crs)
+
+
+def _kept(layer: Path, names: Sequence[str]) -> Iterator[pa.Table]:
+    """The violations of some checks in a layer; none when it cannot be read to its end."""
+    if not names:
+        return
+    wanted = pa.array(names, pa.string())
+
+    def read() -> Iterator[pa.Table]:
+        with pq.ParquetFile(layer) as file:
+            for batch in file.iter_batches(columns=SCHEMA.names):
+                table = pa.Table.from_batches([batch]).replace_schema_metadata(None)
+                yield table.select(SCHEMA.names).cast(SCHEMA)
+
     try:
-        former = pq.read_table(layer, columns=SCHEMA.names).cast(SCHEMA)
+        for _ in read():
+            pass
     except (OSError, ValueError, KeyError):
-        return table
-    checked = pa.array([r.name for r in results], pa.string())
-    kept = former.filter(pc.invert(pc.is_in(former["name"], checked)))
-    return pa.concat_tables([kept.replace_schema_metadata(None).cast(table.schema), table])
-
-
-def only(table: pa.Table, names: Sequence[str]) -> pa.Table:
-    """The violations of the checks with these names; those of rules that left the contract go."""
-    return table.filter(pc.is_in(table["name"], pa.array(names, pa.string())))
+        return
+    for table in read():
+        yield table.filter(pc.is_in(table["name"], wanted))
 
 
 def with_version(table: pa.Table, version: Version) -> pa.Table:
@@ -149,19 +183,53 @@ def write_geoparquet(table: pa.Table, path: Path) -> None:
         OSError: the file cannot be written.
 
     """
-    wkb = table[GEOMETRY].combine_chunks()
-    geometry = shapely.from_wkb(np.asarray(wkb.to_numpy(zero_copy_only=False), dtype=object))
-    bounds = shapely.total_bounds(geometry) if len(geometry) else np.full(4, np.nan)
-    column: dict[str, Any] = {
-        "encoding": "WKB",
-        "geometry_types": _geometry_types(geometry),
-        "crs": _projjson(table),
-    }
-    if np.isfinite(bounds).all():
-        column["bbox"] = bounds.tolist()
-    geo = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
-    described = table.replace_schema_metadata({"geo": json.dumps(geo)})
-    _replaced(path, lambda temporary: pq.write_table(described, temporary, compression="zstd"))
+    _write([table], path, crs_of(table))
+
+
+def _write(tables: Iterable[pa.Table], path: Path, crs: pyproj.CRS | None) -> None:
+    """Writes tables of one schema as they come: first as they are, then with what is known of all.
+
+    The description of a GeoParquet file is part of its schema, which must be known at its start.
+    """
+    types: set[str] = set()
+    bounds = np.full(4, np.nan)
+    rows = path.with_name(f".{uuid4().hex}.arrow")
+    source = iter(tables)
+    table = with_crs(next(source, SCHEMA.empty_table()), crs)
+    try:
+        with pa.OSFile(str(rows), "wb") as file, pa.ipc.new_file(file, table.schema) as whole:
+            for part in itertools.chain([table], (with_crs(t, crs) for t in source)):
+                if not len(part):
+                    continue
+                whole.write_table(part, max_chunksize=ROWS)
+                wkb = part[GEOMETRY].combine_chunks().to_numpy(zero_copy_only=False)
+                geometry = shapely.from_wkb(np.asarray(wkb, dtype=object))
+                types.update(_geometry_types(geometry))
+                box = shapely.total_bounds(geometry)
+                bounds = np.hstack([np.fmin(bounds[:2], box[:2]), np.fmax(bounds[2:], box[2:])])
+        column: dict[str, Any] = {
+            "encoding": "WKB",
+            "geometry_types": sorted(types),
+            "crs": None if crs is None else crs.to_json_dict(),
+        }
+        if np.isfinite(bounds).all():
+            column["bbox"] = bounds.tolist()
+        geo = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
+        schema = table.schema.with_metadata({"geo": json.dumps(geo)})
+
+        def write(temporary: Path) -> None:
+            with (
+                pa.memory_map(str(rows)) as file,
+                pa.ipc.open_file(file) as parts,
+                pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+            ):
+                for i in range(parts.num_record_batches):
+                    batch = parts.get_batch(i)
+                    writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+
+        _replaced(path, write)
+    finally:
+        rows.unlink(missing_ok=True)
 
 
 def write_geopackage(table: pa.Table, path: Path) -> None:

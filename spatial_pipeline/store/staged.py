@@ -25,6 +25,10 @@ from spatial_pipeline.pieces import FeatureBatch, PixelWindow
 from spatial_pipeline.versions import RasterProfile, VectorProfile
 
 CACHED_ROW_GROUPS = 6
+AT_ONCE = 65_536
+"""Features whose bounds, or rows, are read at once."""
+ORDERED_ROWS = 1 << 20
+"""Features up to which the order of the source rows is kept: 16 bytes each."""
 WINDOW_PIXELS = 1 << 22
 """Pixels a window, all bands together: about 4 to 32 MiB."""
 
@@ -85,14 +89,18 @@ class StagedVector:
 
     @cached_property
     def _bounds(self) -> NDArray[np.float64]:
+        bounds = np.full((self._profile.count, 4), np.nan)
         if self._profile.geometry_column is None or not self._profile.count:
-            return np.full((self._profile.count, 4), np.nan)
-        box = self._file().read(columns=[self._profile.bbox_column]).column(0).combine_chunks()
-        fields = [
-            pc.struct_field(box, name).to_numpy(zero_copy_only=False).astype(np.float64)
-            for name in ("xmin", "ymin", "xmax", "ymax")
-        ]
-        return np.stack(fields, axis=1)
+            return bounds
+        begin = 0
+        # Batch by batch: read whole, the column would be in memory three times for a while.
+        for batch in self._file().iter_batches(AT_ONCE, columns=[self._profile.bbox_column]):
+            end = begin + batch.num_rows
+            for i, name in enumerate(("xmin", "ymin", "xmax", "ymax")):
+                field = pc.struct_field(batch.column(0), name)
+                bounds[begin:end, i] = field.to_numpy(zero_copy_only=False)
+            begin = end
+        return bounds
 
     def feature_bounds(self) -> NDArray[np.float64]:
         """(count, 4) bounds of every feature in staged order; NaN rows for null and empty."""
@@ -107,9 +115,24 @@ class StagedVector:
 
     def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Staged positions of these source rows."""
+        if self._profile.count > ORDERED_ROWS:
+            return self._searched(np.asarray(rows, dtype=np.int64))
         with self._lock:
             ordered, positions = self._row_order
         return positions[np.searchsorted(ordered, rows)]
+
+    def _searched(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Staged positions of source rows, by reading the numbers of all rows once."""
+        wanted, back = np.unique(rows, return_inverse=True)
+        found = np.empty(len(wanted), dtype=np.int64)
+        begin = 0
+        for batch in self._file().iter_batches(AT_ONCE, columns=[self._profile.row_column]):
+            here = batch.column(0).to_numpy()
+            at = np.minimum(np.searchsorted(wanted, here), len(wanted) - 1)
+            hit = np.flatnonzero(wanted[at] == here) if len(wanted) else at[:0]
+            found[at[hit]] = begin + hit
+            begin += len(here)
+        return found[back]
 
     def take(
         self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True

@@ -144,7 +144,7 @@ def test_the_same_defect_elsewhere_is_new() -> None:
 def test_two_alike_are_accepted_only_as_often_as_listed() -> None:
     twice = found(1).take([0, 0])
     baseline = baseline_of(RULE, found(1), memory_vector([]))
-    remaining = without_accepted(Outcome(2, twice), twice, Acceptance(baseline=baseline))
+    remaining = without_accepted(Outcome(2, twice), Acceptance(baseline=baseline))
     assert remaining.counts == {"baseline": 1}
     assert len(remaining.outcome.findings) == 1
 
@@ -154,8 +154,8 @@ def test_without_keys_and_place_the_reason_counts() -> None:
         return Findings.build([-1], reason, keys=[()])
 
     accepted = Acceptance(baseline=baseline_of(RULE, lone("old"), memory_vector([])))
-    assert without_accepted(Outcome(1, lone("old")), lone("old"), accepted).counts
-    assert not without_accepted(Outcome(1, lone("new")), lone("new"), accepted).counts
+    assert without_accepted(Outcome(1, lone("old")), accepted).counts
+    assert not without_accepted(Outcome(1, lone("new")), accepted).counts
 
 
 def test_a_rule_that_judges_one_number_stays_failed() -> None:
@@ -164,7 +164,7 @@ def test_a_rule_that_judges_one_number_stays_failed() -> None:
     assert result.status is Status.FAILED
     findings = found(1)
     outcome = Outcome(1, findings, passed=False)
-    remaining = without_accepted(outcome, findings, Acceptance(keys=key_texts([[0]])))
+    remaining = without_accepted(outcome, Acceptance(keys=key_texts([[0]])))
     assert remaining.outcome.passed is False
     assert remaining.counts == {}
     assert remaining.outcome.notes == ("the rule judges one number, of which nothing is accepted",)
@@ -176,9 +176,9 @@ def test_a_rule_that_judges_one_number_stays_failed() -> None:
 def test_findings_that_are_several_violations(measure: Any, violations: int, left: int) -> None:
     findings = found(2, measure=measure)
     outcome = Outcome(100, findings, violations=violations)
-    remaining = without_accepted(outcome, findings, Acceptance(keys=key_texts([[1]])))
+    remaining = without_accepted(outcome, Acceptance(keys=key_texts([[1]])))
     assert remaining.outcome.violations == left
-    gone = without_accepted(outcome, findings, Acceptance(keys=key_texts([[0], [1]])))
+    gone = without_accepted(outcome, Acceptance(keys=key_texts([[0], [1]])))
     assert gone.outcome.violations == 0
 
 
@@ -230,7 +230,7 @@ def test_new_ones_are_the_difference_of_multisets(old: list[int], now: list[int]
 
     baseline = baseline_of(RULE, findings(old), memory_vector([]))
     outcome = Outcome(len(now), findings(now))
-    remaining = without_accepted(outcome, findings(now), Acceptance(baseline=baseline))
+    remaining = without_accepted(outcome, Acceptance(baseline=baseline))
     left = Counter(int(r) for r in remaining.outcome.findings.rows[:, 0])
     assert left == Counter(now) - Counter(old)
     gone = sum((Counter(old) - Counter(now)).values())

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.check import keys
+from spatial_pipeline.check.positions import packed
 
 TABLES = st.lists(
     st.tuples(
@@ -82,3 +83,22 @@ def test_hashes_are_the_same_in_every_batch():
 def test_labels():
     assert keys.labels(("a",)) == "'a'"
     assert keys.labels((1, "a", None)) == "(1, 'a', None)"
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 3), max_size=8), max_size=6),
+    st.sampled_from([1, 2, 5, 1 << 20]),
+    st.booleans(),
+)
+def test_suspects_are_the_same_in_any_ranges_of_hashes(pieces, at_once, spread):
+    scale = 1 << 62 if spread else 1
+    parts, start = [], 0
+    for piece in pieces:
+        hashes = np.array(piece, dtype=np.uint64) * np.uint64(scale)
+        parts.append((hashes, packed(np.arange(start, start + len(piece)))))
+        start += len(piece)
+    every = [value for piece in pieces for value in piece]
+    wanted = [i for i, value in enumerate(every) if every.count(value) > 1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "RANGE", at_once)
+        assert keys.suspects(parts).tolist() == wanted

@@ -18,7 +18,7 @@ from spatial_pipeline.report.violations import (
     SCHEMA,
     crs_of,
     export,
-    merged,
+    rewrite,
     to_table,
     with_version,
     write_geopackage,
@@ -125,16 +125,25 @@ def test_a_place_that_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
 
 
 def test_a_new_check_of_a_rule_replaces_its_violations_and_keeps_the_others(tmp_path: Path) -> None:
-    layer = tmp_path / "v.parquet"
-    assert merged(layer, table("a"), []).equals(table("a"))
+    layer, new = tmp_path / "v.parquet", tmp_path / "new.parquet"
+
+    def after(*evaluations: Any, names: tuple[str, ...] = ("a", "b")) -> pa.Table:
+        rewrite(new, layer, evaluations, names, UTM)
+        return pq.read_table(new).replace_schema_metadata(None)
+
+    assert after((result("a"), findings())).equals(table("a"))
     write_geoparquet(pa.concat_tables([table("a"), table("b")]), layer)
-    again = merged(layer, table("a", shapes=SHAPES[:1]), [result("a")])
+    again = after((result("a"), findings(SHAPES[:1])))
     assert again["name"].to_pylist() == ["b"] * 6 + ["a"]
     assert again.schema.equals(table().schema, check_metadata=True)
-    cured = merged(layer, to_table([], UTM), [result("a")])
-    assert cured["name"].to_pylist() == ["b"] * 6
+    geo = json.loads(pq.read_schema(new).metadata[b"geo"])["columns"]["geometry"]
+    assert geo["bbox"] == [0, 0, 3, 3]
+    assert geo["geometry_types"] == ["LineString", "MultiPolygon", "Point", "Polygon Z"]
+    assert after((result("a"), Findings.none()))["name"].to_pylist() == ["b"] * 6
+    assert after((result("a"), findings()), names=("b",))["name"].to_pylist() == ["b"] * 6
+    assert after(names=("a",))["name"].to_pylist() == ["a"] * 6
     layer.write_bytes(b"no parquet")
-    assert merged(layer, table("a"), [result("a")]).equals(table("a"))
+    assert after((result("a"), findings())).equals(table("a"))
 
 
 def versioned(dataset: str, crs: pyproj.CRS | None, partition: str | None = None) -> pa.Table:

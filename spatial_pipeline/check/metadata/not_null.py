@@ -38,6 +38,14 @@ class NotNullCheck(BatchCheck[NotNull]):
             )
         return len(batch) * len(self.rule.columns_), Findings.concat(parts), found
 
+    def findings_of(self, partial: Partial) -> Findings:
+        """The nulls."""
+        return partial[1]
+
+    def without_findings(self, partial: Partial) -> Partial:
+        """Values judged, and nulls a column."""
+        return partial[0], Findings.none(), partial[2]
+
     def reduce(self, partials: Sequence[Partial]) -> Outcome:
         """All nulls, with the number in each column."""
         found = sum((p[2] for p in partials), Counter())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.check import keys
 from spatial_pipeline.check.base import BatchCheck, evaluates
 from spatial_pipeline.check.geometries import places
+from spatial_pipeline.check.positions import Packed, packed
 from spatial_pipeline.contract.rules.metadata import Unique
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 from spatial_pipeline.results import Findings, Outcome
@@ -19,7 +20,7 @@ from spatial_pipeline.results import Findings, Outcome
 CHUNK = 65_536
 """Suspects that are looked up at once."""
 
-Partial = tuple[NDArray[np.uint64], NDArray[np.int64], int]
+Partial = tuple[NDArray[np.uint64], Packed, int]
 
 
 @evaluates(Unique)
@@ -38,17 +39,15 @@ class UniqueCheck(BatchCheck[Unique]):
         whole = np.ones(len(batch), dtype=bool)
         for column in table.columns:
             whole &= column.is_valid().to_numpy()
-        return keys.hashes(table)[whole], batch.positions[whole], int((~whole).sum())
+        return keys.hashes(table)[whole], packed(batch.positions[whole]), int((~whole).sum())
 
     def reduce(self, partials: Sequence[Partial]) -> Outcome:
         """One violation for every row whose key another row has."""
-        hashes = np.concatenate([np.empty(0, np.uint64), *(p[0] for p in partials)])
-        positions = np.concatenate([np.empty(0, np.int64), *(p[1] for p in partials)])
         nulls = sum(p[2] for p in partials)
-        findings, count = self._duplicates(np.sort(positions[keys.shared(hashes)]))
+        findings, count = self._duplicates(keys.suspects([p[:2] for p in partials]))
         n = len(findings)
         return Outcome(
-            checked=len(positions),
+            checked=sum(len(p[0]) for p in partials),
             findings=findings,
             message=f"{n} rows share {count} key{'' if count == 1 else 's'}" if n else "",
             notes=(f"{nulls} row{'' if nulls == 1 else 's'} with a null in the key not compared",)

@@ -89,6 +89,14 @@ class ValueRangeCheck(BatchCheck[ValueRange]):
         )
         return len(values), len(batch) - len(values), findings
 
+    def findings_of(self, partial: Partial) -> Findings:
+        """The violations."""
+        return partial[2]
+
+    def without_findings(self, partial: Partial) -> Partial:
+        """Values judged and nulls."""
+        return partial[0], partial[1], Findings.none()
+
     def reduce(self, partials: Sequence[Partial]) -> Outcome:
         """All violations, and how many nulls were not judged."""
         nulls = sum(p[1] for p in partials)

@@ -110,8 +110,9 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
             joined = self._joined(cast("VectorData", other))
             calls.append(partial(_itself, joined))
             i, j = joined.join.here, joined.join.there
-            judged = joined.here.judged[i] | joined.there.judged[j]
-            i, j = i[judged], j[judged]
+            if not (joined.here.judged.all() or joined.there.judged.all()):
+                judged = joined.here.judged[i] | joined.there.judged[j]
+                i, j = i[judged], j[judged]
             calls += [
                 partial(_compared, joined.comparison, i[s : s + CHUNK], j[s : s + CHUNK])
                 for s in range(0, len(i), CHUNK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,27 +14,29 @@ from spatial_pipeline.check import keys
 from spatial_pipeline.check.filters import columns_of, mask
 from spatial_pipeline.check.parity.attribute_difference import comparable_keys
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.pieces import VectorData
+from spatial_pipeline.pieces import FeatureBatch, VectorData
 
 NOWHERE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+AT_ONCE = 65_536
+"""Features of which keys are read and hashed at once."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """What identifies the features of one dataset; all arrays in staged order.
+    """One of two datasets whose features are joined.
 
     Attributes:
         data: the dataset.
-        rows: (n,) source rows.
-        key: key columns; without columns when features are joined by geometry.
-        judged: (n,) bool: the rule's condition holds.
+        key: key columns; none when features are joined by geometry.
+        judged: (n,) bool in staged order: the rule's condition holds.
+        cancelled: raises when the time is up.
 
     """
 
     data: VectorData
-    rows: NDArray[np.int64]
-    key: pa.Table
+    key: tuple[str, ...]
     judged: NDArray[np.bool_]
+    cancelled: Callable[[], None] = lambda: None
 
     @classmethod
     def of(
@@ -44,7 +46,7 @@ class Side:
         where: str | None,
         cancelled: Callable[[], None] = lambda: None,
     ) -> Side:
-        """Reads what identifies the features.
+        """Evaluates the condition.
 
         Raises:
             RuleError: a key column is missing, or the condition cannot be evaluated.
@@ -55,32 +57,47 @@ class Side:
         if missing:
             msg = f"needs column {', '.join(missing)} of the key in {data.profile.uri}"
             raise RuleError(msg)
-        wanted = tuple(dict.fromkeys((*key, *columns_of(where or "", names))))
-        rows, tables, judged = [NOWHERE], [], [np.empty(0, dtype=bool)]
-        for index in range(data.batch_count()):
-            cancelled()
-            batch = data.batch(index, wanted, geometry=False)
-            rows.append(batch.rows)
-            tables.append(batch.table.select(list(key)))
-            judged.append(
-                np.ones(len(batch), dtype=bool)
-                if where is None
-                else mask(batch.table.select(list(wanted)), where)
-            )
-        empty = data.take(NOWHERE, key, geometry=False).table.select(list(key))
-        return cls(
-            data, np.concatenate(rows), pa.concat_tables([empty, *tables]), np.concatenate(judged)
-        )
+        judged = np.ones(data.profile.count, dtype=bool)
+        if where is not None:
+            for begin, batch in _read(data, columns_of(where, names), cancelled):
+                judged[begin : begin + len(batch)] = mask(batch.table, where)
+        return cls(data, key, judged, cancelled)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.judged)
+
+    def keys(self) -> pa.Table:
+        """The key columns in staged order."""
+        parts = [batch.table for _, batch in _read(self.data, self.key, self.cancelled)]
+        return pa.concat_tables([self.data.take(NOWHERE, self.key, geometry=False).table, *parts])
+
+    def rows(self, positions: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """(k,) source rows of features; of all in staged order unless some are asked for."""
+        parts = [b.rows for _, b in _read(self.data, (), self.cancelled, positions)]
+        return np.concatenate([NOWHERE, *parts])
 
     def labels(self, positions: NDArray[np.int64]) -> list[tuple[Any, ...]]:
         """Key values of features; their source rows when there is no key."""
-        if not self.key.num_columns:
-            return [(int(r),) for r in self.rows[positions]]
-        taken = self.key.take(pa.array(positions))
-        return list(zip(*(c.to_pylist() for c in taken.columns), strict=True))
+        found: list[tuple[Any, ...]] = []
+        for _, batch in _read(self.data, self.key, self.cancelled, positions):
+            columns = [batch.table.column(k).to_pylist() for k in self.key]
+            found += zip(*(columns or [batch.rows.tolist()]), strict=True)
+        return found
+
+
+def _read(
+    data: VectorData,
+    columns: Sequence[str],
+    cancelled: Callable[[], None],
+    positions: NDArray[np.int64] | None = None,
+) -> Iterator[tuple[int, FeatureBatch]]:
+    """Columns of all features, or of some, in bounded batches with the place where each begins."""
+    count = data.profile.count if positions is None else len(positions)
+    for begin in range(0, count, AT_ONCE):
+        cancelled()
+        end = min(begin + AT_ONCE, count)
+        some = np.arange(begin, end) if positions is None else positions[begin:end]
+        yield begin, data.take(some, tuple(dict.fromkeys(columns)), geometry=False)
 
 
 @dataclass(frozen=True)
@@ -112,21 +129,79 @@ class Join:
 def by_key(here: Side, there: Side) -> Join:
     """Joins two datasets on equal keys; NaN equals NaN, and a null equals nothing.
 
-    Keys that are not unique have no partner: which of them belong together cannot be told.
+    Keys that are not unique have no partner: which of them belong together cannot be told. Keys
+    are compared by ranges of their hashes, of which one fits into memory.
 
     Raises:
         RuleError: the key columns hold values that cannot be compared.
 
     """
-    n = len(here)
-    columns = []
-    for name in here.key.column_names:
-        a, b = comparable_keys(here.key.column(name), there.key.column(name), name)
-        columns.append(pa.chunked_array([*a.chunks, *b.chunks], type=a.type))
-    whole = np.ones(n + len(there), dtype=bool)
-    for column in columns:
+    a, b = here.keys(), there.keys()
+    for i, name in enumerate(here.key):
+        one, other = comparable_keys(a.column(name), b.column(name), name)
+        a, b = a.set_column(i, name, one), b.set_column(i, name, other)
+    bits = max((len(a) + len(b)) // keys.RANGE, 1).bit_length() - 1
+    if not bits:
+        return _joined(a, b)
+    hashes = _hashes(a), _hashes(b)
+    partner = np.full(len(a), -1, dtype=np.int64)
+    parts: list[Join] = []
+    for value in range(1 << bits):
+        here.cancelled()
+        mine, theirs = (np.flatnonzero(h >> (64 - bits) == value) for h in hashes)
+        found = _joined(a.take(pa.array(mine)), b.take(pa.array(theirs)))
+        partner[mine[found.here]] = theirs[found.there]
+        parts.append(
+            Join(
+                here=NOWHERE,
+                there=NOWHERE,
+                new=mine[found.new],
+                gone=theirs[found.gone],
+                repeated=(mine[found.repeated[0]], theirs[found.repeated[1]]),
+                times=found.times,
+                nulls=(mine[found.nulls[0]], theirs[found.nulls[1]]),
+                ambiguous=found.ambiguous,
+            )
+        )
+    del a, b, hashes
+    return _whole(partner, parts)
+
+
+def _whole(partner: NDArray[np.int64], parts: Sequence[Join]) -> Join:
+    """The join of all ranges of hashes; ``partner`` is -1 for features without one."""
+    paired_ = np.flatnonzero(partner >= 0)
+    repeated = [np.concatenate([p.repeated[k] for p in parts]) for k in (0, 1)]
+    order = [np.argsort(r) for r in repeated]
+    times = [np.concatenate([p.times[k] for p in parts])[order[k]] for k in (0, 1)]
+    nulls = [np.sort(np.concatenate([p.nulls[k] for p in parts])) for k in (0, 1)]
+    return Join(
+        here=paired_,
+        there=partner[paired_],
+        new=np.sort(np.concatenate([p.new for p in parts])),
+        gone=np.sort(np.concatenate([p.gone for p in parts])),
+        repeated=(repeated[0][order[0]], repeated[1][order[1]]),
+        times=(times[0], times[1]),
+        nulls=(nulls[0], nulls[1]),
+        ambiguous=sum(p.ambiguous for p in parts),
+    )
+
+
+def _hashes(table: pa.Table) -> NDArray[np.uint64]:
+    """(n,) hash of each row, worked out in bounded parts."""
+    parts = [
+        keys.hashes(table.slice(begin, AT_ONCE)) for begin in range(0, table.num_rows, AT_ONCE)
+    ]
+    return np.concatenate([np.empty(0, np.uint64), *parts])
+
+
+def _joined(one: pa.Table, other: pa.Table) -> Join:
+    """Joins two tables of keys on equal ones."""
+    n = len(one)
+    both = pa.concat_tables([one, other])
+    whole = np.ones(len(both), dtype=bool)
+    for column in both.columns:
         whole &= column.is_valid().to_numpy()
-    group = keys.groups(pa.table(columns, names=here.key.column_names))
+    group = keys.groups(both)
     size = int(group.max(initial=-1)) + 1
     ours, theirs = np.flatnonzero(whole[:n]), np.flatnonzero(whole[n:])
     a, b = group[:n][ours], group[n:][theirs]

@@ -194,7 +194,7 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
             return NOWHERE, NOWHERE
         here = Side.of(data, (), self.rule.where, self.context.cancelled)
         there = Side.of(back, (), None, self.context.cancelled)
-        i, j = np.argsort(here.rows, kind="stable"), np.argsort(there.rows, kind="stable")
+        i, j = (np.argsort(s.rows(), kind="stable") for s in (here, there))
         i, j = i[here.judged[i]], j[here.judged[i]]
         # In staged order, so that a chunk is read from few row groups.
         order = np.argsort(i, kind="stable")

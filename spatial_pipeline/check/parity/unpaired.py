@@ -83,7 +83,7 @@ def unpaired(
     )
     counts.update(repeated=repeated, null=len(unkeyed) - repeated)
     findings = [
-        Findings.build(here.rows[new[still_new]], "new", shapes[0][still_new]),
+        Findings.build(here.rows(new[still_new]), "new", shapes[0][still_new]),
         _gone(there, gone[still_gone], shapes[1][still_gone]),
         *(_related(here, there, r) for r in related),
         unkeyed,
@@ -107,24 +107,27 @@ class _Relation:
 
 
 def _gone(there: Side, positions: NDArray[np.int64], shapes: NDArray[np.object_]) -> Findings:
-    rows = there.rows[positions].tolist()
-    told = "gone" if there.key.num_columns else [f"gone: row {r} of the other" for r in rows]
+    rows = there.rows(positions).tolist()
+    told = "gone" if there.key else [f"gone: row {r} of the other" for r in rows]
     return _only_there(there, positions, told, shapes)
 
 
 def _related(here: Side, there: Side, relation: _Relation) -> Findings:
     positions = [
-        np.array(sorted(p, key=lambda i: side.rows[i]))
-        for side, p in ((there, relation.old), (here, relation.young))
+        _by_row(side, np.array(p)) for side, p in ((there, relation.old), (here, relation.young))
     ]
     old, young = there.labels(positions[0]), here.labels(positions[1])
     told = f"{_told(there, old)} → {_told(here, young)}"
     return Findings.build(
-        here.rows[positions[1]][np.newaxis, :],
+        here.rows(positions[1])[np.newaxis, :],
         f"{'merged' if relation.merged else 'split'}: {told}",
         [relation.shape],
         keys=[(*old, *young)],
     )
+
+
+def _by_row(side: Side, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    return positions[np.argsort(side.rows(positions), kind="stable")]
 
 
 def _of_key(comparison: Comparison, side: Side, join: Join, *, is_here: bool) -> Findings:
@@ -142,7 +145,7 @@ def _of_key(comparison: Comparison, side: Side, join: Join, *, is_here: bool) ->
     positions, reasons = positions[judged], reasons[judged]
     points = places(_read(comparison, positions, here=is_here))
     if is_here:
-        return Findings.build(side.rows[positions], reasons, points)
+        return Findings.build(side.rows(positions), reasons, points)
     return _only_there(side, positions, reasons, points)
 
 
@@ -238,7 +241,7 @@ def _only_there(side: Side, positions: NDArray[np.int64], reasons: Any, geometry
 
 def _told(side: Side, keys: Sequence[tuple[Any, ...]]) -> str:
     told = [labels(k) for k in keys[:SHOWN]]
-    row = "" if side.key.num_columns else "row " if len(keys) == 1 else "rows "
+    row = "" if side.key else "row " if len(keys) == 1 else "rows "
     return row + ", ".join(told if len(keys) <= SHOWN else [*told, f"and {len(keys) - SHOWN} more"])
 
 

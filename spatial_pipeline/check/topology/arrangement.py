@@ -21,6 +21,8 @@ _X_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _Y_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
 _LAST_FACTOR = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
+AT_ONCE = 32
+"""Chains added up at once."""
 BUCKETS = 4
 """Buckets an edge: one in eight of a coverage's edges, or fewer, meet a stranger in theirs."""
 ROUNDS = 2
@@ -83,7 +85,14 @@ class Chain:
 
     @classmethod
     def sum(cls, chains: Sequence[Chain]) -> Chain:
-        """All chains in one, edges in ascending order: the same however they were cut."""
+        """All chains in one, edges in ascending order: the same however they were cut.
+
+        Neighbours come first: most of what is left of them cancels, and is never held together with
+        what is left of all others.
+        """
+        while len(chains) > AT_ONCE:
+            firsts = range(0, len(chains), AT_ONCE)
+            chains = [cls.concat(chains[i : i + AT_ONCE]).reduced()[0] for i in firsts]
         chain, _ = cls.concat(chains).reduced()
         order = np.lexsort(chain.edges.T[::-1])
         return cls(chain.edges[order], chain.net[order])

@@ -15,13 +15,15 @@ from spatial_pipeline.check.base import BatchCheck, Context, evaluates
 from spatial_pipeline.check.boxes import Boxes, diagonals
 from spatial_pipeline.check.crs import area_unit, in_degrees
 from spatial_pipeline.check.geometries import require_geometry
+from spatial_pipeline.check.positions import Packed, marked, packed
 from spatial_pipeline.check.topology.arrangement import (
     Chain,
     boundary_edges,
 )
 from spatial_pipeline.check.topology.faces import faces, shared_faces
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, notes
-from spatial_pipeline.check.topology.known import Known, around, bare
+from spatial_pipeline.check.topology.keeping import Keeping
+from spatial_pipeline.check.topology.known import Known, around
 from spatial_pipeline.check.topology.lookup import Polygons, all_polygons
 from spatial_pipeline.check.topology.measured import summary
 from spatial_pipeline.check.topology.outlines import outlines
@@ -57,8 +59,8 @@ class Boundaries:
     """
 
     chain: Chain
-    positions: NDArray[np.int64]
-    alone: NDArray[np.int64]
+    positions: Packed
+    alone: Packed
     left_out: LeftOut
     kept: FeatureBatch
 
@@ -81,6 +83,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         super().__init__(rule, context)
         self._lock = threading.Lock()
         self._boxes: Boxes | None = None
+        self._keeping = Keeping()
 
     def map(self, batch: FeatureBatch) -> Boundaries:
         """What is left of the edges of this batch.
@@ -98,10 +101,12 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         chain, runner = whole.chain(alone)
         return Boundaries(
             chain,
-            batch.positions[np.setdiff1d(index, alone, assume_unique=True)],
-            batch.positions[alone],
+            packed(batch.positions[np.setdiff1d(index, alone, assume_unique=True)]),
+            packed(batch.positions[alone]),
             left_out,
-            bare(batch, around(self._all_boxes().bounds[batch.positions], np.unique(runner))),
+            self._keeping.bare(
+                batch, around(self._all_boxes().bounds[batch.positions], np.unique(runner))
+            ),
         )
 
     def _alone(self, positions: NDArray[np.int64], lone: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -139,8 +144,8 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         profile = self._data.profile
         require_geometry(profile)
         chain = Chain.sum([p.chain for p in partials])
-        attached = np.concatenate([np.empty(0, np.int64), *(p.positions for p in partials)])
-        alone = np.concatenate([np.empty(0, np.int64), *(p.alone for p in partials)])
+        attached = marked((p.positions for p in partials), profile.count)
+        alone = marked((p.alone for p in partials), profile.count)
         left_out = LeftOut.concat(p.left_out for p in partials)
         said = list(notes(self.context, left_out))
         area = self._other("within", said)
@@ -163,9 +168,8 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         gaps = gaps[within_bounds(gaps, self._bounds)]
         if accepted is not None:
             gaps = gaps[not_accepted(gaps, *accepted)]
-        if len(alone):
-            everything = np.concatenate([attached, alone])
-            polygons = Polygons(self._data, everything, stop, known)
+        if alone.any():
+            polygons = Polygons(self._data, attached | alone, stop, known)
         rows, capped = bordering(gaps, polygons)
         if capped:
             said.append(f"only {rows.shape[1]} neighbours of a gap are named, {capped} have more")
@@ -173,7 +177,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
             rows, GAP, gaps, shapely.area(gaps), area_unit(profile.pyproj_crs)
         )
         return Outcome(
-            checked=len(attached) + len(alone),
+            checked=int(attached.sum() + alone.sum()),
             findings=findings,
             message=summary(findings, GAP),
             notes=(*said, *self._degrees(profile)),

@@ -25,7 +25,7 @@ class Polygons:
 
     Args:
         data: the dataset.
-        positions: (n,) their staged positions.
+        member: (n,) bool in staged order: which features they are.
         cancelled: raises when the time is up.
         known: where features are taken from; the dataset unless given.
 
@@ -34,21 +34,18 @@ class Polygons:
     def __init__(
         self,
         data: VectorData,
-        positions: NDArray[np.int64],
+        member: NDArray[np.bool_],
         cancelled: Callable[[], None],
         known: Known | None = None,
     ) -> None:
         self._known = known or Known(data, ())
         self.data = data
-        ascending = bool((positions[1:] > positions[:-1]).all())
-        self.positions = positions if ascending else np.sort(positions)
+        self._member = member
         self._cancelled = cancelled
 
     @cached_property
     def _tree(self) -> Boxes:
-        bounds = self.data.feature_bounds()
-        every = len(self.positions) == len(bounds)
-        return box_tree(bounds if every else bounds[self.positions])
+        return box_tree(self.data.feature_bounds())
 
     def near(
         self, geometries: NDArray[np.object_]
@@ -60,7 +57,11 @@ class Polygons:
             (k,) source rows and polygonal parts of the chunk.
 
         """
+        if not self._member.any():
+            return
         geometry, feature = self._tree.query(geometries)
+        mine = self._member[feature]
+        geometry, feature = geometry[mine], feature[mine]
         order = np.argsort(feature, kind="stable")
         geometry, feature = geometry[order], feature[order]
         wanted, begins = np.unique(feature, return_index=True)
@@ -68,7 +69,7 @@ class Polygons:
         for begin in range(0, len(wanted), CHUNK):
             self._cancelled()
             chunk = wanted[begin : begin + CHUNK]
-            batch = self._known.take(self.positions[chunk])
+            batch = self._known.take(chunk)
             close = geometry[ends[begin] : ends[min(begin + CHUNK, len(wanted))]]
             yield np.unique(close), batch.rows, of_dimension(batch.geometry, POLYGON)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
@@ -123,11 +123,25 @@ def outlines(batch: FeatureBatch, profile: Profile) -> Outlines:
     with _LOCK:
         work = batch.__dict__.get(_MEMO)
         if work is None:
-            parts = [partial(_part, batch, begin, profile) for begin in range(0, len(batch), CHUNK)]
-            work = _Work(batch, parts)
+            apart = _apart(batch)
+            parts = [partial(_part, apart, begin, profile) for begin in range(0, len(batch), CHUNK)]
+            work = _Work(apart, parts)
             # A frozen value: what is derived from it is kept as ``cached_property`` would.
             batch.__dict__[_MEMO] = work
     return cast("_Work", work).result()
+
+
+def _apart(batch: FeatureBatch) -> FeatureBatch:
+    """The same features without what is kept beside them.
+
+    What is kept in a batch must not hold that batch: the collector of cycles rests during a check
+    (see ``responsive``), and every piece would stay in memory to its end.
+    """
+    same = replace(batch)
+    same.__dict__.update(
+        {n: batch.__dict__[n] for n in ("geometry", "valid") if n in batch.__dict__}
+    )
+    return same
 
 
 _MEMO = "_outlines"

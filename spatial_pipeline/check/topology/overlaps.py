@@ -17,6 +17,7 @@ from spatial_pipeline.check.boxes import Boxes, diagonals
 from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.keys import groups
+from spatial_pipeline.check.positions import Packed, marked, packed
 from spatial_pipeline.check.topology.arrangement import Chain
 from spatial_pipeline.check.topology.faces import shared_faces
 from spatial_pipeline.check.topology.judged import (
@@ -27,7 +28,8 @@ from spatial_pipeline.check.topology.judged import (
     notes,
     of_dimension,
 )
-from spatial_pipeline.check.topology.known import Known, around, bare
+from spatial_pipeline.check.topology.keeping import Keeping
+from spatial_pipeline.check.topology.known import Known, around
 from spatial_pipeline.check.topology.measured import joined, summary
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import (
@@ -74,8 +76,8 @@ class Overlaps:
     left_out: LeftOut
     dimensions: frozenset[int]
     chain: Chain | None
-    polygons: NDArray[np.int64]
-    lines: NDArray[np.int64]
+    polygons: Packed
+    lines: Packed
     across: NDArray[np.int64]
     across_lines: NDArray[np.int64]
     kept: FeatureBatch
@@ -101,6 +103,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
         super().__init__(rule, context)
         self._lock = threading.Lock()
         self._all: Boxes | None = None
+        self._keeping = Keeping()
 
     def map(self, batch: FeatureBatch) -> Overlaps:
         """The pairs within the batch, and what those across batches need.
@@ -134,11 +137,11 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
                 d for d, h in ((POLYGON, polygons), (LINE, lines.index)) if len(h)
             ),
             chain=chain,
-            polygons=batch.positions[polygons],
-            lines=batch.positions[lines.index],
+            polygons=packed(batch.positions[polygons]),
+            lines=packed(batch.positions[lines.index]),
             across=across,
             across_lines=across_lines,
-            kept=bare(batch, np.unique(np.concatenate(wanted))),
+            kept=self._keeping.bare(batch, np.unique(np.concatenate(wanted))),
         )
 
     @property
@@ -224,8 +227,10 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
         """The violations among pairs of two batches that boxes found."""
         of_line = dimension == LINE
         pairs = np.concatenate([p.across_lines if of_line else p.across for p in partials])
-        judged_ = np.concatenate([p.lines if of_line else p.polygons for p in partials])
-        pairs = pairs[np.isin(pairs[:, 1], judged_)]
+        judged_ = marked(
+            (p.lines if of_line else p.polygons for p in partials), self._data.profile.count
+        )
+        pairs = pairs[judged_[pairs[:, 1]]]
         pairs = np.unique(np.sort(pairs, axis=1), axis=0)
         found = [Findings.none()]
         for begin in range(0, len(pairs), DECIDED):
@@ -242,23 +247,20 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
         """The violations among the polygons of the batches that are a coverage."""
         parts = [p for p in partials if p.chain is not None]
         chain = Chain.sum([cast("Chain", p.chain) for p in parts])
-        positions = np.concatenate([np.empty(0, np.int64), *(p.polygons for p in parts)])
         if not len(chain):
             return Findings.none()
         every = self._boxes()
-        bounds = every
-        if not np.array_equal(positions, np.arange(len(every.bounds))):
-            bounds = Boxes(every.bounds[positions])
+        judged_ = marked((p.polygons for p in parts), len(every.bounds))
 
         def over(points: NDArray[np.object_]) -> NDArray[np.object_]:
-            held = np.unique(bounds.query(points)[1])
-            return of_dimension(known.take(positions[held]).geometry, POLYGON)
+            held = np.unique(every.query(points)[1])
+            return of_dimension(known.take(held[judged_[held]]).geometry, POLYGON)
 
         regions = doubtful_regions(chain, over, partial(shared_faces, self._data))
         if not len(regions):
             return Findings.none()
-        near = np.unique(bounds.query(diagonals(regions))[1])
-        batch = known.take(positions[near])
+        near = np.unique(every.query(diagonals(regions))[1])
+        batch = known.take(near[judged_[near]])
         areas = of_dimension(batch.geometry, POLYGON)
         owned = np.ones(len(batch), dtype=bool)
         return Findings.concat(

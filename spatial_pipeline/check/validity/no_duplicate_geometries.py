@@ -26,6 +26,7 @@ from spatial_pipeline.check.geometries import (
     require_geometry,
     undecodable,
 )
+from spatial_pipeline.check.positions import Packed, packed, unpacked
 from spatial_pipeline.check.validity.canonical import digests, flat, signatures
 from spatial_pipeline.check.validity.finite_coordinates import not_finite_xy
 from spatial_pipeline.check.validity.vertex_distance import vertex_distance
@@ -56,7 +57,7 @@ class Footprints:
 
     """
 
-    positions: NDArray[np.int64]
+    positions: Packed
     hashes: NDArray[np.uint64]
     bounds: NDArray[np.float64]
     said: Counter[str]
@@ -94,7 +95,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries]):
         if exact:
             columns = np.concatenate([columns, bounds.view(np.uint64)], axis=1)
         return Footprints(
-            positions=batch.positions[judged],
+            positions=packed(batch.positions[judged]),
             hashes=_mixed(columns),
             bounds=np.empty((0, 4)) if exact else bounds,
             said=Counter(
@@ -116,11 +117,14 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries]):
 
         """
         require_geometry(self.context.data.profile)
-        positions = np.concatenate([np.empty(0, np.int64), *(p.positions for p in partials)])
-        hashes = np.concatenate([np.empty(0, np.uint64), *(p.hashes for p in partials)])
         said = notes(sum((p.said for p in partials), Counter()))
         if not self.rule.tolerance:
-            return self._equal(positions, hashes, said)
+            suspects = keys.suspects([(p.hashes, p.positions) for p in partials])
+            return self._equal(suspects, sum(len(p.hashes) for p in partials), said)
+        positions = np.concatenate(
+            [np.empty(0, np.int64), *(unpacked(p.positions) for p in partials)]
+        )
+        hashes = np.concatenate([np.empty(0, np.uint64), *(p.hashes for p in partials)])
         bounds = np.concatenate([np.empty((0, 4)), *(p.bounds for p in partials)])
         return self._near(positions, hashes, bounds, said)
 
@@ -128,10 +132,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries]):
     def _data(self) -> VectorData:
         return cast("VectorData", self.context.data)
 
-    def _equal(
-        self, positions: NDArray[np.int64], hashes: NDArray[np.uint64], said: tuple[str, ...]
-    ) -> Outcome:
-        suspects = np.sort(positions[keys.shared(hashes)])
+    def _equal(self, suspects: NDArray[np.int64], checked: int, said: tuple[str, ...]) -> Outcome:
         rows, marks, tables = [np.empty(0, np.int64)], [np.empty(0, "S16")], []
         last: FeatureBatch | None = None
         for batch in self._taken(suspects):
@@ -155,7 +156,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries]):
             shapes += [b.geometry for b in self._taken(suspects[again])]
         sources = len(np.unique(first))
         return Outcome(
-            checked=len(positions),
+            checked=checked,
             findings=Findings.build(
                 np.stack([first, row[again]], axis=1),
                 "duplicate geometry",

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spatial_pipeline.check import keys
+from spatial_pipeline.check.parity import join as module
 from spatial_pipeline.check.parity.join import Side, by_key, paired
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline_tests.support import memory_vector
@@ -28,12 +30,20 @@ def whole(keys):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(pairs, max_size=14), st.lists(pairs, max_size=14), st.integers(1, 5))
-def test_against_a_dictionary(ours, theirs, batch_size):
+@given(
+    st.lists(pairs, max_size=14),
+    st.lists(pairs, max_size=14),
+    st.integers(1, 5),
+    st.sampled_from([1, 3, 1 << 20]),
+)
+def test_against_a_dictionary(ours, theirs, batch_size, at_once):
     # A row of each type, so that no column is of type null; it never matches.
     ours, theirs = [(9, "here"), *ours], [(9, "there"), *theirs]
     here, there = side(ours, batch_size=batch_size), side(theirs)
-    join = by_key(here, there)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "RANGE", at_once)
+        patch.setattr(module, "AT_ONCE", 4 * at_once)
+        join = by_key(here, there)
     in_ours, in_theirs = Counter(whole(ours)), Counter(whole(theirs))
     expected = [
         (i, theirs.index(k))
@@ -41,22 +51,25 @@ def test_against_a_dictionary(ours, theirs, batch_size):
         if in_ours[k] == 1 and in_theirs[k] == 1 and None not in k
     ]
     assert list(zip(join.here.tolist(), join.there.tolist(), strict=True)) == expected
-    for alone, keys, own, other in (
+    for alone, given_keys, own, other in (
         (join.new, ours, in_ours, in_theirs),
         (join.gone, theirs, in_theirs, in_ours),
     ):
         assert alone.tolist() == [
-            i for i, k in enumerate(keys) if own[k] == 1 and not other[k] and None not in k
+            i for i, k in enumerate(given_keys) if own[k] == 1 and not other[k] and None not in k
         ]
-    for k, keys, counts in ((0, ours, in_ours), (1, theirs, in_theirs)):
-        repeated = [i for i, key in enumerate(keys) if counts[key] > 1]
+    for k, given_keys, counts in ((0, ours, in_ours), (1, theirs, in_theirs)):
+        repeated = [i for i, key in enumerate(given_keys) if counts[key] > 1]
         assert join.repeated[k].tolist() == repeated
-        assert join.times[k].tolist() == [counts[keys[i]] for i in repeated]
-        assert join.nulls[k].tolist() == [i for i, key in enumerate(keys) if None in key]
+        assert join.times[k].tolist() == [counts[given_keys[i]] for i in repeated]
+        assert join.nulls[k].tolist() == [i for i, key in enumerate(given_keys) if None in key]
     assert join.ambiguous == sum(
         own[k] == 1 and other[k] > 1
-        for keys, own, other in ((ours, in_ours, in_theirs), (theirs, in_theirs, in_ours))
-        for k in whole(keys)
+        for given_keys, own, other in (
+            (ours, in_ours, in_theirs),
+            (theirs, in_theirs, in_ours),
+        )
+        for k in whole(given_keys)
     )
 
 
@@ -95,8 +108,7 @@ def test_a_key_that_is_not_there():
 
 def test_nothing_to_join():
     here = side([(1, "x")])
-    there = Side.of(
-        memory_vector([], {"a": here.key["a"][:0], "b": here.key["b"][:0]}), ("a", "b"), None
-    )
+    none = here.keys().slice(0, 0)
+    there = Side.of(memory_vector([], {"a": none["a"], "b": none["b"]}), ("a", "b"), None)
     assert by_key(here, there).new.tolist() == [0]
     assert by_key(there, here).gone.tolist() == [0]

@@ -35,12 +35,14 @@ def test_polygons_are_found_by_place_in_chunks_of_staged_order(monkeypatch, chun
     monkeypatch.setattr(lookup, "CHUNK", chunk)
     data = memory_vector(squares(4, 1), rows=[7, 5, 3, 1])
     calls = []
-    polygons = Polygons(data, np.array([3, 2, 1, 0]), lambda: calls.append(1))
+    polygons = Polygons(data, np.ones(4, dtype=bool), lambda: calls.append(1))
     points = _array(shapely.Point(0.5, 0.5), shapely.Point(2.5, 0.5), shapely.Point(9, 9))
     found = [(close.tolist(), rows.tolist()) for close, rows, _ in polygons.near(points)]
     expected = [([0], [7]), ([1], [3])] if chunk == 1 else [([0, 1], [7, 3])]
     assert found == expected
     assert len(calls) == len(expected)
+    second = Polygons(data, np.arange(4) == 2, lambda: None)
+    assert [rows.tolist() for _, rows, _ in second.near(points)] == [[3]]
 
 
 def test_all_polygons_of_another_dataset_and_what_is_none():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from collections import Counter
 
 import numpy as np
@@ -93,3 +95,16 @@ def test_nothing_has_no_outline():
     found = outlines(data.everything, data.profile)
     chain, runners = found.chain(np.empty(0, dtype=np.int64))
     assert (len(chain), len(runners), len(found.index), found.left) == (0, 0, 0, 0)
+
+
+def test_a_piece_goes_when_nobody_holds_it_while_the_collector_rests():
+    data = memory_vector(squares(3, 3))
+    batch = data.take(np.arange(9), ())
+    gone = weakref.ref(batch)
+    gc.disable()
+    try:
+        assert len(outlines(batch, data.profile).index) == 9
+        del batch
+        assert gone() is None
+    finally:
+        gc.enable()

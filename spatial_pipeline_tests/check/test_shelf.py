@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spatial_pipeline.check.engine import Plan, evaluate
+from spatial_pipeline.contract.rules.metadata import NotNull, ValueRange
+from spatial_pipeline.contract.rules.validity import NotEmpty, ValidGeometry
+from spatial_pipeline.results import Findings, Status
+from spatial_pipeline.spilled import SpilledFindings, parts_of, weight
+from spatial_pipeline.store.findings import FindingsFolder
+from spatial_pipeline_tests.store.test_findings import told
+from spatial_pipeline_tests.support import memory_vector
+
+BOW_TIE = shapely.from_wkt("POLYGON ((0 0, 1 1, 1 0, 0 1, 0 0))")
+SHAPES = [BOW_TIE, shapely.box(0, 0, 1, 1), shapely.Point(), None, shapely.Point(3, 3), b"broken"]
+RULES = [
+    ValidGeometry(),
+    NotEmpty(),
+    NotNull(columns=["id", "value"]),
+    ValueRange(column="value", min=0, max=1),
+]
+
+
+def evaluated(data: Any, sink: Any, piece: int, jobs: int = 2, rules: Any = RULES) -> Any:
+    plan = Plan(jobs, piece_size=piece, sink=sink)
+    return asyncio.run(evaluate(rules, data, key=("id",), plan=plan))
+
+
+def same(results: Any) -> list[Any]:
+    return [(r.status, r.checked, r.violations, r.value, r.message, r.sample) for r, _ in results]
+
+
+@given(
+    shapes=st.lists(st.integers(0, len(SHAPES) - 1), min_size=1, max_size=60),
+    limit=st.integers(0, 20_000),
+    piece=st.integers(1, 9),
+)
+@settings(max_examples=40, deadline=None)
+def test_findings_in_files_change_nothing(
+    tmp_path_factory: Any, shapes: list[int], limit: int, piece: int
+) -> None:
+    values = [None if i == 4 else i / 2 for i in shapes]
+    data = memory_vector(
+        [SHAPES[i] for i in shapes],
+        columns={"id": [f"k{i}" for i in range(len(shapes))], "value": values},
+        crs="EPSG:32633",
+        batch_size=7,
+    )
+    expected = evaluated(data, None, piece)
+    folder = FindingsFolder(limit, tmp_path_factory.mktemp("spilled"))
+    found = evaluated(data, folder, piece)
+    assert same(found) == same(expected)
+    for (_, ours), (_, theirs) in zip(found, expected, strict=True):
+        assert isinstance(ours, SpilledFindings) or limit > 0 or not len(ours)
+        assert told(Findings.concat(parts_of(ours))) == told(theirs)
+
+
+class Counting(FindingsFolder):
+    """Says how many findings were in memory when they went to a file."""
+
+    def __init__(self, limit: int, parent: Path) -> None:
+        super().__init__(limit, parent)
+        self.sizes: list[int] = []
+
+    def write(self, findings: Findings, pieces: Any) -> Any:
+        self.sizes.append(len(findings))
+        return super().write(findings, pieces)
+
+
+def test_three_hundred_thousand_violations_keep_a_bounded_number_in_memory(tmp_path: Path) -> None:
+    count, piece, held = 300_000, 4096, 12_000
+    data = memory_vector(
+        shapely.points(np.arange(count), 1.0),
+        columns={"id": list(range(count)), "value": [2.0] * count},
+        crs="EPSG:32633",
+        batch_size=piece,
+    )
+    sink = Counting(held * weight(Findings.build([0], "", shapely.Point())), tmp_path)
+    rule = [ValueRange(column="value", min=0, max=1)]
+    ((result, found),) = evaluated(data, sink, piece, rules=rule)
+    assert isinstance(found, SpilledFindings)
+    assert result.violations == len(found) == sum(sink.sizes) == count
+    assert [v.keys for v in result.sample] == [((i,),) for i in range(20)]
+    assert max(sink.sizes) <= held + piece
+    read = [len(part) for part in found.parts()]
+    assert sum(read) == count
+    # A block of each run more than was asked for, at most.
+    assert max(read) <= found.at_once + 1024 * len(found.runs) <= 3 * held + piece
+
+
+class FullDisk(FindingsFolder):
+    def write(self, findings: Any, pieces: Any) -> Any:
+        msg = "no space left on device"
+        raise OSError(msg)
+
+
+def test_a_full_disk_is_the_result_of_the_rules_that_needed_it(tmp_path: Path) -> None:
+    data = memory_vector([BOW_TIE] * 20, columns={"id": list(range(20)), "value": [0.5] * 20})
+    found = evaluated(data, FullDisk(0, tmp_path), 5)
+    assert [r.status for r, _ in found] == [Status.ERROR] + [Status.PASSED] * 3
+    assert "no space left" in found[0][0].message
