@@ -1,0 +1,246 @@
+"""What a check remembers of the features of a version, so that the next one costs what changed.
+
+A check that opts in says of every feature that it has looked at what it needs to know of it another
+time: a class (``PLAIN``: counted, nothing to be said of it; 0: to be looked at again) and perhaps
+some numbers. In the next version those facts are recalled for every feature whose geometry is the
+same byte by byte; all others, and all of class 0, are looked at. So violations are never carried
+over: whatever has something to be said of it is evaluated anew, by the same code.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.boxes import meeting
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.pieces import Data, FeatureBatch
+from spatial_pipeline.versions import VectorProfile, fingerprint
+
+UNKNOWN, PLAIN, DEEP = 0, 1, 2
+"""Classes of features; deep ones are plain ones with Z or M."""
+
+ABOUT_RESULTS = frozenset(
+    {
+        "name",
+        "severity",
+        "max_violations",
+        "max_fraction",
+        "where",
+        "timeout_s",
+        "except_",
+        "except_keys",
+        "baseline",
+    }
+)
+"""Parameters of a rule that do not change what it finds of a feature that it looks at."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a check knows of n features.
+
+    Attributes:
+        classes: (n,) uint8; 0 where nothing is known.
+        numbers: name → (n,) array of numbers; mean nothing where nothing is known.
+
+    """
+
+    classes: NDArray[np.uint8]
+    numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def take(self, index: Any) -> Self:
+        """The facts at ``index`` (integers or a boolean mask)."""
+        numbers = {name: values[index] for name, values in self.numbers.items()}
+        return type(self)(self.classes[index], numbers)
+
+    def without(self, index: Any) -> Self:
+        """The same, nothing known at ``index``."""
+        classes = self.classes.copy()
+        classes[index] = UNKNOWN
+        return type(self)(classes, self.numbers)
+
+    @classmethod
+    def joined(cls, count: int, parts: Sequence[tuple[NDArray[np.int64], Facts]]) -> Self:
+        """Facts of ``count`` features from those of some of them, and their places."""
+        classes = np.zeros(count, dtype=np.uint8)
+        numbers: dict[str, NDArray[Any]] = {}
+        for places, facts in parts:
+            classes[places] = facts.classes
+            for name, values in facts.numbers.items():
+                if name not in numbers:
+                    numbers[name] = np.zeros(count, dtype=values.dtype)
+                numbers[name][places] = values
+        return cls(classes, numbers)
+
+
+class History(Protocol):
+    """What checks of earlier versions of the dataset have left behind."""
+
+    def recall(self, name: str, wording: str, reach: float | None) -> Facts | None:
+        """Facts of all features of the version under check, by staged position.
+
+        Args:
+            name: name of the check.
+            wording: says what was asked; other wordings have other facts.
+            reach: nothing is known of features whose box comes so near (units of the CRS) to the
+                box of one that came, went or changed; None when others do not matter.
+
+        """
+
+    def keep(self, name: str, wording: str, facts: Facts) -> None:
+        """Leaves facts behind for the next version."""
+
+
+class Remembering(ABC):
+    """What a check adds to its class to be evaluated where something changed only.
+
+    The facts of a feature may depend on the bytes of its geometry, on the rule, on the CRS and on
+    what :meth:`depends` returns; with a :meth:`reach`, also on the geometries around it.
+    """
+
+    def depends(self) -> Sequence[Any] | None:
+        """What else the facts depend on; None when nothing can be remembered."""
+        return ()
+
+    def reach(self) -> float | None:
+        """Distance of boxes from which on features do not matter to each other; None for never."""
+        return None
+
+    @abstractmethod
+    def facts(self, batch: FeatureBatch, partial: Any) -> Facts:
+        """What is known of the features of a batch by its partial result."""
+
+    @abstractmethod
+    def recalled(self, partial: Any, positions: NDArray[np.int64], facts: Facts) -> Any:
+        """A partial result with features added that were not looked at.
+
+        Args:
+            partial: of the others.
+            positions: (n,) their staged positions.
+            facts: of those features, none of them of class 0.
+
+        """
+
+
+@dataclass
+class Memory:
+    """What the evaluation of a rule recalls, and what it leaves behind.
+
+    Attributes:
+        wording: says what is asked.
+        known: facts of all features of the version by position; None when nothing is known.
+        fresh: places and facts by number of the piece.
+
+    """
+
+    wording: str
+    known: Facts | None = None
+    fresh: dict[int, tuple[NDArray[np.int64], Facts]] = field(default_factory=dict)
+
+    def unknown(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(n,) bool: features that must be looked at."""
+        if self.known is None:
+            return np.ones(len(positions), dtype=bool)
+        return np.asarray(self.known.classes[positions] == UNKNOWN)
+
+    def learn(
+        self,
+        index: int,
+        positions: NDArray[np.int64],
+        seen: NDArray[np.int64],
+        facts: Facts,
+    ) -> None:
+        """Takes in what is known of piece ``index`` now.
+
+        Args:
+            index: number of the piece.
+            positions: (n,) staged positions of its features.
+            seen: (k,) places in the piece of those that were looked at.
+            facts: of these.
+
+        """
+        parts = [(seen, facts)]
+        if self.known is not None:
+            parts.insert(0, (np.arange(len(positions)), self.known.take(positions)))
+        self.fresh[index] = positions, Facts.joined(len(positions), parts)
+
+    def whole(self, count: int) -> Facts:
+        """What is known of all features now."""
+        return Facts.joined(count, list(self.fresh.values()))
+
+
+def wording(rule: Rule, check: Any, data: Data, others: Sequence[Data]) -> str | None:
+    """Says what is asked of each feature; None when nothing can be remembered of it.
+
+    Args:
+        rule: the rule.
+        check: its check.
+        data: the version under check.
+        others: what it is compared with.
+
+    """
+    profile = data.profile
+    if not isinstance(check, Remembering) or not isinstance(profile, VectorProfile):
+        return None
+    depends = check.depends()
+    # Which features are there for others to meet depends on a condition, not on geometries alone.
+    alone = check.reach() is None or rule.where is None
+    if depends is None or not alone or profile.geometry_column is None:
+        return None
+    return fingerprint(
+        rule.model_dump(mode="json", exclude=set(ABOUT_RESULTS)),
+        profile.crs,
+        [o.version_id for o in others],
+        check.reach(),
+        list(depends),
+    )
+
+
+def carried(
+    facts: Facts,
+    match: NDArray[np.int64],
+    reach: float | None,
+    bounds: NDArray[np.float64],
+    former: NDArray[np.float64],
+) -> Facts:
+    """Facts of an earlier version as facts of this one.
+
+    Args:
+        facts: of the earlier version.
+        match: (n,) for each feature the earlier one with the same geometry, -1 for none.
+        reach: see :meth:`History.recall`.
+        bounds: (n, 4) boxes of this version.
+        former: (m, 4) boxes of the earlier version.
+
+    """
+    if not len(facts):
+        return Facts.joined(len(match), ())
+    now = facts.take(match).without(match < 0)
+    if reach is None:
+        return now
+    gone = np.ones(len(former), dtype=bool)
+    gone[match[match >= 0]] = False
+    changed = np.concatenate([bounds[match < 0], former[gone]])
+    return now.without(meeting(bounds, changed, reach))
+
+
+__all__ = [
+    "DEEP",
+    "PLAIN",
+    "UNKNOWN",
+    "Facts",
+    "History",
+    "Memory",
+    "Remembering",
+    "carried",
+    "wording",
+]
