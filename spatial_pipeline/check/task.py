@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar, cast
 
 from spatial_pipeline.check.base import Cancelled, Context, check_class
+from spatial_pipeline.check.recall import History, Memory, wording
 from spatial_pipeline.check.vector_pieces import Surroundings
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.contract.rules import Rule
@@ -59,6 +60,7 @@ class Task:
         self.check: Any = None
         self.others: tuple[Data, ...] = ()
         self.partials: dict[int, Any] = {}
+        self.memory: Memory | None = None
         self.outcome: Outcome | None = None
         self.status: Status | None = None
         self.error = ""
@@ -79,6 +81,20 @@ class Task:
             self.check = check_class(type(self.rule), data.profile.kind)(self.rule, context)
         except Exception as exc:  # noqa: BLE001 - a rule that raises is a result, not a crash
             self.fail(_said(exc))
+
+    def recall(self, history: History) -> None:
+        """Asks what is known of the features already, for a check that can use it; in a thread."""
+        asked = wording(self.rule, self.check, self.check.context.data, self.others)
+        if asked is not None:
+            known = history.recall(self.rule.check_name, asked, self.check.reach())
+            self.memory = Memory(asked, known)
+
+    def keep(self, history: History) -> None:
+        """Leaves behind what is known now; in a thread."""
+        if self.memory is not None and self.outcome is not None:
+            count = cast("VectorData", self.check.context.data).profile.count
+            facts = self.memory.whole(count)
+            history.keep(self.rule.check_name, self.memory.wording, facts)
 
     def fail(self, message: str, status: Status = Status.ERROR) -> None:
         """Ends the evaluation without an outcome; the first reason stays."""

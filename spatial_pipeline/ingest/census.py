@@ -162,9 +162,7 @@ def _surveyed(
             yield done, done_rows, future.result()
 
 
-def _judged(
-    batch: pa.RecordBatch, geometry: str | None, rows: NDArray[np.int64]
-) -> _Judged:
+def _judged(batch: pa.RecordBatch, geometry: str | None, rows: NDArray[np.int64]) -> _Judged:
     wkb = None if geometry is None else batch.column(geometry)
     found = survey(wkb, batch.num_rows)
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
