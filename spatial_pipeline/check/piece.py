@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, TileCheck, TileComparisonCheck
 from spatial_pipeline.check.filters import mask
-from spatial_pipeline.check.recall import Memory
+from spatial_pipeline.check.recall import Memory, NeighbourCheck
 from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.vector_pieces import Cut, selected
 from spatial_pipeline.check.workers import Workers
@@ -119,7 +119,10 @@ def _see(task: Task, shown: Shown, around: Callable[[FeatureBatch, float], Tile]
     tile = Tile(batch, len(batch))
     if isinstance(task.check, TileCheck):
         tile = shown.tile if len(seen) == len(owned) else around(batch, task.check.halo())
-    value = _mapped(task, tile, tile, selects=False)
+    if memory.known is not None and isinstance(task.check, NeighbourCheck):
+        value = task.check.look(batch, memory.familiar(batch.positions))
+    else:
+        value = _mapped(task, tile, tile, selects=False)
     memory.learn(shown.number, owned.positions, seen, task.check.facts(batch, value))
     if memory.known is None:
         return value

@@ -22,8 +22,11 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.pieces import Data, FeatureBatch
 from spatial_pipeline.versions import VectorProfile, fingerprint
 
-UNKNOWN, PLAIN, DEEP = 0, 1, 2
-"""Classes of features; deep ones are plain ones with Z or M."""
+UNKNOWN, PLAIN, DEEP, NEAR = 0, 1, 2, 255
+"""Classes of features: deep ones are plain ones with Z or M (for overlaps: lines), near ones stayed
+as they were, but one within reach did not."""
+WORTH = 0.25
+"""Share of features to be looked at above which a check of neighbours looks at all of them."""
 
 ABOUT_RESULTS = frozenset(
     {
@@ -91,8 +94,8 @@ class History(Protocol):
         Args:
             name: name of the check.
             wording: says what was asked; other wordings have other facts.
-            reach: nothing is known of features whose box comes so near (units of the CRS) to the
-                box of one that came, went or changed; None when others do not matter.
+            reach: features whose box comes so near (units of the CRS) to the box of one that came,
+                went or changed are to be looked at; None when others do not matter.
 
         """
 
@@ -131,6 +134,20 @@ class Remembering(ABC):
         """
 
 
+class NeighbourCheck(Remembering):
+    """A check of batches that is told which features it gets to see because of others only."""
+
+    @abstractmethod
+    def look(self, batch: FeatureBatch, familiar: NDArray[np.bool_]) -> Any:
+        """The partial result of features some of which are there because of others only.
+
+        Args:
+            batch: the features.
+            familiar: (n,) bool: of these with each other, nothing is to be said.
+
+        """
+
+
 @dataclass
 class Memory:
     """What the evaluation of a rule recalls, and what it leaves behind.
@@ -150,7 +167,14 @@ class Memory:
         """(n,) bool: features that must be looked at."""
         if self.known is None:
             return np.ones(len(positions), dtype=bool)
-        return np.asarray(self.known.classes[positions] == UNKNOWN)
+        classes = self.known.classes[positions]
+        return np.asarray((classes == UNKNOWN) | (classes == NEAR))
+
+    def familiar(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(n,) bool: features that must be looked at because of others only."""
+        if self.known is None:
+            return np.zeros(len(positions), dtype=bool)
+        return np.asarray(self.known.classes[positions] == NEAR)
 
     def learn(
         self,
@@ -211,8 +235,8 @@ def carried(
     reach: float | None,
     bounds: NDArray[np.float64],
     former: NDArray[np.float64],
-) -> Facts:
-    """Facts of an earlier version as facts of this one.
+) -> Facts | None:
+    """Facts of an earlier version as facts of this one; None when there are too few.
 
     Args:
         facts: of the earlier version.
@@ -230,16 +254,20 @@ def carried(
     gone = np.ones(len(former), dtype=bool)
     gone[match[match >= 0]] = False
     changed = np.concatenate([bounds[match < 0], former[gone]])
-    return now.without(meeting(bounds, changed, reach))
+    near = (now.classes != UNKNOWN) & meeting(bounds, changed, reach)
+    classes = np.where(near, np.uint8(NEAR), now.classes)
+    return None if (classes == UNKNOWN).mean() > WORTH else Facts(classes, now.numbers)
 
 
 __all__ = [
     "DEEP",
+    "NEAR",
     "PLAIN",
     "UNKNOWN",
     "Facts",
     "History",
     "Memory",
+    "NeighbourCheck",
     "Remembering",
     "carried",
     "wording",

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar, cast
 
+import numpy as np
+
 from spatial_pipeline.check.base import Cancelled, Context, check_class
 from spatial_pipeline.check.recall import History, Memory, wording
 from spatial_pipeline.check.vector_pieces import Surroundings
@@ -92,8 +94,10 @@ class Task:
     def keep(self, history: History) -> None:
         """Leaves behind what is known now; in a thread."""
         if self.memory is not None and self.outcome is not None:
-            count = cast("VectorData", self.check.context.data).profile.count
-            facts = self.memory.whole(count)
+            data = cast("VectorData", self.check.context.data)
+            rows = self.outcome.findings.rows
+            told = data.rows_to_positions(np.unique(rows[rows >= 0]))
+            facts = self.memory.whole(data.profile.count).without(told)
             history.keep(self.rule.check_name, self.memory.wording, facts)
 
     def fail(self, message: str, status: Status = Status.ERROR) -> None:

@@ -34,6 +34,16 @@ RULES: list[dict[str, Any]] = [
     {"rule": "valid_geometry", "name": "every_defect", "all_errors": True},
     {"rule": "geometry_type", "any_of": ["Polygon"]},
     {"rule": "not_null", "columns": ["kind"]},
+    {"rule": "no_duplicate_geometries"},
+    {"rule": "no_duplicate_geometries", "name": "by_kind", "with_columns": ["kind"]},
+    {"rule": "no_duplicate_geometries", "name": "nearly", "tolerance": 0.5},
+    {"rule": "must_not_overlap"},
+    {"rule": "must_not_overlap", "name": "by_much", "tolerance": 25},
+    {"rule": "must_not_overlap", "name": "of_a_kind", "group_by": ["kind"]},
+    {"rule": "must_not_have_gaps"},
+    {"rule": "must_not_have_dangles"},
+    {"rule": "must_not_have_dangles", "name": "far", "tolerance": 4},
+    {"rule": "must_be_covered_by", "other": {"uri": "areas.parquet"}},
 ]
 
 
@@ -155,13 +165,24 @@ def layer_of(version: Sequence[Feature], batch_size: int = 7, **profile: Any) ->
     return memory_vector([g for g, _ in version], columns, batch_size=batch_size, **profile)
 
 
+AREAS = [
+    (cell(-5, -5, 30, 60), None),
+    (cell(25, -5, 20, 60), None),
+    (odd(0, 40, 30), None),
+    (None, None),
+]
+"""What features are to be covered by: two areas, one that is not valid, and none."""
+
+
 def told_alike(versions: list[list[Feature]], rules: Any, size: int | None) -> None:
     """Every version after the first, recalling the former, says what a check of all says."""
-    kept = None
+    kept, areas = None, [layer_of(AREAS)]
     for version in versions:
         data = layer_of(version)
         kept = Kept(data, kept)
-        assert checked(rules, data, kept, size) == checked(rules, data, None, size)
+        recalling = checked(rules, data, kept, size, areas)
+        for one, other in zip(recalling, checked(rules, data, None, size, areas), strict=True):
+            assert one == other
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
