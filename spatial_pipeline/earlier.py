@@ -19,8 +19,8 @@ from spatial_pipeline.versions import VectorProfile, Version, fingerprint
 if TYPE_CHECKING:
     from spatial_pipeline.store.versions import Store
 
-CLASSES = "classes"
-NUMBER = "number_"
+CLASSES, NUMBER, EXTRA = "classes", "number_", "extra_"
+"""Names of arrays, and how they begin."""
 
 
 @dataclass(frozen=True)
@@ -64,23 +64,26 @@ class Earlier:
             if not (folder / remembered.FOLDER / f"{name}.npz").is_file():
                 continue
             count = self.store.profile(version).count
-            arrays = remembered.recalled(folder, name, asked, count)
-            if arrays is None or CLASSES not in arrays:
+            facts = _read(remembered.recalled(folder, name, asked), count)
+            if facts is None:
                 continue
             former = self._former(version, count)
             if former is None:
                 continue
-            numbers = {n.removeprefix(NUMBER): a for n, a in arrays.items() if n != CLASSES}
-            facts = Facts(arrays[CLASSES].astype(np.uint8), numbers)
             bounds = self.data.feature_bounds()
             return carried(facts, former.match, reach, bounds, former.bounds)
         return None
 
     def keep(self, name: str, wording: str, facts: Facts) -> None:
         """Stores facts beside the version under check."""
-        numbers = {f"{NUMBER}{n}": a for n, a in facts.numbers.items()}
-        folder = self.store.path(self.version)
-        remembered.remember(folder, name, _with_code(wording), {CLASSES: facts.classes, **numbers})
+        if self._identities is None:
+            return
+        arrays = {
+            CLASSES: facts.classes,
+            **{f"{NUMBER}{n}": a for n, a in facts.numbers.items()},
+            **{f"{EXTRA}{n}": a for n, a in facts.extras.items()},
+        }
+        remembered.remember(self.store.path(self.version), name, _with_code(wording), arrays)
 
     def _former(self, version: Version, count: int) -> _Former | None:
         """An earlier version compared with this one; once for all rules."""
@@ -101,6 +104,16 @@ def earlier(store: Store, version: Version, data: Data) -> Earlier | None:
     if not isinstance(profile, VectorProfile) or profile.error is not None or not profile.count:
         return None
     return Earlier(store, version, cast("VectorData", data))
+
+
+def _read(arrays: remembered.Arrays | None, count: int) -> Facts | None:
+    """Facts of ``count`` features as they were stored; None when they are damaged."""
+    if arrays is None or CLASSES not in arrays:
+        return None
+    numbers = {n.removeprefix(NUMBER): a for n, a in arrays.items() if n.startswith(NUMBER)}
+    extras = {n.removeprefix(EXTRA): a for n, a in arrays.items() if n.startswith(EXTRA)}
+    whole = all(a.shape == (count,) for a in (arrays[CLASSES], *numbers.values()))
+    return Facts(arrays[CLASSES].astype(np.uint8), numbers, extras) if whole else None
 
 
 def _with_code(wording: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +30,35 @@ class Shown:
         alone: all features that it owns.
         tile: the same with a halo, as wide as the tasks that look at all of them want it.
         some: the features that a task looks at which knows the others from an earlier version.
-        places: (k,) ascending places of these in the piece.
+        near: the same for tasks that compare neighbours.
 
     """
 
     number: int
     alone: Tile
     tile: Tile
-    some: FeatureBatch
+    some: Part
+    near: Part
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some features of a piece, and their ascending places in it."""
+
+    features: FeatureBatch
     places: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, owned: FeatureBatch, tasks: Sequence[Task]) -> Self:
+        """The features that one of these tasks does not know."""
+        wanted = np.zeros(len(owned), dtype=bool)
+        for task in tasks:
+            wanted |= cast("Memory", task.memory).unknown(owned.positions)
+        places = np.flatnonzero(wanted)
+        part = cls(owned if len(places) == len(owned) else owned.take(places), places)
+        if any(map(_wants_geometry, tasks)):
+            _ = part.features.geometry
+        return part
 
 
 async def see_features(
@@ -50,23 +70,18 @@ async def see_features(
     others = [t for t in live if t not in knowing]
     halos = [t.check.halo() for t in others if isinstance(t.check, TileCheck)]
 
-    def load() -> tuple[FeatureBatch, FeatureBatch, NDArray[np.int64]]:
+    def load() -> tuple[FeatureBatch, Part, Part]:
         owned = cut.owned(index, columns)
         if any(map(_wants_geometry, others)):
             _ = owned.geometry
-        wanted = np.zeros(len(owned), dtype=bool)
-        for task in knowing:
-            wanted |= cast("Memory", task.memory).unknown(owned.positions)
-        places = np.flatnonzero(wanted)
-        some = owned if len(places) == len(owned) else owned.take(places)
-        if any(map(_wants_geometry, knowing)):
-            _ = some.geometry
-        return owned, some, places
+        beside = [t for t in knowing if isinstance(t.check, NeighbourCheck)]
+        alone = [t for t in knowing if t not in beside]
+        return owned, Part.of(owned, alone), Part.of(owned, beside)
 
     if not live:
         return
     try:
-        (owned, some, places), _ = await workers.run(load)
+        (owned, some, near), _ = await workers.run(load)
         alone = tile = Tile(owned, len(owned))
         if halos:
             tile, _ = await workers.run(partial(cut.tile, owned, max(halos), columns))
@@ -74,7 +89,7 @@ async def see_features(
         for task in live:
             task.fail(f"piece {index} cannot be read: {exc}")
         return
-    shown = Shown(index, alone, tile, some, places)
+    shown = Shown(index, alone, tile, some, near)
     around = partial(cut.tile, columns=columns)
     await asyncio.gather(*(t.step(workers, index, partial(_see, t, shown, around)) for t in live))
 
@@ -108,26 +123,29 @@ def _see(task: Task, shown: Shown, around: Callable[[FeatureBatch, float], Tile]
     memory = task.memory
     if memory is None:
         return _mapped(task, shown.alone, shown.tile)
-    owned, condition = shown.alone.features, task.rule.where
+    owned, condition, check = shown.alone.features, task.rule.where, task.check
     kept = np.ones(len(owned), bool) if condition is None else mask(owned.table, condition)
     unknown = memory.unknown(owned.positions)
-    seen = np.flatnonzero(unknown & kept)
-    if memory.known is None:
-        batch = owned if len(seen) == len(owned) else owned.take(seen)
+    if memory.known is not None and isinstance(check, NeighbourCheck):
+        # The same batch for all of them: what one works out of it, the next one finds there.
+        seen, batch = shown.near.places, shown.near.features
+        unknown[seen] = True
+        value = check.look(batch, memory.known.take(batch.positions).kinds)
     else:
-        batch = shown.some.take(np.searchsorted(shown.places, seen))
-    tile = Tile(batch, len(batch))
-    if isinstance(task.check, TileCheck):
-        tile = shown.tile if len(seen) == len(owned) else around(batch, task.check.halo())
-    if memory.known is not None and isinstance(task.check, NeighbourCheck):
-        value = task.check.look(batch, memory.familiar(batch.positions))
-    else:
+        seen = np.flatnonzero(unknown & kept)
+        if memory.known is not None:
+            batch = shown.some.features.take(np.searchsorted(shown.some.places, seen))
+        else:
+            batch = owned if len(seen) == len(owned) else owned.take(seen)
+        tile = Tile(batch, len(batch))
+        if isinstance(check, TileCheck):
+            tile = shown.tile if len(seen) == len(owned) else around(batch, check.halo())
         value = _mapped(task, tile, tile, selects=False)
-    memory.learn(shown.number, owned.positions, seen, task.check.facts(batch, value))
+    memory.learn(shown.number, owned.positions, seen, check.facts(batch, value))
     if memory.known is None:
         return value
     recalled = owned.positions[~unknown & kept]
-    return task.check.recalled(value, recalled, memory.known.take(recalled))
+    return check.recalled(value, recalled, memory.known.take(recalled))
 
 
 def _mapped(task: Task, alone: Tile, tile: Tile, *, selects: bool = True) -> Any:

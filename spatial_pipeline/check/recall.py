@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,12 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.pieces import Data, FeatureBatch
 from spatial_pipeline.versions import VectorProfile, fingerprint
 
-UNKNOWN, PLAIN, DEEP, NEAR = 0, 1, 2, 255
-"""Classes of features: deep ones are plain ones with Z or M (for overlaps: lines), near ones stayed
-as they were, but one within reach did not."""
+UNKNOWN, PLAIN, DEEP = 0, 1, 2
+"""Classes of features: deep ones are plain ones with Z or M. Checks may have classes of their own.
+"""
+AGAIN, NEAR = 64, 128
+"""Added to a class: the feature is to be looked at all the same, because of itself (something is to
+be said of it), or because one within reach came, went or changed."""
 WORTH = 0.25
 """Share of features to be looked at above which a check of neighbours looks at all of them."""
 
@@ -51,11 +54,15 @@ class Facts:
     Attributes:
         classes: (n,) uint8; 0 where nothing is known.
         numbers: name → (n,) array of numbers; mean nothing where nothing is known.
+        extras: name → array about the version as a whole.
+        changed: (k, 4) boxes of what came, went or changed since.
 
     """
 
     classes: NDArray[np.uint8]
     numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    extras: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    changed: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -63,13 +70,18 @@ class Facts:
     def take(self, index: Any) -> Self:
         """The facts at ``index`` (integers or a boolean mask)."""
         numbers = {name: values[index] for name, values in self.numbers.items()}
-        return type(self)(self.classes[index], numbers)
+        return replace(self, classes=self.classes[index], numbers=numbers)
 
     def without(self, index: Any) -> Self:
         """The same, nothing known at ``index``."""
         classes = self.classes.copy()
         classes[index] = UNKNOWN
-        return type(self)(classes, self.numbers)
+        return replace(self, classes=classes)
+
+    @property
+    def kinds(self) -> NDArray[np.uint8]:
+        """(n,) the classes, whether the features are to be looked at again or not."""
+        return self.classes % np.uint8(AGAIN)
 
     @classmethod
     def joined(cls, count: int, parts: Sequence[tuple[NDArray[np.int64], Facts]]) -> Self:
@@ -110,6 +122,9 @@ class Remembering(ABC):
     what :meth:`depends` returns; with a :meth:`reach`, also on the geometries around it.
     """
 
+    extras: ClassVar[tuple[str, ...]] = ()
+    """Names of ``Facts.extras`` without which nothing is known."""
+
     def depends(self) -> Sequence[Any] | None:
         """What else the facts depend on; None when nothing can be remembered."""
         return ()
@@ -121,6 +136,16 @@ class Remembering(ABC):
     @abstractmethod
     def facts(self, batch: FeatureBatch, partial: Any) -> Facts:
         """What is known of the features of a batch by its partial result."""
+
+    def finished(self, facts: Facts, named: NDArray[np.int64]) -> Facts:
+        """What is left behind when the outcome is known.
+
+        Args:
+            facts: of all features of the version.
+            named: staged positions of those in a violation.
+
+        """
+        return facts.without(named)
 
     @abstractmethod
     def recalled(self, partial: Any, positions: NDArray[np.int64], facts: Facts) -> Any:
@@ -137,13 +162,22 @@ class Remembering(ABC):
 class NeighbourCheck(Remembering):
     """A check of batches that is told which features it gets to see because of others only."""
 
+    def begin(self, known: Facts) -> None:
+        """Called once before pieces are looked at.
+
+        Args:
+            known: facts of all features of the version.
+
+        """
+
     @abstractmethod
-    def look(self, batch: FeatureBatch, familiar: NDArray[np.bool_]) -> Any:
+    def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Any:
         """The partial result of features some of which are there because of others only.
 
         Args:
             batch: the features.
-            familiar: (n,) bool: of these with each other, nothing is to be said.
+            known: (n,) their classes in the earlier version; 0 for those that were not there, or
+                of which something was to be said.
 
         """
 
@@ -168,13 +202,7 @@ class Memory:
         if self.known is None:
             return np.ones(len(positions), dtype=bool)
         classes = self.known.classes[positions]
-        return np.asarray((classes == UNKNOWN) | (classes == NEAR))
-
-    def familiar(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(n,) bool: features that must be looked at because of others only."""
-        if self.known is None:
-            return np.zeros(len(positions), dtype=bool)
-        return np.asarray(self.known.classes[positions] == NEAR)
+        return np.asarray((classes == UNKNOWN) | (classes >= AGAIN))
 
     def learn(
         self,
@@ -254,12 +282,14 @@ def carried(
     gone = np.ones(len(former), dtype=bool)
     gone[match[match >= 0]] = False
     changed = np.concatenate([bounds[match < 0], former[gone]])
-    near = (now.classes != UNKNOWN) & meeting(bounds, changed, reach)
-    classes = np.where(near, np.uint8(NEAR), now.classes)
-    return None if (classes == UNKNOWN).mean() > WORTH else Facts(classes, now.numbers)
+    classes = now.classes.copy()
+    classes[(classes != UNKNOWN) & meeting(bounds, changed, reach)] |= np.uint8(NEAR)
+    few = (classes == UNKNOWN).mean() > WORTH
+    return None if few else replace(now, classes=classes, changed=changed)
 
 
 __all__ = [
+    "AGAIN",
     "DEEP",
     "NEAR",
     "PLAIN",

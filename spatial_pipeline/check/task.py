@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar, cast
 import numpy as np
 
 from spatial_pipeline.check.base import Cancelled, Context, check_class
-from spatial_pipeline.check.recall import History, Memory, wording
+from spatial_pipeline.check.recall import History, Memory, NeighbourCheck, wording
 from spatial_pipeline.check.vector_pieces import Surroundings
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.contract.rules import Rule
@@ -89,7 +89,11 @@ class Task:
         asked = wording(self.rule, self.check, self.check.context.data, self.others)
         if asked is not None:
             known = history.recall(self.rule.check_name, asked, self.check.reach())
+            if known is not None and not set(self.check.extras) <= set(known.extras):
+                known = None
             self.memory = Memory(asked, known)
+            if known is not None and isinstance(self.check, NeighbourCheck):
+                self.check.begin(known)
 
     def keep(self, history: History) -> None:
         """Leaves behind what is known now; in a thread."""
@@ -97,7 +101,7 @@ class Task:
             data = cast("VectorData", self.check.context.data)
             rows = self.outcome.findings.rows
             told = data.rows_to_positions(np.unique(rows[rows >= 0]))
-            facts = self.memory.whole(data.profile.count).without(told)
+            facts = self.check.finished(self.memory.whole(data.profile.count), told)
             history.keep(self.rule.check_name, self.memory.wording, facts)
 
     def fail(self, message: str, status: Status = Status.ERROR) -> None:

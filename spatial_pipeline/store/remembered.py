@@ -40,14 +40,13 @@ def identities(version: Path, count: int) -> identity.Identities | None:
     return found if fits else None
 
 
-def recalled(version: Path, name: str, wording: str, count: int) -> Arrays | None:
+def recalled(version: Path, name: str, wording: str) -> Arrays | None:
     """What a check left behind; None when it did not, or was asked something else.
 
     Args:
         version: folder of the version.
         name: name of the check.
         wording: what it was asked.
-        count: number of features: the length of every array.
 
     """
     try:
@@ -55,10 +54,9 @@ def recalled(version: Path, name: str, wording: str, count: int) -> Arrays | Non
             if str(file[WORDING]) != wording:
                 return None
             # Reading a member to its end compares its checksum.
-            found = {n: file[n] for n in file.files if n != WORDING}
+            return {n: file[n] for n in file.files if n != WORDING}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None
-    return found if all(a.shape == (count,) for a in found.values()) else None
 
 
 def remember(version: Path, name: str, wording: str, arrays: Mapping[str, Any]) -> None:
@@ -68,7 +66,7 @@ def remember(version: Path, name: str, wording: str, arrays: Mapping[str, Any]) 
         version: folder of the version.
         name: name of the check: letters, digits and underscores.
         wording: what it was asked.
-        arrays: one value a feature each.
+        arrays: what is left behind, by name.
 
     """
     folder = version / FOLDER

@@ -41,6 +41,8 @@ RULES: list[dict[str, Any]] = [
     {"rule": "must_not_overlap", "name": "by_much", "tolerance": 25},
     {"rule": "must_not_overlap", "name": "of_a_kind", "group_by": ["kind"]},
     {"rule": "must_not_have_gaps"},
+    {"rule": "must_not_have_gaps", "name": "wide", "min_width": 3},
+    {"rule": "must_not_have_gaps", "name": "here", "within": {"uri": "areas.parquet"}},
     {"rule": "must_not_have_dangles"},
     {"rule": "must_not_have_dangles", "name": "far", "tolerance": 4},
     {"rule": "must_be_covered_by", "other": {"uri": "areas.parquet"}},
@@ -185,19 +187,19 @@ def told_alike(versions: list[list[Feature]], rules: Any, size: int | None) -> N
             assert one == other
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(histories(), st.sampled_from([None, 3]))
 def test_same_results_whatever_was_edited(versions: list[list[Feature]], size: int | None) -> None:
     told_alike(versions, rules_of(*RULES), size)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(histories())
 def test_same_results_where_a_condition_selects(versions: list[list[Feature]]) -> None:
     told_alike(versions, rules_of({"rule": "valid_geometry", "where": "kind = 'a'"}), None)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(histories())
 def test_same_results_feature_by_feature(versions: list[list[Feature]]) -> None:
     told_alike(versions, rules_of(*RULES), 1)

@@ -112,9 +112,9 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         """
         return self._mapped(batch, None)
 
-    def look(self, batch: FeatureBatch, familiar: NDArray[np.bool_]) -> Overlaps:
+    def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Overlaps:
         """The same; two familiar features are not compared with each other."""
-        return self._mapped(batch, familiar)
+        return self._mapped(batch, known != UNKNOWN)
 
     def reach(self) -> float:
         """Features whose boxes do not touch share nothing."""
