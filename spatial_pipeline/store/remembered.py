@@ -50,7 +50,10 @@ def recalled(version: Path, name: str, wording: str) -> Arrays | None:
 
     """
     try:
-        with np.load(version / FOLDER / f"{name}.npz", allow_pickle=False) as file:
+        with (
+            (version / FOLDER / f"{name}.npz").open("rb") as stored,
+            np.load(stored, allow_pickle=False) as file,
+        ):
             if str(file[WORDING]) != wording:
                 return None
             # Reading a member to its end compares its checksum.
