@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.recall import Facts, carried
+from spatial_pipeline.check.recall import Changes, Facts, carried, changes
 from spatial_pipeline.cluster_worker import versions as code
 from spatial_pipeline.identity import Identities, matched
 from spatial_pipeline.pieces import Data, VectorData, computed
@@ -25,10 +25,11 @@ CLASSES, NUMBER, EXTRA = "classes", "number_", "extra_"
 
 @dataclass(frozen=True)
 class _Former:
-    """An earlier version: which of its features each one of today's is, and its boxes."""
+    """An earlier version: which of its features each one of today's is, its boxes, and changes."""
 
     match: NDArray[np.int64]
     bounds: NDArray[np.float64]
+    changes: dict[float, Changes] = field(default_factory=dict)
 
 
 @dataclass
@@ -70,8 +71,8 @@ class Earlier:
             former = self._former(version, count)
             if former is None:
                 continue
-            bounds = self.data.feature_bounds()
-            return carried(facts, former.match, reach, bounds, former.bounds)
+            where = None if reach is None else self._changes(former, reach)
+            return carried(facts, former.match, where)
         return None
 
     def keep(self, name: str, wording: str, facts: Facts) -> None:
@@ -84,6 +85,14 @@ class Earlier:
             **{f"{EXTRA}{n}": a for n, a in facts.extras.items()},
         }
         remembered.remember(self.store.path(self.version), name, _with_code(wording), arrays)
+
+    def _changes(self, former: _Former, reach: float) -> Changes:
+        """Where this version differs from an earlier one; once for all rules of the same reach."""
+        with self._lock:
+            if reach not in former.changes:
+                bounds = self.data.feature_bounds()
+                former.changes[reach] = changes(former.match, bounds, former.bounds, reach)
+            return former.changes[reach]
 
     def _former(self, version: Version, count: int) -> _Former | None:
         """An earlier version compared with this one; once for all rules."""

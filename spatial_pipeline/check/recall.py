@@ -257,35 +257,59 @@ def wording(rule: Rule, check: Any, data: Data, others: Sequence[Data]) -> str |
     )
 
 
-def carried(
-    facts: Facts,
+@dataclass(frozen=True)
+class Changes:
+    """Where two versions differ.
+
+    Attributes:
+        boxes: (k, 4) boxes of what came, went or changed.
+        near: (n,) bool: features of the later version within reach of one of them.
+
+    """
+
+    boxes: NDArray[np.float64]
+    near: NDArray[np.bool_]
+
+
+def changes(
     match: NDArray[np.int64],
-    reach: float | None,
     bounds: NDArray[np.float64],
     former: NDArray[np.float64],
-) -> Facts | None:
+    reach: float,
+) -> Changes:
+    """Where two versions differ.
+
+    Args:
+        match: (n,) for each feature the earlier one with the same geometry, -1 for none.
+        bounds: (n, 4) boxes of the later version.
+        former: (m, 4) boxes of the earlier version.
+        reach: see :meth:`History.recall`.
+
+    """
+    gone = np.ones(len(former), dtype=bool)
+    gone[match[match >= 0]] = False
+    boxes = np.concatenate([bounds[match < 0], former[gone]])
+    return Changes(boxes, meeting(bounds, boxes, reach))
+
+
+def carried(facts: Facts, match: NDArray[np.int64], where: Changes | None) -> Facts | None:
     """Facts of an earlier version as facts of this one; None when there are too few.
 
     Args:
         facts: of the earlier version.
         match: (n,) for each feature the earlier one with the same geometry, -1 for none.
-        reach: see :meth:`History.recall`.
-        bounds: (n, 4) boxes of this version.
-        former: (m, 4) boxes of the earlier version.
+        where: where the versions differ; None when others do not matter.
 
     """
     if not len(facts):
         return Facts.joined(len(match), ())
     now = facts.take(match).without(match < 0)
-    if reach is None:
+    if where is None:
         return now
-    gone = np.ones(len(former), dtype=bool)
-    gone[match[match >= 0]] = False
-    changed = np.concatenate([bounds[match < 0], former[gone]])
     classes = now.classes.copy()
-    classes[(classes != UNKNOWN) & meeting(bounds, changed, reach)] |= np.uint8(NEAR)
+    classes[(classes != UNKNOWN) & where.near] |= np.uint8(NEAR)
     few = (classes == UNKNOWN).mean() > WORTH
-    return None if few else replace(now, classes=classes, changed=changed)
+    return None if few else replace(now, classes=classes, changed=where.boxes)
 
 
 __all__ = [
@@ -300,5 +324,6 @@ __all__ = [
     "NeighbourCheck",
     "Remembering",
     "carried",
+    "changes",
     "wording",
 ]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from spatial_pipeline.check import catalogue
 from spatial_pipeline.check.base import CHECKS, check_class
 from spatial_pipeline.check.engine import Plan, evaluate
-from spatial_pipeline.check.recall import Facts, Remembering, carried
+from spatial_pipeline.check.recall import Facts, Remembering, carried, changes
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.identity import identities, matched
@@ -70,7 +70,8 @@ class Kept:
         self.hits += 1
         match = matched(ids(self.data), ids(self.former.data))
         boxes = self.data.feature_bounds(), self.former.data.feature_bounds()
-        return carried(self.former.facts[name, wording], match, reach, *boxes)
+        where = None if reach is None else changes(match, *boxes, reach)
+        return carried(self.former.facts[name, wording], match, where)
 
     def keep(self, name: str, wording: str, facts: Facts) -> None:
         self.facts[name, wording] = facts

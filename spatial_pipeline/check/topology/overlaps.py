@@ -17,7 +17,7 @@ from spatial_pipeline.check.boxes import Boxes, diagonals
 from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.keys import groups
-from spatial_pipeline.check.recall import DEEP, PLAIN, UNKNOWN, Facts, NeighbourCheck
+from spatial_pipeline.check.recall import AGAIN, DEEP, PLAIN, UNKNOWN, Facts, NeighbourCheck
 from spatial_pipeline.check.topology.arrangement import Chain
 from spatial_pipeline.check.topology.faces import shared_faces
 from spatial_pipeline.check.topology.judged import (
@@ -102,6 +102,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         super().__init__(rule, context)
         self._lock = threading.Lock()
         self._all: Boxes | None = None
+        self._looked: NDArray[np.int64] | None = None
 
     def map(self, batch: FeatureBatch) -> Overlaps:
         """The pairs within the batch, and what those across batches need.
@@ -111,6 +112,11 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
 
         """
         return self._mapped(batch, None)
+
+    def begin(self, known: Facts) -> None:
+        """Whoever is to be compared meets nobody new but those that are looked at because of it."""
+        self._looked = np.flatnonzero((known.classes == UNKNOWN) | (known.classes >= AGAIN))
+        self._all = Boxes(self._data.feature_bounds()[self._looked])
 
     def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Overlaps:
         """The same; two familiar features are not compared with each other."""
@@ -151,7 +157,8 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         chain, areas, across = None, Findings.none(), none
         if familiar is None and not self.rule.group_by and whole.left <= WORTH:
             chain, runner = whole.chain(polygons[:0])
-            wanted = [around(self._boxes().bounds[batch.positions], np.unique(runner))]
+            bounds = self._data.feature_bounds()[batch.positions]
+            wanted = [around(bounds, np.unique(runner))]
         else:
             inside, across = self._near(batch, polygons, AREA, familiar)
             areas = self._decided(batch, inside, whole.geometry, POLYGON)
@@ -198,18 +205,19 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         """
         inside = [(np.empty(0, np.int64), np.empty(0, np.int64))]
         across = [np.empty((0, 2), dtype=np.int64)]
-        boxes = self._boxes()
+        every, boxes = self._data.feature_bounds(), self._boxes()
         here = batch.positions[index]
         waits = np.zeros(len(index), bool) if familiar is None else familiar[index]
         asking = here[~waits]
         for begin in range(0, len(asking), QUERIED):
             self.context.cancelled()
             mine = asking[begin : begin + QUERIED]
-            one, other = boxes.query(diagonals(boxes.bounds[mine]))
+            one, other = boxes.query(diagonals(every[mine]))
             one = mine[one]
+            other = other if self._looked is None else self._looked[other]
             met = one != other
             if pattern == AREA:
-                met &= _share_area(boxes.bounds[one], boxes.bounds[other])
+                met &= _share_area(every[one], every[other])
             one, other = one[met], other[met]
             at = np.minimum(np.searchsorted(here, other), len(here) - 1)
             own = here[at] == other
