@@ -96,6 +96,7 @@ bench: venv peers postgis ## Ours beside every peer, answers before times (make 
 	@$(BIN)/python benchmarks/feature_rules.py --features $(FEATURES) --repeat $(REPEAT)
 	@$(BIN)/python benchmarks/topology.py --features $(FEATURES) --repeat $(REPEAT) \
 	  --peers-python $(PEERS)/bin/python
+	@$(BIN)/python benchmarks/incremental.py --features $(FEATURES) --repeat $(REPEAT)
 	@$(BIN)/python benchmarks/validity.py --features $(FEATURES) --repeat $(REPEAT)
 	@for question in covered covered_polygons same_features; do \
 	  $(BIN)/python benchmarks/$$question.py --features $(FEATURES) --repeat $(REPEAT) \

@@ -22,6 +22,7 @@ from spatial_pipeline.check.engine import Evaluation, Plan, evaluate
 from spatial_pipeline.cluster import PATIENCE_S, connected
 from spatial_pipeline.comparisons import OTHERS, Comparisons
 from spatial_pipeline.contract.models import Contract, Source
+from spatial_pipeline.earlier import earlier
 from spatial_pipeline.errors import GateClosedError, NotPublishedError, StoreError
 from spatial_pipeline.gate.decision import Decision, decide, merged
 from spatial_pipeline.heap import give_back
@@ -105,6 +106,7 @@ class Pipeline:
         memory: see ``Settings.memory``.
         dask_scheduler: see ``Settings.dask_scheduler``.
         dask_patience_s: see ``Settings.dask_patience_s``.
+        incremental: see ``Settings.incremental``.
 
     """
 
@@ -119,6 +121,7 @@ class Pipeline:
     memory: int = field(default_factory=default_memory)
     dask_scheduler: str | None = None
     dask_patience_s: float = PATIENCE_S
+    incremental: bool = True
 
     @classmethod
     def of(
@@ -148,6 +151,7 @@ class Pipeline:
             memory=settings.memory,
             dask_scheduler=settings.dask_scheduler,
             dask_patience_s=settings.dask_patience_s,
+            incremental=settings.incremental,
         )
 
     def stage(
@@ -223,6 +227,7 @@ class Pipeline:
                     progress=progress,
                     stop=stop,
                     remote=remote,
+                    history=earlier(self.store, version, data) if self.incremental else None,
                 )
         evaluations = [
             (replace(r, message=f"{r.message}; {compared.remarks[r.name]}"), f)

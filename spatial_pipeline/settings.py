@@ -36,6 +36,8 @@ class Settings(BaseSettings):
             named in the log; 0 does not watch.
         dask_scheduler: address of a Dask scheduler, as ``tcp://host:8786``, whose workers look at
             the pieces of a check; this machine's threads do without it.
+        incremental: false looks at every feature in every check; else those that an earlier version
+            of the dataset had, and of which nothing was to be said, are counted only.
         dask_patience_s: seconds that a check waits for a worker while the scheduler has none.
 
     """
@@ -64,3 +66,4 @@ class Settings(BaseSettings):
     memory: ByteSize = Field(default_factory=lambda: ByteSize(default_memory()), ge=1)
     dask_scheduler: str | None = None
     dask_patience_s: float = Field(60.0, gt=0)
+    incremental: bool = True

@@ -26,6 +26,7 @@ from spatial_pipeline.check.base import (
 from spatial_pipeline.check.conclude import conclude
 from spatial_pipeline.check.filters import columns_of
 from spatial_pipeline.check.piece import see_features, see_pixels
+from spatial_pipeline.check.recall import History
 from spatial_pipeline.check.remote import Job, Remote, Window, ask
 from spatial_pipeline.check.responsive import responsive
 from spatial_pipeline.check.room import (
@@ -107,6 +108,7 @@ async def evaluate(
     progress: Progress = lambda _done, _total: None,
     stop: threading.Event | None = None,
     remote: Remote | None = None,
+    history: History | None = None,
 ) -> list[Evaluation]:
     """One result and its violations for every rule, in the order of the rules.
 
@@ -122,6 +124,8 @@ async def evaluate(
         stop: set when the check is cancelled or fails, before it waits for its threads; what
             ``others`` does for long may look at it.
         remote: other machines, which look at the pieces that they can reach all data for.
+        history: what earlier versions left behind, so that only what changed is looked at; not
+            asked where other machines look. The results are those of a check without it.
 
     A cancelled check stops its threads at their next chunk and leaves none running.
 
@@ -134,7 +138,7 @@ async def evaluate(
         async with Workers(plan.jobs) as workers:
             try:
                 return await _evaluated(
-                    data, tasks, workers, plan, key, others, accepted, progress, remote
+                    data, tasks, workers, plan, key, others, accepted, progress, remote, history
                 )
             except BaseException:
                 if stop is not None:
@@ -154,6 +158,7 @@ async def _evaluated(
     accepted: Acceptances,
     progress: Progress,
     remote: Remote | None,
+    history: History | None,
 ) -> list[Evaluation]:
     shelf = Shelf(plan.sink, workers, data, key)
     run = _Run(data, tasks, workers, plan, progress, shelf, remote)
@@ -161,9 +166,16 @@ async def _evaluated(
         run.admit(task)
     await run.profile()
     await run.open_others(others)
+    past = None if remote is not None else history
+    if past is not None:
+        for task in run.live(BatchCheck, TileCheck, TileComparisonCheck):
+            await workers.run(partial(task.recall, past))
     await run.pieces()
     await asyncio.to_thread(give_back)
     await asyncio.gather(*(run.reduce(task) for task in tasks))
+    if past is not None:
+        for task in tasks:
+            await workers.run(partial(task.keep, past))
     return [await conclude(task, data, key, workers, accepted, plan.sink) for task in tasks]
 
 

@@ -7,13 +7,14 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar, cast
+from typing import ClassVar, TypeVar, cast
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck
+from spatial_pipeline.check.recall import DEEP, PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import FeatureBatch
@@ -59,8 +60,14 @@ class Judged:
     taken: Counter[str] = field(default_factory=Counter)
 
 
-class GeometryCheck(BatchCheck[R]):
-    """A feature check that says how many geometries it could not judge."""
+class GeometryCheck(BatchCheck[R], Remembering):
+    """A feature check that says how many geometries it could not judge.
+
+    Each feature is judged by its geometry alone, so those without a violation need no second look.
+    """
+
+    notes_depth: ClassVar[bool] = False
+    """True when every geometry with Z or M is noted."""
 
     @abstractmethod
     def judge(self, batch: FeatureBatch) -> Judged:
@@ -101,6 +108,21 @@ class GeometryCheck(BatchCheck[R]):
             message=summary(findings, sum((p.taken for p in partials), Counter())),
             notes=notes(sum((p.said for p in partials), Counter())),
         )
+
+    def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
+        """Which features were counted, and nothing else said of them but that they are 3D."""
+        geometry = batch.geometry
+        deep = shapely.has_z(geometry) | shapely.has_m(geometry)
+        classes = np.where(deep, DEEP, PLAIN).astype(np.uint8)
+        classes[shapely.is_missing(geometry) | shapely.is_empty(geometry)] = UNKNOWN
+        classes[np.isin(batch.rows, partial.findings.rows)] = UNKNOWN
+        return Facts(classes)
+
+    def recalled(self, partial: Judged, positions: NDArray[np.int64], facts: Facts) -> Judged:
+        """The features were counted and the deep ones are noted where this check does so."""
+        deep = int((facts.classes == DEEP).sum()) if self.notes_depth else 0
+        said = partial.said + Counter({THREE_D: deep}) if deep else partial.said
+        return replace(partial, checked=partial.checked + len(positions), said=said)
 
 
 NO_GEOMETRY = "needs geometry: the source has no geometry column"

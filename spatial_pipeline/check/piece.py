@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, TileCheck, TileComparisonCheck
+from spatial_pipeline.check.filters import mask
+from spatial_pipeline.check.recall import Memory, NeighbourCheck
 from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.vector_pieces import Cut, selected
 from spatial_pipeline.check.workers import Workers
@@ -15,33 +21,81 @@ from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import FeatureBatch, RasterData, Tile
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A piece as tasks see it.
+
+    Attributes:
+        number: of the piece.
+        alone: all features that it owns.
+        tile: the same with a halo, as wide as the tasks that look at all of them want it.
+        some: the features that a task looks at which knows the others from an earlier version.
+        near: the same for tasks that compare neighbours.
+
+    """
+
+    number: int
+    alone: Tile
+    tile: Tile
+    some: Part
+    near: Part
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some features of a piece, and their ascending places in it."""
+
+    features: FeatureBatch
+    places: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, owned: FeatureBatch, tasks: Sequence[Task]) -> Self:
+        """The features that one of these tasks does not know."""
+        wanted = np.zeros(len(owned), dtype=bool)
+        for task in tasks:
+            wanted |= cast("Memory", task.memory).unknown(owned.positions)
+        places = np.flatnonzero(wanted)
+        part = cls(owned if len(places) == len(owned) else owned.take(places), places)
+        if any(map(_wants_geometry, tasks)):
+            _ = part.features.geometry
+        return part
+
+
 async def see_features(
     cut: Cut, index: int, tasks: Sequence[Task], columns: tuple[str, ...], workers: Workers
 ) -> None:
     """Piece ``index`` of a vector version; every task keeps its partial result or fails."""
     live = [t for t in tasks if t.alive]
-    halos = [t.check.halo() for t in live if isinstance(t.check, TileCheck)]
-    geometry = any(not isinstance(t.check, BatchCheck) or t.check.needs_geometry for t in live)
+    knowing = [t for t in live if t.memory is not None and t.memory.known is not None]
+    others = [t for t in live if t not in knowing]
+    halos = [t.check.halo() for t in others if isinstance(t.check, TileCheck)]
 
-    def load() -> Tile:
+    def load() -> tuple[FeatureBatch, Part, Part]:
         owned = cut.owned(index, columns)
-        if geometry:
+        if any(map(_wants_geometry, others)):
             _ = owned.geometry
-        return Tile(owned, len(owned))
-
-    def load_halo() -> Tile:
-        return cut.tile(alone.features, max(halos), columns)
+        beside = [t for t in knowing if isinstance(t.check, NeighbourCheck)]
+        alone = [t for t in knowing if t not in beside]
+        return owned, Part.of(owned, alone), Part.of(owned, beside)
 
     if not live:
         return
     try:
-        alone, _ = await workers.run(load)
-        tile = (await workers.run(load_halo))[0] if halos else alone
+        (owned, some, near), _ = await workers.run(load)
+        alone = tile = Tile(owned, len(owned))
+        if halos:
+            tile, _ = await workers.run(partial(cut.tile, owned, max(halos), columns))
     except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
         for task in live:
             task.fail(f"piece {index} cannot be read: {exc}")
         return
-    await asyncio.gather(*(t.step(workers, index, partial(_see, t, alone, tile)) for t in live))
+    shown = Shown(index, alone, tile, some, near)
+    around = partial(cut.tile, columns=columns)
+    await asyncio.gather(*(t.step(workers, index, partial(_see, t, shown, around)) for t in live))
+
+
+def _wants_geometry(task: Task) -> bool:
+    return not isinstance(task.check, BatchCheck) or task.check.needs_geometry
 
 
 async def see_pixels(
@@ -64,17 +118,47 @@ async def see_pixels(
     await asyncio.gather(*(t.step(workers, index, partial(t.check.map, pixels)) for t in live))
 
 
-def _see(task: Task, alone: Tile, tile: Tile) -> Any:
+def _see(task: Task, shown: Shown, around: Callable[[FeatureBatch, float], Tile]) -> Any:
     """What one rule makes of one piece, in a worker thread."""
-    check = task.check
+    memory = task.memory
+    if memory is None:
+        return _mapped(task, shown.alone, shown.tile)
+    owned, condition, check = shown.alone.features, task.rule.where, task.check
+    kept = np.ones(len(owned), bool) if condition is None else mask(owned.table, condition)
+    unknown = memory.unknown(owned.positions)
+    if memory.known is not None and isinstance(check, NeighbourCheck):
+        # The same batch for all of them: what one works out of it, the next one finds there.
+        seen, batch = shown.near.places, shown.near.features
+        unknown[seen] = True
+        value = check.look(batch, memory.known.take(batch.positions).kinds)
+    else:
+        seen = np.flatnonzero(unknown & kept)
+        if memory.known is not None:
+            batch = shown.some.features.take(np.searchsorted(shown.some.places, seen))
+        else:
+            batch = owned if len(seen) == len(owned) else owned.take(seen)
+        tile = Tile(batch, len(batch))
+        if isinstance(check, TileCheck):
+            tile = shown.tile if len(seen) == len(owned) else around(batch, check.halo())
+        value = _mapped(task, tile, tile, selects=False)
+    memory.learn(shown.number, owned.positions, seen, check.facts(batch, value))
+    if memory.known is None:
+        return value
+    recalled = owned.positions[~unknown & kept]
+    return check.recalled(value, recalled, memory.known.take(recalled))
+
+
+def _mapped(task: Task, alone: Tile, tile: Tile, *, selects: bool = True) -> Any:
+    """What the check of a rule makes of features, those that its condition selects or all."""
+    check, condition = task.check, task.rule.where if selects else None
     if isinstance(check, BatchCheck):
-        return check.map(selected(alone, task.rule.where).features)
+        return check.map(selected(alone, condition).features)
     if isinstance(check, TileCheck):
-        return check.map(selected(tile, task.rule.where))
+        return check.map(selected(tile, condition))
     if not isinstance(check, TileComparisonCheck):
         msg = f"{type(check).__name__} sees no vector pieces"
         raise RuleError(msg)
-    owned: FeatureBatch = selected(alone, task.rule.where).features
+    owned: FeatureBatch = selected(alone, condition).features
     return check.map(owned, task.surroundings().near(owned, check.halo(), check.other_columns()))
 
 

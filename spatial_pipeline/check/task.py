@@ -9,7 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar, cast
 
+import numpy as np
+
 from spatial_pipeline.check.base import Cancelled, Context, check_class
+from spatial_pipeline.check.recall import History, Memory, NeighbourCheck, wording
 from spatial_pipeline.check.vector_pieces import Surroundings
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.contract.rules import Rule
@@ -60,6 +63,7 @@ class Task:
         self.others: tuple[Data, ...] = ()
         self.partials: dict[int, Any] = {}
         self.fresh: list[int] = []
+        self.memory: Memory | None = None
         self.outcome: Outcome | None = None
         self.status: Status | None = None
         self.error = ""
@@ -80,6 +84,26 @@ class Task:
             self.check = check_class(type(self.rule), data.profile.kind)(self.rule, context)
         except Exception as exc:  # noqa: BLE001 - a rule that raises is a result, not a crash
             self.fail(_said(exc))
+
+    def recall(self, history: History) -> None:
+        """Asks what is known of the features already, for a check that can use it; in a thread."""
+        asked = wording(self.rule, self.check, self.check.context.data, self.others)
+        if asked is not None:
+            known = history.recall(self.rule.check_name, asked, self.check.reach())
+            if known is not None and not set(self.check.extras) <= set(known.extras):
+                known = None
+            self.memory = Memory(asked, known)
+            if known is not None and isinstance(self.check, NeighbourCheck):
+                self.check.begin(known)
+
+    def keep(self, history: History) -> None:
+        """Leaves behind what is known now; in a thread."""
+        if self.memory is not None and self.outcome is not None:
+            data = cast("VectorData", self.check.context.data)
+            rows = self.outcome.findings.rows
+            told = data.rows_to_positions(np.unique(rows[rows >= 0]))
+            facts = self.check.finished(self.memory.whole(data.profile.count), told)
+            history.keep(self.rule.check_name, self.memory.wording, facts)
 
     def fail(self, message: str, status: Status = Status.ERROR) -> None:
         """Ends the evaluation without an outcome; the first reason stays."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spatial_pipeline import checksums
+from spatial_pipeline import checksums, identity
 from spatial_pipeline.errors import SourceError, SpatialPipelineError
 from spatial_pipeline.ingest.conditions import Condition
 from spatial_pipeline.ingest.layer import Layer
@@ -25,6 +25,7 @@ from spatial_pipeline.ingest.survey import Survey, survey
 from spatial_pipeline.versions import Bounds
 
 Progress = Callable[[int, int | None], None]
+_Judged = tuple[Survey, checksums.Sums, identity.Identities]
 _NO_ROWS = np.empty(0, dtype=np.int64)
 ROW_BYTES = 48
 """What a row needs beside its values: box, row number, validity."""
@@ -53,6 +54,7 @@ class Census:
     _rows: list[NDArray[np.int64]] = field(default_factory=list)
     _sizes: list[NDArray[np.int64]] = field(default_factory=list)
     _bounds: list[NDArray[np.float64]] = field(default_factory=list)
+    _identities: list[identity.Identities] = field(default_factory=list)
 
     @cached_property
     def rows(self) -> NDArray[np.int64]:
@@ -69,6 +71,11 @@ class Census:
         """(n, 4) boxes; NaN rows where there is none or it is not finite."""
         return _whole(self._bounds, np.empty((0, 4)))
 
+    @cached_property
+    def identities(self) -> identity.Identities:
+        """(n, 2) what each geometry is known by in the next version."""
+        return np.concatenate([np.empty((0, 2), np.uint64), *self._identities])
+
     @property
     def extent(self) -> Bounds | None:
         """Extent of the boxes, None when there is none."""
@@ -78,8 +85,15 @@ class Census:
         xmax, ymax = np.fmax.reduce(self.bounds[:, 2:]).tolist()
         return xmin, ymin, xmax, ymax
 
-    def add(self, rows: NDArray[np.int64], sizes: NDArray[np.int64], found: Survey) -> None:
+    def add(
+        self,
+        rows: NDArray[np.int64],
+        sizes: NDArray[np.int64],
+        found: Survey,
+        identities: identity.Identities,
+    ) -> None:
         """Adds a batch."""
+        self._identities.append(identities)
         self._rows.append(rows)
         self._sizes.append(sizes)
         self._bounds.append(found.bounds)
@@ -100,10 +114,10 @@ def take(layer: Layer, where: str | None, spool: Spool, progress: Progress | Non
     census = Census()
     undecodable: list[NDArray[np.int64]] = []
     null: list[NDArray[np.int64]] = []
-    for batch, rows, found, sums in _surveyed(layer, where, census):
+    for batch, rows, (found, sums, known) in _surveyed(layer, where, census):
         spool.append(batch)
         census.sums = checksums.added(census.sums, sums)
-        census.add(rows, row_sizes(batch, layer.geometry), found)
+        census.add(rows, row_sizes(batch, layer.geometry), found, known)
         undecodable.append(rows[found.undecodable])
         null.append(rows[found.null])
         if progress is not None:
@@ -134,29 +148,27 @@ def row_sizes(batch: pa.RecordBatch, geometry: str | None) -> NDArray[np.int64]:
 
 def _surveyed(
     layer: Layer, where: str | None, census: Census
-) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64], Survey, checksums.Sums]]:
+) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64], _Judged]]:
     """The batches in source order with their rows; geometries are decoded in threads."""
     workers = os.cpu_count() or 1
-    waiting: deque[
-        tuple[pa.RecordBatch, NDArray[np.int64], Future[tuple[Survey, checksums.Sums]]]
-    ] = deque()
+    waiting: deque[tuple[pa.RecordBatch, NDArray[np.int64], Future[_Judged]]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="survey") as pool:
         for batch, rows in _selected(layer, where, census):
             waiting.append((batch, rows, pool.submit(_judged, batch, layer.geometry, rows)))
             if len(waiting) > workers:
                 done, done_rows, future = waiting.popleft()
-                yield done, done_rows, *future.result()
+                yield done, done_rows, future.result()
         while waiting:
             done, done_rows, future = waiting.popleft()
-            yield done, done_rows, *future.result()
+            yield done, done_rows, future.result()
 
 
-def _judged(
-    batch: pa.RecordBatch, geometry: str | None, rows: NDArray[np.int64]
-) -> tuple[Survey, checksums.Sums]:
-    found = survey(None if geometry is None else batch.column(geometry), batch.num_rows)
+def _judged(batch: pa.RecordBatch, geometry: str | None, rows: NDArray[np.int64]) -> _Judged:
+    wkb = None if geometry is None else batch.column(geometry)
+    found = survey(wkb, batch.num_rows)
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-    return found, checksums.column_sums(columns, rows)
+    known = np.empty((0, 2), np.uint64) if wkb is None else identity.identities(wkb)
+    return found, checksums.column_sums(columns, rows), known
 
 
 def _whole(parts: list[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:

@@ -74,7 +74,7 @@ def write(
     row_column: str,
     bbox_column: str,
     geo: dict[str, Any] | None,
-) -> None:
+) -> NDArray[np.int64]:
     """Writes the rows of a spool in Hilbert order.
 
     Args:
@@ -87,6 +87,9 @@ def write(
         row_column: name of the column that takes ``rows``.
         bbox_column: name of the column that takes ``bounds``; not written without geometry.
         geo: GeoParquet metadata, None without geometry.
+
+    Returns:
+        (n,) which row of the spool stands where.
 
     Raises:
         OSError: the disk is full or not writable.
@@ -119,6 +122,7 @@ def write(
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+    return order
 
 
 def _one_ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

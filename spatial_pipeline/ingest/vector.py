@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from spatial_pipeline import checksums
+from spatial_pipeline import checksums, identity
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import archive, gdal_source, geoparquet, parquet_source
@@ -160,7 +161,7 @@ def _write(target: Path, profile: VectorProfile, spool: Spool, census: Census) -
             profile.crs,
             profile.bounds,
         )
-    geoparquet.write(
+    order = geoparquet.write(
         target,
         spool,
         rows=census.rows,
@@ -171,3 +172,5 @@ def _write(target: Path, profile: VectorProfile, spool: Spool, census: Census) -
         bbox_column=profile.bbox_column,
         geo=geo,
     )
+    if profile.geometry_column is not None:
+        np.save(target.with_name(identity.FILE), census.identities[order])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.check import boxes as module
-from spatial_pipeline.check.boxes import Boxes, diagonals
+from spatial_pipeline.check.boxes import Boxes, diagonals, meeting
 
 number = st.integers(-20, 20)
 values = st.lists(
@@ -91,3 +91,13 @@ def test_trees_are_small_and_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made == [4]
     boxes.query(shapely.box(0, 0, 100, 1))
     assert made == [4, 4, 2]
+
+
+@settings(deadline=None, max_examples=80)
+@given(values, values, st.sampled_from([0.0, 1.0, 2.5]), st.sampled_from([1, 3, 1024]))
+def test_meeting_equals_all_pairs(first: Values, second: Values, reach: float, grid: int) -> None:
+    a, b = as_bounds(first), as_bounds(second)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "GRID", grid)
+        found = meeting(a, b, reach)
+    assert found.tolist() == [any(meet(p, q, reach) for q in b) for p in a]

@@ -17,6 +17,7 @@ import rasterio
 import shapely
 from affine import Affine
 
+from spatial_pipeline import identity
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.ingest import ingest
 from spatial_pipeline.versions import RasterProfile, VectorProfile
@@ -29,7 +30,7 @@ def stage(
     target = folder / "staged"
     target.mkdir(parents=True)
     others = set(folder.iterdir())
-    data = {target / "data.parquet", target / "data.tif"}
+    data = {target / name for name in ("data.parquet", "data.tif", identity.FILE)}
     profile = ingest(kind, Source(uri=str(path), **source), None, folder, target, allowed)
     assert set(folder.iterdir()) == others
     assert set(target.iterdir()) <= data

@@ -76,6 +76,10 @@ class GeometryTypeCheck(GeometryCheck[GeometryTypeRule]):
             return ()
         return with_multi((name.removeprefix("Multi"),)) if self.rule.allow_multi else (name,)
 
+    def depends(self) -> tuple[str, ...]:
+        """The types that the declaration of the file allows, and how it is told."""
+        return (*self.declared, str(getattr(self.context.data.profile, "geometry_type", None)))
+
     def judge(self, batch: FeatureBatch) -> Judged:
         """Features whose type is not allowed or not the declared one."""
         types = shapely.get_type_id(batch.geometry)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, WindowCheck, evaluates
 from spatial_pipeline.check.geometries import decoding_error, undecodable
+from spatial_pipeline.check.recall import PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.pieces import FeatureBatch, PixelWindow
 from spatial_pipeline.results import Findings, Outcome
@@ -30,8 +31,8 @@ def unreadable(profile: Profile) -> Outcome | None:
 
 
 @evaluates(Readable, kind="vector")
-class ReadableVector(BatchCheck[Readable]):
-    """Decodes every staged record and counts them."""
+class ReadableVector(BatchCheck[Readable], Remembering):
+    """Decodes every staged record and counts them; bytes that decoded once do so again."""
 
     def map(self, batch: FeatureBatch) -> tuple[int, Findings]:
         """Records of this batch, and those whose geometry does not decode."""
@@ -62,6 +63,18 @@ class ReadableVector(BatchCheck[Readable]):
             if len(findings) > 1:
                 message += f", and {len(findings) - 1} more"
         return Outcome(checked=seen, findings=findings, message=message, notes=profile.notes)
+
+    def facts(self, batch: FeatureBatch, partial: tuple[int, Findings]) -> Facts:
+        """Which features have a geometry that decodes."""
+        classes = np.full(partial[0], PLAIN, dtype=np.uint8)
+        classes[shapely.is_missing(batch.geometry)] = UNKNOWN
+        return Facts(classes)
+
+    def recalled(
+        self, partial: tuple[int, Findings], _positions: NDArray[np.int64], facts: Facts
+    ) -> tuple[int, Findings]:
+        """The features were read with their piece."""
+        return partial[0] + len(facts), partial[1]
 
     @staticmethod
     def _lost(profile: VectorProfile, found: Findings) -> Findings:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import TileComparisonCheck, evaluates
 from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
+from spatial_pipeline.check.recall import PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.check.topology.judged import LINE, POINT, POLYGON, LeftOut, judged, notes
 from spatial_pipeline.check.topology.measured import joined, summary
 from spatial_pipeline.check.topology.uncovered import COVERS, uncovered
@@ -39,7 +41,7 @@ class Uncovered:
 
 
 @evaluates(MustBeCoveredBy)
-class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy]):
+class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
     """One violation a feature: the part of it outside of the union of the other dataset.
 
     Polygons are covered by polygons, lines by polygons and lines, points by anything. A boundary
@@ -82,6 +84,24 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy]):
             seen[layer.index] = True
         areas, lines, points = findings
         return Uncovered(int(seen.sum()), (areas, lines, points), left_out, other_left_out)
+
+    def depends(self) -> tuple[str, ...] | None:
+        """Nothing else; what the transformation to another CRS says is of all features together."""
+        here, there = self.context.data.profile.crs, self.context.others[0].profile.crs
+        return () if here == there else None
+
+    def facts(self, batch: FeatureBatch, partial: Uncovered) -> Facts:
+        """Which features are covered, by others of which nothing is to be said either."""
+        classes = np.full(len(batch), PLAIN, dtype=np.uint8)
+        told = [partial.left_out.rows, *(f.rows[:, 0] for f in partial.findings)]
+        classes[np.isin(batch.rows, np.concatenate(told))] = UNKNOWN
+        return Facts(classes if not len(partial.other_left_out.rows) else np.zeros_like(classes))
+
+    def recalled(
+        self, partial: Uncovered, _positions: NDArray[np.int64], facts: Facts
+    ) -> Uncovered:
+        """The features were covered."""
+        return replace(partial, checked=partial.checked + len(facts))
 
     def reduce(self, partials: Sequence[Uncovered]) -> Outcome:
         """All violations; ``max_violations`` decides."""

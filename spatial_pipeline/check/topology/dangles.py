@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import Context, TileCheck, evaluates
 from spatial_pipeline.check.crs import in_degrees, length_unit, transformed
+from spatial_pipeline.check.recall import PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.check.topology.judged import (
     LINE,
     POLYGON,
@@ -24,7 +25,7 @@ from spatial_pipeline.check.topology.judged import (
 from spatial_pipeline.check.topology.line_ends import FreeEnds, free_ends
 from spatial_pipeline.check.topology.lookup import box_tree
 from spatial_pipeline.contract.rules.topology import MustNotHaveDangles
-from spatial_pipeline.pieces import Tile, VectorData
+from spatial_pipeline.pieces import FeatureBatch, Tile, VectorData
 from spatial_pipeline.results import Findings, Outcome
 from spatial_pipeline.versions import VectorProfile
 
@@ -55,7 +56,7 @@ class Dangles:
 
 
 @evaluates(MustNotHaveDangles)
-class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles]):
+class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
     """One violation an end of a line, or of a part of one, that touches no line, its own included.
 
     So closed lines have no dangles, and neither have lines that end on themselves. An end that
@@ -86,6 +87,25 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles]):
             spacing = math.sqrt(width * height / profile.count)
             spacing = spacing or max(width, height) / profile.count
         return max(2 * self.rule.tolerance, SPACING * spacing)
+
+    def reach(self) -> float:
+        """The same."""
+        return self._reach
+
+    def depends(self) -> tuple[str, ...] | None:
+        """Nothing else; areas of exception have notes of their own."""
+        return () if self.rule.except_within is None else None
+
+    def facts(self, batch: FeatureBatch, partial: Dangles) -> Facts:
+        """Which features are lines whose ends all touch one."""
+        classes = np.full(len(batch), PLAIN, dtype=np.uint8)
+        told = np.concatenate([partial.left_out.rows, partial.findings.rows[:, 0]])
+        classes[np.isin(batch.rows, told)] = UNKNOWN
+        return Facts(classes)
+
+    def recalled(self, partial: Dangles, _positions: NDArray[np.int64], facts: Facts) -> Dangles:
+        """The lines were judged."""
+        return replace(partial, checked=partial.checked + len(facts))
 
     def map(self, tile: Tile) -> Dangles:
         """The free ends of the lines that this tile owns."""

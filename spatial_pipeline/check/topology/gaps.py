@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
 import numpy as np
@@ -12,14 +12,16 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, Context, evaluates
-from spatial_pipeline.check.boxes import Boxes, diagonals
+from spatial_pipeline.check.boxes import Boxes, diagonals, meeting
 from spatial_pipeline.check.crs import area_unit, in_degrees
 from spatial_pipeline.check.geometries import require_geometry
-from spatial_pipeline.check.positions import Packed, marked, packed
+from spatial_pipeline.check.positions import Packed, marked, packed, unpacked
+from spatial_pipeline.check.recall import AGAIN, UNKNOWN, Facts, NeighbourCheck
 from spatial_pipeline.check.topology.arrangement import (
     Chain,
     boundary_edges,
 )
+from spatial_pipeline.check.topology.clashes import spans
 from spatial_pipeline.check.topology.faces import faces, shared_faces
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, notes
 from spatial_pipeline.check.topology.keeping import Keeping
@@ -28,6 +30,7 @@ from spatial_pipeline.check.topology.lookup import Polygons, all_polygons
 from spatial_pipeline.check.topology.measured import summary
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import QUERIED
+from spatial_pipeline.check.topology.remains import inside_near, outside
 from spatial_pipeline.check.topology.voids import (
     Bounds,
     bordering,
@@ -43,6 +46,10 @@ from spatial_pipeline.results import Findings, Outcome
 from spatial_pipeline.versions import VectorProfile
 
 GAP = "gap"
+ATTACHED, ALONE = 1, 2
+"""Classes of polygons that are remembered."""
+MOST = 4
+"""Edges a feature left over above which nothing is remembered."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class Boundaries:
 
 
 @evaluates(MustNotHaveGaps)
-class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
+class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
     """A gap is a bounded component of the complement of the union of the polygons.
 
     So a void that only points close counts, also between parts of one feature, as does a hole that
@@ -78,12 +85,16 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
     """
 
     needs_geometry: ClassVar[bool] = False
+    extras = ("edges", "net")
 
     def __init__(self, rule: MustNotHaveGaps, context: Context) -> None:
         super().__init__(rule, context)
         self._lock = threading.Lock()
         self._boxes: Boxes | None = None
         self._keeping = Keeping()
+        self._known: Facts | None = None
+        self._changed = Boxes(np.empty((0, 4)))
+        self._left: Chain | None = None
 
     def map(self, batch: FeatureBatch) -> Boundaries:
         """What is left of the edges of this batch.
@@ -92,6 +103,53 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
             RuleError: the source has no geometry column.
 
         """
+        return self._mapped(batch, None)
+
+    def begin(self, known: Facts) -> None:
+        """Remembers what was left of all edges, and where that may have changed."""
+        self._known = known
+        self._changed = Boxes(known.changed)
+
+    def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Boundaries:
+        """What is left of the edges that lie where something changed."""
+        return self._mapped(batch, known)
+
+    def reach(self) -> float:
+        """Polygons whose boxes do not touch have no edge in common."""
+        return 0.0
+
+    def facts(self, batch: FeatureBatch, partial: Boundaries) -> Facts:
+        """Which features have edges in the chain, which stand alone, which a note speaks of."""
+        classes = np.zeros(len(batch), dtype=np.uint8)
+        classes[np.isin(batch.positions, unpacked(partial.positions))] = ATTACHED
+        classes[np.isin(batch.positions, unpacked(partial.alone))] = ALONE
+        noted = np.isin(batch.rows, partial.left_out.rows) & (classes != UNKNOWN)
+        classes[noted] |= np.uint8(AGAIN)
+        return Facts(classes)
+
+    def finished(self, facts: Facts, named: NDArray[np.int64]) -> Facts:
+        """With what is left of all edges; polygons along them are wanted again."""
+        left = self._left
+        if left is None or len(left) > MOST * len(facts):
+            return Facts(np.zeros_like(facts.classes))
+        wanted = meeting(self._all_boxes().bounds, spans(left.edges, 0.0))
+        wanted[named] = True
+        classes = facts.classes.copy()
+        classes[wanted & (classes != UNKNOWN)] |= np.uint8(AGAIN)
+        return Facts(classes, extras={"edges": left.edges, "net": left.net})
+
+    def recalled(
+        self, partial: Boundaries, positions: NDArray[np.int64], facts: Facts
+    ) -> Boundaries:
+        """The polygons, of which no edge has changed."""
+        attached, alone = (positions[facts.kinds == k] for k in (ATTACHED, ALONE))
+        return replace(
+            partial,
+            positions=packed(np.union1d(unpacked(partial.positions), attached)),
+            alone=packed(np.union1d(unpacked(partial.alone), alone)),
+        )
+
+    def _mapped(self, batch: FeatureBatch, known: NDArray[np.uint8] | None) -> Boundaries:
         profile = self.context.data.profile
         require_geometry(profile)
         whole = outlines(batch, profile)
@@ -99,14 +157,22 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         index = whole.index
         alone = self._alone(batch.positions, whole.lone)
         chain, runner = whole.chain(alone)
+        if known is not None:
+            boxes = self._all_boxes().bounds[batch.positions]
+            kept = inside_near(chain.edges, runner, boxes, self._changed)
+            # Its edges are new to the chain, wherever they are.
+            kept |= known[runner] == ALONE
+            chain, runner = Chain(chain.edges[kept], chain.net[kept]), runner[kept]
+        wanted = around(self._all_boxes().bounds[batch.positions], np.unique(runner))
+        if self._known is not None:
+            again = self._known.classes[batch.positions] & np.uint8(AGAIN)
+            wanted = np.union1d(wanted, np.flatnonzero(again))
         return Boundaries(
             chain,
             packed(batch.positions[np.setdiff1d(index, alone, assume_unique=True)]),
             packed(batch.positions[alone]),
             left_out,
-            self._keeping.bare(
-                batch, around(self._all_boxes().bounds[batch.positions], np.unique(runner))
-            ),
+            self._keeping.bare(batch, wanted),
         )
 
     def _alone(self, positions: NDArray[np.int64], lone: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -143,7 +209,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         """
         profile = self._data.profile
         require_geometry(profile)
-        chain = Chain.sum([p.chain for p in partials])
+        chain = self._whole(partials)
         attached = marked((p.positions for p in partials), profile.count)
         alone = marked((p.alone for p in partials), profile.count)
         left_out = LeftOut.concat(p.left_out for p in partials)
@@ -182,6 +248,20 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
             message=summary(findings, GAP),
             notes=(*said, *self._degrees(profile)),
         )
+
+    def _whole(self, partials: Sequence[Boundaries]) -> Chain:
+        """What is left of the edges of all polygons."""
+        chains = [p.chain for p in partials]
+        if self._known is not None:
+            alone = np.flatnonzero(marked((p.alone for p in partials), len(self._known)))
+            # What stands alone now has no edges in the chain, whatever it had.
+            gone = self._all_boxes().bounds[alone[self._known.kinds[alone] != ALONE]]
+            extras = self._known.extras
+            before = Chain(extras["edges"], extras["net"])
+            boxes = Boxes(np.concatenate([self._known.changed, gone]))
+            chains.append(outside(before, boxes))
+        self._left = Chain.sum(chains)
+        return self._left
 
     @property
     def _bounds(self) -> Bounds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, cast
 
@@ -17,7 +17,8 @@ from spatial_pipeline.check.boxes import Boxes, diagonals
 from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.keys import groups
-from spatial_pipeline.check.positions import Packed, marked, packed
+from spatial_pipeline.check.positions import Packed, marked, packed, unpacked
+from spatial_pipeline.check.recall import AGAIN, DEEP, PLAIN, UNKNOWN, Facts, NeighbourCheck
 from spatial_pipeline.check.topology.arrangement import Chain
 from spatial_pipeline.check.topology.faces import shared_faces
 from spatial_pipeline.check.topology.judged import (
@@ -84,7 +85,7 @@ class Overlaps:
 
 
 @evaluates(MustNotOverlap)
-class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
+class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
     """Polygons against polygons and lines against lines; invalid features are left out and said.
 
     A pair violates when the interiors of its members share an area (DE-9IM ``2********``), lines
@@ -104,6 +105,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
         self._lock = threading.Lock()
         self._all: Boxes | None = None
         self._keeping = Keeping()
+        self._looked: NDArray[np.int64] | None = None
 
     def map(self, batch: FeatureBatch) -> Overlaps:
         """The pairs within the batch, and what those across batches need.
@@ -112,20 +114,59 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
             RuleError: the source has no geometry column.
 
         """
+        return self._mapped(batch, None)
+
+    def begin(self, known: Facts) -> None:
+        """Whoever is to be compared meets nobody new but those that are looked at because of it."""
+        self._looked = np.flatnonzero((known.classes == UNKNOWN) | (known.classes >= AGAIN))
+        self._all = Boxes(self._data.feature_bounds()[self._looked])
+
+    def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Overlaps:
+        """The same; two familiar features are not compared with each other."""
+        return self._mapped(batch, known != UNKNOWN)
+
+    def reach(self) -> float:
+        """Features whose boxes do not touch share nothing."""
+        return 0.0
+
+    def depends(self) -> tuple[str, ...] | None:
+        """Nothing else, unless groups make attributes matter."""
+        return None if self.rule.group_by else ()
+
+    def facts(self, batch: FeatureBatch, partial: Overlaps) -> Facts:
+        """Which features are polygons and which lines; those in a pair are found at the end."""
+        classes = np.zeros(len(batch), dtype=np.uint8)
+        classes[np.isin(batch.positions, unpacked(partial.polygons))] = PLAIN
+        classes[np.isin(batch.positions, unpacked(partial.lines))] = DEEP
+        classes[np.isin(batch.rows, partial.left_out.rows)] = UNKNOWN
+        return Facts(classes)
+
+    def recalled(self, partial: Overlaps, _positions: NDArray[np.int64], facts: Facts) -> Overlaps:
+        """The features were compared with those around them, none of which has changed."""
+        kinds = {POLYGON: PLAIN, LINE: DEEP}
+        there = frozenset(d for d, kind in kinds.items() if (facts.classes == kind).any())
+        return replace(
+            partial,
+            checked=partial.checked + len(facts),
+            dimensions=partial.dimensions | there,
+        )
+
+    def _mapped(self, batch: FeatureBatch, familiar: NDArray[np.bool_] | None) -> Overlaps:
         profile = self.context.data.profile
         require_geometry(profile)
         whole = outlines(batch, profile)
         (_, lines), left_out = whole.layers(profile, (POLYGON, LINE))
         polygons, none = whole.index, np.empty((0, 2), dtype=np.int64)
         chain, areas, across = None, Findings.none(), none
-        if not self.rule.group_by and whole.left <= WORTH:
+        if familiar is None and not self.rule.group_by and whole.left <= WORTH:
             chain, runner = whole.chain(polygons[:0])
-            wanted = [around(self._boxes().bounds[batch.positions], np.unique(runner))]
+            bounds = self._data.feature_bounds()[batch.positions]
+            wanted = [around(bounds, np.unique(runner))]
         else:
-            inside, across = self._near(batch, polygons, AREA)
+            inside, across = self._near(batch, polygons, AREA, familiar)
             areas = self._decided(batch, inside, whole.geometry, POLYGON)
             wanted = []
-        inside, across_lines = self._near(batch, lines.index, STRETCH)
+        inside, across_lines = self._near(batch, lines.index, STRETCH, familiar)
         stretches = self._decided(batch, inside, partial(_picked, lines), LINE)
         wanted += [np.searchsorted(batch.positions, a[:, 0]) for a in (across, across_lines)]
         return Overlaps(
@@ -155,26 +196,38 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap]):
             return self._all
 
     def _near(
-        self, batch: FeatureBatch, index: NDArray[np.int64], pattern: str
+        self,
+        batch: FeatureBatch,
+        index: NDArray[np.int64],
+        pattern: str,
+        familiar: NDArray[np.bool_] | None = None,
     ) -> tuple[Pairs, NDArray[np.int64]]:
-        """Pairs whose boxes meet: inside of the batch by index, (k, 2) across it by position."""
+        """Pairs whose boxes meet: inside of the batch by index, (k, 2) across it by position.
+
+        Pairs of two familiar features are left out.
+        """
         inside = [(np.empty(0, np.int64), np.empty(0, np.int64))]
         across = [np.empty((0, 2), dtype=np.int64)]
-        boxes = self._boxes()
+        every, boxes = self._data.feature_bounds(), self._boxes()
         here = batch.positions[index]
-        for begin in range(0, len(index), QUERIED):
+        waits = np.zeros(len(index), bool) if familiar is None else familiar[index]
+        asking = here[~waits]
+        for begin in range(0, len(asking), QUERIED):
             self.context.cancelled()
-            mine = here[begin : begin + QUERIED]
-            one, other = boxes.query(diagonals(boxes.bounds[mine]))
+            mine = asking[begin : begin + QUERIED]
+            one, other = boxes.query(diagonals(every[mine]))
             one = mine[one]
+            other = other if self._looked is None else self._looked[other]
             met = one != other
             if pattern == AREA:
-                met &= _share_area(boxes.bounds[one], boxes.bounds[other])
+                met &= _share_area(every[one], every[other])
             one, other = one[met], other[met]
             at = np.minimum(np.searchsorted(here, other), len(here) - 1)
             own = here[at] == other
-            ahead = own & (one < other)
-            inside.append((index[np.searchsorted(here, one[ahead])], index[at[ahead]]))
+            ahead = own & ((one < other) | waits[at])
+            # A pair is measured the same way whoever found it: the lower one first.
+            pair = np.sort([index[np.searchsorted(here, one[ahead])], index[at[ahead]]], axis=0)
+            inside.append((pair[0], pair[1]))
             # The batch's other features are no polygons, or invalid: nobody compares with them.
             known = np.minimum(np.searchsorted(batch.positions, other), len(batch) - 1)
             out = batch.positions[known] != other

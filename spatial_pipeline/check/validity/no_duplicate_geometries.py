@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -27,6 +27,7 @@ from spatial_pipeline.check.geometries import (
     undecodable,
 )
 from spatial_pipeline.check.positions import Packed, packed, unpacked
+from spatial_pipeline.check.recall import DEEP, PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.check.validity.canonical import digests, flat, signatures
 from spatial_pipeline.check.validity.finite_coordinates import not_finite_xy
 from spatial_pipeline.check.validity.vertex_distance import vertex_distance
@@ -64,7 +65,7 @@ class Footprints:
 
 
 @evaluates(NoDuplicateGeometries)
-class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries]):
+class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering):
     """Finds geometries with the same vertices, or with vertices within a tolerance of each other.
 
     Geometries are equal whatever the start and direction of their rings and lines and the order of
@@ -107,6 +108,34 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries]):
                     THREE_D: int((shapely.has_z(features) | shapely.has_m(features)).sum()),
                 }
             ),
+        )
+
+    def depends(self) -> tuple[str, ...] | None:
+        """Nothing else; within a tolerance more than a number would have to be remembered."""
+        return None if self.rule.tolerance else ()
+
+    def facts(self, batch: FeatureBatch, partial: Footprints) -> Facts:
+        """Which features were judged, and their hashes."""
+        judged = np.isin(batch.positions, unpacked(partial.positions))
+        deep = shapely.has_z(batch.geometry) | shapely.has_m(batch.geometry)
+        classes = np.where(deep, DEEP, PLAIN).astype(np.uint8)
+        classes[~judged] = UNKNOWN
+        hashes = np.zeros(len(batch), dtype=np.uint64)
+        hashes[judged] = partial.hashes
+        return Facts(classes, {"hash": hashes})
+
+    def recalled(
+        self, partial: Footprints, positions: NDArray[np.int64], facts: Facts
+    ) -> Footprints:
+        """The features with the hashes that they had."""
+        deep = int((facts.classes == DEEP).sum())
+        return replace(
+            partial,
+            positions=np.concatenate([unpacked(partial.positions), positions]),
+            hashes=np.concatenate(
+                [partial.hashes, facts.numbers.get("hash", np.empty(0, np.uint64))]
+            ),
+            said=partial.said + Counter({THREE_D: deep}) if deep else partial.said,
         )
 
     def reduce(self, partials: Sequence[Footprints]) -> Outcome:

@@ -35,6 +35,8 @@ class ValidGeometryCheck(GeometryCheck[ValidGeometry]):
     the XY plane. With ``all_errors`` a feature has as many violations as defects.
     """
 
+    notes_depth = True
+
     def judge(self, batch: FeatureBatch) -> Judged:
         """Defects of the geometries of this batch."""
         geometry = batch.geometry
