@@ -33,6 +33,7 @@ from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline.run import Pipeline
 from spatial_pipeline_tests.alert.receivers import Post, Web, post, web
 from spatial_pipeline_tests.orchestration.alerts_location import KEYS, few
+from spatial_pipeline_tests.orchestration.databases import dagster_database
 from spatial_pipeline_tests.orchestration.projects import run, write_points
 from spatial_pipeline_tests.postgres import Cluster
 
@@ -66,7 +67,7 @@ def overrides(storage: str, cluster: Cluster | None) -> dict[str, Any]:
                     "scheme": "postgresql+psycopg2",
                     "hostname": cluster.host,
                     "port": cluster.port,
-                    "db_name": cluster.new_database("alerts"),
+                    "db_name": dagster_database(cluster),
                     "username": cluster.user,
                     "password": cluster.password,
                 }

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
 from spatial_pipeline_tests.orchestration.daemons import STORAGES, Deployment, storage
+
+
+@sa.event.listens_for(Engine, "connect")
+def _hasty(connection: Any, _record: Any) -> None:
+    """No waiting for the disk: Dagster opens and closes SQLite for every event that it writes.
+
+    A process that is killed loses nothing by this, a machine without power would.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture(params=STORAGES)

@@ -30,6 +30,7 @@ from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from spatial_pipeline.errors import NotPublishedError
 from spatial_pipeline.run import Pipeline
+from spatial_pipeline_tests.orchestration.databases import dagster_database
 from spatial_pipeline_tests.postgres import Cluster
 
 LOCATION = """
@@ -80,7 +81,7 @@ def storage(kind: str, request: pytest.FixtureRequest) -> Iterator[dg.DagsterIns
     overrides: dict[str, Any] = dict(SYNCHRONOUS)
     if kind == "postgres":
         cluster: Cluster = request.getfixturevalue("postgres")
-        dsn = cluster.dsn(cluster.new_database("dagster"))
+        dsn = cluster.dsn(dagster_database(cluster))
         url = dsn.replace("postgresql://", "postgresql+psycopg2://")
         overrides["storage"] = {"postgres": {"postgres_url": url}}
     with instance_for_test(overrides=overrides) as made:

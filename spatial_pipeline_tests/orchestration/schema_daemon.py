@@ -29,6 +29,7 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.sensor import execute_sensor_iteration
 
 from spatial_pipeline.run import Pipeline
+from spatial_pipeline_tests.orchestration.databases import dagster_database
 from spatial_pipeline_tests.orchestration.launcher import SYNCHRONOUS
 from spatial_pipeline_tests.orchestration.schema_location import (
     BUILT,
@@ -59,7 +60,7 @@ def instance_on(storage: str, request: pytest.FixtureRequest) -> Iterator[dg.Dag
             "port": cluster.port,
             "username": cluster.user,
             "password": cluster.password,
-            "db_name": cluster.new_database("dagster"),
+            "db_name": dagster_database(cluster),
         }
         overrides["storage"] = {"postgres": {"postgres_db": address}}
     with instance_for_test(overrides=overrides) as made:
