@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline import checksums
 from spatial_pipeline.errors import SourceError, SpatialPipelineError
+from spatial_pipeline.heap import give_back
 from spatial_pipeline.ingest.conditions import Condition
 from spatial_pipeline.ingest.layer import Layer
 from spatial_pipeline.ingest.schema import sound
@@ -69,6 +70,11 @@ class Census:
         """(n, 4) boxes; NaN rows where there is none or it is not finite."""
         return _whole(self._bounds, np.empty((0, 4)))
 
+    def settle(self) -> None:
+        """Puts each column together and gives back what its parts took."""
+        _ = self.rows, self.sizes, self.bounds
+        give_back()
+
     @property
     def extent(self) -> Bounds | None:
         """Extent of the boxes, None when there is none."""
@@ -113,8 +119,10 @@ def take(layer: Layer, where: str | None, spool: Spool, progress: Progress | Non
         raise SourceError(msg)
     lost = np.fromiter(layer.lost(np.concatenate([_NO_ROWS, *null])), dtype=np.int64)
     # Damaged rows that the condition leaves out are nobody's concern.
-    undecodable.append(np.intersect1d(lost, census.rows))
+    if len(lost):
+        undecodable.append(np.intersect1d(lost, census.rows))
     census.undecodable = tuple(np.unique(np.concatenate([_NO_ROWS, *undecodable])).tolist())
+    census.settle()
     return census
 
 
