@@ -89,3 +89,14 @@ def test_trees_are_small_and_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made == [4]
     boxes.query(shapely.box(0, 0, 100, 1))
     assert made == [4, 4, 2]
+
+
+def test_trees_are_bounded_and_the_answers_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEW", 0)
+    bounds = np.arange(200.0)[:, np.newaxis] + np.array([0, 0, 1, 1])
+    wanted = diagonals(bounds)
+    expected = Boxes(bounds).query(wanted)
+    monkeypatch.setattr(module, "TREES", 3)
+    boxes = Boxes(bounds)
+    assert np.array_equal(boxes.query(wanted), expected)
+    assert len(boxes._trees) == 3
