@@ -21,6 +21,8 @@ Words = NDArray[np.uint64]
 Sums = dict[str, int]
 """Name of a column → its sum."""
 
+AT_ONCE = 65_536
+"""Features whose boxes or numbers are summed at once."""
 CELLS = 4096
 """Cells that the pixels of a raster are summed in, at most about."""
 MIN_SIDE = 512
@@ -53,14 +55,20 @@ def column_sums(columns: Mapping[str, pa.Array], rows: NDArray[np.int64]) -> Sum
 
 def row_sum(rows: NDArray[np.int64]) -> int:
     """The sum of the numbers of the rows themselves."""
-    return _total(_mixed(row_seeds(rows) ^ _LENGTH))
+    parts = (rows[i : i + AT_ONCE] for i in range(0, len(rows), AT_ONCE))
+    return sum(_total(_mixed(row_seeds(part) ^ _LENGTH)) for part in parts) % _MODULUS
 
 
 def box_sum(bounds: NDArray[np.float64], rows: NDArray[np.int64]) -> int:
     """The sum of the (n, 4) boxes of n features; all NaN are the same."""
-    bits = np.where(np.isnan(bounds), np.nan, bounds).view(np.uint64)
     places = _STEP * np.arange(1, 5, dtype=np.uint64)
-    return _total(_mixed((bits + row_seeds(rows)[:, np.newaxis] + places).ravel()))
+    total = 0
+    for begin in range(0, len(rows), AT_ONCE):
+        part = bounds[begin : begin + AT_ONCE]
+        bits = np.where(np.isnan(part), np.nan, part).view(np.uint64)
+        seeds = row_seeds(rows[begin : begin + AT_ONCE])[:, np.newaxis]
+        total += _total(_mixed((bits + seeds + places).ravel()))
+    return total % _MODULUS
 
 
 def added(left: Mapping[str, int], right: Mapping[str, int]) -> Sums:

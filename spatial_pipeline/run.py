@@ -229,13 +229,13 @@ class Pipeline:
                     remote=remote,
                     history=earlier(self.store, version, data) if self.incremental else None,
                 )
-        evaluations = [
-            (replace(r, message=f"{r.message}; {compared.remarks[r.name]}"), f)
-            if r.name in compared.remarks
-            else (r, f)
-            for r, f in evaluations
-        ]
-        verdict = await to_thread_whole(self._record, contract, version, data, evaluations)
+            evaluations = [
+                (replace(r, message=f"{r.message}; {compared.remarks[r.name]}"), f)
+                if r.name in compared.remarks
+                else (r, f)
+                for r, f in evaluations
+            ]
+            verdict = await to_thread_whole(self._record, contract, version, data, evaluations)
         return Audit(verdict, evaluations)
 
     def decide(self, contract: Contract, version: Version) -> Decision:

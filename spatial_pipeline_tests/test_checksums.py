@@ -171,3 +171,14 @@ def test_sums_are_written_and_read() -> None:
     assert (checksums.cells_read(checksums.cells_written(cells)) == cells).all()
     assert checksums.cell_side(10, 10) == 512
     assert checksums.cell_side(100_000, 100_000) == 2048
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 10])
+def test_boxes_and_rows_are_summed_in_parts_of_any_size(monkeypatch, at_once):
+    random = np.random.default_rng(1)
+    boxes, rows = random.random((10, 4)), np.arange(10)
+    boxes[4] = np.nan
+    expected = checksums.box_sum(boxes, rows), checksums.row_sum(rows)
+    monkeypatch.setattr(checksums, "AT_ONCE", at_once)
+    assert (checksums.box_sum(boxes, rows), checksums.row_sum(rows)) == expected
+    assert checksums.box_sum(boxes[:0], rows[:0]) == checksums.row_sum(rows[:0]) == 0

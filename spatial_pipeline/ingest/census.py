@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline import checksums, identity
 from spatial_pipeline.errors import SourceError, SpatialPipelineError
+from spatial_pipeline.heap import give_back
 from spatial_pipeline.ingest.conditions import Condition
 from spatial_pipeline.ingest.layer import Layer
 from spatial_pipeline.ingest.schema import sound
@@ -74,7 +75,12 @@ class Census:
     @cached_property
     def identities(self) -> identity.Identities:
         """(n, 2) what each geometry is known by in the next version."""
-        return np.concatenate([np.empty((0, 2), np.uint64), *self._identities])
+        return _whole(self._identities, np.empty((0, 2), np.uint64))
+
+    def settle(self) -> None:
+        """Puts each column together and gives back what its parts took."""
+        _ = self.rows, self.sizes, self.bounds, self.identities
+        give_back()
 
     @property
     def extent(self) -> Bounds | None:
@@ -127,8 +133,10 @@ def take(layer: Layer, where: str | None, spool: Spool, progress: Progress | Non
         raise SourceError(msg)
     lost = np.fromiter(layer.lost(np.concatenate([_NO_ROWS, *null])), dtype=np.int64)
     # Damaged rows that the condition leaves out are nobody's concern.
-    undecodable.append(np.intersect1d(lost, census.rows))
+    if len(lost):
+        undecodable.append(np.intersect1d(lost, census.rows))
     census.undecodable = tuple(np.unique(np.concatenate([_NO_ROWS, *undecodable])).tolist())
+    census.settle()
     return census
 
 

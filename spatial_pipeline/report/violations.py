@@ -223,13 +223,25 @@ def _write(tables: Iterable[pa.Table], path: Path, crs: pyproj.CRS | None) -> No
                 pa.ipc.open_file(file) as parts,
                 pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
             ):
-                for i in range(parts.num_record_batches):
-                    batch = parts.get_batch(i)
-                    writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+                for group in _groups(parts):
+                    writer.write_table(group.cast(schema))
 
         _replaced(path, write)
     finally:
         rows.unlink(missing_ok=True)
+
+
+def _groups(parts: pa.RecordBatchFileReader) -> Iterator[pa.Table]:
+    """The rows by row groups, which do not depend on the parts in which they came."""
+    held: list[pa.RecordBatch] = []
+    for i in range(parts.num_record_batches):
+        held.append(parts.get_batch(i))
+        while sum(map(len, held)) >= ROWS:
+            whole = pa.Table.from_batches(held)
+            yield whole.slice(0, ROWS).combine_chunks()
+            held = whole.slice(ROWS).to_batches()
+    if held:
+        yield pa.Table.from_batches(held).combine_chunks()
 
 
 def write_geopackage(table: pa.Table, path: Path) -> None:

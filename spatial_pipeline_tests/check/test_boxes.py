@@ -101,3 +101,14 @@ def test_meeting_equals_all_pairs(first: Values, second: Values, reach: float, g
         patch.setattr(module, "GRID", grid)
         found = meeting(a, b, reach)
     assert found.tolist() == [any(meet(p, q, reach) for q in b) for p in a]
+
+
+def test_trees_are_bounded_and_the_answers_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEW", 0)
+    bounds = np.arange(200.0)[:, np.newaxis] + np.array([0, 0, 1, 1])
+    wanted = diagonals(bounds)
+    expected = Boxes(bounds).query(wanted)
+    monkeypatch.setattr(module, "TREES", 3)
+    boxes = Boxes(bounds)
+    assert np.array_equal(boxes.query(wanted), expected)
+    assert len(boxes._trees) == 3

@@ -16,6 +16,7 @@ from rasterio import Affine
 
 from spatial_pipeline.contract.models import RasterContract, VectorContract
 from spatial_pipeline.run import Pipeline
+from spatial_pipeline.store import staged
 from spatial_pipeline.store.staged import StagedRaster
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline.versions import BandProfile, RasterProfile
@@ -101,3 +102,29 @@ def test_valid_pixels_are_those_that_gdal_says(tmp_path: Path, kind: str, nodata
     window = StagedRaster(path, RasterProfile(**fields), "v").read(0, 0, 64, 48)
     assert np.array_equal(window.values, values)
     assert np.array_equal(window.valid, expected)
+
+
+@pytest.mark.parametrize("at_once", [2, 64])
+def test_rows_and_bounds_of_large_versions_are_read_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    random = np.random.default_rng(0)
+    points = [None, shapely.Point(), *shapely.points(random.random((20, 2)))]
+    geopandas.GeoDataFrame({"id": range(22)}, geometry=points, crs="EPSG:32633").to_parquet(
+        tmp_path / "points.parquet"
+    )
+    contract = VectorContract.model_validate(
+        {"name": "points", "source": {"uri": str(tmp_path / "points.parquet")}, "rules": []}
+    )
+    store = Store(tmp_path / "store")
+    version = Pipeline(contracts={}, store=store).stage(contract)
+    rows = random.permutation(22)[:15]
+    kept = store.open(version)
+    monkeypatch.setattr(staged, "AT_ONCE", at_once)
+    monkeypatch.setattr(staged, "ORDERED_ROWS", 0)
+    read = store.open(version)
+    assert np.array_equal(read.rows_to_positions(rows), kept.rows_to_positions(rows))
+    assert read.rows_to_positions(rows[:0]).tolist() == []
+    assert np.array_equal(read.take(read.rows_to_positions(rows), ()).rows, rows)
+    every = read.take(np.arange(22), ())
+    assert np.array_equal(read.feature_bounds(), shapely.bounds(every.geometry), equal_nan=True)
