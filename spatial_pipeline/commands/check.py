@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spatial_pipeline.commands.outputs import Outputs
 from spatial_pipeline.commands.project import (
     FAILED,
     JsonOption,
@@ -60,6 +59,8 @@ def check(
     ] = None,
 ) -> None:
     """Ingest and check, without Dagster or a database; nothing is published."""
+    from spatial_pipeline.commands.outputs import Outputs
+
     outputs = Outputs(html, violations, junit, sarif, quarantine)
     if outputs.mistake():
         wrong(outputs.mistake())
