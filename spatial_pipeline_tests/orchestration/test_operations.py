@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from spatial_pipeline.contract.operations import Operations as Model
+from spatial_pipeline.orchestration.inventory import _when
 from spatial_pipeline.orchestration.operations import Operations, operations_definitions
 
 
@@ -40,3 +41,8 @@ def test_mistakes_are_said_by_every_tick() -> None:
 
 def test_the_schema_is_the_models() -> None:
     assert Operations.get_model_cls().model_json_schema() == Model.model_json_schema()
+
+
+def test_times_are_for_people() -> None:
+    assert _when("2026-11-23T08:13:03+00:00") == "2026-11-23 08:13 UTC"
+    assert _when("2026-11-23T09:13:03+01:00") == "2026-11-23 08:13 UTC"
