@@ -44,7 +44,19 @@ def responsive() -> Iterator[None]:
             if _inside == 0:
                 sys.setswitchinterval(_before[0])
                 if _before[1]:
+                    _age_objects()
                     gc.enable()
+
+
+def _age_objects() -> None:
+    """Moves what was made meanwhile to the oldest generation, without looking at it.
+
+    The collector would look at all of it in the thread that makes the next object, which is the
+    loop's. Thawing would undo what the owner of the process froze, so that is left alone.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()
 
 
 __all__ = ["SWITCH_INTERVAL", "responsive"]

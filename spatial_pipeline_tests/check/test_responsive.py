@@ -39,3 +39,33 @@ def test_an_error_restores_them(error: type[BaseException]) -> None:
     with pytest.raises(error), responsive():
         raise error
     assert gc.isenabled()
+
+
+def test_what_was_made_meanwhile_is_not_looked_at_by_whoever_leaves() -> None:
+    begun: list[int] = []
+
+    def noted(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            begun.append(info["generation"])
+
+    with responsive():
+        made = [[] for _ in range(5000)]
+        gc.callbacks.append(noted)
+    try:
+        several = [[] for _ in range(50)]
+    finally:
+        gc.callbacks.remove(noted)
+    assert gc.isenabled()
+    assert (begun, len(made), len(several)) == ([], 5000, 50)
+    assert any(o is made for o in gc.get_objects(generation=2))
+
+
+def test_what_somebody_froze_stays_frozen() -> None:
+    gc.freeze()
+    try:
+        before = gc.get_freeze_count()
+        with responsive():
+            pass
+        assert gc.get_freeze_count() > 0.9 * before > 0
+    finally:
+        gc.unfreeze()
