@@ -165,7 +165,7 @@ def _meeting(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np
     one = one[:, np.newaxis]
     met = (one[..., 0] <= other[..., 2]) & (one[..., 2] >= other[..., 0])
     met &= (one[..., 1] <= other[..., 3]) & (one[..., 3] >= other[..., 1])
-    return cast("NDArray[np.bool_]", met)
+    return met
 
 
 def _extents(bounds: NDArray[np.float64], size: int) -> NDArray[np.float64]:

@@ -17,6 +17,8 @@ from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import VectorData
 
 NOWHERE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+READ = 16_384
+"""Features whose keys are read at once: about a row group of a staged file."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,11 @@ class Side:
             raise RuleError(msg)
         wanted = tuple(dict.fromkeys((*key, *columns_of(where or "", names))))
         rows, tables, judged = [NOWHERE], [], [np.empty(0, dtype=bool)]
-        for index in range(data.batch_count()):
+        count = data.profile.count
+        for begin in range(0, count, READ):
             cancelled()
-            batch = data.batch(index, wanted)
+            some = np.arange(begin, min(begin + READ, count))
+            batch = data.take(some, wanted, geometry=False)
             rows.append(batch.rows)
             tables.append(batch.table.select(list(key)))
             judged.append(
@@ -67,7 +71,7 @@ class Side:
                 if where is None
                 else mask(batch.table.select(list(wanted)), where)
             )
-        empty = data.take(NOWHERE, key).table.select(list(key))
+        empty = data.take(NOWHERE, key, geometry=False).table.select(list(key))
         return cls(
             data, np.concatenate(rows), pa.concat_tables([empty, *tables]), np.concatenate(judged)
         )

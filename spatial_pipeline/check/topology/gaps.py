@@ -21,7 +21,7 @@ from spatial_pipeline.check.topology.arrangement import (
 )
 from spatial_pipeline.check.topology.faces import faces, shared_faces
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, notes
-from spatial_pipeline.check.topology.known import Known, around, bare
+from spatial_pipeline.check.topology.known import Known
 from spatial_pipeline.check.topology.lookup import Polygons, all_polygons
 from spatial_pipeline.check.topology.measured import summary
 from spatial_pipeline.check.topology.outlines import outlines
@@ -95,13 +95,13 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps]):
         _, left_out = whole.layers(profile, (POLYGON,))
         index = whole.index
         alone = self._alone(batch.positions, whole.lone)
-        chain, runner = whole.chain(alone)
+        remnant = whole.remnant(self._all_boxes().bounds, alone)
         return Boundaries(
-            chain,
+            remnant.chain,
             batch.positions[np.setdiff1d(index, alone, assume_unique=True)],
             batch.positions[alone],
             left_out,
-            bare(batch, around(self._all_boxes().bounds[batch.positions], np.unique(runner))),
+            remnant.kept,
         )
 
     def _alone(self, positions: NDArray[np.int64], lone: NDArray[np.int64]) -> NDArray[np.int64]:

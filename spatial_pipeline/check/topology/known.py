@@ -69,7 +69,8 @@ def _steps(
     """In which of so many columns (or rows) one side of each known feature lies."""
     first = low[known].min()
     size = max(high[known].max() - first, np.finfo(float).tiny)
-    return np.minimum((side[known] - first) / size * cells, cells - 1).astype(np.int64)
+    steps = np.minimum((side[known] - first) / size * cells, cells - 1)
+    return np.asarray(steps, dtype=np.int64)
 
 
 class Known:
