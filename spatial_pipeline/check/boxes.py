@@ -126,7 +126,9 @@ class Boxes:
             met = _meeting(asked[which], extents[known]) & (inner == known)
             pair, place = np.nonzero(met)
             which, chunk = which[pair], inner[pair, place]
-        return np.stack([which, chunk])
+        # What reaches to infinity is found nowhere, as a tree has it.
+        finite = np.isfinite(self.bounds[chunk]).all(axis=1)
+        return np.stack([which[finite], chunk[finite]])
 
     def _chunks(self, asked: NDArray[np.float64]) -> NDArray[np.int64]:
         """Chunks that may have something for one of these bounds; NaN rows ask for nothing."""

@@ -17,8 +17,8 @@ from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 
 NOWHERE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-AT_ONCE = 65_536
-"""Features of which keys are read and hashed at once."""
+AT_ONCE = 16_384
+"""Features of which keys are read and hashed at once: about a row group of a staged file."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from spatial_pipeline.check.boxes import Boxes, diagonals
 
 MARGIN = 1e-11
 """Distance below which rounding is not trusted, relative to the largest coordinate."""
-STEP = 2048
-"""Segments whose neighbours are looked up in one call."""
 COMPARED = 1 << 17
 """Pairs of segments compared at once."""
 
@@ -22,9 +20,9 @@ def spans(edges: NDArray[np.float64], margin: float) -> NDArray[np.float64]:
 
 
 def clashes(
-    edges: NDArray[np.float64], boxes: Boxes, begin: int, margin: float
+    edges: NDArray[np.float64], boxes: Boxes, some: slice, margin: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """What :data:`STEP` segments from ``begin`` on have to do with those after them.
+    """What some segments have to do with those after them.
 
     Two segments clash when one comes within the margin of the other except at a shared end. One
     that is shorter than the margin clashes by itself.
@@ -32,7 +30,7 @@ def clashes(
     Args:
         edges: (n, 4) segments.
         boxes: their ``spans``.
-        begin: the first one that is looked at.
+        some: which of them are looked at.
         margin: units of the coordinates.
 
     Returns:
@@ -40,12 +38,11 @@ def clashes(
 
     """
     lengths = np.hypot(edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1])
-    mine = boxes.bounds[begin : begin + STEP]
-    every_one, every_other = boxes.query(diagonals(mine))
-    every_one = every_one + begin
+    every_one, every_other = boxes.query(diagonals(boxes.bounds[some]))
+    every_one = every_one + some.start
     ahead = every_one < every_other
     every_one, every_other = every_one[ahead], every_other[ahead]
-    short = begin + np.flatnonzero(lengths[begin : begin + STEP] <= 4 * margin)
+    short = some.start + np.flatnonzero(lengths[some] <= 4 * margin)
     pairs, clashing = [np.empty((2, 0), dtype=np.int64)], [short]
     for first in range(0, len(every_one), COMPARED):
         one, other = (e[first : first + COMPARED] for e in (every_one, every_other))

@@ -27,7 +27,7 @@ from spatial_pipeline.check.topology.together import Together
 from spatial_pipeline.pieces import VectorData
 
 GROUP = 2048
-"""Edges arranged in one call, unless more are connected."""
+"""Edges looked up in one call, and arranged in one unless more are connected."""
 LINES = 512
 """Lines turned into faces in one call: it holds the GIL meanwhile."""
 
@@ -103,7 +103,7 @@ class _Arranging:
         self._boxes = Boxes(spans(edges, self._margin))
         self._near = Together(
             [
-                partial(clashes, edges, self._boxes, begin, self._margin)
+                partial(clashes, edges, self._boxes, slice(begin, begin + GROUP), self._margin)
                 for begin in range(0, len(edges), GROUP)
             ]
         )

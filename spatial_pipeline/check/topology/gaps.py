@@ -25,7 +25,7 @@ from spatial_pipeline.check.topology.clashes import spans
 from spatial_pipeline.check.topology.faces import faces, shared_faces
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, notes
 from spatial_pipeline.check.topology.keeping import Keeping
-from spatial_pipeline.check.topology.known import Known, around
+from spatial_pipeline.check.topology.known import Known, around, bare
 from spatial_pipeline.check.topology.lookup import Polygons, all_polygons
 from spatial_pipeline.check.topology.measured import summary
 from spatial_pipeline.check.topology.outlines import outlines
@@ -156,23 +156,28 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         _, left_out = whole.layers(profile, (POLYGON,))
         index = whole.index
         alone = self._alone(batch.positions, whole.lone)
-        chain, runner = whole.chain(alone)
-        if known is not None:
-            boxes = self._all_boxes().bounds[batch.positions]
+        bounds = self._all_boxes().bounds
+        if known is None:
+            remnant = whole.remnant(bounds, alone)
+            chain, kept_features = remnant.chain, remnant.kept
+        else:
+            chain, runner = whole.chain(alone)
+            boxes = bounds[batch.positions]
             kept = inside_near(chain.edges, runner, boxes, self._changed)
             # Its edges are new to the chain, wherever they are.
             kept |= known[runner] == ALONE
             chain, runner = Chain(chain.edges[kept], chain.net[kept]), runner[kept]
-        wanted = around(self._all_boxes().bounds[batch.positions], np.unique(runner))
-        if self._known is not None:
-            again = self._known.classes[batch.positions] & np.uint8(AGAIN)
-            wanted = np.union1d(wanted, np.flatnonzero(again))
+            wanted = around(boxes, np.unique(runner))
+            if self._known is not None:
+                again = self._known.classes[batch.positions] & np.uint8(AGAIN)
+                wanted = np.union1d(wanted, np.flatnonzero(again))
+            kept_features = bare(batch, wanted)
         return Boundaries(
             chain,
             packed(batch.positions[np.setdiff1d(index, alone, assume_unique=True)]),
             packed(batch.positions[alone]),
             left_out,
-            self._keeping.bare(batch, wanted),
+            self._keeping.admitted(kept_features),
         )
 
     def _alone(self, positions: NDArray[np.int64], lone: NDArray[np.int64]) -> NDArray[np.int64]:

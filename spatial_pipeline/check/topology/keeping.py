@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spatial_pipeline.check.topology.known import bare
 from spatial_pipeline.pieces import FeatureBatch
@@ -26,15 +25,14 @@ class Keeping:
         self._left = KEPT_BYTES if limit is None else limit
         self._lock = threading.Lock()
 
-    def bare(self, batch: FeatureBatch, index: NDArray[np.int64]) -> FeatureBatch:
+    def admitted(self, kept: FeatureBatch) -> FeatureBatch:
         """Some features as ``known.bare`` gives them; none where they would exceed the bound."""
-        kept = bare(batch, index)
         size = kept.rows.nbytes + kept.positions.nbytes + kept.table.nbytes
         size += 0 if kept.wkb is None else kept.wkb.nbytes
         with self._lock:
             fits = size <= self._left
             self._left -= size if fits else 0
-        return kept if fits else bare(batch, index[:0])
+        return kept if fits else bare(kept, np.empty(0, dtype=np.int64))
 
 
 __all__ = ["Keeping"]

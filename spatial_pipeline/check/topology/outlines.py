@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
@@ -24,14 +24,29 @@ from spatial_pipeline.check.topology.arrangement import (
     residue,
 )
 from spatial_pipeline.check.topology.judged import POLYGON, Layer, LeftOut, judged
+from spatial_pipeline.check.topology.known import around, bare
 from spatial_pipeline.check.topology.rings import Rings, plain_rings
 from spatial_pipeline.check.topology.star import turning
 from spatial_pipeline.check.topology.together import Together
 from spatial_pipeline.pieces import FeatureBatch, computed, decoded
 from spatial_pipeline.versions import Profile
 
-CHUNK = 4096
-"""Features at a time."""
+CHUNK = 2048
+"""Features at a time: the allocator uses the same pages again for arrays of this size."""
+
+
+@dataclass(frozen=True)
+class Remnant:
+    """What is left of the edges of a piece.
+
+    Attributes:
+        chain: the edges left.
+        kept: the polygons that they belong to, and most of those beside them.
+
+    """
+
+    chain: Chain
+    kept: FeatureBatch
 
 
 @dataclass(frozen=True)
@@ -58,12 +73,34 @@ class Outlines:
     remains: tuple[Residue, ...]
     runners: tuple[NDArray[np.int64], ...]
     lone: NDArray[np.int64]
+    _remnants: dict[bytes, Remnant] = field(default_factory=dict, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def left(self) -> float:
         """Share of the edges that are left."""
         every = sum(len(r.edges) for r in self.remains)
         return sum(len(r.left) for r in self.remains) / max(every, 1)
+
+    def remnant(self, bounds: NDArray[np.float64], without: NDArray[np.int64]) -> Remnant:
+        """What is left of the edges of all polygons but some, and who must be known for it.
+
+        Made once for all rules that leave out the same.
+
+        Args:
+            bounds: (m, 4) bounds of all features of the dataset.
+            without: indices of the polygons left out, which share none of their edges.
+
+        """
+        with self._lock:
+            key = without.tobytes()
+            if key not in self._remnants:
+                chain, runner = self.chain(without)
+                mine = bounds[self.batch.positions]
+                self._remnants[key] = Remnant(
+                    chain, bare(self.batch, around(mine, np.flatnonzero(_of(runner, len(mine)))))
+                )
+            return self._remnants[key]
 
     def chain(self, without: NDArray[np.int64]) -> tuple[Chain, NDArray[np.int64]]:
         """What is left of the edges of all polygons but some that share none of theirs.
@@ -274,9 +311,14 @@ def _one_ring(areas: NDArray[np.object_]) -> NDArray[np.bool_]:
 
 def _merged(one: NDArray[np.int64], other: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     """Ascending indices below n that are in one of two arrays."""
+    return np.flatnonzero(_of(one, n) | _of(other, n))
+
+
+def _of(index: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+    """(n,) bool: which indices there are; much faster than to sort them."""
     held = np.zeros(n, dtype=bool)
-    held[one] = held[other] = True
-    return np.flatnonzero(held)
+    held[index] = True
+    return held
 
 
 def _places(

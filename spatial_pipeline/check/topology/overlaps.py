@@ -30,7 +30,7 @@ from spatial_pipeline.check.topology.judged import (
     of_dimension,
 )
 from spatial_pipeline.check.topology.keeping import Keeping
-from spatial_pipeline.check.topology.known import Known, around
+from spatial_pipeline.check.topology.known import Known, bare
 from spatial_pipeline.check.topology.measured import joined, summary
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import (
@@ -157,20 +157,22 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         whole = outlines(batch, profile)
         (_, lines), left_out = whole.layers(profile, (POLYGON, LINE))
         polygons, none = whole.index, np.empty((0, 2), dtype=np.int64)
-        chain, areas, across = None, Findings.none(), none
+        chain, kept, areas, across = None, None, Findings.none(), none
         if familiar is None and not self.rule.group_by and whole.left <= WORTH:
-            chain, runner = whole.chain(polygons[:0])
-            bounds = self._data.feature_bounds()[batch.positions]
-            wanted = [around(bounds, np.unique(runner))]
+            remnant = whole.remnant(self._data.feature_bounds(), polygons[:0])
+            chain, kept = remnant.chain, remnant.kept
         else:
             inside, across = self._near(batch, polygons, AREA, familiar)
             areas = self._decided(batch, inside, whole.geometry, POLYGON)
-            wanted = []
         inside, across_lines = self._near(batch, lines.index, STRETCH, familiar)
         stretches = self._decided(batch, inside, partial(_picked, lines), LINE)
-        wanted += [np.searchsorted(batch.positions, a[:, 0]) for a in (across, across_lines)]
+        asked = np.concatenate([across[:, 0], across_lines[:, 0]])
+        if kept is None or len(asked):
+            known = np.empty(0, np.int64) if kept is None else kept.positions
+            wanted = np.isin(batch.positions, np.concatenate([known, asked]))
+            kept = bare(batch, np.flatnonzero(wanted))
         return Overlaps(
-            checked=len(np.union1d(polygons, lines.index)),
+            checked=len(np.union1d(polygons, lines.index)) if len(lines) else len(polygons),
             areas=areas,
             stretches=stretches,
             left_out=left_out,
@@ -182,7 +184,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
             lines=packed(batch.positions[lines.index]),
             across=across,
             across_lines=across_lines,
-            kept=self._keeping.bare(batch, np.unique(np.concatenate(wanted))),
+            kept=self._keeping.admitted(kept),
         )
 
     @property

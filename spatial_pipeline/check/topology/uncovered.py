@@ -184,12 +184,13 @@ def _outside(
     x, y = shapely.get_x(points), shapely.get_y(points)
     bounds = np.stack([x, y, x, y], axis=1)
     outside = ~in_circles(bounds, covers[0])
-    bounds[~outside] = np.nan
-    places = Boxes(bounds)
+    left = np.flatnonzero(outside)
+    places = Boxes(bounds[left])
     for cover in covers:
         for begin in range(0, len(cover), COMPARED):
             some = cover[begin : begin + COMPARED]
             one, point = places.query(some)
+            point = left[point]
             shapely.prepare(some)
             # Coordinates are located without making a tree of objects first.
             outside[point[shapely.intersects_xy(some[one], x[point], y[point])]] = False

@@ -29,5 +29,5 @@ from spatial_pipeline.check.topology.clashes import clashes, spans
 def test_segments_clash_unless_they_surely_meet_in_one_end_at_most(one, other, clash):
     edges = np.array([one, other], dtype=float)
     for turned in (edges, edges[:, [2, 3, 0, 1]], edges[::-1], edges[:, [1, 0, 3, 2]]):
-        found = clashes(turned, Boxes(spans(turned, 1e-11)), 0, 1e-11)[2]
+        found = clashes(turned, Boxes(spans(turned, 1e-11)), slice(0, 2), 1e-11)[2]
         assert bool(len(found)) == clash

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.affinity import translate
 
-from spatial_pipeline.check.topology import clashes, faces
+from spatial_pipeline.check.topology import faces
 from spatial_pipeline.check.topology.arrangement import cancelled, directed_edges, segments
 from spatial_pipeline_tests.check.topology.coverages import (
     damaged_coverages,
@@ -86,7 +86,6 @@ def test_faces_are_those_of_all_edges_at_once(features, group, lines):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(faces, "GROUP", group)
         patch.setattr(faces, "LINES", lines)
-        patch.setattr(clashes, "STEP", group)
         _same(_edges(areas))
 
 

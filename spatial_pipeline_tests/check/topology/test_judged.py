@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spatial_pipeline.check.base import Context
+from spatial_pipeline.check.topology import judged as module
 from spatial_pipeline.check.topology.judged import (
     LINE,
     POINT,
@@ -13,6 +17,7 @@ from spatial_pipeline.check.topology.judged import (
     notes,
     of_dimension,
 )
+from spatial_pipeline_tests.check.topology.coverages import damaged_coverages
 from spatial_pipeline_tests.support import memory_vector
 
 
@@ -92,3 +97,15 @@ def test_only_the_first_features_are_named_each_once():
         "7 invalid geometries of the other left out (rows 0, 1, 2, 3, 4, …)",
     )
     assert notes(Context(data), LeftOut.concat([])) == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(damaged_coverages(), st.integers(1, 5))
+def test_what_is_known_at_a_glance_is_what_geos_says(features, at_once):
+    bow_tie = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
+    data = memory_vector([*features, bow_tie, None, MIXED, *[BOX] * 8])
+    batch = data.everything.take(np.arange(len(data.everything)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "AT_ONCE", at_once)
+        judged(batch, data.profile, (POLYGON,))
+    assert batch.valid.tolist() == shapely.is_valid(batch.geometry).tolist()

@@ -11,6 +11,7 @@ from spatial_pipeline.check.base import Context
 from spatial_pipeline.check.topology import keeping
 from spatial_pipeline.check.topology.gaps import MustNotHaveGapsCheck
 from spatial_pipeline.check.topology.keeping import Keeping
+from spatial_pipeline.check.topology.known import bare
 from spatial_pipeline.check.topology.overlaps import MustNotOverlapCheck
 from spatial_pipeline.contract.rules.topology import MustNotHaveGaps, MustNotOverlap
 from spatial_pipeline_tests.check.topology.coverages import damaged_coverages, squares
@@ -22,13 +23,12 @@ def size(batch):
 
 
 def test_no_more_is_kept_than_fits():
-    batch = memory_vector(squares(10, 10)).everything
-    every = np.arange(100)
-    whole = size(Keeping().bare(batch, every))
+    batch = bare(memory_vector(squares(10, 10)).everything, np.arange(100))
+    whole = size(batch)
     keep = Keeping(whole + whole // 2)
-    assert len(keep.bare(batch, every)) == 100
-    assert len(keep.bare(batch, every)) == 0
-    assert len(keep.bare(batch, every[:10])) == 10
+    assert len(keep.admitted(batch)) == 100
+    assert len(keep.admitted(batch)) == 0
+    assert len(keep.admitted(bare(batch, np.arange(10)))) == 10
 
 
 @pytest.mark.parametrize(
