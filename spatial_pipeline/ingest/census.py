@@ -73,7 +73,9 @@ class Census:
     @cached_property
     def identities(self) -> identity.Identities:
         """(n, 2) what each geometry is known by in the next version."""
-        return np.concatenate([np.empty((0, 2), np.uint64), *self._identities])
+        whole = np.concatenate([np.empty((0, 2), np.uint64), *self._identities])
+        self._identities.clear()
+        return whole
 
     @property
     def extent(self) -> Bounds | None:
