@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.recall import Changes, Facts, carried, changes
 from spatial_pipeline.cluster_worker import versions as code
-from spatial_pipeline.identity import Identities, matched
+from spatial_pipeline.identity import FILE, Identities, matched
 from spatial_pipeline.pieces import Data, VectorData, computed
 from spatial_pipeline.store import remembered
 from spatial_pipeline.versions import VectorProfile, Version, fingerprint
@@ -56,9 +56,12 @@ class Earlier:
 
     def recall(self, name: str, wording: str, reach: float | None) -> Facts | None:
         """Facts of the latest version that has any for this wording."""
-        asked = _with_code(wording)
-        if self._identities is None:
+        try:
+            return self._recalled(name, _with_code(wording), reach)
+        except Exception:  # noqa: BLE001 - whatever is wrong with others, this one is checked whole
             return None
+
+    def _recalled(self, name: str, asked: str, reach: float | None) -> Facts | None:
         others = self.store.versions(self.version.dataset, self.version.partition)
         for version in (self.version, *(v for v in others if v != self.version)):
             folder = self.store.path(version)
@@ -77,14 +80,15 @@ class Earlier:
 
     def keep(self, name: str, wording: str, facts: Facts) -> None:
         """Stores facts beside the version under check."""
-        if self._identities is None:
+        folder = self.store.path(self.version)
+        if not (folder / FILE).is_file():
             return
         arrays = {
             CLASSES: facts.classes,
             **{f"{NUMBER}{n}": a for n, a in facts.numbers.items()},
             **{f"{EXTRA}{n}": a for n, a in facts.extras.items()},
         }
-        remembered.remember(self.store.path(self.version), name, _with_code(wording), arrays)
+        remembered.remember(folder, name, _with_code(wording), arrays)
 
     def _changes(self, former: _Former, reach: float) -> Changes:
         """Where this version differs from an earlier one; once for all rules of the same reach."""

@@ -9,6 +9,7 @@ somebody who wants to deceive.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,12 @@ Identities = NDArray[np.uint64]
 """(n, 2) what n geometries are known by; both lanes 0 for null."""
 
 FILE = "identities.npy"
+WRITTEN = 1 << 18
+"""Identities written at once."""
 CHUNK = 4096
 """Geometries at a time: what a step needs stays in the cache."""
-BUCKETS = 4
-"""Buckets for an old geometry: one in eight meets a stranger in its own."""
+BUCKETS = 2
+"""Buckets for an old geometry: one in four or fewer meet a stranger in theirs."""
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _LENGTH = np.uint64(0xE7037ED1A0B428DB)
@@ -47,6 +50,21 @@ def identities(wkb: Any) -> Identities:
     return np.concatenate([np.empty((0, 2), np.uint64), *parts])
 
 
+def save(path: Path, known_by: Identities, order: NDArray[np.int64]) -> None:
+    """Writes identities in an order, a part at a time.
+
+    Raises:
+        OSError: the disk is full or not writable.
+
+    """
+    with path.open("wb") as file:
+        header = {"descr": "<u8", "fortran_order": False, "shape": (len(order), 2)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for begin in range(0, len(order), WRITTEN):
+            part = known_by[order[begin : begin + WRITTEN]]
+            file.write(np.ascontiguousarray(part, "<u8").tobytes())
+
+
 def matched(new: Identities, old: Identities) -> NDArray[np.int64]:
     """(n,) for each of n new geometries an old one of the same identity, -1 where there is none.
 
@@ -63,8 +81,8 @@ def matched(new: Identities, old: Identities) -> NDArray[np.int64]:
     # Most are alone in a bucket of their hash: only the others are sorted.
     places = (len(old) * BUCKETS).bit_length()
     shift = np.uint64(64 - places)
-    last = np.zeros(1 << places, dtype=np.int64)
-    last[(old[:, 0] >> shift).view(np.int64)] = np.arange(len(old))
+    last = np.zeros(1 << places, dtype=np.int32)
+    last[(old[:, 0] >> shift).view(np.int64)] = np.arange(len(old), dtype=np.int32)
     guess = last[(new[:, 0] >> shift).view(np.int64)]
     hit = np.flatnonzero((old[guess, 0] == new[:, 0]) & (old[guess, 1] == new[:, 1]))
     taken = np.bincount(guess[hit], minlength=len(old))

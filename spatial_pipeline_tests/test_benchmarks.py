@@ -62,3 +62,15 @@ def test_sides_agree_and_what_is_missing_is_named(tmp_path):
         assert "pairs" not in sides[layer, "coverage_invalid_edges"]
     assert "3,000 polygons, 2 threads" in done.stdout
     assert "another answer" not in done.stdout
+
+
+@pytest.mark.parametrize("layout", ["scattered", "in one place"])
+def test_one_polygon_in_a_hundred_is_edited(data, layout):
+    import incremental
+
+    before, after = data.coverage(4000)(0, 4000), incremental.edited(4000, layout)
+    whole = after(0, 4000)
+    assert 20 <= (~shapely.equals_exact(before, whole)).sum() <= 40
+    assert shapely.is_valid(whole).all()
+    parts = np.concatenate([after(0, 1500), after(1500, 2500)])
+    assert shapely.equals_exact(parts, whole).all()

@@ -170,6 +170,20 @@ def test_what_is_missing_or_damaged_is_as_if_it_had_never_been(
     assert said(recalling) == said(layer.audited(version, incremental=False))
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, cut_short])
+@pytest.mark.parametrize("name", ["data.parquet", "profile.json"])
+def test_an_earlier_version_that_is_damaged_is_not_recalled(
+    layer: Layer, seen: list[int], damage: Callable[[Path], None], name: str
+) -> None:
+    first = layer.staged()
+    layer.audited(first)
+    seen.clear()
+    damage(layer.path(first) / name)
+    layer.cells[33] = bow_tie()
+    assert layer.audited().results[2].violations == 1
+    assert sum(seen) == COUNT
+
+
 @pytest.mark.parametrize("missing", ["extra_edges", "classes"])
 def test_half_of_a_memory_is_none(layer: Layer, missing: str) -> None:
     first = layer.staged()

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.identity import identities, matched
@@ -19,6 +19,7 @@ def known_by(values: list[bytes | None], kind: pa.DataType | None = None) -> lis
     return [tuple(row) for row in identities(pa.array(values, kind or pa.binary())).tolist()]
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_equal_bytes_and_only_those_are_known_by_the_same(values: list[bytes | None]) -> None:
     found = known_by(values)
@@ -27,6 +28,7 @@ def test_equal_bytes_and_only_those_are_known_by_the_same(values: list[bytes | N
             assert (one == other) == (a == b)
 
 
+@settings(deadline=None)
 @given(VALUES, st.integers(0, 30))
 def test_neighbours_offsets_and_kinds_of_array_do_not_matter(
     values: list[bytes | None], cut: int
@@ -60,6 +62,7 @@ def test_null_is_known_by_nothing_and_nothing_by_something() -> None:
 IDS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=25)
 
 
+@settings(deadline=None)
 @given(IDS, IDS)
 def test_each_old_one_is_matched_once_and_all_that_can_be_are(
     new: list[tuple[int, int]], old: list[tuple[int, int]]

@@ -47,6 +47,10 @@ ABOUT_RESULTS = frozenset(
 """Parameters of a rule that do not change what it finds of a feature that it looks at."""
 
 
+Places = NDArray[np.int64] | slice
+"""Distinct places of features; those of a piece follow each other."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a check knows of n features.
@@ -84,7 +88,7 @@ class Facts:
         return self.classes % np.uint8(AGAIN)
 
     @classmethod
-    def joined(cls, count: int, parts: Sequence[tuple[NDArray[np.int64], Facts]]) -> Self:
+    def joined(cls, count: int, parts: Sequence[tuple[Places, Facts]]) -> Self:
         """Facts of ``count`` features from those of some of them, and their places."""
         classes = np.zeros(count, dtype=np.uint8)
         numbers: dict[str, NDArray[Any]] = {}
@@ -195,7 +199,7 @@ class Memory:
 
     wording: str
     known: Facts | None = None
-    fresh: dict[int, tuple[NDArray[np.int64], Facts]] = field(default_factory=dict)
+    fresh: dict[int, tuple[Places, Facts]] = field(default_factory=dict)
 
     def unknown(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(n,) bool: features that must be looked at."""
@@ -220,14 +224,20 @@ class Memory:
             facts: of these.
 
         """
-        parts = [(seen, facts)]
+        n = len(positions)
+        parts: list[tuple[Places, Facts]] = [(seen, facts)]
         if self.known is not None:
-            parts.insert(0, (np.arange(len(positions)), self.known.take(positions)))
-        self.fresh[index] = positions, Facts.joined(len(positions), parts)
+            parts.insert(0, (slice(n), self.known.take(positions)))
+        at: Places = positions
+        if n and positions[-1] - positions[0] == n - 1:
+            at = slice(int(positions[0]), int(positions[0]) + n)
+        self.fresh[index] = at, Facts.joined(n, parts)
 
     def whole(self, count: int) -> Facts:
-        """What is known of all features now."""
-        return Facts.joined(count, list(self.fresh.values()))
+        """What is known of all features now; asked once."""
+        whole = Facts.joined(count, list(self.fresh.values()))
+        self.fresh.clear()
+        return whole
 
 
 def wording(rule: Rule, check: Any, data: Data, others: Sequence[Data]) -> str | None:

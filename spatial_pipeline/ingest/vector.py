@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from spatial_pipeline import checksums, identity
@@ -173,4 +172,4 @@ def _write(target: Path, profile: VectorProfile, spool: Spool, census: Census) -
         geo=geo,
     )
     if profile.geometry_column is not None:
-        np.save(target.with_name(identity.FILE), census.identities[order])
+        identity.save(target.with_name(identity.FILE), census.identities, order)
