@@ -11,13 +11,13 @@ import contextlib
 import importlib
 import pickle
 import uuid
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from spatial_pipeline import cluster_worker
-from spatial_pipeline.check.remote import Answers, Elapsed, Job, Window
+from spatial_pipeline.check.remote import Job
+from spatial_pipeline.cluster_tasks import Questions
 from spatial_pipeline.errors import ClusterError, RuleError, SpatialPipelineError
 from spatial_pipeline.pieces import Data
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
@@ -34,7 +34,7 @@ LOOK_S = 1.0
 FAREWELL_S = 5.0
 """Seconds in which workers are told that a job is over."""
 AHEAD = 2
-"""Pieces under way for each worker thread: one that is looked at, one that waits beside it."""
+"""Tasks under way for each worker thread: one that is worked on, one that waits beside it."""
 LANES = 512
 """Pieces under way on all machines together, at most."""
 
@@ -122,30 +122,35 @@ class Cluster:
         return data.path.is_relative_to(self.root)
 
     @contextlib.asynccontextmanager
-    async def opened(self, job: Job) -> AsyncIterator[_Pieces]:
+    async def opened(self, job: Job) -> AsyncIterator[Questions]:
         """The job, until it is done or cancelled: then no worker works on it any more."""
         needs = await asyncio.to_thread(cluster_worker.versions)
         blob = await asyncio.to_thread(pickle.dumps, cluster_worker.Order(needs, job))
         identity = uuid.uuid4().hex
         try:
-            yield _Pieces(self, identity, blob)
+            async with asyncio.TaskGroup() as group:
+                questions = Questions(self, identity, blob)
+                sending = group.create_task(questions.send())
+                try:
+                    yield questions
+                finally:
+                    sending.cancel()
         finally:
             await self._farewell(identity)
 
-    @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Waits until a worker has use for one more piece."""
+    async def turn(self) -> None:
+        """Waits until a worker has use for one more task, and counts it as under way."""
         async with self._changed:
             await self._changed.wait_for(
                 lambda: self._lost.done() or self._under_way < max(AHEAD * self.threads, 1)
             )
             self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-            async with self._changed:
-                self._changed.notify(1)
+
+    async def returned(self) -> None:
+        """A task is not under way any more."""
+        self._under_way -= 1
+        async with self._changed:
+            self._changed.notify(1)
 
     async def result(self, future: Future) -> Any:
         """The result of a future, unless the machines are lost meanwhile.
@@ -211,40 +216,6 @@ class Cluster:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
                 await self.client.run(cluster_worker.forget, identity, on_error="ignore")
-
-
-@dataclass
-class _Pieces:
-    """Implements ``check.remote.Pieces``."""
-
-    cluster: Cluster
-    identity: str
-    order: bytes
-
-    async def answers(
-        self, index: int, elapsed: Callable[[], Elapsed], window: Window | None = None
-    ) -> Answers:
-        """See ``check.remote.Pieces``."""
-        async with self.cluster.turn():
-            asked = dict(elapsed())
-            if not asked:
-                return {}
-            future = self.cluster.client.submit(
-                cluster_worker.evaluate_piece,
-                self.order,
-                self.identity,
-                index,
-                asked,
-                window,
-                key=f"spatial-{self.identity}-{index}",
-                pure=False,
-            )
-            try:
-                blob = await self.cluster.result(future)
-            finally:
-                future.release()
-        answers: Answers = await asyncio.to_thread(pickle.loads, blob)
-        return answers
 
 
 def _distributed() -> Any:

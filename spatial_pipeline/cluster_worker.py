@@ -7,9 +7,11 @@ import contextlib
 import hashlib
 import pickle
 import platform
-from collections import OrderedDict, deque
+import time
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -89,17 +91,34 @@ class _Kept:
 _KEPT: WeakKeyDictionary[Any, _Kept] = WeakKeyDictionary()
 
 
-async def evaluate_piece(
-    order: bytes, identity: str, index: int, elapsed: Elapsed, window: Window | None
-) -> bytes:
-    """What the rules of a job make of a piece, pickled; runs on the worker's loop and threads.
+@dataclass(frozen=True)
+class Place:
+    """What a question is about.
+
+    Attributes:
+        index: of the piece.
+        window: of a raster, what the piece is.
+
+    """
+
+    index: int
+    window: Window | None = None
+
+
+async def evaluate_places(
+    order: bytes, identity: str, asked: Sequence[tuple[Place, Elapsed]]
+) -> tuple[list[bytes], float]:
+    """What the rules of a job make of some pieces, one after the other.
+
+    Runs on the worker's loop and threads.
 
     Args:
         order: a pickled :class:`Order`; opened once a worker.
         identity: of the job.
-        index: of the piece.
-        elapsed: see ``check.remote``.
-        window: of a raster, what the piece is.
+        asked: the pieces; for each see ``check.remote.Elapsed``, as it was when they were sent.
+
+    Returns:
+        The answers about each, pickled, and the seconds of all of them together.
 
     Raises:
         ClusterError: the job is over, or this worker cannot open it.
@@ -121,8 +140,9 @@ async def evaluate_piece(
     opened.under_way += 1
     try:
         bench = await asyncio.shield(opened.bench)
-        answers = await bench.evaluate_piece(index, elapsed, window)
-        return (await opened.workers.run(lambda: pickle.dumps(answers, 5)))[0]
+        begun = time.perf_counter()
+        blobs = await _evaluated(bench, asked)
+        return blobs, time.perf_counter() - begun
     except ClusterError:
         failed = kept.opened.pop(identity, None)
         if failed is not None:
@@ -131,6 +151,19 @@ async def evaluate_piece(
     finally:
         opened.under_way -= 1
         await _make_room(kept)
+
+
+async def _evaluated(bench: Bench, asked: Sequence[tuple[Place, Elapsed]]) -> list[bytes]:
+    """The answers about each piece, pickled; the time of a rule runs on from piece to piece."""
+    spent: dict[int, float] = defaultdict(float)
+    blobs = []
+    for place, elapsed in asked:
+        so_far = {i: seconds + spent[i] for i, seconds in elapsed.items()}
+        answers = await bench.evaluate_piece(place.index, so_far, place.window)
+        for i, answer in answers.items():
+            spent[i] += answer.seconds
+        blobs.append((await bench.workers.run(partial(pickle.dumps, answers, 5)))[0])
+    return blobs
 
 
 async def forget(identity: str, dask_worker: Any) -> None:
@@ -178,4 +211,4 @@ async def _make_room(kept: _Kept) -> None:
         await kept.opened.pop(identity).close()
 
 
-__all__ = ["Order", "evaluate_piece", "forget", "versions"]
+__all__ = ["Order", "Place", "evaluate_places", "forget", "versions"]

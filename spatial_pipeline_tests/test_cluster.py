@@ -23,7 +23,8 @@ from rasterio import Affine
 
 from spatial_pipeline import cluster_worker
 from spatial_pipeline.check.engine import Plan, evaluate
-from spatial_pipeline.cluster import _Pieces, connected
+from spatial_pipeline.cluster import connected
+from spatial_pipeline.cluster_tasks import Questions
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
 from spatial_pipeline.contract.rules.validity import ValidGeometry
 from spatial_pipeline.errors import ClusterError
@@ -145,14 +146,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The pieces that were looked at elsewhere."""
     asked: list[int] = []
-    answers = _Pieces.answers
+    answers = Questions.answers
 
-    async def counted(self: _Pieces, index: int, *arguments: Any) -> Any:
+    async def counted(self: Questions, index: int, *arguments: Any) -> Any:
         answer = await answers(self, index, *arguments)
         asked.append(index)
         return answer
 
-    monkeypatch.setattr(_Pieces, "answers", counted)
+    monkeypatch.setattr(Questions, "answers", counted)
     return asked
 
 
