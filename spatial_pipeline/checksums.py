@@ -27,7 +27,12 @@ CELLS = 4096
 """Cells that the pixels of a raster are summed in, at most about."""
 MIN_SIDE = 512
 CHUNK = 4096
-"""Features summed at once: NumPy repeats and joins arrays under the GIL."""
+"""Features summed at once, at most: NumPy repeats and joins arrays under the GIL."""
+CHUNK_BYTES = 3 << 17
+"""Bytes of a column summed at once, about: for larger arrays the C library asks the system, which
+hands out empty pages each time; that takes as long as the sums."""
+FEWEST = 16
+"""Features summed at once, whatever their size."""
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -47,9 +52,11 @@ def column_sums(columns: Mapping[str, pa.Array], rows: NDArray[np.int64]) -> Sum
 
     """
     sums = dict.fromkeys(columns, 0)
-    for start in range(0, len(rows), CHUNK):
-        seeds = row_seeds(rows[start : start + CHUNK])
-        sums = added(sums, {n: _sum(a.slice(start, CHUNK), seeds) for n, a in columns.items()})
+    widest = max((a.nbytes for a in columns.values()), default=0)
+    size = min(max(CHUNK_BYTES * len(rows) // max(widest, 1), FEWEST), CHUNK)
+    for start in range(0, len(rows), size):
+        seeds = row_seeds(rows[start : start + size])
+        sums = added(sums, {n: _sum(a.slice(start, size), seeds) for n, a in columns.items()})
     return sums
 
 

@@ -94,6 +94,24 @@ def test_byte_strings_have_one_sum_exactly_when_they_are_equal(
     )
 
 
+@pytest.mark.parametrize("at_once", [1, 40_000, 3 << 17])
+def test_a_sum_does_not_depend_on_how_much_is_summed_at_once(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    texts = [rng.bytes(n) if n % 7 else None for n in rng.integers(0, 300, 9000)]
+    columns = {"c": pa.array(texts, pa.binary()), "n": pa.array(np.arange(9000))}
+    parts = [
+        checksums.column_sums({k: v.slice(i, 1) for k, v in columns.items()}, np.array([i]))
+        for i in range(0, 9000)
+    ]
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = checksums.added(whole, part)
+    monkeypatch.setattr(checksums, "CHUNK_BYTES", at_once)
+    assert checksums.column_sums(columns, np.arange(9000)) == whole
+
+
 def test_one_flipped_bit_anywhere_is_seen() -> None:
     value = bytes(range(21))
     direct = checksums.column_sums({"c": pa.array([b"x", value])}, np.arange(2))
