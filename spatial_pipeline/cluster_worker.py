@@ -29,7 +29,15 @@ KEPT = 4
 """Jobs that a worker keeps open; more when pieces of more are under way."""
 FORGOTTEN = 256
 """Jobs that are remembered as being over."""
-CODE = ("check", "contract/rules", "pieces.py", "results.py", "store/staged.py", "versions.py")
+CODE = (
+    "check",
+    "checksums.py",
+    "contract/rules",
+    "pieces.py",
+    "results.py",
+    "store/staged.py",
+    "versions.py",
+)
 """Of this package, what an answer depends on."""
 
 Versions = dict[str, str]
@@ -44,7 +52,7 @@ def versions() -> Versions:
         "PROJ": pyproj.proj_version_str,
         "GDAL": rasterio.__gdal_version__,
     }
-    for name in ("spatial_pipeline", "numpy", "pyarrow", "pyproj", "rasterio", "shapely"):
+    for name in ("spatial_pipeline", "duckdb", "numpy", "pyarrow", "pyproj", "rasterio", "shapely"):
         found[name] = version(name)
     package = Path(__file__).parent
     digest = hashlib.sha256()
@@ -96,13 +104,15 @@ class Place:
     """What a question is about.
 
     Attributes:
-        index: of the piece.
+        index: of the piece, or of the step.
         window: of a raster, what the piece is.
+        rule: of a step, the place of the rule that plans it; None for a piece.
 
     """
 
     index: int
     window: Window | None = None
+    rule: int | None = None
 
 
 async def evaluate_places(
@@ -159,7 +169,10 @@ async def _evaluated(bench: Bench, asked: Sequence[tuple[Place, Elapsed]]) -> li
     blobs = []
     for place, elapsed in asked:
         so_far = {i: seconds + spent[i] for i, seconds in elapsed.items()}
-        answers = await bench.evaluate_piece(place.index, so_far, place.window)
+        if place.rule is None:
+            answers = await bench.evaluate_piece(place.index, so_far, place.window)
+        else:
+            answers = await bench.evaluate_step(place.rule, place.index, so_far)
         for i, answer in answers.items():
             spent[i] += answer.seconds
         blobs.append((await bench.workers.run(partial(pickle.dumps, answers, 5)))[0])

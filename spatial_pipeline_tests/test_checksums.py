@@ -99,17 +99,17 @@ def test_a_sum_does_not_depend_on_how_much_is_summed_at_once(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(5)
-    texts = [rng.bytes(n) if n % 7 else None for n in rng.integers(0, 300, 9000)]
-    columns = {"c": pa.array(texts, pa.binary()), "n": pa.array(np.arange(9000))}
+    texts = [rng.bytes(n) if n % 7 else None for n in rng.integers(0, 300, 1500)]
+    columns = {"c": pa.array(texts, pa.binary()), "n": pa.array(np.arange(1500))}
     parts = [
         checksums.column_sums({k: v.slice(i, 1) for k, v in columns.items()}, np.array([i]))
-        for i in range(0, 9000)
+        for i in range(1500)
     ]
     whole = parts[0]
     for part in parts[1:]:
         whole = checksums.added(whole, part)
     monkeypatch.setattr(checksums, "CHUNK_BYTES", at_once)
-    assert checksums.column_sums(columns, np.arange(9000)) == whole
+    assert checksums.column_sums(columns, np.arange(1500)) == whole
 
 
 def test_one_flipped_bit_anywhere_is_seen() -> None:

@@ -167,7 +167,15 @@ class WindowCheck(Check[R]):
 
 
 class PlannedCheck(Check[R]):
-    """Plans its own pieces of work: for comparisons that join by key or by several grids."""
+    """Plans its own pieces of work: for comparisons that join by key or by several grids.
+
+    Attributes:
+        spread: the plan is the same wherever it is made, and what one piece finds another one does
+            not need: other machines may work on them.
+
+    """
+
+    spread: ClassVar[bool] = False
 
     @abstractmethod
     def plan(self) -> Iterable[Callable[[], Any]]:

@@ -25,6 +25,8 @@ OLD = "staged by an older version of ingest, which took no checksums: stage it a
 class StagedVectorCheck(PlannedCheck[StagedMatchesSource]):
     """Sums up every column batch by batch; it plans for itself because it reads all columns."""
 
+    spread = True
+
     def plan(self) -> Iterable[Callable[[], tuple[int, checksums.Sums]]]:
         """One piece of work a batch."""
         if self._profile.checksums is None:
