@@ -172,7 +172,8 @@ async def _evaluated(
             await workers.run(partial(task.recall, past))
     await run.pieces()
     await asyncio.to_thread(give_back)
-    await asyncio.gather(*(run.reduce(task) for task in tasks))
+    # What worked the longest so far is likely to be the last one to be done.
+    await asyncio.gather(*(run.reduce(t) for t in sorted(tasks, key=lambda t: -t.elapsed)))
     if past is not None:
         for task in tasks:
             await workers.run(partial(task.keep, past))

@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, Self, TypeVar
 
 from spatial_pipeline.cancellation import Cancellation, obeying
@@ -43,11 +44,17 @@ class Workers:
         self._idle: list[_Inbox] = []
         self._threads: dict[_Inbox, threading.Thread] = {}
         self._loop = asyncio.get_running_loop()
+        self._helping: set[asyncio.Task[None]] = set()
+        self._left = False
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._left = True
+        for task in self._helping:
+            task.cancel()
+        await asyncio.gather(*self._helping, return_exceptions=True)
         for inbox in self._idle:
             inbox.put(None)
         self._idle.clear()
@@ -92,17 +99,48 @@ class Workers:
             self._idle.append(inbox)
             return future.result(), time.perf_counter() - begun
 
+    def lend(self, call: Callable[[], object]) -> None:
+        """Has a call made by a thread that is idle, if there is one; asked from any thread.
+
+        Nobody waits for it, and what it raises is lost.
+        """
+        # The loop is closed when an abandoned call outlives the check.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._help, call)
+
+    def _help(self, call: Callable[[], object]) -> None:
+        async def helping() -> None:
+            with contextlib.suppress(Exception):
+                await self.run(call)
+
+        if not self._left and not self._free.locked():
+            task = self._loop.create_task(helping())
+            self._helping.add(task)
+            task.add_done_callback(self._helping.discard)
+
     def _hire(self) -> _Inbox:
         inbox: _Inbox = queue.SimpleQueue()
         thread = threading.Thread(
-            target=_serve, args=(inbox, self._loop), name="spatial-check", daemon=True
+            target=_serve, args=(inbox, self), name="spatial-check", daemon=True
         )
         self._threads[inbox] = thread
         thread.start()
         return inbox
 
 
-def _serve(inbox: _Inbox, loop: asyncio.AbstractEventLoop) -> None:
+_CREW: ContextVar[Workers | None] = ContextVar("crew", default=None)
+
+
+def ask_for_help(call: Callable[[], object]) -> None:
+    """Has a call made by an idle thread beside this one, if this is one of ``Workers`` at all."""
+    crew = _CREW.get()
+    if crew is not None:
+        crew.lend(call)
+
+
+def _serve(inbox: _Inbox, crew: Workers) -> None:
+    _CREW.set(crew)
+    loop = crew._loop  # noqa: SLF001 - its own thread
     while (task := inbox.get()) is not None:
         call, future, cancellation = task
         try:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from spatial_pipeline.cancellation import current
-from spatial_pipeline.check.workers import Workers
+from spatial_pipeline.check.workers import Workers, ask_for_help
 
 
 def test_no_more_calls_at_once_than_the_limit() -> None:
@@ -163,3 +163,85 @@ def test_a_call_that_nobody_waits_for_hears_of_it(how: str) -> None:
             assert (await workers.run(lambda: current().raised))[0] is False
 
     asyncio.run(main())
+
+
+def test_an_idle_thread_helps() -> None:
+    both = threading.Barrier(2, timeout=30)
+    helpers: list[int] = []
+
+    def helping() -> None:
+        helpers.append(threading.get_ident())
+        both.wait()
+
+    def call() -> int:
+        ask_for_help(helping)
+        both.wait()
+        return threading.get_ident()
+
+    async def main() -> None:
+        async with Workers(2) as workers:
+            mine, _ = await workers.run(call)
+            assert len(helpers) == 1
+            assert helpers[0] != mine
+        assert names() == []
+
+    asyncio.run(main())
+
+
+def test_nobody_helps_where_all_have_work() -> None:
+    asked, helped = threading.Event(), []
+
+    def call() -> None:
+        ask_for_help(lambda: helped.append(True))
+        asked.set()
+        time.sleep(0.02)
+
+    async def main() -> None:
+        async with Workers(1) as workers:
+            await asyncio.gather(workers.run(call), workers.run(lambda: None))
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert asked.is_set()
+    assert helped == []
+    ask_for_help(lambda: helped.append(True))
+    assert helped == []
+
+
+def test_a_helper_ends_with_the_context_whatever_comes_of_it() -> None:
+    begun = threading.Event()
+    raised: list[bool] = []
+
+    def helping() -> None:
+        heard = threading.Event()
+        with current().calling(heard.set):
+            begun.set()
+            heard.wait(30)
+        raised.append(current().raised)
+        msg = "nobody hears of it"
+        raise ValueError(msg)
+
+    def call() -> None:
+        ask_for_help(helping)
+        assert begun.wait(30)
+
+    async def main() -> None:
+        async with Workers(2) as workers:
+            await workers.run(call)
+        assert raised == [True]
+        assert names() == []
+
+    asyncio.run(main())
+
+
+def test_help_that_comes_too_late_is_not_wanted() -> None:
+    async def main() -> list[bool]:
+        helped: list[bool] = []
+        async with Workers(2) as workers:
+            await workers.run(lambda: None)
+        workers.lend(lambda: helped.append(True))
+        await asyncio.sleep(0.01)
+        assert names() == []
+        return helped
+
+    assert asyncio.run(main()) == []

@@ -44,11 +44,14 @@ from spatial_pipeline.check.topology.overlap_pairs import (
     interiors_meet,
     pairs_in,
 )
+from spatial_pipeline.check.topology.together import Together
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 from spatial_pipeline.results import Findings, Outcome
 
 OVERLAP, SHARED_LINE = "overlap", "shared line"
+CHUNK = 1024
+"""Pairs decided in one call: what threads that are idle may take."""
 
 
 @dataclass(frozen=True)
@@ -250,14 +253,16 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
             group = groups(batch.table.select(list(self.rule.group_by)))
             same = group[one] == group[other]
             one, other = one[same], other[same]
-        found = [Findings.none()]
-        for begin in range(0, len(one), DECIDED):
+
+        def decided(begin: int) -> Findings:
             self.context.cancelled()
-            some = slice(begin, begin + DECIDED)
+            some = slice(begin, begin + CHUNK)
             held, place = np.unique(np.stack([one[some], other[some]]), return_inverse=True)
             a, b = place.reshape(2, -1)
-            found.append(self._violations(geometry(held), batch.rows[held], (a, b), dimension))
-        return Findings.concat(found)
+            return self._violations(geometry(held), batch.rows[held], (a, b), dimension)
+
+        chunks = Together([partial(decided, begin) for begin in range(0, len(one), CHUNK)])
+        return Findings.concat(chunks.results())
 
     def _violations(
         self, geometry: NDArray[np.object_], rows: NDArray[np.int64], pairs: Pairs, dimension: int

@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from spatial_pipeline.cancellation import current
+from spatial_pipeline.check.workers import ask_for_help
+
 T = TypeVar("T")
 
 
@@ -13,7 +16,7 @@ class Together(Generic[T]):
     """Calls that are made once, whoever asks for their results.
 
     Two rules that look at the same piece at the same time need the same of it. The second one does
-    not wait for the first: it takes the calls that nobody has begun.
+    not wait for the first: it takes the calls that nobody has begun. So does a thread that is idle.
 
     Args:
         calls: made in any order, in the threads that ask; they must not wait for each other.
@@ -35,23 +38,35 @@ class Together(Generic[T]):
             BaseException: what a call raised.
 
         """
-        while True:
-            with self._done:
-                mine = self._next
-                self._next += 1
-            if mine >= len(self._calls):
-                break
-            try:
-                self._results[mine] = self._calls[mine]()
-            except BaseException as error:
-                self._error = error
-                raise
-            finally:
-                with self._done:
-                    self._open -= 1
-                    self._done.notify_all()
+        if len(self._calls) - self._next > 1:
+            ask_for_help(self._help)
+        while self._error is None and self._made_one():
+            pass
         with self._done:
-            self._done.wait_for(lambda: not self._open)
+            self._done.wait_for(lambda: self._error is not None or not self._open)
         if self._error is not None:
             raise self._error
         return [self._results[i] for i in range(len(self._calls))]
+
+    def _help(self) -> None:
+        """Takes calls until there is none, or nobody waits for this thread any more."""
+        while self._error is None and not current().raised and self._made_one():
+            pass
+
+    def _made_one(self) -> bool:
+        """Makes a call that nobody has begun; False when there is none."""
+        with self._done:
+            mine = self._next
+            self._next += 1
+        if mine >= len(self._calls):
+            return False
+        try:
+            self._results[mine] = self._calls[mine]()
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            with self._done:
+                self._open -= 1
+                self._done.notify_all()
+        return True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from spatial_pipeline.check.topology.together import Together
+from spatial_pipeline.check.workers import Workers
 
 
 def test_results_come_in_the_order_of_the_calls():
@@ -62,3 +64,66 @@ def test_an_error_wakes_those_who_wait():
         for asked in (first, second):
             with pytest.raises(ValueError, match="no"):
                 asked.result(30)
+
+
+def test_a_thread_that_is_idle_takes_calls():
+    both = threading.Barrier(2, timeout=30)
+    threads = set()
+
+    def call(k):
+        threads.add(threading.get_ident())
+        if k < 2:
+            both.wait()
+        return k
+
+    async def main():
+        async with Workers(2) as workers:
+            return await workers.run(Together([lambda k=k: call(k) for k in range(9)]).results)
+
+    found, _ = asyncio.run(main())
+    assert found == list(range(9))
+    assert len(threads) == 2
+
+
+def test_the_error_of_a_helper_reaches_whoever_asks():
+    helped = threading.Event()
+    asker = []
+
+    def call(k):
+        if not asker:
+            asker.append(threading.get_ident())
+            assert helped.wait(30)
+        elif threading.get_ident() != asker[0]:
+            helped.set()
+            raise ValueError("no")
+        return k
+
+    async def main():
+        async with Workers(2) as workers:
+            with pytest.raises(ValueError, match="no"):
+                await workers.run(Together([lambda k=k: call(k) for k in range(9)]).results)
+
+    asyncio.run(main())
+
+
+def test_a_helper_stops_when_the_check_is_over():
+    begun, go_on = threading.Event(), threading.Event()
+    made = []
+
+    def call(k):
+        made.append(k)
+        if k == 0:
+            assert begun.wait(30)
+            raise ValueError("no")
+        begun.set()
+        assert go_on.wait(30)
+        return k
+
+    async def main():
+        async with Workers(2) as workers:
+            asyncio.get_running_loop().call_later(0.1, go_on.set)
+            with pytest.raises(ValueError, match="no"):
+                await workers.run(Together([lambda k=k: call(k) for k in range(50)]).results)
+
+    asyncio.run(main())
+    assert sorted(made) == [0, 1]
