@@ -12,16 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.topology.together import Together
+
 _X_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _Y_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
 _LAST_FACTOR = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
-AT_ONCE = 32
+AT_ONCE = 8
 """Chains added up at once."""
 BUCKETS = 4
 """Buckets an edge: one in eight of a coverage's edges, or fewer, meet a stranger in theirs."""
@@ -92,10 +95,15 @@ class Chain:
         """
         while len(chains) > AT_ONCE:
             firsts = range(0, len(chains), AT_ONCE)
-            chains = [cls.concat(chains[i : i + AT_ONCE]).reduced()[0] for i in firsts]
+            some = [partial(cls._added, chains[i : i + AT_ONCE]) for i in firsts]
+            chains = Together(some).results()
         chain, _ = cls.concat(chains).reduced()
         order = np.lexsort(chain.edges.T[::-1])
         return cls(chain.edges[order], chain.net[order])
+
+    @classmethod
+    def _added(cls, chains: Sequence[Chain]) -> Chain:
+        return cls.concat(chains).reduced()[0]
 
 
 def directed_edges(polygons: NDArray[np.object_]) -> Edges:
