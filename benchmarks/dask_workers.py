@@ -119,7 +119,7 @@ def checked(
 def main() -> None:
     """Prints one JSON object; fails when an answer differs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--features", type=int, default=400_000)
+    parser.add_argument("--features", type=int, default=2_000_000)
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="spatial-dask-") as name, ExitStack() as stack:

@@ -88,9 +88,10 @@ def test_labels():
 @given(
     st.lists(st.lists(st.integers(0, 3), max_size=8), max_size=6),
     st.sampled_from([1, 2, 5, 1 << 20]),
+    st.sampled_from([1, 3, 1 << 16]),
     st.booleans(),
 )
-def test_suspects_are_the_same_in_any_ranges_of_hashes(pieces, at_once, spread):
+def test_suspects_are_the_same_in_any_ranges_of_hashes(pieces, at_once, thrown, spread):
     scale = 1 << 62 if spread else 1
     parts, start = [], 0
     for piece in pieces:
@@ -101,4 +102,5 @@ def test_suspects_are_the_same_in_any_ranges_of_hashes(pieces, at_once, spread):
     wanted = [i for i, value in enumerate(every) if every.count(value) > 1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keys, "RANGE", at_once)
+        patch.setattr(keys, "THROWN", thrown)
         assert keys.suspects(parts).tolist() == wanted
