@@ -13,7 +13,7 @@ from spatial_pipeline.check.base import TileComparisonCheck, evaluates
 from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.recall import PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.check.topology.judged import LINE, POINT, POLYGON, LeftOut, judged, notes
-from spatial_pipeline.check.topology.measured import joined, summary
+from spatial_pipeline.check.topology.measured import Tally, joined, summary
 from spatial_pipeline.check.topology.uncovered import COVERS, uncovered
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy
 from spatial_pipeline.pieces import FeatureBatch
@@ -118,9 +118,9 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         if self.rule.tolerance and in_degrees(crs):
             said.append("the tolerance is in square degrees (lines: degrees)")
         parts = (
-            summary(areas, "uncovered polygon"),
-            summary(lines, "uncovered line", "longest"),
-            summary(points, "uncovered point"),
+            summary(Tally.of(areas), "uncovered polygon"),
+            summary(Tally.of(lines), "uncovered line", "longest"),
+            summary(Tally.of(points), "uncovered point"),
         )
         return Outcome(
             checked=sum(p.checked for p in partials),
