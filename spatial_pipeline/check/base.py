@@ -140,6 +140,8 @@ class TileComparisonCheck(Check[R]):
     the owned features' are given with their geometry already transformed to that CRS.
     """
 
+    needs_geometry: ClassVar[bool] = True
+
     def halo(self) -> float:
         """Distance around every owned feature's bounding box in which others are needed."""
         return 0.0

@@ -17,6 +17,7 @@ from spatial_pipeline.check.topology.overlap_pairs import DECIDED
 from spatial_pipeline.contract.rules.metadata import NotNull, Unique, ValueRange
 from spatial_pipeline.contract.rules.topology import (
     MatchedEdges,
+    MustBeCoveredBy,
     MustNotHaveDangles,
     MustNotHaveGaps,
     MustNotOverlap,
@@ -83,6 +84,30 @@ def test_findings_in_files_change_nothing(
     for (_, ours), (_, theirs) in zip(found, expected, strict=True):
         assert isinstance(ours, SpilledFindings) or limit > 0 or not len(ours)
         assert told(Findings.concat(parts_of(ours))) == told(theirs)
+
+
+def test_uncovered_parts_of_all_kinds_in_files_are_told_the_same(tmp_path: Path) -> None:
+    rule = [MustBeCoveredBy.model_validate({"other": {"uri": "towns.gpkg"}})]
+    shapes = [shapely.box(i, 0, i + 2, 1) for i in range(9)]
+    lines = [shapely.LineString([(i, 0), (i, 3)]) for i in range(9)]
+    points = list(shapely.points(np.arange(9.0), 2.5))
+    data = memory_vector([*shapes, *lines, *points, *shapes], columns={"id": list(range(36))})
+    towns = memory_vector([shapely.box(0, 0, 5, 2)])
+    found, expected = (
+        asyncio.run(
+            evaluate(
+                rule, data, key=("id",), others=lambda _: (towns,),
+                plan=Plan(2, piece_size=5, sink=sink),
+            )
+        )
+        for sink in (FindingsFolder(0, tmp_path), None)
+    )  # fmt: skip
+    assert same(found) == same(expected)
+    (_, ours), (_, theirs) = found[0], expected[0]
+    assert isinstance(ours, SpilledFindings)
+    assert theirs.unit == "m² (lines: m)"
+    assert told(Findings.concat(parts_of(ours))) == told(theirs)
+    assert "uncovered line" in found[0][0].message
 
 
 class Counting(FindingsFolder):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, Context, evaluates
-from spatial_pipeline.check.boxes import Boxes, diagonals
+from spatial_pipeline.check.boxes import Boxes
 from spatial_pipeline.check.collected import Collected
 from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.geometries import require_geometry
@@ -224,7 +224,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         for begin in range(0, len(asking), QUERIED):
             self.context.cancelled()
             mine = asking[begin : begin + QUERIED]
-            one, other = boxes.query(diagonals(every[mine]))
+            one, other = boxes.pairs(every[mine])
             one = mine[one]
             other = other if self._looked is None else self._looked[other]
             met = one != other
@@ -320,14 +320,14 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         if not len(regions):
             return
         near = np.zeros(len(every.bounds), dtype=bool)
-        near[every.query(diagonals(regions))[1]] = True
+        near[every.pairs(regions)[1]] = True
         near &= judged_
         asking = np.flatnonzero(near)
         for begin in range(0, len(asking), DECODED):
             self.context.cancelled()
             mine = asking[begin : begin + DECODED]
             # A sheet over another one is all doubtful: what lies around is read a part at a time.
-            others = np.unique(every.query(diagonals(every.bounds[mine]))[1])
+            others = np.unique(every.pairs(every.bounds[mine])[1])
             batch = known.take(np.union1d(mine, others[near[others] & (others > mine[0])]))
             areas = of_dimension(batch.geometry, POLYGON)
             owned = np.isin(batch.positions, mine)
