@@ -102,6 +102,10 @@ bench: venv peers postgis ## Ours beside every peer, answers before times (make 
 	  $(BIN)/python benchmarks/$$question.py --features $(FEATURES) --repeat $(REPEAT) \
 	  --peers-python $(PEERS)/bin/python; done
 	@$(BIN)/python benchmarks/pixels.py --features $(PIXELS) --repeat $(REPEAT)
+	@$(BIN)/python benchmarks/publish_table.py $(FEATURES) --rounds $(REPEAT)
+	@$(BIN)/python benchmarks/heartbeat.py --turns $(REPEAT)
+	@$(BIN)/python benchmarks/dagster_steps.py --repeat $(REPEAT)
+	@$(BIN)/python benchmarks/dask_workers.py --runs $(REPEAT)
 	@$(BIN)/python benchmarks/scale.py --features $(SCALE) --memory 2GiB
 
 # DuckDB's spatial extension comes as a wheel for one version of DuckDB: not always ours.

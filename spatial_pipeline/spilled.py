@@ -81,11 +81,13 @@ class SpilledFindings:
     Attributes:
         runs: what was written.
         at_once: findings that may be in memory at once, about.
+        unit: unit of all their measures; empty when it is that of each run.
 
     """
 
     runs: tuple[FindingsRun, ...]
     at_once: int = AT_ONCE
+    unit: str = ""
 
     def __len__(self) -> int:
         return sum(len(r) for r in self.runs)
@@ -110,7 +112,8 @@ class SpilledFindings:
             if len(found):
                 # Equal findings are left in the order of their pieces, as in memory.
                 pieces = np.concatenate([p for f, p in read if len(f)])
-                yield found.take(np.argsort(pieces, kind="stable")).sorted()
+                found = found.take(np.argsort(pieces, kind="stable")).sorted()
+                yield replace(found, unit=self.unit or found.unit)
 
     def head(self, count: int) -> Findings:
         """The first findings."""

@@ -16,6 +16,7 @@ from spatial_pipeline.contract.rules import Rule, rule_id
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import FeatureBatch, PixelWindow, RasterData, Tile, VectorData
 from spatial_pipeline.results import Findings, Outcome
+from spatial_pipeline.spilled import FindingsSink
 from spatial_pipeline.versions import Kind, Profile
 
 R = TypeVar("R", bound=Rule)
@@ -34,6 +35,7 @@ class Context:
         others: the other datasets of the rule, in the order of ``Rule.others()``.
         key: key columns of the contract.
         cancelled: raises :class:`Cancelled` when the time is up; long loops call it.
+        sink: takes findings that are too many for memory; None keeps them all.
 
     """
 
@@ -41,6 +43,7 @@ class Context:
     others: tuple[VectorData | RasterData, ...] = ()
     key: tuple[str, ...] = ()
     cancelled: Callable[[], None] = field(default=lambda: None)
+    sink: FindingsSink | None = None
 
 
 class Check(ABC, Generic[R]):
@@ -136,6 +139,8 @@ class TileComparisonCheck(Check[R]):
     The features of ``others[0]`` whose bounding boxes, in the CRS of this dataset, intersect one of
     the owned features' are given with their geometry already transformed to that CRS.
     """
+
+    needs_geometry: ClassVar[bool] = True
 
     def halo(self) -> float:
         """Distance around every owned feature's bounding box in which others are needed."""

@@ -133,7 +133,7 @@ async def evaluate(
     # The first time it imports modules for a quarter of a second: not on the loop.
     await asyncio.to_thread(catalogue.load)
     plan = plan or Plan()
-    tasks = [Task(rule, key) for rule in rules]
+    tasks = [Task(rule, key, plan.sink) for rule in rules]
     with responsive():
         async with Workers(plan.jobs) as workers:
             try:

@@ -95,7 +95,7 @@ async def see_features(
 
 
 def _wants_geometry(task: Task) -> bool:
-    return not isinstance(task.check, BatchCheck) or task.check.needs_geometry
+    return getattr(task.check, "needs_geometry", True)
 
 
 async def see_pixels(

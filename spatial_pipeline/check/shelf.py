@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
+from spatial_pipeline.check.collected import at_once, written_out
 from spatial_pipeline.check.named import keyed
 from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.pieces import Data
 from spatial_pipeline.results import Findings
 from spatial_pipeline.spilled import (
-    A_FINDING,
-    AT_ONCE,
     FindingsRun,
     FindingsSink,
     SpilledFindings,
+    found_by,
     weight,
     with_found,
 )
-
-LAST = np.iinfo(np.int64).max
-"""The piece of what ``reduce`` finds: it comes after all others."""
 
 
 class Shelf:
@@ -70,23 +68,34 @@ class Shelf:
             await self._spill(task)
 
     async def close(self, task: Task) -> None:
-        """After ``reduce``: all findings of a rule are in files when some are."""
-        sink, runs = self._sink, self._runs.get(task)
-        if sink is None or not runs or task.outcome is None:
+        """After ``reduce``: all findings of a rule are in files when some are, or when they weigh.
+
+        A rule that has ended is counted with what others hold, until the check is over.
+        """
+        sink, runs = self._sink, list(self._runs.pop(task, ()))
+        if sink is None or task.outcome is None:
             return
-        rest = task.outcome.findings
-
-        def write() -> FindingsRun:
-            findings = keyed(rest, self._data, self._key)
-            return sink.write(findings, np.full(len(rest), LAST))
-
-        if len(rest):
-            run = await task.call(self._workers, write)
-            if run is None:
+        self.held -= sum(self._loose.pop(task, {}).values())
+        found = found_by(task.outcome)
+        rest = Findings.none()
+        if isinstance(found, SpilledFindings):
+            runs += found.runs
+        else:
+            rest = found
+            weighs = weight(rest)
+            light = self.held + weighs <= sink.limit or rest.keys is not None
+            if light and not runs:
+                self.held += weighs
                 return
-            runs.append(run)
-        size = max(1, min(AT_ONCE, sink.limit // A_FINDING))
-        task.outcome = with_found(task.outcome, SpilledFindings(tuple(runs), size))
+        if len(rest):
+            written = await task.call(
+                self._workers, partial(written_out, sink, rest, self._data, self._key)
+            )
+            if written is None:
+                return
+            runs += written
+        spilled = SpilledFindings(tuple(runs), at_once(sink), found.unit)
+        task.outcome = with_found(task.outcome, spilled)
 
     async def _spill(self, task: Task) -> None:
         """One more run of the findings that a rule holds."""

@@ -19,6 +19,7 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.errors import RuleError, SpatialPipelineError
 from spatial_pipeline.pieces import Data, VectorData
 from spatial_pipeline.results import Outcome, Status
+from spatial_pipeline.spilled import FindingsSink
 
 T = TypeVar("T")
 
@@ -56,9 +57,10 @@ class Answer:
 class Task:
     """The evaluation of one rule. Changed only on the event loop."""
 
-    def __init__(self, rule: Rule, key: tuple[str, ...]) -> None:
+    def __init__(self, rule: Rule, key: tuple[str, ...], sink: FindingsSink | None = None) -> None:
         self.rule = rule
         self.key = key
+        self.sink = sink
         self.check: Any = None
         self.others: tuple[Data, ...] = ()
         self.partials: dict[int, Any] = {}
@@ -79,7 +81,7 @@ class Task:
     def bind(self, data: Data, others: tuple[Data, ...] = ()) -> None:
         """Makes the check object, with the other data of the rule once they are open."""
         self.others = others
-        context = Context(data=data, others=others, key=self.key, cancelled=self._cancelled)
+        context = Context(data, others, self.key, self._cancelled, self.sink)
         try:
             self.check = check_class(type(self.rule), data.profile.kind)(self.rule, context)
         except Exception as exc:  # noqa: BLE001 - a rule that raises is a result, not a crash

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.boxes import Boxes
 from spatial_pipeline.check.crs import transformed
 from spatial_pipeline.check.filters import mask
+from spatial_pipeline.check.plain import plain
 from spatial_pipeline.pieces import FeatureBatch, Tile, VectorData
 from spatial_pipeline.versions import Bounds
 
@@ -99,7 +100,7 @@ class Surroundings:
 
     def near(self, owned: FeatureBatch, halo: float, columns: Sequence[str]) -> FeatureBatch:
         """Features whose boxes are within ``halo`` of a box of the owned features."""
-        boxes = shapely.bounds(owned.geometry).reshape(-1, 4)
+        boxes = plain(owned).bounds
         if self.same_crs:
             return self.other.take(self.boxes.near(boxes, halo), columns)
         around = boxes[np.isfinite(boxes).all(axis=1)]

@@ -28,7 +28,9 @@ CACHED_ROW_GROUPS = 6
 AT_ONCE = 65_536
 """Features whose bounds, or rows, are read at once."""
 ORDERED_ROWS = 1 << 20
-"""Features up to which the order of the source rows is kept: 16 bytes each."""
+"""Features up to which the position of each source row is kept."""
+SPARSE = 4
+"""Rows of the source for each one staged above which it is not: 8 bytes a row of the source."""
 WINDOW_PIXELS = 1 << 22
 """Pixels a window, all bands together: about 4 to 32 MiB."""
 
@@ -108,18 +110,24 @@ class StagedVector:
             return self._bounds
 
     @cached_property
-    def _row_order(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _position_of_row(self) -> NDArray[np.int64] | None:
+        """The position of each source row; None where few rows of the source were staged."""
         rows = self._file().read(columns=[self._profile.row_column]).column(0).to_numpy()
-        order = np.argsort(rows, kind="stable")
-        return rows[order], order
+        span = int(rows.max(initial=-1)) + 1
+        if span > SPARSE * len(rows):
+            return None
+        positions = np.zeros(span, dtype=np.int64)
+        positions[rows] = np.arange(len(rows))
+        return positions
 
     def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Staged positions of these source rows."""
+        rows = np.asarray(rows, dtype=np.int64)
         if self._profile.count > ORDERED_ROWS:
-            return self._searched(np.asarray(rows, dtype=np.int64))
+            return self._searched(rows)
         with self._lock:
-            ordered, positions = self._row_order
-        return positions[np.searchsorted(ordered, rows)]
+            positions = self._position_of_row
+        return self._searched(rows) if positions is None else positions[rows]
 
     def _searched(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Staged positions of source rows, by reading the numbers of all rows once."""

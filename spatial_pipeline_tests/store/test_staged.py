@@ -104,9 +104,10 @@ def test_valid_pixels_are_those_that_gdal_says(tmp_path: Path, kind: str, nodata
     assert np.array_equal(window.valid, expected)
 
 
+@pytest.mark.parametrize("limit", ["ORDERED_ROWS", "SPARSE"])
 @pytest.mark.parametrize("at_once", [2, 64])
 def test_rows_and_bounds_of_large_versions_are_read_in_parts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, limit: str
 ) -> None:
     random = np.random.default_rng(0)
     points = [None, shapely.Point(), *shapely.points(random.random((20, 2)))]
@@ -121,7 +122,7 @@ def test_rows_and_bounds_of_large_versions_are_read_in_parts(
     rows = random.permutation(22)[:15]
     kept = store.open(version)
     monkeypatch.setattr(staged, "AT_ONCE", at_once)
-    monkeypatch.setattr(staged, "ORDERED_ROWS", 0)
+    monkeypatch.setattr(staged, limit, 0)
     read = store.open(version)
     assert np.array_equal(read.rows_to_positions(rows), kept.rows_to_positions(rows))
     assert read.rows_to_positions(rows[:0]).tolist() == []

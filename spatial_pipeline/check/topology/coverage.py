@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import shapely
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import TileComparisonCheck, evaluates
 from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
+from spatial_pipeline.check.plain import plain
 from spatial_pipeline.check.recall import PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.check.topology.judged import LINE, POINT, POLYGON, LeftOut, judged, notes
-from spatial_pipeline.check.topology.measured import joined, summary
-from spatial_pipeline.check.topology.uncovered import COVERS, uncovered
+from spatial_pipeline.check.topology.measured import NOTHING, Tally, common_unit, joined, summary
+from spatial_pipeline.check.topology.uncovered import COVERS, in_circles, uncovered
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy
 from spatial_pipeline.pieces import FeatureBatch
 from spatial_pipeline.results import Findings, Outcome
@@ -31,6 +33,7 @@ class Uncovered:
         findings: uncovered parts of polygons, of lines, and points.
         left_out: features that a note must speak of.
         other_left_out: features of the other dataset around them that cover nothing.
+        told: of parts of each kind that are not in memory any more.
 
     """
 
@@ -38,6 +41,7 @@ class Uncovered:
     findings: tuple[Findings, Findings, Findings]
     left_out: LeftOut
     other_left_out: LeftOut
+    told: tuple[Tally, Tally, Tally] = (NOTHING, NOTHING, NOTHING)
 
 
 @evaluates(MustBeCoveredBy)
@@ -50,16 +54,28 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
     out and said.
     """
 
+    needs_geometry: ClassVar[bool] = False
+
     def map(self, batch: FeatureBatch, other: FeatureBatch) -> Uncovered:
         """The violations among the features that this tile owns."""
         dimensions = (POLYGON, LINE, POINT)
-        layers, left_out = judged(batch, self.context.data.profile, dimensions)
         covers, other_left_out = judged(other, self.context.others[0].profile, dimensions)
+        known = plain(batch)
+        within = in_circles(known.bounds, covers[0].geometry)
+        left = np.flatnonzero(~(within & known.sure))
+        rest = batch if len(left) == len(batch) else batch.take(left)
+        layers, left_out = judged(rest, self.context.data.profile, dimensions)
         units = {POLYGON: area_unit(batch.crs), LINE: length_unit(batch.crs), POINT: ""}
-        findings = []
+        seen, findings = within & known.sure, []
         for dimension, layer in zip(dimensions, layers, strict=True):
-            rest, measure = uncovered(
-                layer.geometry,
+            index = left[layer.index]
+            seen[index] = True
+            open_ = ~within[index]
+            if not open_.any():
+                findings.append(Findings.none())
+                continue
+            parts, measure = uncovered(
+                layer.geometry[open_],
                 [
                     c.geometry
                     for d, c in zip(dimensions, covers, strict=True)
@@ -69,19 +85,16 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
                 self.rule.tolerance,
                 self.context.cancelled,
             )
-            found = ~shapely.is_missing(rest)
+            found = ~shapely.is_missing(parts)
             findings.append(
                 Findings.build(
-                    batch.rows[layer.index[found]],
+                    batch.rows[index[open_][found]],
                     UNCOVERED,
-                    shapely.force_2d(rest[found]),
+                    shapely.force_2d(parts[found]),
                     measure[found],
                     units[dimension],
                 )
             )
-        seen = np.zeros(len(batch), dtype=bool)
-        for layer in layers:
-            seen[layer.index] = True
         areas, lines, points = findings
         return Uncovered(int(seen.sum()), (areas, lines, points), left_out, other_left_out)
 
@@ -103,9 +116,19 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         """The features were covered."""
         return replace(partial, checked=partial.checked + len(facts))
 
+    def findings_of(self, partial: Uncovered) -> Findings:
+        """The violations of all kinds."""
+        return joined(*partial.findings)
+
+    def without_findings(self, partial: Uncovered) -> Uncovered:
+        """The rest, and what is to be said of the violations."""
+        none = Findings.none()
+        return replace(partial, findings=(none, none, none), told=_told(partial))
+
     def reduce(self, partials: Sequence[Uncovered]) -> Outcome:
         """All violations; ``max_violations`` decides."""
-        areas, lines, points = (Findings.concat(p.findings[i] for p in partials) for i in range(3))
+        areas, lines, points = (Tally.sum(p[i] for p in map(_told, partials)) for i in range(3))
+        findings = Findings.concat(f for i in range(3) for f in (p.findings[i] for p in partials))
         said = [
             *notes(self.context, LeftOut.concat(p.left_out for p in partials)),
             *notes(
@@ -124,7 +147,15 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         )
         return Outcome(
             checked=sum(p.checked for p in partials),
-            findings=joined(areas, lines, points),
+            findings=replace(findings, unit=common_unit(areas, lines) or findings.unit),
             message=", ".join(filter(None, parts)),
             notes=tuple(said),
         )
+
+
+def _told(partial: Uncovered) -> tuple[Tally, Tally, Tally]:
+    """What is to be said of the violations of each kind, wherever they are."""
+    areas, lines, points = (
+        t + Tally.of(f) for t, f in zip(partial.told, partial.findings, strict=True)
+    )
+    return areas, lines, points

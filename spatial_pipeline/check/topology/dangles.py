@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -45,6 +46,7 @@ class Dangles:
         left_out: owned features that a note must speak of.
         exceptions_left_out: features of ``except_within`` that except nothing.
         note: what the transformation to the CRS of the exceptions has to say.
+        taken: reasons of free ends that are not in memory any more.
 
     """
 
@@ -53,6 +55,7 @@ class Dangles:
     left_out: LeftOut
     exceptions_left_out: LeftOut
     note: str
+    taken: Counter[str] = field(default_factory=Counter)
 
 
 @evaluates(MustNotHaveDangles)
@@ -166,6 +169,14 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         excepted[shapely.STRtree(points).query(layer.geometry, predicate="intersects")[1]] = True
         return excepted, left_out, note
 
+    def findings_of(self, partial: Dangles) -> Findings:
+        """The free ends."""
+        return partial.findings
+
+    def without_findings(self, partial: Dangles) -> Dangles:
+        """The rest, and which kinds of free ends there were."""
+        return replace(partial, findings=Findings.none(), taken=_kinds(partial))
+
     def reduce(self, partials: Sequence[Dangles]) -> Outcome:
         """All free ends; ``max_violations`` decides."""
         findings = Findings.concat(p.findings for p in partials)
@@ -184,15 +195,21 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         return Outcome(
             checked=sum(p.checked for p in partials),
             findings=findings,
-            message=_message(findings),
+            message=_message(sum(map(_kinds, partials), Counter[str]())),
             notes=tuple(said),
         )
 
 
-def _message(findings: Findings) -> str:
+def _kinds(partial: Dangles) -> Counter[str]:
+    """How many free ends of which kind there are, wherever they are."""
+    return partial.taken + Counter(partial.findings.reasons.tolist())
+
+
+def _message(counts: Counter[str]) -> str:
     """How many ends of which kind there are."""
-    if not len(findings):
+    whole = counts.total()
+    if not whole:
         return ""
-    counts = {r: int((findings.reasons == r).sum()) for r in (UNDERSHOOT, OVERSHOOT, DANGLE)}
-    kinds = ", ".join(f"{n} {r}{'s'[: n - 1]}" for r, n in counts.items() if n)
-    return f"{len(findings)} free line end{'s'[: len(findings) - 1]}: {kinds}"
+    named = ((r, counts[r]) for r in (UNDERSHOOT, OVERSHOOT, DANGLE))
+    kinds = ", ".join(f"{n} {r}{'s'[: n - 1]}" for r, n in named if n)
+    return f"{whole} free line end{'s'[: whole - 1]}: {kinds}"

@@ -246,8 +246,10 @@ def _without(
     # What lies inside of the sets is theirs or was cut out of them: only the outer rings count.
     shells = shapely.polygons(shapely.get_exterior_ring(islands))
     filled = shapely.get_parts(united(shells, group, len(held)))
+    # Faces thinner than rounding may unite to nothing: an empty ring is no hole.
+    filled = filled[~shapely.is_empty(filled)]
     holes = [*cell.interiors, *shapely.get_exterior_ring(filled)]
-    return shapely.normalize(shapely.polygons(cell.exterior, holes=holes))
+    return shapely.normalize(shapely.polygons(cell.exterior, holes=holes or None))
 
 
 __all__ = ["Faces", "connected", "faces", "shared_faces"]

@@ -27,7 +27,7 @@ from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, notes
 from spatial_pipeline.check.topology.keeping import Keeping
 from spatial_pipeline.check.topology.known import Known, around, bare
 from spatial_pipeline.check.topology.lookup import Polygons, all_polygons
-from spatial_pipeline.check.topology.measured import summary
+from spatial_pipeline.check.topology.measured import Tally, summary
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import QUERIED
 from spatial_pipeline.check.topology.remains import inside_near, outside
@@ -250,7 +250,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         return Outcome(
             checked=int(attached.sum() + alone.sum()),
             findings=findings,
-            message=summary(findings, GAP),
+            message=summary(Tally.of(findings), GAP),
             notes=(*said, *self._degrees(profile)),
         )
 

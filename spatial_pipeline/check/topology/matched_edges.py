@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.topology.arrangement import directed_edges, segments
 from spatial_pipeline.check.topology.clashes import spans
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, notes
-from spatial_pipeline.check.topology.measured import summary
+from spatial_pipeline.check.topology.measured import NOTHING, Tally, summary
 from spatial_pipeline.check.topology.near_edges import alongside, equal_rows
 from spatial_pipeline.check.topology.outlines import Outlines, outlines
 from spatial_pipeline.contract.rules.topology import MatchedEdges
@@ -39,12 +39,14 @@ class Unmatched:
         checked: owned features judged.
         findings: edges of owned features.
         left_out: owned features that a note must speak of.
+        told: of edges that are not in memory any more.
 
     """
 
     checked: int
     findings: Findings
     left_out: LeftOut
+    told: Tally = NOTHING
 
 
 @evaluates(MatchedEdges)
@@ -88,16 +90,25 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
         )
         return Unmatched(checked, findings, left_out)
 
+    def findings_of(self, partial: Unmatched) -> Findings:
+        """The edges."""
+        return partial.findings
+
+    def without_findings(self, partial: Unmatched) -> Unmatched:
+        """The rest, and what is to be said of the edges."""
+        return replace(partial, findings=Findings.none(), told=_told(partial))
+
     def reduce(self, partials: Sequence[Unmatched]) -> Outcome:
         """All violations; ``max_violations`` decides."""
         findings = Findings.concat(p.findings for p in partials)
+        told = Tally.sum(map(_told, partials))
         said = list(notes(self.context, LeftOut.concat(p.left_out for p in partials)))
         if (self.rule.tolerance or self.rule.distance) and in_degrees(self._profile.pyproj_crs):
             said.append("tolerance and distance are in degrees")
         return Outcome(
             checked=sum(p.checked for p in partials),
             findings=findings,
-            message=summary(findings, "unmatched edge", "longest"),
+            message=summary(told, "unmatched edge", "longest"),
             notes=tuple(said),
         )
 
@@ -113,6 +124,11 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
     def _rounding(self) -> float:
         bounds = self._profile.bounds
         return ULPS * float(np.spacing(max(map(abs, bounds)))) if bounds else 0.0
+
+
+def _told(partial: Unmatched) -> Tally:
+    """What is to be said of the edges, wherever they are."""
+    return partial.told + Tally.of(partial.findings)
 
 
 def _unmatched(found: Outlines, reach: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

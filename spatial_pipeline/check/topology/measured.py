@@ -3,33 +3,79 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
 from spatial_pipeline.results import Findings
 
 
+@dataclass(frozen=True)
+class Tally:
+    """What is said of findings of one dimension, wherever they are.
+
+    Attributes:
+        count: how many there are.
+        largest: the largest measure; NaN when none has one.
+        unit: of the measure.
+
+    """
+
+    count: int = 0
+    largest: float = np.nan
+    unit: str = ""
+
+    @classmethod
+    def of(cls, findings: Findings) -> Tally:
+        """The tally of findings in memory."""
+        measure = findings.measure
+        largest = np.nan if np.isnan(measure).all() else float(np.nanmax(measure))
+        return cls(len(findings), largest, findings.unit)
+
+    @classmethod
+    def sum(cls, parts: Iterable[Tally]) -> Tally:
+        """All parts in one."""
+        whole = cls()
+        for part in parts:
+            whole += part
+        return whole
+
+    def __add__(self, other: Tally) -> Tally:
+        """Both in one."""
+        largest = float(np.fmax(self.largest, other.largest))
+        return Tally(self.count + other.count, largest, self.unit or other.unit)
+
+
+NOTHING = Tally()
+
+
 def joined(areas: Findings, lines: Findings, points: Findings | None = None) -> Findings:
     """All findings in one; the unit says which is which where areas and lines meet."""
     whole = Findings.concat([areas, lines, Findings.none() if points is None else points])
-    if len(areas) and len(lines) and areas.unit:
-        return dataclasses.replace(whole, unit=f"{areas.unit} (lines: {lines.unit})")
-    return whole
+    unit = common_unit(Tally.of(areas), Tally.of(lines))
+    return dataclasses.replace(whole, unit=unit) if unit else whole
 
 
-def summary(findings: Findings, noun: str, superlative: str = "largest") -> str:
+def common_unit(areas: Tally, lines: Tally) -> str:
+    """The unit of areas and lines together; empty where it is that of each."""
+    if areas.count and lines.count and areas.unit:
+        return f"{areas.unit} (lines: {lines.unit})"
+    return ""
+
+
+def summary(told: Tally, noun: str, superlative: str = "largest") -> str:
     """How many there are and how large the largest is; empty for none.
 
     Args:
-        findings: of one dimension.
+        told: of findings of one dimension.
         noun: what one of them is; an "s" makes it plural.
         superlative: word for the largest.
 
     """
-    n = len(findings)
-    if not n:
+    if not told.count:
         return ""
-    count = f"{n} {noun}{'s'[: n - 1]}"
-    if np.isnan(findings.measure).all():
+    count = f"{told.count} {noun}{'s'[: told.count - 1]}"
+    if np.isnan(told.largest):
         return count
-    return f"{count}, {superlative} {np.nanmax(findings.measure):.6g} {findings.unit}".strip()
+    return f"{count}, {superlative} {told.largest:.6g} {told.unit}".strip()

@@ -9,6 +9,7 @@ touch or nearly do count as doubtful themselves, for rounding could hide the sli
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import numpy as np
 import shapely
@@ -21,12 +22,13 @@ from spatial_pipeline.check.topology.arrangement import (
 )
 from spatial_pipeline.check.topology.clashes import spans
 from spatial_pipeline.check.topology.faces import Faces, faces
+from spatial_pipeline.check.topology.judged import POLYGON, of_dimension
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 QUERIED = 4096
 """Features whose neighbours are looked up at once."""
-DECIDED = 1 << 17
+DECIDED = 1 << 14
 """Pairs decided at once."""
 WORTH = 0.1
 """Share of edges left above which looking at every pair is cheaper than the arrangement."""
@@ -179,3 +181,38 @@ def _shared(points: NDArray[np.object_], areas: NDArray[np.object_]) -> NDArray[
         met = interiors_meet(areas[polygon[pair]], areas[polygon[pair + step]], AREA)
         shared[point[pair[met]]] = True
     return shared
+
+
+def share_area(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) bool: boxes that share more than their borders."""
+    low = np.maximum(one[:, :2], other[:, :2])
+    high = np.minimum(one[:, 2:], other[:, 2:])
+    return cast("NDArray[np.bool_]", (low < high).all(axis=1))
+
+
+def shared_parts(
+    one: NDArray[np.object_], other: NDArray[np.object_], dimension: int
+) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
+    """What pairs of geometries share, and its area or length.
+
+    Where the intersection rounds to something of lower dimension, this is what is returned, with
+    measure 0; where it rounds to nothing, the middle of where the two boxes meet.
+
+    Args:
+        one: (n,) valid polygons (dimension 2) or lines (dimension 1).
+        other: (n,) as many others, whose interiors meet the former's.
+        dimension: of the part wanted.
+
+    """
+    flat = shapely.force_2d(one), shapely.force_2d(other)
+    # Overlay starts rings where its hash tables do: normal form makes the result repeatable.
+    whole = np.asarray(shapely.normalize(shapely.intersection(*flat)), dtype=object)
+    parts = of_dimension(whole, dimension)
+    lost = shapely.is_missing(parts)
+    parts[lost] = whole[lost]
+    gone = np.flatnonzero(shapely.is_empty(parts))
+    if len(gone):
+        bounds = np.sort(np.stack([shapely.bounds(f[gone]) for f in flat]), axis=0)
+        parts[gone] = shapely.points((bounds[1, :, :2] + bounds[0, :, 2:]) / 2)
+    measure = shapely.area(parts) if dimension == POLYGON else shapely.length(parts)
+    return parts, np.where(lost, 0.0, measure)

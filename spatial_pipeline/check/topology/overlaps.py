@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, cast
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, Context, evaluates
-from spatial_pipeline.check.boxes import Boxes, diagonals
+from spatial_pipeline.check.boxes import Boxes
+from spatial_pipeline.check.collected import Collected
 from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.keys import groups
@@ -31,7 +31,7 @@ from spatial_pipeline.check.topology.judged import (
 )
 from spatial_pipeline.check.topology.keeping import Keeping
 from spatial_pipeline.check.topology.known import Known, bare
-from spatial_pipeline.check.topology.measured import joined, summary
+from spatial_pipeline.check.topology.measured import NOTHING, Tally, common_unit, joined, summary
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import (
     AREA,
@@ -43,15 +43,20 @@ from spatial_pipeline.check.topology.overlap_pairs import (
     doubtful_regions,
     interiors_meet,
     pairs_in,
+    share_area,
+    shared_parts,
 )
 from spatial_pipeline.check.topology.together import Together
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 from spatial_pipeline.results import Findings, Outcome
+from spatial_pipeline.spilled import with_found
 
 OVERLAP, SHARED_LINE = "overlap", "shared line"
 CHUNK = 1024
 """Pairs decided in one call: what threads that are idle may take."""
+DECODED = 1 << 14
+"""Polygons of doubtful regions that are compared with those around them at once."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class Overlaps:
             another one whose boxes meet.
         across_lines: (k, 2) the same of lines.
         kept: the features of this batch that are wanted again.
+        told: of areas and of stretches that are not in memory any more.
 
     """
 
@@ -85,6 +91,7 @@ class Overlaps:
     across: NDArray[np.int64]
     across_lines: NDArray[np.int64]
     kept: FeatureBatch
+    told: tuple[Tally, Tally] = (NOTHING, NOTHING)
 
 
 @evaluates(MustNotOverlap)
@@ -166,9 +173,9 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
             chain, kept = remnant.chain, remnant.kept
         else:
             inside, across = self._near(batch, polygons, AREA, familiar)
-            areas = self._decided(batch, inside, whole.geometry, POLYGON)
+            areas = Findings.concat(self._decided(batch, inside, whole.geometry, POLYGON))
         inside, across_lines = self._near(batch, lines.index, STRETCH, familiar)
-        stretches = self._decided(batch, inside, partial(_picked, lines), LINE)
+        decided = self._decided(batch, inside, partial(_picked, lines), LINE)
         asked = np.concatenate([across[:, 0], across_lines[:, 0]])
         if kept is None or len(asked):
             known = np.empty(0, np.int64) if kept is None else kept.positions
@@ -177,7 +184,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return Overlaps(
             checked=len(np.union1d(polygons, lines.index)) if len(lines) else len(polygons),
             areas=areas,
-            stretches=stretches,
+            stretches=Findings.concat(decided),
             left_out=left_out,
             dimensions=frozenset(
                 d for d, h in ((POLYGON, polygons), (LINE, lines.index)) if len(h)
@@ -220,12 +227,12 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         for begin in range(0, len(asking), QUERIED):
             self.context.cancelled()
             mine = asking[begin : begin + QUERIED]
-            one, other = boxes.query(diagonals(every[mine]))
+            one, other = boxes.pairs(every[mine])
             one = mine[one]
             other = other if self._looked is None else self._looked[other]
             met = one != other
             if pattern == AREA:
-                met &= _share_area(every[one], every[other])
+                met &= share_area(every[one], every[other])
             one, other = one[met], other[met]
             at = np.minimum(np.searchsorted(here, other), len(here) - 1)
             own = here[at] == other
@@ -246,23 +253,33 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         pairs: Pairs,
         geometry: Callable[[NDArray[np.int64]], NDArray[np.object_]],
         dimension: int,
-    ) -> Findings:
-        """The violations among pairs of features of a batch, whatever their number."""
+    ) -> Iterator[Findings]:
+        """The violations among pairs of features of a batch, so many pairs at a time."""
         one, other = pairs
         if self.rule.group_by and len(one):
             group = groups(batch.table.select(list(self.rule.group_by)))
             same = group[one] == group[other]
             one, other = one[same], other[same]
+        for begin in range(0, len(one), DECIDED):
+            end = min(begin + DECIDED, len(one))
+            chunks = [slice(i, min(i + CHUNK, end)) for i in range(begin, end, CHUNK)]
+            calls = [
+                partial(self._some_decided, batch, (one[c], other[c]), geometry, dimension)
+                for c in chunks
+            ]
+            yield Findings.concat(Together(calls).results())
 
-        def decided(begin: int) -> Findings:
-            self.context.cancelled()
-            some = slice(begin, begin + CHUNK)
-            held, place = np.unique(np.stack([one[some], other[some]]), return_inverse=True)
-            a, b = place.reshape(2, -1)
-            return self._violations(geometry(held), batch.rows[held], (a, b), dimension)
-
-        chunks = Together([partial(decided, begin) for begin in range(0, len(one), CHUNK)])
-        return Findings.concat(chunks.results())
+    def _some_decided(
+        self,
+        batch: FeatureBatch,
+        pairs: Pairs,
+        geometry: Callable[[NDArray[np.int64]], NDArray[np.object_]],
+        dimension: int,
+    ) -> Findings:
+        self.context.cancelled()
+        held, place = np.unique(np.stack(pairs), return_inverse=True)
+        a, b = place.reshape(2, -1)
+        return self._violations(geometry(held), batch.rows[held], (a, b), dimension)
 
     def _violations(
         self, geometry: NDArray[np.object_], rows: NDArray[np.int64], pairs: Pairs, dimension: int
@@ -283,7 +300,9 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         )
         return findings.take(measure > self.rule.tolerance) if self.rule.tolerance else findings
 
-    def _across(self, partials: Sequence[Overlaps], known: Known, dimension: int) -> Findings:
+    def _across(
+        self, partials: Sequence[Overlaps], known: Known, dimension: int
+    ) -> Iterator[Findings]:
         """The violations among pairs of two batches that boxes found."""
         of_line = dimension == LINE
         pairs = np.concatenate([p.across_lines if of_line else p.across for p in partials])
@@ -292,7 +311,6 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         )
         pairs = pairs[judged_[pairs[:, 1]]]
         pairs = np.unique(np.sort(pairs, axis=1), axis=0)
-        found = [Findings.none()]
         for begin in range(0, len(pairs), DECIDED):
             self.context.cancelled()
             some = pairs[begin : begin + DECIDED]
@@ -300,15 +318,14 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
             batch = known.take(held)
             one, other = place.reshape(-1, 2).T
             parts = of_dimension(batch.geometry, dimension)
-            found.append(self._decided(batch, (one, other), parts.__getitem__, dimension))
-        return Findings.concat(found)
+            yield from self._decided(batch, (one, other), parts.__getitem__, dimension)
 
-    def _in_coverage(self, partials: Sequence[Overlaps], known: Known) -> Findings:
+    def _in_coverage(self, partials: Sequence[Overlaps], known: Known) -> Iterator[Findings]:
         """The violations among the polygons of the batches that are a coverage."""
         parts = [p for p in partials if p.chain is not None]
         chain = Chain.sum([cast("Chain", p.chain) for p in parts])
         if not len(chain):
-            return Findings.none()
+            return
         every = self._boxes()
         judged_ = marked((p.polygons for p in parts), len(every.bounds))
 
@@ -318,15 +335,31 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
 
         regions = doubtful_regions(chain, over, partial(shared_faces, self._data))
         if not len(regions):
-            return Findings.none()
-        near = np.unique(every.query(diagonals(regions))[1])
-        batch = known.take(near[judged_[near]])
-        areas = of_dimension(batch.geometry, POLYGON)
-        owned = np.ones(len(batch), dtype=bool)
-        return Findings.concat(
-            self._decided(batch, pairs, areas.__getitem__, POLYGON)
-            for pairs in pairs_in(regions, areas, batch.positions, owned)
-        )
+            return
+        near = np.zeros(len(every.bounds), dtype=bool)
+        near[every.pairs(regions)[1]] = True
+        near &= judged_
+        asking = np.flatnonzero(near)
+        for begin in range(0, len(asking), DECODED):
+            self.context.cancelled()
+            mine = asking[begin : begin + DECODED]
+            # A sheet over another one is all doubtful: what lies around is read a part at a time.
+            others = np.unique(every.pairs(every.bounds[mine])[1])
+            batch = known.take(np.union1d(mine, others[near[others] & (others > mine[0])]))
+            areas = of_dimension(batch.geometry, POLYGON)
+            owned = np.isin(batch.positions, mine)
+            for pairs in pairs_in(regions, areas, batch.positions, owned):
+                yield from self._decided(batch, pairs, areas.__getitem__, POLYGON)
+
+    def findings_of(self, partial: Overlaps) -> Findings:
+        """The pairs within the batch."""
+        return joined(partial.areas, partial.stretches)
+
+    def without_findings(self, partial: Overlaps) -> Overlaps:
+        """The rest, and what is to be said of the pairs."""
+        areas, stretches = _told(partial)
+        none = Findings.none()
+        return replace(partial, areas=none, stretches=none, told=(areas, stretches))
 
     def reduce(self, partials: Sequence[Overlaps]) -> Outcome:
         """All pairs; ``max_violations`` decides.
@@ -336,18 +369,22 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
 
         """
         require_geometry(self.context.data.profile)
-        areas, stretches = Findings.none(), Findings.none()
+        areas, stretches = (Tally.sum(p[i] for p in map(_told, partials)) for i in range(2))
+        collected = Collected(self.context)
+        for p in partials:
+            collected.add(p.areas)
+            collected.add(p.stretches)
         if partials:
             known = Known(self._data, [p.kept for p in partials], self.rule.group_by)
-            areas = Findings.concat(
-                [
-                    *(p.areas for p in partials),
-                    self._across(partials, known, POLYGON),
-                    self._in_coverage(partials, known),
-                ]
-            )
-            lines = self._across(partials, known, LINE)
-            stretches = Findings.concat([*(p.stretches for p in partials), lines])
+            for found in self._across(partials, known, POLYGON):
+                collected.add(found)
+                areas += Tally.of(found)
+            for found in self._in_coverage(partials, known):
+                collected.add(found)
+                areas += Tally.of(found)
+            for found in self._across(partials, known, LINE):
+                collected.add(found)
+                stretches += Tally.of(found)
         said = list(notes(self.context, LeftOut.concat(p.left_out for p in partials)))
         if len(frozenset[int]().union(*(p.dimensions for p in partials))) > 1:
             said.append("polygons and lines are not compared with each other")
@@ -355,49 +392,20 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         if self.rule.tolerance and in_degrees(crs):
             said.append("the tolerance is in square degrees (lines: degrees)")
         parts = summary(areas, OVERLAP), summary(stretches, SHARED_LINE, "longest")
-        return Outcome(
+        outcome = Outcome(
             checked=sum(p.checked for p in partials),
-            findings=joined(areas, stretches),
             message=", ".join(filter(None, parts)),
             notes=tuple(said),
         )
+        return with_found(outcome, collected.found(common_unit(areas, stretches)))
 
 
-def _share_area(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(n,) bool: boxes that share more than their borders."""
-    low = np.maximum(one[:, :2], other[:, :2])
-    high = np.minimum(one[:, 2:], other[:, 2:])
-    return cast("NDArray[np.bool_]", (low < high).all(axis=1))
+def _told(partial: Overlaps) -> tuple[Tally, Tally]:
+    """What is to be said of the pairs within a batch, wherever they are."""
+    areas, stretches = partial.told
+    return areas + Tally.of(partial.areas), stretches + Tally.of(partial.stretches)
 
 
 def _picked(layer: Layer, index: NDArray[np.int64]) -> NDArray[np.object_]:
     """The geometries of features of a layer."""
     return layer.geometry[np.searchsorted(layer.index, index)]
-
-
-def shared_parts(
-    one: NDArray[np.object_], other: NDArray[np.object_], dimension: int
-) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
-    """What pairs of geometries share, and its area or length.
-
-    Where the intersection rounds to something of lower dimension, this is what is returned, with
-    measure 0; where it rounds to nothing, the middle of where the two boxes meet.
-
-    Args:
-        one: (n,) valid polygons (dimension 2) or lines (dimension 1).
-        other: (n,) as many others, whose interiors meet the former's.
-        dimension: of the part wanted.
-
-    """
-    flat = shapely.force_2d(one), shapely.force_2d(other)
-    # Overlay starts rings where its hash tables do: normal form makes the result repeatable.
-    whole = np.asarray(shapely.normalize(shapely.intersection(*flat)), dtype=object)
-    parts = of_dimension(whole, dimension)
-    lost = shapely.is_missing(parts)
-    parts[lost] = whole[lost]
-    gone = np.flatnonzero(shapely.is_empty(parts))
-    if len(gone):
-        bounds = np.sort(np.stack([shapely.bounds(f[gone]) for f in flat]), axis=0)
-        parts[gone] = shapely.points((bounds[1, :, :2] + bounds[0, :, 2:]) / 2)
-    measure = shapely.area(parts) if dimension == POLYGON else shapely.length(parts)
-    return parts, np.where(lost, 0.0, measure)

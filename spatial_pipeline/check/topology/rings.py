@@ -1,4 +1,4 @@
-"""Rings of polygons straight from WKB, as coordinate arrays: no geometry is built.
+"""Rings of polygons, and points, straight from WKB as coordinate arrays: no geometry is built.
 
 Decoding a million polygons into objects takes longer than everything that a coverage needs of them.
 What is not a plain polygon of one ring (holes, other types, other byte orders, Z, damaged records)
@@ -19,6 +19,8 @@ HEADER = 13
 POINT = 16
 BEGINNING = np.frombuffer(b"\x01\x03\x00\x00\x00\x01\x00\x00\x00", np.uint8)
 """How the little-endian WKB of a polygon of one ring begins; the number of points follows."""
+POINT_BEGINNING = np.frombuffer(b"\x01\x01\x00\x00\x00", np.uint8)
+"""How the little-endian WKB of a point begins; its coordinates follow."""
 LONGEST = 2**31 - 1
 
 
@@ -63,7 +65,7 @@ def plain_rings(wkb: pa.Array) -> Rings:
         Rings, ``polygon`` an index into ``wkb``.
 
     """
-    raw, begin, size = _bytes(wkb)
+    raw, begin, size = binary(wkb)
     at = np.flatnonzero(np.asarray(wkb.is_valid()) & (size >= HEADER + 4 * POINT))
     head = (
         raw[begin[at, np.newaxis] + np.arange(HEADER)] if len(at) else np.empty((0, HEADER), "u1")
@@ -74,7 +76,7 @@ def plain_rings(wkb: pa.Array) -> Rings:
     at = at[plain]
     some = wkb if len(at) == len(wkb) else wkb.take(pa.array(at))
     # Arrow strips the headers record by record: looking up each point takes ten times as long.
-    values, first, stripped = _bytes(pc.binary_slice(some, HEADER, LONGEST))
+    values, first, stripped = binary(pc.binary_slice(some, HEADER, LONGEST))
     start = int(first[0]) if len(at) else 0
     xy = values[start : start + int(stripped.sum())].view("<f8").reshape(-1, 2)
     starts = np.concatenate([[0], np.cumsum(stripped // POINT)])
@@ -84,10 +86,29 @@ def plain_rings(wkb: pa.Array) -> Rings:
     return found if closed.all() else found.take(closed)
 
 
-def _bytes(
+def plain_points(wkb: pa.Array) -> NDArray[np.float64] | None:
+    """(n, 2) coordinates of points, NaN for empty ones; None unless all are plain.
+
+    A point is plain when it is little-endian WKB of type 1.
+
+    Args:
+        wkb: (n,) Arrow binary or large_binary.
+
+    """
+    raw, begin, size = binary(wkb)
+    whole = len(POINT_BEGINNING) + POINT
+    if not len(wkb) or wkb.null_count or (size != whole).any():
+        return None
+    records = raw[begin[0] : begin[0] + whole * len(wkb)].reshape(-1, whole)
+    if (records[:, : len(POINT_BEGINNING)] != POINT_BEGINNING).any():
+        return None
+    return np.ascontiguousarray(records[:, len(POINT_BEGINNING) :]).view("<f8")
+
+
+def binary(
     wkb: pa.Array,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
-    """The values of a binary array, where each begins in them and how long it is."""
+    """The bytes of a binary array, and (n,) where each value begins in them and how long it is."""
     kind = np.int64 if pa.types.is_large_binary(wkb.type) else np.int32
     _, places, values = wkb.buffers()
     if not len(wkb) or values is None:

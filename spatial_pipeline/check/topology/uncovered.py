@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.boxes import Boxes, diagonals
+from spatial_pipeline.check.boxes import Boxes
 from spatial_pipeline.check.meeting import meeting
 from spatial_pipeline.check.topology.arrangement import magnitudes, noise
 from spatial_pipeline.check.topology.clashes import MARGIN
@@ -30,7 +30,8 @@ def uncovered(
 ) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
     """The parts of features that the union of the covers leaves, None for what is covered.
 
-    A feature that one cover holds is found by the predicate; the covers that meet one of the
+    Most features are known without this: see ``in_circles``. One that a cover holds is found by the
+    predicate; the covers that meet one of the
     others are united, the predicate decides, and only what it refuses is cut. Uniting and cutting
     round: parts that may be rounding alone (see ``arrangement.noise``) are dropped.
 
@@ -49,7 +50,6 @@ def uncovered(
         rest = _outside(features, covers)
         return rest, np.full(len(features), np.nan)
     rest = features.copy()
-    rest[in_circles(shapely.bounds(features).reshape(-1, 4), covers[0])] = None
     for cover in covers:
         cancelled()
         left = np.flatnonzero(~shapely.is_missing(rest))
@@ -76,17 +76,20 @@ def in_circles(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> ND
     held = np.zeros(len(bounds), dtype=bool)
     if not len(bounds) or len(polygons) > len(bounds):
         return held
-    centre = shapely.centroid(polygons)
-    x, y = shapely.get_x(centre), shapely.get_y(centre)
-    radius = shapely.distance(centre, shapely.boundary(polygons))
-    radius -= MARGIN * magnitudes(polygons)
-    good = np.flatnonzero((radius > 0) & shapely.contains_xy(polygons, x, y))
+    # Squares of very large coordinates overflow: such a polygon has no circle.
+    with np.errstate(all="ignore"):
+        centre = shapely.centroid(polygons)
+        x, y = shapely.get_x(centre), shapely.get_y(centre)
+        radius = shapely.distance(centre, shapely.boundary(polygons))
+        radius -= MARGIN * magnitudes(polygons)
+        good = np.isfinite(radius) & (radius > 0)
+        good = np.flatnonzero(good & shapely.contains_xy(polygons, x, y))
     places, x, y, radius = Boxes(bounds), x[good], y[good], radius[good]
     for begin in range(0, len(good), COMPARED):
         some = slice(begin, begin + COMPARED)
         circle = np.stack([x[some], y[some]], axis=1)
         reach = radius[some, np.newaxis]
-        which, box = places.query(diagonals(np.concatenate([circle - reach, circle + reach], 1)))
+        which, box = places.meetings(np.concatenate([circle - reach, circle + reach], 1))
         which += begin
         xmin, ymin, xmax, ymax = bounds[box].T
         far_x = np.maximum(x[which] - xmin, xmax - x[which])
@@ -182,15 +185,12 @@ def _outside(
     if (shapely.get_type_id(features) != shapely.GeometryType.POINT).any():
         points, index = shapely.get_parts(features, return_index=True)
     x, y = shapely.get_x(points), shapely.get_y(points)
-    bounds = np.stack([x, y, x, y], axis=1)
-    outside = ~in_circles(bounds, covers[0])
-    left = np.flatnonzero(outside)
-    places = Boxes(bounds[left])
+    outside = np.ones(len(points), dtype=bool)
+    places = Boxes(np.stack([x, y, x, y], axis=1))
     for cover in covers:
         for begin in range(0, len(cover), COMPARED):
             some = cover[begin : begin + COMPARED]
             one, point = places.query(some)
-            point = left[point]
             shapely.prepare(some)
             # Coordinates are located without making a tree of objects first.
             outside[point[shapely.intersects_xy(some[one], x[point], y[point])]] = False

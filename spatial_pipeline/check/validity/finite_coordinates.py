@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import evaluates
+from spatial_pipeline.check.boxes import finite
 from spatial_pipeline.check.geometries import (
     EMPTY,
     NULL,
@@ -55,8 +56,9 @@ class FiniteCoordinatesCheck(GeometryCheck[FiniteCoordinates]):
 def not_finite_xy(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
     """(n,) bool: geometries with a NaN or an infinity in x or y."""
     bad = np.zeros(len(geometry), dtype=bool)
-    xy, index = shapely.get_coordinates(geometry, return_index=True)
-    bad[index[~np.isfinite(xy).all(axis=1)]] = True
+    if not np.isfinite(shapely.get_coordinates(geometry)).all():
+        xy, index = shapely.get_coordinates(geometry, return_index=True)
+        bad[index[~finite(xy)]] = True
     return bad
 
 

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from shapely.affinity import translate
 
 from spatial_pipeline.check import vector_pieces
-from spatial_pipeline.check.topology import uncovered
+from spatial_pipeline.check.topology import coverage, uncovered
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy
 from spatial_pipeline.results import Status
+from spatial_pipeline_tests.check.test_plain import SHAPES as ODD
 from spatial_pipeline_tests.check.topology.coverages import (
     damaged_coverages,
     polygonal,
@@ -208,6 +209,29 @@ def test_a_box_in_a_circle_is_covered(covers, seed, shift, compared):
         held = uncovered.in_circles(bounds, areas)
     for box in shapely.box(*bounds[held].T):
         assert any(a.covers(shapely.Point(box.bounds[:2]) if not box.area else box) for a in areas)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(0, len(ODD) - 1), min_size=2, max_size=12),
+    st.sampled_from([4.0, 20.0, 2e300]),
+    st.sampled_from(SIZES),
+)
+def test_who_lies_in_a_circle_is_judged_like_all_others(shapes, reach, size):
+    features = [ODD[i] for i in shapes]
+    covers = [shapely.box(-reach, -reach, reach, reach)]
+    told = [_check(features, covers, size)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coverage, "in_circles", lambda bounds, _: np.zeros(len(bounds), bool))
+        told.append(_check(features, covers, size))
+    (result, findings), (expected, all_of_them) = told
+    assert (result.status, result.checked, result.message) == (
+        expected.status, expected.checked, expected.message,
+    )  # fmt: skip
+    assert findings.rows.tolist() == all_of_them.rows.tolist()
+    assert shapely.to_wkb(findings.geometry).tolist() == (
+        shapely.to_wkb(all_of_them.geometry).tolist()
+    )
 
 
 def test_a_missing_crs_is_an_error():

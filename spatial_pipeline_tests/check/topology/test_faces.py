@@ -79,6 +79,23 @@ def test_an_island_in_a_face_that_is_no_island_itself(monkeypatch, group):
     _same(_edges([corner, shapely.box(3, 3, 4, 4), shapely.box(0.2, 0.2, 0.4, 0.4)]))
 
 
+def test_an_island_thinner_than_rounding_is_no_hole():
+    slivers = shapely.polygons(
+        [
+            [(0.7100232814321725, 3.1919452310878507), (1.7539102663959203, 3.1853250194368457),
+             (2.797797251359668, 3.1787048077858406)],
+            [(2.6960629663849525, 1.8524651062485646), (2.74693010887231, 2.515584957017203),
+             (2.797797251359668, 3.1787048077858406)],
+        ]
+    )  # fmt: skip
+    assert 0 < shapely.area(slivers).max() < 1e-16
+    edges = np.concatenate([_edges([shapely.box(-5, -5, 10, 11)]), _edges(slivers)])
+    found = faces.faces(edges)
+    around = found.cells[np.argmax(shapely.area(found.cells))]
+    assert not any(shapely.is_empty(shapely.get_rings(around)))
+    assert around.equals(shapely.box(-5, -5, 10, 11))
+
+
 @settings(max_examples=150, deadline=None)
 @given(damaged_coverages(), st.sampled_from([1, 3, 16, 2048]), st.sampled_from([1, 4, 512]))
 def test_faces_are_those_of_all_edges_at_once(features, group, lines):

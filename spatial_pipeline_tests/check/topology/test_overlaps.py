@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shapely.affinity import translate
 
 from spatial_pipeline.check.topology import overlaps
-from spatial_pipeline.check.topology.overlaps import shared_parts
+from spatial_pipeline.check.topology.overlap_pairs import shared_parts
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
 from spatial_pipeline.results import Status
 from spatial_pipeline_tests.check.topology.coverages import (

@@ -9,7 +9,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.check.topology.rings import plain_rings
+from spatial_pipeline.check.topology.rings import plain_points, plain_rings
 from spatial_pipeline_tests.check.topology.coverages import damaged_coverages
 
 HOLED = shapely.box(0, 0, 9, 9) - shapely.box(1, 1, 2, 2) - shapely.box(5, 5, 7, 7)
@@ -94,3 +94,35 @@ def test_nan_does_not_close_a_ring():
 def test_nothing_has_no_rings(features):
     rings = plain_rings(_wkb(features))
     assert (len(rings), rings.starts.tolist()) == (0, [0])
+
+
+@given(
+    st.lists(st.tuples(st.floats(), st.floats()), max_size=9),
+    st.sampled_from([pa.binary(), pa.large_binary()]),
+    st.integers(0, 3),
+)
+def test_points_are_those_of_shapely_wherever_the_array_begins(places, kind, skipped):
+    records = [b"\x01\x01\x00\x00\x00" + struct.pack("<dd", *place) for place in places]
+    found = plain_points(pa.array(records, pa.binary()).cast(kind).slice(skipped))
+    if len(places) <= skipped:
+        assert found is None
+    else:
+        assert np.array_equal(found, np.array(places[skipped:]), equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        b"",
+        shapely.to_wkb(shapely.Point(1, 2, 3), flavor="iso"),
+        shapely.to_wkb(shapely.Point(1, 2), byte_order=0),
+        shapely.to_wkb(shapely.Point(1, 2))[:-1],
+        shapely.to_wkb(shapely.box(0, 0, 1, 1)),
+        b"\x01\x02\x00\x00\x00" + bytes(16),
+    ],
+)
+def test_one_that_is_no_plain_point_leaves_all_to_shapely(odd):
+    plain = shapely.to_wkb(shapely.Point(1, 2))
+    assert plain_points(_wkb([plain, plain])).tolist() == [[1, 2], [1, 2]]
+    assert plain_points(_wkb([plain, odd, plain])) is None
