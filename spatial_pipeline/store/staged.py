@@ -117,7 +117,10 @@ class StagedVector:
         if span > SPARSE * len(rows):
             return None
         positions = np.zeros(span, dtype=np.int64)
-        positions[rows] = np.arange(len(rows))
+        # Part by part: this keeps the GIL.
+        for begin in range(0, len(rows), AT_ONCE):
+            some = rows[begin : begin + AT_ONCE]
+            positions[some] = np.arange(begin, begin + len(some))
         return positions
 
     def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import geopandas
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import rasterio
 import shapely
@@ -17,9 +19,9 @@ from rasterio import Affine
 from spatial_pipeline.contract.models import RasterContract, VectorContract
 from spatial_pipeline.run import Pipeline
 from spatial_pipeline.store import staged
-from spatial_pipeline.store.staged import StagedRaster
+from spatial_pipeline.store.staged import StagedRaster, StagedVector
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.versions import BandProfile, RasterProfile
+from spatial_pipeline.versions import BandProfile, RasterProfile, VectorProfile
 
 SCRIPT = (
     "import pickle, sys\n"
@@ -129,3 +131,15 @@ def test_rows_and_bounds_of_large_versions_are_read_in_parts(
     assert np.array_equal(read.take(read.rows_to_positions(rows), ()).rows, rows)
     every = read.take(np.arange(22), ())
     assert np.array_equal(read.feature_bounds(), shapely.bounds(every.geometry), equal_nan=True)
+
+
+@pytest.mark.parametrize("rows", [[], [0], [2, 0, 1, 3], [5, 2, 9], [0, 3, 1], [7, 0]])
+def test_rows_are_found_whether_or_not_some_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[int]
+) -> None:
+    monkeypatch.setattr(staged, "AT_ONCE", 2)
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"row": pa.array(rows, pa.int64())}), path)
+    profile = VectorProfile("v", row_column="row", geometry_column=None, count=len(rows))
+    found = StagedVector(path, profile, "v").rows_to_positions(np.array(rows, dtype=np.int64))
+    assert found.tolist() == list(range(len(rows)))

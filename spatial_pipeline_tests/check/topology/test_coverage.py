@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.affinity import translate
 
+from spatial_pipeline import pieces
 from spatial_pipeline.check import vector_pieces
 from spatial_pipeline.check.topology import coverage, uncovered
 from spatial_pipeline.contract.rules.base import OtherSource
@@ -232,6 +235,89 @@ def test_who_lies_in_a_circle_is_judged_like_all_others(shapes, reach, size):
     assert shapely.to_wkb(findings.geometry).tolist() == (
         shapely.to_wkb(all_of_them.geometry).tolist()
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.sampled_from([0.0, 1.0, -3.0, 2.5, 180.0, 4e5, 1e300])] * 2)),
+    st.sampled_from([0.0, 1e-9, 1.0, 360.0, 1e6, 1e308]),
+    st.integers(1, 4),
+    st.sampled_from([(1, 0), (3, 1), (128, 4)]),
+)
+def test_boxes_of_any_size_in_few_or_equal_covers_are_told_rightly(places, size, equal, grid):
+    covers = [shapely.box(-180, -90, 180, 90)] * equal + [shapely.Point(4e5, 0).buffer(1e5)]
+    low = np.array([*places, *[(0.0, 0.0)] * 9])
+    with np.errstate(over="ignore"):
+        bounds = np.concatenate([low, low + size], axis=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uncovered, "GRID", grid[0])
+        patch.setattr(uncovered, "DRAWN", grid[1])
+        held = uncovered.in_circles(bounds, np.array(covers, dtype=object))
+    assert not held[~np.isfinite(bounds).all(axis=1)].any()
+    for box in bounds[held]:
+        assert any(c.covers(shapely.box(*box) if size else shapely.Point(box[:2])) for c in covers)
+    if size <= 1 and not places:
+        assert held.all()
+
+
+def _around_edges(random, covers, kind, n=60):
+    """Points or small triangles beside, on and within what covers, its vertices among them."""
+    areas = [g for g in map(polygonal, covers) if g is not None]
+    corners = shapely.get_coordinates(areas) if areas else np.zeros((1, 2))
+    picked = corners[random.integers(0, len(corners), n)]
+    aims = corners[random.integers(0, len(corners), n)]
+    places = picked + (aims - picked) * random.choice([0, 0.5, 0.1, 0.25], (n, 1))
+    if kind == "points":
+        return list(shapely.points(places))
+    size = random.choice([1e-6, 0.05, 0.4, 3], (n, 1))
+    return list(shapely.polygons(np.stack([places, places + size * [1, 0], places + size], axis=1)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    damaged_coverages(),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["points", "polygons"]),
+    st.booleans(),
+    st.sampled_from([20, None]),
+)
+def test_who_lies_beside_an_edge_is_judged_the_same_with_and_without_circles(
+    covers, seed, kind, odd, size
+):
+    random = np.random.default_rng(seed)
+    features = _around_edges(random, covers, kind)
+    if odd:
+        features += [None, b"no", shapely.Point(), shapely.MultiPoint([(0.5, 0.5), (99, 99)])]
+        features += [shapely.Point(0.5, 0.5, 7), shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])]
+        features += [shapely.MultiPolygon([shapely.box(0.2, 0.2, 0.4, 0.4)]), shapely.Point(9, 9)]
+        features = [features[i] for i in random.permutation(len(features))]
+    quick, found = _check(features, covers, size=size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coverage, "in_circles", lambda bounds, _: np.zeros(len(bounds), bool))
+        slow, expected = _check(features, covers, size=size)
+    assert replace(quick, elapsed_s=slow.elapsed_s) == slow
+    assert found.rows.tolist() == expected.rows.tolist()
+    assert found.measure.tobytes() == expected.measure.tobytes()
+    assert shapely.to_wkb(found.geometry).tolist() == shapely.to_wkb(expected.geometry).tolist()
+    if kind == "points" and not odd:
+        every = shapely.union_all([g for g in map(polygonal, covers) if g is not None])
+        for i, point in enumerate(features):
+            if i not in _by_row(found):
+                assert every.distance(point) < TINY
+
+
+def test_what_is_covered_for_sure_is_not_decoded():
+    features = memory_vector([shapely.Point(0.5, 0.5)] * 20 + [shapely.Point(5, 5)])
+    decoded = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "decoded", lambda w: decoded.append(len(w)) or real(w))
+        real = shapely.from_wkb
+        result, findings = run_rule(
+            MustBeCoveredBy(other=OTHER), features, memory_vector(squares(1, 1))
+        )
+    assert decoded
+    assert max(decoded) == 1
+    assert (result.checked, findings.rows[:, 0].tolist()) == (21, [20])
 
 
 def test_a_missing_crs_is_an_error():
