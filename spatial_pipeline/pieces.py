@@ -171,6 +171,11 @@ class PixelWindow:
     col_off: int
     transform: tuple[float, float, float, float, float, float]
 
+    @computed
+    def valid_counts(self) -> NDArray[np.int64]:
+        """(bands,) number of valid pixels of each band."""
+        return np.array([np.count_nonzero(band) for band in self.valid], dtype=np.int64)
+
 
 class VectorData(Protocol):
     """A staged vector version, read by pieces."""

@@ -153,6 +153,11 @@ def linework(rings: Sequence[Ring]) -> Linework:
             )
     for node in sorted(passes):
         _at_node(node, sorted(passes[node]), rings, found)
+    # Where segments cross, rings do more than touch: a spike may end there.
+    crossed = {(m.rings, m.geometry.x, m.geometry.y) for m in found.crossings}
+    found.touches = [
+        m for m in found.touches if (m.rings, m.geometry.x, m.geometry.y) not in crossed
+    ]
     return found
 
 

@@ -13,7 +13,7 @@ import shapely
 
 from spatial_pipeline.check.base import Context, WindowCheck, evaluates
 from spatial_pipeline.check.validity.raster_area import PixelArea, polygon_area
-from spatial_pipeline.check.validity.raster_regions import Marks, RegionFinder, union
+from spatial_pipeline.check.validity.raster_regions import Marks, RegionFinder, strips, union
 from spatial_pipeline.contract.rules.validity import NodataFraction, PixelRange, ReadablePixels
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import PixelWindow, VectorData
@@ -115,20 +115,32 @@ class PixelRangeCheck(WindowCheck[PixelRange]):
 
     def _band(self, window: PixelWindow, band: int) -> _Part:
         values, valid = window.values[band - 1], window.valid[band - 1]
-        # Asked the other way round, because NaN is inside no bounds.
-        within = [
-            comparison(values, _comparable(bound, values.dtype, rounded))
+        bounds = [
+            (comparison, _comparable(bound, values.dtype, rounded))
             for bound, comparison, rounded in (
                 (self.rule.min, np.greater_equal, math.ceil),
                 (self.rule.max, np.less_equal, math.floor),
             )
             if bound is not None
         ]
-        outside = valid & ~(within[0] if len(within) == 1 else within[0] & within[1])
+        pixels, outside = int(window.valid_counts[band - 1]), None
+        for rows in strips(*values.shape):
+            # Asked the other way round, because NaN is inside no bounds.
+            inside, *others = (comparison(values[rows], bound) for comparison, bound in bounds)
+            for other in others:
+                inside &= other
+            if not inside.all():
+                wrong = valid[rows] & ~inside
+                if wrong.any():
+                    if outside is None:
+                        outside = np.zeros(values.shape, dtype=bool)
+                    outside[rows] = wrong
+        if outside is None:
+            return _Part(pixels, Marks(band, 0))
         marks = self._finder.mark(window, band, outside, values)
-        counts_nan = marks.count and values.dtype.kind == "f"
+        counts_nan = values.dtype.kind == "f"
         nan = int(np.count_nonzero(np.isnan(values[outside]))) if counts_nan else 0
-        return _Part(int(np.count_nonzero(valid)), marks, nan)
+        return _Part(pixels, marks, nan)
 
     def _bounds(self) -> str:
         low, high = self.rule.min, self.rule.max
@@ -164,10 +176,13 @@ class NodataFractionCheck(WindowCheck[NodataFraction]):
         pixels = height * width if inside is None else int(np.count_nonzero(inside))
         found: list[_Part] = []
         for band in chosen_bands(self.rule.band, raster_profile(self.context)):
+            if window.valid_counts[band - 1] == height * width:
+                found.append(_Part(pixels, Marks(band, 0)))
+                continue
             missing = ~window.valid[band - 1]
             if inside is not None:
                 missing &= inside
-            found.append(_Part(pixels, self._finder.mark(window, band, missing, missing)))
+            found.append(_Part(pixels, self._finder.mark(window, band, missing)))
         return found
 
     def reduce(self, partials: Sequence[list[_Part]]) -> Outcome:

@@ -9,7 +9,7 @@ are apart.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ from spatial_pipeline.versions import RasterProfile
 
 RUN_LIMIT = 1_000_000
 """Runs of a whole raster that are outlined; more are reported by cells, which bounds memory."""
+
+STRIP = 1 << 17
+"""Pixels that are worked on at once."""
 
 CELLS = 64
 """Cells along the longer side of the raster, when there are too many runs to outline."""
@@ -55,12 +58,14 @@ class Runs:
         return len(self.row)
 
     @classmethod
-    def of(cls, mask: NDArray[np.bool_], told: NDArray[Any], row_off: int, col_off: int) -> Runs:
+    def of(
+        cls, mask: NDArray[np.bool_], told: NDArray[Any] | None, row_off: int, col_off: int
+    ) -> Runs:
         """The runs of a window.
 
         Args:
             mask: (height, width) marked pixels.
-            told: (height, width) number to tell of each pixel.
+            told: (height, width) number to tell of each pixel; None tells 1 of all.
             row_off: first row of the window in the raster.
             col_off: first column of the window in the raster.
 
@@ -70,29 +75,35 @@ class Runs:
         fenced[1:].reshape(height, width + 1)[:, :width] = mask
         change = np.flatnonzero(fenced[1:] != fenced[:-1])
         start, stop = change[0::2], change[1::2]
-        numbers = told[mask]
-        first = np.concatenate([[0], np.cumsum(stop - start)[:-1]]).astype(np.int64)
-        blank = np.isnan(numbers) if numbers.dtype.kind == "f" else np.zeros(len(numbers), bool)
         row, column = np.divmod(start, width + 1)
-        empty = not len(start)
+        if told is None:
+            ones = np.ones(len(start), dtype=bool)
+            numbers = (ones, ones, np.zeros(len(start), dtype=np.int64))
+        else:
+            numbers = _numbers(told[mask], start, stop)
+        low, high, blank = numbers
         return cls(
             row=row + row_off,
             start=column + col_off,
             stop=column + (stop - start) + col_off,
-            low=numbers if empty else np.fmin.reduceat(numbers, first),
-            high=numbers if empty else np.fmax.reduceat(numbers, first),
-            blank=start if empty else np.add.reduceat(blank, first, dtype=np.int64),
+            low=low,
+            high=high,
+            blank=blank,
         )
+
+    @classmethod
+    def concat(cls, parts: Sequence[Runs]) -> Runs:
+        """The runs of all parts in the order given."""
+        names = ("row", "start", "stop", "low", "high", "blank")
+        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
     @classmethod
     def joined(cls, parts: Sequence[Runs]) -> Runs:
         """The runs of all parts by row and column, those that were cut in one again."""
-        row, start, stop, low, high, blank = (
-            np.concatenate([getattr(p, name) for p in parts])
-            for name in ("row", "start", "stop", "low", "high", "blank")
-        )
-        order = np.lexsort((start, row))
-        row, start, stop = row[order], start[order], stop[order]
+        whole = cls.concat(parts)
+        low, high, blank = whole.low, whole.high, whole.blank
+        order = np.lexsort((whole.start, whole.row))
+        row, start, stop = whole.row[order], whole.start[order], whole.stop[order]
         begins = np.ones(len(row), dtype=bool)
         begins[1:] = (row[1:] != row[:-1]) | (start[1:] != stop[:-1])
         first = np.flatnonzero(begins)
@@ -140,13 +151,23 @@ class RegionFinder:
         self._lock = threading.Lock()
 
     def mark(
-        self, window: PixelWindow, band: int, mask: NDArray[np.bool_], told: NDArray[Any]
+        self,
+        window: PixelWindow,
+        band: int,
+        mask: NDArray[np.bool_],
+        told: NDArray[Any] | None = None,
     ) -> Marks:
         """Marks pixels of one band of a window; see :meth:`Runs.of`."""
-        count = int(np.count_nonzero(mask))
+        count, parts = 0, []
+        for rows in strips(*mask.shape):
+            here = int(np.count_nonzero(mask[rows]))
+            if here:
+                count += here
+                some = None if told is None else told[rows]
+                parts.append(Runs.of(mask[rows], some, window.row_off + rows.start, window.col_off))
         if not count:
             return Marks(band, 0)
-        runs = Runs.of(mask, told, window.row_off, window.col_off)
+        runs = Runs.concat(parts)
         if self._too_many(runs, window.col_off):
             return Marks(band, count, cells=self._cells(runs))
         return Marks(band, count, runs=runs)
@@ -234,6 +255,39 @@ class RegionFinder:
             for told in zip(low.tolist(), high.tolist(), blank.tolist(), strict=True)
         ]
         return Findings.build(np.full(len(first), -1), reasons, places, size, "px")
+
+
+def strips(height: int, width: int) -> Iterator[slice]:
+    """Rows of a window, so many at a time that what is worked out of them stays in the cache.
+
+    Memory for larger arrays comes from the system as empty pages, each time: filling them takes
+    longer than the work.
+    """
+    step = max(1, STRIP // max(width, 1))
+    for begin in range(0, height, step):
+        yield slice(begin, min(begin + step, height))
+
+
+def _numbers(
+    numbers: NDArray[Any], start: NDArray[np.int64], stop: NDArray[np.int64]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+    """The smallest and the largest number of each run, and how many of its are NaN.
+
+    Args:
+        numbers: (p,) of all pixels of all runs.
+        start: (n,) where runs begin.
+        stop: (n,) where they end.
+
+    """
+    if not len(start):
+        return numbers, numbers, start
+    first = np.concatenate([[0], np.cumsum(stop - start)[:-1]]).astype(np.int64)
+    blank = np.isnan(numbers) if numbers.dtype.kind == "f" else np.zeros(len(numbers), bool)
+    return (
+        np.fmin.reduceat(numbers, first),
+        np.fmax.reduceat(numbers, first),
+        np.add.reduceat(blank, first, dtype=np.int64),
+    )
 
 
 def components(n: int, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -64,6 +64,13 @@ def test_a_spike_runs_over_itself():
     assert met(spike) == {"overlaps": [((0, 0), 2, "LINESTRING (2 2, 2 4)")]}
 
 
+def test_a_spike_that_ends_in_a_crossing_does_not_touch_there():
+    ring = [(0, 0), (4, 2), (3, 1), (0, 1), (2, 1), (0, 1), (0, 0)]
+    found = met(ring)
+    assert set(found) == {"crossings", "overlaps"}
+    assert [(m[0], m[2]) for m in found["crossings"]] == [((0, 0), "POINT (2 1)")]
+
+
 def test_common_stretches_are_joined():
     stairs = [(0, 0), (4, 0), (4, 4), (8, 4), (8, -1), (0, -1), (0, 0)]
     found = met(SQUARE, stairs)

