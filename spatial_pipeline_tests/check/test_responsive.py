@@ -42,6 +42,7 @@ def test_an_error_restores_them(error: type[BaseException]) -> None:
 
 
 def test_what_was_made_meanwhile_is_not_looked_at_by_whoever_leaves() -> None:
+    assert gc.get_freeze_count() == 0, "somebody left frozen objects behind in this process"
     begun: list[int] = []
 
     def noted(phase: str, info: dict[str, int]) -> None:

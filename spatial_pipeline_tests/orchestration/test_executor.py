@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 from spatial_pipeline.orchestration.executor import EXECUTOR, PRELOADED
-from spatial_pipeline.orchestration.preload import STORAGES
 
 HEAVY = {
     "asyncpg", "duckdb", "geopandas", "jinja2.environment", "matplotlib", "pandas", "pyarrow",
@@ -40,14 +39,17 @@ def test_a_code_server_loads_no_geospatial_library() -> None:
 
 def test_steps_are_forked_from_a_process_that_has_everything_and_runs_nothing() -> None:
     loaded = told(
-        f"import dagster._core.executor.multiprocess, {PRELOADED}\n"
+        "import dagster._core.executor.multiprocess\n"
+        f"import {PRELOADED} as preloaded\n"
         "import asyncio, gc\n"
         "running = [t.name for t in threading.enumerate() if t is not threading.main_thread()]\n"
         "loop = asyncio._get_running_loop()\n"
         "print(json.dumps({'modules': sorted(sys.modules), 'threads': running,"
-        " 'loop': loop is not None, 'gc': gc.isenabled(), 'frozen': gc.get_freeze_count()}))"
+        " 'loop': loop is not None, 'gc': gc.isenabled(), 'frozen': gc.get_freeze_count(),"
+        " 'storages': preloaded.STORAGES}))"
     )
-    assert set(loaded["modules"]) >= {*NEEDED, *STORAGES}  # type: ignore[call-overload]
+    assert set(loaded["modules"]) >= {*NEEDED, *loaded["storages"]}  # type: ignore[call-overload,misc]
+    assert "dagster_postgres" in loaded["storages"]  # type: ignore[operator]
     assert loaded["gc"] is True
     assert loaded["frozen"] > 100_000  # type: ignore[operator]
     assert loaded["threads"] == []
