@@ -14,9 +14,11 @@ from spatial_pipeline.check.base import TileComparisonCheck, evaluates
 from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.plain import plain
 from spatial_pipeline.check.recall import PLAIN, UNKNOWN, Facts, Remembering
+from spatial_pipeline.check.topology.circles import in_circles
+from spatial_pipeline.check.topology.inside import in_union
 from spatial_pipeline.check.topology.judged import LINE, POINT, POLYGON, LeftOut, judged, notes
 from spatial_pipeline.check.topology.measured import NOTHING, Tally, common_unit, joined, summary
-from spatial_pipeline.check.topology.uncovered import COVERS, in_circles, uncovered
+from spatial_pipeline.check.topology.uncovered import COVERS, uncovered
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy
 from spatial_pipeline.pieces import FeatureBatch
 from spatial_pipeline.results import Findings, Outcome
@@ -61,7 +63,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         dimensions = (POLYGON, LINE, POINT)
         covers, other_left_out = judged(other, self.context.others[0].profile, dimensions)
         known = plain(batch)
-        within = in_circles(known.bounds, covers[0].geometry)
+        within = surely_within(known.bounds, covers[0].geometry)
         left = np.flatnonzero(~(within & known.sure))
         rest = batch if len(left) == len(batch) else batch.take(left)
         layers, left_out = judged(rest, self.context.data.profile, dimensions)
@@ -151,6 +153,14 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
             message=", ".join(filter(None, parts)),
             notes=tuple(said),
         )
+
+
+def surely_within(bounds: NDArray[np.float64], covers: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """(n,) bool: boxes known to lie in the union of valid polygons without a look at features."""
+    within = in_circles(bounds, covers)
+    left = np.flatnonzero(~within)
+    within[left] = in_union(bounds[left], covers)
+    return within
 
 
 def _told(partial: Uncovered) -> tuple[Tally, Tally, Tally]:

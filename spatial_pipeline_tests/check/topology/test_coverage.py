@@ -11,7 +11,7 @@ from shapely.affinity import translate
 
 from spatial_pipeline import pieces
 from spatial_pipeline.check import vector_pieces
-from spatial_pipeline.check.topology import coverage, uncovered
+from spatial_pipeline.check.topology import coverage, inside, uncovered
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy
 from spatial_pipeline.results import Status
@@ -190,42 +190,18 @@ def test_what_becomes_invalid_in_the_other_crs_covers_nothing(monkeypatch):
     assert "20 invalid geometries of the other dataset" in result.message
 
 
-def test_boxes_well_within_a_polygon_are_known_without_a_look_at_it():
-    pierced = shapely.box(0, 0, 9, 9) - shapely.box(6, 6, 7, 7)
-    boxes = np.array([[3, 3, 4, 4], [6.2, 6.2, 6.4, 6.4], [8, 8, 12, 12], [np.nan] * 4])
-    held = uncovered.in_circles(boxes, np.array([pierced], dtype=object))
-    assert held.tolist() == [True, False, False, False]
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    damaged_coverages(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e6]), st.integers(1, 5)
-)
-def test_a_box_in_a_circle_is_covered(covers, seed, shift, compared):
-    areas = [polygonal(c) for c in covers if isinstance(c, shapely.Geometry) and c.is_valid]
-    areas = np.array([translate(a, shift, shift) for a in areas if a is not None], dtype=object)
-    random = np.random.default_rng(seed)
-    low = _origin(covers) + shift + random.uniform(-1, 5, (60, 2))
-    bounds = np.concatenate([low, low + random.choice([0, 0.01, 0.3], (60, 1))], axis=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uncovered, "COMPARED", compared)
-        held = uncovered.in_circles(bounds, areas)
-    for box in shapely.box(*bounds[held].T):
-        assert any(a.covers(shapely.Point(box.bounds[:2]) if not box.area else box) for a in areas)
-
-
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.integers(0, len(ODD) - 1), min_size=2, max_size=12),
     st.sampled_from([4.0, 20.0, 2e300]),
     st.sampled_from(SIZES),
 )
-def test_who_lies_in_a_circle_is_judged_like_all_others(shapes, reach, size):
+def test_who_lies_over_covered_cells_is_judged_like_all_others(shapes, reach, size):
     features = [ODD[i] for i in shapes]
     covers = [shapely.box(-reach, -reach, reach, reach)]
     told = [_check(features, covers, size)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(coverage, "in_circles", lambda bounds, _: np.zeros(len(bounds), bool))
+        patch.setattr(coverage, "surely_within", lambda bounds, _: np.zeros(len(bounds), bool))
         told.append(_check(features, covers, size))
     (result, findings), (expected, all_of_them) = told
     assert (result.status, result.checked, result.message) == (
@@ -235,29 +211,6 @@ def test_who_lies_in_a_circle_is_judged_like_all_others(shapes, reach, size):
     assert shapely.to_wkb(findings.geometry).tolist() == (
         shapely.to_wkb(all_of_them.geometry).tolist()
     )
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(*[st.sampled_from([0.0, 1.0, -3.0, 2.5, 180.0, 4e5, 1e300])] * 2)),
-    st.sampled_from([0.0, 1e-9, 1.0, 360.0, 1e6, 1e308]),
-    st.integers(1, 4),
-    st.sampled_from([(1, 0), (3, 1), (128, 4)]),
-)
-def test_boxes_of_any_size_in_few_or_equal_covers_are_told_rightly(places, size, equal, grid):
-    covers = [shapely.box(-180, -90, 180, 90)] * equal + [shapely.Point(4e5, 0).buffer(1e5)]
-    low = np.array([*places, *[(0.0, 0.0)] * 9])
-    with np.errstate(over="ignore"):
-        bounds = np.concatenate([low, low + size], axis=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uncovered, "GRID", grid[0])
-        patch.setattr(uncovered, "DRAWN", grid[1])
-        held = uncovered.in_circles(bounds, np.array(covers, dtype=object))
-    assert not held[~np.isfinite(bounds).all(axis=1)].any()
-    for box in bounds[held]:
-        assert any(c.covers(shapely.box(*box) if size else shapely.Point(box[:2])) for c in covers)
-    if size <= 1 and not places:
-        assert held.all()
 
 
 def _around_edges(random, covers, kind, n=60):
@@ -281,7 +234,7 @@ def _around_edges(random, covers, kind, n=60):
     st.booleans(),
     st.sampled_from([20, None]),
 )
-def test_who_lies_beside_an_edge_is_judged_the_same_with_and_without_circles(
+def test_who_lies_beside_an_edge_is_judged_the_same_with_and_without_circles_and_grid(
     covers, seed, kind, odd, size
 ):
     random = np.random.default_rng(seed)
@@ -291,9 +244,12 @@ def test_who_lies_beside_an_edge_is_judged_the_same_with_and_without_circles(
         features += [shapely.Point(0.5, 0.5, 7), shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])]
         features += [shapely.MultiPolygon([shapely.box(0.2, 0.2, 0.4, 0.4)]), shapely.Point(9, 9)]
         features = [features[i] for i in random.permutation(len(features))]
-    quick, found = _check(features, covers, size=size)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(coverage, "in_circles", lambda bounds, _: np.zeros(len(bounds), bool))
+        patch.setattr(inside, "WORTH", 1)
+        patch.setattr(inside, "ALONE", 1)
+        quick, found = _check(features, covers, size=size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coverage, "surely_within", lambda bounds, _: np.zeros(len(bounds), bool))
         slow, expected = _check(features, covers, size=size)
     assert replace(quick, elapsed_s=slow.elapsed_s) == slow
     assert found.rows.tolist() == expected.rows.tolist()
