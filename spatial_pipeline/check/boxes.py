@@ -13,6 +13,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.marked_cells import Cells, MarkedCells
+
 CHUNK = 4096
 """Boxes a tree."""
 BLOCK = 64
@@ -167,8 +169,7 @@ def meeting(
 ) -> NDArray[np.bool_]:
     """(n,) bool: boxes within ``reach`` (by x and by y) of one of the others.
 
-    A grid says of most boxes that there is none: it knows the number of others in the cells before
-    each cell (F. C. Crow, "Summed-area tables for texture mapping", 1984).
+    A grid says of most boxes that there is none.
 
     Args:
         bounds: (n, 4) boxes; NaN rows meet nothing.
@@ -187,7 +188,7 @@ def meeting(
     low, size = extent[:2], extent[2:] - extent[:2]
     size[size == 0] = 1.0
 
-    def cell(corners: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def cell(corners: NDArray[np.float64]) -> Cells:
         place = np.clip((corners - low) / size * side, 0, side - 1).astype(np.int64)
         return place[:, 0], place[:, 1]
 
@@ -196,13 +197,7 @@ def meeting(
     for x, y, step in ((x0, y0, 1), (x1 + 1, y1 + 1, 1), (x0, y1 + 1, -1), (x1 + 1, y0, -1)):
         np.add.at(count, (x, y), step)
     np.cumsum(np.cumsum(count, axis=0, out=count), axis=1, out=count)
-    filled = count[:-1, :-1] > 0
-    before = np.zeros((side + 1, side + 1), dtype=np.int32)
-    before[1:, 1:] = filled
-    np.cumsum(np.cumsum(before, axis=0, out=before), axis=1, out=before)
-    (x0, y0), (x1, y1) = cell(bounds[inside, :2]), cell(bounds[inside, 2:])
-    x1, y1 = x1 + 1, y1 + 1
-    near = before[x1, y1] - before[x0, y1] - before[x1, y0] + before[x0, y0] > 0
+    near = MarkedCells(count[:-1, :-1] > 0).any(cell(bounds[inside, :2]), cell(bounds[inside, 2:]))
     candidates = inside[near]
     tree = shapely.STRtree(diagonals(others))
     for begin in range(0, len(candidates), CHUNK):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.boxes import finite
+from spatial_pipeline.check.marked_cells import Cells, MarkedCells
 from spatial_pipeline.check.topology.arrangement import Chain, directed_edges, residue
 
 WORTH = 16
@@ -50,6 +51,14 @@ class _Grid:
         """Rows of some y; likewise."""
         return np.clip(np.floor((y - self.y0) / self.dy), -2, self.side).astype(np.int64)
 
+    def cells(self, corners: NDArray[np.float64]) -> Cells:
+        """The cells of (n, 2) places in the extent, its border included."""
+        last = self.side - 1
+        return (
+            np.clip(self.column(corners[:, 0]), 0, last),
+            np.clip(self.row(corners[:, 1]), 0, last),
+        )
+
 
 def in_union(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> NDArray[np.bool_]:
     """(n,) bool: boxes that surely lie in the union of polygons; others may do so, too.
@@ -74,7 +83,8 @@ def in_union(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> NDAr
         chain = _across(edges.chain(), boxes)
         grid = _grid(boxes, chain)
         if grid is not None:
-            held[known] = _over(grid, boxes, ~_covered(grid, chain))
+            open_ = MarkedCells(~_covered(grid, chain))
+            held[known] = ~open_.any(grid.cells(boxes[:, :2]), grid.cells(boxes[:, 2:]))
     return held
 
 
@@ -147,22 +157,6 @@ def _counted(
 ) -> NDArray[np.float64]:
     """How often each place of an array of that shape is named, or the sum of its weights."""
     return np.bincount(place, weights, shape[0] * shape[1]).astype(np.float64).reshape(shape)
-
-
-def _over(grid: _Grid, boxes: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(n,) bool: boxes over no bad cell.
-
-    The grid knows the number of bad cells before each cell (F. C. Crow, "Summed-area tables for
-    texture mapping", 1984).
-    """
-    before = np.zeros((grid.side + 1, grid.side + 1), dtype=np.int32)
-    before[1:, 1:] = bad
-    np.cumsum(np.cumsum(before, axis=0, out=before), axis=1, out=before)
-    last = grid.side - 1
-    x0, x1 = (np.clip(grid.column(boxes[:, i]), 0, last) for i in (0, 2))
-    y0, y1 = (np.clip(grid.row(boxes[:, i]), 0, last) for i in (1, 3))
-    x1, y1 = x1 + 1, y1 + 1
-    return np.asarray(before[x1, y1] - before[x0, y1] - before[x1, y0] + before[x0, y0] == 0)
 
 
 __all__ = ["in_union"]
