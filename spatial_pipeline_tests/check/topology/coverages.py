@@ -205,3 +205,18 @@ def real_frame(name: str) -> Any:
         folder = Path(libpysal.__file__).parent / "examples" / "tokyo"
         return pyogrio.read_dataframe(folder / "tokyomet262.shp")
     return pyogrio.read_dataframe(momepy.datasets.get_path("bubenec"), layer=name)
+
+
+def origin(features: Geometries) -> Any:
+    """(2,) whole numbers at the lower left of the first polygon."""
+    areas = [g for g in map(polygonal, features) if g is not None]
+    return np.floor(areas[0].bounds[:2]) if areas else np.zeros(2)
+
+
+def boxes_around(covers: Geometries, seed: int, shift: float, sizes: list[float]) -> Any:
+    """The valid polygons of a coverage, moved, and (60, 4) random boxes beside and in them."""
+    areas = [polygonal(c) for c in covers if isinstance(c, shapely.Geometry) and c.is_valid]
+    moved = np.array([translate(a, shift, shift) for a in areas if a is not None], dtype=object)
+    random = np.random.default_rng(seed)
+    low = origin(covers) + shift + random.uniform(-1, 5, (60, 2))
+    return moved, np.concatenate([low, low + random.choice(sizes, (60, 1))], axis=1)

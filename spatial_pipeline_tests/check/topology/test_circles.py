@@ -5,16 +5,10 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely.affinity import translate
 
 from spatial_pipeline.check.topology import circles
 from spatial_pipeline.check.topology.circles import in_circles
-from spatial_pipeline_tests.check.topology.coverages import damaged_coverages, polygonal
-
-
-def _origin(covers):
-    areas = [g for g in map(polygonal, covers) if g is not None]
-    return np.floor(areas[0].bounds[:2]) if areas else np.zeros(2)
+from spatial_pipeline_tests.check.topology.coverages import boxes_around, damaged_coverages
 
 
 def test_boxes_well_within_a_polygon_are_known_without_a_look_at_it():
@@ -27,11 +21,7 @@ def test_boxes_well_within_a_polygon_are_known_without_a_look_at_it():
 @settings(max_examples=100, deadline=None)
 @given(damaged_coverages(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e6]))
 def test_a_box_in_a_circle_is_covered(covers, seed, shift):
-    areas = [polygonal(c) for c in covers if isinstance(c, shapely.Geometry) and c.is_valid]
-    areas = np.array([translate(a, shift, shift) for a in areas if a is not None], dtype=object)
-    random = np.random.default_rng(seed)
-    low = _origin(covers) + shift + random.uniform(-1, 5, (60, 2))
-    bounds = np.concatenate([low, low + random.choice([0, 0.01, 0.3], (60, 1))], axis=1)
+    areas, bounds = boxes_around(covers, seed, shift, [0, 0.01, 0.3])
     held = in_circles(bounds, areas)
     for box in shapely.box(*bounds[held].T):
         assert any(a.covers(shapely.Point(box.bounds[:2]) if not box.area else box) for a in areas)

@@ -18,6 +18,7 @@ from spatial_pipeline.results import Status
 from spatial_pipeline_tests.check.test_plain import SHAPES as ODD
 from spatial_pipeline_tests.check.topology.coverages import (
     damaged_coverages,
+    origin,
     polygonal,
     real_frame,
     squares,
@@ -312,11 +313,6 @@ def _scattered(random, kind, n):
     return list(shapely.points(corners))
 
 
-def _origin(covers):
-    areas = [g for g in map(polygonal, covers) if g is not None]
-    return np.floor(areas[0].bounds[:2]) if areas else np.zeros(2)
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     damaged_coverages(),
@@ -327,7 +323,7 @@ def _origin(covers):
 )
 def test_what_is_uncovered_is_the_difference_to_the_union_of_all(covers, seed, kind, size, jobs):
     random = np.random.default_rng(seed)
-    features = [translate(f, *_origin(covers)) for f in _scattered(random, kind, 12)]
+    features = [translate(f, *origin(covers)) for f in _scattered(random, kind, 12)]
     result, findings = _check(features, covers, size=size, jobs=jobs)
     assert result.status is not Status.ERROR
     found = _by_row(findings)

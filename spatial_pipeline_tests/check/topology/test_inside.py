@@ -5,22 +5,16 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely.affinity import translate
 
 from spatial_pipeline.check.topology import inside
 from spatial_pipeline.check.topology.inside import in_union
-from spatial_pipeline_tests.check.topology.coverages import damaged_coverages, polygonal, squares
+from spatial_pipeline_tests.check.topology.coverages import boxes_around, damaged_coverages, squares
 
 
 @pytest.fixture(autouse=True)
 def _all_is_worth_it(monkeypatch):
     monkeypatch.setattr(inside, "WORTH", 1)
     monkeypatch.setattr(inside, "ALONE", 1)
-
-
-def _origin(covers):
-    areas = [g for g in map(polygonal, covers) if g is not None]
-    return np.floor(areas[0].bounds[:2]) if areas else np.zeros(2)
 
 
 def test_boxes_well_within_a_polygon_are_known_without_a_look_at_it():
@@ -38,11 +32,7 @@ def test_boxes_well_within_a_polygon_are_known_without_a_look_at_it():
     st.sampled_from([(2, 2), (5, 9), (40, 40), (128, 512)]),
 )
 def test_a_box_over_covered_cells_is_covered(covers, seed, shift, sides):
-    areas = [polygonal(c) for c in covers if isinstance(c, shapely.Geometry) and c.is_valid]
-    areas = np.array([translate(a, shift, shift) for a in areas if a is not None], dtype=object)
-    random = np.random.default_rng(seed)
-    low = _origin(covers) + shift + random.uniform(-1, 5, (60, 2))
-    bounds = np.concatenate([low, low + random.choice([0.001, 0.01, 0.3], (60, 1))], axis=1)
+    areas, bounds = boxes_around(covers, seed, shift, [0.001, 0.01, 0.3])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inside, "SIDES", sides)
         held = in_union(bounds, areas)
