@@ -41,7 +41,7 @@ from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.vector_pieces import Cut
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.heap import give_back
+from spatial_pipeline.heap import give_back, keep_arrays
 from spatial_pipeline.pieces import Data, RasterData, VectorData
 from spatial_pipeline.results import Outcome, Result, Scope
 from spatial_pipeline.spilled import FindingsSink, SomeFindings
@@ -132,6 +132,7 @@ async def evaluate(
     """
     # The first time it imports modules for a quarter of a second: not on the loop.
     await asyncio.to_thread(catalogue.load)
+    keep_arrays()
     plan = plan or Plan()
     tasks = [Task(rule, key, plan.sink) for rule in rules]
     with responsive():

@@ -30,7 +30,6 @@ OPTIONS: dict[str, Any] = {
     # A file describes data; it neither fetches any from the network nor runs code.
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{noop}",
     "GDAL_VRT_ENABLE_PYTHON": "NO",
-    "GDAL_CACHEMAX": 256,
 }
 STREAMS = frozenset({"JPEG", "PNG"})
 """Drivers of formats that are one stream of rows."""

@@ -15,6 +15,7 @@ from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 from rio_cogeo.cogeo import cog_validate
 
+from spatial_pipeline import block_cache
 from spatial_pipeline.checksums import cells_written
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
@@ -88,6 +89,7 @@ def _described(
     profile: RasterProfile, resolved: Resolved, layer: str | None
 ) -> tuple[str, RasterProfile]:
     """What GDAL opens, and the metadata of the source."""
+    block_cache.bound()
     notes: list[str] = []
     with (
         gdal_messages.kept(notes),

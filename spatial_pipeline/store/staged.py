@@ -21,6 +21,7 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
+from spatial_pipeline import block_cache
 from spatial_pipeline.pieces import FeatureBatch, PixelWindow
 from spatial_pipeline.versions import RasterProfile, VectorProfile
 
@@ -278,6 +279,7 @@ class StagedRaster:
     def _dataset(self) -> Any:
         """One open dataset a thread: GDAL datasets are never shared."""
         if not hasattr(self._files, "dataset"):
+            block_cache.bound()
             with warnings.catch_warnings():
                 # Rules say what a raster without a grid lacks; a reader has nothing to add.
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
