@@ -24,6 +24,7 @@ import shapely
 from spatial_pipeline.check.remote import Bench, Elapsed, Job, Window
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.errors import ClusterError
+from spatial_pipeline.heap import keep_arrays
 
 KEPT = 4
 """Jobs that a worker keeps open; more when pieces of more are under way."""
@@ -142,6 +143,7 @@ async def evaluate_places(
         msg = "the check is over"
         raise ClusterError(msg)
     if identity not in kept.opened:
+        keep_arrays()
         workers = Workers(worker.state.nthreads)
         opening = asyncio.create_task(_opened(order, workers, worker.address))
         kept.opened[identity] = _Open(workers, opening)

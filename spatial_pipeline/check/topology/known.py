@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.topology.together import Together
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 
+READ = 256
+"""Features that are read in one call, at least."""
+SLICES = 16
+"""Calls that features are read in, at most."""
 CROWDED = 0.2
 """Share of the features of a batch above which those beside them would be nearly all."""
 
@@ -88,14 +94,17 @@ class Known:
     ) -> None:
         self._data = data
         self._columns = columns
-        parts = [_with(p, columns) for p in parts if len(p) and p.wkb is not None]
-        self._batch = _concatenated(parts) if parts else None
-        positions = np.empty(0, np.int64) if self._batch is None else self._batch.positions
-        self._order = np.argsort(positions)
-        self._positions = positions[self._order]
+        self._parts = [_with(p, columns) for p in parts if len(p) and p.wkb is not None]
+        none = np.empty(0, np.int64)
+        positions = np.concatenate([none, *(p.positions for p in self._parts)])
+        order = np.argsort(positions)
+        sizes = [len(p) for p in self._parts]
+        self._positions = positions[order]
+        self._part = np.repeat(np.arange(len(sizes)), sizes)[order]
+        self._index = np.concatenate([none, *map(np.arange, sizes)])[order]
 
     def take(self, positions: NDArray[np.int64]) -> FeatureBatch:
-        """The features at these staged positions.
+        """The features at these staged positions; idle threads help to read them.
 
         Args:
             positions: (n,) ascending.
@@ -104,14 +113,28 @@ class Known:
         at = np.searchsorted(self._positions, positions)
         held = at < len(self._positions)
         held[held] = self._positions[at[held]] == positions[held]
-        if self._batch is None or not held.any():
-            return self._data.take(positions, self._columns)
-        known = bare(self._batch, self._order[at[held]])
-        if held.all():
-            return known
-        read = _with(self._data.take(positions[~held], self._columns), self._columns)
-        both = _concatenated([known, read])
-        return bare(both, np.argsort(both.positions))
+        found = self._kept(at[held])
+        missing = positions[~held]
+        if len(missing) or not found:
+            # Those who read of the same row group wait for each other, and read it once.
+            slices = np.array_split(missing, max(min(len(missing) // READ, SLICES), 1))
+            found += Together([partial(self._read, some) for some in slices]).results()
+        if len(found) == 1:
+            return found[0]
+        both = _concatenated(found)
+        ascending = bool((both.positions[1:] > both.positions[:-1]).all())
+        return both if ascending else bare(both, np.argsort(both.positions))
+
+    def _kept(self, at: NDArray[np.int64]) -> list[FeatureBatch]:
+        """Some of the known features, by the parts that they are kept in."""
+        part, index = self._part[at], self._index[at]
+        order = np.argsort(part, kind="stable")
+        held, begins = np.unique(part[order], return_index=True)
+        some = np.split(index[order], begins[1:])
+        return [bare(self._parts[p], i) for p, i in zip(held.tolist(), some, strict=False)]
+
+    def _read(self, positions: NDArray[np.int64]) -> FeatureBatch:
+        return _with(self._data.take(positions, self._columns), self._columns)
 
 
 def _with(batch: FeatureBatch, columns: tuple[str, ...]) -> FeatureBatch:

@@ -337,14 +337,14 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         if not len(regions):
             return
         near = np.zeros(len(every.bounds), dtype=bool)
-        near[every.pairs(regions)[1]] = True
+        near[every.meetings(regions)[1]] = True
         near &= judged_
         asking = np.flatnonzero(near)
         for begin in range(0, len(asking), DECODED):
             self.context.cancelled()
             mine = asking[begin : begin + DECODED]
             # A sheet over another one is all doubtful: what lies around is read a part at a time.
-            others = np.unique(every.pairs(every.bounds[mine])[1])
+            others = np.unique(every.meetings(every.bounds[mine])[1])
             batch = known.take(np.union1d(mine, others[near[others] & (others > mine[0])]))
             areas = of_dimension(batch.geometry, POLYGON)
             owned = np.isin(batch.positions, mine)
