@@ -79,10 +79,6 @@ class Questions:
         """See ``check.remote.Pieces``."""
         return await self._ask(_Asked(cluster_worker.Place(index, window), elapsed))
 
-    async def step(self, rule: int, index: int, elapsed: Callable[[], Elapsed]) -> Answers:
-        """See ``check.remote.Pieces``."""
-        return await self._ask(_Asked(cluster_worker.Place(index, rule=rule), elapsed))
-
     async def send(self) -> None:
         """Sends what waits as workers have use for it, until it is cancelled."""
         async with asyncio.TaskGroup() as group:

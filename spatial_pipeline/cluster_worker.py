@@ -105,15 +105,13 @@ class Place:
     """What a question is about.
 
     Attributes:
-        index: of the piece, or of the step.
+        index: of the piece.
         window: of a raster, what the piece is.
-        rule: of a step, the place of the rule that plans it; None for a piece.
 
     """
 
     index: int
     window: Window | None = None
-    rule: int | None = None
 
 
 async def evaluate_places(
@@ -171,10 +169,7 @@ async def _evaluated(bench: Bench, asked: Sequence[tuple[Place, Elapsed]]) -> li
     blobs = []
     for place, elapsed in asked:
         so_far = {i: seconds + spent[i] for i, seconds in elapsed.items()}
-        if place.rule is None:
-            answers = await bench.evaluate_piece(place.index, so_far, place.window)
-        else:
-            answers = await bench.evaluate_step(place.rule, place.index, so_far)
+        answers = await bench.evaluate_piece(place.index, so_far, place.window)
         for i, answer in answers.items():
             spent[i] += answer.seconds
         blobs.append((await bench.workers.run(partial(pickle.dumps, answers, 5)))[0])

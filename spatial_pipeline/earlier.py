@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.recall import Changes, Facts, carried, changes
+from spatial_pipeline.check.topology.together import Together
 from spatial_pipeline.cluster_worker import versions as code
 from spatial_pipeline.identity import FILE, Identities, matched
 from spatial_pipeline.pieces import Data, VectorData, computed
@@ -102,13 +104,27 @@ class Earlier:
         """An earlier version compared with this one; once for all rules."""
         with self._lock:
             if version.id not in self._formers:
-                known = remembered.identities(self.store.path(version), count)
-                if known is None or self._identities is None:
-                    return None
                 former = cast("VectorData", self.store.open(version))
-                match = matched(self._identities, known)
-                self._formers[version.id] = _Former(match, former.feature_bounds())
+                compared = Together[Any](
+                    [
+                        partial(self._matched, version, count),
+                        former.feature_bounds,
+                        # Those of today, which nearly all rules want.
+                        self.data.feature_bounds,
+                    ]
+                )
+                match, bounds, _ = compared.results()
+                if match is None:
+                    return None
+                self._formers[version.id] = _Former(match, bounds)
             return self._formers[version.id]
+
+    def _matched(self, version: Version, count: int) -> NDArray[np.int64] | None:
+        """Which features of an earlier version those of this one are; None when nobody knows."""
+        known = remembered.identities(self.store.path(version), count)
+        if known is None or self._identities is None:
+            return None
+        return matched(self._identities, known)
 
 
 def earlier(store: Store, version: Version, data: Data) -> Earlier | None:

@@ -191,6 +191,9 @@ class VectorData(Protocol):
     def batch_count(self) -> int:
         """Number of batches (row groups)."""
 
+    def row_count(self) -> int:
+        """Number of features that are there, whatever the profile says."""
+
     def row_bytes(self, columns: Sequence[str]) -> float:
         """Bytes of a feature as it is staged, on average: its geometry and these columns."""
 
@@ -227,6 +230,10 @@ class CountedVector:
 
     def batch_count(self) -> int:
         """Refuses, like every method that leads to features."""
+        raise self._uncounted()
+
+    def row_count(self) -> int:
+        """Refuses."""
         raise self._uncounted()
 
     def row_bytes(self, columns: Sequence[str]) -> float:  # noqa: ARG002 - the protocol's

@@ -32,6 +32,9 @@ class MemoryVector:
     def batch_count(self) -> int:
         return -(-len(self.everything) // self.batch_size)
 
+    def row_count(self) -> int:
+        return len(self.everything)
+
     def row_bytes(self, columns: Sequence[str]) -> float:
         wkb, table = self.everything.wkb, self.everything.table.select(list(columns))
         return ((0 if wkb is None else wkb.nbytes) + table.nbytes) / max(len(self.everything), 1)

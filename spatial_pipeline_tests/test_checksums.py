@@ -76,6 +76,21 @@ values = st.lists(st.none() | st.binary(max_size=20), min_size=1, max_size=12)
 
 
 @settings(max_examples=60, deadline=None)
+@given(st.integers(1, 20), st.integers(1, 6), st.binary(max_size=20), st.data())
+def test_values_of_one_length_have_the_sum_that_they_have_among_others(
+    length: int, count: int, other: bytes, data: st.DataObject
+) -> None:
+    same = [data.draw(st.binary(min_size=length, max_size=length)) for _ in range(count)]
+    rows = np.arange(count + 1)
+    both = checksums.column_sums({"c": pa.array([*same, other], pa.binary())}, rows)
+    parts = [
+        checksums.column_sums({"c": pa.array(some, pa.binary())}, rows[where])
+        for some, where in ((same, slice(count)), ([other], slice(count, None)))
+    ]
+    assert checksums.added(*parts) == both
+
+
+@settings(max_examples=60, deadline=None)
 @given(left=values, right=values, cut=st.integers(0, 12))
 def test_byte_strings_have_one_sum_exactly_when_they_are_equal(
     left: list[bytes | None], right: list[bytes | None], cut: int

@@ -78,6 +78,10 @@ class BatchCheck(Check[R]):
 
     needs_geometry: ClassVar[bool] = True
 
+    def reads(self) -> tuple[str, ...]:
+        """Columns that it reads by itself, beside those that the rule names; so much is memory."""
+        return ()
+
     @abstractmethod
     def map(self, batch: FeatureBatch) -> Any:
         """The partial result of one batch; features excluded by ``where`` are not in it."""
@@ -172,15 +176,7 @@ class WindowCheck(Check[R]):
 
 
 class PlannedCheck(Check[R]):
-    """Plans its own pieces of work: for comparisons that join by key or by several grids.
-
-    Attributes:
-        spread: the plan is the same wherever it is made, and what one piece finds another one does
-            not need: other machines may work on them.
-
-    """
-
-    spread: ClassVar[bool] = False
+    """Plans its own pieces of work: for comparisons that join by key or by several grids."""
 
     @abstractmethod
     def plan(self) -> Iterable[Callable[[], Any]]:

@@ -197,8 +197,13 @@ def meeting(
     for x, y, step in ((x0, y0, 1), (x1 + 1, y1 + 1, 1), (x0, y1 + 1, -1), (x1 + 1, y0, -1)):
         np.add.at(count, (x, y), step)
     np.cumsum(np.cumsum(count, axis=0, out=count), axis=1, out=count)
-    near = MarkedCells(count[:-1, :-1] > 0).any(cell(bounds[inside, :2]), cell(bounds[inside, 2:]))
-    candidates = inside[near]
+    marked = MarkedCells(count[:-1, :-1] > 0)
+    found = [inside[:0]]
+    for begin in range(0, len(inside), CHUNK):
+        some = inside[begin : begin + CHUNK]
+        own = bounds[some]
+        found.append(some[marked.any(cell(own[:, :2]), cell(own[:, 2:]))])
+    candidates = np.concatenate(found)
     tree = shapely.STRtree(diagonals(others))
     for begin in range(0, len(candidates), CHUNK):
         some = candidates[begin : begin + CHUNK]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ from spatial_pipeline.check.conclude import conclude
 from spatial_pipeline.check.filters import columns_of
 from spatial_pipeline.check.piece import see_features, see_pixels
 from spatial_pipeline.check.recall import History
-from spatial_pipeline.check.remote import Job, Remote, Window, asking
+from spatial_pipeline.check.remote import Job, Remote, Window, ask
 from spatial_pipeline.check.responsive import responsive
 from spatial_pipeline.check.room import (
     Room,
@@ -258,29 +258,23 @@ class _Run:
         elif isinstance(profile, RasterProfile) and profile.error is None:
             shares = self.windows(cast("RasterData", self.data))
         planned = self.live(PlannedCheck)
-        _, spread = self.split([t for t in planned if t.check.spread])
         places = shares.places if shares.far else ()
         self.total += len(shares.here) + len(planned) + len(places)
         async with asyncio.TaskGroup() as group:
-            if self.remote is not None and (places or spread):
-                shares = replace(shares, places=places)
-                group.create_task(self.elsewhere(self.remote, shares, spread))
+            if self.remote is not None and places:
+                group.create_task(self.elsewhere(self.remote, shares))
             group.create_task(in_lanes(map(self.counted, shares.here), self.plan.in_flight))
             for task in planned:
-                if task not in spread:
-                    group.create_task(self.counted(partial(self.planned, task))())
+                group.create_task(self.counted(partial(self.planned, task))())
 
-    async def elsewhere(self, remote: Remote, shares: Shares, spread: Sequence[Task]) -> None:
-        """Every piece and step once on other machines, for the tasks that they can evaluate."""
-        steps: list[int] = []
-        for task in spread:
-            await self.counted(partial(self.measured, task, steps))()
-        tasks = (*shares.far, *spread)
+    async def elsewhere(self, remote: Remote, shares: Shares) -> None:
+        """Every piece once on other machines, for the tasks that they can evaluate."""
+        tasks = shares.far
         rules, others = tuple(t.rule for t in tasks), tuple(t.others for t in tasks)
         job = Job(self.data, rules, others, tasks[0].key, shares.columns, shares.size)
         try:
             async with remote.opened(job) as pieces:
-                works = asking(pieces, shares.far, shares.places, spread, steps)
+                works = [partial(ask, pieces, i, tasks, w) for i, w in enumerate(shares.places)]
                 await in_lanes(map(self.counted, works), min(remote.lanes, len(works)))
         except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
             for task in tasks:
@@ -324,7 +318,8 @@ class _Run:
         near, far = self.split(tasks)
         around = [o for t in near if isinstance(t.check, TileComparisonCheck) for o in t.others[:1]]
         rows = -(-data.profile.count // max(len(cut), 1))
-        need = piece_bytes(data, columns, rows, cast("list[VectorData]", around))
+        besides = {c for t in near if isinstance(t.check, BatchCheck) for c in t.check.reads()}
+        need = piece_bytes(data, columns, rows, cast("list[VectorData]", around), besides)
         pieces = range(len(cut)) if near else ()
         works = [partial(self.vector_piece, cut, i, near, columns, need) for i in pieces]
         return Shares(works, far, (None,) * len(cut), columns, cut.size)
@@ -351,12 +346,6 @@ class _Run:
     ) -> None:
         async with self.room.taken(window_bytes(data, *window[2:])):
             await see_pixels(data, index, window, tasks, self.workers)
-
-    async def measured(self, task: Task, steps: list[int]) -> None:
-        """Adds how many steps a task plans."""
-        calls = await task.call(self.workers, lambda: list(task.check.plan()))
-        steps.append(len(calls or ()))
-        self.total += steps[-1]
 
     async def planned(self, task: Task) -> None:
         calls = await task.call(self.workers, lambda: list(task.check.plan()))

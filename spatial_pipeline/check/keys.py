@@ -9,9 +9,11 @@ from typing import Any, cast
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.positions import Packed, unpacked
+from spatial_pipeline.checksums import row_seeds
 
 _OF_THREAD = threading.local()
 RANGE = 1 << 20
@@ -26,6 +28,9 @@ def hashes(table: pa.Table) -> NDArray[np.uint64]:
     """(n,) hash of each row: equal rows have equal hashes, in every batch of this process."""
     if not table.num_rows:
         return np.empty(0, dtype=np.uint64)
+    if table.num_columns == 1 and pa.types.is_integer(table.column(0).type):
+        # Most keys: to ask a database takes twenty times as long.
+        return row_seeds(pc.fill_null(table.column(0), 0).to_numpy())
     columns = [f"c{i}" for i in range(table.num_columns)]
     found = _query(table, f"hash({', '.join(columns)})")
     return np.asarray(found, dtype=np.uint64)

@@ -5,11 +5,10 @@ How questions travel is not said here; see ``spatial_pipeline.cluster``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
 from typing import Any, Protocol, cast
 
 from spatial_pipeline.check import catalogue
@@ -68,9 +67,6 @@ class Pieces(Protocol):
 
         """
 
-    async def step(self, rule: int, index: int, elapsed: Callable[[], Elapsed]) -> Answers:
-        """What comes of step ``index`` in the plan of the rule in this place; like ``answers``."""
-
 
 class Remote(Protocol):
     """Other machines that can look at pieces."""
@@ -95,7 +91,6 @@ class Bench:
         self.tasks = [Task(rule, job.key) for rule in job.rules]
         self.data = cast("Any", job.data)
         self.cut = Cut(self.data, job.size)
-        self.plans: dict[int, list[Callable[[], Any]]] = {}
 
     @classmethod
     async def opened(cls, job: Job, workers: Workers) -> Bench:
@@ -117,19 +112,6 @@ class Bench:
                 await see_pixels(self.data, index, window, tasks, self.workers)
         return {i: twin.answer(index, elapsed[i]) for i, twin in twins.items()}
 
-    async def evaluate_step(self, rule: int, index: int, elapsed: Elapsed) -> Answers:
-        """What comes of a step in the plan of a rule: the same as on any other machine."""
-        twin = self.tasks[rule].twin(elapsed[rule])
-
-        def call() -> Any:
-            if rule not in self.plans:
-                self.plans[rule] = list(twin.check.plan())
-            return self.plans[rule][index]()
-
-        with responsive():
-            await twin.step(self.workers, index, call)
-        return {rule: twin.answer(index, elapsed[rule])}
-
     def stop(self) -> None:
         """Asks all threads to stop at the end of their chunk."""
         for task in self.tasks:
@@ -141,77 +123,34 @@ class Bench:
             task.bind(self.job.data, others)
 
 
-def asking(
-    pieces: Pieces,
-    tasks: Sequence[Task],
-    places: Sequence[Window | None],
-    planned: Sequence[Task] = (),
-    steps: Sequence[int] = (),
-) -> list[Callable[[], Awaitable[None]]]:
-    """Works that ask for all pieces and steps of a job, those of the same data side by side.
-
-    Args:
-        pieces: the job.
-        tasks: its first rules, which see pieces.
-        places: window of each piece; None for pieces of features.
-        planned: its other rules, which plan for themselves.
-        steps: number of steps of each of them.
-
-    """
-    works = [
-        (i / len(places), partial(ask, pieces, i, tasks, place)) for i, place in enumerate(places)
-    ]
-    for rule, (task, count) in enumerate(zip(planned, steps, strict=True), len(tasks)):
-        works += [(i / count, partial(ask_step, pieces, rule, i, task)) for i in range(count)]
-    return [work for _, work in sorted(works, key=itemgetter(0))]
-
-
 async def ask(
     pieces: Pieces, index: int, tasks: Sequence[Task], window: Window | None = None
 ) -> None:
-    """Asks for a piece on behalf of the first tasks of a job, in the order of its rules."""
+    """Asks for a piece on behalf of all tasks of a job; those that get no answer fail and say why.
+
+    Args:
+        pieces: the job.
+        index: of the piece.
+        tasks: its rules, in their order.
+        window: of a raster, what the piece is.
+
+    """
     asked = dict(enumerate(tasks))
-    answers = pieces.answers(index, partial(_elapsed, asked), window)
-    await _taken(asked, index, answers, f"piece {index} was not looked at")
-
-
-async def ask_step(pieces: Pieces, rule: int, index: int, task: Task) -> None:
-    """Asks for a step in the plan of a task, the rule of which is in this place of its job."""
-    asked = {rule: task}
-    answers = pieces.step(rule, index, partial(_elapsed, asked))
-    await _taken(asked, index, answers, f"step {index} was not made")
+    said = "no answer"
+    answers: Answers = {}
+    try:
+        answers = await pieces.answers(index, partial(_elapsed, asked), window)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
+        said = str(exc)
+    for i, task in asked.items():
+        if i in answers:
+            task.take(index, answers[i])
+        else:
+            task.fail(f"piece {index} was not looked at: {said}")
 
 
 def _elapsed(tasks: Mapping[int, Task]) -> Elapsed:
     return {i: t.elapsed for i, t in tasks.items() if t.alive}
 
 
-async def _taken(
-    tasks: Mapping[int, Task], index: int, coming: Awaitable[Answers], otherwise: str
-) -> None:
-    """Hands answers to the tasks; those that get none fail and say why."""
-    said = "no answer"
-    answers: Answers = {}
-    try:
-        answers = await coming
-    except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
-        said = str(exc)
-    for i, task in tasks.items():
-        if i in answers:
-            task.take(index, answers[i])
-        else:
-            task.fail(f"{otherwise}: {said}")
-
-
-__all__ = [
-    "Answers",
-    "Bench",
-    "Elapsed",
-    "Job",
-    "Pieces",
-    "Remote",
-    "Window",
-    "ask",
-    "ask_step",
-    "asking",
-]
+__all__ = ["Answers", "Bench", "Elapsed", "Job", "Pieces", "Remote", "Window", "ask"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 
 from spatial_pipeline.pieces import RasterData, VectorData
 
@@ -14,6 +14,8 @@ PIECE_BYTES = 8 << 20
 """Staged bytes a piece, at most, for the same reason."""
 WORKING = 16
 """Bytes at work for each staged byte of features: 9 for validity, 17 for topology, as measured."""
+WORKING_ALONE = 2
+"""Bytes at work for each staged byte of a column that a check reads by itself."""
 WORKING_PIXELS = 4
 """Bytes at work for each byte of pixels read: values, mask, and what rules make of them."""
 
@@ -62,7 +64,11 @@ def features_a_piece(row_bytes: float, memory: int | None, in_flight: int) -> in
 
 
 def piece_bytes(
-    data: VectorData, columns: Sequence[str], rows: int, others: Iterable[VectorData] = ()
+    data: VectorData,
+    columns: Sequence[str],
+    rows: int,
+    others: Iterable[VectorData] = (),
+    besides: Collection[str] = (),
 ) -> int:
     """Bytes at work that a piece is expected to need, with its share of what it is compared with.
 
@@ -71,12 +77,14 @@ def piece_bytes(
         columns: attribute columns that are read.
         rows: features of the piece.
         others: versions that it is compared with by place.
+        besides: columns that checks read by themselves.
 
     """
     share = rows / max(data.profile.count, 1)
-    staged = rows * data.row_bytes(columns)
-    staged += sum(share * o.profile.count * o.row_bytes(()) for o in others)
-    return int(staged * WORKING)
+    shown = data.row_bytes(columns)
+    alone = rows * (data.row_bytes((*columns, *besides)) - shown)
+    staged = rows * shown + sum(share * o.profile.count * o.row_bytes(()) for o in others)
+    return int(staged * WORKING + alone * WORKING_ALONE)
 
 
 def window_bytes(data: RasterData, height: int, width: int) -> int:

@@ -74,6 +74,10 @@ class StagedVector:
         """Number of row groups."""
         return cast("int", self._metadata.num_row_groups)
 
+    def row_count(self) -> int:
+        """Number of rows of the file."""
+        return int(self._starts[-1])
+
     def row_bytes(self, columns: Sequence[str]) -> float:
         """Bytes of a feature in the file before compression, on average."""
         wanted = set(self._names(tuple(columns)))

@@ -42,6 +42,18 @@ def test_groups_and_hashes_are_those_of_all_pairs(rows):
             assert not equal or hashes[i] == hashes[j]
 
 
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int64(), pa.uint16(), pa.uint64()])
+def test_whole_numbers_have_hashes_of_their_own_in_every_batch(kind):
+    most = 2 ** (kind.bit_width - (0 if "uint" in str(kind) else 1)) - 1
+    least = 0 if "uint" in str(kind) else -most - 1
+    column = pa.chunked_array([pa.array([least, None, 1], kind), pa.array([0, 7, most], kind)])
+    found = keys.hashes(pa.table({"a": column}))
+    whole = [0, 2, 3, 4, 5]
+    assert len(np.unique(found[whole])) == 5
+    again = keys.hashes(pa.table({"a": pa.array([most, 1], kind)}))
+    assert again.tolist() == [found[5], found[2]]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 4), max_size=15))
 def test_shared_are_the_indices_of_values_that_occur_again(values):

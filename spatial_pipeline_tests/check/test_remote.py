@@ -43,7 +43,6 @@ class Elsewhere:
         self.change = change
         self.asked: list[int] = []
         self.rules: list[str] = []
-        self.steps: list[tuple[str, int]] = []
 
     def reaches(self, data: Any) -> bool:
         return data is not self.stranger
@@ -60,11 +59,6 @@ class Elsewhere:
     ) -> Answers:
         self.asked.append(index)
         answers = await self.bench.evaluate_piece(index, elapsed(), window)
-        return self.change(index, pickle.loads(pickle.dumps(answers)))
-
-    async def step(self, rule: int, index: int, elapsed: Callable[[], Elapsed]) -> Answers:
-        self.steps.append((self.rules[rule], index))
-        answers = await self.bench.evaluate_step(rule, index, elapsed())
         return self.change(index, pickle.loads(pickle.dumps(answers)))
 
 
@@ -172,58 +166,39 @@ def sealed(data: Any) -> Any:
     return data
 
 
-PLANNED = [ValidGeometry(), StagedMatchesSource()]
+PROVEN = [ValidGeometry(), StagedMatchesSource()]
 
 
-def test_a_plan_is_worked_off_elsewhere() -> None:
+def test_the_staged_file_is_summed_up_elsewhere() -> None:
     data, there, told = sealed(squares(50)), Elsewhere(), []
     options = {"plan": Plan(piece_size=7), "progress": lambda *n: told.append(n)}
-    results = said(data, PLANNED, remote=there, **options)
-    assert results == said(data, PLANNED)
+    results = said(data, PROVEN, remote=there, **options)
+    assert results == said(data, PROVEN)
     assert results[1][0].message == "50 features, geometry and 1 columns are as they were read"
-    assert sorted(there.steps) == [("staged_matches_source", i) for i in range(5)]
+    assert there.rules == ["valid_geometry", "staged_matches_source"]
     assert sorted(there.asked) == list(range(8))
-    assert told[-1] == (14, 14)
+    assert told[-1] == (8, 8)
 
 
 def test_what_was_damaged_is_seen_elsewhere() -> None:
     data = sealed(squares(50))
     other = squares(51)
     data.everything = other.everything.take(np.arange(50))
-    results = said(data, PLANNED, remote=Elsewhere())
-    assert results == said(data, PLANNED)
+    results = said(data, PROVEN, remote=Elsewhere())
+    assert results == said(data, PROVEN)
     assert results[1][0].status is Status.FAILED
 
 
-def test_a_plan_alone_is_worked_off_elsewhere() -> None:
-    data, there = sealed(squares(50)), Elsewhere()
-    assert said(data, PLANNED[1:], remote=there) == said(data, PLANNED[1:])
-    assert (there.asked, len(there.steps)) == ([], 5)
-
-
-def test_plans_that_need_this_machine_stay_here() -> None:
+def test_plans_stay_here() -> None:
     data, there = squares(50), Elsewhere()
     rules = [ValidGeometry(), SameCountAs.model_validate({"other": {"dataset": "other"}})]
     assert said(data, rules, (COVER,), remote=there) == said(data, rules, (COVER,))
-    assert (there.rules, there.steps) == (["valid_geometry"], [])
-    there = Elsewhere(stranger=sealed(data))
-    assert said(data, PLANNED, remote=there) == said(data, PLANNED)
-    assert there.steps == []
+    assert there.rules == ["valid_geometry"]
 
 
-def test_a_plan_that_cannot_be_made_is_an_error() -> None:
-    data, there = squares(50), Elsewhere()
-    results = said(data, PLANNED, remote=there)
-    assert results == said(data, PLANNED)
+def test_what_raises_elsewhere_is_an_error_of_its_rule_alone() -> None:
+    data = squares(50)
+    results = said(data, PROVEN, remote=Elsewhere())
+    assert results == said(data, PROVEN)
     assert "took no checksums" in results[1][0].message
-    assert (results[0][0].status, there.steps) == (Status.PASSED, [])
-
-
-def test_a_missing_step_is_an_error() -> None:
-    there = Elsewhere(change=lambda index, answers: {} if (index, *answers) == (2, 1) else answers)
-    results = [r for r, *_ in said(sealed(squares(50)), PLANNED, remote=there)]
-    assert (results[1].status, results[1].message) == (
-        Status.ERROR,
-        "step 2 was not made: no answer",
-    )
-    assert results[0].status is Status.PASSED
+    assert results[0][0].status is Status.PASSED

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import cast
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline import checksums
-from spatial_pipeline.check.base import PlannedCheck, WindowCheck, evaluates
+from spatial_pipeline.check.base import BatchCheck, WindowCheck, evaluates
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.pieces import PixelWindow, RasterData, VectorData
+from spatial_pipeline.pieces import FeatureBatch, PixelWindow, RasterData, VectorData
 from spatial_pipeline.results import Findings, Outcome
 from spatial_pipeline.versions import RasterProfile, VectorProfile
 
@@ -22,27 +21,48 @@ OLD = "staged by an older version of ingest, which took no checksums: stage it a
 
 
 @evaluates(StagedMatchesSource, kind="vector")
-class StagedVectorCheck(PlannedCheck[StagedMatchesSource]):
-    """Sums up every column batch by batch; it plans for itself because it reads all columns."""
+class StagedVectorCheck(BatchCheck[StagedMatchesSource]):
+    """Sums up every column batch by batch.
 
-    spread = True
+    Columns that no other rule wants are read here, one after the other: one that is damaged is no
+    reason for rules about others to fail.
+    """
 
-    def plan(self) -> Iterable[Callable[[], tuple[int, checksums.Sums]]]:
-        """One piece of work a batch."""
-        if self._profile.checksums is None:
+    needs_geometry: ClassVar[bool] = False
+
+    def reads(self) -> tuple[str, ...]:
+        """All columns."""
+        return tuple(c.name for c in self._profile.columns)
+
+    def map(self, batch: FeatureBatch) -> tuple[int, checksums.Sums]:
+        """The number of features, and the sum of each column."""
+        profile = self._profile
+        if profile.checksums is None:
             raise RuleError(OLD)
-        return [partial(self._batch, i) for i in range(self._data.batch_count())]
+        if self._data.row_count() != profile.count:
+            return len(batch), {}
+        columns: dict[str, Any] = {n: self._column(n, batch) for n in self.reads()}
+        if profile.geometry_column is not None and batch.wkb is not None:
+            columns[profile.geometry_column] = batch.wkb
+        sums = checksums.column_sums(columns, batch.rows)
+        sums[profile.row_column] = checksums.row_sum(batch.rows)
+        if profile.geometry_column is not None:
+            boxes = self._data.feature_bounds()[batch.positions]
+            sums[profile.bbox_column] = checksums.box_sum(boxes, batch.rows)
+        return len(batch), sums
 
     def reduce(self, partials: Sequence[tuple[int, checksums.Sums]]) -> Outcome:
         """One violation a column that differs; one only when rows are missing or renumbered."""
         profile = self._profile
-        wanted = profile.checksums or {}
+        if profile.checksums is None:
+            raise RuleError(OLD)
+        wanted = profile.checksums
         sums: checksums.Sums = dict.fromkeys(wanted, 0)
-        for _, found in partials:
-            sums = checksums.added(sums, found)
-        staged = sum(n for n, _ in partials)
-        found_now = checksums.written(sums)
-        differing = [name for name, value in wanted.items() if found_now[name] != value]
+        for _, some in partials:
+            sums = checksums.added(sums, some)
+        staged = self._data.row_count()
+        found = checksums.written(sums)
+        differing = [name for name, value in wanted.items() if found[name] != value]
         if staged != profile.count:
             reasons = [f"{profile.count} features were read, {staged} are staged"]
         elif profile.row_column in differing:
@@ -66,35 +86,24 @@ class StagedVectorCheck(PlannedCheck[StagedMatchesSource]):
             return f"geometry column {column}"
         return f"column {column}"
 
-    def _batch(self, index: int) -> tuple[int, checksums.Sums]:
-        profile, names = self._profile, [c.name for c in self._profile.columns]
+    def _column(self, name: str, batch: FeatureBatch) -> Any:
+        """The values of a column, read unless they are there."""
+        if name in batch.table.column_names:
+            return batch.table.column(name)
         try:
-            batch = self._data.batch(index, names)
+            return self._data.take(batch.positions, (name,), geometry=False).table.column(name)
         except Exception as exc:
-            msg = f"row group {index}, {self._unreadable(index, names)}: {exc}"
+            msg = f"{self._place(name)}column {name} cannot be read: {exc}"
             raise RuleError(msg) from exc
-        columns = {n: batch.table.column(n) for n in names}
-        if profile.geometry_column is not None and batch.wkb is not None:
-            columns[profile.geometry_column] = batch.wkb
-        sums = checksums.column_sums(columns, batch.rows)
-        sums[profile.row_column] = checksums.row_sum(batch.rows)
-        if profile.geometry_column is not None:
-            boxes = self._data.feature_bounds()[batch.positions]
-            sums[profile.bbox_column] = checksums.box_sum(boxes, batch.rows)
-        return len(batch), sums
 
-    def _unreadable(self, index: int, names: Sequence[str]) -> str:
-        """The first column that cannot be read; geometry and row numbers are read with each."""
-        for columns in ([], *([n] for n in names)):
+    def _place(self, name: str) -> str:
+        """The first row group in which a column cannot be read."""
+        for index in range(self._data.batch_count()):
             try:
-                self._data.batch(index, columns)
+                self._data.batch(index, (name,), geometry=False)
             except Exception:  # noqa: BLE001 - damaged files fail in many ways
-                return (
-                    f"column {columns[0]} cannot be read"
-                    if columns
-                    else "geometry or row number cannot be read"
-                )
-        return "cannot be read"
+                return f"row group {index}, "
+        return ""
 
     @property
     def _data(self) -> VectorData:

@@ -16,6 +16,7 @@ import rasterio
 import shapely
 
 from spatial_pipeline.check.engine import Plan, evaluate
+from spatial_pipeline.contract.rules.metadata import NotNull
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.results import Findings, Result, Status
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
@@ -149,6 +150,63 @@ def test_a_column_that_cannot_be_read_is_named(
     result, _ = judged(StagedVector(tmp_path / "f.parquet", profile, "v"))
     assert result.status is Status.ERROR
     assert result.message.startswith("row group 1, column share cannot be read: ")
+
+
+def test_a_damaged_column_is_no_reason_for_rules_about_others_to_fail(
+    layer: tuple[VectorProfile, Path], tmp_path: Path
+) -> None:
+    profile, path = layer
+    group = pq.read_metadata(path).row_group(2)
+    chunk = next(
+        c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == "name"
+    )
+    damaged = bytearray(path.read_bytes())
+    damaged[chunk.data_page_offset : chunk.data_page_offset + 64] = bytes(64)
+    (tmp_path / "f.parquet").write_bytes(damaged)
+    data = StagedVector(tmp_path / "f.parquet", profile, "v")
+    rules = [StagedMatchesSource(), NotNull(columns=("number",))]
+    proof, other = (r for r, _ in asyncio.run(evaluate(rules, data, plan=Plan(jobs=2))))
+    assert proof.message.startswith("row group 2, column name cannot be read: ")
+    assert (other.status, other.checked) == (Status.PASSED, COUNT)
+
+
+def test_columns_that_a_rule_has_asked_for_are_not_read_again(
+    layer: tuple[VectorProfile, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile, path = layer
+    data, asked = StagedVector(path, profile, "v"), []
+    taken = data.take
+
+    def take(positions: Any, columns: Any, **how: Any) -> Any:
+        asked.append((tuple(columns), how.get("geometry", True)))
+        return taken(positions, columns, **how)
+
+    monkeypatch.setattr(data, "take", take)
+    rules = [StagedMatchesSource(), NotNull(columns=("number",))]
+    asyncio.run(evaluate(rules, data, plan=Plan(jobs=1, piece_size=COUNT)))
+    names = [("name",), ("seen",), ("share",)]
+    assert sorted(asked) == sorted([(("number",), True), *((n, False) for n in names)])
+
+
+@pytest.mark.parametrize("piece", [None, 1000, 7777])
+def test_any_cut_proves_the_same(layer: tuple[VectorProfile, Path], piece: int | None) -> None:
+    profile, path = layer
+    data = StagedVector(path, profile, "v")
+    plan = Plan(jobs=2, piece_size=piece)
+    ((result, _),) = asyncio.run(evaluate([StagedMatchesSource()], data, plan=plan))
+    assert (result.status, result.checked) == (Status.PASSED, COUNT)
+
+
+def test_rows_that_ingest_did_not_count_are_told(
+    layer: tuple[VectorProfile, Path], tmp_path: Path
+) -> None:
+    profile, path = layer
+    table = pq.read_table(path)
+    more = pa.concat_tables([table, table.slice(0, 3)])
+    pq.write_table(more, tmp_path / "f.parquet", row_group_size=16384)
+    result, _ = judged(StagedVector(tmp_path / "f.parquet", profile, "v"))
+    assert result.status is Status.FAILED
+    assert result.message == "40000 features were read, 40003 are staged"
 
 
 def test_a_version_without_checksums_must_be_staged_again(
