@@ -191,6 +191,12 @@ class VectorData(Protocol):
     def batch_count(self) -> int:
         """Number of batches (row groups)."""
 
+    def batch_starts(self) -> NDArray[np.int64]:
+        """(batches + 1,) staged positions at which batches begin, and the number of features."""
+
+    def batch_digest(self, index: int) -> str:
+        """What batch ``index`` is known by: batches of the same digest hold the same rows."""
+
     def row_count(self) -> int:
         """Number of features that are there, whatever the profile says."""
 
@@ -230,6 +236,14 @@ class CountedVector:
 
     def batch_count(self) -> int:
         """Refuses, like every method that leads to features."""
+        raise self._uncounted()
+
+    def batch_starts(self) -> NDArray[np.int64]:
+        """Refuses."""
+        raise self._uncounted()
+
+    def batch_digest(self, index: int) -> str:  # noqa: ARG002 - the protocol's
+        """Refuses."""
         raise self._uncounted()
 
     def row_count(self) -> int:

@@ -14,7 +14,7 @@ from pyproj.exceptions import CRSError
 
 Bounds = tuple[float, float, float, float]
 Kind = Literal["vector", "raster"]
-INGEST_VERSION = 2
+INGEST_VERSION = 3
 """Raised whenever ingest writes something else for the same source."""
 
 

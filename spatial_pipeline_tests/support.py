@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,18 @@ class MemoryVector:
 
     def batch_count(self) -> int:
         return -(-len(self.everything) // self.batch_size)
+
+    def batch_starts(self) -> NDArray[np.int64]:
+        count = len(self.everything)
+        return np.array([*range(0, count, self.batch_size), count], dtype=np.int64)
+
+    def batch_digest(self, index: int) -> str:
+        begin, end = self.batch_starts()[index : index + 2]
+        batch = self.everything.take(np.arange(begin, end))
+        wkb = None if batch.wkb is None else batch.wkb.to_pylist()
+        return hashlib.sha256(
+            repr((batch.rows.tolist(), wkb, batch.table.to_pydict())).encode()
+        ).hexdigest()
 
     def row_count(self) -> int:
         return len(self.everything)

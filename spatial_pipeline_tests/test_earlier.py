@@ -11,12 +11,15 @@ from typing import Any
 
 import geopandas
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
 from spatial_pipeline import cluster_worker, earlier, identity
+from spatial_pipeline.check.parity.staged import StagedVectorCheck
 from spatial_pipeline.check.validity.valid_geometry import ValidGeometryCheck
 from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.ingest import geoparquet
 from spatial_pipeline.run import Audit, Pipeline
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store import remembered
@@ -37,6 +40,7 @@ class Layer:
     def __init__(self, folder: Path, rules: list[dict[str, Any]] = RULES) -> None:
         self.folder = folder
         self.cells = [shapely.box(i % 10, i // 10, i % 10 + 1, i // 10 + 1) for i in range(COUNT)]
+        self.numbered: dict[int, int] = {}
         self.crs = "EPSG:32633"
         self.contract = self.ruled(rules)
 
@@ -48,9 +52,8 @@ class Layer:
         return Pipeline.of([self.contract], Settings(store=self.folder / "store", **settings))
 
     def staged(self) -> Version:
-        frame = geopandas.GeoDataFrame(
-            {"id": np.arange(len(self.cells))}, geometry=self.cells, crs=self.crs
-        )
+        ids = [self.numbered.get(i, i) for i in range(len(self.cells))]
+        frame = geopandas.GeoDataFrame({"id": ids}, geometry=self.cells, crs=self.crs)
         frame.to_parquet(self.folder / "cells.parquet")
         return self.pipeline().stage(self.contract)
 
@@ -266,3 +269,60 @@ def test_partitions_do_not_share_what_they_know(layer: Layer) -> None:
     history = earlier.earlier(store, other, store.open(other))
     assert history is not None
     assert history.recall("valid_geometry", "anything", None) is None
+
+
+@pytest.fixture
+def pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of features whose bytes are summed up, of versions of small row groups."""
+    monkeypatch.setattr(geoparquet, "ROW_GROUP_ROWS", 16)
+    found: list[int] = []
+    plain = StagedVectorCheck.map
+
+    def summed(self: Any, batch: Any) -> Any:
+        found.append(len(batch))
+        return plain(self, batch)
+
+    monkeypatch.setattr(StagedVectorCheck, "map", summed)
+    return found
+
+
+def test_row_groups_that_did_not_change_are_not_summed_up_again(
+    layer: Layer, pieces: list[int]
+) -> None:
+    layer.audited()
+    assert sum(pieces) == COUNT
+    assert len(pieces) > 5
+    pieces.clear()
+    layer.numbered[33] = 1000
+    version = layer.staged()
+    recalling = layer.audited(version)
+    assert len(pieces) == 1
+    assert said(recalling) == said(layer.audited(version, incremental=False))
+
+
+def test_bytes_that_rot_after_they_were_staged_are_noticed(layer: Layer, pieces: list[int]) -> None:
+    layer.audited()
+    layer.numbered[33] = 1000
+    version = layer.staged()
+    file = layer.path(version) / "data.parquet"
+    chunk = pq.read_metadata(file).row_group(0).column(1)
+    content = bytearray(file.read_bytes())
+    content[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 1
+    file.write_bytes(bytes(content))
+    assert not all(r.passed for r in layer.audited(version).results[:2])
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, cut_short, flipped])
+@pytest.mark.parametrize("name", ["row-groups.npz", "staged_matches_source-pieces.npz"])
+def test_pieces_whose_memory_is_damaged_are_looked_at(
+    layer: Layer, pieces: list[int], damage: Callable[[Path], None], name: str
+) -> None:
+    first = layer.staged()
+    layer.audited(first)
+    damage(layer.path(first) / remembered.FOLDER / name)
+    layer.numbered[33] = 1000
+    version = layer.staged()
+    pieces.clear()
+    recalling = layer.audited(version)
+    assert sum(pieces) == COUNT
+    assert said(recalling) == said(layer.audited(version, incremental=False))

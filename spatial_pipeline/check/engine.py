@@ -28,6 +28,7 @@ from spatial_pipeline.check.filters import columns_of
 from spatial_pipeline.check.piece import see_features, see_pixels
 from spatial_pipeline.check.recall import History
 from spatial_pipeline.check.remote import Job, Remote, Window, ask
+from spatial_pipeline.check.repeat import Batches
 from spatial_pipeline.check.responsive import responsive
 from spatial_pipeline.check.room import (
     Room,
@@ -169,15 +170,13 @@ async def _evaluated(
     await run.open_others(others)
     past = None if remote is not None else history
     if past is not None:
-        for task in run.live(BatchCheck, TileCheck, TileComparisonCheck):
-            await workers.run(partial(task.recall, past))
+        await run.recall(past)
     await run.pieces()
     await asyncio.to_thread(give_back)
     # What worked the longest so far is likely to be the last one to be done.
     await asyncio.gather(*(run.reduce(t) for t in sorted(tasks, key=lambda t: -t.elapsed)))
     if past is not None:
-        for task in tasks:
-            await workers.run(partial(task.keep, past))
+        await run.keep(past)
     return [await conclude(task, data, key, workers, accepted, plan.sink) for task in tasks]
 
 
@@ -204,6 +203,8 @@ class _Run:
         self.done = 0
         self.total = 0
         self.room = Room(plan.memory)
+        self.batches: Batches | None = None
+        self.damaged = False
 
     def admit(self, task: Task) -> None:
         """Refuses what cannot be judged on this data at all."""
@@ -248,6 +249,21 @@ class _Run:
         for task in self.live(ProfileCheck):
             if task.rule.others():
                 await task.step(self.workers, 0, partial(task.check.evaluate, self.data.profile))
+
+    async def recall(self, past: History) -> None:
+        """Asks what earlier versions left behind."""
+        tasks = self.live(BatchCheck, TileCheck, TileComparisonCheck)
+        (self.batches, _), *_ = await asyncio.gather(
+            self.workers.run(past.batches),
+            *(self.workers.run(partial(t.recall, past)) for t in tasks),
+        )
+
+    async def keep(self, past: History) -> None:
+        """Leaves behind what is known now."""
+        calls: list[Callable[[], None]] = [partial(t.keep, past) for t in self.tasks]
+        if not self.damaged:
+            calls.append(past.keep_batches)
+        await asyncio.gather(*(self.workers.run(call) for call in calls))
 
     async def pieces(self) -> None:
         """Every piece once, for all rules that want it; planned work beside it."""
@@ -314,10 +330,10 @@ class _Run:
         else:
             row_bytes = data.row_bytes(columns)
             size = features_a_piece(row_bytes, self.plan.memory, self.plan.in_flight)
-            cut = Cut.at_most(data, size)
+            cut = Cut(data, size)
         near, far = self.split(tasks)
         around = [o for t in near if isinstance(t.check, TileComparisonCheck) for o in t.others[:1]]
-        rows = -(-data.profile.count // max(len(cut), 1))
+        rows = max(map(len, cut.spans), default=0)
         besides = {c for t in near if isinstance(t.check, BatchCheck) for c in t.check.reads()}
         need = piece_bytes(data, columns, rows, cast("list[VectorData]", around), besides)
         pieces = range(len(cut)) if near else ()
@@ -328,7 +344,8 @@ class _Run:
         self, cut: Cut, index: int, tasks: Sequence[Task], columns: tuple[str, ...], need: int
     ) -> None:
         async with self.room.taken(need):
-            await see_features(cut, index, tasks, columns, self.workers)
+            read = await see_features(cut, index, tasks, columns, self.workers, self.batches)
+            self.damaged |= not read
 
     def windows(self, data: RasterData) -> Shares:
         tasks = self.live(WindowCheck)

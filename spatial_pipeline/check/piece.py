@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.base import BatchCheck, TileCheck, TileComparisonCheck
 from spatial_pipeline.check.filters import mask
 from spatial_pipeline.check.recall import Memory, NeighbourCheck
+from spatial_pipeline.check.repeat import Batches, PieceName
 from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.vector_pieces import Cut, selected
 from spatial_pipeline.check.workers import Workers
@@ -27,6 +28,7 @@ class Shown:
 
     Attributes:
         number: of the piece.
+        name: what the piece is known by, where its answers are kept.
         alone: all features that it owns.
         tile: the same with a halo, as wide as the tasks that look at all of them want it.
         some: the features that a task looks at which knows the others from an earlier version.
@@ -35,6 +37,7 @@ class Shown:
     """
 
     number: int
+    name: PieceName | None
     alone: Tile
     tile: Tile
     some: Part
@@ -62,9 +65,34 @@ class Part:
 
 
 async def see_features(
-    cut: Cut, index: int, tasks: Sequence[Task], columns: tuple[str, ...], workers: Workers
-) -> None:
-    """Piece ``index`` of a vector version; every task keeps its partial result or fails."""
+    cut: Cut,
+    index: int,
+    tasks: Sequence[Task],
+    columns: tuple[str, ...],
+    workers: Workers,
+    batches: Batches | None = None,
+) -> bool:
+    """Piece ``index`` of a vector version; every task keeps its partial result or fails.
+
+    Args:
+        cut: how the version is cut.
+        index: of the piece.
+        tasks: the rules.
+        columns: attribute columns that they need.
+        workers: threads that do the work.
+        batches: what the version has in common with an earlier one, where that is known.
+
+    Returns:
+        False when the piece cannot be read.
+
+    """
+    name = None if batches is None else batches.name(cut.spans[index])
+    if batches is not None:
+        known, _ = await workers.run(partial(_known, cut, index, tasks, batches))
+        for task, value in known:
+            task.settle(index, value)
+        settled = [task for task, _ in known]
+        tasks = [t for t in tasks if t not in settled]
     live = [t for t in tasks if t.alive]
     knowing = [t for t in live if t.memory is not None and t.memory.known is not None]
     others = [t for t in live if t not in knowing]
@@ -79,7 +107,7 @@ async def see_features(
         return owned, Part.of(owned, alone), Part.of(owned, beside)
 
     if not live:
-        return
+        return True
     try:
         (owned, some, near), _ = await workers.run(load)
         alone = tile = Tile(owned, len(owned))
@@ -88,10 +116,44 @@ async def see_features(
     except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
         for task in live:
             task.fail(f"piece {index} cannot be read: {exc}")
-        return
-    shown = Shown(index, alone, tile, some, near)
+        return False
+    shown = Shown(index, name, alone, tile, some, near)
     around = partial(cut.tile, columns=columns)
     await asyncio.gather(*(t.step(workers, index, partial(_see, t, shown, around)) for t in live))
+    return True
+
+
+def _known(cut: Cut, index: int, tasks: Sequence[Task], batches: Batches) -> list[tuple[Task, Any]]:
+    """What tasks know of a piece that an earlier version has byte by byte."""
+    span = cut.spans[index]
+    if not batches.unchanged(span):
+        return []
+    name = batches.name(span)
+    found: list[tuple[Task, Any]] = []
+    for task in tasks:
+        memory, repeats = task.memory, task.repeats
+        if not task.alive:
+            continue
+        if repeats is not None and (words := repeats.known.get(name)) is not None:
+            repeats.fresh[name] = words
+            found.append((task, task.check.unpacked(words, span.places)))
+        # A condition asks for attributes, so the piece must be read.
+        elif memory is not None and task.rule.where is None and memory.settled(span.places):
+            if memory.nothing is None:
+                memory.nothing = _of_nothing(task, cut)
+            positions = np.arange(span.begin, span.end)
+            facts = memory.carry(index, span.places)
+            found.append((task, task.check.recalled(memory.nothing, positions, facts)))
+    return found
+
+
+def _of_nothing(task: Task, cut: Cut) -> Any:
+    """What the check of a rule makes of no feature at all."""
+    none = cut.data.take(np.empty(0, dtype=np.int64), task.rule.columns())
+    if isinstance(task.check, NeighbourCheck):
+        return task.check.look(none, np.empty(0, dtype=np.uint8))
+    tile = Tile(none, 0)
+    return _mapped(task, tile, tile, selects=False)
 
 
 def _wants_geometry(task: Task) -> bool:
@@ -122,7 +184,12 @@ def _see(task: Task, shown: Shown, around: Callable[[FeatureBatch, float], Tile]
     """What one rule makes of one piece, in a worker thread."""
     memory = task.memory
     if memory is None:
-        return _mapped(task, shown.alone, shown.tile)
+        value = _mapped(task, shown.alone, shown.tile)
+        if task.repeats is not None and shown.name is not None:
+            words = task.check.packed(value, len(shown.alone.features))
+            if words is not None:
+                task.repeats.fresh[shown.name] = words
+        return value
     owned, condition, check = shown.alone.features, task.rule.where, task.check
     kept = np.ones(len(owned), bool) if condition is None else mask(owned.table, condition)
     unknown = memory.unknown(owned.positions)

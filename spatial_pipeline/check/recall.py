@@ -12,12 +12,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.boxes import meeting
+from spatial_pipeline.check.repeat import Answers, Batches
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.pieces import Data, FeatureBatch
 from spatial_pipeline.versions import VectorProfile, fingerprint
@@ -118,6 +119,24 @@ class History(Protocol):
     def keep(self, name: str, wording: str, facts: Facts) -> None:
         """Leaves facts behind for the next version."""
 
+    def batches(self) -> Batches | None:
+        """The batches of the version under check; None when it cannot be read."""
+
+    def keep_batches(self) -> None:
+        """Leaves behind which batches were looked at, all of them readable."""
+
+    def answers(self, name: str, wording: str) -> Answers:
+        """What a check answered about the pieces of an earlier version.
+
+        Args:
+            name: name of the check.
+            wording: says what was asked.
+
+        """
+
+    def keep_answers(self, name: str, wording: str, answers: Answers) -> None:
+        """Leaves answers behind for the next version."""
+
 
 class Remembering(ABC):
     """What a check adds to its class to be evaluated where something changed only.
@@ -193,13 +212,28 @@ class Memory:
     Attributes:
         wording: says what is asked.
         known: facts of all features of the version by position; None when nothing is known.
+        nothing: partial result of no feature at all, made when it is wanted first.
         fresh: places and facts by number of the piece.
 
     """
 
     wording: str
     known: Facts | None = None
+    nothing: Any = None
     fresh: dict[int, tuple[Places, Facts]] = field(default_factory=dict)
+
+    def settled(self, places: slice) -> bool:
+        """True when no feature of a piece is to be looked at."""
+        if self.known is None:
+            return False
+        classes = self.known.classes[places]
+        return bool(((classes != UNKNOWN) & (classes < AGAIN)).all())
+
+    def carry(self, index: int, places: slice) -> Facts:
+        """Takes over what is known of the features of piece ``index``, and returns it."""
+        facts = cast("Facts", self.known).take(places)
+        self.fresh[index] = places, facts
+        return facts
 
     def unknown(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(n,) bool: features that must be looked at."""
@@ -284,7 +318,7 @@ class Changes:
 def changes(
     match: NDArray[np.int64],
     bounds: NDArray[np.float64],
-    former: NDArray[np.float64],
+    gone: NDArray[np.float64],
     reach: float,
 ) -> Changes:
     """Where two versions differ.
@@ -292,13 +326,11 @@ def changes(
     Args:
         match: (n,) for each feature the earlier one with the same geometry, -1 for none.
         bounds: (n, 4) boxes of the later version.
-        former: (m, 4) boxes of the earlier version.
+        gone: (m, 4) boxes of the features of the earlier version that are not there any more.
         reach: see :meth:`History.recall`.
 
     """
-    gone = np.ones(len(former), dtype=bool)
-    gone[match[match >= 0]] = False
-    boxes = np.concatenate([bounds[match < 0], former[gone]])
+    boxes = np.concatenate([bounds[match < 0], gone])
     return Changes(boxes, meeting(bounds, boxes, reach))
 
 

@@ -11,8 +11,15 @@ from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 
+from spatial_pipeline.check import repeat
 from spatial_pipeline.check.base import Cancelled, Context, check_class
-from spatial_pipeline.check.recall import History, Memory, NeighbourCheck, wording
+from spatial_pipeline.check.recall import (
+    ABOUT_RESULTS,
+    History,
+    Memory,
+    NeighbourCheck,
+    wording,
+)
 from spatial_pipeline.check.vector_pieces import Surroundings
 from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.contract.rules import Rule
@@ -66,6 +73,7 @@ class Task:
         self.partials: dict[int, Any] = {}
         self.fresh: list[int] = []
         self.memory: Memory | None = None
+        self.repeats: repeat.Repeats | None = None
         self.outcome: Outcome | None = None
         self.status: Status | None = None
         self.error = ""
@@ -88,10 +96,14 @@ class Task:
             self.fail(_said(exc))
 
     def recall(self, history: History) -> None:
-        """Asks what is known of the features already, for a check that can use it; in a thread."""
+        """Asks what is known already, for a check that can use it; in a thread."""
+        name, profile = self.rule.check_name, self.check.context.data.profile
+        of_pieces = repeat.wording(self.rule, self.check, profile, ABOUT_RESULTS - {"where"})
+        if of_pieces is not None:
+            self.repeats = repeat.Repeats(of_pieces, history.answers(name, of_pieces))
         asked = wording(self.rule, self.check, self.check.context.data, self.others)
         if asked is not None:
-            known = history.recall(self.rule.check_name, asked, self.check.reach())
+            known = history.recall(name, asked, self.check.reach())
             if known is not None and not set(self.check.extras) <= set(known.extras):
                 known = None
             self.memory = Memory(asked, known)
@@ -100,6 +112,8 @@ class Task:
 
     def keep(self, history: History) -> None:
         """Leaves behind what is known now; in a thread."""
+        if self.repeats is not None and self.outcome is not None:
+            history.keep_answers(self.rule.check_name, self.repeats.wording, self.repeats.fresh)
         if self.memory is not None and self.outcome is not None:
             data = cast("VectorData", self.check.context.data)
             rows = self.outcome.findings.rows
@@ -156,6 +170,12 @@ class Task:
             self.fresh.append(index)
         else:
             self.fail(answer.error, answer.status)
+
+    def settle(self, index: int, value: Any) -> None:
+        """Takes in what is known of piece ``index`` without a look at it."""
+        if self.alive:
+            self.partials[index] = value
+            self.fresh.append(index)
 
     async def step(self, workers: Workers, index: int, call: Callable[[], Any]) -> None:
         """One call of the rule; its result is kept under its place in the order of pieces."""

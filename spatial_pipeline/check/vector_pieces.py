@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -21,35 +22,62 @@ from spatial_pipeline.versions import Bounds
 
 
 @dataclass(frozen=True)
+class Span:
+    """A piece: features of one batch that follow each other.
+
+    Attributes:
+        batch: number of the batch.
+        begin: staged position of the first feature.
+        end: staged position behind the last one.
+        skipped: features of the batch before it.
+
+    """
+
+    batch: int
+    begin: int
+    end: int
+    skipped: int
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    @property
+    def places(self) -> slice:
+        """Its staged positions."""
+        return slice(self.begin, self.end)
+
+
+@dataclass(frozen=True)
 class Cut:
-    """How a version is cut: by its own batches, or every ``size`` features."""
+    """How a version is cut: by its own batches, or each of them into parts of ``size`` at most.
+
+    No piece has features of two batches: where a batch is the same as in an earlier version, its
+    pieces are.
+    """
 
     data: VectorData
     size: int | None = None
 
-    @classmethod
-    def at_most(cls, data: VectorData, size: int) -> Cut:
-        """Pieces of at most ``size`` features: the batches where these are, on average.
-
-        The smaller a piece, the shorter are the calls that keep the GIL, and the more of it is
-        halo.
-        """
-        whole = data.profile.count <= size * data.batch_count()
-        return cls(data, None if whole else size)
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """The pieces in staged order."""
+        found: list[Span] = []
+        for batch, (begin, end) in enumerate(pairwise(self.data.batch_starts().tolist())):
+            count = end - begin
+            parts = 1 if self.size is None else -(-count // self.size)
+            cuts = [begin + count * i // max(parts, 1) for i in range(parts + 1)]
+            found += [Span(batch, one, other, one - begin) for one, other in pairwise(cuts)]
+        return tuple(found)
 
     def __len__(self) -> int:
-        if self.size is None:
-            return self.data.batch_count()
-        return -(-self.data.profile.count // self.size)
+        return len(self.spans)
 
     def owned(self, index: int, columns: Sequence[str]) -> FeatureBatch:
         """The features that piece ``index`` owns, geometry decoded."""
         if self.size is None:
-            batch = self.data.batch(index, columns)
-        else:
-            stop = min((index + 1) * self.size, self.data.profile.count)
-            batch = self.data.take(np.arange(index * self.size, stop), columns)
-        return batch
+            return self.data.batch(index, columns)
+        span = self.spans[index]
+        return self.data.take(np.arange(span.begin, span.end), columns)
 
     @cached_property
     def boxes(self) -> Boxes:

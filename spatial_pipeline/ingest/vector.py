@@ -166,6 +166,7 @@ def _write(target: Path, profile: VectorProfile, spool: Spool, census: Census) -
         rows=census.rows,
         sizes=census.sizes,
         bounds=census.bounds,
+        identities=census.identities,
         geometry=profile.geometry_column,
         row_column=profile.row_column,
         bbox_column=profile.bbox_column,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import threading
 import warnings
@@ -73,6 +74,37 @@ class StagedVector:
     def batch_count(self) -> int:
         """Number of row groups."""
         return cast("int", self._metadata.num_row_groups)
+
+    def batch_starts(self) -> NDArray[np.int64]:
+        """(batches + 1,) staged positions at which row groups begin, and the number of rows."""
+        return self._starts
+
+    def batch_digest(self, index: int) -> str:
+        """What row group ``index`` is known by: all of its bytes as they are on the disk now.
+
+        Two row groups of the same digest decode to the same rows, in whatever file they stand.
+
+        Raises:
+            OSError: the file cannot be read.
+
+        """
+        group = self._metadata.row_group(index)
+        chunks = [group.column(i) for i in range(group.num_columns)]
+        places = [
+            c.data_page_offset if c.dictionary_page_offset is None else c.dictionary_page_offset
+            for c in chunks
+        ]
+        told = [
+            (c.path_in_schema, c.compression, c.encodings, c.num_values, c.total_compressed_size)
+            for c in chunks
+        ]
+        schema = self._metadata.schema.to_arrow_schema().remove_metadata()
+        digest = hashlib.blake2b(f"{schema}{told}".encode(), digest_size=16)
+        with self._path.open("rb") as file:
+            for place, chunk in zip(places, chunks, strict=True):
+                file.seek(place)
+                digest.update(file.read(chunk.total_compressed_size))
+        return digest.hexdigest()
 
     def row_count(self) -> int:
         """Number of rows of the file."""

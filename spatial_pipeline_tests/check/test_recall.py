@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from spatial_pipeline.check import catalogue
 from spatial_pipeline.check.base import CHECKS, check_class
 from spatial_pipeline.check.engine import Plan, evaluate
+from spatial_pipeline.check.parity.staged import StagedVectorCheck
 from spatial_pipeline.check.recall import Facts, Remembering, carried, changes
+from spatial_pipeline.check.repeat import Answers, Batches, Repeating
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.identity import identities, matched
@@ -34,6 +36,10 @@ RULES: list[dict[str, Any]] = [
     {"rule": "valid_geometry", "name": "every_defect", "all_errors": True},
     {"rule": "geometry_type", "any_of": ["Polygon"]},
     {"rule": "not_null", "columns": ["kind"]},
+    {"rule": "unique", "columns": ["id"]},
+    {"rule": "unique", "name": "kinds", "columns": ["kind"]},
+    {"rule": "value_range", "column": "size", "max": 2},
+    {"rule": "value_range", "name": "of_some", "column": "size", "max": 2, "where": "kind = 'a'"},
     {"rule": "no_duplicate_geometries"},
     {"rule": "no_duplicate_geometries", "name": "by_kind", "with_columns": ["kind"]},
     {"rule": "no_duplicate_geometries", "name": "nearly", "tolerance": 0.5},
@@ -62,6 +68,8 @@ class Kept:
         self.data = data
         self.former = former
         self.facts: dict[tuple[str, str], Facts] = {}
+        self.digests: set[str] = set()
+        self.answered: dict[tuple[str, str], Answers] = {}
         self.hits = 0
 
     def recall(self, name: str, wording: str, reach: float | None) -> Facts | None:
@@ -69,18 +77,35 @@ class Kept:
             return None
         self.hits += 1
         match = matched(ids(self.data), ids(self.former.data))
-        boxes = self.data.feature_bounds(), self.former.data.feature_bounds()
+        gone = np.setdiff1d(np.arange(self.former.data.row_count()), match)
+        boxes = self.data.feature_bounds(), self.former.data.feature_bounds()[gone]
         where = None if reach is None else changes(match, *boxes, reach)
         return carried(self.former.facts[name, wording], match, where)
 
     def keep(self, name: str, wording: str, facts: Facts) -> None:
         self.facts[name, wording] = facts
 
+    def batches(self) -> Batches:
+        digests = digests_of(self.data)
+        known = set() if self.former is None else self.former.digests
+        return Batches(digests, np.array([d in known for d in digests], dtype=bool))
+
+    def keep_batches(self) -> None:
+        self.digests = set(digests_of(self.data))
+
+    def answers(self, name: str, wording: str) -> Answers:
+        return {} if self.former is None else self.former.answered.get((name, wording), {})
+
+    def keep_answers(self, name: str, wording: str, answers: Answers) -> None:
+        self.answered[name, wording] = dict(answers)
+
+
+def digests_of(data: Any) -> list[str]:
+    return [data.batch_digest(i) for i in range(data.batch_count())]
+
 
 def ids(data: Any) -> Any:
-    batches = [data.batch(i, ()) for i in range(data.batch_count())]
-    parts = [identities(b.wkb) for b in batches]
-    return np.concatenate([np.empty((0, 2), np.uint64), *parts])
+    return identities(data.everything.wkb)
 
 
 def checked(
@@ -164,7 +189,11 @@ def histories(draw: st.DrawFn) -> list[list[Feature]]:
 
 def layer_of(version: Sequence[Feature], batch_size: int = 7, **profile: Any) -> Any:
     kinds = [kind for _, kind in version]
-    columns = {"kind": pa.array(kinds, pa.string())}
+    columns = {
+        "kind": pa.array(kinds, pa.string()),
+        "id": np.arange(len(kinds)),
+        "size": [None if k is None else ord(k) - 96 + i % 2 for i, k in enumerate(kinds)],
+    }
     return memory_vector([g for g, _ in version], columns, batch_size=batch_size, **profile)
 
 
@@ -208,7 +237,8 @@ def test_same_results_feature_by_feature(versions: list[list[Feature]]) -> None:
 
 def remembering() -> set[type[Any]]:
     catalogue.load()
-    return {c for c in CHECKS.values() if issubclass(c, Remembering)}
+    proved = {StagedVectorCheck}  # it needs what ingest says of a file: see test_earlier
+    return {c for c in CHECKS.values() if issubclass(c, Remembering | Repeating)} - proved
 
 
 def test_every_check_that_remembers_is_compared() -> None:

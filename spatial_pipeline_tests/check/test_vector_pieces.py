@@ -8,15 +8,23 @@ from spatial_pipeline_tests.support import memory_vector
 
 def test_batches_are_cut_when_they_are_large() -> None:
     data = memory_vector([shapely.Point(i, i) for i in range(10)], batch_size=5)
-    assert len(Cut.at_most(data, 5)) == 2
-    assert len(Cut.at_most(data, 100)) == 2
-    small = Cut.at_most(data, 4)
+    for size in (None, 5, 100):
+        cut = Cut(data, size)
+        assert [cut.owned(i, ()).positions.tolist() for i in range(len(cut))] == [
+            [0, 1, 2, 3, 4],
+            [5, 6, 7, 8, 9],
+        ]
+    small = Cut(data, 4)
     assert [small.owned(i, ()).positions.tolist() for i in range(len(small))] == [
-        [0, 1, 2, 3],
-        [4, 5, 6, 7],
-        [8, 9],
+        [0, 1],
+        [2, 3, 4],
+        [5, 6],
+        [7, 8, 9],
     ]
-    assert len(Cut.at_most(memory_vector([]), 4)) == 0
+    assert [(s.batch, s.skipped, len(s)) for s in small.spans] == [
+        (0, 0, 2), (0, 2, 3), (1, 0, 2), (1, 2, 3)
+    ]  # fmt: skip
+    assert len(Cut(memory_vector([]), 4)) == 0
 
 
 def test_a_tile_holds_its_features_first_and_the_halo_after() -> None:
@@ -25,12 +33,12 @@ def test_a_tile_holds_its_features_first_and_the_halo_after() -> None:
     assert len(cut) == 4
     tile = cut.tile(cut.owned(1, ["id"]), 0.0, ["id"])
     assert tile.owned == 3
-    assert tile.features.positions.tolist() == [3, 4, 5, 2, 6]
-    assert tile.features.table.column("id").to_pylist() == [3, 4, 5, 2, 6]
-    assert shapely.bounds(tile.features.geometry)[:, 0].tolist() == [3, 4, 5, 2, 6]
+    assert tile.features.positions.tolist() == [2, 3, 4, 1, 5]
+    assert tile.features.table.column("id").to_pylist() == [2, 3, 4, 1, 5]
+    assert shapely.bounds(tile.features.geometry)[:, 0].tolist() == [2, 3, 4, 1, 5]
     odd = selected(tile, "id % 2 = 1")
-    assert odd.owned == 2
-    assert odd.features.rows.tolist() == [3, 5]
+    assert odd.owned == 1
+    assert odd.features.rows.tolist() == [3, 1, 5]
 
 
 def test_surroundings_in_another_crs() -> None:

@@ -348,9 +348,11 @@ def test_rows_are_in_hilbert_order_in_bounded_groups(
     path = write(tmp_path, "fgb", table_of(points(1000), id=list(range(1000))), "Point")
     stage("vector", path, tmp_path / "s")
     file = pq.ParquetFile(tmp_path / "s/staged/data.parquet")
-    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [100] * 10
+    rows = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    assert sum(rows) == 1000
+    assert all(75 <= n <= 100 for n in rows[:-1])
     area = 0.0
-    for i in range(10):
+    for i in range(len(rows)):
         box = file.read_row_group(i)["bbox"].combine_chunks()
         xs, ys = (np.asarray(box.field(n)) for n in ("xmin", "ymin"))
         area += np.ptp(xs) * np.ptp(ys)

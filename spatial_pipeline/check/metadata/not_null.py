@@ -9,6 +9,7 @@ import numpy as np
 
 from spatial_pipeline.check.base import BatchCheck, evaluates
 from spatial_pipeline.check.geometries import places
+from spatial_pipeline.check.repeat import Repeating, Words
 from spatial_pipeline.contract.rules.metadata import NotNull
 from spatial_pipeline.pieces import FeatureBatch
 from spatial_pipeline.results import Findings, Outcome
@@ -17,7 +18,7 @@ Partial = tuple[int, Findings, Counter[str]]
 
 
 @evaluates(NotNull)
-class NotNullCheck(BatchCheck[NotNull]):
+class NotNullCheck(BatchCheck[NotNull], Repeating):
     """Reports every value that is null; empty text, NaN and zero are values."""
 
     needs_geometry = False
@@ -37,6 +38,14 @@ class NotNullCheck(BatchCheck[NotNull]):
                 Findings.build(features.rows, f"{name} is null", places(features.geometry))
             )
         return len(batch) * len(self.rule.columns_), Findings.concat(parts), found
+
+    def packed(self, partial: Partial, count: int) -> Words | None:  # noqa: ARG002
+        """Values judged."""
+        return None if partial[2] else np.array([partial[0]], dtype=np.uint64)
+
+    def unpacked(self, words: Words, places: slice) -> Partial:  # noqa: ARG002
+        """No nulls."""
+        return int(words[0]), Findings.none(), Counter()
 
     def findings_of(self, partial: Partial) -> Findings:
         """The nulls."""

@@ -13,6 +13,7 @@ from spatial_pipeline.check import keys
 from spatial_pipeline.check.base import BatchCheck, evaluates
 from spatial_pipeline.check.geometries import places
 from spatial_pipeline.check.positions import Packed, packed
+from spatial_pipeline.check.repeat import Repeating, Words
 from spatial_pipeline.contract.rules.metadata import Unique
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 from spatial_pipeline.results import Findings, Outcome
@@ -24,7 +25,7 @@ Partial = tuple[NDArray[np.uint64], Packed, int]
 
 
 @evaluates(Unique)
-class UniqueCheck(BatchCheck[Unique]):
+class UniqueCheck(BatchCheck[Unique], Repeating):
     """Hashes the key of every row, then compares the values of rows with equal hashes.
 
     A key with a null in it identifies nothing, as in SQL: it is not compared, and the number of
@@ -40,6 +41,14 @@ class UniqueCheck(BatchCheck[Unique]):
         for column in table.columns:
             whole &= column.is_valid().to_numpy()
         return keys.hashes(table)[whole], packed(batch.positions[whole]), int((~whole).sum())
+
+    def packed(self, partial: Partial, count: int) -> Words | None:
+        """Hashes of all rows of a piece, none of which is without a key."""
+        return partial[0] if len(partial[0]) == count else None
+
+    def unpacked(self, words: Words, places: slice) -> Partial:
+        """The same rows, where they stand now."""
+        return words, range(places.start, places.stop), 0
 
     def reduce(self, partials: Sequence[Partial]) -> Outcome:
         """One violation for every row whose key another row has."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, evaluates
 from spatial_pipeline.check.geometries import places
+from spatial_pipeline.check.repeat import Repeating, Words
 from spatial_pipeline.contract.rules.metadata import ValueRange
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import FeatureBatch
@@ -48,7 +49,7 @@ class Scale:
 
 
 @evaluates(ValueRange)
-class ValueRangeCheck(BatchCheck[ValueRange]):
+class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
     """Compares a column with bounds; nulls are not judged, NaN lies within no bounds.
 
     Bounds are taken on the scale of the column: rounded to 32 bits for 32-bit floats, exact for
@@ -88,6 +89,14 @@ class ValueRangeCheck(BatchCheck[ValueRange]):
             unit=scale.unit,
         )
         return len(values), len(batch) - len(values), findings
+
+    def packed(self, partial: Partial, count: int) -> Words | None:  # noqa: ARG002
+        """Values judged and nulls."""
+        return None if len(partial[2]) else np.array(partial[:2], dtype=np.uint64)
+
+    def unpacked(self, words: Words, places: slice) -> Partial:  # noqa: ARG002
+        """No violations."""
+        return int(words[0]), int(words[1]), Findings.none()
 
     def findings_of(self, partial: Partial) -> Findings:
         """The violations."""

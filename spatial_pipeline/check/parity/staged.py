@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline import checksums
 from spatial_pipeline.check.base import BatchCheck, WindowCheck, evaluates
+from spatial_pipeline.check.repeat import Repeating, Words
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import FeatureBatch, PixelWindow, RasterData, VectorData
@@ -21,7 +22,7 @@ OLD = "staged by an older version of ingest, which took no checksums: stage it a
 
 
 @evaluates(StagedMatchesSource, kind="vector")
-class StagedVectorCheck(BatchCheck[StagedMatchesSource]):
+class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
     """Sums up every column batch by batch.
 
     Columns that no other rule wants are read here, one after the other: one that is damaged is no
@@ -50,6 +51,23 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource]):
             boxes = self._data.feature_bounds()[batch.positions]
             sums[profile.bbox_column] = checksums.box_sum(boxes, batch.rows)
         return len(batch), sums
+
+    def relies_on(self) -> Sequence[Any]:
+        """The columns that are summed up."""
+        return (list(self._profile.checksums or ()),)
+
+    def packed(self, partial: tuple[int, checksums.Sums], count: int) -> Words | None:
+        """The sums: the same bytes add up to the same."""
+        _, sums = partial
+        if not sums:
+            return None
+        wanted = self._profile.checksums or ()
+        return np.array([count, *(sums.get(n, 0) for n in wanted)], dtype=np.uint64)
+
+    def unpacked(self, words: Words, places: slice) -> tuple[int, checksums.Sums]:  # noqa: ARG002
+        """Features and sums."""
+        names = self._profile.checksums or ()
+        return int(words[0]), dict(zip(names, map(int, words[1:]), strict=True))
 
     def reduce(self, partials: Sequence[tuple[int, checksums.Sums]]) -> Outcome:
         """One violation a column that differs; one only when rows are missing or renumbered."""
