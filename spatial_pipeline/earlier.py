@@ -16,7 +16,7 @@ from spatial_pipeline.check.repeat import Answers, Batches, PieceName
 from spatial_pipeline.check.topology.together import Together
 from spatial_pipeline.cluster_worker import versions as code
 from spatial_pipeline.identity import FILE, Identities, matched
-from spatial_pipeline.pieces import Data, VectorData, computed
+from spatial_pipeline.pieces import BatchDigest, Data, VectorData, computed
 from spatial_pipeline.store import remembered
 from spatial_pipeline.versions import VectorProfile, Version, fingerprint
 
@@ -66,7 +66,7 @@ class Earlier:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @computed
-    def _digests(self) -> tuple[str, ...]:
+    def _digests(self) -> tuple[BatchDigest, ...]:
         """What the batches of the version are known by."""
         count = self.data.batch_count()
         calls = [partial(self.data.batch_digest, i) for i in range(count)]
@@ -145,7 +145,7 @@ class Earlier:
         starts = self.data.batch_starts()
         for batch, digest in enumerate(self._digests):
             # Two batches of the same bytes are matched with two, or one of them with none.
-            place = there.pop(digest, None)
+            place = there.pop(digest.values, None)
             if place is not None:
                 match[starts[batch] : starts[batch + 1]] = np.arange(place.start, place.stop)
         left = np.ones(count, dtype=bool)
@@ -164,7 +164,7 @@ class Earlier:
             for version in self._versions():
                 known = self._batches_of(version)
                 if known:
-                    same = np.array([d in known for d in self._digests], dtype=bool)
+                    same = np.array([d.values in known for d in self._digests], dtype=bool)
                     return Batches(self._digests, same)
             return Batches(self._digests, np.zeros(len(self._digests), dtype=bool))
         except Exception:  # noqa: BLE001 - whatever is wrong, this version is checked whole
@@ -172,7 +172,8 @@ class Earlier:
 
     def keep_batches(self) -> None:
         """Stores what the batches are known by beside the version under check."""
-        arrays = {DIGESTS: np.array(self._digests, "U32"), STARTS: self.data.batch_starts()}
+        digests = [d.values for d in self._digests]
+        arrays = {DIGESTS: np.array(digests, "U32"), STARTS: self.data.batch_starts()}
         remembered.remember(self.store.path(self.version), BATCHES, _with_code(BATCHES), arrays)
 
     def answers(self, name: str, wording: str) -> Answers:

@@ -12,7 +12,7 @@ import itertools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar, cast, overload
 
 import numpy as np
 import pyarrow as pa
@@ -177,6 +177,19 @@ class PixelWindow:
         return np.array([np.count_nonzero(band) for band in self.valid], dtype=np.int64)
 
 
+class BatchDigest(NamedTuple):
+    """What a batch is known by: batches of the same digest hold the same features in that order.
+
+    Attributes:
+        values: stands for all columns but the numbers of the source rows.
+        whole: stands for these, too.
+
+    """
+
+    values: str
+    whole: str
+
+
 class VectorData(Protocol):
     """A staged vector version, read by pieces."""
 
@@ -194,8 +207,8 @@ class VectorData(Protocol):
     def batch_starts(self) -> NDArray[np.int64]:
         """(batches + 1,) staged positions at which batches begin, and the number of features."""
 
-    def batch_digest(self, index: int) -> str:
-        """What batch ``index`` is known by: batches of the same digest hold the same rows."""
+    def batch_digest(self, index: int) -> BatchDigest:
+        """What batch ``index`` is known by."""
 
     def row_count(self) -> int:
         """Number of features that are there, whatever the profile says."""
@@ -242,7 +255,7 @@ class CountedVector:
         """Refuses."""
         raise self._uncounted()
 
-    def batch_digest(self, index: int) -> str:  # noqa: ARG002 - the protocol's
+    def batch_digest(self, index: int) -> BatchDigest:  # noqa: ARG002 - the protocol's
         """Refuses."""
         raise self._uncounted()
 

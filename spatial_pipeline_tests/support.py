@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.engine import Plan, evaluate
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.pieces import FeatureBatch, PixelWindow
+from spatial_pipeline.pieces import BatchDigest, FeatureBatch, PixelWindow
 from spatial_pipeline.results import Findings, Result
 from spatial_pipeline.versions import BandProfile, Column, RasterProfile, VectorProfile
 
@@ -37,13 +37,12 @@ class MemoryVector:
         count = len(self.everything)
         return np.array([*range(0, count, self.batch_size), count], dtype=np.int64)
 
-    def batch_digest(self, index: int) -> str:
+    def batch_digest(self, index: int) -> BatchDigest:
         begin, end = self.batch_starts()[index : index + 2]
         batch = self.everything.take(np.arange(begin, end))
         wkb = None if batch.wkb is None else batch.wkb.to_pylist()
-        return hashlib.sha256(
-            repr((batch.rows.tolist(), wkb, batch.table.to_pydict())).encode()
-        ).hexdigest()
+        values = hashlib.sha256(repr((wkb, batch.table.to_pydict())).encode()).hexdigest()
+        return BatchDigest(values, f"{values} {batch.rows.tolist()}")
 
     def row_count(self) -> int:
         return len(self.everything)

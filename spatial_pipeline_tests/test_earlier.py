@@ -300,6 +300,20 @@ def test_row_groups_that_did_not_change_are_not_summed_up_again(
     assert said(recalling) == said(layer.audited(version, incremental=False))
 
 
+def test_rows_of_other_numbers_are_summed_up_again(
+    layer: Layer, seen: list[int], pieces: list[int]
+) -> None:
+    layer.audited()
+    pieces.clear()
+    seen.clear()
+    del layer.cells[0]
+    version = layer.staged()
+    recalling = layer.audited(version)
+    assert sum(pieces) == COUNT - 1
+    assert sum(seen) == 0
+    assert said(recalling) == said(layer.audited(version, incremental=False))
+
+
 def test_bytes_that_rot_after_they_were_staged_are_noticed(layer: Layer, pieces: list[int]) -> None:
     layer.audited()
     layer.numbered[33] = 1000

@@ -28,7 +28,7 @@ class Shown:
 
     Attributes:
         number: of the piece.
-        name: what the piece is known by, where its answers are kept.
+        name: tells what the piece is known by, where its answers are kept.
         alone: all features that it owns.
         tile: the same with a halo, as wide as the tasks that look at all of them want it.
         some: the features that a task looks at which knows the others from an earlier version.
@@ -37,7 +37,7 @@ class Shown:
     """
 
     number: int
-    name: PieceName | None
+    name: Callable[..., PieceName] | None
     alone: Tile
     tile: Tile
     some: Part
@@ -86,7 +86,6 @@ async def see_features(
         False when the piece cannot be read.
 
     """
-    name = None if batches is None else batches.name(cut.spans[index])
     if batches is not None:
         known, _ = await workers.run(partial(_known, cut, index, tasks, batches))
         for task, value in known:
@@ -117,6 +116,7 @@ async def see_features(
         for task in live:
             task.fail(f"piece {index} cannot be read: {exc}")
         return False
+    name = None if batches is None else partial(batches.name, cut.spans[index])
     shown = Shown(index, name, alone, tile, some, near)
     around = partial(cut.tile, columns=columns)
     await asyncio.gather(*(t.step(workers, index, partial(_see, t, shown, around)) for t in live))
@@ -128,15 +128,17 @@ def _known(cut: Cut, index: int, tasks: Sequence[Task], batches: Batches) -> lis
     span = cut.spans[index]
     if not batches.unchanged(span):
         return []
-    name = batches.name(span)
     found: list[tuple[Task, Any]] = []
     for task in tasks:
         memory, repeats = task.memory, task.repeats
         if not task.alive:
             continue
-        if repeats is not None and (words := repeats.known.get(name)) is not None:
-            repeats.fresh[name] = words
-            found.append((task, task.check.unpacked(words, span.places)))
+        if repeats is not None:
+            name = batches.name(span, numbered=task.check.numbered)
+            words = repeats.known.get(name)
+            if words is not None:
+                repeats.fresh[name] = words
+                found.append((task, task.check.unpacked(words, span.places)))
         # A condition asks for attributes, so the piece must be read.
         elif memory is not None and task.rule.where is None and memory.settled(span.places):
             if memory.nothing is None:
@@ -188,7 +190,7 @@ def _see(task: Task, shown: Shown, around: Callable[[FeatureBatch, float], Tile]
         if task.repeats is not None and shown.name is not None:
             words = task.check.packed(value, len(shown.alone.features))
             if words is not None:
-                task.repeats.fresh[shown.name] = words
+                task.repeats.fresh[shown.name(numbered=task.check.numbered)] = words
         return value
     owned, condition, check = shown.alone.features, task.rule.where, task.check
     kept = np.ones(len(owned), bool) if condition is None else mask(owned.table, condition)

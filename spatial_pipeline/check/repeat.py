@@ -10,20 +10,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.vector_pieces import Span
 from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.pieces import BatchDigest
 from spatial_pipeline.versions import VectorProfile, fingerprint
 
 Words = NDArray[np.uint64]
 
 
 class PieceName(NamedTuple):
-    """What a piece is known by: the bytes of its batch, and which of its features it has."""
+    """What a piece is known by: a digest of its batch, and which of its features it has."""
 
     digest: str
     skipped: int
@@ -39,24 +40,34 @@ class Batches:
 
     Attributes:
         digests: what each is known by.
-        same: (n,) bool: the earlier version has it, too.
+        same: (n,) bool: the earlier version has it, too, whatever its rows are numbered.
 
     """
 
-    digests: Sequence[str]
+    digests: Sequence[BatchDigest]
     same: NDArray[np.bool_]
 
-    def name(self, span: Span) -> PieceName:
-        """What a piece is known by."""
-        return PieceName(self.digests[span.batch], span.skipped, len(span))
+    def name(self, span: Span, *, numbered: bool) -> PieceName:
+        """What a piece is known by.
+
+        Args:
+            span: the piece.
+            numbered: the numbers of its source rows matter, too.
+
+        """
+        digest = self.digests[span.batch]
+        return PieceName(digest.whole if numbered else digest.values, span.skipped, len(span))
 
     def unchanged(self, span: Span) -> bool:
-        """True when the earlier version has the piece, too."""
+        """True when the earlier version has the piece, too, whatever its rows are numbered."""
         return bool(self.same[span.batch])
 
 
 class Repeating(ABC):
     """What a check adds to its class when its answer about a piece follows from the bytes of it."""
+
+    numbered: ClassVar[bool] = False
+    """The answer depends on the numbers of the source rows, too."""
 
     def relies_on(self) -> Sequence[Any]:
         """What else it follows from, beside the rule and the CRS."""

@@ -23,7 +23,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from spatial_pipeline import block_cache
-from spatial_pipeline.pieces import FeatureBatch, PixelWindow
+from spatial_pipeline.pieces import BatchDigest, FeatureBatch, PixelWindow
 from spatial_pipeline.versions import RasterProfile, VectorProfile
 
 CACHED_ROW_GROUPS = 6
@@ -79,7 +79,7 @@ class StagedVector:
         """(batches + 1,) staged positions at which row groups begin, and the number of rows."""
         return self._starts
 
-    def batch_digest(self, index: int) -> str:
+    def batch_digest(self, index: int) -> BatchDigest:
         """What row group ``index`` is known by: all of its bytes as they are on the disk now.
 
         Two row groups of the same digest decode to the same rows, in whatever file they stand.
@@ -89,22 +89,20 @@ class StagedVector:
 
         """
         group = self._metadata.row_group(index)
-        chunks = [group.column(i) for i in range(group.num_columns)]
-        places = [
-            c.data_page_offset if c.dictionary_page_offset is None else c.dictionary_page_offset
-            for c in chunks
-        ]
-        told = [
-            (c.path_in_schema, c.compression, c.encodings, c.num_values, c.total_compressed_size)
-            for c in chunks
-        ]
         schema = self._metadata.schema.to_arrow_schema().remove_metadata()
-        digest = hashlib.blake2b(f"{schema}{told}".encode(), digest_size=16)
+        values = hashlib.blake2b(str(schema).encode(), digest_size=16)
+        rows = hashlib.blake2b(digest_size=16)
         with self._path.open("rb") as file:
-            for place, chunk in zip(places, chunks, strict=True):
-                file.seek(place)
-                digest.update(file.read(chunk.total_compressed_size))
-        return digest.hexdigest()
+            for chunk in map(group.column, range(group.num_columns)):
+                digest = rows if chunk.path_in_schema == self._profile.row_column else values
+                size = chunk.total_compressed_size
+                told = (chunk.path_in_schema, chunk.compression, chunk.num_values, size)
+                digest.update(repr((told, chunk.encodings)).encode())
+                first = chunk.dictionary_page_offset
+                file.seek(chunk.data_page_offset if first is None else first)
+                digest.update(file.read(size))
+        rows.update(values.digest())
+        return BatchDigest(values.hexdigest(), rows.hexdigest())
 
     def row_count(self) -> int:
         """Number of rows of the file."""

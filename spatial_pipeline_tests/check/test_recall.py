@@ -24,6 +24,7 @@ from spatial_pipeline.check.repeat import Answers, Batches, Repeating
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.identity import identities, matched
+from spatial_pipeline.pieces import BatchDigest
 from spatial_pipeline_tests.check.agreement import said
 from spatial_pipeline_tests.support import memory_vector
 
@@ -88,10 +89,10 @@ class Kept:
     def batches(self) -> Batches:
         digests = digests_of(self.data)
         known = set() if self.former is None else self.former.digests
-        return Batches(digests, np.array([d in known for d in digests], dtype=bool))
+        return Batches(digests, np.array([d.values in known for d in digests], dtype=bool))
 
     def keep_batches(self) -> None:
-        self.digests = set(digests_of(self.data))
+        self.digests = {d.values for d in digests_of(self.data)}
 
     def answers(self, name: str, wording: str) -> Answers:
         return {} if self.former is None else self.former.answered.get((name, wording), {})
@@ -100,7 +101,7 @@ class Kept:
         self.answered[name, wording] = dict(answers)
 
 
-def digests_of(data: Any) -> list[str]:
+def digests_of(data: Any) -> list[BatchDigest]:
     return [data.batch_digest(i) for i in range(data.batch_count())]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spatial_pipeline.pieces import BatchDigest
 from spatial_pipeline_tests.check.test_recall import (
     Feature,
     Kept,
@@ -104,7 +105,7 @@ def test_batches_are_not_known_when_one_could_not_be_read(
             raise OSError(msg)
         return plain(positions, columns, geometry=geometry)
 
-    monkeypatch.setattr(data, "batch_digest", lambda index: str(index))
+    monkeypatch.setattr(data, "batch_digest", lambda index: BatchDigest(str(index), str(index)))
     monkeypatch.setattr(data, "take", damaged)
     first = Kept(data)
     (result, _), *_ = checked(rules_of({"rule": "readable"}), data, first)

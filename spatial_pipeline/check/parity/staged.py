@@ -30,6 +30,7 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
     """
 
     needs_geometry: ClassVar[bool] = False
+    numbered: ClassVar[bool] = True
 
     def reads(self) -> tuple[str, ...]:
         """All columns."""
