@@ -148,8 +148,8 @@ class _Arranging:
     def _group(self, number: int, index: NDArray[np.int64], starts: NDArray[np.int64]) -> _Group:
         """The faces of the sets from ``number`` on, each considered alone."""
         of = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        # Few long lines instead of many short ones: noding them takes a sixth of the time, and making
-        # faces of them holds the GIL.
+        # Few long lines instead of many short ones: noding them takes a sixth of the time, and
+        # making faces of them holds the GIL.
         lines = shapely.multilinestrings(segments(self.edges[index]), indices=of)
         lines = np.asarray(shapely.line_merge(lines), dtype=object)
         crossing = np.logical_or.reduceat(self._clashing[index], starts[:-1])

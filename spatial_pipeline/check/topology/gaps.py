@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, cast
@@ -12,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, Context, evaluates
-from spatial_pipeline.check.boxes import Boxes, meeting
+from spatial_pipeline.check.boxes import meeting
 from spatial_pipeline.check.crs import area_unit, in_degrees
 from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.positions import Packed, marked, packed, unpacked
@@ -26,7 +25,7 @@ from spatial_pipeline.check.topology.faces import faces, shared_faces
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, notes
 from spatial_pipeline.check.topology.keeping import Keeping
 from spatial_pipeline.check.topology.known import Known, around, bare
-from spatial_pipeline.check.topology.lookup import Polygons, all_polygons
+from spatial_pipeline.check.topology.lookup import Polygons, all_polygons, shared_boxes
 from spatial_pipeline.check.topology.measured import Tally, summary
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import QUERIED
@@ -87,8 +86,6 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
 
     def __init__(self, rule: MustNotHaveGaps, context: Context) -> None:
         super().__init__(rule, context)
-        self._lock = threading.Lock()
-        self._boxes: Boxes | None = None
         self._keeping = Keeping()
         self._known: Facts | None = None
         self._former: Former | None = None
@@ -153,7 +150,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         _, left_out = whole.layers(profile, (POLYGON,))
         index = whole.index
         alone = self._alone(batch.positions, whole.lone)
-        bounds = self._all_boxes().bounds
+        bounds = self._data.feature_bounds()
         if self._known is None or self._former is None or known is None:
             remnant = whole.remnant(bounds, alone)
             chain, kept_features = remnant.chain, remnant.kept
@@ -179,19 +176,13 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         Whether an edge has a twin nearby only saves look-ups: a polygon with one has a neighbour,
         so the answer does not depend on how the data was cut.
         """
-        boxes = self._all_boxes()
+        boxes = shared_boxes(self._data)
         found = [np.empty(0, dtype=np.int64)]
         for begin in range(0, len(lone), QUERIED):
             some = lone[begin : begin + QUERIED]
             met = boxes.meetings(boxes.bounds[positions[some]])[0]
             found.append(some[np.bincount(met, minlength=len(some)) == 1])
         return np.concatenate(found)
-
-    def _all_boxes(self) -> Boxes:
-        with self._lock:
-            if self._boxes is None:
-                self._boxes = Boxes(self._data.feature_bounds())
-            return self._boxes
 
     @property
     def _data(self) -> VectorData:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.boxes import Boxes
+from spatial_pipeline.check.topology.lookup import shared_boxes
 from spatial_pipeline.check.topology.overlap_pairs import AREA, QUERIED, Pairs, share_area
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 
@@ -86,10 +87,11 @@ class Neighbours:
 
     @property
     def _boxes(self) -> Boxes:
+        if self._some is None:
+            return shared_boxes(self._data)
         with self._lock:
             if self._made is None:
-                bounds = self._data.feature_bounds()
-                self._made = Boxes(bounds if self._some is None else bounds[self._some])
+                self._made = Boxes(self._data.feature_bounds()[self._some])
             return self._made
 
     def _positions(self, found: NDArray[np.int64]) -> NDArray[np.int64]:
