@@ -115,8 +115,8 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
     def facts(self, batch: FeatureBatch, partial: Boundaries) -> Facts:
         """Which features have edges in the chain, which stand alone, which a note speaks of."""
         classes = np.zeros(len(batch), dtype=np.uint8)
-        classes[np.isin(batch.positions, unpacked(partial.positions))] = ATTACHED
-        classes[np.isin(batch.positions, unpacked(partial.alone))] = ALONE
+        classes[np.searchsorted(batch.positions, unpacked(partial.positions))] = ATTACHED
+        classes[np.searchsorted(batch.positions, unpacked(partial.alone))] = ALONE
         noted = np.isin(batch.rows, partial.left_out.rows) & (classes != UNKNOWN)
         classes[noted] |= np.uint8(AGAIN)
         return Facts(classes)

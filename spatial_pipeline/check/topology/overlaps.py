@@ -147,8 +147,8 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
     def facts(self, batch: FeatureBatch, partial: Overlaps) -> Facts:
         """Which features are polygons and which lines; those in a pair are found at the end."""
         classes = np.zeros(len(batch), dtype=np.uint8)
-        classes[np.isin(batch.positions, unpacked(partial.polygons))] = PLAIN
-        classes[np.isin(batch.positions, unpacked(partial.lines))] = DEEP
+        classes[np.searchsorted(batch.positions, unpacked(partial.polygons))] = PLAIN
+        classes[np.searchsorted(batch.positions, unpacked(partial.lines))] = DEEP
         classes[np.isin(batch.rows, partial.left_out.rows)] = UNKNOWN
         return Facts(classes)
 
