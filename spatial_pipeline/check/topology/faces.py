@@ -228,7 +228,7 @@ def _nested(
     shapely.prepare(cells[np.unique(face)])
     held = shapely.contains_xy(cells[face], *places[inside].T)
     face, inside = face[held], inside[held]
-    order = np.lexsort([shapely.area(cells[face]), inside])
+    order = np.lexsort([shapely.area(cells)[face], inside])
     face, inside = face[order], inside[order]
     smallest = np.diff(inside, prepend=-1) != 0
     return face[smallest], inside[smallest]
@@ -248,7 +248,9 @@ def _without(
     held, group = np.unique(of, return_inverse=True)
     # What lies inside of the sets is theirs or was cut out of them: only the outer rings count.
     shells = shapely.polygons(shapely.get_exterior_ring(islands))
-    filled = shapely.get_parts(united(shells, group, len(held)))
+    single = np.bincount(group)[group] == 1
+    several = united(shells[~single], group[~single], len(held))
+    filled = np.concatenate([shells[single], shapely.get_parts(several)])
     # Faces thinner than rounding may unite to nothing: an empty ring is no hole.
     filled = filled[~shapely.is_empty(filled)]
     holes = [*cell.interiors, *shapely.get_exterior_ring(filled)]
