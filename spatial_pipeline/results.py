@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -137,8 +138,9 @@ class Findings:
         )
 
     @classmethod
+    @cache
     def none(cls) -> Self:
-        """No findings."""
+        """No findings; made once, for most pieces have none."""
         return cls.build(np.empty((0, 1), dtype=np.int64), "")
 
     @classmethod

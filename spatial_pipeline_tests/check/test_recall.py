@@ -15,12 +15,13 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.check import catalogue
+from spatial_pipeline.check import catalogue, recall
 from spatial_pipeline.check.base import CHECKS, check_class
 from spatial_pipeline.check.engine import Plan, evaluate
 from spatial_pipeline.check.parity.staged import StagedVectorCheck
 from spatial_pipeline.check.recall import Facts, Remembering, carried, changes
 from spatial_pipeline.check.repeat import Answers, Batches, Repeating
+from spatial_pipeline.check.topology import overlaps
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.identity import identities, matched
@@ -207,11 +208,13 @@ AREAS = [
 """What features are to be covered by: two areas, one that is not valid, and none."""
 
 
-def told_alike(versions: list[list[Feature]], rules: Any, size: int | None) -> None:
+def told_alike(
+    versions: list[list[Feature]], rules: Any, size: int | None, batch_size: int = 7
+) -> None:
     """Every version after the first, recalling the former, says what a check of all says."""
     kept, areas = None, [layer_of(AREAS)]
     for version in versions:
-        data = layer_of(version)
+        data = layer_of(version, batch_size)
         kept = Kept(data, kept)
         recalling = checked(rules, data, kept, size, areas)
         for one, other in zip(recalling, checked(rules, data, None, size, areas), strict=True):
@@ -234,6 +237,162 @@ def test_same_results_where_a_condition_selects(versions: list[list[Feature]]) -
 @given(histories())
 def test_same_results_feature_by_feature(versions: list[list[Feature]]) -> None:
     told_alike(versions, rules_of(*RULES), 1)
+
+
+COVERAGES = rules_of(*(r for r in RULES if r["rule"] in {"must_not_overlap", "must_not_have_gaps"}))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(histories(), st.sampled_from([None, 3]), st.sampled_from([0.1, 0.6, 2.0]))
+def test_same_results_whether_pairs_or_edges_left_say_what_overlaps(
+    versions: list[list[Feature]], size: int | None, worth: float
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlaps, "WORTH", worth)
+        # However much of these small layers is new, they are to be recalled.
+        patch.setattr(recall, "WORTH", 1.0)
+        told_alike(versions, COVERAGES, size)
+
+
+def grid(columns: int = 16, rows: int = 16) -> list[Feature]:
+    """Cells that share their edges, those of a row one after the other."""
+    return [(cell(10.0 * i, 10.0 * j), "a") for j in range(rows) for i in range(columns)]
+
+
+def edited(layer: list[Feature], *edits: tuple[int, Any]) -> list[Feature]:
+    """The layer with other geometries at some places."""
+    out = list(layer)
+    for at, geometry in edits:
+        out[at] = (geometry, out[at][1])
+    return out
+
+
+def plain(*geometries: Any) -> list[Feature]:
+    return [(g, "a") for g in geometries]
+
+
+def bow_tie(x: float, y: float) -> shapely.Polygon:
+    return odd(0, x, y)
+
+
+def sheet(x: float, y: float, columns: int, rows: int) -> list[Feature]:
+    """Another grid that lies over the first one."""
+    return plain(*(cell(x + 10.0 * i, y + 10.0 * j) for j in range(rows) for i in range(columns)))
+
+
+HOLED = cell(70, 70).difference(cell(73, 73, 3, 3))
+TWO = shapely.MultiPolygon([cell(20, 20), cell(104, 104, 3, 3)])
+BLOCKS = plain(*(cell(200.0 + 20 * i, 20.0 * j) for i in range(8) for j in range(8)))
+# All that overlaps here is one face, and in its middle pairs share no more than the tolerance.
+WIDE = edited(grid(), (2, cell(20, 0, 20)), (3, None))
+UNDER = plain(*(cell(10.0 * i, -8.0) for i in range(16) if i not in {2, 3}), cell(20, -8, 20))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(grid(), edited(grid(), (40, cell(80, 20, 12, 10))), id="over_its_neighbour"),
+        pytest.param(grid(), grid() + sheet(33, 43, 5, 5), id="sheet_comes"),
+        pytest.param(
+            grid() + sheet(33, 43, 5, 5), edited(grid(), (0, None)) + sheet(33, 43, 5, 5),
+            id="sheet_stays",
+        ),
+        pytest.param(grid() + sheet(33, 43, 5, 5), grid() + sheet(36, 43, 5, 5), id="sheet_moves"),
+        pytest.param(grid() + sheet(33, 43, 5, 5), grid(), id="sheet_goes"),
+        pytest.param(grid(), grid() + grid()[100:110], id="copies_come"),
+        pytest.param(grid() + grid()[100:110], grid() + grid()[100:103], id="copies_go"),
+        pytest.param(grid(), grid() + plain(cell(72, 72, 3, 3)), id="island_in_a_polygon"),
+        pytest.param(
+            edited(grid(), (119, HOLED)),
+            edited(grid(), (119, HOLED)) + plain(cell(73, 73, 3, 3), cell(74, 74, 9, 1)),
+            id="hole_is_filled",
+        ),
+        pytest.param(grid(), edited(grid(), (34, TWO)), id="second_part_elsewhere"),
+        pytest.param(edited(grid(), (34, TWO)), edited(grid(), (34, cell(20, 20)), (200, None)),
+                     id="second_part_goes"),
+        pytest.param(grid(), edited(grid(), (100, bow_tie(40, 60))), id="becomes_invalid"),
+        pytest.param(
+            edited(grid(), (100, bow_tie(40, 60))), edited(grid(), (100, cell(40, 60, 11, 10))),
+            id="becomes_valid",
+        ),
+        pytest.param(
+            edited(grid(), (100, bow_tie(40, 60))) + plain(cell(41, 61, 3, 3)),
+            grid() + plain(cell(41, 61, 3, 3)),
+            id="becomes_valid_over_another_one",
+        ),
+        pytest.param(grid() + BLOCKS, edited(grid() + BLOCKS, (40, cell(80, 20, 12, 10))),
+                     id="beside_buildings"),
+        pytest.param(grid() + BLOCKS, grid() + BLOCKS + plain(cell(155, 5), cell(195, 5)),
+                     id="over_buildings"),
+        pytest.param(
+            grid(), edited(grid(), *((i, cell(10.0 * i, 0, 9.0, 9.0)) for i in range(16))),
+            id="shares_edges_no_more",
+        ),
+        pytest.param(
+            grid() + plain(odd(7, 0, 0), odd(8, 33, 33)),
+            edited(grid(), (3, cell(30, 0, 12, 10)))
+            + plain(odd(7, 0, 0), odd(7, 0, 0), odd(8, 33, 33)),
+            id="lines_among_polygons",
+        ),
+        pytest.param(
+            WIDE + UNDER, edited(WIDE, (200, None)) + UNDER, id="slight_overlaps_stay"
+        ),
+        pytest.param(
+            grid(), edited(grid(), (40, cell(80, 20, 12, 10)), (60, cell(120, 30, 14, 10))),
+            id="about_the_tolerance",
+        ),
+        pytest.param(grid(), grid()[::-1], id="turned_round"),
+    ],
+)  # fmt: skip
+def test_same_results_of_an_edited_coverage(
+    monkeypatch: pytest.MonkeyPatch, before: list[Feature], after: list[Feature]
+) -> None:
+    monkeypatch.setattr(overlaps, "WORTH", 2.0)
+    elsewhere = edited(after, (255, cell(400, 400)))
+    told_alike([before, after, elsewhere, before], COVERAGES, 64, batch_size=64)
+
+
+def decided(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of pairs that the exact predicate is asked of from now on."""
+    asked: list[int] = []
+    exact = overlaps.interiors_meet
+
+    def watched(one: Any, other: Any, pattern: str) -> Any:
+        asked.append(len(one))
+        return exact(one, other, pattern)
+
+    monkeypatch.setattr(overlaps, "interiors_meet", watched)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("others", "compared"), [([], False), (BLOCKS, True)], ids=["coverage", "beside_buildings"]
+)
+def test_pairs_are_decided_only_where_the_former_version_was_no_coverage(
+    monkeypatch: pytest.MonkeyPatch, others: list[Feature], compared: bool
+) -> None:
+    rules = rules_of({"rule": "must_not_overlap"})
+    # Pairs whose boxes share no more than their borders are never asked: these cells are no boxes.
+    skewed = [(shapely.transform(g, lambda at: at + 0.3 * at[:, ::-1]), kind) for g, kind in grid()]
+    wider = shapely.union(skewed[40][0], skewed[41][0])
+    after = [(wider, "a") if i == 40 else f for i, f in enumerate(skewed) if i != 41]
+    first = Kept(layer_of(skewed + others, batch_size=256))
+    checked(rules, first.data, first)
+    asked = decided(monkeypatch)
+    second = Kept(layer_of(after + others, batch_size=256), first)
+    (found,) = checked(rules, second.data, second)
+    assert found[0].violations == 0
+    assert bool(sum(asked)) == compared
+
+
+def test_a_chain_of_versions_goes_on_knowing_what_is_left() -> None:
+    rules = rules_of({"rule": "must_not_overlap"})
+    kept = None
+    for edits in ([], [(40, cell(80, 20, 12, 10))], [(80, cell(0, 50, 12, 10))]):
+        kept = Kept(layer_of(edited(grid(), *edits), batch_size=256), kept)
+        checked(rules, kept.data, kept)
+        (facts,) = kept.facts.values()
+        assert set(facts.extras) == {"edges", "net"}
 
 
 def remembering() -> set[type[Any]]:

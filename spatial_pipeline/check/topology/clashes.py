@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.boxes import Boxes, diagonals
+from spatial_pipeline.check.boxes import Boxes
 
 MARGIN = 1e-11
 """Distance below which rounding is not trusted, relative to the largest coordinate."""
@@ -38,7 +38,7 @@ def clashes(
 
     """
     lengths = np.hypot(edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1])
-    every_one, every_other = boxes.query(diagonals(boxes.bounds[some]))
+    every_one, every_other = boxes.meetings(boxes.bounds[some])
     every_one = every_one + some.start
     ahead = every_one < every_other
     every_one, every_other = every_one[ahead], every_other[ahead]

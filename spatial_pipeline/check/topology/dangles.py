@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +23,7 @@ from spatial_pipeline.check.topology.judged import (
     notes,
 )
 from spatial_pipeline.check.topology.line_ends import FreeEnds, free_ends
-from spatial_pipeline.check.topology.lookup import box_tree
+from spatial_pipeline.check.topology.lookup import shared_boxes
 from spatial_pipeline.contract.rules.topology import MustNotHaveDangles
 from spatial_pipeline.pieces import FeatureBatch, Tile, VectorData
 from spatial_pipeline.results import Findings, Outcome
@@ -73,8 +72,6 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
 
     def __init__(self, rule: MustNotHaveDangles, context: Context) -> None:
         super().__init__(rule, context)
-        self._lock = threading.Lock()
-        self._tree: shapely.STRtree | None = None
 
     def halo(self) -> float:
         """The reach: what an end may miss lies within it."""
@@ -160,10 +157,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         here = cast("VectorProfile", self.context.data.profile).pyproj_crs
         if here is not None:
             points, note = transformed(points, here, areas.profile.pyproj_crs)
-        with self._lock:
-            if self._tree is None:
-                self._tree = box_tree(areas.feature_bounds())
-        near = np.unique(self._tree.query(points)[1])
+        near = np.unique(shared_boxes(areas).query(points)[1])
         batch = areas.take(near, ())
         (layer,), left_out = judged(batch, areas.profile, (POLYGON,))
         excepted[shapely.STRtree(points).query(layer.geometry, predicate="intersects")[1]] = True

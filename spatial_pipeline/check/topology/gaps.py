@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import numpy as np
@@ -12,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, Context, evaluates
-from spatial_pipeline.check.boxes import Boxes, diagonals, meeting
+from spatial_pipeline.check.boxes import meeting
 from spatial_pipeline.check.crs import area_unit, in_degrees
 from spatial_pipeline.check.geometries import require_geometry
 from spatial_pipeline.check.positions import Packed, marked, packed, unpacked
@@ -26,11 +25,11 @@ from spatial_pipeline.check.topology.faces import faces, shared_faces
 from spatial_pipeline.check.topology.judged import POLYGON, LeftOut, notes
 from spatial_pipeline.check.topology.keeping import Keeping
 from spatial_pipeline.check.topology.known import Known, around, bare
-from spatial_pipeline.check.topology.lookup import Polygons, all_polygons
+from spatial_pipeline.check.topology.lookup import Polygons, all_polygons, shared_boxes
 from spatial_pipeline.check.topology.measured import Tally, summary
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import QUERIED
-from spatial_pipeline.check.topology.remains import inside_near, outside
+from spatial_pipeline.check.topology.remains import EDGES, NET, Former, remembered
 from spatial_pipeline.check.topology.voids import (
     Bounds,
     bordering,
@@ -48,8 +47,6 @@ from spatial_pipeline.versions import VectorProfile
 GAP = "gap"
 ATTACHED, ALONE = 1, 2
 """Classes of polygons that are remembered."""
-MOST = 4
-"""Edges a feature left over above which nothing is remembered."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +82,13 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
     """
 
     needs_geometry: ClassVar[bool] = False
-    extras = ("edges", "net")
+    extras = (EDGES, NET)
 
     def __init__(self, rule: MustNotHaveGaps, context: Context) -> None:
         super().__init__(rule, context)
-        self._lock = threading.Lock()
-        self._boxes: Boxes | None = None
         self._keeping = Keeping()
         self._known: Facts | None = None
-        self._changed = Boxes(np.empty((0, 4)))
+        self._former: Former | None = None
         self._left: Chain | None = None
 
     def map(self, batch: FeatureBatch) -> Boundaries:
@@ -107,8 +102,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
 
     def begin(self, known: Facts) -> None:
         """Remembers what was left of all edges, and where that may have changed."""
-        self._known = known
-        self._changed = Boxes(known.changed)
+        self._known, self._former = known, Former.of(known)
 
     def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Boundaries:
         """What is left of the edges that lie where something changed."""
@@ -121,33 +115,33 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
     def facts(self, batch: FeatureBatch, partial: Boundaries) -> Facts:
         """Which features have edges in the chain, which stand alone, which a note speaks of."""
         classes = np.zeros(len(batch), dtype=np.uint8)
-        classes[np.isin(batch.positions, unpacked(partial.positions))] = ATTACHED
-        classes[np.isin(batch.positions, unpacked(partial.alone))] = ALONE
+        classes[np.searchsorted(batch.positions, unpacked(partial.positions))] = ATTACHED
+        classes[np.searchsorted(batch.positions, unpacked(partial.alone))] = ALONE
         noted = np.isin(batch.rows, partial.left_out.rows) & (classes != UNKNOWN)
         classes[noted] |= np.uint8(AGAIN)
         return Facts(classes)
 
     def finished(self, facts: Facts, named: NDArray[np.int64]) -> Facts:
         """With what is left of all edges; polygons along them are wanted again."""
-        left = self._left
-        if left is None or len(left) > MOST * len(facts):
-            return Facts(np.zeros_like(facts.classes))
-        wanted = meeting(self._all_boxes().bounds, spans(left.edges, 0.0))
+        left, classes = self._left, facts.classes.copy()
+        extras = remembered(left, len(facts))
+        if left is None or extras is None:
+            return Facts(np.zeros_like(classes))
+        asking = np.arange(len(classes))
+        if self._known is not None:
+            # No edge was left beside those that are not looked at, and none near them has changed.
+            asking = np.flatnonzero(~_recalled(self._known))
+        wanted = np.zeros(len(classes), dtype=bool)
+        wanted[asking] = meeting(self._data.feature_bounds()[asking], spans(left.edges, 0.0))
         wanted[named] = True
-        classes = facts.classes.copy()
         classes[wanted & (classes != UNKNOWN)] |= np.uint8(AGAIN)
-        return Facts(classes, extras={"edges": left.edges, "net": left.net})
+        return Facts(classes, extras=extras)
 
     def recalled(
-        self, partial: Boundaries, positions: NDArray[np.int64], facts: Facts
+        self, partial: Boundaries, _positions: NDArray[np.int64], _facts: Facts
     ) -> Boundaries:
-        """The polygons, of which no edge has changed."""
-        attached, alone = (positions[facts.kinds == k] for k in (ATTACHED, ALONE))
-        return replace(
-            partial,
-            positions=packed(np.union1d(unpacked(partial.positions), attached)),
-            alone=packed(np.union1d(unpacked(partial.alone), alone)),
-        )
+        """Of the polygons, no edge has changed; what they are is known for all pieces at once."""
+        return partial
 
     def _mapped(self, batch: FeatureBatch, known: NDArray[np.uint8] | None) -> Boundaries:
         profile = self.context.data.profile
@@ -156,22 +150,18 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         _, left_out = whole.layers(profile, (POLYGON,))
         index = whole.index
         alone = self._alone(batch.positions, whole.lone)
-        bounds = self._all_boxes().bounds
-        if known is None:
+        bounds = self._data.feature_bounds()
+        if self._known is None or self._former is None or known is None:
             remnant = whole.remnant(bounds, alone)
             chain, kept_features = remnant.chain, remnant.kept
         else:
-            chain, runner = whole.chain(alone)
-            boxes = bounds[batch.positions]
-            kept = inside_near(chain.edges, runner, boxes, self._changed)
-            # Its edges are new to the chain, wherever they are.
-            kept |= known[runner] == ALONE
-            chain, runner = Chain(chain.edges[kept], chain.net[kept]), runner[kept]
-            wanted = around(boxes, np.unique(runner))
-            if self._known is not None:
-                again = self._known.classes[batch.positions] & np.uint8(AGAIN)
-                wanted = np.union1d(wanted, np.flatnonzero(again))
-            kept_features = bare(batch, wanted)
+            within = whole.within(self._former.changed, bounds, alone)
+            # Edges of what stood alone are new to the chain, wherever they are.
+            kept = within.inside | (known[within.runner] == ALONE)
+            chain = within.take(kept)
+            wanted = around(bounds[batch.positions], np.unique(within.runner[kept]))
+            again = self._known.classes[batch.positions] & np.uint8(AGAIN)
+            kept_features = bare(batch, np.union1d(wanted, np.flatnonzero(again)))
         return Boundaries(
             chain,
             packed(batch.positions[np.setdiff1d(index, alone, assume_unique=True)]),
@@ -186,19 +176,13 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         Whether an edge has a twin nearby only saves look-ups: a polygon with one has a neighbour,
         so the answer does not depend on how the data was cut.
         """
-        boxes = self._all_boxes()
+        boxes = shared_boxes(self._data)
         found = [np.empty(0, dtype=np.int64)]
         for begin in range(0, len(lone), QUERIED):
             some = lone[begin : begin + QUERIED]
-            met = boxes.query(diagonals(boxes.bounds[positions[some]]))[0]
+            met = boxes.meetings(boxes.bounds[positions[some]])[0]
             found.append(some[np.bincount(met, minlength=len(some)) == 1])
         return np.concatenate(found)
-
-    def _all_boxes(self) -> Boxes:
-        with self._lock:
-            if self._boxes is None:
-                self._boxes = Boxes(self._data.feature_bounds())
-            return self._boxes
 
     @property
     def _data(self) -> VectorData:
@@ -214,9 +198,9 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         """
         profile = self._data.profile
         require_geometry(profile)
-        chain = self._whole(partials)
-        attached = marked((p.positions for p in partials), profile.count)
-        alone = marked((p.alone for p in partials), profile.count)
+        attached = self._members((p.positions for p in partials), ATTACHED)
+        alone = self._members((p.alone for p in partials), ALONE)
+        chain = self._whole([p.chain for p in partials], alone)
         left_out = LeftOut.concat(p.left_out for p in partials)
         said = list(notes(self.context, left_out))
         area = self._other("within", said)
@@ -254,18 +238,21 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
             notes=(*said, *self._degrees(profile)),
         )
 
-    def _whole(self, partials: Sequence[Boundaries]) -> Chain:
-        """What is left of the edges of all polygons."""
-        chains = [p.chain for p in partials]
+    def _members(self, parts: Iterable[Packed], kind: int) -> NDArray[np.bool_]:
+        """(n,) bool: all polygons of a class, looked at or not."""
+        out = marked(parts, self._data.profile.count)
         if self._known is not None:
-            alone = np.flatnonzero(marked((p.alone for p in partials), len(self._known)))
+            out |= _recalled(self._known) & (self._known.classes == kind)
+        return out
+
+    def _whole(self, chains: Sequence[Chain], alone: NDArray[np.bool_]) -> Chain:
+        """What is left of the edges of all polygons."""
+        if self._known is None or self._former is None:
+            self._left = Chain.sum(chains)
+        else:
             # What stands alone now has no edges in the chain, whatever it had.
-            gone = self._all_boxes().bounds[alone[self._known.kinds[alone] != ALONE]]
-            extras = self._known.extras
-            before = Chain(extras["edges"], extras["net"])
-            boxes = Boxes(np.concatenate([self._known.changed, gone]))
-            chains.append(outside(before, boxes))
-        self._left = Chain.sum(chains)
+            gone = alone & (self._known.kinds != ALONE)
+            self._left = self._former.now(chains, self._data.feature_bounds()[gone])
         return self._left
 
     @property
@@ -289,3 +276,8 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         said.extend(notes(self.context, left_out, f" of {name}"))
         said.extend([f"{name} {note}"] if note else [])
         return polygons, bool(note)
+
+
+def _recalled(known: Facts) -> NDArray[np.bool_]:
+    """(n,) bool: features that are not looked at."""
+    return np.asarray((known.classes != UNKNOWN) & (known.classes < AGAIN))

@@ -106,6 +106,10 @@ def judged(
         One layer a dimension, in the order given, and the features left out.
 
     """
+    if not len(batch):
+        # Of what is left of a piece beside its stars, there is mostly nothing.
+        nothing = Layer(np.empty(0, dtype=object), np.empty(0, dtype=np.int64))
+        return [nothing for _ in dimensions], LeftOut.concat([])
     geometry = batch.geometry
     _know_validity(batch)
     owned = len(batch) if owned is None else owned

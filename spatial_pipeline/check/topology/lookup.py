@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from typing import cast
 
 import numpy as np
 import pyproj
@@ -43,10 +44,6 @@ class Polygons:
         self._member = member
         self._cancelled = cancelled
 
-    @cached_property
-    def _tree(self) -> Boxes:
-        return box_tree(self.data.feature_bounds())
-
     def near(
         self, geometries: NDArray[np.object_]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.object_]]]:
@@ -59,7 +56,7 @@ class Polygons:
         """
         if not self._member.any():
             return
-        geometry, feature = self._tree.query(geometries)
+        geometry, feature = shared_boxes(self.data).query(geometries)
         mine = self._member[feature]
         geometry, feature = geometry[mine], feature[mine]
         order = np.argsort(feature, kind="stable")
@@ -74,9 +71,23 @@ class Polygons:
             yield np.unique(close), batch.rows, of_dimension(batch.geometry, POLYGON)
 
 
-def box_tree(bounds: NDArray[np.float64]) -> Boxes:
-    """Trees over (n, 4) boxes, to be queried without a predicate; NaN rows are never found."""
-    return Boxes(bounds)
+def shared_boxes(data: VectorData) -> Boxes:
+    """The boxes of all features of a dataset, made once for all rules that look something up.
+
+    Args:
+        data: the dataset; keeps them.
+
+    """
+    bounds = data.feature_bounds()
+    with _LOCK:
+        made = vars(data).get(_MEMO)
+        if made is None:
+            made = vars(data)[_MEMO] = Boxes(bounds)
+    return cast("Boxes", made)
+
+
+_MEMO = "_boxes"
+_LOCK = threading.Lock()
 
 
 def all_polygons(

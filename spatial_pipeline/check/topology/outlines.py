@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.boxes import Boxes
 from spatial_pipeline.check.topology.arrangement import (
     Chain,
     Edges,
@@ -25,6 +26,7 @@ from spatial_pipeline.check.topology.arrangement import (
 )
 from spatial_pipeline.check.topology.judged import POLYGON, Layer, LeftOut, judged
 from spatial_pipeline.check.topology.known import around, bare
+from spatial_pipeline.check.topology.remains import inside_near
 from spatial_pipeline.check.topology.rings import Rings, plain_rings
 from spatial_pipeline.check.topology.star import turning
 from spatial_pipeline.check.topology.together import Together
@@ -48,6 +50,26 @@ class Remnant:
 
     chain: Chain
     kept: FeatureBatch
+
+
+@dataclass(frozen=True)
+class Within:
+    """What is left of the edges of a piece, and which of them lie within some boxes.
+
+    Attributes:
+        chain: the edges left.
+        runner: (n,) index of one polygon that runs through each of them.
+        inside: (n,) bool: those within one of the boxes.
+
+    """
+
+    chain: Chain
+    runner: NDArray[np.int64]
+    inside: NDArray[np.bool_]
+
+    def take(self, kept: NDArray[np.bool_]) -> Chain:
+        """Some of the edges."""
+        return Chain(self.chain.edges[kept], self.chain.net[kept])
 
 
 @dataclass(frozen=True)
@@ -75,6 +97,9 @@ class Outlines:
     runners: tuple[NDArray[np.int64], ...]
     lone: NDArray[np.int64]
     _remnants: dict[bytes, Remnant] = field(default_factory=dict, repr=False, compare=False)
+    _within: dict[bytes, tuple[Boxes, Within]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
@@ -102,6 +127,29 @@ class Outlines:
                     chain, bare(self.batch, around(mine, np.flatnonzero(_of(runner, len(mine)))))
                 )
             return self._remnants[key]
+
+    def within(
+        self, boxes: Boxes, bounds: NDArray[np.float64], without: NDArray[np.int64]
+    ) -> Within:
+        """What is left of the edges of all polygons but some, and which lie within some boxes.
+
+        Made once for all rules that leave out the same and look into boxes of the same array.
+
+        Args:
+            boxes: the boxes.
+            bounds: (m, 4) bounds of all features of the dataset.
+            without: indices of the polygons left out, which share none of their edges.
+
+        """
+        with self._lock:
+            key = without.tobytes()
+            asked, found = self._within.get(key, (None, None))
+            if found is None or asked is None or asked.bounds is not boxes.bounds:
+                chain, runner = self.chain(without)
+                own = bounds[self.batch.positions]
+                found = Within(chain, runner, inside_near(chain.edges, runner, own, boxes))
+                self._within[key] = boxes, found
+            return found
 
     def chain(self, without: NDArray[np.int64]) -> tuple[Chain, NDArray[np.int64]]:
         """What is left of the edges of all polygons but some that share none of theirs.

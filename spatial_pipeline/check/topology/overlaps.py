@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, cast
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, Context, evaluates
-from spatial_pipeline.check.boxes import Boxes
 from spatial_pipeline.check.collected import Collected
 from spatial_pipeline.check.crs import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.geometries import require_geometry
@@ -32,20 +31,20 @@ from spatial_pipeline.check.topology.judged import (
 from spatial_pipeline.check.topology.keeping import Keeping
 from spatial_pipeline.check.topology.known import Known, bare
 from spatial_pipeline.check.topology.measured import NOTHING, Tally, common_unit, joined, summary
+from spatial_pipeline.check.topology.neighbours import Neighbours
 from spatial_pipeline.check.topology.outlines import outlines
 from spatial_pipeline.check.topology.overlap_pairs import (
     AREA,
     DECIDED,
-    QUERIED,
     STRETCH,
     WORTH,
     Pairs,
     doubtful_regions,
     interiors_meet,
     pairs_in,
-    share_area,
     shared_parts,
 )
+from spatial_pipeline.check.topology.remains import Former, remembered
 from spatial_pipeline.check.topology.together import Together
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
 from spatial_pipeline.pieces import FeatureBatch, VectorData
@@ -112,10 +111,11 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
 
     def __init__(self, rule: MustNotOverlap, context: Context) -> None:
         super().__init__(rule, context)
-        self._lock = threading.Lock()
-        self._all: Boxes | None = None
+        self._neighbours = Neighbours(self._data)
         self._keeping = Keeping()
-        self._looked: NDArray[np.int64] | None = None
+        self._former: Former | None = None
+        self._left: Chain | None = None
+        self._slight: list[NDArray[np.int64]] = []
 
     def map(self, batch: FeatureBatch) -> Overlaps:
         """The pairs within the batch, and what those across batches need.
@@ -128,8 +128,9 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
 
     def begin(self, known: Facts) -> None:
         """Whoever is to be compared meets nobody new but those that are looked at because of it."""
-        self._looked = np.flatnonzero((known.classes == UNKNOWN) | (known.classes >= AGAIN))
-        self._all = Boxes(self._data.feature_bounds()[self._looked])
+        looked = np.flatnonzero((known.classes == UNKNOWN) | (known.classes >= AGAIN))
+        self._neighbours = Neighbours(self._data, looked)
+        self._former = Former.of(known)
 
     def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Overlaps:
         """The same; two familiar features are not compared with each other."""
@@ -146,10 +147,23 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
     def facts(self, batch: FeatureBatch, partial: Overlaps) -> Facts:
         """Which features are polygons and which lines; those in a pair are found at the end."""
         classes = np.zeros(len(batch), dtype=np.uint8)
-        classes[np.isin(batch.positions, unpacked(partial.polygons))] = PLAIN
-        classes[np.isin(batch.positions, unpacked(partial.lines))] = DEEP
+        classes[np.searchsorted(batch.positions, unpacked(partial.polygons))] = PLAIN
+        classes[np.searchsorted(batch.positions, unpacked(partial.lines))] = DEEP
         classes[np.isin(batch.rows, partial.left_out.rows)] = UNKNOWN
         return Facts(classes)
+
+    def finished(self, facts: Facts, named: NDArray[np.int64]) -> Facts:
+        """With what is left of all edges, if all polygons are in the chain."""
+        classes = facts.without(named).classes
+        extras = remembered(self._left, len(facts))
+        if extras is None:
+            return Facts(classes)
+        # The chain does not tell pairs within the tolerance from others: whoever looks for those
+        # that share an area has to meet all of them.
+        rows = np.concatenate([np.empty(0, np.int64), *(s.ravel() for s in self._slight)])
+        slight = self._data.rows_to_positions(np.unique(rows))
+        classes[slight[classes[slight] != UNKNOWN]] |= np.uint8(AGAIN)
+        return Facts(classes, extras=extras)
 
     def recalled(self, partial: Overlaps, _positions: NDArray[np.int64], facts: Facts) -> Overlaps:
         """The features were compared with those around them, none of which has changed."""
@@ -168,7 +182,10 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         (_, lines), left_out = whole.layers(profile, (POLYGON, LINE))
         polygons, none = whole.index, np.empty((0, 2), dtype=np.int64)
         chain, kept, areas, across = None, None, Findings.none(), none
-        if familiar is None and not self.rule.group_by and whole.left <= WORTH:
+        if self._former is not None:
+            within = whole.within(self._former.changed, self._data.feature_bounds(), polygons[:0])
+            chain, kept = within.take(within.inside), bare(batch, polygons)
+        elif familiar is None and not self.rule.group_by and whole.left <= WORTH:
             remnant = whole.remnant(self._data.feature_bounds(), polygons[:0])
             chain, kept = remnant.chain, remnant.kept
         else:
@@ -201,51 +218,14 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
     def _data(self) -> VectorData:
         return cast("VectorData", self.context.data)
 
-    def _boxes(self) -> Boxes:
-        with self._lock:
-            if self._all is None:
-                self._all = Boxes(self._data.feature_bounds())
-            return self._all
-
     def _near(
         self,
         batch: FeatureBatch,
         index: NDArray[np.int64],
         pattern: str,
-        familiar: NDArray[np.bool_] | None = None,
+        familiar: NDArray[np.bool_] | None,
     ) -> tuple[Pairs, NDArray[np.int64]]:
-        """Pairs whose boxes meet: inside of the batch by index, (k, 2) across it by position.
-
-        Pairs of two familiar features are left out.
-        """
-        inside = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-        across = [np.empty((0, 2), dtype=np.int64)]
-        every, boxes = self._data.feature_bounds(), self._boxes()
-        here = batch.positions[index]
-        waits = np.zeros(len(index), bool) if familiar is None else familiar[index]
-        asking = here[~waits]
-        for begin in range(0, len(asking), QUERIED):
-            self.context.cancelled()
-            mine = asking[begin : begin + QUERIED]
-            one, other = boxes.pairs(every[mine])
-            one = mine[one]
-            other = other if self._looked is None else self._looked[other]
-            met = one != other
-            if pattern == AREA:
-                met &= share_area(every[one], every[other])
-            one, other = one[met], other[met]
-            at = np.minimum(np.searchsorted(here, other), len(here) - 1)
-            own = here[at] == other
-            ahead = own & ((one < other) | waits[at])
-            # A pair is measured the same way whoever found it: the lower one first.
-            pair = np.sort([index[np.searchsorted(here, one[ahead])], index[at[ahead]]], axis=0)
-            inside.append((pair[0], pair[1]))
-            # The batch's other features are no polygons, or invalid: nobody compares with them.
-            known = np.minimum(np.searchsorted(batch.positions, other), len(batch) - 1)
-            out = batch.positions[known] != other
-            across.append(np.stack([one[out], other[out]], axis=1))
-        one, other = (np.concatenate(side) for side in zip(*inside, strict=True))
-        return (one, other), np.concatenate(across)
+        return self._neighbours.pairs(batch, index, pattern, familiar, self.context.cancelled)
 
     def _decided(
         self,
@@ -298,7 +278,11 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
             measure,
             area_unit(crs) if dimension == POLYGON else length_unit(crs),
         )
-        return findings.take(measure > self.rule.tolerance) if self.rule.tolerance else findings
+        if not self.rule.tolerance:
+            return findings
+        large = measure > self.rule.tolerance
+        self._slight.append(findings.rows[~large])
+        return findings.take(large)
 
     def _across(
         self, partials: Sequence[Overlaps], known: Known, dimension: int
@@ -323,28 +307,31 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
     def _in_coverage(self, partials: Sequence[Overlaps], known: Known) -> Iterator[Findings]:
         """The violations among the polygons of the batches that are a coverage."""
         parts = [p for p in partials if p.chain is not None]
-        chain = Chain.sum([cast("Chain", p.chain) for p in parts])
+        chains = [cast("Chain", p.chain) for p in parts]
+        chain = Chain.sum(chains) if self._former is None else self._former.now(chains)
+        if len(parts) == len(partials):
+            self._left = chain
         if not len(chain):
             return
-        every = self._boxes()
-        judged_ = marked((p.polygons for p in parts), len(every.bounds))
+        every = self._data.feature_bounds()
+        judged_ = marked((p.polygons for p in parts), len(every))
 
         def over(points: NDArray[np.object_]) -> NDArray[np.object_]:
-            held = np.unique(every.query(points)[1])
+            held = self._neighbours.near(shapely.bounds(points))
             return of_dimension(known.take(held[judged_[held]]).geometry, POLYGON)
 
         regions = doubtful_regions(chain, over, partial(shared_faces, self._data))
         if not len(regions):
             return
-        near = np.zeros(len(every.bounds), dtype=bool)
-        near[every.meetings(regions)[1]] = True
-        near &= judged_
-        asking = np.flatnonzero(near)
+        asking = self._neighbours.near(regions)
+        asking = asking[judged_[asking]]
+        near = np.zeros(len(every), dtype=bool)
+        near[asking] = True
         for begin in range(0, len(asking), DECODED):
             self.context.cancelled()
             mine = asking[begin : begin + DECODED]
             # A sheet over another one is all doubtful: what lies around is read a part at a time.
-            others = np.unique(every.meetings(every.bounds[mine])[1])
+            others = self._neighbours.near(every[mine])
             batch = known.take(np.union1d(mine, others[near[others] & (others > mine[0])]))
             areas = of_dimension(batch.geometry, POLYGON)
             owned = np.isin(batch.positions, mine)

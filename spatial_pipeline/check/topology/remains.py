@@ -8,15 +8,71 @@ left outside of all boxes is left still. Boxes are compared exactly, so this is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.boxes import Boxes, diagonals
+from spatial_pipeline.check.boxes import Boxes
+from spatial_pipeline.check.recall import Facts
 from spatial_pipeline.check.topology.arrangement import Chain
 from spatial_pipeline.check.topology.clashes import spans
 
+EDGES, NET = "edges", "net"
+"""What a chain is remembered by among the extras of a check."""
+MOST = 4
+"""Edges a feature left over above which none is remembered."""
 COMPARED = 1 << 20
-"""Pairs of an edge and a box compared at once."""
+"""Edges looked up at once."""
+
+
+@dataclass(frozen=True)
+class Former:
+    """What was left of the edges of an earlier version, and where this one differs.
+
+    Attributes:
+        chain: what was left.
+        changed: boxes of what came, went or changed since.
+
+    """
+
+    chain: Chain
+    changed: Boxes
+
+    @classmethod
+    def of(cls, known: Facts) -> Self | None:
+        """What the extras of these facts say; None when they say nothing of edges."""
+        if not {EDGES, NET} <= set(known.extras):
+            return None
+        return cls(Chain(known.extras[EDGES], known.extras[NET]), Boxes(known.changed))
+
+    def now(self, chains: Sequence[Chain], gone: NDArray[np.float64] | None = None) -> Chain:
+        """What is left of all edges, those ascending.
+
+        Args:
+            chains: what is left where something changed, piece by piece.
+            gone: (k, 4) boxes of other polygons that have no edges in the chain any more.
+
+        """
+        changed = self.changed
+        if gone is not None and len(gone):
+            changed = Boxes(np.concatenate([changed.bounds, gone]))
+        return Chain.sum([*chains, outside(self.chain, changed)])
+
+
+def remembered(chain: Chain | None, count: int) -> Mapping[str, NDArray[Any]] | None:
+    """The extras that a chain is remembered by; None when there is none, or it is too long.
+
+    Args:
+        chain: what is left of all edges.
+        count: number of features.
+
+    """
+    if chain is None or len(chain) > MOST * count:
+        return None
+    return {EDGES: chain.edges, NET: chain.net}
 
 
 def inside(edges: NDArray[np.float64], boxes: Boxes) -> NDArray[np.bool_]:
@@ -31,7 +87,7 @@ def inside(edges: NDArray[np.float64], boxes: Boxes) -> NDArray[np.bool_]:
     around = spans(edges, 0.0)
     for begin in range(0, len(edges), COMPARED):
         own = around[begin : begin + COMPARED]
-        edge, box = boxes.query(diagonals(own))
+        edge, box = boxes.meetings(own)
         out[begin + edge[_within(own[edge], boxes.bounds[box])]] = True
     return out
 
@@ -51,7 +107,7 @@ def inside_near(
         boxes: the boxes.
 
     """
-    polygon, box = boxes.query(diagonals(owners))
+    polygon, box = boxes.pairs(owners)
     count = np.bincount(polygon, minlength=len(owners))
     first = np.cumsum(count) - count
     around = spans(edges, 0.0)
@@ -75,4 +131,4 @@ def _within(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(low & (one[:, 2:] <= other[:, 2:]).all(axis=1))
 
 
-__all__ = ["inside", "inside_near", "outside"]
+__all__ = ["EDGES", "NET", "Former", "inside", "inside_near", "outside", "remembered"]

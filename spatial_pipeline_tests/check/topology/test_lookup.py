@@ -5,7 +5,7 @@ import pytest
 import shapely
 
 from spatial_pipeline.check.topology import lookup
-from spatial_pipeline.check.topology.lookup import Polygons, all_polygons, box_tree, united
+from spatial_pipeline.check.topology.lookup import Polygons, all_polygons, shared_boxes, united
 from spatial_pipeline_tests.check.topology.coverages import squares
 from spatial_pipeline_tests.support import memory_vector
 
@@ -25,9 +25,11 @@ def test_each_group_is_united_by_itself():
     assert united(_array(), np.empty(0, dtype=np.int64), 2).tolist() == [None, None]
 
 
-def test_boxes_without_numbers_are_never_found():
-    bounds = np.array([[0, 0, 1, 1], [np.nan] * 4, [2, 2, 2, 2], [0, 0, np.inf, 1]])
-    assert box_tree(bounds).query(shapely.box(-9, -9, 9, 9)).tolist() == [0, 2]
+def test_boxes_are_made_once_and_features_without_one_are_never_found():
+    data = memory_vector([shapely.box(0, 0, 1, 1), None, shapely.Point(2, 2), shapely.Polygon()])
+    found = shared_boxes(data)
+    assert found.query(shapely.box(-9, -9, 9, 9)).tolist() == [0, 2]
+    assert shared_boxes(data) is found
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 99])

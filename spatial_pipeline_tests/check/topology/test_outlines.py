@@ -10,6 +10,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spatial_pipeline.check.boxes import Boxes
 from spatial_pipeline.check.topology import outlines as module
 from spatial_pipeline.check.topology.arrangement import Chain, cancelled, directed_edges
 from spatial_pipeline.check.topology.judged import LINE, POLYGON, judged
@@ -108,3 +109,18 @@ def test_a_piece_goes_when_nobody_holds_it_while_the_collector_rests():
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_what_lies_within_boxes_is_worked_out_once_for_the_same_boxes(monkeypatch):
+    data = memory_vector(squares(6, 6))
+    batch, none = data.everything, np.empty(0, dtype=np.int64)
+    whole, bounds = outlines(batch, data.profile), data.feature_bounds()
+    changed = np.array([[0.0, 0.0, 2.0, 1.0]])
+    found = whole.within(Boxes(changed), bounds, none)
+    assert len(found.take(found.inside)) == 3
+    assert set(found.runner[found.inside].tolist()) == {0, 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "inside_near", lambda *_: pytest.fail("worked out again"))
+        assert whole.within(Boxes(changed), bounds, none) is found
+    other = whole.within(Boxes(np.array([[0.0, 0.0, 1.0, 1.0]])), bounds, none)
+    assert other.inside.sum() == 2

@@ -8,8 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.check.boxes import Boxes
+from spatial_pipeline.check.recall import Facts
+from spatial_pipeline.check.topology import remains
 from spatial_pipeline.check.topology.arrangement import Chain, cancelled, directed_edges
-from spatial_pipeline.check.topology.remains import inside, inside_near, outside
+from spatial_pipeline.check.topology.remains import (
+    Former,
+    inside,
+    inside_near,
+    outside,
+    remembered,
+)
 
 Box = tuple[int, int, int, int]
 boxes = st.lists(
@@ -72,3 +80,17 @@ def test_what_is_left_after_an_edit_comes_from_what_was_left_before_it(
     whole = Chain.sum([outside(former, changed), Chain(chain.edges[kept], chain.net[kept])])
     found = dict(zip(map(tuple, whole.edges.tolist()), whole.net.tolist(), strict=True))
     assert found == left(after)
+
+
+def test_what_was_left_is_remembered_unless_it_is_too_much():
+    chain = Chain(np.arange(4.0 * 9).reshape(9, 4), np.ones(9, int))
+    extras = remembered(chain, 9)
+    assert extras is not None
+    former = Former.of(Facts(np.ones(9, np.uint8), extras=extras))
+    assert former is not None
+    assert former.chain.edges.tolist() == chain.edges.tolist()
+    assert former.now([]).net.tolist() == chain.net.tolist()
+    assert len(former.now([], np.array([[0.0, 0.0, 8.0, 8.0]]))) == 7
+    assert remembered(chain, 9 // remains.MOST) is None
+    assert remembered(None, 9) is None
+    assert Former.of(Facts(np.ones(9, np.uint8))) is None
