@@ -246,9 +246,7 @@ def _without(
     held, group = np.unique(of, return_inverse=True)
     # What lies inside of the sets is theirs or was cut out of them: only the outer rings count.
     shells = shapely.polygons(shapely.get_exterior_ring(islands))
-    single = np.bincount(group)[group] == 1
-    several = united(shells[~single], group[~single], len(held))
-    filled = np.concatenate([shells[single], shapely.get_parts(several)])
+    filled = shapely.get_parts(united(shells, group, len(held)))
     # Faces thinner than rounding may unite to nothing: an empty ring is no hole.
     filled = filled[~shapely.is_empty(filled)]
     holes = [*cell.interiors, *shapely.get_exterior_ring(filled)]
