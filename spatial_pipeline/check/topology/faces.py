@@ -148,14 +148,12 @@ class _Arranging:
     def _group(self, number: int, index: NDArray[np.int64], starts: NDArray[np.int64]) -> _Group:
         """The faces of the sets from ``number`` on, each considered alone."""
         of = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        # Few long lines instead of many short ones: noding them takes a sixth of the time, and
-        # making faces of them holds the GIL.
         lines = shapely.multilinestrings(segments(self.edges[index]), indices=of)
-        lines = np.asarray(shapely.line_merge(lines), dtype=object)
         crossing = np.logical_or.reduceat(self._clashing[index], starts[:-1])
-        noded = shapely.union_all(lines[crossing, np.newaxis], axis=1)
-        lines[crossing] = shapely.line_merge(noded)
-        parts, of = shapely.get_parts(lines, return_index=True)
+        # Noded edge by edge: where lines of several edges cross, the last bit may be another one.
+        lines[crossing] = shapely.union_all(lines[crossing, np.newaxis], axis=1)
+        # Few long lines instead of many short ones: making faces of them holds the GIL.
+        parts, of = shapely.get_parts(shapely.line_merge(lines), return_index=True)
         count = np.bincount(of, minlength=len(lines))
         cells, sets = [np.empty(0, dtype=object)], [np.empty(0, np.int64)]
         for width in np.unique(count[count > 0]):
@@ -248,9 +246,7 @@ def _without(
     held, group = np.unique(of, return_inverse=True)
     # What lies inside of the sets is theirs or was cut out of them: only the outer rings count.
     shells = shapely.polygons(shapely.get_exterior_ring(islands))
-    single = np.bincount(group)[group] == 1
-    several = united(shells[~single], group[~single], len(held))
-    filled = np.concatenate([shells[single], shapely.get_parts(several)])
+    filled = shapely.get_parts(united(shells, group, len(held)))
     # Faces thinner than rounding may unite to nothing: an empty ring is no hole.
     filled = filled[~shapely.is_empty(filled)]
     holes = [*cell.interiors, *shapely.get_exterior_ring(filled)]
