@@ -74,9 +74,10 @@ class Cut:
 
     def owned(self, index: int, columns: Sequence[str]) -> FeatureBatch:
         """The features that piece ``index`` owns, geometry decoded."""
-        if self.size is None:
-            return self.data.batch(index, columns)
         span = self.spans[index]
+        starts = self.data.batch_starts()
+        if len(span) == starts[span.batch + 1] - starts[span.batch]:
+            return self.data.batch(span.batch, columns)
         return self.data.take(np.arange(span.begin, span.end), columns)
 
     @cached_property

@@ -279,7 +279,8 @@ def test_tiles_get_the_widest_halo_asked_for(stand_in: Any) -> None:
             return Outcome(checked=sum(partials))
 
     stand_in(MustNotOverlap, Wide)
-    result, _ = run_rule(MustNotOverlap(), POINTS, tile_size=5)
+    data = memory_vector([shapely.Point(i, i) for i in range(10)])
+    result, _ = run_rule(MustNotOverlap(), data, tile_size=5)
     assert result.checked == 10
     assert seen == [7, 7]
 
