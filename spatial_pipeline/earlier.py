@@ -156,7 +156,11 @@ class Earlier:
         match[new[same]] = old[found[same]]
         left[old[found[same]]] = False
         former = cast("VectorData", self.store.open(version))
-        return _Former(match, former.feature_bounds()[left])
+        gone = [np.empty((0, 4))]
+        for batch, (begin, end) in enumerate(pairwise(former.batch_starts().tolist())):
+            if left[begin:end].any():
+                gone.append(former.batch_bounds(batch)[left[begin:end]])
+        return _Former(match, np.concatenate(gone))
 
     def batches(self) -> Batches | None:
         """The batches, and which of them the latest version that was checked has, too."""

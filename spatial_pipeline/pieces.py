@@ -222,6 +222,9 @@ class VectorData(Protocol):
     def feature_bounds(self) -> NDArray[np.float64]:
         """(count, 4) bounds of every feature in staged order; NaN rows for null and empty."""
 
+    def batch_bounds(self, index: int) -> NDArray[np.float64]:
+        """(n, 4) the same of batch ``index``."""
+
     def take(
         self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True
     ) -> FeatureBatch:
@@ -256,6 +259,10 @@ class CountedVector:
         raise self._uncounted()
 
     def batch_digest(self, index: int) -> BatchDigest:  # noqa: ARG002 - the protocol's
+        """Refuses."""
+        raise self._uncounted()
+
+    def batch_bounds(self, index: int) -> NDArray[np.float64]:  # noqa: ARG002 - the protocol's
         """Refuses."""
         raise self._uncounted()
 

@@ -59,6 +59,10 @@ class MemoryVector:
         bounds = shapely.bounds(self.everything.geometry).reshape(-1, 4)
         return np.where(np.isfinite(bounds).all(axis=1)[:, None], bounds, np.nan)
 
+    def batch_bounds(self, index: int) -> NDArray[np.float64]:
+        begin, end = self.batch_starts()[index : index + 2]
+        return self.feature_bounds()[begin:end]
+
     def take(
         self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True
     ) -> FeatureBatch:

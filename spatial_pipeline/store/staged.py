@@ -133,11 +133,17 @@ class StagedVector:
         # Batch by batch: read whole, the column would be in memory three times for a while.
         for batch in self._file().iter_batches(AT_ONCE, columns=[self._profile.bbox_column]):
             end = begin + batch.num_rows
-            for i, name in enumerate(("xmin", "ymin", "xmax", "ymax")):
-                field = pc.struct_field(batch.column(0), name)
-                bounds[begin:end, i] = field.to_numpy(zero_copy_only=False)
+            bounds[begin:end] = _corners(batch.column(0))
             begin = end
         return bounds
+
+    def batch_bounds(self, index: int) -> NDArray[np.float64]:
+        """(n, 4) bounds of the features of row group ``index``; NaN rows for null and empty."""
+        if self._profile.geometry_column is None:
+            return np.full((int(np.diff(self._starts)[index]), 4), np.nan)
+        columns = [self._profile.bbox_column]
+        table = self._file().read_row_group(index, columns=columns, use_threads=False)
+        return _corners(table.column(0))
 
     def feature_bounds(self) -> NDArray[np.float64]:
         """(count, 4) bounds of every feature in staged order; NaN rows for null and empty."""
@@ -243,6 +249,12 @@ class StagedVector:
         if not hasattr(self._files, "file"):
             self._files.file = pq.ParquetFile(self._path)
         return cast("pq.ParquetFile", self._files.file)
+
+
+def _corners(boxes: Any) -> NDArray[np.float64]:
+    """(n, 4) bounds from a column of boxes."""
+    fields = [pc.struct_field(boxes, name) for name in ("xmin", "ymin", "xmax", "ymax")]
+    return np.stack([f.to_numpy(zero_copy_only=False) for f in fields], axis=1)
 
 
 def _rows(table: pa.Table, index: NDArray[np.int64]) -> pa.Table:

@@ -131,6 +131,8 @@ def test_rows_and_bounds_of_large_versions_are_read_in_parts(
     assert np.array_equal(read.take(read.rows_to_positions(rows), ()).rows, rows)
     every = read.take(np.arange(22), ())
     assert np.array_equal(read.feature_bounds(), shapely.bounds(every.geometry), equal_nan=True)
+    parts = np.concatenate([read.batch_bounds(i) for i in range(read.batch_count())])
+    assert np.array_equal(parts, read.feature_bounds(), equal_nan=True)
 
 
 @pytest.mark.parametrize("rows", [[], [0], [2, 0, 1, 3], [5, 2, 9], [0, 3, 1], [7, 0]])
