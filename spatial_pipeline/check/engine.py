@@ -261,7 +261,7 @@ class _Run:
     async def keep(self, past: History) -> None:
         """Leaves behind what is known now."""
         calls: list[Callable[[], None]] = [partial(t.keep, past) for t in self.tasks]
-        if not self.damaged:
+        if self.batches is not None and not self.damaged:
             calls.append(past.keep_batches)
         await asyncio.gather(*(self.workers.run(call) for call in calls))
 

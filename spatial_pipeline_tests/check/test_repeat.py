@@ -111,3 +111,18 @@ def test_batches_are_not_known_when_one_could_not_be_read(
     (result, _), *_ = checked(rules_of({"rule": "readable"}), data, first)
     assert not result.passed
     assert not first.digests
+
+
+def test_nothing_is_known_of_pieces_when_their_bytes_cannot_be_read() -> None:
+    class Unreadable(Kept):
+        def batches(self) -> Any:
+            return None
+
+        def keep_batches(self) -> None:
+            pytest.fail("what the batches are known by cannot be read")
+
+    data = layer_of(sheet(20), BATCH)
+    first = Unreadable(data)
+    rules = rules_of({"rule": "unique", "columns": ["id"]})
+    assert checked(rules, data, first) == checked(rules, data)
+    assert list(first.answered.values()) == [{}]
