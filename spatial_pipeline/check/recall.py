@@ -88,6 +88,11 @@ class Facts:
         """(n,) the classes, whether the features are to be looked at again or not."""
         return self.classes % np.uint8(AGAIN)
 
+    @property
+    def looked(self) -> NDArray[np.bool_]:
+        """(n,) bool: features that are to be looked at, because of themselves or of others."""
+        return np.asarray((self.classes == UNKNOWN) | (self.classes >= AGAIN))
+
     @classmethod
     def joined(cls, count: int, parts: Sequence[tuple[Places, Facts]]) -> Self:
         """Facts of ``count`` features from those of some of them, and their places."""
@@ -224,10 +229,7 @@ class Memory:
 
     def settled(self, places: slice) -> bool:
         """True when no feature of a piece is to be looked at."""
-        if self.known is None:
-            return False
-        classes = self.known.classes[places]
-        return bool(((classes != UNKNOWN) & (classes < AGAIN)).all())
+        return self.known is not None and not self.known.take(places).looked.any()
 
     def carry(self, index: int, places: slice) -> Facts:
         """Takes over what is known of the features of piece ``index``, and returns it."""
@@ -239,8 +241,7 @@ class Memory:
         """(n,) bool: features that must be looked at."""
         if self.known is None:
             return np.ones(len(positions), dtype=bool)
-        classes = self.known.classes[positions]
-        return np.asarray((classes == UNKNOWN) | (classes >= AGAIN))
+        return Facts(self.known.classes[positions]).looked
 
     def learn(
         self,

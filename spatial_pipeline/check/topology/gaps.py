@@ -130,7 +130,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         asking = np.arange(len(classes))
         if self._known is not None:
             # No edge was left beside those that are not looked at, and none near them has changed.
-            asking = np.flatnonzero(~_recalled(self._known))
+            asking = np.flatnonzero(self._known.looked)
         wanted = np.zeros(len(classes), dtype=bool)
         wanted[asking] = meeting(self._data.feature_bounds()[asking], spans(left.edges, 0.0))
         wanted[named] = True
@@ -242,7 +242,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         """(n,) bool: all polygons of a class, looked at or not."""
         out = marked(parts, self._data.profile.count)
         if self._known is not None:
-            out |= _recalled(self._known) & (self._known.classes == kind)
+            out |= ~self._known.looked & (self._known.classes == kind)
         return out
 
     def _whole(self, chains: Sequence[Chain], alone: NDArray[np.bool_]) -> Chain:
@@ -276,8 +276,3 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         said.extend(notes(self.context, left_out, f" of {name}"))
         said.extend([f"{name} {note}"] if note else [])
         return polygons, bool(note)
-
-
-def _recalled(known: Facts) -> NDArray[np.bool_]:
-    """(n,) bool: features that are not looked at."""
-    return np.asarray((known.classes != UNKNOWN) & (known.classes < AGAIN))

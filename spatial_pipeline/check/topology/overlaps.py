@@ -128,8 +128,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
 
     def begin(self, known: Facts) -> None:
         """Whoever is to be compared meets nobody new but those that are looked at because of it."""
-        looked = np.flatnonzero((known.classes == UNKNOWN) | (known.classes >= AGAIN))
-        self._neighbours = Neighbours(self._data, looked)
+        self._neighbours = Neighbours(self._data, np.flatnonzero(known.looked))
         self._former = Former.of(known)
 
     def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Overlaps:
