@@ -19,7 +19,7 @@ from spatial_pipeline import checksums, identity
 from spatial_pipeline.errors import SourceError, SpatialPipelineError
 from spatial_pipeline.heap import give_back
 from spatial_pipeline.ingest.conditions import Condition
-from spatial_pipeline.ingest.layer import Layer
+from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.schema import sound
 from spatial_pipeline.ingest.spool import Spool
 from spatial_pipeline.ingest.survey import Survey, survey

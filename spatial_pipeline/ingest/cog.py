@@ -13,7 +13,7 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
 from spatial_pipeline.errors import SourceError, StoreError
-from spatial_pipeline.ingest import blocks, gdal_messages
+from spatial_pipeline.ingest import gdal_messages, raster_scan
 
 BLOCK_SIZE = 512
 TILE_BYTES = 16 << 20
@@ -24,14 +24,14 @@ _OWN_DOMAINS = frozenset({"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "xml:VRT", "
 
 
 def write(
-    path: str, target: Path, checksums: dict[blocks.Cell, int], workers: int
+    path: str, target: Path, checksums: dict[raster_scan.Cell, int], workers: int
 ) -> tuple[str, ...]:
     """Copies a raster with everything it carries and compares the copy with the original.
 
     Args:
         path: what GDAL opens.
         target: file to write.
-        checksums: see ``blocks.Scan``.
+        checksums: see ``raster_scan.Scan``.
         workers: threads.
 
     Returns:
@@ -42,16 +42,16 @@ def write(
         StoreError: the disk is full, not writable, or holds something else than was written.
 
     """
-    with gdal_messages.silenced(), rasterio.Env(**blocks.OPTIONS):
+    with gdal_messages.silenced(), rasterio.Env(**raster_scan.OPTIONS):
         with rasterio.open(path) as source:
             options = _options(source, workers)
         _copy(path, target, options)
         try:
             with rasterio.open(path) as source, rasterio.open(target) as staged:
                 lost = _differences(source, staged)
-            staged_sums = blocks.checksums(str(target), list(checksums), workers)
+            staged_sums = raster_scan.checksums(str(target), list(checksums), workers)
         except RasterioError as exc:
-            msg = f"{target} cannot be read back: {blocks.reason_of(exc)}"
+            msg = f"{target} cannot be read back: {raster_scan.reason_of(exc)}"
             raise StoreError(msg) from exc
     if staged_sums != checksums:
         msg = f"{target} does not hold the pixels and masks that were read"
@@ -64,7 +64,7 @@ def _copy(path: str, target: Path, options: dict[str, Any]) -> None:
         rasterio.shutil.copy(path, target, driver="COG", **options)
     except Exception as exc:
         target.unlink(missing_ok=True)
-        reason = blocks.reason_of(exc)
+        reason = raster_scan.reason_of(exc)
         if _UNSUPPORTED.search(reason):
             msg = f"cannot be written as a Cloud Optimized GeoTIFF: {reason}"
             raise SourceError(msg) from exc

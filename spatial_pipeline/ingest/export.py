@@ -18,7 +18,7 @@ from rasterio.drivers import raster_driver_extensions
 from rasterio.io import driver_can_create, driver_can_create_copy
 
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.ingest import blocks, gdal_messages
+from spatial_pipeline.ingest import gdal_messages, raster_scan
 from spatial_pipeline.ingest.schema import free_name
 from spatial_pipeline.ingest.spool import Spool
 from spatial_pipeline.versions import RasterProfile, VectorProfile
@@ -113,11 +113,11 @@ def export_raster(
         raise RuleError(msg)
     target = folder / f"data{_suffix(driver)}"
     notes: list[str] = []
-    with gdal_messages.kept(notes), rasterio.Env(**blocks.OPTIONS):
+    with gdal_messages.kept(notes), rasterio.Env(**raster_scan.OPTIONS):
         try:
             rasterio.shutil.copy(str(source), target, driver=driver, **(options or {}))
         except Exception as exc:
-            msg = f"{profile.uri} cannot be written as {driver}: {blocks.reason_of(exc)}"
+            msg = f"{profile.uri} cannot be written as {driver}: {raster_scan.reason_of(exc)}"
             raise RuleError(msg) from exc
     return target
 

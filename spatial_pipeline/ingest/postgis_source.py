@@ -20,7 +20,7 @@ from spatial_pipeline import versions
 from spatial_pipeline.contract.database_url import Address
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.ingest import postgis_catalogue as catalogue
-from spatial_pipeline.ingest.layer import Layer
+from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.postgis_catalogue import Relation
 from spatial_pipeline.ingest.postgis_rows import Coding, unpacked
 from spatial_pipeline.ingest.postgis_types import TableColumn, coding, is_rounded

@@ -19,7 +19,7 @@ from spatial_pipeline import block_cache
 from spatial_pipeline.checksums import cells_written
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import archive, blocks, cog, gdal_messages
+from spatial_pipeline.ingest import archive, cog, gdal_messages, raster_scan
 from spatial_pipeline.ingest.fingerprint import stamp, unchanged
 from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.versions import BandProfile, BrokenBlock, RasterProfile
@@ -77,12 +77,12 @@ def ingest_raster(
         return replace(profile, error=named(str(exc), resolved))
 
 
-def _scanned(path: str, workers: int, progress: Progress | None) -> blocks.Scan:
+def _scanned(path: str, workers: int, progress: Progress | None) -> raster_scan.Scan:
     try:
         with gdal_messages.silenced():
-            return blocks.scan(path, workers, progress)
+            return raster_scan.scan(path, workers, progress)
     except RasterioError as exc:
-        raise SourceError(blocks.reason_of(exc)) from exc
+        raise SourceError(raster_scan.reason_of(exc)) from exc
 
 
 def _described(
@@ -94,7 +94,7 @@ def _described(
     with (
         gdal_messages.kept(notes),
         gdal_messages.logged(notes, "rasterio._env", "rasterio._err"),
-        rasterio.Env(**blocks.OPTIONS),
+        rasterio.Env(**raster_scan.OPTIONS),
     ):
         try:
             path = _dataset_path(resolved.path, layer)
@@ -104,7 +104,7 @@ def _described(
         except SourceError:
             raise
         except Exception as exc:
-            raise SourceError(blocks.reason_of(exc)) from exc
+            raise SourceError(raster_scan.reason_of(exc)) from exc
         errors, warned = _cog_verdict(path, profile.driver)
     notes = [n for n in notes if "not a GeoTIFF" not in n]
     return path, replace(profile, cog_errors=errors, cog_warnings=warned, notes=tuple(notes))
@@ -206,7 +206,7 @@ def _cog_verdict(path: str, driver: str) -> tuple[tuple[str, ...], tuple[str, ..
     try:
         _, errors, warned = cog_validate(path, strict=False, quiet=True)
     except Exception as exc:  # noqa: BLE001 (a damaged file fails in many ways)
-        return (f"cannot be validated: {blocks.reason_of(exc)}",), ()
+        return (f"cannot be validated: {raster_scan.reason_of(exc)}",), ()
     return tuple(errors), tuple(warned)
 
 

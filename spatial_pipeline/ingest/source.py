@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import archive
+from spatial_pipeline.ingest.references import HEAD_BYTES, referenced, refuse_inside
 from spatial_pipeline.ingest.sidecars import folder_dataset, sidecars
-from spatial_pipeline.ingest.virtual import HEAD_BYTES, referenced, refuse_inside
 
 SUPPORTED = (
     "a path, x.zip, x.zip!inner/file, package://name/path, http:// and https://, s3://, gs://, "

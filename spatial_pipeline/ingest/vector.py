@@ -12,10 +12,11 @@ import pyarrow as pa
 from spatial_pipeline import checksums, identity
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import archive, gdal_source, geoparquet, parquet_source
+from spatial_pipeline.ingest import archive, geoparquet
 from spatial_pipeline.ingest.census import Census, take
 from spatial_pipeline.ingest.fingerprint import stamp, unchanged
-from spatial_pipeline.ingest.layer import Layer
+from spatial_pipeline.ingest.formats import gdal, parquet
+from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.schema import free_name, stageable
 from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.ingest.spool import Spool
@@ -98,9 +99,9 @@ def _opened(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
 
 
 def _open(resolved: Resolved, layer: str | None) -> AbstractContextManager[Layer]:
-    if parquet_source.is_parquet(resolved):
-        return parquet_source.open_layer(resolved, layer)
-    return gdal_source.open_layer(resolved, layer)
+    if parquet.is_parquet(resolved):
+        return parquet.open_layer(resolved, layer)
+    return gdal.open_layer(resolved, layer)
 
 
 def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:

@@ -19,7 +19,8 @@ import pyproj
 import pytest
 import shapely
 
-from spatial_pipeline.ingest import census, gdal_source, geoparquet, spool
+from spatial_pipeline.ingest import census, geoparquet, spool
+from spatial_pipeline.ingest.formats import gdal
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline_tests.ingest.sources import (
     geometries,
@@ -203,7 +204,7 @@ def test_a_layer_is_named_when_there_are_several(tmp_path: Path) -> None:
 def test_a_condition_keeps_the_numbers_of_the_rows(
     tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gdal_source, "BATCH_ROWS", size)
+    monkeypatch.setattr(gdal, "BATCH_ROWS", size)
     path = write(tmp_path, "gpkg", table_of(POLYGONS, id=list(range(40))))
     profile, table = staged_vector(path, tmp_path / "s", where="id % 10 = 3")
     assert table["__row"].to_pylist() == [3, 13, 23, 33]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from spatial_pipeline.ingest import fingerprint, resolve, virtual
+from spatial_pipeline.ingest import fingerprint, references, resolve
 from spatial_pipeline_tests.ingest.sources import ramp, staged_raster, write_raster
 
 VRT = """<VRTDataset rasterXSize="300" rasterYSize="200"><GeoTransform>
@@ -138,10 +138,10 @@ def test_descriptions_of_services_are_refused(folder: Path, text: str) -> None:
 
 
 def test_references_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(virtual, "MAX_REFERENCES", 0)
+    monkeypatch.setattr(references, "MAX_REFERENCES", 0)
     vrt(folder / "b.vrt", "a.tif")
     assert "refers to more than 0 files" in str(resolve("b.vrt", folder).error)
-    monkeypatch.setattr(virtual, "MAX_VIRTUAL_BYTES", 10)
+    monkeypatch.setattr(references, "MAX_VIRTUAL_BYTES", 10)
     assert "larger than 10 bytes" in str(resolve("b.vrt", folder).error)
 
 

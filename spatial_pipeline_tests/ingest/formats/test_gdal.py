@@ -11,7 +11,7 @@ import pyproj
 import pytest
 import shapely
 
-from spatial_pipeline.ingest import gdal_source
+from spatial_pipeline.ingest.formats import gdal
 from spatial_pipeline_tests.ingest.sources import (
     cut,
     geometries,
@@ -79,7 +79,7 @@ def test_flatgeobuf_with_a_damaged_middle(tmp_path: Path) -> None:
 def test_batches_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_layer(tmp_path / "a.gpkg", table_of(points(500), id=list(range(500))), "Point")
     profile, table = staged_vector(path, tmp_path / "s")
-    monkeypatch.setattr(gdal_source, "BATCH_ROWS", 7)
+    monkeypatch.setattr(gdal, "BATCH_ROWS", 7)
     again, rows = staged_vector(path, tmp_path / "t")
     assert again == profile
     assert rows.equals(table)

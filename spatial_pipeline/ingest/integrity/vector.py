@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import geojson, shapefile, sqlite, texts
-from spatial_pipeline.ingest.layer import Layer
+from spatial_pipeline.ingest.formats.layer import Layer
+from spatial_pipeline.ingest.integrity import geojson, shapefile, sqlite, text_formats
 from spatial_pipeline.ingest.source import Resolved
 
 XML_DRIVERS = frozenset({"GML", "KML", "LIBKML", "GPX", "JML", "GeoRSS", "MapML", "LVBAG"})
@@ -52,16 +52,16 @@ def complete(layer: Layer, resolved: Resolved) -> None:
         layer.declared_count = _records(resolved)
         layer.lost = lambda rows: _unread(resolved, rows)
     elif layer.driver == "MapInfo File" and suffix == ".mif" and resolved.member is None:
-        layer.declared_count = texts.mid_records(resolved.files[0])
+        layer.declared_count = text_formats.mid_records(resolved.files[0])
     elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
         with opened(resolved) as stream:
-            texts.verify_xml(stream)
+            text_formats.verify_xml(stream)
     elif layer.driver == "DXF":
         with opened(resolved) as stream:
-            texts.verify_dxf(stream)
+            text_formats.verify_dxf(stream)
     elif layer.driver == "CSV":
         with opened(resolved) as stream:
-            texts.verify_csv(stream, len(layer.attributes))
+            text_formats.verify_csv(stream, len(layer.attributes))
 
 
 @contextmanager

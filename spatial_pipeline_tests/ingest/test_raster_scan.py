@@ -11,7 +11,7 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.ingest import blocks
+from spatial_pipeline.ingest import raster_scan
 from spatial_pipeline.versions import RasterProfile
 from spatial_pipeline_tests.ingest.sources import (
     block_places,
@@ -148,8 +148,8 @@ def test_threads_and_windows_do_not_matter(
     for block in smashed:
         smash(path, block)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "WINDOW_BYTES", window)
-        found = blocks.scan(str(path), workers)
+        patch.setattr(raster_scan, "WINDOW_BYTES", window)
+        found = raster_scan.scan(str(path), workers)
     assert [(b.row, b.column) for b in found.broken] == [divmod(b, 6) for b in sorted(smashed)]
 
 
@@ -160,11 +160,11 @@ def test_checksums_tell_pixels_and_masks_apart(tmp_path: Path) -> None:
         values[0, 7, 7] += i == 1
         mask[7, 7] = 255 * (i != 2)
         path = write_raster(tmp_path / f"{i}.tif", values, mask=mask)
-        sums.append(blocks.scan(str(path), 1).checksums)
+        sums.append(raster_scan.scan(str(path), 1).checksums)
     assert sums[0].keys() == sums[1].keys() == sums[2].keys()
     assert sums[0] != sums[1] != sums[2]
     path = write_raster(tmp_path / "t.tif", values, mask=mask, blockxsize=32, compress="zstd")
-    again = blocks.checksums(str(path), list(sums[2]), 2)
+    again = raster_scan.checksums(str(path), list(sums[2]), 2)
     assert again == sums[2]
 
 

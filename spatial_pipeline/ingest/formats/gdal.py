@@ -14,8 +14,10 @@ import pyproj
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import csv_source, gdal_messages, soundness
-from spatial_pipeline.ingest.layer import Layer
+from spatial_pipeline.ingest import gdal_messages
+from spatial_pipeline.ingest.formats import csv
+from spatial_pipeline.ingest.formats.layer import Layer
+from spatial_pipeline.ingest.integrity import vector
 from spatial_pipeline.ingest.schema import distinct_names, free_name, plain, staged_type
 from spatial_pipeline.ingest.source import Resolved
 from spatial_pipeline.versions import Bounds
@@ -57,12 +59,12 @@ def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
     pyogrio.set_gdal_config_options(_CONFIGURATION)
     with ExitStack() as stack:
         try:
-            soundness.before(resolved)
+            vector.before(resolved)
             with gdal_messages.kept(notes):
                 info = _info(path, layer)
                 name = info["layer_name"]
-                csv = csv_source.plan(path, info) if info["driver"] == "CSV" else None
-                options = csv.options if csv else {}
+                csv_plan = csv.plan(path, info) if info["driver"] == "CSV" else None
+                options = csv_plan.options if csv_plan else {}
                 if options:
                     info = pyogrio.read_info(path, layer=name, **options)
                 # FlatGeobuf's own Arrow stream gives null geometries offsets that damage their
@@ -75,9 +77,9 @@ def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
                 )
                 meta, reader = stack.enter_context(opened)
             described = _described(name, info, meta, reader, notes)
-            soundness.complete(described, resolved)
-            if csv is not None:
-                csv_source.apply(csv, described)
+            vector.complete(described, resolved)
+            if csv_plan is not None:
+                csv.apply(csv_plan, described)
         except SourceError:
             raise
         except Exception as exc:

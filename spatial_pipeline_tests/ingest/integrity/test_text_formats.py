@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import texts
 from spatial_pipeline_tests.ingest.sources import (
     cut,
     points,
@@ -55,11 +54,11 @@ def test_a_cut_csv(tmp_path: Path, text: str) -> None:
 )
 def test_a_whole_csv(text: str) -> None:
     columns = len(text.splitlines()[0].split(","))
-    texts.verify_csv(io.BytesIO(text.encode()), columns)
+    text_formats.verify_csv(io.BytesIO(text.encode()), columns)
 
 
 def test_entities_do_not_expand_without_bound() -> None:
     entities = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 12))
     text = f'<!DOCTYPE x [<!ENTITY e0 "{"x" * 50}">{entities}]><a>&e11;</a>'
     with pytest.raises(SourceError, match="amplification"):
-        texts.verify_xml(io.BytesIO(text.encode()))
+        text_formats.verify_xml(io.BytesIO(text.encode()))

@@ -11,7 +11,7 @@ import pytest
 import shapely
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import shapefile
+from spatial_pipeline.ingest.integrity import shapefile
 from spatial_pipeline_tests.ingest.sources import (
     cut,
     geometries,

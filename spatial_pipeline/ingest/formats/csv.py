@@ -17,7 +17,7 @@ import pyogrio
 from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest.layer import Layer
+from spatial_pipeline.ingest.formats.layer import Layer
 
 WKT_NAMES = ("wkt", "geometry", "geom", "the_geom", "wkt_geom", "shape")
 XY_NAMES = (

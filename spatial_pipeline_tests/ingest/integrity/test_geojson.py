@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import geojson
+from spatial_pipeline.ingest.integrity import geojson
 from spatial_pipeline_tests.ingest.sources import geometries, staged_vector, write_geojson
 
 POINT = {"type": "Point", "coordinates": [1, 2]}

@@ -19,7 +19,8 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from spatial_pipeline import checksums as position_free
-from spatial_pipeline.ingest import deflate, gdal_messages
+from spatial_pipeline.ingest import gdal_messages
+from spatial_pipeline.ingest.integrity import tiff_adler
 from spatial_pipeline.versions import Bounds, BrokenBlock
 
 WINDOW_BYTES = 16 << 20
@@ -98,7 +99,7 @@ def scan(
     with rasterio.Env(**OPTIONS), rasterio.open(path) as dataset:
         # Bands may differ in their overviews; the level of band 1 is what opens.
         levels = 1 + len(dataset.overviews(1))
-        checked = deflate.applies(dataset, path)
+        checked = tiff_adler.applies(dataset, path)
         pixels = _Pixels(dataset.count, dataset.width, dataset.height)
     plan: list[tuple[int, list[Cell]]] = []
     for overview in range(levels):
@@ -110,7 +111,7 @@ def scan(
     sums: dict[Cell, int] = {}
     with (
         Handles(path) as whole,
-        deflate.Streams(path) if checked else nullcontext() as streams,
+        tiff_adler.Streams(path) if checked else nullcontext() as streams,
     ):
         for overview, windows in plan:
             with Handles(path, overview) as handles, ThreadPoolExecutor(workers) as pool:
@@ -213,7 +214,7 @@ class _Decoder:
 
     handles: Handles
     whole: Handles
-    streams: deflate.Streams | None
+    streams: tiff_adler.Streams | None
     notes: list[str]
     pixels: _Pixels | None = None
 

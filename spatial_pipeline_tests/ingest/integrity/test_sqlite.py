@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import sqlite
+from spatial_pipeline.ingest.integrity import sqlite
 from spatial_pipeline_tests.ingest.sources import (
     cut,
     overwrite,

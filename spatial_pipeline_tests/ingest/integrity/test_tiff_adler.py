@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import rasterio
 
-from spatial_pipeline.ingest import deflate
+from spatial_pipeline.ingest.integrity import tiff_adler
 from spatial_pipeline_tests.ingest.sources import block_places, ramp, write_raster
 
 
@@ -42,7 +42,7 @@ WRONG_SUM = WHOLE[:-1] + bytes([WHOLE[-1] ^ 1])
 )
 def test_streams(tmp_path: Path, data: bytes, reason: str | None) -> None:
     (tmp_path / "a.tif").write_bytes(data)
-    with deflate.Streams(str(tmp_path / "a.tif")) as streams:
+    with tiff_adler.Streams(str(tmp_path / "a.tif")) as streams:
         found = streams.reason(Placed(len(data)), 0, 1, 2, 3)
         assert found is None if reason is None else reason in str(found)
         assert streams.reason(Placed(None), 0, 1, 2, 3) is None
@@ -55,7 +55,7 @@ def test_streams(tmp_path: Path, data: bytes, reason: str | None) -> None:
 def test_where_it_applies(tmp_path: Path, profile: dict[str, Any], expected: bool) -> None:
     path = write_raster(tmp_path / "a.tif", ramp(1, 200, 200, "uint8"), **profile)
     with rasterio.open(path) as dataset:
-        assert deflate.applies(dataset, str(path)) == expected
+        assert tiff_adler.applies(dataset, str(path)) == expected
 
 
 def test_blocks_of_overviews_are_found(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_blocks_of_overviews_are_found(tmp_path: Path) -> None:
         offset, length = block_places(path, overview)[1]
         whole = path.read_bytes()
         path.write_bytes(whole[: offset + length - 1] + b"\x99" + whole[offset + length :])
-        with rasterio.open(path) as dataset, deflate.Streams(str(path)) as streams:
+        with rasterio.open(path) as dataset, tiff_adler.Streams(str(path)) as streams:
             reasons = [
                 [streams.reason(dataset, level, 1, 0, column) for column in range(2)]
                 for level in (0, 1)

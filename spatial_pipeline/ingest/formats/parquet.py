@@ -15,8 +15,8 @@ import pyproj
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import native
-from spatial_pipeline.ingest.layer import Layer
+from spatial_pipeline.ingest.formats import geoarrow
+from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.schema import distinct_names, plain, staged_type
 from spatial_pipeline.ingest.source import Resolved
 from spatial_pipeline.versions import Bounds
@@ -143,7 +143,7 @@ def _batches(
 def _wkb(array: pa.Array, encoding: str) -> pa.Array:
     if encoding == "WKB":
         return plain(array, pa.binary())
-    return native.to_wkb(plain(array, staged_type(array.type)), encoding)
+    return geoarrow.to_wkb(plain(array, staged_type(array.type)), encoding)
 
 
 def _geometry(schema: pa.Schema, notes: list[str]) -> _Geometry | None:
@@ -163,7 +163,7 @@ def _geometry(schema: pa.Schema, notes: list[str]) -> _Geometry | None:
     if primary not in schema.names:
         msg = f"its geo metadata names a geometry column {primary!r} that is not in the file"
         raise SourceError(msg)
-    if encoding not in ["WKB", *native.ENCODINGS]:
+    if encoding not in ["WKB", *geoarrow.ENCODINGS]:
         msg = f"geometry encoding {encoding!r} is unknown"
         raise SourceError(msg)
     others = [c for c in columns if c != primary]

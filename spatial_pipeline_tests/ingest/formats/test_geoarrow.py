@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest.native import ENCODINGS, to_wkb
+from spatial_pipeline.ingest.formats.geoarrow import ENCODINGS, to_wkb
 
 
 def coordinates(points: Any, dimensions: int, interleaved: bool) -> pa.Array:

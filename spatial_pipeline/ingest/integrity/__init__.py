@@ -1,0 +1,1 @@
+"""Evidence from the file itself, read beside GDAL, one module a format."""
