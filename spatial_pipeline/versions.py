@@ -14,7 +14,7 @@ from pyproj.exceptions import CRSError
 
 Bounds = tuple[float, float, float, float]
 Kind = Literal["vector", "raster"]
-INGEST_VERSION = 3
+INGEST_VERSION = 4
 """Raised whenever ingest writes something else for the same source."""
 
 
@@ -25,6 +25,27 @@ class Column:
     name: str
     type: str
     nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CellDefect:
+    """A value of the source that could not be kept as it is; staged as null.
+
+    Attributes:
+        row: 0-based source row.
+        column: column as staged; the geometry column for a geometry.
+        text: the value as the file holds it, cut.
+        reason: why it cannot be kept.
+
+    """
+
+    row: int
+    column: str
+    text: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.column} {self.text!r} {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -47,6 +68,9 @@ class VectorProfile:
         bounds: extent of the finite geometries, units of the CRS; None when there are none.
         declared_bounds: extent that the source declares, None when it does not say.
         undecodable: source rows whose geometry could not be decoded (curves, damaged records).
+        defects: values that could not be kept as they are, in row order; at most 1,000 of one
+            column and reason.
+        defect_count: number of all such values.
         error: why the source could not be read, None when it could.
         notes: what a reader should know (several geometry columns, dropped covering, …).
         checksums: of every column as it was read, by its name in the staged file (see
@@ -68,6 +92,8 @@ class VectorProfile:
     bounds: Bounds | None = None
     declared_bounds: Bounds | None = None
     undecodable: tuple[int, ...] = ()
+    defects: tuple[CellDefect, ...] = ()
+    defect_count: int = 0
     error: str | None = None
     notes: tuple[str, ...] = ()
     checksums: dict[str, str] | None = None
@@ -87,6 +113,7 @@ class VectorProfile:
         """The profile that :meth:`to_json` wrote."""
         value = dict(value)
         value["columns"] = tuple(Column(**c) for c in value["columns"])
+        value["defects"] = tuple(CellDefect(**d) for d in value.get("defects", ()))
         for name in ("bounds", "declared_bounds", "undecodable", "notes"):
             value[name] = None if value[name] is None else tuple(value[name])
         return cls(**value)

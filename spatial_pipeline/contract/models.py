@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from datetime import date
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -41,6 +42,23 @@ class Source(ContractModel):
     where: str | None = Field(
         None, description="SQL condition (DuckDB) over the columns: only these features are taken."
     )
+
+    encoding: str | None = Field(
+        None,
+        description="Encoding of texts (Python's name, as cp1252) where the file declares none or "
+        "a wrong one; text formats and Shapefiles only.",
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _decodes(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            return codecs.lookup(value).name
+        except LookupError as exc:
+            msg = f"unknown encoding {value!r}"
+            raise ValueError(msg) from exc
 
     @field_validator("uri")
     @classmethod

@@ -213,7 +213,13 @@ def _opened_remote(
             proof = None
             if found.proof is not None:
                 proof = versions.fingerprint(
-                    uri, found.proof, source.layer, source.where, versions.INGEST_VERSION, kind
+                    uri,
+                    found.proof,
+                    source.layer,
+                    source.where,
+                    source.encoding,
+                    versions.INGEST_VERSION,
+                    kind,
                 )
             staged = None if proof is None else known(proof)
             if staged is None:

@@ -1,7 +1,8 @@
-"""Zip archives: bounded, and read in place."""
+"""Zip archives: bounded, and copied out member by member."""
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.sidecars import wanted
 
 MAX_UNCOMPRESSED_BYTES = 16 << 30
 """Largest total size of the members of an archive."""
@@ -94,21 +96,28 @@ def choose(file: Path, member: str | None) -> str:
 
 
 def family(archive: zipfile.ZipFile, member: str) -> list[str]:
-    """A member and those beside it with the same stem: a dataset and its sidecars."""
+    """A member and its sidecars: those beside it with the same stem, or named after it."""
     path = PurePosixPath(member)
     stem = path.stem.casefold() + "."
-    return [
+    named = wanted(path.name)
+    beside = [
         n
-        for n in archive.namelist()
-        if PurePosixPath(n).parent == path.parent
-        and PurePosixPath(n).name.casefold().startswith(stem)
+        for n in dict.fromkeys(archive.namelist())
+        if n != member
+        and not n.endswith("/")
+        and PurePosixPath(n).parent == path.parent
+        and (
+            PurePosixPath(n).name.casefold().startswith(stem)
+            or PurePosixPath(n).name.casefold() in named
+        )
     ]
+    return [member, *beside]
 
 
 def heads(file: Path, member: str, size: int) -> Iterator[tuple[str, bytes]]:
     """Names and first bytes of a member and its sidecars.
 
-    Damaged ones are left out: :func:`verify` refuses them before anything is read of them.
+    Damaged ones are left out: :func:`extract` refuses them before anything is read of them.
     """
     with opened(file) as archive:
         for name in family(archive, member):
@@ -120,26 +129,38 @@ def heads(file: Path, member: str, size: int) -> Iterator[tuple[str, bytes]]:
             yield name, head
 
 
-def verify(file: Path, member: str) -> None:
-    """Reads a member and its sidecars once, so that a damaged archive is found here and named.
+def extract(file: Path, member: str, folder: Path) -> list[Path]:
+    """Copies a member and its sidecars into a folder, checked against their checksums.
+
+    Args:
+        file: the archive.
+        member: the member to read.
+        folder: existing, empty folder.
+
+    Returns:
+        The copies, that of ``member`` first.
 
     Raises:
         SourceError: a checksum is wrong or a member is larger than it says.
+        OSError: the folder cannot be written.
 
     """
+    copies = []
     with opened(file) as archive:
         for name in family(archive, member):
-            try:
-                with archive.open(name) as stream:
-                    size = 0
-                    while chunk := stream.read(1 << 20):
-                        size += len(chunk)
-            except (zipfile.BadZipFile, zlib.error, EOFError) as exc:
-                msg = f"member {name} of the archive is damaged: {exc}"
-                raise SourceError(msg) from exc
-            if size != archive.getinfo(name).file_size:
-                msg = f"member {name} of the archive has {size} bytes, not what it declares"
-                raise SourceError(msg)
+            target = folder / PurePosixPath(name).name
+            with target.open("xb") as written:
+                try:
+                    with archive.open(name) as stream:
+                        shutil.copyfileobj(stream, written, 1 << 20)
+                except (zipfile.BadZipFile, zlib.error, EOFError) as exc:
+                    msg = f"member {name} of the archive is damaged: {exc}"
+                    raise SourceError(msg) from exc
+                if written.tell() != archive.getinfo(name).file_size:
+                    msg = f"member {name} of the archive does not have the bytes it declares"
+                    raise SourceError(msg)
+            copies.append(target)
+    return copies
 
 
 def _check(archive: zipfile.ZipFile, file: Path) -> None:

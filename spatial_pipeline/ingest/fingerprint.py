@@ -64,7 +64,9 @@ def name_of(kind: Kind, source: Source, resolved: Resolved) -> str:
         content = fingerprint(resolved)
     except SourceError as exc:
         content = f"error: {exc}"
-    return versions.fingerprint(content, source.layer, source.where, INGEST_VERSION, kind)
+    return versions.fingerprint(
+        content, source.layer, source.where, source.encoding, INGEST_VERSION, kind
+    )
 
 
 Stamp = tuple[tuple[Path, int, int], ...]

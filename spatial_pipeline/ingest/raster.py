@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from spatial_pipeline import block_cache
 from spatial_pipeline.checksums import cells_written
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import archive, cog, gdal_messages, raster_scan
+from spatial_pipeline.ingest import cog, gdal_messages, raster_scan
 from spatial_pipeline.ingest.fingerprint import stamp, unchanged
+from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.versions import BandProfile, BrokenBlock, RasterProfile
 
@@ -44,16 +46,14 @@ def ingest_raster(
 
     """
     profile = RasterProfile(uri=resolved.uri)
+    stack = ExitStack()
     try:
-        if resolved.error is not None:
-            raise SourceError(resolved.error)
         if source.where is not None:
             msg = "where selects features and cannot be used with a raster"
             raise SourceError(msg)
-        if resolved.member is not None:
-            archive.verify(resolved.files[0], resolved.member)
-        before = stamp(resolved)
-        path, profile = _described(profile, resolved, source.layer)
+        local = stack.enter_context(viewed(resolved, folder))
+        before = stamp(local)
+        path, profile = _described(profile, local, source.layer)
         workers = os.cpu_count() or 1
         with gdal_messages.silenced(), rasterio.Env(), rasterio.open(path) as dataset:
             cog.representable(dataset)
@@ -66,7 +66,7 @@ def ingest_raster(
         if scanned.broken:
             raise SourceError(_broken_text(scanned.broken))
         notes = cog.write(path, folder / DATA, scanned.checksums, workers)
-        unchanged(resolved, before)
+        unchanged(local, before)
         return replace(
             profile,
             notes=tuple(dict.fromkeys([*profile.notes, *notes])),
@@ -74,7 +74,9 @@ def ingest_raster(
         )
     except SourceError as exc:
         (folder / DATA).unlink(missing_ok=True)
-        return replace(profile, error=named(str(exc), resolved))
+        return replace(profile, error=named(str(exc), resolved, folder / FOLDER))
+    finally:
+        stack.close()
 
 
 def _scanned(path: str, workers: int, progress: Progress | None) -> raster_scan.Scan:
@@ -137,13 +139,14 @@ def _known_files(dataset: Any, resolved: Resolved, notes: list[str]) -> None:
         SourceError: GDAL would read a file in another folder that nobody knew of.
 
     """
-    if resolved.member is not None or resolved.files[0].is_dir():
+    if resolved.files[0].is_dir():
         return
+    known = {f.resolve() for f in resolved.files}
     for name in dataset.files:
         file = Path(name).resolve()
-        if not file.is_file() or file in resolved.files:
+        if not file.is_file() or file in known:
             continue
-        if file.parent != resolved.files[0].parent:
+        if file.parent != resolved.files[0].resolve().parent:
             msg = f"reads {file.name} in another folder too, which only a VRT may do"
             raise SourceError(msg)
         notes.append(f"reads {file.name} too, a change of which makes no new version")

@@ -24,14 +24,28 @@ _VECTOR = frozenset(
 )  # fmt: skip
 _RASTER_STEM = (".aux", ".aux.xml", ".wld", ".tab", ".hdr", ".prj", ".clr", ".stx", ".rpb", ".rpc",
                 ".imd", ".met", ".ers", ".pvl")  # fmt: skip
+_DETACHED = frozenset(
+    {".ers", ".hdr", ".bil", ".bip", ".bsq", ".bin", ".dat", ".raw", ".flt", ".img", ".sdat",
+     ".sgrd", ".rst", ".rdc", ".grd", ".gri", ".mpr", ".mpl", ".lbl", ".000"}
+)  # fmt: skip
+"""Formats whose header and data are two files: all files of the same stem belong together."""
 FOLDERS = (".gdb", ".zarr")
 
 
 def sidecars(file: Path) -> list[Path]:
     """Existing sidecars of a file, in the order of their names; names are compared caselessly."""
     names = wanted(file.name)
+    stem = file.stem.casefold() if file.suffix.casefold() in _DETACHED else None
+
+    def belongs(name: str) -> bool:
+        return name in names or (stem is not None and Path(name).stem == stem)
+
     return sorted(
-        (p for p in file.parent.iterdir() if p.name.casefold() in names and p.is_file()),
+        (
+            p
+            for p in file.parent.iterdir()
+            if p.name != file.name and belongs(p.name.casefold()) and p.is_file()
+        ),
         key=lambda p: p.name,
     )
 

@@ -43,14 +43,28 @@ class Resolved:
     error: str | None = None
 
 
-def named(reason: str, resolved: Resolved) -> str:
-    """The reason, told of the file and not of its folder, whose path differs between machines."""
+def named(reason: str, resolved: Resolved, view: Path | None = None) -> str:
+    """The reason, told of the file and not of its folder, whose path differs between machines.
+
+    Args:
+        reason: what went wrong.
+        resolved: the source as it was found.
+        view: folder in which readers saw it; see ``private_view``.
+
+    """
     if not resolved.files:
         return reason
     file = resolved.files[0]
-    reason = reason.replace(f"/vsizip/{{{file}}}/", f"{file.name}!")
-    reason = reason.replace(f"{file.parent}/", "")
-    return reason if file.name in reason else f"{file.name}: {reason}"
+    inner = f"{file.name}!{resolved.member}" if resolved.member else file.name
+    if view is not None and resolved.member is not None:
+        copied = PurePosixPath(resolved.member).name
+        reason = reason.replace(f"{view}/{copied}", inner)
+    for folder in (view, file.parent):
+        reason = reason.replace(f"{folder}/", "")
+    if file.name in reason:
+        return reason
+    said = resolved.member is not None and resolved.member in reason
+    return f"{file.name if said else inner}: {reason}"
 
 
 class _Place(NamedTuple):

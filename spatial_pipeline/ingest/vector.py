@@ -12,11 +12,13 @@ import pyarrow as pa
 from spatial_pipeline import checksums, identity
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import archive, geoparquet
+from spatial_pipeline.ingest import geoparquet
 from spatial_pipeline.ingest.census import Census, take
 from spatial_pipeline.ingest.fingerprint import stamp, unchanged
-from spatial_pipeline.ingest.formats import gdal, parquet
 from spatial_pipeline.ingest.formats.layer import Layer
+from spatial_pipeline.ingest.formats.options import ReadOptions
+from spatial_pipeline.ingest.formats.registry import recognised
+from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.schema import free_name, stageable
 from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.ingest.spool import Spool
@@ -38,9 +40,14 @@ def ingest_vector(
 
     """
     profile = VectorProfile(uri=resolved.uri, layer=source.layer)
-    opened = _opened(resolved, source.layer)
+    opened = _opened(resolved, ReadOptions(source.layer, source.encoding), folder)
     return ingest_layer(
-        profile, opened, source.where, folder, progress, lambda text: named(text, resolved)
+        profile,
+        opened,
+        source.where,
+        folder,
+        progress,
+        lambda text: named(text, resolved, folder / FOLDER),
     )
 
 
@@ -87,21 +94,12 @@ def ingest_layer(
 
 
 @contextmanager
-def _opened(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
+def _opened(resolved: Resolved, options: ReadOptions, folder: Path) -> Iterator[Layer]:
     """The layer of a file, which must not change while it is read."""
-    if resolved.error is not None:
-        raise SourceError(resolved.error)
-    if resolved.member is not None:
-        archive.verify(resolved.files[0], resolved.member)
-    before = stamp(resolved)
-    with _open(resolved, layer) as found:
-        yield replace(found, verify=lambda: unchanged(resolved, before))
-
-
-def _open(resolved: Resolved, layer: str | None) -> AbstractContextManager[Layer]:
-    if parquet.is_parquet(resolved):
-        return parquet.open_layer(resolved, layer)
-    return gdal.open_layer(resolved, layer)
+    with viewed(resolved, folder) as local:
+        before = stamp(local)
+        with recognised(local.files[0]).open(local, options) as found:
+            yield replace(found, verify=lambda: unchanged(local, before))
 
 
 def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:
@@ -130,11 +128,14 @@ def _counted(profile: VectorProfile, layer: Layer, census: Census) -> VectorProf
     notes = list(layer.notes)
     if census.non_finite:
         notes.append(f"{census.non_finite} geometries with NaN or infinite coordinates")
+    defects, defect_count = layer.defects.of_rows(census.rows)
     return replace(
         profile,
         count=len(census.rows),
         bounds=census.extent,
         undecodable=census.undecodable,
+        defects=defects,
+        defect_count=defect_count,
         notes=tuple(notes),
         checksums=checksums.written(_sums(profile, layer, census)),
     )

@@ -1,4 +1,4 @@
-"""The source opens and every record or block decodes."""
+"""The source opens, every record or block decodes, and every value could be kept as it is."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ReadableVector(BatchCheck[Readable], Remembering):
         findings = Findings.concat(f for _, f in partials)
         if self.rule.where is None:
             findings = Findings.concat(
-                [findings, self._lost(profile, findings), _count(profile, seen)]
+                [findings, self._lost(profile, findings), _defects(profile), _count(profile, seen)]
             )
         message = ""
         if len(findings):
@@ -83,6 +83,17 @@ class ReadableVector(BatchCheck[Readable], Remembering):
             np.asarray(profile.undecodable, dtype=np.int64), found.rows[:, 0]
         )
         return Findings.build(rows, f"geometry does not decode: {decoding_error(None)}")
+
+
+def _defects(profile: VectorProfile) -> Findings:
+    """Values that the source holds and ingest could not keep."""
+    if not profile.defect_count:
+        return Findings.none()
+    kept = Findings.build([d.row for d in profile.defects], [str(d) for d in profile.defects])
+    more = profile.defect_count - len(profile.defects)
+    if not more:
+        return kept
+    return Findings.concat([kept, Findings.build([-1], f"and {more} more values")])
 
 
 def _count(profile: VectorProfile, seen: int) -> Findings:

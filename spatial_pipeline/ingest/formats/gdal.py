@@ -17,6 +17,7 @@ from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import gdal_messages
 from spatial_pipeline.ingest.formats import csv
 from spatial_pipeline.ingest.formats.layer import Layer
+from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import vector
 from spatial_pipeline.ingest.schema import distinct_names, free_name, plain, staged_type
 from spatial_pipeline.ingest.source import Resolved
@@ -40,12 +41,12 @@ _CONFIGURATION: dict[str, str | int | bool] = {
 
 
 @contextmanager
-def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
+def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
     """Opens a layer for one pass.
 
     Args:
         resolved: the source.
-        layer: name of the layer; may be None when there is only one.
+        options: the layer, which may be None when there is only one, and its encoding.
 
     Raises:
         SourceError: GDAL cannot open it, or the layer is missing or ambiguous.
@@ -61,19 +62,19 @@ def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
         try:
             vector.before(resolved)
             with gdal_messages.kept(notes):
-                info = _info(path, layer)
+                info = _info(path, options.layer)
                 name = info["layer_name"]
                 csv_plan = csv.plan(path, info) if info["driver"] == "CSV" else None
-                options = csv_plan.options if csv_plan else {}
-                if options:
-                    info = pyogrio.read_info(path, layer=name, **options)
+                given = csv_plan.options if csv_plan else {}
+                if given:
+                    info = pyogrio.read_info(path, layer=name, **given)
                 # FlatGeobuf's own Arrow stream gives null geometries offsets that damage their
                 # neighbours; GDAL's general one ends at a damaged feature without a word, which
                 # only the count of the header tells.
                 counted = info["features"] >= 0
                 pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": counted})
                 opened = pyogrio.raw.open_arrow(
-                    path, layer=name, use_pyarrow=True, batch_size=BATCH_ROWS, **options
+                    path, layer=name, use_pyarrow=True, batch_size=BATCH_ROWS, **given
                 )
                 meta, reader = stack.enter_context(opened)
             described = _described(name, info, meta, reader, notes)

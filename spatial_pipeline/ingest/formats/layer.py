@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.versions import Bounds
 
 
@@ -29,6 +30,7 @@ class Layer:
         declared_bounds: extent that the source declares, None when it does not say.
         batches: record batches of ``schema``; raises SourceError for what cannot be read.
         notes: what a reader should know; may grow while batches are read.
+        defects: values that cannot be kept as they are; grows while batches are read.
         lost: called behind the last batch with the source rows whose geometry was read as null;
             gives the source rows whose geometry is there but was not understood.
         verify: called when everything was read; raises SourceError when the source changed.
@@ -46,6 +48,7 @@ class Layer:
     batches: Iterator[pa.RecordBatch]
     required: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
+    defects: Defects = field(default_factory=Defects)
     lost: Callable[[NDArray[np.int64]], Iterable[int]] = lambda _rows: ()
     verify: Callable[[], None] = lambda: None
 

@@ -17,6 +17,7 @@ from pyproj.exceptions import CRSError
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats import geoarrow
 from spatial_pipeline.ingest.formats.layer import Layer
+from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.schema import distinct_names, plain, staged_type
 from spatial_pipeline.ingest.source import Resolved
 from spatial_pipeline.versions import Bounds
@@ -56,15 +57,15 @@ class _Geometry:
 
 
 @contextmanager
-def open_layer(resolved: Resolved, layer: str | None) -> Iterator[Layer]:
+def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
     """Opens a (Geo)Parquet file for one pass.
 
     Raises:
         SourceError: no Parquet file, or its ``geo`` metadata cannot be understood.
 
     """
-    if layer is not None:
-        msg = f"a Parquet file has no layers, so there is no layer {layer!r}"
+    if options.layer is not None:
+        msg = f"a Parquet file has no layers, so there is no layer {options.layer!r}"
         raise SourceError(msg)
     notes: list[str] = []
     with ExitStack() as stack:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.integrity import text_formats
 from spatial_pipeline_tests.ingest.sources import (
     cut,
     points,

@@ -1,0 +1,19 @@
+"""How a contract says that a source is to be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a contract says about reading a source.
+
+    Attributes:
+        layer: layer of a container with several, None for the only one.
+        encoding: encoding of text that the file does not declare, None when not stated.
+
+    """
+
+    layer: str | None = None
+    encoding: str | None = None
