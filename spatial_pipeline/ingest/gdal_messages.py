@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 MAX_NOTES = 50
 """Warnings kept of one source: a damaged file can give one a feature."""
-_ABOUT_CODE = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning)
+ABOUT_CODE = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning)
 """Warnings that no source gives rise to."""
 _LOCK = threading.Lock()
 
@@ -29,7 +29,7 @@ def kept(notes: list[str]) -> Iterator[None]:
             yield
         finally:
             for warning in caught:
-                if not issubclass(warning.category, _ABOUT_CODE):
+                if not issubclass(warning.category, ABOUT_CODE):
                     add(notes, str(warning.message))
 
 

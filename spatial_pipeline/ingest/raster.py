@@ -18,12 +18,12 @@ from rio_cogeo.cogeo import cog_validate
 
 from spatial_pipeline import block_cache
 from spatial_pipeline.checksums import cells_written
-from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import cog, gdal_messages, raster_scan
-from spatial_pipeline.ingest.fingerprint import stamp, unchanged
+from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
+from spatial_pipeline.ingest.stamp import stamp, unchanged
 from spatial_pipeline.versions import BandProfile, BrokenBlock, RasterProfile
 
 Progress = Callable[[int, int | None], None]
@@ -33,7 +33,7 @@ NAMED_BLOCKS = 5
 
 
 def ingest_raster(
-    source: Source, resolved: Resolved, folder: Path, progress: Progress | None = None
+    options: ReadOptions, resolved: Resolved, folder: Path, progress: Progress | None = None
 ) -> RasterProfile:
     """Writes ``folder/data.tif`` and tells what the source is like.
 
@@ -48,12 +48,12 @@ def ingest_raster(
     profile = RasterProfile(uri=resolved.uri)
     stack = ExitStack()
     try:
-        if source.where is not None:
+        if options.where is not None:
             msg = "where selects features and cannot be used with a raster"
             raise SourceError(msg)
         local = stack.enter_context(viewed(resolved, folder))
         before = stamp(local)
-        path, profile = _described(profile, local, source.layer)
+        path, profile = _described(profile, local, options.layer)
         workers = os.cpu_count() or 1
         with gdal_messages.silenced(), rasterio.Env(), rasterio.open(path) as dataset:
             cog.representable(dataset)

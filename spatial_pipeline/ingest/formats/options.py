@@ -12,8 +12,10 @@ class ReadOptions:
     Attributes:
         layer: layer of a container with several, None for the only one.
         encoding: encoding of text that the file does not declare, None when not stated.
+        where: SQL condition that features must meet.
 
     """
 
     layer: str | None = None
     encoding: str | None = None
+    where: str | None = None
