@@ -21,6 +21,7 @@ from spatial_pipeline.checksums import cells_written
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import cog, gdal_messages, raster_scan
 from spatial_pipeline.ingest.formats.options import ReadOptions
+from spatial_pipeline.ingest.integrity import hdf5
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.ingest.stamp import stamp, unchanged
@@ -99,6 +100,7 @@ def _described(
         rasterio.Env(**raster_scan.OPTIONS),
     ):
         try:
+            hdf5.refuse_links(resolved.files[0])
             path = _dataset_path(resolved.path, layer)
             with rasterio.open(path) as dataset:
                 _known_files(dataset, resolved, notes)
