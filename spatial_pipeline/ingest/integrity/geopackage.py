@@ -158,7 +158,8 @@ def _wrong(cell: str, declared: str) -> tuple[str, str] | None:
         return (
             (
                 f"{cell} IS NOT NULL AND ({kind} <> 'text' OR {cell} NOT GLOB '{_DATE_GLOB}[T ]*' "
-                f"OR date({day}, '+0 days') IS NOT {day} OR time(substr({time} || ':00', 1, 8)) IS NULL)"
+                f"OR date({day}, '+0 days') IS NOT {day} "
+                f"OR time(substr({time} || ':00', 1, 8)) IS NULL)"
             ),
             "is no date and time",
         )
