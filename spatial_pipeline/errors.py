@@ -19,6 +19,13 @@ class SourceUnreachableError(SourceError):
     """The server of a source does not answer, so nothing is known of the source."""
 
 
+class ReaderFailedError(SpatialPipelineError):
+    """The process that read a source died, ran out of time or memory, or was refused something.
+
+    Nothing is staged under the name of the content, so the next run tries again.
+    """
+
+
 class SourceLostError(SpatialPipelineError):
     """A source went away while it was read; nothing was staged, and the next run reads it anew."""
 

@@ -21,11 +21,18 @@ from spatial_pipeline.cancellation import between
 from spatial_pipeline.check.engine import Evaluation, Plan, evaluate
 from spatial_pipeline.cluster import PATIENCE_S, connected
 from spatial_pipeline.comparisons import OTHERS, Comparisons
+from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.earlier import earlier
-from spatial_pipeline.errors import GateClosedError, NotPublishedError, StoreError
+from spatial_pipeline.errors import (
+    GateClosedError,
+    NotPublishedError,
+    ReaderFailedError,
+    StoreError,
+)
 from spatial_pipeline.gate.decision import Decision, decide, merged
 from spatial_pipeline.heap import give_back
+from spatial_pipeline.ingest.fingerprint import uri_of
 from spatial_pipeline.ingest.probe import probe
 from spatial_pipeline.memory import default_memory
 from spatial_pipeline.pieces import Data
@@ -44,6 +51,7 @@ from spatial_pipeline.versions import (
     Publication,
     Staging,
     Version,
+    fingerprint,
 )
 
 Progress = Callable[[int, int | None], None]
@@ -102,6 +110,7 @@ class Pipeline:
             None publishes files only.
         database_url: see ``Settings.database_url``.
         limits: bounds of sources on other machines.
+        cage: bounds of the processes that read files.
         slow_callback_s: see ``Settings.slow_callback_s``.
         memory: see ``Settings.memory``.
         dask_scheduler: see ``Settings.dask_scheduler``.
@@ -117,6 +126,7 @@ class Pipeline:
     database: Database | None = None
     database_url: str | None = field(default=None, repr=False)
     limits: ingest.Limits = ingest.DEFAULTS
+    cage: ingest.CageLimits = field(default_factory=ingest.CageLimits)
     slow_callback_s: float = SLOW
     memory: int = field(default_factory=default_memory)
     dask_scheduler: str | None = None
@@ -147,6 +157,15 @@ class Pipeline:
             database=database or database_of(settings),
             database_url=None if address is None else address.get_secret_value(),
             limits=ingest.Limits.of(settings),
+            cage=ingest.CageLimits(
+                mode=settings.cage,
+                memory=settings.cage_memory,
+                wall_s=settings.cage_wall_s,
+                cpu_s=settings.cage_cpu_s,
+                file_bytes=settings.cage_file_bytes,
+                open_files=settings.cage_open_files,
+                pixels_per_byte=settings.max_pixels_per_byte,
+            ),
             slow_callback_s=settings.slow_callback_s,
             memory=settings.memory,
             dask_scheduler=settings.dask_scheduler,
@@ -371,15 +390,19 @@ class Pipeline:
         place = None if name == OTHERS else partition
         known = partial(store.remembered, name, place)
         where = (base, self.allowed_sources, self.database_url, self.limits)
+        cage = self.cage
         # Taken before the source is read, so that a later change is seen at the next look.
         glance = (self.allowed_sources, self.limits, self.database_url)
         seen = probe(source, base, partition, *glance).seen
-        with ingest.opened(kind, source, partition, *where, known, progress) as found:
+        with ingest.opened(kind, source, partition, *where, known, progress, cage) as found:
             if twin is not None and twin.id == found.version_id:
                 return twin
             version = Version(name, place, found.version_id)
             staging = Staging(version.id, source.ingest_key, seen)
-            store.stage(version, lambda f: found.ingest(f, between(progress)), staging)
+            try:
+                store.stage(version, lambda f: found.ingest(f, between(progress)), staging)
+            except ReaderFailedError as exc:
+                return _stage_failure(store, version, kind, source, str(exc))
             give_back()
             if found.proof is not None:
                 store.remember(version, found.proof)
@@ -403,3 +426,14 @@ class Pipeline:
         return self.store.save_verdict(
             version, lambda former: merged(contract, version, former, results, now), write
         )
+
+
+def _stage_failure(
+    store: Store, version: Version, kind: Kind, source: Source, error: str
+) -> Version:
+    """Stages why a source could not be read, under a name of its own: the next run tries again."""
+    name = fingerprint("reader failed", version.id, error)
+    failed = replace(version, id=name)
+    shown = redacted(uri_of(source, version.partition))
+    store.stage(failed, lambda f: ingest.unreadable(kind, shown, source.layer, error, f))
+    return failed

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from spatial_pipeline.memory import default_memory
+from spatial_pipeline.memory import default_memory, memory_available
 from spatial_pipeline.runtime import SLOW
 
 
@@ -38,6 +39,15 @@ class Settings(BaseSettings):
             the pieces of a check; this machine's threads do without it.
         incremental: false looks at every feature in every check; else those that an earlier version
             of the dataset had, and of which nothing was to be said, are counted only.
+        cage: how foreign files are read: ``auto`` in a child process behind Landlock where the
+            kernel has it, ``require`` not without it, ``basic`` in a child process without it.
+        cage_memory: bytes of memory that reading one source may use; three quarters of what the
+            machine or the container has unless given.
+        cage_wall_s: seconds that reading one source may take.
+        cage_cpu_s: seconds of processor time that reading one source may take.
+        cage_file_bytes: bytes of the largest file that reading a source may write.
+        cage_open_files: most files that reading a source may have open.
+        max_pixels_per_byte: most pixels that a raster may declare for each byte of its files.
         dask_patience_s: seconds that a check waits for a worker while the scheduler has none.
 
     """
@@ -67,3 +77,12 @@ class Settings(BaseSettings):
     dask_scheduler: str | None = None
     dask_patience_s: float = Field(60.0, gt=0)
     incremental: bool = True
+    cage: Literal["auto", "require", "basic"] = "auto"
+    cage_memory: ByteSize = Field(
+        default_factory=lambda: ByteSize(memory_available() * 3 // 4), ge=64 << 20
+    )
+    cage_wall_s: float = Field(4 * 3600.0, gt=0)
+    cage_cpu_s: int = Field(8 * 3600, ge=1)
+    cage_file_bytes: ByteSize = Field(ByteSize(1 << 40), ge=1)
+    cage_open_files: int = Field(4096, ge=64)
+    max_pixels_per_byte: int = Field(100_000, ge=1)

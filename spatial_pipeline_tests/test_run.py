@@ -13,7 +13,6 @@ import pytest
 import rasterio
 from affine import Affine
 
-from spatial_pipeline import ingest
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
 from spatial_pipeline.errors import (
     GateClosedError,
@@ -21,6 +20,7 @@ from spatial_pipeline.errors import (
     SourceLostError,
     StoreError,
 )
+from spatial_pipeline.ingest.cage import client
 from spatial_pipeline.results import Status
 from spatial_pipeline.run import Audit, Pipeline
 from spatial_pipeline.settings import Settings
@@ -86,13 +86,13 @@ def test_a_source_that_changes_under_the_reader_is_filed_under_no_name(
     write_points(source, GOOD)
     of = contract(tmp_path)
     pipeline = story(tmp_path, of)
-    read = ingest._ingest_file
+    read = client.stage
 
     def supplied_meanwhile(*arguments: Any) -> Any:
         write_points(source, BAD)
         return read(*arguments)
 
-    monkeypatch.setattr(ingest, "_ingest_file", supplied_meanwhile)
+    monkeypatch.setattr(client, "stage", supplied_meanwhile)
     with pytest.raises(SourceLostError, match="changed while it was read"):
         pipeline.stage(of)
     assert pipeline.store.versions("points", None) == []

@@ -1,313 +1,47 @@
-"""Source → staged version: fetch, fingerprint, vector → GeoParquet, raster → COG."""
+"""Source → staged version: fetch, fingerprint, vector → GeoParquet, raster → COG.
+
+``stage`` is the entrance; its names are found here too, and imported when they are asked for, so
+that the process that reads files imports no more than reading needs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-from spatial_pipeline import versions
-from spatial_pipeline.contract.database_url import Address, admit, is_database, parse, redacted
-from spatial_pipeline.contract.models import Source
-from spatial_pipeline.contract.remote_url import is_remote
-from spatial_pipeline.errors import SourceError, SourceLostError
-from spatial_pipeline.ingest import fingerprint as named
-from spatial_pipeline.ingest.fingerprint import fingerprint, uri_of
-from spatial_pipeline.ingest.postgis_source import Table, count_rows, open_table
-from spatial_pipeline.ingest.raster import ingest_raster
-from spatial_pipeline.ingest.remote import DEFAULTS, Limits, remote
-from spatial_pipeline.ingest.source import Resolved, resolve, resolve_fetched
-from spatial_pipeline.ingest.vector import ingest_layer, ingest_vector
-from spatial_pipeline.versions import Kind, Profile, VectorProfile
-
-Progress = Callable[[int, int | None], None]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A source as it is now.
-
-    Attributes:
-        version_id: content name of the version that ``ingest`` writes.
-        ingest: writes ``data.parquet`` or ``data.tif`` into an existing, empty folder and returns
-            the profile; see :func:`ingest`.
-        proof: of a source on another machine: what it says of itself, with the options of ingest;
-            the same proof again means the same version. None where nothing does.
-
-    """
-
-    version_id: str
-    ingest: Callable[[Path, Progress | None], Profile]
-    proof: str | None = None
-
-
-@contextmanager
-def opened(
-    kind: Kind,
-    source: Source,
-    partition: str | None,
-    base: Path,
-    allowed: Sequence[str] | None = None,
-    database: str | None = None,
-    limits: Limits = DEFAULTS,
-    known: Callable[[str], str | None] = lambda _proof: None,
-    progress: Progress | None = None,
-) -> Iterator[Reading]:
-    """Looks at a source: what version it is now, and how to stage it.
-
-    A table is named and read in one snapshot, so the version is what was named, whoever writes to
-    the table meanwhile. A source on another machine is brought here first, unless ``known`` tells
-    its version.
-
-    Args:
-        kind: what the contract says the source is.
-        source: URI, layer, query and condition.
-        partition: fills ``{partition}`` in the URI.
-        base: folder that a relative URI is relative to.
-        allowed: see :func:`resolve` and :func:`spatial_pipeline.contract.database_url.admit`.
-        database: SPATIAL_DATABASE_URL, which the URI ``postgresql:`` means.
-        limits: what bounds the transfer of a source on another machine.
-        known: the version that a proof was of, None when it is not known or not staged any more.
-        progress: called with the bytes that came and their total, None when unknown.
-
-    Raises:
-        SourceLostError: a source on another machine changed, or went away, on its way here.
-
-    """
-    uri = uri_of(source, partition)
-    if is_database(uri):
-        with _opened_table(kind, source, uri, allowed, database) as reading:
-            yield reading
-        return
-    if is_remote(uri):
-        with _opened_remote(kind, source, uri, allowed, limits, known, progress) as reading:
-            yield reading
-        return
-    name = named.version_id(kind, source, partition, base, allowed)
-
-    def stage(folder: Path, progress: Progress | None) -> Profile:
-        profile = _ingest_file(kind, source, uri, base, allowed, folder, progress)
-        if named.version_id(kind, source, partition, base, allowed) != name:
-            msg = f"{uri} changed while it was read: run again"
-            raise SourceLostError(msg)
-        return profile
-
-    yield Reading(name, stage)
-
-
-def version_id(
-    kind: Kind,
-    source: Source,
-    partition: str | None,
-    base: Path,
-    allowed: Sequence[str] | None = None,
-    database: str | None = None,
-) -> str:
-    """Content name of the version that :func:`ingest` would write now; see :func:`opened`.
-
-    A source that cannot be read has a name too: that of its error.
-    """
-    with opened(kind, source, partition, base, allowed, database) as reading:
-        return reading.version_id
-
-
-def ingest(
-    kind: Kind,
-    source: Source,
-    partition: str | None,
-    base: Path,
-    folder: Path,
-    allowed: Sequence[str] | None = None,
-    progress: Progress | None = None,
-    database: str | None = None,
-) -> Profile:
-    """Stages a source: writes ``folder/data.parquet`` or ``folder/data.tif``.
-
-    Args:
-        kind: what the contract says the source is.
-        source: URI, layer, query and condition.
-        partition: fills ``{partition}`` in the URI.
-        base: folder that a relative URI is relative to.
-        folder: existing, empty folder to write to.
-        allowed: see :func:`opened`.
-        progress: called with what is done and the total, None when unknown: features of a vector,
-            windows of a raster.
-        database: see :func:`opened`.
-
-    Returns:
-        The profile. A source that cannot be read gives a profile with ``error`` and an empty
-        ``data.parquet``, or no ``data.tif``; this function does not raise for it.
-
-    Raises:
-        OSError: the folder cannot be written.
-        StoreError: what was written is not what was read.
-        SourceLostError: the server of a table went away while it was read.
-
-    """
-    uri = uri_of(source, partition)
-    if not is_database(uri) and not is_remote(uri):
-        return _ingest_file(kind, source, uri, base, allowed, folder, progress)
-    with opened(kind, source, partition, base, allowed, database, progress=progress) as reading:
-        return reading.ingest(folder, progress)
-
-
-def counted_table(
-    source: Source, partition: str | None, allowed: Sequence[str] | None, database: str | None
-) -> VectorProfile:
-    """The number of rows of a table, counted by its server; nothing else is asked.
-
-    Args:
-        source: URI and layer of a table; see :func:`opened` for the others.
-        partition: fills ``{partition}`` in the URI.
-        allowed: see :func:`opened`.
-        database: see :func:`opened`.
-
-    Raises:
-        SourceError: the server, the table or the permission is missing.
-
-    """
-    uri = uri_of(source, partition)
-    address, layer = _table(source, uri, database)
-    admit(address, layer, allowed)
-    name, count = count_rows(address, layer, source.query)
-    return VectorProfile(uri=redacted(uri), layer=name, count=count)
-
-
-def _ingest_file(
-    kind: Kind,
-    source: Source,
-    uri: str,
-    base: Path,
-    allowed: Sequence[str] | None,
-    folder: Path,
-    progress: Progress | None,
-) -> Profile:
-    return _ingest_resolved(kind, source, resolve(uri, base, allowed), folder, progress)
-
-
-def _ingest_resolved(
-    kind: Kind, source: Source, resolved: Resolved, folder: Path, progress: Progress | None
-) -> Profile:
-    if kind == "vector":
-        return ingest_vector(source, resolved, folder, progress)
-    return ingest_raster(source, resolved, folder, progress)
-
-
-@contextmanager
-def _opened_remote(
-    kind: Kind,
-    source: Source,
-    uri: str,
-    allowed: Sequence[str] | None,
-    limits: Limits,
-    known: Callable[[str], str | None],
-    progress: Progress | None,
-) -> Iterator[Reading]:
-    shown = redacted(uri)
-    with ExitStack() as stack:
-        temporary = Path(stack.enter_context(TemporaryDirectory(prefix="spatial-pipeline-")))
-        try:
-            found = stack.enter_context(remote(uri, allowed, limits))
-            proof = None
-            if found.proof is not None:
-                proof = versions.fingerprint(
-                    uri,
-                    found.proof,
-                    source.layer,
-                    source.where,
-                    source.encoding,
-                    versions.INGEST_VERSION,
-                    kind,
-                )
-            staged = None if proof is None else known(proof)
-            if staged is None:
-                resolved = resolve_fetched(
-                    shown, found.fetch(temporary, progress), found.url.member
-                )
-        except SourceError as exc:
-            name = shown.partition("?")[0].rpartition("/")[2]
-            reason = str(exc) if name in str(exc) else f"{name}: {exc}"
-            yield _unreadable(kind, source, shown, reason)
-            return
-        if staged is not None:
-            yield Reading(staged, _nothing_to_write(shown), proof)
-            return
-
-        def write(folder: Path, progress: Progress | None) -> Profile:
-            return _ingest_resolved(kind, source, resolved, folder, progress)
-
-        yield Reading(named.name_of(kind, source, resolved), write, proof)
-
-
-def _nothing_to_write(shown: str) -> Callable[[Path, Progress | None], Profile]:
-    def write(_folder: Path, _progress: Progress | None) -> Profile:
-        msg = f"the staged version of {shown} was removed meanwhile: run again"
-        raise SourceLostError(msg)
-
-    return write
-
-
-@contextmanager
-def _opened_table(
-    kind: Kind, source: Source, uri: str, allowed: Sequence[str] | None, database: str | None
-) -> Iterator[Reading]:
-    shown = redacted(uri)
-    with ExitStack() as stack:
-        try:
-            if kind != "vector":
-                msg = f"{shown} is a database: a {kind} dataset needs a file"
-                raise SourceError(msg)
-            address, layer = _table(source, uri, database)
-            admit(address, layer, allowed)
-            table = stack.enter_context(open_table(address, layer, source.query))
-        except SourceError as exc:
-            reading = _unreadable(kind, source, shown, str(exc))
-        else:
-            reading = _readable(source, shown, table)
-        yield reading
-
-
-def _table(source: Source, uri: str, database: str | None) -> tuple[Address, str | None]:
-    """The database, and the one table that the URI or the layer names."""
-    address = parse(uri, database)
-    given = [g for g in (address.place.table, source.layer, source.query) if g is not None]
-    if len(given) > 1:
-        msg = "name one of: ?table= in the uri, layer, query"
-        raise SourceError(msg)
-    return address, address.place.table or source.layer
-
-
-def _readable(source: Source, shown: str, table: Table) -> Reading:
-    profile = VectorProfile(uri=shown, layer=table.name)
-
-    def write(folder: Path, progress: Progress | None) -> Profile:
-        return ingest_layer(profile, table.open_layer(), source.where, folder, progress)
-
-    content = versions.fingerprint(table.content, table.name, source.where, versions.INGEST_VERSION)
-    return Reading(content, write)
-
-
-def _unreadable(kind: Kind, source: Source, shown: str, error: str) -> Reading:
-    def write(folder: Path, progress: Progress | None) -> Profile:
-        resolved = Resolved(uri=shown, path="", error=error)
-        return _ingest_resolved(kind, source, resolved, folder, progress)
-
-    return Reading(
-        versions.fingerprint("error", shown, error, versions.INGEST_VERSION, kind), write
+if TYPE_CHECKING:
+    from spatial_pipeline.ingest.stage import (
+        DEFAULTS,
+        CageLimits,
+        Limits,
+        Reading,
+        Resolved,
+        counted_table,
+        ingest,
+        opened,
+        resolve,
+        unreadable,
+        version_id,
     )
-
 
 __all__ = [
     "DEFAULTS",
+    "CageLimits",
     "Limits",
     "Reading",
     "Resolved",
     "counted_table",
-    "fingerprint",
     "ingest",
     "opened",
     "resolve",
+    "unreadable",
     "version_id",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from spatial_pipeline.ingest import stage
+
+    return getattr(stage, name)

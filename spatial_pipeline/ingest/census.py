@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from spatial_pipeline import checksums, identity
 from spatial_pipeline.errors import SourceError, SpatialPipelineError
 from spatial_pipeline.heap import give_back
-from spatial_pipeline.ingest.conditions import Condition
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.schema import sound
 from spatial_pipeline.ingest.spool import Spool
@@ -211,6 +210,9 @@ def _selected(
             census.read += batch.num_rows
             yield sound(batch, layer.notes), rows
         return
+    # DuckDB takes as long to import as a small file to read.
+    from spatial_pipeline.ingest.conditions import Condition
+
     attributes = [f.name for f in layer.attributes]
     with Condition(where) as condition:
         # A condition that is wrong is so for a layer without features too.

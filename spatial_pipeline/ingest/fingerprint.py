@@ -69,31 +69,6 @@ def name_of(kind: Kind, source: Source, resolved: Resolved) -> str:
     )
 
 
-Stamp = tuple[tuple[Path, int, int], ...]
-
-
-def stamp(resolved: Resolved) -> Stamp:
-    """Size and time of change of every file of a source."""
-    try:
-        found = [(f, f.stat()) for f in resolved.files if not f.is_dir()]
-    except OSError as exc:
-        raise SourceError(str(exc)) from exc
-    return tuple((f, s.st_size, s.st_mtime_ns) for f, s in found)
-
-
-def unchanged(resolved: Resolved, before: Stamp) -> None:
-    """Refuses a source that is not as it was when its stamp was taken.
-
-    Raises:
-        SourceError: naming the file that changed.
-
-    """
-    for old, new in zip(before, stamp(resolved), strict=False):
-        if old != new:
-            msg = f"{new[0].name} changed while it was read"
-            raise SourceError(msg)
-
-
 def uri_of(source: Source, partition: str | None) -> str:
     """The URI with its partition filled in."""
     if partition is None:

@@ -20,9 +20,10 @@ from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_remote
 from spatial_pipeline.errors import SourceError, SourceUnreachableError
 from spatial_pipeline.ingest import archive
-from spatial_pipeline.ingest.fingerprint import stamp, uri_of
+from spatial_pipeline.ingest.fingerprint import uri_of
 from spatial_pipeline.ingest.remote import DEFAULTS, Limits, remote_keys, remote_state
 from spatial_pipeline.ingest.source import place_of, resolve, split_member
+from spatial_pipeline.ingest.stamp import stamp
 
 PARTITION = "{partition}"
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyproj
 import rasterio
 from pyproj.exceptions import CRSError
@@ -18,12 +19,14 @@ from rio_cogeo.cogeo import cog_validate
 
 from spatial_pipeline import block_cache
 from spatial_pipeline.checksums import cells_written
-from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import cog, gdal_messages, raster_scan
-from spatial_pipeline.ingest.fingerprint import stamp, unchanged
+from spatial_pipeline.ingest.formats.options import ReadOptions
+from spatial_pipeline.ingest.integrity import hdf5, tiff_tags
+from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
+from spatial_pipeline.ingest.stamp import stamp, unchanged
 from spatial_pipeline.versions import BandProfile, BrokenBlock, RasterProfile
 
 Progress = Callable[[int, int | None], None]
@@ -33,7 +36,7 @@ NAMED_BLOCKS = 5
 
 
 def ingest_raster(
-    source: Source, resolved: Resolved, folder: Path, progress: Progress | None = None
+    options: ReadOptions, resolved: Resolved, folder: Path, progress: Progress | None = None
 ) -> RasterProfile:
     """Writes ``folder/data.tif`` and tells what the source is like.
 
@@ -48,12 +51,12 @@ def ingest_raster(
     profile = RasterProfile(uri=resolved.uri)
     stack = ExitStack()
     try:
-        if source.where is not None:
+        if options.where is not None:
             msg = "where selects features and cannot be used with a raster"
             raise SourceError(msg)
         local = stack.enter_context(viewed(resolved, folder))
         before = stamp(local)
-        path, profile = _described(profile, local, source.layer)
+        path, profile = _described(profile, local, options.layer, options.pixels_per_byte)
         workers = os.cpu_count() or 1
         with gdal_messages.silenced(), rasterio.Env(), rasterio.open(path) as dataset:
             cog.representable(dataset)
@@ -65,6 +68,9 @@ def ingest_raster(
         )
         if scanned.broken:
             raise SourceError(_broken_text(scanned.broken))
+        if lost := gdal_messages.losses(scanned.notes):
+            msg = f"a block does not decode: {lost[0]}"
+            raise SourceError(msg)
         notes = cog.write(path, folder / DATA, scanned.checksums, workers)
         unchanged(local, before)
         return replace(
@@ -88,7 +94,7 @@ def _scanned(path: str, workers: int, progress: Progress | None) -> raster_scan.
 
 
 def _described(
-    profile: RasterProfile, resolved: Resolved, layer: str | None
+    profile: RasterProfile, resolved: Resolved, layer: str | None, pixels_per_byte: int
 ) -> tuple[str, RasterProfile]:
     """What GDAL opens, and the metadata of the source."""
     block_cache.bound()
@@ -99,10 +105,14 @@ def _described(
         rasterio.Env(**raster_scan.OPTIONS),
     ):
         try:
+            hdf5.refuse_links(resolved.files[0])
             path = _dataset_path(resolved.path, layer)
             with rasterio.open(path) as dataset:
                 _known_files(dataset, resolved, notes)
+                integrity.refuse_declared(dataset, resolved.files, pixels_per_byte)
+                _say_pages(dataset, layer, notes)
                 profile = _profile(profile, dataset, notes)
+                profile = _with_declared_nodata(profile, resolved, notes)
         except SourceError:
             raise
         except Exception as exc:
@@ -120,16 +130,51 @@ def _dataset_path(path: str, layer: str | None) -> str:
     if layer is None:
         if not bands and inner:
             msg = f"{len(inner)} rasters in it, name one of them as layer: " + ", ".join(
-                name.rsplit(":", 1)[-1] for name in inner
+                map(_inner_name, inner)
             )
             raise SourceError(msg)
         return path
     for name in inner:
-        if name.rsplit(":", 1)[-1].strip('"') == layer:
+        if _inner_name(name) == layer:
             return str(name)
-    listed = ", ".join(name.rsplit(":", 1)[-1] for name in inner) or "none"
+    listed = ", ".join(map(_inner_name, inner)) or "none"
     msg = f"no layer {layer!r} in it; layers: {listed}"
     raise SourceError(msg)
+
+
+def _inner_name(subdataset: str) -> str:
+    """What a contract calls a subdataset: its last part, the number of a page of a TIFF."""
+    if subdataset.startswith("GTIFF_DIR:"):
+        return subdataset.split(":", 2)[1]
+    return subdataset.rsplit(":", 1)[-1].strip('"')
+
+
+def _say_pages(dataset: Any, layer: str | None, notes: list[str]) -> None:
+    """Notes the rasters of a file that were not asked for."""
+    inner = [_inner_name(name) for name in dataset.subdatasets]
+    if layer is None and len(inner) > 1:
+        notes.append(
+            f"{len(inner)} rasters in it, only {inner[0]} is read; layer names another: "
+            + ", ".join(inner[:20])
+        )
+
+
+def _with_declared_nodata(
+    profile: RasterProfile, resolved: Resolved, notes: list[str]
+) -> RasterProfile:
+    """The profile with nodata as a TIFF spells it: GDAL rounds it, or turns it into another."""
+    text = tiff_tags.nodata_text(resolved.files[0]) if profile.driver == "GTiff" else None
+    number = None if text is None else tiff_tags.nodata_number(text)
+    if number is None or any(b.data_type.startswith("float") for b in profile.bands):
+        return profile
+    if all(b.nodata == number for b in profile.bands):
+        return profile
+    types = sorted({b.data_type for b in profile.bands})
+    if not all(np.dtype(t).kind in "iu" for t in types):
+        return profile
+    if not all(np.iinfo(t).min <= number <= np.iinfo(t).max for t in types):
+        notes.append(f"declares nodata {text}, which no pixel of type {', '.join(types)} can have")
+    return replace(profile, bands=tuple(replace(b, nodata=number) for b in profile.bands))
 
 
 def _known_files(dataset: Any, resolved: Resolved, notes: list[str]) -> None:
@@ -182,7 +227,8 @@ def _profile(profile: RasterProfile, dataset: Any, notes: list[str]) -> RasterPr
         compression=dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION"),
         overviews=tuple(int(o) for o in dataset.overviews(1)),
         mask_flags=tuple(tuple(f.name for f in flags) for flags in dataset.mask_flag_enums),
-        tags=dict(dataset.tags()),
+        # GDAL adds this one when it happens to have read another domain first.
+        tags={k: v for k, v in dataset.tags().items() if k != "METADATATYPE"},
     )
 
 

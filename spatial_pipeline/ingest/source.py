@@ -125,11 +125,16 @@ def resolve_fetched(uri: str, file: Path, member: str | None) -> Resolved:
 def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> Resolved:
     name, member = split_member(uri)
     place = _package_place(name) if name.startswith(_PACKAGE) else _path_place(name, base)
-    return _found(uri, place, member, None if allowed is None else _fences(allowed))
+    fences = None if allowed is None else _fences(allowed)
+    return _found(uri, place, member, fences, base.resolve())
 
 
 def _found(
-    uri: str, place: _Place, member: str | None, fences: tuple[Path, ...] | None
+    uri: str,
+    place: _Place,
+    member: str | None,
+    fences: tuple[Path, ...] | None,
+    trusted: Path | None = None,
 ) -> Resolved:
     _admit([place.file], fences, place.fence)
     if not place.file.exists():
@@ -158,8 +163,13 @@ def _found(
         archive.bounded(place.file)
     files = [place.file, *sidecars(place.file)]
     _admit(files, fences, place.fence)
-    for found in referenced(place.file):
-        _admit([found], fences, place.fence)
+
+    def admit(file: Path) -> None:
+        _admit([file], fences, place.fence)
+        if fences is None and trusted is not None:
+            _admit_reference(file, [place.file.parent, trusted])
+
+    for found in referenced(place.file, admit):
         files += [found, *sidecars(found)]
     _admit(files, fences, place.fence)
     real = list(dict.fromkeys(f.resolve() for f in files))
@@ -256,3 +266,13 @@ def _admit(files: Iterable[Path], allowed: tuple[Path, ...] | None, fence: Path 
         if allowed is not None and not any(real.is_relative_to(a) for a in allowed):
             msg = f"{file.name} lies outside of the allowed sources (SPATIAL_ALLOWED_SOURCES)"
             raise SourceError(msg)
+
+
+def _admit_reference(file: Path, folders: Sequence[Path]) -> None:
+    """Refuses a referenced file that nobody allowed and that lies elsewhere than its referrer."""
+    if not any(file.resolve().is_relative_to(folder) for folder in folders):
+        msg = (
+            f"refers to {file.name} outside of its own folder and the contract's: set "
+            "SPATIAL_ALLOWED_SOURCES to allow it"
+        )
+        raise SourceError(msg)

@@ -10,11 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from spatial_pipeline import checksums, identity
-from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import geoparquet
 from spatial_pipeline.ingest.census import Census, take
-from spatial_pipeline.ingest.fingerprint import stamp, unchanged
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.formats.registry import recognised
@@ -22,6 +20,7 @@ from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.schema import free_name, stageable
 from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.ingest.spool import Spool
+from spatial_pipeline.ingest.stamp import stamp, unchanged
 from spatial_pipeline.versions import Column, VectorProfile
 
 Progress = Callable[[int, int | None], None]
@@ -29,7 +28,7 @@ DATA = "data.parquet"
 
 
 def ingest_vector(
-    source: Source, resolved: Resolved, folder: Path, progress: Progress | None = None
+    options: ReadOptions, resolved: Resolved, folder: Path, progress: Progress | None = None
 ) -> VectorProfile:
     """Writes ``folder/data.parquet`` and tells what the source is like.
 
@@ -39,12 +38,12 @@ def ingest_vector(
         OSError: the folder cannot be written.
 
     """
-    profile = VectorProfile(uri=resolved.uri, layer=source.layer)
-    opened = _opened(resolved, ReadOptions(source.layer, source.encoding), folder)
+    profile = VectorProfile(uri=resolved.uri, layer=options.layer)
+    opened = _opened(resolved, options, folder)
     return ingest_layer(
         profile,
         opened,
-        source.where,
+        options.where,
         folder,
         progress,
         lambda text: named(text, resolved, folder / FOLDER),

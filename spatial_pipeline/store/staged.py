@@ -342,7 +342,7 @@ def _known_mask(dataset: Any, values: NDArray[Any]) -> NDArray[np.bool_] | None:
         return np.ones(values.shape, dtype=bool)
     limits = np.iinfo(values.dtype)
     if not all(
-        f == [MaskFlags.nodata] and n == int(n) and limits.min <= n <= limits.max
+        f == [MaskFlags.nodata] and n is not None and n == int(n) and limits.min <= n <= limits.max
         for f, n in zip(flags, dataset.nodatavals, strict=True)
     ):
         return None

@@ -18,8 +18,12 @@ import shapely
 from affine import Affine
 
 from spatial_pipeline import identity
+from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.models import Source
-from spatial_pipeline.ingest import ingest
+from spatial_pipeline.contract.remote_url import is_remote
+from spatial_pipeline.ingest import ingest, resolve
+from spatial_pipeline.ingest.files import stage_files
+from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.versions import RasterProfile, VectorProfile
 
 
@@ -31,7 +35,13 @@ def stage(
     target.mkdir(parents=True)
     others = set(folder.iterdir())
     data = {target / name for name in ("data.parquet", "data.tif", identity.FILE)}
-    profile = ingest(kind, Source(uri=str(path), **source), None, folder, target, allowed)
+    given = Source(uri=str(path), **source)
+    if is_remote(given.uri) or is_database(given.uri):
+        profile = ingest(kind, given, None, folder, target, allowed)
+    else:
+        # In this process, where a test may change the code; test_cage tries the same in the cage.
+        options = ReadOptions(given.layer, given.encoding, given.where)
+        profile = stage_files(kind, options, resolve(given.uri, folder, allowed), target)
     assert set(folder.iterdir()) == others
     assert set(target.iterdir()) <= data
     # What a reader of the store gets is what was written.

@@ -11,8 +11,8 @@ import pytest
 
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import fingerprint, resolve, version_id
-from spatial_pipeline.ingest import fingerprint as _function
+from spatial_pipeline.ingest import resolve, version_id
+from spatial_pipeline.ingest.fingerprint import fingerprint
 from spatial_pipeline_tests.ingest.sources import points, table_of, write_layer
 
 module = __import__("importlib").import_module("spatial_pipeline.ingest.fingerprint")
@@ -105,7 +105,7 @@ def test_a_file_that_grows_while_it_is_read(
 
     monkeypatch.setattr(module.os, "fstat", growing)
     with pytest.raises(SourceError, match=r"a.shp changed while it was read"):
-        _function(resolve(str(shapefile), Path()))
+        fingerprint(resolve(str(shapefile), Path()))
 
 
 def test_a_file_that_cannot_be_read(shapefile: Path, monkeypatch: pytest.MonkeyPatch) -> None:

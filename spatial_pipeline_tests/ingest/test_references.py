@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from spatial_pipeline.ingest import fingerprint, references, resolve
+from spatial_pipeline.ingest import references, resolve
+from spatial_pipeline.ingest.fingerprint import fingerprint
 from spatial_pipeline_tests.ingest.sources import ramp, staged_raster, write_raster
 
 VRT = """<VRTDataset rasterXSize="300" rasterYSize="200"><GeoTransform>
@@ -120,7 +121,7 @@ def test_a_header_that_names_a_file_elsewhere_is_refused(folder: Path) -> None:
     assert profile.error is not None
     profile, _ = staged_raster(folder / "inner/near.ers", folder / "t")
     assert profile.error is None
-    assert profile.notes == ()
+    assert not any("no new version" in note for note in profile.notes)
     assert [f.name for f in resolve("inner/near.ers", folder).files] == ["near.ers", "near"]
 
 

@@ -11,6 +11,7 @@ import shapely
 
 from spatial_pipeline.check.base import ProfileCheck, evaluates
 from spatial_pipeline.check.metadata.raster_grid import (
+    ROUNDING,
     alignment,
     corners,
     crs_name,
@@ -134,7 +135,7 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
         if not lies.cells:
             reason = "its pixels are no cells of the grid: other size or turned"
             return Outcome(4, _findings([reason]), passed=False, message=reason, notes=notes)
-        off = np.flatnonzero(~(lies.offset <= self.rule.tolerance))
+        off = np.flatnonzero(~(lies.offset <= self.rule.tolerance + ROUNDING))
         worst = float(lies.offset.max())
         names = ("first corner", "end of the first row", "last corner", "start of the last row")
         return Outcome(

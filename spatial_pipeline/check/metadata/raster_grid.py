@@ -64,6 +64,10 @@ class Alignment:
     cells: bool
 
 
+ROUNDING = 1e-7
+"""Pixels by which the computation of an offset may be wrong: a tolerance is met despite it."""
+
+
 def alignment(profile: RasterProfile, grid: Transform) -> Alignment:
     """How a raster lies on the grid of another transform in the same CRS."""
     ends = to_pixels(to_crs(corners(profile), profile.transform), grid)

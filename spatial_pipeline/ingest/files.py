@@ -1,0 +1,43 @@
+"""Stages a source that is files, in this process: what a worker of the cage runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from spatial_pipeline.ingest.formats.options import ReadOptions
+from spatial_pipeline.ingest.raster import ingest_raster
+from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.ingest.vector import ingest_vector
+from spatial_pipeline.versions import Kind, Profile
+
+Progress = Callable[[int, int | None], None]
+
+
+def stage_files(
+    kind: Kind,
+    options: ReadOptions,
+    source: Resolved,
+    folder: Path,
+    progress: Progress | None = None,
+) -> Profile:
+    """Writes ``folder/data.parquet`` or ``folder/data.tif``.
+
+    Args:
+        kind: kind of dataset that the contract says.
+        options: how to read the source.
+        source: the source, its files resolved and admitted, or the error that it has.
+        folder: existing folder to write to.
+        progress: called with what is done and the total, None when unknown.
+
+    Returns:
+        The profile; with ``error`` for a source that cannot be read.
+
+    Raises:
+        OSError: the folder cannot be written.
+        StoreError: what was written is not what was read.
+
+    """
+    if kind == "vector":
+        return ingest_vector(options, source, folder, progress)
+    return ingest_raster(options, source, folder, progress)
