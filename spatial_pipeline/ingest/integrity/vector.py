@@ -72,9 +72,6 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     elif layer.driver == "DXF":
         with opened(resolved) as stream:
             text_formats.verify_dxf(stream)
-    elif layer.driver == "CSV":
-        with opened(resolved) as stream:
-            text_formats.verify_csv(stream, len(layer.attributes))
     null_defects(layer)
 
 
