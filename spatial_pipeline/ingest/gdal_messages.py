@@ -18,7 +18,7 @@ _LOCK = threading.Lock()
 
 _LOSSES = re.compile(
     r"corrupt|premature end|parsed incompletely|invalid content for record|unable to read geometry"
-    r"|invalid utf-?8|non utf-?8|not valid utf-?8|altering it to be unique|unexpected end of file"
+    r"|invalid utf-?8|non utf-?8|not valid utf-?8|unexpected end of file"
     r"|truncat|(value|field) .{0,80} (clamped|out of range)|clamped to|lossy"
     r"|skipping (record|feature|this)|cannot parse|failed to (read|parse|decode)"
     r"|error (while|when) (reading|decoding)|bad data|decoding error|checksum",

@@ -51,15 +51,9 @@ def work(job: Job, stream: IO[bytes]) -> None:
     tempfile.tempdir = str(folder)
     messages: list[str] = []
     try:
-        missing = _shut_in(job)
+        missing = shut_in(job)
         if missing:
             _send(stream, {"missing": missing})
-        if missing and job.limits.mode == "require":
-            msg = (
-                f"{' and '.join(missing)} cannot be used here, and SPATIAL_CAGE=require reads no "
-                "foreign file without: allow it, or set SPATIAL_CAGE=auto"
-            )
-            raise ReaderFailedError(msg)
         _collect(messages)
         profile = job.staged(_reporting(stream))
         profile = _with_messages(job, profile, [*messages, *_texts(said)])
@@ -85,8 +79,13 @@ def _with_messages(job: Job, profile: Profile, messages: list[str]) -> Profile:
     return replace(job.failed(msg), notes=notes)
 
 
-def _shut_in(job: Job) -> list[str]:
-    """Restricts this process; says what of it the system does not offer."""
+def shut_in(job: Job) -> list[str]:
+    """Restricts this process, for ever; says what of it the system does not offer.
+
+    Raises:
+        ReaderFailedError: something is missing that ``SPATIAL_CAGE=require`` asks for.
+
+    """
     from spatial_pipeline.ingest.formats import drivers
 
     job.limits.apply()
@@ -98,6 +97,12 @@ def _shut_in(job: Job) -> list[str]:
         missing.append("Landlock")
     if not seccomp.restrict():
         missing.append("seccomp")
+    if missing and job.limits.mode == "require":
+        msg = (
+            f"{' and '.join(missing)} cannot be used here, and SPATIAL_CAGE=require reads no "
+            "foreign file without: allow it, or set SPATIAL_CAGE=auto"
+        )
+        raise ReaderFailedError(msg)
     return missing
 
 

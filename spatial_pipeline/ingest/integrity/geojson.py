@@ -73,8 +73,12 @@ class _Text:
         return bool(chunk)
 
 
-def features(stream: IO[str]) -> Iterator[Any]:
+def features(stream: IO[str], members: dict[str, Any] | None = None) -> Iterator[Any]:
     """The features of a GeoJSON text: of a collection, of a sequence, or the one that it is.
+
+    Args:
+        stream: the text.
+        members: takes the other members of a collection.
 
     Raises:
         SourceError: not well-formed JSON.
@@ -83,7 +87,7 @@ def features(stream: IO[str]) -> Iterator[Any]:
     text = _Text(stream)
     while text.peek() not in {"", "{"}:
         text.skip("\x1e")
-    yield from _object_features(text)
+    yield from _object_features(text, {} if members is None else members)
     while text.peek():
         if text.peek() == "\x1e":
             text.skip("\x1e")
@@ -91,10 +95,9 @@ def features(stream: IO[str]) -> Iterator[Any]:
         yield text.value()
 
 
-def _object_features(text: _Text) -> Iterator[Any]:
+def _object_features(text: _Text, members: dict[str, Any]) -> Iterator[Any]:
     """The members of ``features`` of an object, or the object itself when it has none."""
     text.skip("{")
-    members: dict[str, Any] = {}
     collection = False
     while text.peek() != "}":
         key = text.value()
@@ -108,7 +111,7 @@ def _object_features(text: _Text) -> Iterator[Any]:
             text.skip(",")
     text.skip("}")
     if not collection:
-        yield members
+        yield dict(members)
 
 
 def _elements(text: _Text) -> Iterator[Any]:

@@ -19,6 +19,7 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import (
     dbase,
     geojson,
+    geojson_values,
     geopackage,
     shapefile,
     sqlite,
@@ -59,10 +60,9 @@ def complete(layer: Layer, resolved: Resolved) -> None:
         layer.lost = lambda _rows: verified.damaged
     elif layer.driver in {"GPKG", "SQLite"}:
         geopackage.audit(layer, resolved.files[0])
-    elif layer.driver == "GeoJSON":
-        layer.lost = lambda rows: _unread(resolved, rows)
-    elif layer.driver == "GeoJSONSeq":
-        layer.declared_count = _records(resolved)
+    elif layer.driver in {"GeoJSON", "GeoJSONSeq"}:
+        with opened(resolved) as raw, io.TextIOWrapper(raw, "utf-8", "surrogateescape") as text:
+            substitute(layer, _audited(text, layer))
         layer.lost = lambda rows: _unread(resolved, rows)
     elif layer.driver == "MapInfo File" and suffix == ".mif" and resolved.member is None:
         layer.declared_count = text_formats.mid_records(resolved.files[0])
@@ -93,14 +93,14 @@ def _unread(resolved: Resolved, rows: NDArray[np.int64]) -> list[int]:
         return geojson.rows_with_geometry(text, set(rows.tolist()))
 
 
-def _records(resolved: Resolved) -> int:
-    """Features of a GeoJSON sequence; GDAL leaves out those that it cannot parse."""
-    with opened(resolved) as raw, io.TextIOWrapper(raw, "utf-8", "replace") as text:
-        try:
-            return sum(1 for _ in geojson.features(text))
-        except SourceError as exc:
-            msg = f"a record is damaged: {exc}"
-            raise SourceError(msg) from exc
+def _audited(text: IO[str], layer: Layer) -> dict[str, pa.Array]:
+    try:
+        return geojson_values.audit(text, layer)
+    except SourceError as exc:
+        if layer.driver == "GeoJSON":
+            raise
+        msg = f"a record is damaged: {exc}"
+        raise SourceError(msg) from exc
 
 
 def null_defects(layer: Layer) -> None:
@@ -133,9 +133,9 @@ def substitute(layer: Layer, columns: dict[str, pa.Array]) -> None:
     """Puts exact columns, of all rows in source order, in the place of those that GDAL read."""
     if not columns:
         return
-    schema = pa.schema(
-        [f.with_type(columns[f.name].type) if f.name in columns else f for f in layer.schema]
-    )
+    fields = [f.with_type(columns[f.name].type) if f.name in columns else f for f in layer.schema]
+    added = [pa.field(n, c.type) for n, c in columns.items() if n not in layer.schema.names]
+    schema = pa.schema([*added, *fields])
     layer.batches = _substituted(layer.batches, columns, schema)
     layer.schema = schema
 
@@ -146,8 +146,8 @@ def _substituted(
     row = 0
     for batch in batches:
         arrays = [
-            columns[f.name].slice(row, batch.num_rows) if f.name in columns else batch.column(i)
-            for i, f in enumerate(schema)
+            columns[name].slice(row, batch.num_rows) if name in columns else batch.column(name)
+            for name in schema.names
         ]
         row += batch.num_rows
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -71,8 +71,8 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     path = write_geojson(tmp_path / "a.geojson", [POINT, POINT])
     path.write_bytes(path.read_bytes().replace(b'"id": 1', b'"id": "caf\xe9"'))
     profile, table = staged_vector(path, tmp_path / "s")
-    assert table["id"].to_pylist() == ["0", "caf�"]
-    assert profile.notes == ("column 'id' has bytes that are not UTF-8, replaced",)
+    assert table["id"].to_pylist() == ["0", None]
+    assert [(d.row, d.column, d.reason) for d in profile.defects] == [(1, "id", "is not UTF-8")]
 
 
 def test_no_text_at_all(tmp_path: Path) -> None:
