@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import ProfileCheck, evaluates
 from spatial_pipeline.check.metadata.area_of_use import areas
+from spatial_pipeline.check.metadata.raster_grid import extent_rounding
 from spatial_pipeline.contract.rules.metadata import BoundsWithin
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import FeatureBatch, VectorData
@@ -39,8 +40,10 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
         extent = profile.bounds
         if extent is None:
             return Outcome(checked=0, notes=("there is no extent: nothing has coordinates",))
+        # The extent of a raster is computed, that of features is as the file has it.
+        slack = extent_rounding(profile) if isinstance(profile, RasterProfile) else (0.0, 0.0)
         if self.rule.bounds is not None:
-            return _within(extent, self.rule.bounds, "the bounds")
+            return _within(extent, self.rule.bounds, "the bounds", slack)
         crs = profile.pyproj_crs
         if crs is None:
             msg = "needs crs"
@@ -48,8 +51,8 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
         boxes = areas(crs)
         where = f"the area of use of {crs.name}"
         if len(boxes) == 1:
-            return _within(extent, boxes[0], where)
-        if _inside(np.array([extent]), boxes)[0]:
+            return _within(extent, boxes[0], where, slack)
+        if _inside(_shrunk(extent, slack), boxes)[0]:
             return Outcome(checked=1)
         if isinstance(profile, RasterProfile):
             findings = Findings.build([-1], f"the extent leaves {where}", _places([extent]))
@@ -67,14 +70,22 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
         return Outcome(checked=int(known.sum()), findings=Findings.concat(parts))
 
 
-def _within(extent: Bounds, box: Bounds, where: str) -> Outcome:
-    """Compares the four sides of two boxes."""
+def _shrunk(extent: Bounds, slack: tuple[float, float]) -> NDArray[np.float64]:
+    """(1, 4) the extent without what rounding may have added to it."""
     xmin, ymin, xmax, ymax = extent
+    x, y = slack
+    return np.array([[xmin + x, ymin + y, xmax - x, ymax - y]])
+
+
+def _within(extent: Bounds, box: Bounds, where: str, slack: tuple[float, float]) -> Outcome:
+    """Compares the four sides of two boxes, up to the rounding of the first."""
+    xmin, ymin, xmax, ymax = extent
+    x, y = slack
     sides = [
-        ("xmin", xmin < box[0], xmin, box[0], (xmin, ymin, min(box[0], xmax), ymax)),
-        ("ymin", ymin < box[1], ymin, box[1], (xmin, ymin, xmax, min(box[1], ymax))),
-        ("xmax", xmax > box[2], xmax, box[2], (max(box[2], xmin), ymin, xmax, ymax)),
-        ("ymax", ymax > box[3], ymax, box[3], (xmin, max(box[3], ymin), xmax, ymax)),
+        ("xmin", xmin < box[0] - x, xmin, box[0], (xmin, ymin, min(box[0], xmax), ymax)),
+        ("ymin", ymin < box[1] - y, ymin, box[1], (xmin, ymin, xmax, min(box[1], ymax))),
+        ("xmax", xmax > box[2] + x, xmax, box[2], (max(box[2], xmin), ymin, xmax, ymax)),
+        ("ymax", ymax > box[3] + y, ymax, box[3], (xmin, max(box[3], ymin), xmax, ymax)),
     ]
     broken = [
         (name, value, bound, strip) for name, outside, value, bound, strip in sides if outside

@@ -11,10 +11,12 @@ import shapely
 
 from spatial_pipeline.check.base import ProfileCheck, evaluates
 from spatial_pipeline.check.metadata.raster_grid import (
-    ROUNDING,
+    EPSILON,
+    ROUNDINGS,
     alignment,
     corners,
     crs_name,
+    offset_rounding,
     pixel_size,
     same_crs,
     to_crs,
@@ -101,8 +103,13 @@ class ResolutionCheck(ProfileCheck[Resolution]):
         raster, equals = cast("RasterProfile", profile), self.rule.equals
         promised = equals if isinstance(equals, tuple) else (equals, equals)
         size, unit = pixel_size(raster.transform), _unit(raster)
+        tolerance = self.rule.tolerance
         differences = [abs(s - p) for s, p in zip(size, promised, strict=True)]
-        wrong = [i for i in range(2) if not differences[i] <= self.rule.tolerance]
+        rounding = [ROUNDINGS * EPSILON * max(s, p) for s, p in zip(size, promised, strict=True)]
+        wrong = [i for i in range(2) if not differences[i] <= tolerance + rounding[i]]
+        largest = max(differences)
+        if not wrong:
+            largest = min(largest, tolerance)
         reasons = [
             f"pixel {('width', 'height')[i]} {size[i]:.10g}, expected {promised[i]:.10g}"
             for i in wrong
@@ -111,8 +118,8 @@ class ResolutionCheck(ProfileCheck[Resolution]):
             checked=2,
             findings=_findings(reasons, measure=[differences[i] for i in wrong], unit=unit),
             passed=not wrong,
-            value=max(differences),
-            threshold=self.rule.tolerance,
+            value=largest,
+            threshold=tolerance,
             message="; ".join(reasons) or f"{size[0]:.10g} × {size[1]:.10g} {unit}".rstrip(),
         )
 
@@ -135,8 +142,11 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
         if not lies.cells:
             reason = "its pixels are no cells of the grid: other size or turned"
             return Outcome(4, _findings([reason]), passed=False, message=reason, notes=notes)
-        off = np.flatnonzero(~(lies.offset <= self.rule.tolerance + ROUNDING))
+        tolerance = self.rule.tolerance
+        off = np.flatnonzero(~(lies.offset <= tolerance + offset_rounding(raster, grid)))
         worst = float(lies.offset.max())
+        if not len(off):
+            worst = min(worst, tolerance)
         names = ("first corner", "end of the first row", "last corner", "start of the last row")
         return Outcome(
             checked=4,
@@ -148,7 +158,7 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
             ),
             passed=not len(off),
             value=worst,
-            threshold=self.rule.tolerance,
+            threshold=tolerance,
             message=f"{worst:.4g} px off the grid at most",
             notes=notes,
         )

@@ -14,6 +14,11 @@ Transform = tuple[float, ...]
 
 SAME_GRID = 1e-3
 """Pixels by which the corners of equal grids may differ: what rounding in file headers makes."""
+ROUNDINGS = 8
+"""Roundings, in units of the last place of the largest number, of which a computed coordinate or
+offset is made: those of the decimal numbers as they were stored, and of a product, two sums and a
+quotient. A tolerance is exceeded only beyond them."""
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 def to_pixels(points: NDArray[np.float64], transform: Transform) -> NDArray[np.float64]:
@@ -64,10 +69,6 @@ class Alignment:
     cells: bool
 
 
-ROUNDING = 1e-7
-"""Pixels by which the computation of an offset may be wrong: a tolerance is met despite it."""
-
-
 def alignment(profile: RasterProfile, grid: Transform) -> Alignment:
     """How a raster lies on the grid of another transform in the same CRS."""
     ends = to_pixels(to_crs(corners(profile), profile.transform), grid)
@@ -80,6 +81,24 @@ def alignment(profile: RasterProfile, grid: Transform) -> Alignment:
     cells = np.isin(np.abs(steps), (0, 1)).all() and abs(np.linalg.det(steps)) == 1
     straight = (steps == 0).sum() == 2
     return Alignment(np.abs(ends - whole).max(axis=1), bool(cells and straight))
+
+
+def offset_rounding(profile: RasterProfile, grid: Transform) -> float:
+    """Cells by which the offsets of :func:`alignment` may be off because numbers are rounded."""
+    a, b, c, d, e, f = grid
+    reach = np.abs(to_crs(corners(profile), profile.transform)).max(axis=0) + np.abs([c, f])
+    determinant = abs(a * e - b * d)
+    along = (abs(e) * reach[0] + abs(b) * reach[1]) / determinant
+    across = (abs(a) * reach[1] + abs(d) * reach[0]) / determinant
+    return float(ROUNDINGS * EPSILON * max(along, across))
+
+
+def extent_rounding(profile: RasterProfile) -> tuple[float, float]:
+    """Units in x and in y by which an extent may be off because numbers are rounded."""
+    a, b, c, d, e, f = map(abs, profile.transform)
+    x = c + a * profile.width + b * profile.height
+    y = f + d * profile.width + e * profile.height
+    return ROUNDINGS * EPSILON * x, ROUNDINGS * EPSILON * y
 
 
 def pixel_size(transform: Transform) -> tuple[float, float]:

@@ -24,7 +24,7 @@ from typing import IO, Any
 from spatial_pipeline.errors import ReaderFailedError
 from spatial_pipeline.ingest.cage import landlock, seccomp
 from spatial_pipeline.ingest.cage.job import Job
-from spatial_pipeline.versions import Profile
+from spatial_pipeline.versions import Profile, VectorProfile
 
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_S = 0.1
@@ -76,7 +76,8 @@ def _with_messages(job: Job, profile: Profile, messages: list[str]) -> Profile:
     view = f"{job.folder}/{FOLDER}/"
     notes = tuple(dict.fromkeys(m.replace(view, "") for m in [*profile.notes, *messages]))
     lost = gdal_messages.losses(notes)
-    if not lost or profile.error is not None or bool(getattr(profile, "defect_count", 0)):
+    named = isinstance(profile, VectorProfile) and (profile.defect_count or profile.undecodable)
+    if not lost or profile.error is not None or named:
         return replace(profile, notes=notes)
     for path in Path(job.folder).iterdir():
         path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -194,7 +195,7 @@ def _bounds(value: Any) -> Bounds | None:
         return None
     xmin, ymin, xmax, ymax = (float(v) for v in value)
     # Infinite or reversed for a layer without features.
-    if not (xmin <= xmax and ymin <= ymax) or abs(xmin) == float("inf"):
+    if not (xmin <= xmax and ymin <= ymax) or not all(map(math.isfinite, (xmin, ymin, xmax, ymax))):
         return None
     return xmin, ymin, xmax, ymax
 

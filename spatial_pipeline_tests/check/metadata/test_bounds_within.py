@@ -130,6 +130,21 @@ def test_what_lies_between_the_sides_is_found():
     assert all(shapely.from_wkt(f[2]).equals(greenwich) for f in findings)
 
 
+def test_the_computed_extent_of_a_raster_may_be_rounded():
+    # 3 pixels of 0.1 end at 0.30000000000000004.
+    data = memory_raster(np.zeros((1, 3, 3)), transform=(0.1, 0, 0, 0, -0.1, 0.3))
+    result, _ = run_rule(BoundsWithin(bounds=(0, 0, 0.3, 0.3)), data)
+    assert result.passed
+    result, findings = run_rule(BoundsWithin(bounds=(0, 0, 0.29999999, 0.3)), data)
+    assert len(findings) == 1
+    data = memory_raster(np.zeros((1, 1, 3)), crs="EPSG:4326", transform=(120.1, 0, -180, 0, -1, 0))
+    world = memory_raster(
+        np.zeros((1, 1, 3600)), crs="EPSG:4326", transform=(0.1, 0, -180, 0, -1, 0)
+    )
+    assert run_rule(BoundsWithin(area_of_use=True), data)[0].status is Status.FAILED
+    assert run_rule(BoundsWithin(area_of_use=True), world)[0].passed
+
+
 def test_a_raster_across_the_antimeridian_has_one_extent():
     spanning = memory_raster(
         np.zeros((1, 1, 36)), crs=NEW_ZEALAND, transform=(10, 0, -180, 0, -10, -30)

@@ -116,6 +116,17 @@ def test_resolution():
     assert run_rule(Resolution(equals=30, tolerance=10), data)[0].passed
 
 
+def test_resolution_at_the_tolerance_passes_in_spite_of_rounding():
+    # 0.1 + 0.2 is more than 0.3, and 2.4 - 2.3 more than 0.1.
+    data = raster(transform=(2.4, 0, 500000, 0, -(0.1 + 0.2), 4000000))
+    result, _ = run_rule(Resolution(equals=(2.3, 0.3), tolerance=0.1), data)
+    assert result.passed
+    assert (result.value, result.threshold) == (0.1, 0.1)
+    assert run_rule(Resolution(equals=(2.4, 0.3), tolerance=0), data)[0].passed
+    result, _ = run_rule(Resolution(equals=(2.3, 0.3), tolerance=0.0999999999), data)
+    assert result.status is Status.FAILED
+
+
 @given(st.floats(-7, 7), st.floats(0.5, 50), st.floats(0.5, 50))
 @settings(max_examples=25, deadline=None)
 def test_resolution_of_a_turned_raster_is_the_length_of_its_pixel_vectors(angle, width, height):
@@ -142,6 +153,21 @@ def test_grid_alignment_passes_on_the_grid_and_measures_the_offset():
         "POINT (465 900)",
     ]
     assert "first corner is 0.5 px off the grid" in findings.reasons.tolist()
+
+
+def test_grid_alignment_at_the_tolerance_passes_in_spite_of_rounding():
+    rule = GridAlignment(origin=(0, 0), resolution=10, tolerance=0.01)
+    data = raster(1, 64, 64, transform=(10, 0, 500000.1, 0, -10, 4000000))
+    result, _ = run_rule(rule, data)
+    assert result.passed
+    assert (result.value, result.message.split(" at")[0]) == (0.01, "0.01 px off the grid")
+    data = raster(1, 64, 64, transform=(10, 0, 500000.10001, 0, -10, 4000000))
+    assert run_rule(rule, data)[0].status is Status.FAILED
+    # Degrees of a 3-arc-second grid have no finite decimal form; none at all is accepted.
+    third = 1 / 1200
+    data = raster(1, 3600, 3600, transform=(third, 0, 10 + 7 * third, 0, -third, 50 - 3 * third))
+    exact = GridAlignment(origin=(0, 0), resolution=third, tolerance=0)
+    assert run_rule(exact, data)[0].passed
 
 
 def test_grid_alignment_sees_a_drift_that_only_the_far_corners_show():
