@@ -133,11 +133,14 @@ def exact(texts: pa.Array, values: pa.Array) -> bool:
 
 
 def rounds(text: str, value: float) -> bool:
-    """Whether a decimal number is the exact value of a float, rounded to the digits it has."""
+    """Whether a decimal number is the exact value of a float, rounded to the digits it has.
+
+    A tie may be rounded either way, as writers of shortest numbers do.
+    """
     with localcontext(prec=_PRECISION):
         wanted = Decimal(text)
         unit = Decimal((0, (1,), int(wanted.as_tuple().exponent)))
-        return Decimal(value).quantize(unit) == wanted
+        return abs(Decimal(value) - wanted) * 2 <= unit
 
 
 def _fits(column: pa.Array, kind: pa.DataType, form: str) -> bool:
