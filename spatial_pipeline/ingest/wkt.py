@@ -24,6 +24,7 @@ _NUMBER = r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:nan|inf
 _POSITION = rf"\s*{_NUMBER}(?:\s+{_NUMBER}){{1,3}}\s*"
 _POSITIONS = re.compile(rf"{_POSITION}(?:,{_POSITION})*", re.ASCII)
 _TOKEN = re.compile(r"\s*(?:([A-Za-z]+)|([(),])|\Z)", re.ASCII)
+_SPACE = " \t\r\n\v\f"
 _INFINITE = re.compile(r"inf", re.IGNORECASE)
 _TYPES = {
     "POINT": 1, "LINESTRING": 2, "POLYGON": 3, "MULTIPOINT": 4, "MULTILINESTRING": 5,
@@ -130,7 +131,7 @@ class _Reader:
 
     def end(self) -> None:
         """Refuses text behind the geometry."""
-        if self._text[self._at :].strip():
+        if self._text[self._at :].strip(_SPACE):
             msg = "has text behind the geometry"
             raise WktError(msg)
 

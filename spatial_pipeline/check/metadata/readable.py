@@ -53,6 +53,9 @@ class ReadableVector(BatchCheck[Readable], Remembering):
         seen = sum(n for n, _ in partials)
         findings = Findings.concat(f for _, f in partials)
         if self.rule.where is None:
+            # A geometry with a defect is named once, with its text.
+            named = [d.row for d in profile.defects if d.column == profile.geometry_column]
+            findings = findings.take(~np.isin(findings.rows[:, 0], named))
             findings = Findings.concat(
                 [findings, self._lost(profile, findings), _defects(profile), _count(profile, seen)]
             )

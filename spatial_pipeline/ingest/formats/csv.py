@@ -17,6 +17,7 @@ import pyproj
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.formats import gdal
 from spatial_pipeline.ingest.formats.csv_declared import declared_types, roles
 from spatial_pipeline.ingest.formats.csv_layout import Layout, Place, layout_of, place_of
 from spatial_pipeline.ingest.formats.csv_records import Block, Records
@@ -28,6 +29,7 @@ from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.source import Resolved
 
 BATCH_ROWS = 16384
+HEAD_BYTES = 4096
 
 
 @contextmanager
@@ -44,6 +46,10 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
 
     """
     file = resolved.files[0]
+    if file.suffix.casefold() == ".txt" and _marked_up(file):
+        with gdal.open_layer(resolved, options) as layer:
+            yield layer
+        return
     if options.layer not in (None, file.stem):
         msg = f"no layer {options.layer!r} in it; there is {file.stem}"
         raise SourceError(msg)
@@ -77,6 +83,16 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
         defects=rows.defects,
         lost=lambda _rows: rows.lost(),
     )
+
+
+def _marked_up(file: Path) -> bool:
+    """Whether a text is JSON or XML rather than a table."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(HEAD_BYTES)
+    except OSError as exc:
+        raise SourceError(exc.strerror or str(exc)) from exc
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[", b"<"))
 
 
 _TYPES = {0: "Unknown", 2: "Point", 3: "Point Z"}

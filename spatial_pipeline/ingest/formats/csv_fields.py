@@ -44,6 +44,7 @@ class Fields:
         used: bytes of the buffer that the records take.
         lone: offset of the first line end that is a carriage return alone, -1 without one.
         feed: offset of the first line feed that ends a line, -1 without one.
+        inside: whether the buffer ends within quotes.
 
     """
 
@@ -54,6 +55,7 @@ class Fields:
     used: int
     lone: int
     feed: int
+    inside: bool
 
 
 def split(data: NDArray[np.uint8], delimiter: int, final: bool) -> Fields:
@@ -79,7 +81,7 @@ def split(data: NDArray[np.uint8], delimiter: int, final: bool) -> Fields:
         special |= data == byte
     at = np.flatnonzero(special)
     quote = data[at] == _QUOTE
-    number = None
+    number, inside = None, np.zeros(0, dtype=bool)
     if quote.any():
         at, quote, inside = _paired(data, at, quote, final)
         outside = ~(quote | inside)
@@ -96,6 +98,7 @@ def split(data: NDArray[np.uint8], delimiter: int, final: bool) -> Fields:
         used=int(after[count - 1]) if count else 0,
         lone=lone,
         feed=_first(after[last] - 1, data[after[last] - 1] == _LF),
+        inside=bool(inside[-1:].any()),
     )
 
 
@@ -108,7 +111,7 @@ def _first(offsets: Positions, wanted: Mask) -> int:
 def _paired(
     data: NDArray[np.uint8], at: Positions, quote: Mask, final: bool
 ) -> tuple[Positions, Mask, Mask]:
-    """The special bytes without quotes that are text, which are quotes, and which are quoted.
+    """The special bytes without quotes that are text, which are quotes, and which are in quotes.
 
     A quote opens or closes by the parity of its number: two quotes within a quoted field close it
     and open it again at the next byte.
@@ -130,7 +133,7 @@ def _paired(
     if final and len(inside) and inside[-1]:
         starts = quote & inside & ~np.append(False, (quote & ~inside)[:-1] & follows[1:])
         raise QuoteError(int(at[np.flatnonzero(starts)[-1]]), "a quoted field is not closed")
-    return at, quote, inside & ~quote
+    return at, quote, inside
 
 
 def _odd(quote: Mask) -> Mask:

@@ -32,6 +32,7 @@ PLAIN_STARTS = frozenset(b"PLMGplmg")
 _SRID = r"^\s*(?i:srid)\s*=\s*(?P<srid>[0-9]{1,9})\s*;(?P<text>(?s:.*))$"
 _HEX = r"^([0-9A-Fa-f]{2})+$"
 _SRID_FLAG, _FLAGS = 0x20000000, 0xE0000000
+_SPACE = " \t\r\n\v\f"
 _SIMPLE = 6
 """Highest WKB type whose parts are not nested."""
 NOT_READ = "is no WKT"
@@ -186,7 +187,7 @@ def _read(texts: pa.Array, found: Texts) -> None:
 
 def _one(text: str) -> bytes:
     """WKB of one text that is no plain WKT."""
-    bare = text.strip()
+    bare = text.strip(_SPACE)
     if bare.startswith("{"):
         return wkt.json_to_wkb(bare)
     if bare.startswith("0"):

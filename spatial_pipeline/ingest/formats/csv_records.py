@@ -21,7 +21,7 @@ from spatial_pipeline.ingest.formats.csv_text import Text, shown
 
 BLOCK = 4 << 20
 """Bytes that are read at once."""
-MAX_RECORD = 256 << 20
+MAX_RECORD = 128 << 20
 """Bytes of the longest record; a quote that is never closed is found at the latest here."""
 SNIPPET = 60
 """Bytes of a text that an error shows."""
@@ -169,10 +169,9 @@ class Records:
     def _buffers(self, skip: int) -> Iterator[tuple[bytes, Fields]]:
         """Buffers of whole records and their fields."""
         rest, final, row = b"", False, -skip
+        needed = b""
         while not final:
-            piece = self._text.read(max(BLOCK, len(rest)))
-            final = not piece
-            data = rest + piece if rest else piece
+            data, final = self._read(rest, needed)
             if final and data:
                 self._unterminated = not data.endswith((b"\n", b"\r"))
                 data += b"\n" * self._unterminated
@@ -196,12 +195,30 @@ class Records:
                 yield data, fields
                 self.lines += _lines(array[: fields.used])
             rest = data[fields.used :]
-            if len(rest) > MAX_RECORD:
+            needed = b'"' if fields.inside else b""
+
+    def _read(self, rest: bytes, needed: bytes) -> tuple[bytes, bool]:
+        """More of the text behind the start of a record, and whether the text ends.
+
+        Args:
+            rest: the start of the record.
+            needed: bytes without which more of the text ends no record.
+
+        """
+        pieces, size = [rest], len(rest)
+        while piece := self._text.read(max(BLOCK, len(rest))):
+            if size > MAX_RECORD:
                 msg = (
-                    f"row {row} (line {self.lines + 1}) is longer than {MAX_RECORD >> 20} MiB: "
+                    f"the record in line {self.lines + 1} is longer than {MAX_RECORD >> 20} MiB: "
                     "a quote in it may not be closed"
                 )
                 raise SourceError(msg)
+            pieces.append(piece)
+            size += len(piece)
+            if needed in piece:
+                return b"".join(pieces), False
+        # Without a closing quote, the start of the record is enough to tell what is wrong.
+        return rest, True
 
     def _table(self, row: int, data: bytes, fields: Fields, columns: int) -> Block:
         """The records of a buffer as rows of the same number of fields."""

@@ -27,6 +27,8 @@ CANDIDATES: tuple[tuple[pa.DataType, str], ...] = (
     (pa.bool_(), _TRUTH),
 )
 """Types and what every value must look like. A number with a leading zero is a code."""
+BLANKS = " \t\r\n\u00a0"
+"""Characters around a value that do not belong to it."""
 COORDINATE = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"
 SURE_DIGITS = 15
@@ -83,12 +85,12 @@ def converted(texts: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def trimmed(texts: pa.Array) -> pa.Array:
-    """Texts without white space at their ends."""
-    return pc.utf8_trim_whitespace(texts)
+    """Texts without blanks and line ends around them."""
+    return pc.utf8_trim(texts, BLANKS)
 
 
 def matches(texts: pa.Array, form: str) -> bool:
-    """Whether every text, but for white space at its ends, has a form."""
+    """Whether every text, but for blanks around it, has a form."""
     for some in (texts, trimmed(texts)):
         if pc.all(pc.match_substring_regex(some, form), skip_nulls=True).as_py() is not False:
             return True
@@ -131,11 +133,14 @@ def exact(texts: pa.Array, values: pa.Array) -> bool:
 
 
 def rounds(text: str, value: float) -> bool:
-    """Whether a decimal number is the exact value of a float, rounded to the digits it has."""
+    """Whether a decimal number is the exact value of a float, rounded to the digits it has.
+
+    A tie may be rounded either way, as writers of shortest numbers do.
+    """
     with localcontext(prec=_PRECISION):
         wanted = Decimal(text)
         unit = Decimal((0, (1,), int(wanted.as_tuple().exponent)))
-        return Decimal(value).quantize(unit) == wanted
+        return abs(Decimal(value) - wanted) * 2 <= unit
 
 
 def _fits(column: pa.Array, kind: pa.DataType, form: str) -> bool:

@@ -42,22 +42,6 @@ def test_cut_texts(tmp_path: Path, suffix: str, driver: str, message: str) -> No
     assert re.search(message, str(profile.error))
 
 
-@pytest.mark.parametrize("text", ["id,x,y\n1,2,3\n4,5", "id;x;y\n1;2;3\n4", 'id,n\n1,"a,b"\n2'])
-def test_a_cut_csv(tmp_path: Path, text: str) -> None:
-    (tmp_path / "a.csv").write_text(text)
-    profile, staged = staged_vector(tmp_path / "a.csv", tmp_path / "s")
-    assert "fields, the text was cut" in str(profile.error)
-    assert staged.num_rows == 0
-
-
-@pytest.mark.parametrize(
-    "text", ["id,x,y\n1,2,3\n4,5,6", "id,x,y\n1,2,3\n4,5\n", "id", "a,b", 'a,b\n1,"x,y"', "a\n1"]
-)
-def test_a_whole_csv(text: str) -> None:
-    columns = len(text.splitlines()[0].split(","))
-    text_formats.verify_csv(io.BytesIO(text.encode()), columns)
-
-
 def test_entities_do_not_expand_without_bound() -> None:
     entities = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 12))
     text = f'<!DOCTYPE x [<!ENTITY e0 "{"x" * 50}">{entities}]><a>&e11;</a>'
