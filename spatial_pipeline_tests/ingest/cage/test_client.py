@@ -65,12 +65,11 @@ def test_one_that_takes_too_long(tmp_path: Path) -> None:
 
 def test_one_that_writes_too_much(tmp_path: Path) -> None:
     path = sound(tmp_path, rows=300_000)
-    with pytest.raises((OSError, ReaderFailedError), match="File too large|SIGXFSZ"):
-        (tmp_path / "s").mkdir()
-        job = Job(
-            "vector", resolve(str(path), tmp_path), ReadOptions(), str(tmp_path / "s"),
-            CageLimits(file_bytes=1000),
-        )  # fmt: skip
+    target = tmp_path / "s"
+    target.mkdir()
+    limits = CageLimits(file_bytes=1000)
+    job = Job("vector", resolve(str(path), tmp_path), ReadOptions(), str(target), limits)
+    with pytest.raises((OSError, ReaderFailedError), match=r"File too large|SIGXFSZ"):
         client.stage(job)
 
 
