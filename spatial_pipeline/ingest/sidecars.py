@@ -65,6 +65,13 @@ def wanted(name: str) -> set[str]:
     return found - {name}
 
 
+def world_files(file: Path) -> list[Path]:
+    """Existing world files of a raster."""
+    suffixes = _world_suffixes(file.suffix.casefold()) | {".wld"}
+    names = {file.stem.casefold() + suffix for suffix in suffixes}
+    return [s for s in sidecars(file) if s.name.casefold() in names]
+
+
 def _world_suffixes(suffix: str) -> set[str]:
     """World file suffixes of a raster suffix: .tif → .tfw and .tifw."""
     plain = suffix.removeprefix(".")

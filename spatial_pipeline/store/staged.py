@@ -24,7 +24,7 @@ from rasterio.windows import Window
 
 from spatial_pipeline import block_cache
 from spatial_pipeline.pieces import BatchDigest, FeatureBatch, PixelWindow
-from spatial_pipeline.versions import RasterProfile, VectorProfile
+from spatial_pipeline.versions import RasterProfile, VectorProfile, can_hold
 
 CACHED_ROW_GROUPS = 6
 AT_ONCE = 65_536
@@ -313,14 +313,17 @@ class StagedRaster:
         dataset = self._dataset()
         window = Window(col_off, row_off, width, height)
         values = dataset.read(window=window)
-        valid = _known_mask(dataset, values)
+        valid = _known_mask(dataset, values, [band.nodata for band in self._profile.bands])
         if valid is None:
             valid = dataset.read_masks(window=window) != 0
         return PixelWindow(values, valid, row_off, col_off, self._profile.transform)
 
     def tags(self) -> dict[str, str]:
-        """Tags of the staged file (default domain)."""
-        return dict(self._dataset().tags())
+        """Tags of the staged file (default domain), as they are once those of others are loaded."""
+        dataset = self._dataset()
+        for domain in dataset.tag_namespaces():
+            dataset.tags(ns=domain or None)
+        return dict(dataset.tags())
 
     def _dataset(self) -> Any:
         """One open dataset a thread: GDAL datasets are never shared."""
@@ -333,18 +336,25 @@ class StagedRaster:
         return self._files.dataset
 
 
-def _known_mask(dataset: Any, values: NDArray[Any]) -> NDArray[np.bool_] | None:
-    """What GDAL says is valid, where integers say it themselves; None where GDAL must be asked."""
+def _known_mask(
+    dataset: Any, values: NDArray[Any], nodata: Sequence[float | str | None]
+) -> NDArray[np.bool_] | None:
+    """Which pixels have data, where integers and their nodata say it; None where GDAL must say it.
+
+    GDAL's own masks take a value between two integers for the lower one.
+    """
     if values.dtype.kind not in "iu":
         return None
-    flags = dataset.mask_flag_enums
-    if all(f == [MaskFlags.all_valid] for f in flags):
-        return np.ones(values.shape, dtype=bool)
-    limits = np.iinfo(values.dtype)
-    if not all(
-        f == [MaskFlags.nodata] and n == int(n) and limits.min <= n <= limits.max
-        for f, n in zip(flags, dataset.nodatavals, strict=True)
-    ):
+    flags = [f for f in dataset.mask_flag_enums if f != [MaskFlags.all_valid]]
+    if any(f != [MaskFlags.nodata] for f in flags) or (flags and len(nodata) != len(values)):
         return None
-    nodata = np.array([int(n) for n in dataset.nodatavals], dtype=values.dtype)
-    return cast("NDArray[np.bool_]", values != nodata[:, np.newaxis, np.newaxis])
+    valid = np.ones(values.shape, dtype=bool)
+    if not flags:
+        return valid
+    for band, value in enumerate(nodata):
+        if value is None:
+            # A version of an ingest that did not see what GDAL sees.
+            return None
+        if can_hold(values.dtype.name, value):
+            np.not_equal(values[band], values.dtype.type(int(value)), out=valid[band])
+    return valid
