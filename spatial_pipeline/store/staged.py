@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import logging
 import threading
 import warnings
 from collections import OrderedDict
@@ -264,6 +265,16 @@ def _rows(table: pa.Table, index: NDArray[np.int64]) -> pa.Table:
     return table.take(pa.array(index))
 
 
+class _Approximate(logging.Filter):
+    """Leaves out that GDAL rounds 64-bit nodata: masks are made of what the profile has."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "approximate value of the true nodata" not in record.getMessage()
+
+
+logging.getLogger("rasterio._env").addFilter(_Approximate())
+
+
 class StagedRaster:
     """A staged COG; see ``pieces.RasterData``."""
 
@@ -313,7 +324,8 @@ class StagedRaster:
         dataset = self._dataset()
         window = Window(col_off, row_off, width, height)
         values = dataset.read(window=window)
-        valid = _known_mask(dataset, values, [band.nodata for band in self._profile.bands])
+        nodata = [band.nodata for band in self._profile.bands]
+        valid = _known_mask(self._files.flags, values, nodata)
         if valid is None:
             valid = dataset.read_masks(window=window) != 0
         return PixelWindow(values, valid, row_off, col_off, self._profile.transform)
@@ -332,12 +344,14 @@ class StagedRaster:
             with warnings.catch_warnings():
                 # Rules say what a raster without a grid lacks; a reader has nothing to add.
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                self._files.dataset = rasterio.open(self._path)
+                dataset = rasterio.open(self._path)
+                self._files.flags = dataset.mask_flag_enums
+                self._files.dataset = dataset
         return self._files.dataset
 
 
 def _known_mask(
-    dataset: Any, values: NDArray[Any], nodata: Sequence[float | str | None]
+    mask_flags: Sequence[Any], values: NDArray[Any], nodata: Sequence[float | str | None]
 ) -> NDArray[np.bool_] | None:
     """Which pixels have data, where integers and their nodata say it; None where GDAL must say it.
 
@@ -345,7 +359,7 @@ def _known_mask(
     """
     if values.dtype.kind not in "iu":
         return None
-    flags = [f for f in dataset.mask_flag_enums if f != [MaskFlags.all_valid]]
+    flags = [f for f in mask_flags if f != [MaskFlags.all_valid]]
     if any(f != [MaskFlags.nodata] for f in flags) or (flags and len(nodata) != len(values)):
         return None
     valid = np.ones(values.shape, dtype=bool)
