@@ -85,4 +85,4 @@ class Settings(BaseSettings):
     cage_cpu_s: int = Field(8 * 3600, ge=1)
     cage_file_bytes: ByteSize = Field(ByteSize(1 << 40), ge=1)
     cage_open_files: int = Field(4096, ge=64)
-    max_pixels_per_byte: int = Field(10_000, ge=1)
+    max_pixels_per_byte: int = Field(100_000, ge=1)

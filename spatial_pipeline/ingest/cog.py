@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from spatial_pipeline.ingest.raster_nodata import Nodata
 from spatial_pipeline.ingest.raster_tags import OWN_DOMAINS, Tags
 
 BLOCK_SIZE = 512
+PROBE_BYTES = 1 << 20
+"""Bytes that a disk must still take for a failed copy to be the fault of the source."""
 TILE_BYTES = 16 << 20
 """Largest decoded tile, all bands together; more bands get smaller tiles."""
 _UNSUPPORTED = re.compile(r"not supported|unsupported", re.IGNORECASE)
@@ -79,6 +82,7 @@ def write(
             msg = f"{target} cannot be read back: {raster_scan.reason_of(exc)}"
             raise StoreError(msg) from exc
     if staged_sums != checksums:
+        _refuse_changing(original.path, target, checksums, workers)
         msg = f"{target} does not hold the pixels and masks that were read"
         raise StoreError(msg)
     return tuple(lost)
@@ -102,10 +106,55 @@ def _copy(source: Any, target: Path, options: dict[str, Any]) -> None:
         if _UNSUPPORTED.search(reason):
             msg = f"cannot be written as a Cloud Optimized GeoTIFF: {reason}"
             raise SourceError(msg) from exc
-        # Every block of the source was decoded before, so the fault is on this side: a profile
-        # with an error would stay under the name of a source that is sound.
+        if _writable(target.parent):
+            msg = f"its pixels cannot be copied, so it is damaged: {reason}"
+            raise SourceError(msg) from exc
+        # A profile with an error would stay under the name of a source that is sound.
         msg = f"{target} cannot be written: {reason}"
         raise StoreError(msg) from exc
+
+
+def _writable(folder: Path) -> bool:
+    """Whether a folder takes a few bytes more, so that a failed copy is not the disk's fault."""
+    probe = folder / ".probe"
+    try:
+        with probe.open("wb") as opened:
+            opened.write(bytes(PROBE_BYTES))
+            opened.flush()
+            os.fsync(opened.fileno())
+    except OSError:
+        return False
+    finally:
+        probe.unlink(missing_ok=True)
+    return True
+
+
+def _refuse_changing(
+    path: str, target: Path, checksums: dict[raster_scan.Cell, int], workers: int
+) -> None:
+    """Refuses a source that decodes to other pixels when it is read again.
+
+    Raises:
+        SourceError: naming the first window that changed.
+
+    """
+    try:
+        again = raster_scan.checksums(path, list(checksums), workers)
+        whole = raster_scan.reread(path, list(checksums))
+    except RasterioError as exc:
+        target.unlink(missing_ok=True)
+        msg = f"a block decodes only sometimes: {raster_scan.reason_of(exc)}"
+        raise SourceError(msg) from exc
+    changed = [c for c in checksums if again[c] != checksums[c] or whole[c] != checksums[c]]
+    if changed:
+        row, column, height, width = changed[0]
+        target.unlink(missing_ok=True)
+        msg = (
+            f"{len(changed)} windows decode to other pixels each time, so blocks in them are "
+            f"damaged; the first has rows {row} to {row + height - 1}, columns {column} to "
+            f"{column + width - 1}"
+        )
+        raise SourceError(msg)
 
 
 def _options(source: Any, workers: int) -> dict[str, Any]:

@@ -62,6 +62,16 @@ class Defects:
         self._count[key] += len(found)
         self._rows.setdefault(key, []).append(found)
 
+    @property
+    def columns(self) -> set[str]:
+        """Columns with defects."""
+        return {column for column, _ in self._rows}
+
+    def rows(self, column: str) -> NDArray[np.int64]:
+        """(n,) ascending source rows with a defect in a column."""
+        parts = [p for (c, _), found in self._rows.items() if c == column for p in found]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *parts]))
+
     def of_rows(self, rows: NDArray[np.int64]) -> tuple[tuple[CellDefect, ...], int]:
         """The kept defects of these source rows in row order, and the number of all of them.
 

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 MAX_NOTES = 50
@@ -14,6 +14,22 @@ MAX_NOTES = 50
 ABOUT_CODE = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning)
 """Warnings that no source gives rise to."""
 _LOCK = threading.Lock()
+
+
+_LOSSES = re.compile(
+    r"corrupt|premature end|parsed incompletely|invalid content for record|unable to read geometry"
+    r"|invalid utf-?8|non utf-?8|not valid utf-?8|altering it to be unique|unexpected end of file"
+    r"|truncat|(value|field) .{0,80} (clamped|out of range)|clamped to|lossy"
+    r"|skipping (record|feature|this)|cannot parse|failed to (read|parse|decode)"
+    r"|error (while|when) (reading|decoding)|bad data|decoding error|checksum",
+    re.IGNORECASE,
+)
+"""Words with which GDAL and its libraries say that they changed, dropped or made up something."""
+
+
+def losses(messages: Iterable[str]) -> list[str]:
+    """Those messages that say that something of the source was not read as it stands there."""
+    return [m for m in messages if _LOSSES.search(m)]
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from spatial_pipeline.ingest import (
 )
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import hdf5, raster_texts, tiff_directory
+from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.ingest.stamp import stamp, unchanged
@@ -79,6 +80,9 @@ def ingest_raster(
         )
         if scanned.broken:
             raise SourceError(_broken_text(scanned.broken))
+        if lost := gdal_messages.losses(scanned.notes):
+            msg = f"a block does not decode: {lost[0]}"
+            raise SourceError(msg)
         notes = cog.write(original, folder / DATA, scanned.checksums, workers)
         unchanged(local, before)
         return replace(
@@ -121,6 +125,7 @@ def _described(
                 _known_files(dataset, local)
                 page = _page(file, choice, dataset.driver)
                 georeference.check(dataset, page)
+                integrity.refuse_declared(dataset, local.files, options.pixels_per_byte)
                 original, told = _original(dataset, choice, file, page, options.encoding)
                 profile = _profile(profile, dataset, notes)
             with rasterio.open(original.path) as dataset:

@@ -20,6 +20,7 @@ from rasterio.windows import Window
 
 from spatial_pipeline import checksums as position_free
 from spatial_pipeline.ingest import gdal_messages
+from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.integrity import tiff_adler
 from spatial_pipeline.versions import Bounds, BrokenBlock
 
@@ -167,6 +168,22 @@ def checksums(path: str, windows: list[Cell], workers: int) -> dict[Cell, int]:
         return dict(zip(windows, pool.map(one, windows), strict=True))
 
 
+def reread(path: str, windows: list[Cell]) -> dict[Cell, int]:
+    """CRC-32 of pixels and masks of windows, each read with a dataset of its own.
+
+    A decoder that keeps something from one block to the next gives other pixels then.
+
+    Raises:
+        RasterioError: a window does not decode.
+
+    """
+    found = {}
+    for cell in windows:
+        with rasterio.Env(**OPTIONS), Handles(path) as handles:
+            found[cell] = _checksum(*_read(handles.get(), cell))
+    return found
+
+
 def cells(dataset: Any) -> Iterator[Cell]:
     """Windows of whole blocks that cover a dataset."""
     block_height, block_width = dataset.block_shapes[0]
@@ -227,6 +244,9 @@ class _Decoder:
             try:
                 values, masks = _read(dataset, cell)
             except RasterioError as exc:
+                if integrity.is_sequential(dataset.driver):
+                    # What follows cannot be found, and each try reads the file again.
+                    raise
                 found = self._broken(dataset, cell)
                 known = {(b.band, b.row, b.column) for b in found}
                 found += [

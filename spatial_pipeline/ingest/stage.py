@@ -213,7 +213,7 @@ def _stage_caged(
     """
     if resolved.error is not None:
         return unreadable(kind, resolved.uri, source.layer, resolved.error, folder)
-    options = ReadOptions(source.layer, source.encoding, source.where)
+    options = ReadOptions(source.layer, source.encoding, source.where, cage.pixels_per_byte)
     try:
         return client.stage(Job(kind, resolved, options, str(folder.absolute()), cage), progress)
     except ReaderFailedError as exc:

@@ -78,9 +78,10 @@ class ReadableVector(BatchCheck[Readable], Remembering):
 
     @staticmethod
     def _lost(profile: VectorProfile, found: Findings) -> Findings:
-        """Records that ingest could not decode and that no batch has shown."""
+        """Records that ingest could not decode and that neither a batch nor a defect has shown."""
+        named = [d.row for d in profile.defects if d.column == profile.geometry_column]
         rows: NDArray[np.int64] = np.setdiff1d(
-            np.asarray(profile.undecodable, dtype=np.int64), found.rows[:, 0]
+            np.asarray(profile.undecodable, dtype=np.int64), [*found.rows[:, 0], *named]
         )
         return Findings.build(rows, f"geometry does not decode: {decoding_error(None)}")
 

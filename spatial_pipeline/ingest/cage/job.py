@@ -43,6 +43,13 @@ class Job:
 
         return stage_files(self.kind, self.options, self.source, Path(self.folder), progress)
 
+    def failed(self, error: str) -> Profile:
+        """Stages that the source cannot be read, in this process."""
+        from spatial_pipeline.ingest.files import stage_files
+
+        source = Resolved(uri=self.source.uri, path="", error=error)
+        return stage_files(self.kind, self.options, source, Path(self.folder))
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict; :meth:`from_json` is its inverse."""
         source = self.source

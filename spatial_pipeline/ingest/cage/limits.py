@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from spatial_pipeline.memory import memory_available
 
 Mode = Literal["auto", "require", "basic"]
-PIXELS_PER_BYTE = 10_000
+PIXELS_PER_BYTE = 100_000
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from typing import IO, Any
 from spatial_pipeline.errors import ReaderFailedError
 from spatial_pipeline.ingest.cage import landlock, seccomp
 from spatial_pipeline.ingest.cage.job import Job
+from spatial_pipeline.versions import Profile, VectorProfile
 
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_S = 0.1
@@ -61,11 +62,27 @@ def work(job: Job, stream: IO[bytes]) -> None:
             raise ReaderFailedError(msg)
         _collect(messages)
         profile = job.staged(_reporting(stream))
-        notes = dict.fromkeys([*profile.notes, *messages, *_texts(said)])
-        profile = replace(profile, notes=tuple(notes))
+        profile = _with_messages(job, profile, [*messages, *_texts(said)])
         _send(stream, {"profile": profile.to_json()})
     except BaseException as exc:  # noqa: BLE001 (the parent raises it again)
         _send(stream, {"raised": _described(exc)})
+
+
+def _with_messages(job: Job, profile: Profile, messages: list[str]) -> Profile:
+    """The profile with what libraries said; a source of which they lost something has an error."""
+    from spatial_pipeline.ingest import gdal_messages
+    from spatial_pipeline.ingest.private_view import FOLDER
+
+    view = f"{job.folder}/{FOLDER}/"
+    notes = tuple(dict.fromkeys(m.replace(view, "") for m in [*profile.notes, *messages]))
+    lost = gdal_messages.losses(notes)
+    named = isinstance(profile, VectorProfile) and (profile.defect_count or profile.undecodable)
+    if not lost or profile.error is not None or named:
+        return replace(profile, notes=notes)
+    for path in Path(job.folder).iterdir():
+        path.unlink()
+    msg = f"GDAL did not read it as it stands there: {'; '.join(lost[:5])}"
+    return replace(job.failed(msg), notes=notes)
 
 
 def _shut_in(job: Job) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,6 @@ from pyproj.exceptions import CRSError
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import gdal_messages
-from spatial_pipeline.ingest.formats import csv
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import vector
@@ -29,7 +29,7 @@ BATCH_BYTES = 256 << 20
 MAX_LISTED = 50
 """Layers that an error names."""
 SINGLE_LAYER_DRIVERS = frozenset(
-    {"GeoJSON", "GeoJSONSeq", "ESRI Shapefile", "FlatGeobuf", "CSV", "MapInfo File"}
+    {"GeoJSON", "GeoJSONSeq", "ESRI Shapefile", "FlatGeobuf", "MapInfo File"}
 )
 _WKB_EXTENSIONS = frozenset({b"geoarrow.wkb", b"ogc.wkb"})
 _CONFIGURATION: dict[str, str | int | bool] = {
@@ -64,23 +64,17 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
             with gdal_messages.kept(notes):
                 info = _info(path, options.layer)
                 name = info["layer_name"]
-                csv_plan = csv.plan(path, info) if info["driver"] == "CSV" else None
-                given = csv_plan.options if csv_plan else {}
-                if given:
-                    info = pyogrio.read_info(path, layer=name, **given)
                 # FlatGeobuf's own Arrow stream gives null geometries offsets that damage their
                 # neighbours; GDAL's general one ends at a damaged feature without a word, which
                 # only the count of the header tells.
                 counted = info["features"] >= 0
                 pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": counted})
                 opened = pyogrio.raw.open_arrow(
-                    path, layer=name, use_pyarrow=True, batch_size=BATCH_ROWS, **given
+                    path, layer=name, use_pyarrow=True, batch_size=BATCH_ROWS
                 )
                 meta, reader = stack.enter_context(opened)
             described = _described(name, info, meta, reader, notes)
             vector.complete(described, resolved)
-            if csv_plan is not None:
-                csv.apply(csv_plan, described)
         except SourceError:
             raise
         except Exception as exc:
@@ -201,7 +195,7 @@ def _bounds(value: Any) -> Bounds | None:
         return None
     xmin, ymin, xmax, ymax = (float(v) for v in value)
     # Infinite or reversed for a layer without features.
-    if not (xmin <= xmax and ymin <= ymax) or abs(xmin) == float("inf"):
+    if not (xmin <= xmax and ymin <= ymax) or not all(map(math.isfinite, (xmin, ymin, xmax, ymax))):
         return None
     return xmin, ymin, xmax, ymax
 

@@ -13,9 +13,11 @@ class ReadOptions:
         layer: layer of a container with several, None for the only one.
         encoding: encoding of text that the file does not declare, None when not stated.
         where: SQL condition that features must meet.
+        pixels_per_byte: most pixels that a raster may declare for each byte of its files.
 
     """
 
     layer: str | None = None
     encoding: str | None = None
     where: str | None = None
+    pixels_per_byte: int = 100_000

@@ -60,6 +60,7 @@ VECTOR_FORMATS: tuple[VectorFormat, ...] = (
     VectorFormat(
         "GeoParquet", "parquet:open_layer", (), (".parquet", ".geoparquet", ".pq"), (b"PAR1",)
     ),
+    VectorFormat("CSV", "csv:open_layer", (), (".csv", ".tsv", ".psv", ".txt")),
 )
 """Formats with a reader of their own; all others are GDAL's."""
 GDAL = VectorFormat("GDAL", "gdal:open_layer")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from pathlib import Path
 from typing import IO
@@ -10,8 +9,8 @@ from xml.parsers import expat
 
 from spatial_pipeline.errors import SourceError
 
-TAIL = 1 << 16
-"""Bytes at the end in which a last record is looked for."""
+HEAD = 1 << 16
+"""Bytes at the start in which a mark is looked for."""
 
 
 def verify_xml(stream: IO[bytes]) -> None:
@@ -50,35 +49,9 @@ def mid_records(mif: Path) -> int | None:
     return None
 
 
-def verify_csv(stream: IO[bytes], columns: int) -> None:
-    """Looks at the last record of a CSV text that does not end with a line break.
-
-    Args:
-        stream: the text.
-        columns: columns of its header.
-
-    Raises:
-        SourceError: the record has fewer fields than the header.
-
-    """
-    tail = _tail(stream, TAIL)
-    if not tail or tail.endswith((b"\n", b"\r")):
-        return
-    lines = tail.decode("utf-8", "replace").splitlines()
-    header = _head(stream).decode("utf-8", "replace").splitlines()[:1]
-    if len(lines) == 1 and lines == header:
-        return
-    for delimiter in ",;\t|":
-        if len(next(csv.reader(header, delimiter=delimiter), [])) == columns > 1:
-            fields = next(csv.reader(lines[-1:], delimiter=delimiter), [])
-            if len(fields) < columns:
-                msg = f"the last record has {len(fields)} of {columns} fields, the text was cut"
-                raise SourceError(msg)
-
-
 def _head(stream: IO[bytes]) -> bytes:
     stream.seek(0)
-    return stream.read(TAIL)
+    return stream.read(HEAD)
 
 
 def _tail(stream: IO[bytes], count: int) -> bytes:

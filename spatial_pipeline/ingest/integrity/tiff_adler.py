@@ -12,6 +12,8 @@ import zlib
 from pathlib import Path
 from typing import Any, Self
 
+import rasterio
+
 
 class Streams:
     """The compressed blocks of one TIFF; a context manager.
@@ -24,6 +26,15 @@ class Streams:
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptors: dict[str, int] = {}
+        self._overviews: dict[int, bool] = {}
+
+    def _deflated(self, overview: int) -> bool:
+        """Whether an overview is deflated: a file beside may have a compression of its own."""
+        if overview not in self._overviews:
+            with rasterio.open(self._path, overview_level=overview - 1) as opened:
+                tags = opened.tags(ns="IMAGE_STRUCTURE")
+            self._overviews[overview] = tags.get("COMPRESSION") == "DEFLATE"
+        return self._overviews[overview]
 
     def __enter__(self) -> Self:
         for suffix in ("", ".ovr"):
@@ -47,6 +58,8 @@ class Streams:
 
         """
         level = None if overview == 0 else overview - 1
+        if overview and not self._deflated(overview):
+            return None
         place = [
             dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=band, ovr=level)
             for what in ("OFFSET", "SIZE")

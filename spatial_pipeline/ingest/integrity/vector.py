@@ -10,11 +10,20 @@ from pathlib import PurePosixPath
 from typing import IO
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.layer import Layer
-from spatial_pipeline.ingest.integrity import geojson, shapefile, sqlite, text_formats
+from spatial_pipeline.ingest.integrity import (
+    dbase,
+    geojson,
+    geopackage,
+    shapefile,
+    sqlite,
+    text_formats,
+)
 from spatial_pipeline.ingest.source import Resolved
 
 XML_DRIVERS = frozenset({"GML", "KML", "LIBKML", "GPX", "JML", "GeoRSS", "MapML", "LVBAG"})
@@ -44,8 +53,12 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     if layer.driver == "ESRI Shapefile" and suffix == ".shp":
         with shapefile.opened(resolved.files[0], resolved.member) as parts:
             verified = shapefile.verify(parts)
+            exact = dbase.audit(parts, layer.defects, [f.name for f in layer.attributes])
+        substitute(layer, exact)
         layer.declared_count = verified.count
         layer.lost = lambda _rows: verified.damaged
+    elif layer.driver in {"GPKG", "SQLite"}:
+        geopackage.audit(layer, resolved.files[0])
     elif layer.driver == "GeoJSON":
         layer.lost = lambda rows: _unread(resolved, rows)
     elif layer.driver == "GeoJSONSeq":
@@ -59,9 +72,7 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     elif layer.driver == "DXF":
         with opened(resolved) as stream:
             text_formats.verify_dxf(stream)
-    elif layer.driver == "CSV":
-        with opened(resolved) as stream:
-            text_formats.verify_csv(stream, len(layer.attributes))
+    null_defects(layer)
 
 
 @contextmanager
@@ -90,3 +101,53 @@ def _records(resolved: Resolved) -> int:
         except SourceError as exc:
             msg = f"a record is damaged: {exc}"
             raise SourceError(msg) from exc
+
+
+def null_defects(layer: Layer) -> None:
+    """Stages null in the place of every value that is known to be none before it is read."""
+    rows = {c: layer.defects.rows(c) for c in layer.defects.columns if c in layer.schema.names}
+    if rows:
+        layer.batches = _nulled(layer.batches, rows)
+
+
+def _nulled(
+    batches: Iterator[pa.RecordBatch], rows: dict[str, NDArray[np.int64]]
+) -> Iterator[pa.RecordBatch]:
+    read = 0
+    for batch in batches:
+        for name, wrong in rows.items():
+            begin, end = np.searchsorted(wrong, [read, read + batch.num_rows])
+            if begin == end:
+                continue
+            mask = np.zeros(batch.num_rows, dtype=bool)
+            mask[wrong[begin:end] - read] = True
+            index = batch.schema.get_field_index(name)
+            column = batch.column(index)
+            nulled = pc.if_else(pa.array(mask), pa.scalar(None, column.type), column)
+            batch = batch.set_column(index, batch.schema.field(index), nulled)
+        read += batch.num_rows
+        yield batch
+
+
+def substitute(layer: Layer, columns: dict[str, pa.Array]) -> None:
+    """Puts exact columns, of all rows in source order, in the place of those that GDAL read."""
+    if not columns:
+        return
+    schema = pa.schema(
+        [f.with_type(columns[f.name].type) if f.name in columns else f for f in layer.schema]
+    )
+    layer.batches = _substituted(layer.batches, columns, schema)
+    layer.schema = schema
+
+
+def _substituted(
+    batches: Iterator[pa.RecordBatch], columns: dict[str, pa.Array], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    row = 0
+    for batch in batches:
+        arrays = [
+            columns[f.name].slice(row, batch.num_rows) if f.name in columns else batch.column(i)
+            for i, f in enumerate(schema)
+        ]
+        row += batch.num_rows
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)

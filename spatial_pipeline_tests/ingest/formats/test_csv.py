@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.ingest.formats.csv import CANDIDATES, Guess
+from spatial_pipeline.ingest.formats.csv_types import CANDIDATES, Guess
 from spatial_pipeline_tests.ingest.sources import geometries, staged_vector
 
 

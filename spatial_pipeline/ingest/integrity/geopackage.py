@@ -1,0 +1,179 @@
+"""Values of a GeoPackage or SQLite table that its declared types cannot hold.
+
+SQLite stores any value in any column; GDAL reads it as the declared type and makes up what does
+not fit. One scan of the table finds those values by ``typeof``.
+
+Source: OGC 12-128r19 (GeoPackage 1.4), table 1, and 2.1.3 for the header of a geometry.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.defects import Defects
+from spatial_pipeline.ingest.formats.layer import Layer
+
+_STEPS, _MOST_STEPS = 1_000_000, 200_000
+"""Instructions between two looks at the count, and looks until a query is given up."""
+_INTEGERS = {"TINYINT": 8, "SMALLINT": 16, "MEDIUMINT": 32, "INT": 64, "INTEGER": 64}
+_EXACT = 1 << 53
+_DATE_GLOB = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+
+
+def audit(layer: Layer, file: Path) -> None:
+    """Adds the defects of a layer's table, its true count, and rows whose geometry is none.
+
+    Args:
+        layer: the open layer, whose ``name`` is the table.
+        file: the private copy or view of the database.
+
+    Raises:
+        SourceError: the table cannot be read, or reading it does not end.
+
+    """
+    try:
+        with closing(_opened(file)) as database:
+            _audit(layer, file, database)
+    except sqlite3.DatabaseError as exc:
+        msg = f"the table cannot be read: {' '.join(str(exc).split())[:300]}"
+        raise SourceError(msg) from exc
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    """The database, read only, with a bound on what a query may cost."""
+    # A log beside the private copy holds pages that are not in the file yet.
+    log = file.with_name(file.name + "-wal").exists()
+    uri = f"file:{quote(str(file))}?mode=ro" + ("" if log else "&immutable=1")
+    database = sqlite3.connect(uri, uri=True)
+    database.text_factory = bytes
+    _bound(database)
+    database.execute("PRAGMA trusted_schema=OFF")
+    return database
+
+
+def _bound(database: sqlite3.Connection) -> None:
+    looks = 0
+
+    def look() -> int:
+        nonlocal looks
+        looks += 1
+        return int(looks > _MOST_STEPS)
+
+    database.set_progress_handler(look, _STEPS)
+
+
+def _audit(layer: Layer, file: Path, database: sqlite3.Connection) -> None:
+    table = _quoted(layer.name or "")
+    found = database.execute(
+        "SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (layer.name,)
+    ).fetchone()
+    if found is None:
+        return
+    columns = database.execute(f"PRAGMA table_xinfo({table})").fetchall()
+    declared = {c[1].decode(): (c[2] or b"").decode().upper() for c in columns}
+    (count,) = database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()  # noqa: S608
+    if layer.declared_count is not None and layer.declared_count != count:
+        layer.notes.append(
+            f"gpkg_ogr_contents counts {layer.declared_count} features, the table has {count}"
+        )
+    layer.declared_count = count
+    names = {f.name for f in layer.attributes}
+    wrong = {n: w for n, t in declared.items() if n in names and (w := _wrong(_quoted(n), t))}
+    geometry = next((n for n in declared if n not in names and n == layer.geometry), None)
+    if geometry is not None and _is_geopackage(database):
+        cell = _quoted(geometry)
+        layer.lost = partial(_present, file, table, cell)
+    for name, (condition, reason) in wrong.items():
+        _collect(layer.defects, database, table, name, condition, reason)
+
+
+def _present(file: Path, table: str, cell: str, rows: NDArray[np.int64]) -> list[int]:
+    """Those rows, numbered as they are read, in which a geometry column holds something."""
+    if not len(rows):
+        return []
+    wanted = set(rows.tolist())
+    with closing(_opened(file)) as database:
+        found = database.execute(
+            f"SELECT n FROM (SELECT row_number() OVER () - 1 AS n, {cell} IS NOT NULL AS there "  # noqa: S608
+            f"FROM {table}) WHERE there"
+        )
+        return [n for (n,) in found if n in wanted]
+
+
+def _collect(
+    defects: Defects,
+    database: sqlite3.Connection,
+    table: str,
+    name: str,
+    condition: str,
+    reason: str,
+) -> None:
+    some = database.execute(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1")  # noqa: S608
+    if some.fetchone() is None:
+        return
+    # Rows are numbered in the order in which GDAL reads them.
+    numbered = (
+        f"SELECT n, c FROM (SELECT row_number() OVER () - 1 AS n, {_quoted(name)} AS c, "  # noqa: S608
+        f"({condition}) AS wrong FROM {table}) WHERE wrong"
+    )
+    rows = database.execute(numbered).fetchall()
+    texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for _, v in rows]
+    defects.add([r for r, _ in rows], name, texts, reason)
+
+
+def _wrong(cell: str, declared: str) -> tuple[str, str] | None:
+    """The SQL condition of a value that a declared type cannot hold, and what to say of it."""
+    base = re.split(r"[ (]", declared, maxsplit=1)[0]
+    kind = f"typeof({cell})"
+    if base == "BOOLEAN":
+        return f"{cell} IS NOT NULL AND ({kind} <> 'integer' OR {cell} NOT IN (0, 1))", (
+            "is no BOOLEAN (0 or 1)"
+        )
+    if base in _INTEGERS:
+        most = 1 << (_INTEGERS[base] - 1)
+        outside = "" if most > 1 << 62 else f" OR {cell} NOT BETWEEN {-most} AND {most - 1}"
+        return f"{cell} IS NOT NULL AND ({kind} <> 'integer'{outside})", f"is no {base}"
+    if base in {"REAL", "DOUBLE", "FLOAT"}:
+        inexact = f"{kind} = 'integer' AND {cell} NOT BETWEEN {-_EXACT} AND {_EXACT}"
+        return f"{kind} NOT IN ('null', 'real', 'integer') OR ({inexact})", f"is no {base}"
+    if base == "DATE":
+        return (
+            (
+                f"{cell} IS NOT NULL AND ({kind} <> 'text' OR {cell} NOT GLOB '{_DATE_GLOB}' "
+                f"OR date({cell}, '+0 days') IS NOT {cell})"
+            ),
+            "is no date",
+        )
+    if base in {"DATETIME", "TIMESTAMP"}:
+        day, time = f"substr({cell}, 1, 10)", f"substr({cell}, 12, 8)"
+        return (
+            (
+                f"{cell} IS NOT NULL AND ({kind} <> 'text' OR {cell} NOT GLOB '{_DATE_GLOB}[T ]*' "
+                f"OR date({day}, '+0 days') IS NOT {day} "
+                f"OR time(substr({time} || ':00', 1, 8)) IS NULL)"
+            ),
+            "is no date and time",
+        )
+    if base in {"TEXT", "VARCHAR"}:
+        return f"{kind} = 'blob'", "is no text"
+    if base == "BLOB":
+        return f"{kind} NOT IN ('null', 'blob')", "is no BLOB"
+    return None
+
+
+def _is_geopackage(database: sqlite3.Connection) -> bool:
+    found = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'gpkg_contents'")
+    return found.fetchone() is not None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
