@@ -42,7 +42,6 @@ Progress = Callable[[int, int | None], None]
 DATA = "data.tif"
 NAMED_BLOCKS = 5
 """Broken blocks that the error names; the profile has them all."""
-UNSAID = ("not a GeoTIFF", "returns an approximate value of the true nodata value")
 NAMED_TEXTS = 10
 """Texts in another encoding that the notes name."""
 
@@ -135,6 +134,7 @@ def _described(
         except Exception as exc:
             raise SourceError(raster_scan.reason_of(exc)) from exc
         errors, warned = _cog_verdict(choice.path, profile.driver)
+    notes = [n for n in notes if "not a GeoTIFF" not in n]
     profile = replace(
         profile,
         cog_errors=errors,
@@ -195,9 +195,8 @@ def _misfit(what: str, data: bytes, encoding: str | None) -> str:
 
 
 def _joined(*notes: Iterable[str]) -> tuple[str, ...]:
-    """Notes in order, each once, without those that GDAL has for programmers."""
-    every = dict.fromkeys(itertools.chain(*notes))
-    return tuple(n for n in every if not any(text in n for text in UNSAID))
+    """Notes in order, each once."""
+    return tuple(dict.fromkeys(itertools.chain(*notes)))
 
 
 def _known_files(dataset: Any, resolved: Resolved) -> None:

@@ -19,6 +19,8 @@ from spatial_pipeline.ingest.integrity.raster_texts import number
 from spatial_pipeline.versions import can_hold
 
 Value = int | float
+DIGITS = 40
+"""Longest whole number that is kept as an int; no type of pixel has half of it."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +71,23 @@ def of_bands(
 def _of_band(band: int, dtype: str, text: str | None, read: str | None, marked: bool) -> Nodata:
     if text is None or not text.strip():
         text = read
-    if text is None or read is None:
+    if text is None:
         return Nodata()
-    exact, understood = number(text), number(read)
-    if exact is None or understood is None:
+    exact, understood = number(text), None if read is None else number(read)
+    if exact is None:
         msg = f"band {band}: nodata {text.strip()[:60]!r} is no number"
         raise SourceError(msg)
     if re.fullmatch(r"u?int\d+", dtype) is None:
         # GDAL reads floats as the band's type has them.
-        return Nodata(float(understood))
+        return Nodata(float(exact if understood is None else understood), misread=read is None)
     declared = _plain(exact)
     possible = can_hold(dtype, declared)
-    differs = not (understood == exact or (understood.is_nan() and exact.is_nan()))
-    return Nodata(declared, possible, misread=differs or (marked and not possible))
+    same = understood is not None and equal(_plain(understood), declared)
+    return Nodata(declared, possible, misread=not same or (marked and not possible))
 
 
 def _plain(value: Decimal) -> Value:
-    if not value.is_finite() or value.adjusted() > 400 or value != value.to_integral_value():
+    if not value.is_finite() or value.adjusted() > DIGITS or value != value.to_integral_value():
         return float(value)
     return int(value)
 

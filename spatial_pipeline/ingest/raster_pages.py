@@ -90,7 +90,7 @@ def damage(choice: Choice) -> list[str]:
     skipped = list(choice.others[TRIED_PAGES:]) if choice.unread else []
     for name, address in zip(choice.others[:TRIED_PAGES], choice.unread, strict=False):
         try:
-            with gdal_messages.silenced():
+            with gdal_messages.silenced(), gdal_messages.aside():
                 with rasterio.Env(**raster_scan.OPTIONS), rasterio.open(address) as dataset:
                     size = _bytes(dataset)
                 if size > left:
@@ -99,18 +99,18 @@ def damage(choice: Choice) -> list[str]:
                 left -= size
                 broken = raster_scan.scan(address, 1).broken
         except RasterioError as exc:
-            found.append(
-                f"page {name}, which is not read, is damaged: {raster_scan.reason_of(exc)}"
-            )
+            found.append(_damaged(name, raster_scan.reason_of(exc)))
             continue
         if broken:
-            found.append(
-                f"page {name}, which is not read, is damaged: {len(broken)} blocks do not decode: "
-                f"{broken[0].reason}"
-            )
+            many = "1 block does" if len(broken) == 1 else f"{len(broken)} blocks do"
+            found.append(_damaged(name, f"{many} not decode: {broken[0].reason}"))
     if skipped:
         found.append(f"not tried whether they decode: pages {_listed(skipped)}")
     return found
+
+
+def _damaged(page: str, reason: str) -> str:
+    return f"page {page}, {gdal_messages.UNREAD}, is damaged: {reason}"
 
 
 def short(name: str, path: str) -> str:

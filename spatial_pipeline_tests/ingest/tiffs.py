@@ -77,7 +77,9 @@ def write_pages(path: Path, pages: Sequence[Page], order: str = "<", *, big: boo
 STRIP = 273
 
 
-def _entries(page: Page, order: str, big: bool) -> tuple[list[tuple[int, int, int]], dict[int, bytes]]:
+def _entries(
+    page: Page, order: str, big: bool
+) -> tuple[list[tuple[int, int, int]], dict[int, bytes]]:
     values = np.asarray(page.values)
     values = values if values.ndim == 3 else values[np.newaxis]
     bands, height, width = values.shape
