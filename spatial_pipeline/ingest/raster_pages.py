@@ -70,7 +70,7 @@ def choose(path: str, layer: str | None) -> Choice:
     names = {short(name, path): name for name in inner}
     if layer is not None:
         for name, address in names.items():
-            if layer in _spellings(name, address, path):
+            if _plain(layer) in _spellings(name, address, path):
                 others = tuple(n for n in names if n != name)
                 return Choice(address, others=others, notes=_unread(others))
         msg = f"no layer {layer!r} in it; layers: {_listed(list(names)) or 'none'}"
@@ -87,14 +87,14 @@ def damage(choice: Choice) -> list[str]:
     """Notes on the pages that are not read and do not decode; on those that were not tried."""
     found: list[str] = []
     left = TRIED_BYTES
-    skipped = list(choice.others[TRIED_PAGES:]) if choice.unread else []
+    skipped = set(choice.others[TRIED_PAGES:]) if choice.unread else set()
     for name, address in zip(choice.others[:TRIED_PAGES], choice.unread, strict=False):
         try:
             with gdal_messages.silenced(), gdal_messages.aside():
                 with rasterio.Env(**raster_scan.OPTIONS), rasterio.open(address) as dataset:
                     size = _bytes(dataset)
                 if size > left:
-                    skipped.append(name)
+                    skipped.add(name)
                     continue
                 left -= size
                 broken = raster_scan.scan(address, 1).broken
@@ -105,7 +105,8 @@ def damage(choice: Choice) -> list[str]:
             many = "1 block does" if len(broken) == 1 else f"{len(broken)} blocks do"
             found.append(_damaged(name, f"{many} not decode: {broken[0].reason}"))
     if skipped:
-        found.append(f"not tried whether they decode: pages {_listed(skipped)}")
+        names = [name for name in choice.others if name in skipped]
+        found.append(f"not tried whether they decode: pages {_listed(names)}")
     return found
 
 
@@ -135,10 +136,10 @@ def _page(path: str, layer: str | None, chain: Chain) -> Choice:
             for d in images
             for spelling in _spellings(str(d.number), f"GTIFF_DIR:{d.number}:{path}", path)
         }
-        if layer not in wanted:
+        if _plain(layer) not in wanted:
             msg = f"no page {layer!r} in it; pages: {_listed(names)}"
             raise SourceError(msg)
-        page = wanted[layer]
+        page = wanted[_plain(layer)]
     others = [d for d in images if d is not page]
     notes = []
     if others:
@@ -161,8 +162,16 @@ def _page(path: str, layer: str | None, chain: Chain) -> Choice:
 def _spellings(name: str, address: str, path: str) -> set[str]:
     """Ways to write a raster's name: short, and as GDAL does, with the path or the file's name."""
     file = Path(path).name
-    full = {address, address.replace(path, file), address.replace(f'"{path}"', file)}
-    return {name, name.lstrip("/"), *full, *(f.removesuffix(f":{file}") for f in full)}
+    full = {address, address.replace(path, file)}
+    return {_plain(s) for s in {name, name.lstrip("/"), *full}} | {
+        _plain(f).removesuffix(f":{file}") for f in full
+    }
+
+
+def _plain(name: str) -> str:
+    """A name without quotes, and with the driver before the first colon in lower case."""
+    head, colon, tail = name.replace('"', "").partition(":")
+    return head.lower() + colon + tail if colon else head
 
 
 def _unread(others: Sequence[str]) -> tuple[str, ...]:

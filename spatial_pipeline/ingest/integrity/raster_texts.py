@@ -16,7 +16,7 @@ from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.raster_vrt import parsed
 from spatial_pipeline.ingest.sidecars import world_files
 
-_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eEdD][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
 _WORDS = {
     "nan": "NaN", "-nan": "NaN", "1.#qnan": "NaN", "-1.#qnan": "NaN", "-1.#ind": "NaN",
     "1.#ind": "NaN", "inf": "Infinity", "+inf": "Infinity", "infinity": "Infinity",
@@ -53,7 +53,7 @@ def number(text: str) -> Decimal | None:
         return Decimal(word)
     if _NUMBER.fullmatch(text) is None:
         return None
-    return Decimal(re.sub("[dD]", "e", text.replace(",", ".")))
+    return Decimal(text.replace(",", "."))
 
 
 def written(file: Path, driver: str, *, placed: bool, used: frozenset[Path]) -> Written:
