@@ -30,6 +30,8 @@ DIGITS = 9
 """Significant digits of a pixel's size that count."""
 SHARES = 3
 """Decimals of a pixel to which the place of a grid counts."""
+EXACT = 2**53
+"""Whole numbers up to here are exact as 64-bit floats."""
 Contents = Mapping[str, str]
 """Column → digest of what is known about its content."""
 
@@ -323,6 +325,9 @@ def _typed(kind: str | None, nullable: bool) -> str:
 
 
 def _text(nodata: float | str | None) -> str:
+    if isinstance(nodata, int) and abs(nodata) <= EXACT:
+        # As earlier versions wrote it: a whole number is no change of one.
+        nodata = float(nodata)
     return "none" if nodata is None else str(nodata)
 
 

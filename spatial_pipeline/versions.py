@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -14,7 +15,7 @@ from pyproj.exceptions import CRSError
 
 Bounds = tuple[float, float, float, float]
 Kind = Literal["vector", "raster"]
-INGEST_VERSION = 4
+INGEST_VERSION = 5
 """Raised whenever ingest writes something else for the same source."""
 
 
@@ -141,16 +142,38 @@ class BrokenBlock:
     reason: str
 
 
+def can_hold(data_type: str, value: float | str) -> bool:
+    """True when a pixel of a type can have a value; floating point types take any number."""
+    integer = re.fullmatch(r"(u?)int(\d+)", data_type)
+    if integer is None:
+        return True
+    number = float(value) if isinstance(value, str) else value
+    bits = int(integer[2]) - (not integer[1])
+    return bool(number == number // 1 and (0 if integer[1] else -(2**bits)) <= number < 2**bits)
+
+
 @dataclass(frozen=True)
 class BandProfile:
-    """One band of a raster as it came: type, nodata, names and scaling."""
+    """One band of a raster as it came.
+
+    Attributes:
+        data_type: type of the pixels.
+        nodata: as declared: an int with all its digits for integer types, else a float; NaN,
+            infinities as text. None when the band declares none.
+        description: name of the band.
+        color_interpretation: GDAL's name for the role of the band.
+        scale: factor of a pixel's value; text when it is not finite.
+        offset: what is added then; text when it is not finite.
+        unit: of the scaled values.
+
+    """
 
     data_type: str
     nodata: float | str | None = None
     description: str | None = None
     color_interpretation: str = "undefined"
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: float | str = 1.0
+    offset: float | str = 0.0
     unit: str | None = None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,15 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
 from spatial_pipeline.errors import SourceError, StoreError
-from spatial_pipeline.ingest import gdal_messages, raster_scan
+from spatial_pipeline.ingest import (
+    gdal_messages,
+    raster_nodata,
+    raster_scan,
+    raster_tags,
+    raster_vrt,
+)
+from spatial_pipeline.ingest.raster_nodata import Nodata
+from spatial_pipeline.ingest.raster_tags import OWN_DOMAINS, Tags
 
 BLOCK_SIZE = 512
 PROBE_BYTES = 1 << 20
@@ -22,17 +32,31 @@ PROBE_BYTES = 1 << 20
 TILE_BYTES = 16 << 20
 """Largest decoded tile, all bands together; more bands get smaller tiles."""
 _UNSUPPORTED = re.compile(r"not supported|unsupported", re.IGNORECASE)
-_OWN_DOMAINS = frozenset({"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "xml:VRT", "COLOR_PROFILE"})
-"""Metadata that describes the file, not the data."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """The raster that is staged.
+
+    Attributes:
+        path: what GDAL opens: the source, or a VRT that mends its texts.
+        nodata: of every band.
+        tags: of all domains, as they are after all were loaded.
+
+    """
+
+    path: str
+    nodata: tuple[Nodata, ...]
+    tags: Tags
 
 
 def write(
-    path: str, target: Path, checksums: dict[raster_scan.Cell, int], workers: int
+    original: Original, target: Path, checksums: dict[raster_scan.Cell, int], workers: int
 ) -> tuple[str, ...]:
     """Copies a raster with everything it carries and compares the copy with the original.
 
     Args:
-        path: what GDAL opens.
+        original: what is copied.
         target: file to write.
         checksums: see ``raster_scan.Scan``.
         workers: threads.
@@ -46,26 +70,36 @@ def write(
 
     """
     with gdal_messages.silenced(), rasterio.Env(**raster_scan.OPTIONS):
-        with rasterio.open(path) as source:
-            options = _options(source, workers)
-        _copy(path, target, options)
+        with rasterio.open(original.path) as source:
+            raster_tags.loaded(source)
+            _copy(source, target, _options(source, workers))
+        _one_place_for_tags(original, target)
         try:
-            with rasterio.open(path) as source, rasterio.open(target) as staged:
-                lost = _differences(source, staged)
+            with rasterio.open(original.path) as source, rasterio.open(target) as staged:
+                lost = _differences(original, source, staged)
             staged_sums = raster_scan.checksums(str(target), list(checksums), workers)
         except RasterioError as exc:
             msg = f"{target} cannot be read back: {raster_scan.reason_of(exc)}"
             raise StoreError(msg) from exc
     if staged_sums != checksums:
-        _refuse_changing(path, target, checksums, workers)
+        _refuse_changing(original.path, target, checksums, workers)
         msg = f"{target} does not hold the pixels and masks that were read"
         raise StoreError(msg)
     return tuple(lost)
 
 
-def _copy(path: str, target: Path, options: dict[str, Any]) -> None:
+def _one_place_for_tags(original: Original, target: Path) -> None:
+    """Removes the ``.IMD`` that GDAL writes beside a TIFF, and keeps what the TIFF did not get."""
+    target.with_suffix(".IMD").unlink(missing_ok=True)
+    with rasterio.open(target) as staged:
+        lost = raster_tags.lost(original.tags, raster_tags.loaded(staged))
+    if lost:
+        raster_tags.carry(target, lost)
+
+
+def _copy(source: Any, target: Path, options: dict[str, Any]) -> None:
     try:
-        rasterio.shutil.copy(path, target, driver="COG", **options)
+        rasterio.shutil.copy(source, target, driver="COG", **options)
     except Exception as exc:
         target.unlink(missing_ok=True)
         reason = raster_scan.reason_of(exc)
@@ -131,14 +165,14 @@ def _options(source: Any, workers: int) -> dict[str, Any]:
         "BIGTIFF": "IF_SAFER",
         "BLOCKSIZE": _block_size(source),
         "NUM_THREADS": workers,
+        # Those of the source may show something else than its pixels.
+        "OVERVIEWS": "IGNORE_EXISTING",
         # Averages of class codes would be codes that do not occur.
         "OVERVIEW_RESAMPLING": "NEAREST",
-        # Those of the source may be of an older base.
-        "OVERVIEWS": "IGNORE_EXISTING",
     }
     # GDAL copies either the tags of bands or all domains of the dataset, not both.
     of_bands = any(source.tags(band) for band in source.indexes)
-    if not of_bands and set(source.tag_namespaces()) - _OWN_DOMAINS:
+    if not of_bands and set(source.tag_namespaces()) - OWN_DOMAINS:
         options["COPY_SRC_MDD"] = "YES"
     bits = {source.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") for band in source.indexes}
     if not any(t.startswith("complex") for t in source.dtypes) and bits == {None}:
@@ -157,8 +191,12 @@ def _pixel_bytes(source: Any) -> int:
     return sum(4 if t == "complex_int16" else int(np.dtype(t).itemsize) for t in source.dtypes)
 
 
-def representable(source: Any) -> None:
+def representable(source: Any, nodata: Sequence[Nodata]) -> None:
     """Refuses what a GeoTIFF has no place for and what would change the data.
+
+    Args:
+        source: opened with rasterio.
+        nodata: of every band.
 
     Raises:
         SourceError: naming it.
@@ -167,7 +205,7 @@ def representable(source: Any) -> None:
     if len(set(source.dtypes)) > 1:
         msg = f"bands of different types ({', '.join(source.dtypes)}) cannot be staged in one file"
         raise SourceError(msg)
-    values = {str(v) for v in source.nodatavals}
+    values = {str(n.carried) for n in nodata}
     if len(values) > 1:
         msg = f"bands with different nodata values ({', '.join(sorted(values))}) cannot be staged"
         raise SourceError(msg)
@@ -180,7 +218,7 @@ def representable(source: Any) -> None:
         raise SourceError(msg)
 
 
-def _differences(source: Any, staged: Any) -> list[str]:
+def _differences(original: Original, source: Any, staged: Any) -> list[str]:
     """Descriptive metadata that the copy does not have."""
     lost: list[str] = []
     for name in (
@@ -192,18 +230,11 @@ def _differences(source: Any, staged: Any) -> list[str]:
             before, after = [str(g) for g in before[0]], [str(g) for g in after[0]]
         if before != after:
             lost.append(f"{name} not carried over: {before} became {after}"[:500])
-    if not np.array_equal(
-        np.array(source.nodatavals, dtype=float),
-        np.array(staged.nodatavals, dtype=float),
-        equal_nan=True,
-    ):
-        lost.append(f"nodata not carried over: {source.nodatavals} became {staged.nodatavals}")
-    for band in range(source.count + 1):
-        kept = _tags(staged, band)
-        for key, value in _tags(source, band).items():
-            if kept.get(key) != value:
-                where = f"band {band}" if band else "dataset"
-                lost.append(f"tag {'/'.join(key)} of the {where} not carried over")
+    lost += _nodata(original.nodata, staged)
+    missing = raster_tags.lost(original.tags, raster_tags.loaded(staged))
+    for band, domain, name in missing:
+        where = f"band {band}" if band else "dataset"
+        lost.append(f"tag {domain}/{name} of the {where} not carried over")
     lost += [
         f"colour table of band {band} not carried over"
         for band in range(1, source.count + 1)
@@ -212,13 +243,15 @@ def _differences(source: Any, staged: Any) -> list[str]:
     return lost
 
 
-def _tags(dataset: Any, band: int) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], str] = {}
-    for domain in ["", *dataset.tag_namespaces(band)]:
-        if domain in _OWN_DOMAINS:
-            continue
-        found |= {(domain, k): v for k, v in dataset.tags(band, ns=domain or None).items()}
-    return found
+def _nodata(nodata: Sequence[Nodata], staged: Any) -> list[str]:
+    """Nodata values that the copy does not declare, compared with all their digits."""
+    found = raster_vrt.described(staged, Path(staged.name).parent).nodata()
+    declared = [None if v is None else raster_nodata.exact(v) for v in found]
+    return [
+        f"nodata of band {band} not carried over: {each.carried} became {value}"
+        for band, (each, value) in enumerate(zip(nodata, declared, strict=True), 1)
+        if not raster_nodata.equal(each.carried, value)
+    ]
 
 
 def _colors(dataset: Any, band: int) -> Any:

@@ -14,8 +14,11 @@ MAX_NOTES = 50
 ABOUT_CODE = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning)
 """Warnings that no source gives rise to."""
 _LOCK = threading.Lock()
-
-
+UNREAD = "which is not read"
+"""Words of a note on a part of the source that nobody asked for: its damage loses nothing."""
+_ABOUT_CALLS = "returns an approximate value of the true nodata value"
+"""What GDAL tells programmers; nodata is read exactly elsewhere."""
+_aside = threading.Event()
 _LOSSES = re.compile(
     r"corrupt|premature end|parsed incompletely|invalid content for record|unable to read geometry"
     r"|invalid utf-?8|non utf-?8|not valid utf-?8|unexpected end of file"
@@ -29,7 +32,17 @@ _LOSSES = re.compile(
 
 def losses(messages: Iterable[str]) -> list[str]:
     """Those messages that say that something of the source was not read as it stands there."""
-    return [m for m in messages if _LOSSES.search(m)]
+    return [m for m in messages if UNREAD not in m and _LOSSES.search(m)]
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Keeps no message in the block, from whatever thread: what is read there is not the source."""
+    _aside.set()
+    try:
+        yield
+    finally:
+        _aside.clear()
 
 
 @contextmanager
@@ -60,7 +73,7 @@ def silenced() -> Iterator[None]:
 def add(notes: list[str], text: str) -> None:
     """Appends a note unless it is there or there are too many."""
     line = re.sub(r"^CPLE_\w+:", "", " ".join(text.split()))
-    if line in notes or len(notes) > MAX_NOTES:
+    if _aside.is_set() or _ABOUT_CALLS in line or line in notes or len(notes) > MAX_NOTES:
         return
     notes.append(line if len(notes) < MAX_NOTES else "further warnings are left out")
 

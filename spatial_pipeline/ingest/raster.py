@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
-import numpy as np
 import pyproj
 import rasterio
 from pyproj.exceptions import CRSError
@@ -20,9 +20,18 @@ from rio_cogeo.cogeo import cog_validate
 from spatial_pipeline import block_cache
 from spatial_pipeline.checksums import cells_written
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import cog, gdal_messages, raster_scan
+from spatial_pipeline.ingest import (
+    cog,
+    gdal_messages,
+    georeference,
+    raster_nodata,
+    raster_pages,
+    raster_scan,
+    raster_tags,
+    raster_vrt,
+)
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.integrity import hdf5, tiff_tags
+from spatial_pipeline.ingest.integrity import hdf5, raster_texts, tiff_directory
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
@@ -33,6 +42,8 @@ Progress = Callable[[int, int | None], None]
 DATA = "data.tif"
 NAMED_BLOCKS = 5
 """Broken blocks that the error names; the profile has them all."""
+NAMED_TEXTS = 10
+"""Texts in another encoding that the notes name."""
 
 
 def ingest_raster(
@@ -56,30 +67,31 @@ def ingest_raster(
             raise SourceError(msg)
         local = stack.enter_context(viewed(resolved, folder))
         before = stamp(local)
-        path, profile = _described(profile, local, options.layer, options.pixels_per_byte)
+        choice, original, profile = _described(profile, local, options)
         workers = os.cpu_count() or 1
-        with gdal_messages.silenced(), rasterio.Env(), rasterio.open(path) as dataset:
-            cog.representable(dataset)
-        scanned = _scanned(path, workers, progress)
+        with gdal_messages.silenced(), rasterio.Env(), rasterio.open(choice.path) as dataset:
+            cog.representable(dataset, original.nodata)
+        scanned = _scanned(choice.path, workers, progress)
         profile = replace(
             profile,
             broken_blocks=scanned.broken,
-            notes=tuple(dict.fromkeys([*profile.notes, *scanned.notes])),
+            notes=_joined(profile.notes, scanned.notes, raster_pages.damage(choice)),
         )
         if scanned.broken:
             raise SourceError(_broken_text(scanned.broken))
         if lost := gdal_messages.losses(scanned.notes):
             msg = f"a block does not decode: {lost[0]}"
             raise SourceError(msg)
-        notes = cog.write(path, folder / DATA, scanned.checksums, workers)
+        notes = cog.write(original, folder / DATA, scanned.checksums, workers)
         unchanged(local, before)
         return replace(
             profile,
-            notes=tuple(dict.fromkeys([*profile.notes, *notes])),
+            notes=_joined(profile.notes, notes),
             checksums=cells_written(scanned.sums),
         )
     except SourceError as exc:
-        (folder / DATA).unlink(missing_ok=True)
+        for name in (DATA, DATA + ".aux.xml"):
+            (folder / name).unlink(missing_ok=True)
         return replace(profile, error=named(str(exc), resolved, folder / FOLDER))
     finally:
         stack.close()
@@ -94,10 +106,11 @@ def _scanned(path: str, workers: int, progress: Progress | None) -> raster_scan.
 
 
 def _described(
-    profile: RasterProfile, resolved: Resolved, layer: str | None, pixels_per_byte: int
-) -> tuple[str, RasterProfile]:
-    """What GDAL opens, and the metadata of the source."""
+    profile: RasterProfile, local: Resolved, options: ReadOptions
+) -> tuple[raster_pages.Choice, cog.Original, RasterProfile]:
+    """The raster that is read, the one that is staged for it, and the metadata of the source."""
     block_cache.bound()
+    file = Path(local.path)
     notes: list[str] = []
     with (
         gdal_messages.kept(notes),
@@ -105,83 +118,92 @@ def _described(
         rasterio.Env(**raster_scan.OPTIONS),
     ):
         try:
-            hdf5.refuse_links(resolved.files[0])
-            path = _dataset_path(resolved.path, layer)
-            with rasterio.open(path) as dataset:
-                _known_files(dataset, resolved, notes)
-                integrity.refuse_declared(dataset, resolved.files, pixels_per_byte)
-                _say_pages(dataset, layer, notes)
+            hdf5.refuse_links(local.files[0])
+            choice = raster_pages.choose(local.path, options.layer)
+            with rasterio.open(choice.path) as dataset:
+                _known_files(dataset, local)
+                page = _page(file, choice, dataset.driver)
+                georeference.check(dataset, page)
+                integrity.refuse_declared(dataset, local.files, options.pixels_per_byte)
+                original, told = _original(dataset, choice, file, page, options.encoding)
                 profile = _profile(profile, dataset, notes)
-                profile = _with_declared_nodata(profile, resolved, notes)
+            with rasterio.open(original.path) as dataset:
+                profile = _with_texts(profile, dataset, original)
         except SourceError:
             raise
         except Exception as exc:
             raise SourceError(raster_scan.reason_of(exc)) from exc
-        errors, warned = _cog_verdict(path, profile.driver)
+        errors, warned = _cog_verdict(choice.path, profile.driver)
     notes = [n for n in notes if "not a GeoTIFF" not in n]
-    return path, replace(profile, cog_errors=errors, cog_warnings=warned, notes=tuple(notes))
+    profile = replace(
+        profile,
+        cog_errors=errors,
+        cog_warnings=warned,
+        notes=_joined(choice.notes, told, notes),
+    )
+    return choice, original, profile
 
 
-def _dataset_path(path: str, layer: str | None) -> str:
-    """The path, or that of the subdataset which the layer names."""
-    with rasterio.open(path) as dataset:
-        inner = list(dataset.subdatasets)
-        bands = dataset.count
-    if layer is None:
-        if not bands and inner:
-            msg = f"{len(inner)} rasters in it, name one of them as layer: " + ", ".join(
-                map(_inner_name, inner)
-            )
-            raise SourceError(msg)
-        return path
-    for name in inner:
-        if _inner_name(name) == layer:
-            return str(name)
-    listed = ", ".join(map(_inner_name, inner)) or "none"
-    msg = f"no layer {layer!r} in it; layers: {listed}"
-    raise SourceError(msg)
+def _page(file: Path, choice: raster_pages.Choice, driver: str) -> tiff_directory.Directory | None:
+    chain = tiff_directory.chain(file) if driver == "GTiff" and file.is_file() else None
+    if chain is None:
+        return None
+    return next((d for d in chain.directories if d.number == choice.page), None)
 
 
-def _inner_name(subdataset: str) -> str:
-    """What a contract calls a subdataset: its last part, the number of a page of a TIFF."""
-    if subdataset.startswith("GTIFF_DIR:"):
-        return subdataset.split(":", 2)[1]
-    return subdataset.rsplit(":", 1)[-1].strip('"')
-
-
-def _say_pages(dataset: Any, layer: str | None, notes: list[str]) -> None:
-    """Notes the rasters of a file that were not asked for."""
-    inner = [_inner_name(name) for name in dataset.subdatasets]
-    if layer is None and len(inner) > 1:
-        notes.append(
-            f"{len(inner)} rasters in it, only {inner[0]} is read; layer names another: "
-            + ", ".join(inner[:20])
+def _original(
+    dataset: Any,
+    choice: raster_pages.Choice,
+    file: Path,
+    page: tiff_directory.Directory | None,
+    encoding: str | None,
+) -> tuple[cog.Original, list[str]]:
+    """What is copied to the staged file: the raster itself, or a VRT that mends its texts."""
+    tags = raster_tags.loaded(dataset)
+    description = raster_vrt.described(dataset, file.parent)
+    used = frozenset(Path(name).absolute() for name in dataset.files)
+    written = raster_texts.Written()
+    if file.is_file():
+        written = raster_texts.written(
+            file, dataset.driver, placed=georeference.placed(dataset), used=used
         )
+    general = written.nodata.get(0)
+    if general is None and page is not None and page.nodata is not None:
+        general = page.nodata.decode("latin-1")
+    texts = [written.nodata.get(band, general) for band in dataset.indexes]
+    nodata = raster_nodata.of_bands(dataset, texts, description.nodata())
+    misfits = description.misfits()
+    notes = [*written.notes, *raster_nodata.note(nodata, dataset.dtypes)]
+    notes += [_misfit(what, data, encoding) for what, data in misfits[:NAMED_TEXTS]]
+    if len(misfits) > NAMED_TEXTS:
+        notes.append(f"{len(misfits) - NAMED_TEXTS} more texts are not UTF-8")
+    if not misfits and not any(n.misread for n in nodata):
+        return cog.Original(choice.path, nodata, tags), notes
+    carried = [None if n.carried is None else raster_nodata.shown(n.carried) for n in nodata]
+    mended = str(description.write(encoding, carried))
+    with rasterio.open(mended) as dataset_of_vrt:
+        return cog.Original(mended, nodata, raster_tags.loaded(dataset_of_vrt)), notes
 
 
-def _with_declared_nodata(
-    profile: RasterProfile, resolved: Resolved, notes: list[str]
-) -> RasterProfile:
-    """The profile with nodata as a TIFF spells it: GDAL rounds it, or turns it into another."""
-    text = tiff_tags.nodata_text(resolved.files[0]) if profile.driver == "GTiff" else None
-    number = None if text is None else tiff_tags.nodata_number(text)
-    if number is None or any(b.data_type.startswith("float") for b in profile.bands):
-        return profile
-    if all(b.nodata == number for b in profile.bands):
-        return profile
-    types = sorted({b.data_type for b in profile.bands})
-    if not all(np.dtype(t).kind in "iu" for t in types):
-        return profile
-    if not all(np.iinfo(t).min <= number <= np.iinfo(t).max for t in types):
-        notes.append(f"declares nodata {text}, which no pixel of type {', '.join(types)} can have")
-    return replace(profile, bands=tuple(replace(b, nodata=number) for b in profile.bands))
+def _misfit(what: str, data: bytes, encoding: str | None) -> str:
+    if encoding is not None:
+        try:
+            return f"{what} is not UTF-8, read as {encoding}: {data.decode(encoding)!r}"
+        except UnicodeDecodeError:
+            return f"{what} is neither UTF-8 nor {encoding}: {data!r}"
+    return f"{what} is not UTF-8: {data!r}; source: {{encoding: …}} says which encoding it has"
 
 
-def _known_files(dataset: Any, resolved: Resolved, notes: list[str]) -> None:
+def _joined(*notes: Iterable[str]) -> tuple[str, ...]:
+    """Notes in order, each once."""
+    return tuple(dict.fromkeys(itertools.chain(*notes)))
+
+
+def _known_files(dataset: Any, resolved: Resolved) -> None:
     """Compares the files that GDAL reads with those that name the version.
 
     Raises:
-        SourceError: GDAL would read a file in another folder that nobody knew of.
+        SourceError: GDAL would read a file that is none of the source's.
 
     """
     if resolved.files[0].is_dir():
@@ -189,12 +211,9 @@ def _known_files(dataset: Any, resolved: Resolved, notes: list[str]) -> None:
     known = {f.resolve() for f in resolved.files}
     for name in dataset.files:
         file = Path(name).resolve()
-        if not file.is_file() or file in known:
-            continue
-        if file.parent != resolved.files[0].resolve().parent:
-            msg = f"reads {file.name} in another folder too, which only a VRT may do"
+        if file.is_file() and file not in known:
+            msg = f"reads {file.name} too, which is no file of the source"
             raise SourceError(msg)
-        notes.append(f"reads {file.name} too, a change of which makes no new version")
 
 
 def _profile(profile: RasterProfile, dataset: Any, notes: list[str]) -> RasterProfile:
@@ -203,32 +222,37 @@ def _profile(profile: RasterProfile, dataset: Any, notes: list[str]) -> RasterPr
         raise SourceError(msg)
     if dataset.gcps[0]:
         notes.append(f"placed by {len(dataset.gcps[0])} ground control points, not by a grid")
-    a, b, c, d, e, f = tuple(dataset.transform)[:6]
     return replace(
         profile,
         driver=dataset.driver,
         crs=_crs(dataset, notes),
         width=dataset.width,
         height=dataset.height,
-        transform=(a, b, c, d, e, f),
+        transform=georeference.transform_of(dataset),
+        block_shapes=tuple((int(h), int(w)) for h, w in dataset.block_shapes),
+        compression=dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION"),
+        overviews=tuple(int(o) for o in dataset.overviews(1)),
+    )
+
+
+def _with_texts(profile: RasterProfile, dataset: Any, original: cog.Original) -> RasterProfile:
+    """The profile with what a VRT may have mended: texts, nodata, and the masks from it."""
+    return replace(
+        profile,
         bands=tuple(
             BandProfile(
                 data_type=dataset.dtypes[i],
-                nodata=_json_number(dataset.nodatavals[i]),
+                nodata=_json_number(original.nodata[i].declared),
                 description=dataset.descriptions[i],
                 color_interpretation=dataset.colorinterp[i].name,
-                scale=float(dataset.scales[i]),
-                offset=float(dataset.offsets[i]),
+                scale=_json_number(float(dataset.scales[i])),
+                offset=_json_number(float(dataset.offsets[i])),
                 unit=dataset.units[i] or None,
             )
             for i in range(dataset.count)
         ),
-        block_shapes=tuple((int(h), int(w)) for h, w in dataset.block_shapes),
-        compression=dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION"),
-        overviews=tuple(int(o) for o in dataset.overviews(1)),
         mask_flags=tuple(tuple(f.name for f in flags) for flags in dataset.mask_flag_enums),
-        # GDAL adds this one when it happens to have read another domain first.
-        tags={k: v for k, v in dataset.tags().items() if k != "METADATATYPE"},
+        tags={n: v for (band, domain, n), v in original.tags.items() if not band and not domain},
     )
 
 
@@ -242,8 +266,12 @@ def _crs(dataset: Any, notes: list[str]) -> str | None:
         return None
 
 
+@overload
+def _json_number(value: None) -> None: ...
+@overload
+def _json_number(value: float) -> float | str: ...
 def _json_number(value: float | None) -> float | str | None:
-    """A number as JSON can hold it: NaN and infinities as text."""
+    """A number as JSON can hold it: NaN and infinities as text, integers with all their digits."""
     if value is None or math.isfinite(value):
         return value
     return str(float(value))

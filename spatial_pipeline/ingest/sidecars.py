@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from spatial_pipeline.errors import SourceError
@@ -23,7 +24,8 @@ _VECTOR = frozenset(
      ".kml", ".kmz", ".gpx", ".tab", ".mif", ".xlsx", ".ods", ".sqlite", ".dxf", ".dgn", ".pbf"}
 )  # fmt: skip
 _RASTER_STEM = (".aux", ".aux.xml", ".wld", ".tab", ".hdr", ".prj", ".clr", ".stx", ".rpb", ".rpc",
-                ".imd", ".met", ".ers", ".pvl")  # fmt: skip
+                ".imd", ".met", ".ers", ".pvl", ".xml", ".pass", ".eph", "_rpc.txt",
+                "_metadata.txt", "_metadata.xml", "-browse.jpg.aux.xml")  # fmt: skip
 _DETACHED = frozenset(
     {".ers", ".hdr", ".bil", ".bip", ".bsq", ".bin", ".dat", ".raw", ".flt", ".img", ".sdat",
      ".sgrd", ".rst", ".rdc", ".grd", ".gri", ".mpr", ".mpl", ".lbl", ".000"}
@@ -61,8 +63,32 @@ def wanted(name: str) -> set[str]:
     if suffix not in _VECTOR:
         found |= {stem + extra for extra in _RASTER_STEM}
         found |= {stem + extra for extra in _world_suffixes(suffix)}
-        found |= {stem + "_rpc.txt", stem + "-browse.jpg.aux.xml"}
+        found |= _of_scene(stem)
     return found - {name}
+
+
+def _of_scene(stem: str) -> set[str]:
+    """Metadata of a satellite scene of which the file is one band or one tile.
+
+    The names that GDAL's readers look for (gcore/mdreader): Landsat, GeoEye, Pléiades, ALOS, SPOT.
+    """
+    found = {re.split("_b", stem, maxsplit=1)[0] + "_mtl.txt", "metadata.dim"}
+    found |= {re.split("_(?:rgb|pan)_", stem, maxsplit=1)[0] + "_metadata.txt"}
+    if stem.startswith("img_"):
+        for inner in (stem[4:], stem[4:].rpartition("_")[0]):
+            found |= {f"dim_{inner}.xml", f"rpc_{inner}.xml"}
+    if stem.startswith("img-"):
+        found.add("summary.txt")
+        for inner in (stem[3:], stem[6:]):
+            found |= {f"hdr{inner}.txt", f"rpc{inner}.txt"}
+    return found
+
+
+def world_files(file: Path) -> list[Path]:
+    """Existing world files of a raster."""
+    suffixes = _world_suffixes(file.suffix.casefold()) | {".wld"}
+    names = {file.stem.casefold() + suffix for suffix in suffixes}
+    return [s for s in sidecars(file) if s.name.casefold() in names]
 
 
 def _world_suffixes(suffix: str) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import logging
 import threading
 import warnings
 from collections import OrderedDict
@@ -24,7 +25,7 @@ from rasterio.windows import Window
 
 from spatial_pipeline import block_cache
 from spatial_pipeline.pieces import BatchDigest, FeatureBatch, PixelWindow
-from spatial_pipeline.versions import RasterProfile, VectorProfile
+from spatial_pipeline.versions import RasterProfile, VectorProfile, can_hold
 
 CACHED_ROW_GROUPS = 6
 AT_ONCE = 65_536
@@ -264,6 +265,16 @@ def _rows(table: pa.Table, index: NDArray[np.int64]) -> pa.Table:
     return table.take(pa.array(index))
 
 
+class _Approximate(logging.Filter):
+    """Leaves out that GDAL rounds 64-bit nodata: masks are made of what the profile has."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "approximate value of the true nodata" not in record.getMessage()
+
+
+logging.getLogger("rasterio._env").addFilter(_Approximate())
+
+
 class StagedRaster:
     """A staged COG; see ``pieces.RasterData``."""
 
@@ -313,14 +324,18 @@ class StagedRaster:
         dataset = self._dataset()
         window = Window(col_off, row_off, width, height)
         values = dataset.read(window=window)
-        valid = _known_mask(dataset, values)
+        nodata = [band.nodata for band in self._profile.bands]
+        valid = _known_mask(self._files.flags, values, nodata)
         if valid is None:
             valid = dataset.read_masks(window=window) != 0
         return PixelWindow(values, valid, row_off, col_off, self._profile.transform)
 
     def tags(self) -> dict[str, str]:
-        """Tags of the staged file (default domain)."""
-        return dict(self._dataset().tags())
+        """Tags of the staged file (default domain), as they are once those of others are loaded."""
+        dataset = self._dataset()
+        for domain in dataset.tag_namespaces():
+            dataset.tags(ns=domain or None)
+        return dict(dataset.tags())
 
     def _dataset(self) -> Any:
         """One open dataset a thread: GDAL datasets are never shared."""
@@ -329,22 +344,31 @@ class StagedRaster:
             with warnings.catch_warnings():
                 # Rules say what a raster without a grid lacks; a reader has nothing to add.
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                self._files.dataset = rasterio.open(self._path)
+                dataset = rasterio.open(self._path)
+                self._files.flags = dataset.mask_flag_enums
+                self._files.dataset = dataset
         return self._files.dataset
 
 
-def _known_mask(dataset: Any, values: NDArray[Any]) -> NDArray[np.bool_] | None:
-    """What GDAL says is valid, where integers say it themselves; None where GDAL must be asked."""
+def _known_mask(
+    mask_flags: Sequence[Any], values: NDArray[Any], nodata: Sequence[float | str | None]
+) -> NDArray[np.bool_] | None:
+    """Which pixels have data, where integers and their nodata say it; None where GDAL must say it.
+
+    GDAL's own masks take a value between two integers for the lower one.
+    """
     if values.dtype.kind not in "iu":
         return None
-    flags = dataset.mask_flag_enums
-    if all(f == [MaskFlags.all_valid] for f in flags):
-        return np.ones(values.shape, dtype=bool)
-    limits = np.iinfo(values.dtype)
-    if not all(
-        f == [MaskFlags.nodata] and n is not None and n == int(n) and limits.min <= n <= limits.max
-        for f, n in zip(flags, dataset.nodatavals, strict=True)
-    ):
+    flags = [f for f in mask_flags if f != [MaskFlags.all_valid]]
+    if any(f != [MaskFlags.nodata] for f in flags) or (flags and len(nodata) != len(values)):
         return None
-    nodata = np.array([int(n) for n in dataset.nodatavals], dtype=values.dtype)
-    return cast("NDArray[np.bool_]", values != nodata[:, np.newaxis, np.newaxis])
+    valid = np.ones(values.shape, dtype=bool)
+    if not flags:
+        return valid
+    for band, value in enumerate(nodata):
+        if value is None:
+            # A version of an ingest that did not see what GDAL sees.
+            return None
+        if can_hold(values.dtype.name, value):
+            np.not_equal(values[band], values.dtype.type(int(value)), out=valid[band])
+    return valid

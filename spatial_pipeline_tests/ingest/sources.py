@@ -34,7 +34,9 @@ def stage(
     target = folder / "staged"
     target.mkdir(parents=True)
     others = set(folder.iterdir())
-    data = {target / name for name in ("data.parquet", "data.tif", identity.FILE)}
+    data = {
+        target / name for name in ("data.parquet", "data.tif", "data.tif.aux.xml", identity.FILE)
+    }
     given = Source(uri=str(path), **source)
     if is_remote(given.uri) or is_database(given.uri):
         profile = ingest(kind, given, None, folder, target, allowed)

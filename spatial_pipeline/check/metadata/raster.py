@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -31,7 +32,7 @@ from spatial_pipeline.contract.rules.metadata import (
 )
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.results import Findings, Outcome
-from spatial_pipeline.versions import BandProfile, Profile, RasterProfile
+from spatial_pipeline.versions import BandProfile, Profile, RasterProfile, can_hold
 
 
 @evaluates(BandCount)
@@ -73,15 +74,21 @@ class NodataCheck(ProfileCheck[Nodata]):
 
     def evaluate(self, profile: Profile) -> Outcome:
         """One finding a band that declares another value, or declares one where none may be."""
-        return _by_band(cast("RasterProfile", profile), self._declares, self._reason)
+        raster = cast("RasterProfile", profile)
+        impossible = [
+            f"band {i}: nodata {_exact(b.nodata)} cannot occur in {b.data_type}"
+            for i, b in enumerate(raster.bands, 1)
+            if b.nodata is not None and not can_hold(b.data_type, b.nodata)
+        ]
+        return replace(_by_band(raster, self._declares, self._reason), notes=tuple(impossible[:5]))
 
     def _declares(self, band: BandProfile) -> bool:
         promised = self.rule.equals
         if band.nodata is None or promised is None:
             return band.nodata is None and promised is None
-        declared = float(band.nodata)
-        if math.isnan(declared) or math.isnan(promised):
-            return math.isnan(declared) and math.isnan(promised)
+        declared = _number(band.nodata)
+        if _is_nan(declared) or _is_nan(promised):
+            return _is_nan(declared) and _is_nan(promised)
         if band.data_type in {"float32", "complex64"}:
             # The pixels and the value that marks them are stored in 32 bits.
             with np.errstate(over="ignore"):
@@ -228,8 +235,19 @@ def _bands(count: int) -> str:
 
 def _exact(value: float | str) -> str:
     """A nodata value with all its digits, whole numbers without a point."""
-    number = float(value)
+    number = _number(value)
+    if isinstance(number, int):
+        return str(number)
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+def _number(value: float | str) -> float:
+    """A nodata value as a number; integers stay what they are, whatever their size."""
+    return float(value) if isinstance(value, str) else value
+
+
+def _is_nan(value: float) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _unit(profile: RasterProfile) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pyproj
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.contract.rules.base import (
@@ -317,7 +317,17 @@ class Nodata(MetadataRule):
     scope: ClassVar[Scope] = Scope.PROFILE
     kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "conceptual consistency"
-    equals: float | None = Field(description="Nodata value of every band; null for none.")
+    equals: int | float | None = Field(
+        description="Nodata value of every band, integers with all their digits; null for none."
+    )
+
+    @field_validator("equals", mode="before")
+    @classmethod
+    def _no_truth(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            msg = "true and false are no nodata values"
+            raise ValueError(msg)  # noqa: TRY004 - pydantic turns it into a mistake of the contract
+        return value
 
 
 class Resolution(MetadataRule):

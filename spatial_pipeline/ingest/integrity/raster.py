@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,9 +40,6 @@ def refuse_declared(dataset: Any, files: Sequence[Path], most: int = PIXELS_PER_
         SourceError: naming the promise, and the setting that raises the limit.
 
     """
-    if not all(map(math.isfinite, tuple(dataset.transform)[:6])):
-        msg = "the geotransform is not finite"
-        raise SourceError(msg)
     present = sum(f.stat().st_size for f in files if f.is_file())
     pixels = dataset.width * dataset.height * dataset.count
     if pixels > SMALL_PIXELS and pixels > most * present:
