@@ -289,6 +289,9 @@ def test_a_text_file_that_is_no_table(tmp_path: Path) -> None:
     text = f'{{"type": "FeatureCollection", "features": [{feature}]}}'
     profile, _ = staged(tmp_path, text, "a.txt")
     assert (profile.driver, profile.count) == ("GeoJSON", 1)
+    (tmp_path / "b.txt").write_text("something else entirely\n")
+    profile, _ = staged_vector(tmp_path / "b.txt", tmp_path / "t")
+    assert profile.error is not None
 
 
 def test_a_file_without_header_is_said(tmp_path: Path) -> None:
