@@ -95,10 +95,8 @@ def _is_table(file: Path) -> bool:
             head = opened.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
     except OSError as exc:
         raise SourceError(exc.strerror or str(exc)) from exc
-    first = head.splitlines()[:1]
-    return not head.startswith((b"{", b"[", b"<")) and any(
-        c in line for line in first for c in b",;\t|"
-    )
+    first = b"".join(head.splitlines()[:1])
+    return not first.startswith((b"{", b"[", b"<")) and any(c in first for c in b",;\t|")
 
 
 _TYPES = {0: "Unknown", 2: "Point", 3: "Point Z"}
