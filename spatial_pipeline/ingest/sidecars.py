@@ -13,6 +13,9 @@ _BY_STEM: dict[str, tuple[str, ...]] = {
     ".tab": (".dat", ".map", ".id", ".ind"),
     ".mif": (".mid",),
     ".csv": (".csvt", ".prj"),
+    ".tsv": (".csvt", ".prj"),
+    ".psv": (".csvt", ".prj"),
+    ".txt": (".csvt", ".prj"),
     ".gml": (".gfs", ".xsd"),
     ".img": (".ige", ".rrd", ".rde"),
 }
@@ -20,8 +23,8 @@ _BY_STEM: dict[str, tuple[str, ...]] = {
 _BY_NAME = (".aux.xml", ".ovr", ".msk", ".msk.ovr", "-wal", "-journal", ".xml")
 """Sidecars that are added to the name of the file."""
 _VECTOR = frozenset(
-    {".shp", ".dbf", ".geojson", ".geojsonl", ".json", ".gpkg", ".fgb", ".csv", ".parquet", ".gml",
-     ".kml", ".kmz", ".gpx", ".tab", ".mif", ".xlsx", ".ods", ".sqlite", ".dxf", ".dgn", ".pbf"}
+    {".shp", ".dbf", ".geojson", ".geojsonl", ".json", ".gpkg", ".fgb", ".csv", ".tsv", ".psv",
+     ".parquet", ".gml", ".kml", ".kmz", ".gpx", ".tab", ".mif", ".xlsx", ".ods", ".sqlite", ".dxf", ".dgn", ".pbf"}
 )  # fmt: skip
 _RASTER_STEM = (".aux", ".aux.xml", ".wld", ".tab", ".hdr", ".prj", ".clr", ".stx", ".rpb", ".rpc",
                 ".imd", ".met", ".ers", ".pvl", ".xml", ".pass", ".eph", "_rpc.txt",
@@ -116,7 +119,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     ".shp": (".shx", ".dbf", ".prj", ".cpg", ".qpj"),
     ".tab": (".dat", ".map", ".id"),
     ".mif": (".mid",),
-    ".csv": (".csvt", ".prj"),
+    ".csv": (".csvt", ".prj"), ".tsv": (".csvt", ".prj"), ".psv": (".csvt", ".prj"),
     ".gml": (".gfs", ".xsd"),
     ".img": (".ige", ".rrd", ".rde", ".aux.xml", ".prj"),
     ".bil": (".hdr", ".prj", ".blw"), ".bsq": (".hdr", ".prj"), ".bip": (".hdr", ".prj"),

@@ -88,7 +88,7 @@ def write(rng: random.Random, folder: Path) -> Path:
     ]
     text = end.join(lines) + rng.choice([end, end, ""])
     encoding = rng.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16"])
-    path = folder / rng.choice(["a.csv", "a.csv", "a.txt"])
+    path = folder / rng.choice(["a.csv", "a.csv", "a.tsv"])
     path.write_bytes(text.encode(encoding))
     if path.suffix == ".csv" and rng.random() < 0.25:
         path.with_suffix(".csvt").write_text(",".join(f'"{t}"' for t in types) + "\n")
@@ -225,7 +225,7 @@ def expected(path: Path) -> list[dict[str, object]]:
     if stated := re.match(r"sep=([^\r\n])\r?\n", text, re.IGNORECASE | re.ASCII):
         delimiter, text = stated[1], text[stated.end() :]
     else:
-        delimiter = _delimiter(text)
+        delimiter = _delimiter(text, path.suffix)
     records = _records(text, delimiter)
     if not records:
         return []
@@ -245,11 +245,12 @@ def expected(path: Path) -> list[dict[str, object]]:
     return _table(_distinct(names), rows, _types(path, len(names)))
 
 
-def _delimiter(text: str) -> str:
+def _delimiter(text: str, suffix: str) -> str:
     lines = [line for line in re.split(r"[\r\n]+", text) if line][:2]
     bare = ["".join(line.split('"')[::2]) for line in lines] or [""]
     counts = Counter(bare[0])
-    if "\t" in bare[0] and len(bare) == 2 and bare[0].count("\t") == bare[1].count("\t"):
+    same = len(bare) == 2 and bare[0].count("\t") == bare[1].count("\t")
+    if "\t" in bare[0] and (same or suffix == ".tsv"):
         return "\t"
     most = max(counts[c] for c in ",;\t|")
     if most == 0:

@@ -28,6 +28,7 @@ from spatial_pipeline.ingest.sidecars import folder_dataset, sidecars
         ("a.png", ["a.pgw", "a.wld"], ["a.jgw"]),
         ("a.gpkg", ["a.gpkg-wal", "a.gpkg-journal"], ["a.gpkg-shm", "a.shp"]),
         ("a.csv", ["a.csvt", "a.prj"], ["a.txt"]),
+        ("a.tsv", ["a.csvt", "a.prj"], ["a.csv", "a.wld"]),
         ("a.tab", ["a.dat", "a.map", "a.id"], ["a.tif"]),
         ("a.geojson", [], ["a.shp", "a.prj", "a.tfw"]),
     ],

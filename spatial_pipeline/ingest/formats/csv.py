@@ -46,7 +46,7 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
 
     """
     file = resolved.files[0]
-    if file.suffix.casefold() == ".txt" and _marked_up(file):
+    if file.suffix.casefold() == ".txt" and not _is_table(file):
         with gdal.open_layer(resolved, options) as layer:
             yield layer
         return
@@ -85,14 +85,18 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
     )
 
 
-def _marked_up(file: Path) -> bool:
-    """Whether a text is JSON or XML rather than a table."""
+def _is_table(file: Path) -> bool:
+    """Whether a text looks like a table: its first line has a delimiter, and it is no JSON or XML.
+
+    A .txt file can be anything; GDAL finds out, or refuses it.
+    """
     try:
         with file.open("rb") as opened:
-            head = opened.read(HEAD_BYTES)
+            head = opened.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
     except OSError as exc:
         raise SourceError(exc.strerror or str(exc)) from exc
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[", b"<"))
+    first = b"".join(head.splitlines()[:1])
+    return not first.startswith((b"{", b"[", b"<")) and any(c in first for c in b",;\t|")
 
 
 _TYPES = {0: "Unknown", 2: "Point", 3: "Point Z"}

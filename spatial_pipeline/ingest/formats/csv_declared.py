@@ -136,14 +136,11 @@ def _list(kind: pa.DataType, texts: pa.Array) -> pa.Array:
 
     """
     found = [None if t is None else json.loads(t) for t in texts.to_pylist()]
-    for elements in found:
-        for element in elements or ():
-            wrong = isinstance(element, bool) or isinstance(element, str) != pa.types.is_string(
-                kind
-            )
-            if wrong or (pa.types.is_integer(kind) and not isinstance(element, int)):
-                msg = f"{element!r} is no {kind}"
-                raise ValueError(msg)
+    python = str if pa.types.is_string(kind) else int if pa.types.is_integer(kind) else int | float
+    for element in (e for elements in found for e in elements or ()):
+        if isinstance(element, bool) or not isinstance(element, python | None):
+            msg = f"{element!r} is no {kind}"
+            raise ValueError(msg)  # noqa: TRY004 (the value is wrong, not the caller)
     return pa.array(found, pa.list_(kind))
 
 

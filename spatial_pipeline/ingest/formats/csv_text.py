@@ -71,7 +71,7 @@ def encoding_of(file: Path, declared: str | None) -> tuple[str, int]:
     if declared is None:
         return found, len(mark)
     try:
-        b"".decode(declared)
+        io.TextIOWrapper(io.BytesIO(), declared)
     except LookupError as exc:
         msg = f"{declared} is no encoding of text"
         raise SourceError(msg) from exc

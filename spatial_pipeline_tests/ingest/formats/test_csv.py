@@ -278,8 +278,12 @@ def test_delimiters_and_line_ends(tmp_path: Path, text: str, rows: int) -> None:
 
 
 def test_tab_separated_values_and_text_files(tmp_path: Path) -> None:
+    (tmp_path / "a.csvt").write_text("String,Real,Real")
+    (tmp_path / "a.prj").write_text("EPSG:25832")
     for name in ("a.tsv", "a.txt", "a.psv"):
         profile, table = staged(tmp_path, "id\tx\ty\n1\t2\t3\n", name)
+        assert types(profile) == {"id": "string", "x": "double", "y": "double"}
+        assert profile.crs is not None
         assert geometries(profile, table)[0].wkt == "POINT (2 3)"
         shutil.rmtree(tmp_path / "s")
 
@@ -289,6 +293,9 @@ def test_a_text_file_that_is_no_table(tmp_path: Path) -> None:
     text = f'{{"type": "FeatureCollection", "features": [{feature}]}}'
     profile, _ = staged(tmp_path, text, "a.txt")
     assert (profile.driver, profile.count) == ("GeoJSON", 1)
+    (tmp_path / "b.txt").write_text("something else entirely\n")
+    profile, _ = staged_vector(tmp_path / "b.txt", tmp_path / "t")
+    assert profile.error is not None
 
 
 def test_a_file_without_header_is_said(tmp_path: Path) -> None:
