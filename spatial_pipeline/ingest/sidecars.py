@@ -24,7 +24,8 @@ _BY_NAME = (".aux.xml", ".ovr", ".msk", ".msk.ovr", "-wal", "-journal", ".xml")
 """Sidecars that are added to the name of the file."""
 _VECTOR = frozenset(
     {".shp", ".dbf", ".geojson", ".geojsonl", ".json", ".gpkg", ".fgb", ".csv", ".tsv", ".psv",
-     ".parquet", ".gml", ".kml", ".kmz", ".gpx", ".tab", ".mif", ".xlsx", ".ods", ".sqlite", ".dxf", ".dgn", ".pbf"}
+     ".parquet", ".gml", ".kml", ".kmz", ".gpx", ".tab", ".mif", ".xlsx", ".ods", ".sqlite", ".dxf",
+     ".dgn", ".pbf"}
 )  # fmt: skip
 _RASTER_STEM = (".aux", ".aux.xml", ".wld", ".tab", ".hdr", ".prj", ".clr", ".stx", ".rpb", ".rpc",
                 ".imd", ".met", ".ers", ".pvl", ".xml", ".pass", ".eph", "_rpc.txt",
