@@ -21,8 +21,8 @@ SMALL_BYTES = 64 << 20
 MAX_MEMBERS = 100_000
 DATA_SUFFIXES = (
     ".shp", ".gpkg", ".geojson", ".json", ".geojsonl", ".fgb", ".csv", ".tsv", ".psv", ".parquet",
-    ".geoparquet", ".gml", ".kml", ".gpx", ".tab", ".mif", ".sqlite", ".dxf", ".tif", ".tiff", ".vrt",
-    ".png", ".jpg", ".jpeg", ".jp2", ".img", ".asc", ".nc",
+    ".geoparquet", ".gml", ".kml", ".gpx", ".tab", ".mif", ".sqlite", ".dxf", ".tif", ".tiff",
+    ".vrt", ".png", ".jpg", ".jpeg", ".jp2", ".img", ".asc", ".nc",
 )  # fmt: skip
 """Members that are datasets, not sidecars or texts."""
 
