@@ -157,15 +157,7 @@ class Pipeline:
             database=database or database_of(settings),
             database_url=None if address is None else address.get_secret_value(),
             limits=ingest.Limits.of(settings),
-            cage=ingest.CageLimits(
-                mode=settings.cage,
-                memory=settings.cage_memory,
-                wall_s=settings.cage_wall_s,
-                cpu_s=settings.cage_cpu_s,
-                file_bytes=settings.cage_file_bytes,
-                open_files=settings.cage_open_files,
-                pixels_per_byte=settings.max_pixels_per_byte,
-            ),
+            cage=ingest.CageLimits.of(settings),
             slow_callback_s=settings.slow_callback_s,
             memory=settings.memory,
             dask_scheduler=settings.dask_scheduler,
@@ -390,11 +382,10 @@ class Pipeline:
         place = None if name == OTHERS else partition
         known = partial(store.remembered, name, place)
         where = (base, self.allowed_sources, self.database_url, self.limits)
-        cage = self.cage
         # Taken before the source is read, so that a later change is seen at the next look.
         glance = (self.allowed_sources, self.limits, self.database_url)
         seen = probe(source, base, partition, *glance).seen
-        with ingest.opened(kind, source, partition, *where, known, progress, cage) as found:
+        with ingest.opened(kind, source, partition, *where, known, progress, self.cage) as found:
             if twin is not None and twin.id == found.version_id:
                 return twin
             version = Version(name, place, found.version_id)

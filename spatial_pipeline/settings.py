@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from spatial_pipeline.ingest.cage.limits import CageLimits, Mode
 from spatial_pipeline.memory import default_memory, memory_available
 from spatial_pipeline.runtime import SLOW
 
@@ -77,12 +77,12 @@ class Settings(BaseSettings):
     dask_scheduler: str | None = None
     dask_patience_s: float = Field(60.0, gt=0)
     incremental: bool = True
-    cage: Literal["auto", "require", "basic"] = "auto"
+    cage: Mode = CageLimits.mode
     cage_memory: ByteSize = Field(
         default_factory=lambda: ByteSize(memory_available() * 3 // 4), ge=64 << 20
     )
-    cage_wall_s: float = Field(4 * 3600.0, gt=0)
-    cage_cpu_s: int = Field(8 * 3600, ge=1)
-    cage_file_bytes: ByteSize = Field(ByteSize(1 << 40), ge=1)
-    cage_open_files: int = Field(4096, ge=64)
-    max_pixels_per_byte: int = Field(100_000, ge=1)
+    cage_wall_s: float = Field(CageLimits.wall_s, gt=0)
+    cage_cpu_s: int = Field(CageLimits.cpu_s, ge=1)
+    cage_file_bytes: ByteSize = Field(ByteSize(CageLimits.file_bytes), ge=1)
+    cage_open_files: int = Field(CageLimits.open_files, ge=64)
+    max_pixels_per_byte: int = Field(CageLimits.pixels_per_byte, ge=1)

@@ -78,21 +78,24 @@ def add(notes: list[str], text: str) -> None:
     notes.append(line if len(notes) < MAX_NOTES else "further warnings are left out")
 
 
-class _Collector(logging.Handler):
-    def __init__(self, notes: list[str], thread: int) -> None:
+class Collector(logging.Handler):
+    """Appends the warnings of loggers to notes, those of one thread or of all."""
+
+    def __init__(self, notes: list[str], thread: int | None = None) -> None:
         super().__init__(logging.WARNING)
         self.notes = notes
         self.thread_id = thread
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self.thread_id:
+        """Keeps a warning, and drops it when it comes from another thread."""
+        if self.thread_id in (None, record.thread):
             add(self.notes, record.getMessage())
 
 
 @contextmanager
 def logged(notes: list[str], *loggers: str) -> Iterator[None]:
     """Appends what these loggers warn of in this thread to ``notes``."""
-    collector = _Collector(notes, threading.get_ident())
+    collector = Collector(notes, threading.get_ident())
     found = [logging.getLogger(name) for name in loggers]
     for logger in found:
         logger.addHandler(collector)

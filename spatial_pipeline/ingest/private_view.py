@@ -15,10 +15,10 @@ from pathlib import Path
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import archive
+from spatial_pipeline.ingest.integrity.sqlite import MAGIC
 from spatial_pipeline.ingest.source import Resolved
 
 FOLDER = ".source"
-SQLITE = b"SQLite format 3\0"
 LOGS = ("-wal", "-journal")
 
 
@@ -79,4 +79,4 @@ def _has_log(resolved: Resolved) -> bool:
     if not any(f.name == first.name + log for f in resolved.files for log in LOGS):
         return False
     with first.open("rb") as opened:
-        return opened.read(len(SQLITE)) == SQLITE
+        return opened.read(len(MAGIC)) == MAGIC

@@ -122,7 +122,7 @@ _BOOT = (
 
 
 def _paths() -> list[str]:
-    """Where this process found its packages, for one that starts without our environment."""
+    """Folders of this process's packages, for one that starts without our environment."""
     own = str(Path(__file__).resolve().parents[3])
     return [own, *(str(Path(p).resolve()) for p in sys.path if p and Path(p).is_absolute())]
 

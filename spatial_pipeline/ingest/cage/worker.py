@@ -148,19 +148,14 @@ def _collect(messages: list[str]) -> None:
         if not issubclass(category, gdal_messages.ABOUT_CODE):
             gdal_messages.add(messages, str(message))
 
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.levelno >= logging.WARNING:
-                gdal_messages.add(messages, record.getMessage())
-
     warnings.showwarning = warned
     warnings.simplefilter("always")
     for name in ("rasterio._env", "rasterio._err"):
-        logging.getLogger(name).addHandler(Collector())
+        logging.getLogger(name).addHandler(gdal_messages.Collector(messages))
 
 
 def _texts(memory: int) -> list[str]:
-    """What native code wrote to standard output and errors, each text once."""
+    """Lines that native code wrote to standard output and errors, each once."""
     from spatial_pipeline.ingest import gdal_messages
 
     for stream in (sys.stdout, sys.stderr):
@@ -195,7 +190,7 @@ def _described(exc: BaseException) -> dict[str, Any]:
 
 
 def _send(stream: IO[bytes], message: dict[str, Any]) -> None:
-    # The parent may be gone, or have given up: then nobody reads, and the supervisor ends us.
+    # The parent may have gone or hung up: the supervisor ends this process then.
     with contextlib.suppress(BrokenPipeError):
         stream.write(json.dumps(message).encode() + b"\n")
         stream.flush()

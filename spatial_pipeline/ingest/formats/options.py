@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PIXELS_PER_BYTE = 100_000
+"""Most pixels a raster may declare for each byte of its files, unless the settings say otherwise.
+
+A sparse or constant GeoTIFF with blocks of 512 × 512 pixels has about 16,000.
+"""
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -20,4 +26,4 @@ class ReadOptions:
     layer: str | None = None
     encoding: str | None = None
     where: str | None = None
-    pixels_per_byte: int = 100_000
+    pixels_per_byte: int = PIXELS_PER_BYTE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,25 +22,8 @@ from spatial_pipeline.ingest.source import Resolved
 from spatial_pipeline.versions import Bounds
 
 BATCH_ROWS = 16384
-_SUFFIXES = (".parquet", ".geoparquet", ".pq")
 _BOX_LENGTHS = {4: (0, 1, 2, 3), 6: (0, 1, 3, 4), 8: (0, 1, 4, 5)}
 """Where xmin, ymin, xmax, ymax are in a bbox of XY, XYZ and XYZM."""
-
-
-def is_parquet(resolved: Resolved) -> bool:
-    """True for what is named or starts like a Parquet file."""
-    if resolved.member is not None:
-        return resolved.member.casefold().endswith(_SUFFIXES)
-    file = resolved.files[0]
-    if file.is_dir():
-        return False
-    if file.suffix.casefold() in _SUFFIXES:
-        return True
-    try:
-        with file.open("rb") as opened:
-            return opened.read(4) == b"PAR1"
-    except OSError:
-        return False
 
 
 @dataclass(frozen=True)
@@ -70,20 +52,13 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
     notes: list[str] = []
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(pq.ParquetFile(_stream(resolved, stack)))
+            file = stack.enter_context(pq.ParquetFile(resolved.files[0]))
             described = _described(file, notes)
         except SourceError:
             raise
         except Exception as exc:
             raise SourceError(_reason(exc)) from exc
         yield described
-
-
-def _stream(resolved: Resolved, stack: ExitStack) -> Any:
-    if resolved.member is None:
-        return resolved.files[0]
-    archive = stack.enter_context(zipfile.ZipFile(resolved.files[0]))
-    return stack.enter_context(archive.open(resolved.member))
 
 
 def _described(file: pq.ParquetFile, notes: list[str]) -> Layer:

@@ -13,7 +13,6 @@ import sqlite3
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats.layer import Layer
+from spatial_pipeline.ingest.integrity.sqlite import read_only
 
 _STEPS, _MOST_STEPS = 1_000_000, 200_000
 """Instructions between two looks at the count, and looks until a query is given up."""
@@ -50,10 +50,7 @@ def audit(layer: Layer, file: Path) -> None:
 
 def _opened(file: Path) -> sqlite3.Connection:
     """The database, read only, with a bound on what a query may cost."""
-    # A log beside the private copy holds pages that are not in the file yet.
-    log = file.with_name(file.name + "-wal").exists()
-    uri = f"file:{quote(str(file))}?mode=ro" + ("" if log else "&immutable=1")
-    database = sqlite3.connect(uri, uri=True)
+    database = read_only(file)
     database.text_factory = bytes
     _bound(database)
     database.execute("PRAGMA trusted_schema=OFF")

@@ -10,11 +10,6 @@ import numpy as np
 
 from spatial_pipeline.errors import SourceError
 
-PIXELS_PER_BYTE = 100_000
-"""Most pixels a raster may declare for each byte of its files, unless the settings say otherwise.
-
-A sparse or constant GeoTIFF with blocks of 512 × 512 pixels has about 16,000.
-"""
 SMALL_PIXELS = 1 << 22
 """A raster up to this size may be as empty as it likes."""
 _RAW = frozenset({"ENVI", "EHdr", "GenBin", "ROI_PAC", "ISCE", "RRASTER", "KRO", "SNODAS", "LAN"})
@@ -28,7 +23,7 @@ def is_sequential(driver: str) -> bool:
     return driver in _TEXT_GRIDS
 
 
-def refuse_declared(dataset: Any, files: Sequence[Path], most: int = PIXELS_PER_BYTE) -> None:
+def refuse_declared(dataset: Any, files: Sequence[Path], most: int) -> None:
     """Refuses a raster that declares what its files cannot hold.
 
     Args:

@@ -6,18 +6,16 @@ Source: ESRI Shapefile Technical Description (1998); dBASE III Plus table struct
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import archive
 
 HEADER_BYTES = 100
 RECORD_HEAD = 12
@@ -27,7 +25,7 @@ _NULL_SHAPE = 0
 
 
 class Parts:
-    """The main file, index and table of a Shapefile, on disk or in an archive."""
+    """The main file, index and table of a Shapefile."""
 
     def __init__(self, opened: dict[str, IO[bytes]]) -> None:
         self._opened = opened
@@ -165,26 +163,17 @@ def _table(parts: Parts) -> int:
 
 
 @contextmanager
-def opened(file: Path, member: str | None) -> Iterator[Parts]:
+def opened(file: Path) -> Iterator[Parts]:
     """The parts of a Shapefile; those that do not exist are left out.
 
     Args:
-        file: the .shp file, or the archive that it is in.
-        member: name of the .shp file in the archive.
+        file: the .shp file.
 
     """
     with ExitStack() as stack:
         found: dict[str, IO[bytes]] = {}
-        if member is None:
-            for path in file.parent.iterdir():
-                if path.stem.casefold() == file.stem.casefold():
-                    suffix = path.suffix.casefold()
-                    if suffix in {".shp", ".shx", ".dbf"}:
-                        found[suffix] = stack.enter_context(path.open("rb"))
-        else:
-            zipped = stack.enter_context(zipfile.ZipFile(file))
-            for name in archive.family(zipped, member):
-                suffix = PurePosixPath(name).suffix.casefold()
-                if suffix in {".shp", ".shx", ".dbf"}:
-                    found[suffix] = stack.enter_context(zipped.open(name))
+        for path in file.parent.iterdir():
+            suffix = path.suffix.casefold()
+            if path.stem.casefold() == file.stem.casefold() and suffix in {".shp", ".shx", ".dbf"}:
+                found[suffix] = stack.enter_context(path.open("rb"))
         yield Parts(found)

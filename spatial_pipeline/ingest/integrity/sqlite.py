@@ -21,10 +21,8 @@ def verify(file: Path) -> None:
     with file.open("rb") as opened:
         if opened.read(len(MAGIC)) != MAGIC:
             return
-    # A log beside the file holds pages that are not in it yet; without one nothing is written.
-    mode = "mode=ro" if file.with_name(file.name + "-wal").exists() else "mode=ro&immutable=1"
     try:
-        connection = sqlite3.connect(f"file:{quote(str(file))}?{mode}", uri=True)
+        connection = read_only(file)
         try:
             found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
         finally:
@@ -37,6 +35,18 @@ def verify(file: Path) -> None:
         raise SourceError(_damaged(str(exc))) from exc
     if found != ["ok"]:
         raise SourceError(_damaged("; ".join(found)))
+
+
+def read_only(file: Path) -> sqlite3.Connection:
+    """A connection that writes nothing, not even a log.
+
+    Raises:
+        sqlite3.OperationalError: the file cannot be opened.
+
+    """
+    # A log beside the file holds pages that are not in it yet; without one nothing is written.
+    mode = "mode=ro" if file.with_name(file.name + "-wal").exists() else "mode=ro&immutable=1"
+    return sqlite3.connect(f"file:{quote(str(file))}?{mode}", uri=True)
 
 
 def _damaged(reason: str) -> str:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import PurePosixPath
 from typing import IO
 
 import numpy as np
@@ -37,7 +33,7 @@ def before(resolved: Resolved) -> None:
         SourceError: it is damaged.
 
     """
-    if resolved.member is None and not resolved.files[0].is_dir():
+    if not resolved.files[0].is_dir():
         sqlite.verify(resolved.files[0])
 
 
@@ -50,9 +46,9 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     """
     if resolved.files[0].is_dir():
         return
-    suffix = PurePosixPath(resolved.member or resolved.files[0].name).suffix.casefold()
+    suffix = resolved.files[0].suffix.casefold()
     if layer.driver == "ESRI Shapefile" and suffix == ".shp":
-        with shapefile.opened(resolved.files[0], resolved.member) as parts:
+        with shapefile.opened(resolved.files[0]) as parts:
             verified = shapefile.verify(parts)
             exact = dbase.audit(parts, layer.defects, [f.name for f in layer.attributes])
         substitute(layer, exact)
@@ -61,35 +57,24 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     elif layer.driver in {"GPKG", "SQLite"}:
         geopackage.audit(layer, resolved.files[0])
     elif layer.driver in {"GeoJSON", "GeoJSONSeq"}:
-        with opened(resolved) as raw, io.TextIOWrapper(raw, "utf-8", "surrogateescape") as text:
+        with resolved.files[0].open(encoding="utf-8", errors="surrogateescape") as text:
             substitute(layer, _audited(text, layer))
         layer.lost = lambda rows: _unread(resolved, rows)
-    elif layer.driver == "MapInfo File" and suffix == ".mif" and resolved.member is None:
+    elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
     elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
-        with opened(resolved) as stream:
+        with resolved.files[0].open("rb") as stream:
             text_formats.verify_xml(stream)
     elif layer.driver == "DXF":
-        with opened(resolved) as stream:
+        with resolved.files[0].open("rb") as stream:
             text_formats.verify_dxf(stream)
     null_defects(layer)
-
-
-@contextmanager
-def opened(resolved: Resolved) -> Iterator[IO[bytes]]:
-    """The bytes of the file, or of the member of an archive."""
-    with ExitStack() as stack:
-        if resolved.member is None:
-            yield stack.enter_context(resolved.files[0].open("rb"))
-        else:
-            zipped = stack.enter_context(zipfile.ZipFile(resolved.files[0]))
-            yield stack.enter_context(zipped.open(resolved.member))
 
 
 def _unread(resolved: Resolved, rows: NDArray[np.int64]) -> list[int]:
     if not len(rows):
         return []
-    with opened(resolved) as raw, io.TextIOWrapper(raw, "utf-8", "replace") as text:
+    with resolved.files[0].open(encoding="utf-8", errors="replace") as text:
         return geojson.rows_with_geometry(text, set(rows.tolist()))
 
 
