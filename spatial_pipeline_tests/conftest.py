@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from spatial_pipeline.ingest.cage import client
 from spatial_pipeline_tests.hard import CLUSTERS
 from spatial_pipeline_tests.postgres import Cluster, NoPostgresError, running_cluster
 
@@ -51,6 +52,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [n for n in os.environ if n.startswith(FOREIGN)]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def uncaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stages files in this process, where a test may change the code that reads them."""
+    monkeypatch.setattr(client, "stage", lambda job, progress=None: job.staged(progress))
 
 
 @pytest.fixture(scope="session")

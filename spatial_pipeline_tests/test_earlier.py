@@ -272,7 +272,7 @@ def test_partitions_do_not_share_what_they_know(layer: Layer) -> None:
 
 
 @pytest.fixture
-def pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def pieces(monkeypatch: pytest.MonkeyPatch, uncaged: None) -> list[int]:
     """Numbers of features whose bytes are summed up, of versions of small row groups."""
     monkeypatch.setattr(geoparquet, "ROW_GROUP_ROWS", 16)
     found: list[int] = []
