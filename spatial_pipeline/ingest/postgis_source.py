@@ -8,7 +8,7 @@ staged yet, the same transaction streams the rows through a cursor.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -180,7 +180,7 @@ def open_table(
 
     """
     with session(address, limits) as (loop, connection):
-        described = loop.run(translated(_inspected(connection, layer, query), address))
+        described = loop.run(translated(lambda: _inspected(connection, layer, query), address))
         name = described.relation.name
         yield Table(
             name=None if name is None else str(name),
@@ -203,7 +203,7 @@ def count_rows(address: Address, layer: str | None, query: str | None) -> tuple[
         return name, row[0]
 
     with session(address) as (loop, connection):
-        found: tuple[str | None, int] = loop.run(translated(counted(connection), address))
+        found: tuple[str | None, int] = loop.run(translated(lambda: counted(connection), address))
         return found
 
 
@@ -236,7 +236,8 @@ def session(
     held: list[asyncpg.Connection] = []
     with PrivateLoop() as loop:
         try:
-            yield loop, loop.run(translated(_connected(address, limits, held), address))
+            begun = translated(lambda: _connected(address, limits, held), address)
+            yield loop, loop.run(begun)
         finally:
             # Closing ends the statement that the server may still be busy with.
             for connection in held:
@@ -368,10 +369,13 @@ async def _fetched(cursor: Any, count: int) -> list[Any]:
         return rows
 
 
-async def translated(work: Any, address: Address) -> Any:
-    """The result of the work; what the server or the network says becomes a SourceError."""
+async def translated(begin: Callable[[], Awaitable[Any]], address: Address) -> Any:
+    """The result of work; what the server or the network says becomes a SourceError.
+
+    The work is begun here: what is given up before its first step leaves no coroutine behind.
+    """
     try:
-        return await work
+        return await begin()
     except (asyncpg.PostgresError, *_LOST, ValueError) as exc:
         raise SourceError(_reason(exc, address)) from exc
 

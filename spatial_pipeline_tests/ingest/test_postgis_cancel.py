@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import pytest
 from spatial_pipeline.cancellation import Cancellation, obeying
 from spatial_pipeline.check import catalogue
 from spatial_pipeline.checking import check_all
+from spatial_pipeline.contract.database_url import parse
 from spatial_pipeline.contract.models import Source, VectorContract
 from spatial_pipeline.errors import GivenUpError
 from spatial_pipeline.ingest import opened, postgis_source
+from spatial_pipeline.ingest.private_loop import PrivateLoop
 from spatial_pipeline.run import Pipeline
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.versions import Store
@@ -115,4 +119,25 @@ def test_given_up_at_any_moment_nothing_stays_open(
 
     with obeying(flag), pytest.raises(GivenUpError):
         stage(tmp_path)
+    assert busy(database) == 0
+
+
+def test_given_up_before_its_first_step_no_coroutine_is_left(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, flag, start = parse(database.uri, None), Cancellation(), PrivateLoop.start
+
+    def late(self: PrivateLoop, work: Any) -> Any:
+        self._loop.call_soon_threadsafe(time.sleep, 0.2)
+        begun = start(self, work)
+        flag.cancel()
+        return begun
+
+    monkeypatch.setattr(PrivateLoop, "start", late)
+    with warnings.catch_warnings(record=True) as said, obeying(flag):
+        warnings.simplefilter("always")
+        with pytest.raises(GivenUpError), postgis_source.session(address):
+            pytest.fail("nobody waits for the session any more")
+        gc.collect()
+    assert [str(w.message) for w in said] == []
     assert busy(database) == 0
