@@ -10,12 +10,12 @@ from spatial_pipeline.orchestration.executor import EXECUTOR, PRELOADED
 
 HEAVY = {
     "asyncpg", "duckdb", "geopandas", "jinja2.environment", "matplotlib", "pandas", "pyarrow",
-    "pyogrio", "rasterio", "spatial_pipeline.check", "spatial_pipeline.ingest",
+    "pyogrio", "rasterio", "spatial_pipeline.check", "spatial_pipeline.ingest.stage",
     "spatial_pipeline.store",
 }  # fmt: skip
 NEEDED = {"dagster", "shapely", "pyarrow.parquet", "rasterio", "pyogrio", "duckdb",
           "spatial_pipeline.check.engine", "spatial_pipeline.check.topology.overlaps",
-          "spatial_pipeline.ingest", "spatial_pipeline.store.versions"}  # fmt: skip
+          "spatial_pipeline.ingest.stage", "spatial_pipeline.store.versions"}  # fmt: skip
 
 
 def told(program: str) -> dict[str, object]:
