@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,8 @@ from typing import Any, Literal, Self
 
 import pyproj
 from pyproj.exceptions import CRSError
+
+from spatial_pipeline.json_text import json_text
 
 Bounds = tuple[float, float, float, float]
 Kind = Literal["vector", "raster"]
@@ -340,7 +341,7 @@ class Publication:
 
 def fingerprint(*parts: Any) -> str:
     """First 20 hex digits of the SHA-256 over the canonical JSON of the parts."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    text = json_text(parts, sort_keys=True, compact=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.crs import transformed
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.errors import RuleError
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.pieces import VectorData
 from spatial_pipeline.results import Findings, Outcome
 from spatial_pipeline.spilled import (
@@ -296,7 +297,7 @@ def updated(
             "accepted": [{"fingerprint": p, "reason": str(r)} for p, r in sorted(prints)],
         }
     whole = {"baseline": FORMAT, "rules": dict(sorted(parts.items()))}
-    return (json.dumps(whole, ensure_ascii=True, indent=1) + "\n").encode()
+    return (json_text(whole, ascii_only=True, indent=1) + "\n").encode()
 
 
 def area_of(areas: VectorData, profile: Profile) -> tuple[shapely.Geometry, str]:
@@ -327,7 +328,7 @@ def key_texts(keys: Sequence[Sequence[Any]]) -> frozenset[str]:
 
 
 def _text(key: Sequence[Any]) -> str:
-    return json.dumps(list(key), ensure_ascii=True, separators=(",", ":"))
+    return json_text(list(key), ascii_only=True, compact=True)
 
 
 def _part_key(rule: str, partition: str | None) -> str:

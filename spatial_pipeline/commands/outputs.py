@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.report import quarantine
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.run import Pipeline
@@ -84,7 +84,7 @@ class Outputs:
         if self.sarif is not None:
             from spatial_pipeline.report.sarif import sarif
 
-            log = json.dumps(sarif(contracts, checked), ensure_ascii=False, indent=1)
+            log = json_text(sarif(contracts, checked), indent=1)
             self.sarif.write_text(log + "\n", encoding="utf-8")
             yield f"sarif: {self.sarif}"
         if self.quarantine is not None:

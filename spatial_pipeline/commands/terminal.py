@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
+
+from spatial_pipeline.json_text import json_text
 
 WRONG = 2
 WIDTH = 160
@@ -47,7 +48,7 @@ def print_rich(renderable: RenderableType) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON value on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
+    sys.stdout.write(json_text(value, indent=2) + "\n")
 
 
 def say(text: str) -> None:

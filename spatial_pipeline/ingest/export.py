@@ -21,6 +21,7 @@ from spatial_pipeline.errors import RuleError
 from spatial_pipeline.ingest import gdal_messages, raster_scan
 from spatial_pipeline.ingest.schema import free_name
 from spatial_pipeline.ingest.spool import Spool
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.versions import RasterProfile, VectorProfile
 
 BATCH_ROWS = 16384
@@ -189,7 +190,7 @@ def _parquet(
     if profile.geometry_column is not None:
         geo = json.loads(schema.metadata[b"geo"])
         geo["columns"][profile.geometry_column].pop("covering", None)
-        metadata = {"geo": json.dumps(geo, ensure_ascii=False)}
+        metadata = {"geo": json_text(geo)}
     with pq.ParquetWriter(target, batches.schema.with_metadata(metadata)) as writer:
         for batch in batches:
             writer.write_batch(batch)

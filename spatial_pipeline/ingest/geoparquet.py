@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.identity import Identities
 from spatial_pipeline.ingest.hilbert import hilbert_order
 from spatial_pipeline.ingest.spool import Spool
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.versions import Bounds
 
 ROW_GROUP_ROWS = 16384
@@ -126,7 +126,7 @@ def write(
     fields = [*spool.schema, pa.field(row_column, pa.int64(), nullable=False)]
     if geometry is not None:
         fields.append(pa.field(bbox_column, _BOX))
-    metadata = {} if geo is None else {"geo": json.dumps(geo, ensure_ascii=False)}
+    metadata = {} if geo is None else {"geo": json_text(geo)}
     schema = pa.schema(fields, metadata=metadata)
     groups = zip(
         _one_ahead(spool.ordered(order, starts, group_sizes)),

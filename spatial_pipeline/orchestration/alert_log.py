@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import dagster as dg
 from dagster import DagsterEventType, EventLogRecord, RunStatusChangeRecordsFilter
 
+from spatial_pipeline.json_text import json_text
+
 ENDS = (
     DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED,
 )  # fmt: skip
@@ -51,7 +53,7 @@ class Position:
 
     def to_text(self) -> str:
         """As text; :meth:`of` reads it."""
-        return json.dumps({"since": self.since, "floor": self.floor, "seen": self.seen})
+        return json_text({"since": self.since, "floor": self.floor, "seen": self.seen})
 
     def after(self, records: Sequence[EventLogRecord], now: float) -> Position:
         """The position after some more records were read, in their order."""

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.orchestration.backfills import Requested, State
 from spatial_pipeline.versions import fingerprint
 
@@ -57,7 +58,7 @@ class Memory:
         # Thousands of partitions share a basis, which is longer than a key.
         for name in BASES:
             value[name] = _turned(value[name])
-        return json.dumps(value, separators=(",", ":"), sort_keys=True)
+        return json_text(value, compact=True, sort_keys=True)
 
     @classmethod
     def of_text(cls, text: str | None) -> Memory:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import math
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from spatial_pipeline.json_text import plain
 from spatial_pipeline.results import Result, Status, Violation
 from spatial_pipeline.schema_change import schema_of
 from spatial_pipeline.versions import Profile, VectorProfile, Version
@@ -73,6 +75,15 @@ def _of_profile(profile: Profile) -> dict[str, Any]:
     }
 
 
+def _measure(value: float | None) -> dg.MetadataValue[Any]:
+    """A number that GraphQL's JSON can hold; NaN and infinities as text."""
+    if value is None:
+        return dg.MetadataValue.text("")
+    if not math.isfinite(value):
+        return dg.MetadataValue.text(str(plain(float(value))))
+    return dg.MetadataValue.float(float(value))
+
+
 def of_result(
     pipeline: Pipeline, version: Version, result: Result, picture: bytes | None = None
 ) -> dict[str, Any]:
@@ -89,10 +100,8 @@ def of_result(
         "status": result.status.value,
         "checked": result.checked,
         "violations": result.violations,
-        "value": dg.MetadataValue.float(float(result.value)) if result.value is not None else "",
-        "threshold": dg.MetadataValue.float(float(result.threshold))
-        if result.threshold is not None
-        else "",
+        "value": _measure(result.value),
+        "threshold": _measure(result.threshold),
         "elapsed_s": round(result.elapsed_s, 3),
         "version": version.id,
         "family": result.family.value,
@@ -100,7 +109,7 @@ def of_result(
     if result.status in (Status.ERROR, Status.TIMEOUT):
         metadata["error"] = result.message
     if result.against:
-        metadata["against"] = dg.MetadataValue.json(result.against)
+        metadata["against"] = dg.MetadataValue.json(plain(result.against))
     if result.sample:
         metadata["preview"] = dg.MetadataValue.table(
             records=[

@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from spatial_pipeline.json_text import json_text
+
 WHOLE = ""
 """Key of a dataset without partitions."""
 LETTERS = 16
@@ -32,7 +34,7 @@ class Cursor:
 
     def dumped(self) -> str:
         """As the text that Dagster keeps."""
-        return json.dumps(
+        return json_text(
             {"since": self.since, "seen": self.seen, "waiting": self.waiting}, sort_keys=True
         )
 

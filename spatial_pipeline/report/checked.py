@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial_pipeline.json_text import plain
 from spatial_pipeline.pieces import Data
 from spatial_pipeline.results import Result
 from spatial_pipeline.spilled import SomeFindings
@@ -76,21 +76,8 @@ def as_json(checked: Sequence[Checked]) -> dict[str, Any]:
 
 def _result(result: Result) -> dict[str, Any]:
     value = result.to_json()
-    kept: dict[str, Any] = plain({key: value[key] for key in RESULT_KEYS})
+    kept: dict[str, Any] = plain({key: value[key] for key in RESULT_KEYS}, "null")
     return kept
-
-
-def plain(value: Any) -> Any:
-    """NaN and infinity as null, tuples as lists; text that UTF-8 cannot hold replaced."""
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, str):
-        return str(value).encode("utf-8", "replace").decode("utf-8")
-    return value
 
 
 def context_of(data: Data, most: int) -> NDArray[Any] | None:

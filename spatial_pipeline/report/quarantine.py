@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.pieces import FeatureBatch
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked
@@ -44,7 +44,7 @@ def to_table(batch: FeatureBatch, reasons: dict[int, list[str]]) -> pa.Table:
     names = _free(batch.table.column_names, {violations.GEOMETRY})
     columns: dict[str, Any] = dict(zip(names, batch.table.columns, strict=True))
     rows: NDArray[np.int64] = batch.rows
-    texts = [json.dumps(r, ensure_ascii=False) for r in reasons.values()]
+    texts = [json_text(r) for r in reasons.values()]
     row_name, reason_name = _free([ROW, REASONS], {n.casefold() for n in names})
     columns[row_name] = pa.array(rows)
     columns[reason_name] = pa.array([violations.text(t) for t in texts], pa.string())
@@ -106,7 +106,7 @@ def _plain(table: pa.Table) -> pa.Table:
         kind = column.type
         if pa.types.is_nested(kind) or pa.types.is_decimal(kind) or pa.types.is_duration(kind):
             texts = [
-                None if v is None else violations.text(json.dumps(v, default=str))
+                None if v is None else violations.text(json_text(v))
                 for v in table.column(i).to_pylist()
             ]
             table = table.set_column(i, column.name, pa.array(texts, pa.string()))

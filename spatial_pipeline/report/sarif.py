@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed
@@ -13,8 +12,9 @@ from urllib.parse import quote
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline.json_text import json_text, plain
 from spatial_pipeline.report.catalogue import description
-from spatial_pipeline.report.checked import Checked, plain
+from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.violations import centres
 from spatial_pipeline.results import Findings, Result
 from spatial_pipeline.spilled import parts_of
@@ -63,7 +63,7 @@ def sarif(contracts: Sequence[Contract], checked: Sequence[Checked]) -> dict[str
         "rules": [_rule(identity) for identity in used],
     }
     run = {"tool": {"driver": driver}, "columnKind": "utf16CodeUnits", "results": results}
-    log: dict[str, Any] = plain({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+    log: dict[str, Any] = plain({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, "null")
     return log
 
 
@@ -168,5 +168,5 @@ def _origin(contract: Contract, check: str) -> Origin | None:
 
 
 def _hash(*parts: Any) -> str:
-    text = json.dumps(parts, ensure_ascii=True, default=str)
+    text = json_text(parts, ascii_only=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -19,6 +19,7 @@ import pyogrio
 import pyproj
 import shapely
 
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.results import Findings, Result
 from spatial_pipeline.spilled import SomeFindings, parts_of
 from spatial_pipeline.versions import Version
@@ -215,7 +216,7 @@ def _write(tables: Iterable[pa.Table], path: Path, crs: pyproj.CRS | None) -> No
         if np.isfinite(bounds).all():
             column["bbox"] = bounds.tolist()
         geo = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
-        schema = table.schema.with_metadata({"geo": json.dumps(geo)})
+        schema = table.schema.with_metadata({"geo": json_text(geo)})
 
         def write(temporary: Path) -> None:
             with (
@@ -283,7 +284,7 @@ def _part(result: Result, findings: Findings) -> pa.Table:
         "family": constant(result.family.value),
         "severity": constant(result.severity.value),
         "reason": pa.array([text(r) for r in findings.reasons], pa.string()),
-        "keys": pa.array([text(json.dumps(k, ensure_ascii=False)) for k in keys], pa.string()),
+        "keys": pa.array([text(json_text(k)) for k in keys], pa.string()),
         "measure": pa.array(findings.measure, pa.float64(), mask=np.isnan(findings.measure)),
         "unit": constant(findings.unit),
         "part": index(findings.part),
@@ -305,7 +306,7 @@ def with_crs(table: pa.Table, crs: pyproj.CRS | None) -> pa.Table:
     about = {} if crs is None else {"crs": crs.to_json_dict(), "crs_type": "projjson"}
     metadata = {
         "ARROW:extension:name": "geoarrow.wkb",
-        "ARROW:extension:metadata": json.dumps(about),
+        "ARROW:extension:metadata": json_text(about),
     }
     field = pa.field(GEOMETRY, pa.binary(), metadata=metadata)
     place = table.schema.get_field_index(GEOMETRY)

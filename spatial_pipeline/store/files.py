@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+from spatial_pipeline.json_text import json_text
 
 
 def sync_folder(folder: Path) -> None:
@@ -35,7 +36,7 @@ def write_json(path: Path, value: Any) -> None:
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as file:
-            json.dump(value, file, ensure_ascii=False, indent=1, allow_nan=False)
+            file.write(json_text(value, indent=1))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -19,6 +19,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.results import Findings
 
 PREFIX = "spatial-pipeline-findings-"
@@ -139,7 +140,7 @@ class FindingsFolder:
                 "part": pa.array(findings.part),
                 "ring": pa.array(findings.ring),
                 "vertex": pa.array(findings.vertex),
-                "keys": pa.array([json.dumps(k) for k in keys], pa.string()),
+                "keys": pa.array([json_text(k) for k in keys], pa.string()),
                 "piece": pa.array(pieces),
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dagster as dg
 import pyproj
 import pytest
 
@@ -42,3 +43,10 @@ def test_a_violation_without_a_place() -> None:
 )
 def test_a_crs_has_its_code(crs: pyproj.CRS, said: str) -> None:
     assert metadata._crs(crs) == said
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_a_measure_that_json_cannot_hold_is_text(value: float) -> None:
+    shown = metadata._measure(value)
+    assert isinstance(shown, dg.TextMetadataValue)
+    assert shown.text in {"Infinity", "-Infinity", "NaN"}

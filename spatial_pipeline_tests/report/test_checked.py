@@ -53,7 +53,7 @@ def test_what_json_cannot_hold_is_null() -> None:
     json.dumps(value, allow_nan=False).encode()
     assert value["value"] is None
     assert value["threshold"] is None
-    assert value["message"] == "?"
+    assert value["message"] == "\ufffd"
     assert value["sample"][0]["keys"] == [[None]]
 
 

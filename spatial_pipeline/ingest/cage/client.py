@@ -22,6 +22,7 @@ from spatial_pipeline import errors
 from spatial_pipeline.cancellation import checkpoint, current
 from spatial_pipeline.errors import ReaderFailedError
 from spatial_pipeline.ingest.cage.job import Job
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.versions import Profile, profile_from_json
 
 logger = logging.getLogger("spatial_pipeline")
@@ -187,7 +188,7 @@ def _conversation(job: Job, stream: Any, progress: Progress | None) -> Profile:
     profile: Profile | None = None
     ended: dict[str, Any] = {"signal": None, "reason": "lost"}
     try:
-        stream.write(json.dumps(job.to_json()).encode() + b"\n")
+        stream.write(json_text(job.to_json(), ascii_only=True).encode() + b"\n")
         stream.flush()
         for line in stream:
             message = json.loads(line)

@@ -19,6 +19,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from spatial_pipeline.json_text import json_text
+
 _UNUSED = ("boto3", "geopandas", "pandas")
 """Packages that libraries try to import and that reading does without."""
 _PRELOADED = (
@@ -124,7 +126,7 @@ def _resident(process: int) -> int:
 
 def _tell(stream: Any, message: dict[str, Any]) -> None:
     with contextlib.suppress(OSError):
-        stream.write(json.dumps(message).encode() + b"\n")
+        stream.write(json_text(message, ascii_only=True).encode() + b"\n")
         stream.flush()
 
 

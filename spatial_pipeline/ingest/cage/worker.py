@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import logging
 import os
 import signal
@@ -24,6 +23,7 @@ from typing import IO, Any
 from spatial_pipeline.errors import ReaderFailedError
 from spatial_pipeline.ingest.cage import landlock, seccomp
 from spatial_pipeline.ingest.cage.job import Job
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.versions import Profile, VectorProfile
 
 _PR_SET_PDEATHSIG = 1
@@ -192,5 +192,5 @@ def _described(exc: BaseException) -> dict[str, Any]:
 def _send(stream: IO[bytes], message: dict[str, Any]) -> None:
     # The parent may have gone or hung up: the supervisor ends this process then.
     with contextlib.suppress(BrokenPipeError):
-        stream.write(json.dumps(message).encode() + b"\n")
+        stream.write(json_text(message, ascii_only=True).encode() + b"\n")
         stream.flush()

@@ -9,7 +9,6 @@ Source: RFC 7946; RFC 8142 for sequences.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -21,6 +20,7 @@ from pyproj.exceptions import CRSError
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import geojson
+from spatial_pipeline.json_text import json_text
 
 _EXACT = 1 << 53
 _INT64 = 1 << 63
@@ -66,7 +66,7 @@ def audit(stream: IO[str], layer: Layer) -> dict[str, pa.Array]:
     strangers: list[str] = []
     for element in geojson.features(stream, members):
         if not _is_feature(element):
-            strangers.append(json.dumps(element, default=str)[:60])
+            strangers.append(json_text(element)[:60])
             continue
         _look_at(element, row, columns, layer)
         row += 1
@@ -109,11 +109,15 @@ def _look_at(feature: dict[str, Value], row: int, columns: _Columns, layer: Laye
         elif value is not None:
             reason = _misfit(name, value, columns)
             if reason:
-                layer.defects.add([row], name, [json.dumps(value)], reason)
+                layer.defects.add([row], name, [json_text(value, ascii_only=True)], reason)
     for texts in (columns.days, columns.times):
         for name, values in texts.items():
             value = properties.get(name)
-            values.append(value if isinstance(value, str) or value is None else json.dumps(value))
+            values.append(
+                value
+                if isinstance(value, str) or value is None
+                else json_text(value, ascii_only=True)
+            )
     columns.ids.append(feature.get("id"))
 
 
@@ -150,7 +154,7 @@ def _judge_crs(members: dict[str, Value], layer: Layer) -> None:
         else:
             return
     layer.crs = None
-    layer.notes.append(f"declares the CRS {json.dumps(declared)[:200]}, which is unknown")
+    layer.notes.append(f"declares the CRS {json_text(declared)[:200]}, which is unknown")
 
 
 def _exact(columns: _Columns, layer: Layer) -> dict[str, pa.Array]:
@@ -211,5 +215,7 @@ def _ids(values: list[Value]) -> pa.Array:
     whole = all(i is None or (isinstance(i, int) and not isinstance(i, bool)) for i in values)
     if whole and all(i is None or -_INT64 <= i < _INT64 for i in values):
         return pa.array(values, pa.int64())
-    texts = [i if i is None or isinstance(i, str) else json.dumps(i) for i in values]
+    texts = [
+        i if i is None or isinstance(i, str) else json_text(i, ascii_only=True) for i in values
+    ]
     return pa.array(texts, pa.string())

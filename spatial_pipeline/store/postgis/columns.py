@@ -7,7 +7,6 @@ the types.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spatial_pipeline.errors import StoreError
+from spatial_pipeline.json_text import json_text
 
 EPOCH_DAYS = 10_957
 """Days from 1970-01-01 to 2000-01-01, where PostgreSQL's dates begin."""
@@ -130,10 +130,7 @@ def _nothing(column: pa.Array) -> pa.Array:
 
 def _documents(column: pa.Array) -> pa.Array:
     """Lists, structs and maps as JSON; dates and bytes in them as text."""
-    texts = [
-        None if v is None else json.dumps(v, ensure_ascii=False, default=str).encode()
-        for v in column.to_pylist()
-    ]
+    texts = [None if v is None else json_text(v).encode() for v in column.to_pylist()]
     return pa.array(texts, pa.binary())
 
 

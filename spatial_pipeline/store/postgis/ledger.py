@@ -8,6 +8,7 @@ import asyncpg
 
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
+from spatial_pipeline.json_text import plain
 from spatial_pipeline.results import Verdict
 from spatial_pipeline.store.postgis.identifiers import quoted_table
 from spatial_pipeline.store.postgis.tables import relation_kind
@@ -59,8 +60,8 @@ async def record(
         version.dataset,
         version.partition,
         version.id,
-        _plain(profile.to_json()),
-        _plain(verdict.to_json()),
+        _jsonb(profile.to_json()),
+        _jsonb(verdict.to_json()),
     )
     await connection.execute(
         "INSERT INTO spatial_pipeline.publications VALUES ($1, $2, $3, $4, $5, $6, $7)"
@@ -98,7 +99,7 @@ async def record_raster(
         href,
         profile.crs,
         footprint,
-        _plain(profile.to_json()),
+        _jsonb(profile.to_json()),
     )
 
 
@@ -215,15 +216,14 @@ async def sweep(connection: asyncpg.Connection, version: Version) -> None:
             continue
 
 
-def _plain(value: object) -> object:
-    """JSON without what jsonb cannot hold: NaN, infinities and the character NUL."""
-    match value:
-        case dict():
-            return {str(_plain(k)): _plain(v) for k, v in value.items()}
-        case list() | tuple():
-            return [_plain(v) for v in value]
-        case str():
-            return value.replace("\0", "\ufffd").encode(errors="replace").decode()
-        case float() if value != value or value in (float("inf"), float("-inf")):
-            return str(value)
-    return value
+def _jsonb(value: object) -> object:
+    """A JSON value without what jsonb cannot hold: the character NUL."""
+    match plain(value):
+        case dict() as found:
+            return {str(_jsonb(k)): _jsonb(v) for k, v in found.items()}
+        case list() as found:
+            return [_jsonb(v) for v in found]
+        case str() as found:
+            return found.replace("\0", "\ufffd")
+        case found:
+            return found

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import asyncpg
 
 from spatial_pipeline.errors import StoreError
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.store.postgis.migrations import migrate
 
 APPLICATION = "spatial_pipeline"
@@ -181,7 +182,7 @@ class Database:
 
 async def _prepared(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
-        "jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
+        "jsonb", encoder=json_text, decoder=json.loads, schema="pg_catalog"
     )
     # A server whose client died looks for it only between statements unless it is told to.
     await connection.execute(
