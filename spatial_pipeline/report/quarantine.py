@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spatial_pipeline.json_text import json_text
@@ -104,12 +105,28 @@ def _plain(table: pa.Table) -> pa.Table:
     """The table with what a GeoPackage has no type for as JSON text."""
     for i, column in enumerate(table.schema):
         kind = column.type
-        if pa.types.is_nested(kind) or pa.types.is_decimal(kind) or pa.types.is_duration(kind):
+        if pa.types.is_nested(kind) or pa.types.is_duration(kind):
             texts = [
                 None if v is None else violations.text(json_text(v))
                 for v in table.column(i).to_pylist()
             ]
             table = table.set_column(i, column.name, pa.array(texts, pa.string()))
-        elif pa.types.is_null(kind) or pa.types.is_time(kind):
+        elif pa.types.is_timestamp(kind) and not _is_geopackage_instant(table.column(i)):
+            table = table.set_column(i, column.name, _iso(table.column(i)))
+        elif pa.types.is_null(kind) or pa.types.is_time(kind) or pa.types.is_decimal(kind):
             table = table.set_column(i, column.name, table.column(i).cast(pa.string()))
     return table
+
+
+def _is_geopackage_instant(column: pa.ChunkedArray) -> bool:
+    """True when DATETIME holds the column: UTC by the standard, thousandths by GDAL."""
+    if column.type.tz != "UTC":
+        return False
+    return bool(column.equals(column.cast(pa.timestamp("ms", "UTC"), safe=False).cast(column.type)))
+
+
+def _iso(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Time stamps as ISO 8601 text: in UTC with a Z, or without zone as they are."""
+    zoned = column.type.tz is not None
+    instants = column.cast(pa.timestamp(column.type.unit, "UTC")) if zoned else column
+    return pc.strftime(instants, format="%Y-%m-%dT%H:%M:%S" + ("Z" if zoned else ""))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import geopandas
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -53,6 +56,32 @@ def test_every_type_has_a_place(tmp_path: Path, ending: str) -> None:
     frame = read(written)
     assert len(frame) == 1
     assert str(frame["list"][0]) == "[1, 2]" or frame["list"][0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("ending", ["gpkg", "parquet"])
+def test_time_stamps_stay_what_they_are(tmp_path: Path, ending: str) -> None:
+    local = dt.datetime(2020, 7, 1, 10, 0, 0, 123456)  # noqa: DTZ001 (it has no zone)
+    utc = local.replace(tzinfo=dt.UTC, microsecond=123000)
+    columns = {
+        "local": pa.array([local], pa.timestamp("us")),
+        "utc": pa.array([utc], pa.timestamp("ms", "UTC")),
+        "fine": pa.array([local.replace(tzinfo=dt.UTC)], pa.timestamp("us", "UTC")),
+        "paris": pa.array([utc], pa.timestamp("ms", "Europe/Paris")),
+    }
+    data = memory_vector([shapely.Point(0, 0)], columns)
+    (written,) = export(
+        [("data", to_table(data.everything, {0: ["bad"]}))], tmp_path / f"f.{ending}"
+    )
+    if ending == "gpkg":
+        with closing(sqlite3.connect(written)) as database:
+            (row,) = database.execute("SELECT local, utc, fine, paris FROM data")
+        assert row == (
+            "2020-07-01T10:00:00.123456", "2020-07-01T10:00:00.123Z",
+            "2020-07-01T10:00:00.123456Z", "2020-07-01T10:00:00.123Z",
+        )  # fmt: skip
+    else:
+        (read,) = pq.read_table(written, columns=[*columns]).to_pylist()
+        assert read == {n: c[0].as_py() for n, c in columns.items()}
 
 
 def test_without_geometry(tmp_path: Path) -> None:

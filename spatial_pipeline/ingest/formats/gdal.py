@@ -16,6 +16,7 @@ from pyproj.exceptions import CRSError
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import gdal_messages
+from spatial_pipeline.ingest.formats import datetimes
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import vector
@@ -69,11 +70,16 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
                 # only the count of the header tells.
                 counted = info["features"] >= 0
                 pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": counted})
+                stamps = datetimes.surveyed(path, info, notes)
                 opened = pyogrio.raw.open_arrow(
-                    path, layer=name, use_pyarrow=True, batch_size=BATCH_ROWS
+                    path,
+                    layer=name,
+                    use_pyarrow=True,
+                    batch_size=BATCH_ROWS,
+                    datetime_as_string=bool(stamps),
                 )
                 meta, reader = stack.enter_context(opened)
-            described = _described(name, info, meta, reader, notes)
+            described = _described(name, info, meta, reader, stamps, notes)
             vector.complete(described, resolved)
         except SourceError:
             raise
@@ -100,7 +106,12 @@ def _info(path: str, layer: str | None) -> dict[str, Any]:
 
 
 def _described(
-    name: str, info: dict[str, Any], meta: dict[str, Any], reader: Any, notes: list[str]
+    name: str,
+    info: dict[str, Any],
+    meta: dict[str, Any],
+    reader: Any,
+    stamps: dict[str, pa.DataType],
+    notes: list[str],
 ) -> Layer:
     source: pa.Schema = reader.schema
     geometries = [
@@ -114,7 +125,9 @@ def _described(
         others = ", ".join(source.field(i).name for i in geometries[1:])
         notes.append(f"several geometry columns: {others} staged as binary attributes")
     names = distinct_names([source.field(i).name for i in attributes])
-    types = [staged_type(source.field(i).type) for i in attributes]
+    types = [
+        stamps.get(source.field(i).name, staged_type(source.field(i).type)) for i in attributes
+    ]
     fields = [pa.field(n, t) for n, t in zip(names, types, strict=True)]
     geometry = None
     if primary is not None:
