@@ -14,6 +14,7 @@ from spatial_pipeline.commands.project import (
     PartitionOption,
     pipeline_of,
     project_of,
+    start_reader,
     targets_of,
 )
 from spatial_pipeline.commands.terminal import print_json, print_rich, progress_bars, say, wrong
@@ -66,6 +67,7 @@ def check(
         wrong(outputs.mistake())
     own, neighbours = project_of(contracts, as_json)
     targets = targets_of(own, partition, rule or ())
+    start_reader()
 
     from dataclasses import replace
 

@@ -98,6 +98,13 @@ def named(contracts: Sequence[Contract], name: str) -> Contract:
     return by_name[name]
 
 
+def start_reader() -> None:
+    """Lets the process that reads foreign files import its libraries while we import ours."""
+    from spatial_pipeline.ingest.cage import client
+
+    client.start()
+
+
 def pipeline_of(contracts: Sequence[Contract]) -> Pipeline:
     """The pipeline in the environment's store; exits when the environment is wrong."""
     from spatial_pipeline.run import Pipeline

@@ -1,7 +1,8 @@
 """What every step needs, imported once before the steps of a run are forked.
 
-Importing starts no event loop, opens no file and connects to nothing, so a fork inherits nothing
-that must not be shared. What is imported here is no garbage: no collection looks for some meanwhile
+Importing starts no event loop, opens no file and connects to no server, so a fork inherits nothing
+that must not be shared; the one process that is started, which forks the readers of foreign files,
+serves all steps alike. What is imported here is no garbage: no collection looks for some meanwhile
 (a fifth of the time), nor in the forks, where each step would start with it (0.4 s) and write to
 all the memory that they share. It is given back at the end, for libraries that count what is left.
 """
@@ -27,9 +28,12 @@ gc.disable()
 try:
     from spatial_pipeline import run
     from spatial_pipeline.check import catalogue
+    from spatial_pipeline.ingest.cage import client
     from spatial_pipeline.orchestration import dataset
 
     catalogue.load()
+    # It imports its libraries beside this process, once for all steps.
+    client.start()
     for module in STORAGES:
         with suppress(ImportError):
             import_module(module)

@@ -44,13 +44,15 @@ def test_steps_are_forked_from_a_process_that_has_everything_and_runs_nothing() 
         "import asyncio, gc\n"
         "running = [t.name for t in threading.enumerate() if t is not threading.main_thread()]\n"
         "loop = asyncio._get_running_loop()\n"
+        "from spatial_pipeline.ingest.cage.client import SERVER\n"
         "print(json.dumps({'modules': sorted(sys.modules), 'threads': running,"
         " 'loop': loop is not None, 'gc': gc.isenabled(), 'frozen': gc.get_freeze_count(),"
-        " 'storages': preloaded.STORAGES}))"
+        " 'reader': SERVER._process.poll() is None, 'storages': preloaded.STORAGES}))"
     )
     assert set(loaded["modules"]) >= {*NEEDED, *loaded["storages"]}  # type: ignore[call-overload,misc]
     assert "dagster_postgres" in loaded["storages"]  # type: ignore[operator]
     assert loaded["gc"] is True
+    assert loaded["reader"] is True
     assert loaded["frozen"] > 100_000  # type: ignore[operator]
     assert loaded["threads"] == []
     assert loaded["loop"] is False
