@@ -6,7 +6,7 @@ import numpy as np
 import pyproj
 from pyproj.exceptions import CRSError, ProjError
 
-from spatial_pipeline.check.metadata.crs_behaviour import (
+from spatial_pipeline.crs.comparison import (
     compare,
     from_degrees,
     horizontal,

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.crs import transformed
 from spatial_pipeline.check.geometries import UNDECODABLE, places, undecodable
-from spatial_pipeline.check.metadata import crs_behaviour
 from spatial_pipeline.check.parity.attribute_difference import common_type, equal, texts
 from spatial_pipeline.check.parity.geometry_difference import (
     GeometryDifference,
@@ -24,6 +23,7 @@ from spatial_pipeline.check.parity.geometry_difference import (
     difference,
     drawn,
 )
+from spatial_pipeline.crs.comparison import compare
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 
 CHUNK = 16_384
@@ -103,7 +103,7 @@ def same_places(here: pyproj.CRS | None, there: pyproj.CRS | None) -> bool:
     """True when coordinates mean the same in both CRSs, or when neither dataset has one."""
     if here is None or there is None:
         return here is there
-    return not crs_behaviour.compare(there, here).differences
+    return not compare(there, here).differences
 
 
 def transformation(here: pyproj.CRS | None, there: pyproj.CRS | None) -> str:

