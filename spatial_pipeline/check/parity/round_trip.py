@@ -23,11 +23,10 @@ from spatial_pipeline.check.parity.pairs import (
     Comparison,
     column_types,
     differences,
-    same_places,
     transformation,
 )
 from spatial_pipeline.contract.rules.parity import RoundTrips
-from spatial_pipeline.crs.comparison import label
+from spatial_pipeline.crs.comparison import label, same
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import VectorData
 from spatial_pipeline.results import Findings, Outcome
@@ -174,7 +173,7 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
         mode: Mode = "tolerance" if self.rule.tolerance else "exact"
         crs, other = here.pyproj_crs, there.pyproj_crs
         note, said = "", []
-        if not same_places(crs, other):
+        if not same(crs, other):
             changes.append(f"CRS: {_crs(crs)}, read back as {_crs(other)}")
             if crs is not None and other is not None:
                 try:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyproj
 from pyproj.exceptions import CRSError
 
+from spatial_pipeline.crs.comparison import same_horizontally
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats import gdal
 from spatial_pipeline.ingest.formats.csv_declared import declared_types, roles
@@ -147,5 +148,4 @@ def _same(crs: pyproj.CRS, srid: int) -> bool:
         other = pyproj.CRS.from_epsg(srid)
     except CRSError:
         return True
-    same: bool = crs.equals(other, ignore_axis_order=True) or crs.to_epsg(25) == srid
-    return same
+    return same_horizontally(crs, other)
