@@ -32,6 +32,7 @@ FORGOTTEN = 256
 """Jobs that are remembered as being over."""
 CODE = (
     "check",
+    "crs",
     "checksums.py",
     "contract/rules",
     "pieces.py",

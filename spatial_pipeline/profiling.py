@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
-import pyproj
 import shapely
 import yaml
 from pydantic import ValidationError
@@ -19,6 +18,7 @@ from pydantic import ValidationError
 from spatial_pipeline.check.metadata.columns import type_matches
 from spatial_pipeline.contract.models import ALWAYS_ON, Contract, RasterContract, VectorContract
 from spatial_pipeline.contract.rules.metadata import ColumnType
+from spatial_pipeline.crs.comparison import authority
 from spatial_pipeline.errors import ContractError, SourceError
 from spatial_pipeline.pieces import VectorData
 from spatial_pipeline.report.violations import TYPES
@@ -158,7 +158,7 @@ class _Trial:
         crs = self.profile.pyproj_crs
         if crs is None:
             return []
-        texts = [] if (code := _authority(crs)) is None else [code]
+        texts = [] if (code := authority(crs)) is None else [code]
         for text in [*texts, crs.to_wkt()]:
             rule = {"rule": "crs", "equals": text}
             if self._fits(rule) and (await self._judged([rule]))[-1].passed:
@@ -272,11 +272,6 @@ def rounded_out(bounds: Bounds) -> list[float]:
 
 def _column_type(arrow: str) -> ColumnType:
     return next((t for t in COLUMN_TYPES if type_matches(arrow, t)), "any")
-
-
-def _authority(crs: pyproj.CRS) -> str | None:
-    found = crs.to_authority(min_confidence=70)
-    return None if found is None else ":".join(found)
 
 
 def _name(uri: str, layer: str | None) -> str:

@@ -18,12 +18,11 @@ import numpy as np
 import pyproj
 from pyproj.exceptions import CRSError
 
+from spatial_pipeline.crs.comparison import authority
 from spatial_pipeline.versions import Column, Kind, Profile, VectorProfile, fingerprint
 
 ALIKE = 0.7
 """Least likeness of two names (``difflib``'s ratio) of which one may have become the other."""
-CONFIDENCE = 70
-"""PROJ's confidence from which on a definition equals that of an authority but for its name."""
 X_FIRST = {"OGC:CRS84": "EPSG:4326", "OGC:CRS83": "EPSG:4269", "OGC:CRS27": "EPSG:4267"}
 """CRSs that differ in the order of axes only, which staged data do not follow."""
 DIGITS = 9
@@ -365,8 +364,5 @@ def _crs(text: str | None) -> str | None:
         crs = pyproj.CRS.from_user_input(text)
     except CRSError:
         return text
-    code = crs.to_authority(min_confidence=CONFIDENCE)
-    if code is None:
-        return str(crs.to_wkt())
-    joined = ":".join(code)
-    return X_FIRST.get(joined, joined)
+    code = authority(crs)
+    return str(crs.to_wkt()) if code is None else X_FIRST.get(code, code)

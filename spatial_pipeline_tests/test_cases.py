@@ -101,6 +101,10 @@ ALL = [
         {"rule": "grid_alignment", "origin": [0, 0], "resolution": 10, "tolerance": 0.01},
     ),
     raster("stale.tif", PASSES),
+    raster(
+        "p1.tif", {"grid_alignment": 0, "same_pixels_as": 0}, "",
+        {"rule": "grid_alignment", "other": TWIN}, {"rule": "same_pixels_as", "other": TWIN},
+    ),
 ]  # fmt: skip
 
 
@@ -132,6 +136,6 @@ def test_the_verdict_is_right(case: Case, tmp_path: Path) -> None:
 
 def test_every_file_has_a_verdict() -> None:
     families = {Path(c.name).stem for c in ALL}
-    open_ones = {"gpkg-curves", "bands", "n1", "p1", "tw", "ENVI", "imd", "ovr_deflate_NONE.tif"}
+    open_ones = {"gpkg-curves", "bands", "n1", "tw", "ENVI", "imd", "ovr_deflate_NONE.tif"}
     found = {f.stem for f in CASES.rglob("*.*") if f.is_file()}
     assert found <= families | open_ones

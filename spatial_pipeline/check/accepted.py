@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.crs import transformed
 from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.crs.comparison import same_horizontally
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.json_text import json_text
 from spatial_pipeline.pieces import VectorData
@@ -315,7 +316,7 @@ def area_of(areas: VectorData, profile: Profile) -> tuple[shapely.Geometry, str]
         msg = f"{invalid} of the accepted areas are not valid"
         raise RuleError(msg)
     note = ""
-    if areas.profile.pyproj_crs != profile.pyproj_crs:
+    if not same_horizontally(areas.profile.pyproj_crs, profile.pyproj_crs):
         shapes, note = transformed(shapes, areas.profile.pyproj_crs, profile.pyproj_crs)
     union = shapely.union_all(shapes)
     shapely.prepare(union)

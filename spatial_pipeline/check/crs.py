@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pyproj.exceptions import ProjError
 from pyproj.transformer import TransformerGroup
 
+from spatial_pipeline.crs.comparison import same_horizontally
 from spatial_pipeline.errors import RuleError
 
 _UNITS = {"metre": "m", "degree": "°", "foot": "ft", "US survey foot": "ftUS", "kilometre": "km"}
@@ -43,9 +44,9 @@ def transformed(
     if from_crs is None or to_crs is None:
         msg = "needs crs: a dataset without a CRS cannot be brought into that of another one"
         raise RuleError(msg)
-    source, target = _horizontal(from_crs), _horizontal(to_crs)
-    if source == target or source.equals(target, ignore_axis_order=True):
+    if same_horizontally(from_crs, to_crs):
         return geometries, ""
+    source, target = _horizontal(from_crs), _horizontal(to_crs)
     operation, note = _operation(source.to_wkt(), target.to_wkt())
     out = np.array(geometries, dtype=object)
     deep = shapely.has_z(out)

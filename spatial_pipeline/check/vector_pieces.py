@@ -17,6 +17,7 @@ from spatial_pipeline.check.boxes import Boxes
 from spatial_pipeline.check.crs import transformed
 from spatial_pipeline.check.filters import mask
 from spatial_pipeline.check.plain import plain
+from spatial_pipeline.crs.comparison import same_horizontally
 from spatial_pipeline.pieces import FeatureBatch, Tile, VectorData
 from spatial_pipeline.versions import Bounds
 
@@ -124,7 +125,7 @@ class Surroundings:
         self.other = other
         self.crs = crs
         self.boxes = Boxes(other.feature_bounds())
-        self.same_crs = crs is None or crs == other.profile.pyproj_crs
+        self.same_crs = crs is None or same_horizontally(crs, other.profile.pyproj_crs)
         self.note = ""
 
     def near(self, owned: FeatureBatch, halo: float, columns: Sequence[str]) -> FeatureBatch:

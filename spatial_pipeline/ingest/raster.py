@@ -31,7 +31,7 @@ from spatial_pipeline.ingest import (
     raster_vrt,
 )
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.integrity import hdf5, raster_texts, tiff_directory
+from spatial_pipeline.ingest.integrity import crs_texts, hdf5, raster_texts, tiff_directory
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
@@ -127,6 +127,10 @@ def _described(
                 integrity.refuse_declared(dataset, local.files, options.pixels_per_byte)
                 original, told = _original(dataset, choice, file, page, options.encoding)
                 profile = _profile(profile, dataset, notes)
+                unused = crs_texts.of_raster(
+                    dataset.driver, local, dataset.tags(), placed=profile.crs is not None
+                )
+                notes += [text.note() for text in unused]
             with rasterio.open(original.path) as dataset:
                 profile = _with_texts(profile, dataset, original)
         except SourceError:

@@ -16,6 +16,7 @@ from spatial_pipeline.ingest.census import Census, take
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.formats.registry import recognised
+from spatial_pipeline.ingest.integrity import crs_texts
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.schema import free_name, stageable
 from spatial_pipeline.ingest.source import Resolved, named
@@ -96,8 +97,10 @@ def ingest_layer(
 def _opened(resolved: Resolved, options: ReadOptions, folder: Path) -> Iterator[Layer]:
     """The layer of a file, which must not change while it is read."""
     with viewed(resolved, folder) as local:
+        local, notes = crs_texts.without_broken_prj(local)
         before = stamp(local)
         with recognised(local.files[0]).open(local, options) as found:
+            found.notes.extend(notes)
             yield replace(found, verify=lambda: unchanged(local, before))
 
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from spatial_pipeline.crs.comparison import label
 from spatial_pipeline.json_text import plain
 from spatial_pipeline.results import Result, Status, Violation
 from spatial_pipeline.schema_change import schema_of
 from spatial_pipeline.versions import Profile, VectorProfile, Version
 
 if TYPE_CHECKING:
-    import pyproj
-
     from spatial_pipeline.run import Pipeline
 
 PREVIEW_ROWS = 10
@@ -30,7 +29,7 @@ def of_version(pipeline: Pipeline, version: Version) -> dict[str, Any]:
     crs = profile.pyproj_crs
     metadata: dict[str, Any] = {
         "version": version.id,
-        "crs": _crs(crs) if crs is not None else profile.crs or "none",
+        "crs": label(crs) if crs is not None else profile.crs or "none",
         "extent": dg.MetadataValue.json(
             [_rounded(c, COORDINATE_DIGITS) for c in profile.bounds or ()]
         ),
@@ -142,12 +141,6 @@ def of_result(
         encoded = base64.b64encode(picture).decode("ascii")
         metadata["map"] = dg.MetadataValue.md(f"![{result.name}](data:image/png;base64,{encoded})")
     return metadata
-
-
-def _crs(crs: pyproj.CRS) -> str:
-    """``WGS 84 (EPSG:4326)``; the name alone when the CRS declares no code."""
-    declared = crs.to_json_dict().get("id")
-    return f"{crs.name} ({declared['authority']}:{declared['code']})" if declared else crs.name
 
 
 def _coordinate(violation: Violation, axis: int) -> float | None:

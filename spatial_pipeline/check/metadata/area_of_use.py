@@ -6,12 +6,8 @@ import numpy as np
 import pyproj
 from pyproj.exceptions import CRSError, ProjError
 
-from spatial_pipeline.check.metadata.crs_behaviour import (
-    compare,
-    from_degrees,
-    horizontal,
-    unit_of,
-)
+from spatial_pipeline.crs.comparison import compare, horizontal
+from spatial_pipeline.crs.projection import from_degrees, unit_of
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.versions import Bounds
 

@@ -6,8 +6,8 @@ import pyproj
 
 from spatial_pipeline.check.base import ProfileCheck, evaluates
 from spatial_pipeline.check.metadata.area_of_use import swapped
-from spatial_pipeline.check.metadata.crs_behaviour import Comparison, compare, label
 from spatial_pipeline.contract.rules.metadata import Crs
+from spatial_pipeline.crs.comparison import Comparison, compare, label
 from spatial_pipeline.results import Findings, Outcome
 from spatial_pipeline.versions import Profile
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial_pipeline.crs.comparison import same_horizontally, same_text
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.versions import RasterProfile
 
@@ -108,14 +109,15 @@ def pixel_size(transform: Transform) -> tuple[float, float]:
 
 
 def same_crs(one: RasterProfile, other: RasterProfile) -> bool:
-    """Whether two rasters have equal CRSs, or neither has one.
+    """Whether x and y mean the same in two rasters, or neither has a CRS.
 
-    A raster's transform always gives x (east) first, so the order of axes does not matter.
+    A raster's transform always gives x (east) first, so the order of axes does not matter; nor
+    does what heights are measured from, which places no pixel.
     """
     a, b = one.pyproj_crs, other.pyproj_crs
     if a is None or b is None:
         return a is None and b is None and one.crs == other.crs
-    return bool(a == b or a.equals(b, ignore_axis_order=True))
+    return same_horizontally(a, b)
 
 
 def crs_name(profile: RasterProfile) -> str:
@@ -133,8 +135,10 @@ def grid_differences(profile: RasterProfile, other: RasterProfile) -> tuple[str,
         found.append(
             f"{other.width} × {other.height} pixels, not {profile.width} × {profile.height}"
         )
+    if not same_text(profile.crs, other.crs):
+        found.insert(0, f"{crs_name(other)}, not {crs_name(profile)}")
     if not same_crs(profile, other):
-        return (f"{crs_name(other)}, not {crs_name(profile)}", *found)
+        return tuple(found)
     ends = corners(profile)
     there = to_pixels(to_crs(ends, other.transform), profile.transform)
     off = np.abs(there - ends).max(axis=1)

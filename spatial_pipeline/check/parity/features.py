@@ -22,13 +22,13 @@ from spatial_pipeline.check.parity.pairs import (
     Comparison,
     differences,
     incomparable,
-    same_places,
     transformation,
 )
 from spatial_pipeline.check.parity.unpaired import Unpaired, unpaired
 from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.rules import OtherDataset
 from spatial_pipeline.contract.rules.parity import SameFeaturesAs
+from spatial_pipeline.crs.comparison import same
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import VectorData
 from spatial_pipeline.results import Findings, Outcome
@@ -205,7 +205,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
         crs, other_crs = data.profile.pyproj_crs, other.profile.pyproj_crs
         note, placed = "", True
         if mode == "ignore":
-            placed = same_places(crs, other_crs)
+            placed = same(crs, other_crs)
         else:
             note = transformation(crs, other_crs)
             if note:

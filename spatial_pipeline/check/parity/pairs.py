@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.crs import transformed
 from spatial_pipeline.check.geometries import UNDECODABLE, places, undecodable
-from spatial_pipeline.check.metadata import crs_behaviour
 from spatial_pipeline.check.parity.attribute_difference import common_type, equal, texts
 from spatial_pipeline.check.parity.geometry_difference import (
     GeometryDifference,
@@ -24,6 +23,7 @@ from spatial_pipeline.check.parity.geometry_difference import (
     difference,
     drawn,
 )
+from spatial_pipeline.crs.comparison import same
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 
 CHUNK = 16_384
@@ -99,13 +99,6 @@ class Differences:
     said: Counter[str]
 
 
-def same_places(here: pyproj.CRS | None, there: pyproj.CRS | None) -> bool:
-    """True when coordinates mean the same in both CRSs, or when neither dataset has one."""
-    if here is None or there is None:
-        return here is there
-    return not crs_behaviour.compare(there, here).differences
-
-
 def transformation(here: pyproj.CRS | None, there: pyproj.CRS | None) -> str:
     """The note of the transformation from ``there`` to ``here``, empty when none is needed.
 
@@ -113,7 +106,7 @@ def transformation(here: pyproj.CRS | None, there: pyproj.CRS | None) -> str:
         RuleError: there is no transformation, or only one of the two datasets has a CRS.
 
     """
-    if same_places(here, there):
+    if same(here, there):
         return ""
     return transformed(np.empty(0, dtype=object), there, here)[1]
 
@@ -226,6 +219,5 @@ __all__ = [
     "column_types",
     "differences",
     "incomparable",
-    "same_places",
     "transformation",
 ]

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.base import PlannedCheck, evaluates
 from spatial_pipeline.check.crs import in_degrees, length_unit
 from spatial_pipeline.check.geometries import notes
-from spatial_pipeline.check.metadata.crs_behaviour import label
 from spatial_pipeline.check.parity.attribute_difference import common_type, plain_type
 from spatial_pipeline.check.parity.geometry_difference import Mode
 from spatial_pipeline.check.parity.join import NOWHERE, Side
@@ -24,10 +23,10 @@ from spatial_pipeline.check.parity.pairs import (
     Comparison,
     column_types,
     differences,
-    same_places,
     transformation,
 )
 from spatial_pipeline.contract.rules.parity import RoundTrips
+from spatial_pipeline.crs.comparison import label, same
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import VectorData
 from spatial_pipeline.results import Findings, Outcome
@@ -174,7 +173,7 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
         mode: Mode = "tolerance" if self.rule.tolerance else "exact"
         crs, other = here.pyproj_crs, there.pyproj_crs
         note, said = "", []
-        if not same_places(crs, other):
+        if not same(crs, other):
             changes.append(f"CRS: {_crs(crs)}, read back as {_crs(other)}")
             if crs is not None and other is not None:
                 try:

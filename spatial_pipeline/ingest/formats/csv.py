@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyproj
 from pyproj.exceptions import CRSError
 
+from spatial_pipeline.crs.comparison import same_horizontally
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats import gdal
 from spatial_pipeline.ingest.formats.csv_declared import declared_types, roles
@@ -26,6 +27,7 @@ from spatial_pipeline.ingest.formats.csv_survey import Survey
 from spatial_pipeline.ingest.formats.csv_text import encoding_of, opened_text
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
+from spatial_pipeline.ingest.integrity.crs_texts import CrsText
 from spatial_pipeline.ingest.source import Resolved
 
 BATCH_ROWS = 16384
@@ -122,18 +124,19 @@ def _batches(file: Path, layout: Layout, rows: Rows, notes: list[str]) -> Iterat
 
 def _crs(prj: Path | None, place: Place, srid: int, notes: list[str]) -> str | None:
     """WKT2 of the CRS: of the .prj file, of the name of the column, or of the SRIDs."""
-    stated = place.crs
+    stated, where = place.crs, "the column's name"
     if prj is not None:
-        stated = prj.read_bytes().decode("utf-8-sig", "replace").strip() or stated
+        text = prj.read_bytes().decode("utf-8-sig", "replace").strip()
+        stated, where = (text, prj.name) if text else (stated, where)
     if stated is None and srid:
-        stated = f"EPSG:{srid}"
+        stated, where = f"EPSG:{srid}", "the SRID of the geometries"
         notes.append(f"the CRS is {stated} by the SRID of the geometries")
     if stated is None:
         return None
     try:
         crs = pyproj.CRS.from_user_input(stated)
-    except CRSError as exc:
-        notes.append(f"the CRS is not understood: {' '.join(str(exc).split())[:300]}")
+    except CRSError:
+        notes.append(CrsText(where, stated).note())
         return None
     if srid and not _same(crs, srid):
         msg = f"the geometries have SRID {srid}, the .prj file or the column's name {crs.name!r}"
@@ -147,5 +150,4 @@ def _same(crs: pyproj.CRS, srid: int) -> bool:
         other = pyproj.CRS.from_epsg(srid)
     except CRSError:
         return True
-    same: bool = crs.equals(other, ignore_axis_order=True) or crs.to_epsg(25) == srid
-    return same
+    return same_horizontally(crs, other)

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyogrio
 import pyproj
+from pyogrio.errors import CRSError as CRSRefused
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.errors import SourceError
@@ -19,7 +20,7 @@ from spatial_pipeline.ingest import gdal_messages
 from spatial_pipeline.ingest.formats import datetimes
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.integrity import vector
+from spatial_pipeline.ingest.integrity import crs_texts, vector
 from spatial_pipeline.ingest.schema import distinct_names, free_name, plain, staged_type
 from spatial_pipeline.ingest.source import Resolved
 from spatial_pipeline.versions import Bounds
@@ -81,8 +82,15 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
                 meta, reader = stack.enter_context(opened)
             described = _described(name, info, meta, reader, stamps, notes)
             vector.complete(described, resolved)
+            if described.crs is None and described.geometry is not None:
+                texts = crs_texts.of_vector(described.driver, resolved, described.name)
+                described.notes.extend(t.note() for t in texts if not t.told(described.notes))
         except SourceError:
             raise
+        except CRSRefused as exc:
+            texts = crs_texts.of_vector("SQLite", resolved, options.layer)
+            told = "; ".join(text.note() for text in texts)
+            raise SourceError(told or f"the CRS is not understood: {reason_of(exc)}") from exc
         except Exception as exc:
             raise SourceError(reason_of(exc)) from exc
         yield described

@@ -17,6 +17,7 @@ from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats import geoarrow
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
+from spatial_pipeline.ingest.integrity.crs_texts import CrsText
 from spatial_pipeline.ingest.schema import distinct_names, plain, staged_type
 from spatial_pipeline.ingest.source import Resolved
 from spatial_pipeline.versions import Bounds
@@ -126,7 +127,7 @@ def _geometry(schema: pa.Schema, notes: list[str]) -> _Geometry | None:
     """The primary geometry column; None for a table without geometry."""
     raw = (schema.metadata or {}).get(b"geo")
     if raw is None:
-        return _extension_geometry(schema)
+        return _extension_geometry(schema, notes)
     try:
         geo = json.loads(raw)
         primary = geo["primary_column"]
@@ -161,7 +162,7 @@ def _geometry(schema: pa.Schema, notes: list[str]) -> _Geometry | None:
     )
 
 
-def _extension_geometry(schema: pa.Schema) -> _Geometry | None:
+def _extension_geometry(schema: pa.Schema, notes: list[str]) -> _Geometry | None:
     """A column that Arrow or Parquet itself marks as WKB geometry."""
     for column in schema:
         metadata = column.metadata or {}
@@ -173,9 +174,10 @@ def _extension_geometry(schema: pa.Schema) -> _Geometry | None:
         if name not in {"geoarrow.wkb", "ogc.wkb"}:
             continue
         try:
-            crs = pyproj.CRS.from_user_input(json.loads(text)["crs"]).to_wkt()
-        except (ValueError, KeyError, TypeError, CRSError):
-            crs = None
+            declared = json.loads(text).get("crs")
+        except (ValueError, AttributeError):
+            declared = None
+        crs = None if declared is None else _understood(declared, "the column's metadata", notes)
         return _Geometry(column.name, "WKB", crs, (), None, None)
     return None
 
@@ -183,12 +185,16 @@ def _extension_geometry(schema: pa.Schema) -> _Geometry | None:
 def _crs(column: dict[str, Any], notes: list[str]) -> str | None:
     """WKT2; an absent key means OGC:CRS84 and null means unknown, says the specification."""
     value = column.get("crs", "OGC:CRS84")
-    if value is None:
-        return None
+    return None if value is None else _understood(value, "the geo metadata", notes)
+
+
+def _understood(value: Any, where: str, notes: list[str]) -> str | None:
+    """WKT2 of a CRS as PROJJSON or text; None with a note when it is none."""
     try:
         return str(pyproj.CRS.from_user_input(value).to_wkt())
-    except (CRSError, TypeError) as exc:
-        notes.append(f"the CRS is not understood: {' '.join(str(exc).split())[:300]}")
+    except (CRSError, TypeError, ValueError):
+        text = value if isinstance(value, str) else json.dumps(value)
+        notes.append(CrsText(where, text).note())
         return None
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pyproj
 
 from spatial_pipeline.contract.table_name import TableName
+from spatial_pipeline.crs import comparison
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.store.postgis.columns import ColumnType, column_type
 from spatial_pipeline.store.postgis.identifiers import quoted_column
@@ -94,8 +95,11 @@ def layout_of(path: Path, profile: VectorProfile, key: tuple[str, ...], table: T
 
 def authority(crs: pyproj.CRS) -> tuple[str, str] | None:
     """Authority and code of a CRS, None when it has none."""
-    found = crs.to_authority()
-    return None if found is None else OGC_LON_LAT.get(found, found)
+    found = comparison.authority(crs)
+    if found is None:
+        return None
+    name, code = found.split(":", 1)
+    return OGC_LON_LAT.get((name, code), (name, code))
 
 
 def _geometry_type(schema: pa.Schema, profile: VectorProfile) -> str | None:

