@@ -29,6 +29,7 @@ from spatial_pipeline.ingest import (
     raster_scan,
     raster_tags,
     raster_vrt,
+    raster_windows,
 )
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import hdf5, raster_texts, tiff_directory
@@ -115,7 +116,7 @@ def _described(
     with (
         gdal_messages.kept(notes),
         gdal_messages.logged(notes, "rasterio._env", "rasterio._err"),
-        rasterio.Env(**raster_scan.OPTIONS),
+        rasterio.Env(**raster_windows.OPTIONS),
     ):
         try:
             hdf5.refuse_links(local.files[0])
@@ -237,19 +238,24 @@ def _profile(profile: RasterProfile, dataset: Any, notes: list[str]) -> RasterPr
 
 def _with_texts(profile: RasterProfile, dataset: Any, original: cog.Original) -> RasterProfile:
     """The profile with what a VRT may have mended: texts, nodata, and the masks from it."""
+    # Each of these lists costs a call a band.
+    columns = (
+        dataset.dtypes, original.nodata, dataset.descriptions, dataset.colorinterp, dataset.scales,
+        dataset.offsets, dataset.units,
+    )  # fmt: skip
     return replace(
         profile,
         bands=tuple(
             BandProfile(
-                data_type=dataset.dtypes[i],
-                nodata=_json_number(original.nodata[i].declared),
-                description=dataset.descriptions[i],
-                color_interpretation=dataset.colorinterp[i].name,
-                scale=_json_number(float(dataset.scales[i])),
-                offset=_json_number(float(dataset.offsets[i])),
-                unit=dataset.units[i] or None,
+                data_type=dtype,
+                nodata=_json_number(nodata.declared),
+                description=description,
+                color_interpretation=color.name,
+                scale=_json_number(float(scale)),
+                offset=_json_number(float(offset)),
+                unit=unit or None,
             )
-            for i in range(dataset.count)
+            for dtype, nodata, description, color, scale, offset, unit in zip(*columns, strict=True)
         ),
         mask_flags=tuple(tuple(f.name for f in flags) for flags in dataset.mask_flag_enums),
         tags={n: v for (band, domain, n), v in original.tags.items() if not band and not domain},
