@@ -32,8 +32,8 @@ from spatial_pipeline.ingest import (
     raster_windows,
 )
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.integrity import hdf5, raster_texts, tiff_directory
 from spatial_pipeline.ingest.integrity import raster as integrity
+from spatial_pipeline.ingest.integrity import raster_texts, tiff_directory
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.ingest.stamp import stamp, unchanged
@@ -83,6 +83,7 @@ def ingest_raster(
         if lost := gdal_messages.losses(scanned.notes):
             msg = f"a block does not decode: {lost[0]}"
             raise SourceError(msg)
+        integrity.after(local.files[0])
         notes = cog.write(original, folder / DATA, scanned.checksums, workers)
         unchanged(local, before)
         return replace(
@@ -119,7 +120,7 @@ def _described(
         rasterio.Env(**raster_windows.OPTIONS),
     ):
         try:
-            hdf5.refuse_links(local.files[0])
+            integrity.before(local.files[0])
             choice = raster_pages.choose(local.path, options.layer)
             with rasterio.open(choice.path) as dataset:
                 _known_files(dataset, local)
