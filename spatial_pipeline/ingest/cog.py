@@ -22,6 +22,7 @@ from spatial_pipeline.ingest import (
     raster_scan,
     raster_tags,
     raster_vrt,
+    raster_windows,
 )
 from spatial_pipeline.ingest.raster_nodata import Nodata
 from spatial_pipeline.ingest.raster_tags import OWN_DOMAINS, Tags
@@ -51,7 +52,7 @@ class Original:
 
 
 def write(
-    original: Original, target: Path, checksums: dict[raster_scan.Cell, int], workers: int
+    original: Original, target: Path, checksums: dict[raster_windows.Cell, int], workers: int
 ) -> tuple[str, ...]:
     """Copies a raster with everything it carries and compares the copy with the original.
 
@@ -69,7 +70,7 @@ def write(
         StoreError: the disk is full, not writable, or holds something else than was written.
 
     """
-    with gdal_messages.silenced(), rasterio.Env(**raster_scan.OPTIONS):
+    with gdal_messages.silenced(), rasterio.Env(**raster_windows.OPTIONS):
         with rasterio.open(original.path) as source:
             raster_tags.loaded(source)
             _copy(source, target, _options(source, workers))
@@ -130,7 +131,7 @@ def _writable(folder: Path) -> bool:
 
 
 def _refuse_changing(
-    path: str, target: Path, checksums: dict[raster_scan.Cell, int], workers: int
+    path: str, target: Path, checksums: dict[raster_windows.Cell, int], workers: int
 ) -> None:
     """Refuses a source that decodes to other pixels when it is read again.
 

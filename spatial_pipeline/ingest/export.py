@@ -18,7 +18,7 @@ from rasterio.drivers import raster_driver_extensions
 from rasterio.io import driver_can_create, driver_can_create_copy
 
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.ingest import gdal_messages, raster_scan
+from spatial_pipeline.ingest import gdal_messages, raster_scan, raster_windows
 from spatial_pipeline.ingest.schema import free_name
 from spatial_pipeline.ingest.spool import Spool
 from spatial_pipeline.json_text import json_text
@@ -114,7 +114,7 @@ def export_raster(
         raise RuleError(msg)
     target = folder / f"data{_suffix(driver)}"
     notes: list[str] = []
-    with gdal_messages.kept(notes), rasterio.Env(**raster_scan.OPTIONS):
+    with gdal_messages.kept(notes), rasterio.Env(**raster_windows.OPTIONS):
         try:
             rasterio.shutil.copy(str(source), target, driver=driver, **(options or {}))
         except Exception as exc:

@@ -29,9 +29,10 @@ from spatial_pipeline.ingest import (
     raster_scan,
     raster_tags,
     raster_vrt,
+    raster_windows,
 )
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.integrity import crs_texts, hdf5, raster_texts, tiff_directory
+from spatial_pipeline.ingest.integrity import crs_texts, raster_texts, tiff_directory
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
@@ -82,6 +83,7 @@ def ingest_raster(
         if lost := gdal_messages.losses(scanned.notes):
             msg = f"a block does not decode: {lost[0]}"
             raise SourceError(msg)
+        integrity.after(local.files[0])
         notes = cog.write(original, folder / DATA, scanned.checksums, workers)
         unchanged(local, before)
         return replace(
@@ -115,10 +117,10 @@ def _described(
     with (
         gdal_messages.kept(notes),
         gdal_messages.logged(notes, "rasterio._env", "rasterio._err"),
-        rasterio.Env(**raster_scan.OPTIONS),
+        rasterio.Env(**raster_windows.OPTIONS),
     ):
         try:
-            hdf5.refuse_links(local.files[0])
+            integrity.before(local.files[0])
             choice = raster_pages.choose(local.path, options.layer)
             with rasterio.open(choice.path) as dataset:
                 _known_files(dataset, local)
@@ -241,19 +243,24 @@ def _profile(profile: RasterProfile, dataset: Any, notes: list[str]) -> RasterPr
 
 def _with_texts(profile: RasterProfile, dataset: Any, original: cog.Original) -> RasterProfile:
     """The profile with what a VRT may have mended: texts, nodata, and the masks from it."""
+    # Each of these lists costs a call a band.
+    columns = (
+        dataset.dtypes, original.nodata, dataset.descriptions, dataset.colorinterp, dataset.scales,
+        dataset.offsets, dataset.units,
+    )  # fmt: skip
     return replace(
         profile,
         bands=tuple(
             BandProfile(
-                data_type=dataset.dtypes[i],
-                nodata=_json_number(original.nodata[i].declared),
-                description=dataset.descriptions[i],
-                color_interpretation=dataset.colorinterp[i].name,
-                scale=_json_number(float(dataset.scales[i])),
-                offset=_json_number(float(dataset.offsets[i])),
-                unit=dataset.units[i] or None,
+                data_type=dtype,
+                nodata=_json_number(nodata.declared),
+                description=description,
+                color_interpretation=color.name,
+                scale=_json_number(float(scale)),
+                offset=_json_number(float(offset)),
+                unit=unit or None,
             )
-            for i in range(dataset.count)
+            for dtype, nodata, description, color, scale, offset, unit in zip(*columns, strict=True)
         ),
         mask_flags=tuple(tuple(f.name for f in flags) for flags in dataset.mask_flag_enums),
         tags={n: v for (band, domain, n), v in original.tags.items() if not band and not domain},

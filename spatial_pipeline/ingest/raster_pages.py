@@ -18,7 +18,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import gdal_messages, raster_scan
+from spatial_pipeline.ingest import gdal_messages, raster_scan, raster_windows
 from spatial_pipeline.ingest.integrity import tiff_directory
 from spatial_pipeline.ingest.integrity.tiff_directory import Chain
 
@@ -91,7 +91,7 @@ def damage(choice: Choice) -> list[str]:
     for name, address in zip(choice.others[:TRIED_PAGES], choice.unread, strict=False):
         try:
             with gdal_messages.silenced(), gdal_messages.aside():
-                with rasterio.Env(**raster_scan.OPTIONS), rasterio.open(address) as dataset:
+                with rasterio.Env(**raster_windows.OPTIONS), rasterio.open(address) as dataset:
                     size = _bytes(dataset)
                 if size > left:
                     skipped.add(name)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import threading
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import Interleaving, MaskFlags
+from rasterio.enums import Interleaving
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
@@ -22,21 +21,11 @@ from spatial_pipeline import checksums as position_free
 from spatial_pipeline.ingest import gdal_messages
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.integrity import tiff_adler
-from spatial_pipeline.versions import Bounds, BrokenBlock
+from spatial_pipeline.ingest.raster_windows import OPTIONS, Cell, Handles, Opened, cells, checksum
+from spatial_pipeline.versions import BrokenBlock
 
-WINDOW_BYTES = 16 << 20
-"""Decoded bytes of a window, all bands together, unless one block is larger."""
-OPTIONS: dict[str, Any] = {
-    # Without it libjpeg fills what is missing with grey and only warns.
-    "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
-    # A file describes data; it neither fetches any from the network nor runs code.
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{noop}",
-    "GDAL_VRT_ENABLE_PYTHON": "NO",
-}
 STREAMS = frozenset({"JPEG", "PNG"})
 """Drivers of formats that are one stream of rows."""
-Cell = tuple[int, int, int, int]
-"""row_off, col_off, height, width."""
 
 
 @dataclass(frozen=True)
@@ -55,31 +44,6 @@ class Scan:
     checksums: dict[Cell, int]
     sums: NDArray[np.uint64]
     notes: tuple[str, ...]
-
-
-class Handles:
-    """One open dataset a thread: GDAL datasets are never shared. A context manager."""
-
-    def __init__(self, path: str, overview: int = 0) -> None:
-        self.path = path
-        self.overview = overview
-        self._local = threading.local()
-        self._all: list[Any] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for dataset in self._all:
-            dataset.close()
-
-    def get(self) -> Any:
-        """The dataset of this thread."""
-        if not hasattr(self._local, "dataset"):
-            level = {"overview_level": self.overview - 1} if self.overview else {}
-            self._local.dataset = rasterio.open(self.path, **level)
-            self._all.append(self._local.dataset)
-        return self._local.dataset
 
 
 def scan(
@@ -118,10 +82,10 @@ def scan(
             with Handles(path, overview) as handles, ThreadPoolExecutor(workers) as pool:
                 counted = None if overview else pixels
                 decode = _Decoder(handles, whole, streams, notes, counted)
-                for cell, (checksum, bad) in zip(windows, pool.map(decode, windows), strict=True):
+                for cell, (value, bad) in zip(windows, pool.map(decode, windows), strict=True):
                     broken += bad
-                    if checksum is not None and overview == 0:
-                        sums[cell] = checksum
+                    if value is not None and overview == 0:
+                        sums[cell] = value
                     done += 1
                     if progress is not None:
                         progress(done, total)
@@ -138,15 +102,16 @@ def _through_to_the_end(broken: list[BrokenBlock], path: str) -> list[BrokenBloc
     known = {(b.overview, b.band, b.row, b.column): b for b in broken}
     for overview in {b.overview for b in broken}:
         with rasterio.Env(**OPTIONS), Handles(path, overview) as handles:
-            dataset = handles.get()
+            opened = handles.get()
+            dataset = opened.dataset
             if dataset.driver not in STREAMS:
                 return broken
             first = min((b for b in broken if b.overview == overview), key=lambda b: b.row)
             whole = (0, 0, dataset.height, dataset.width)
             for band in range(1, dataset.count + 1):
-                for row, column, window in _blocks(dataset, band, whole):
+                for row, column, window in opened.blocks(band, whole):
                     if row >= first.row:
-                        bounds = _extent(window, dataset.transform)
+                        bounds = opened.extent(window)
                         block = BrokenBlock(band, overview, row, column, bounds, first.reason)
                         known.setdefault((overview, band, row, column), block)
     return list(known.values())
@@ -162,7 +127,7 @@ def checksums(path: str, windows: list[Cell], workers: int) -> dict[Cell, int]:
 
     def one(cell: Cell) -> int:
         with rasterio.Env(**OPTIONS):
-            return _checksum(*_read(handles.get(), cell))
+            return checksum(*handles.get().read(cell))
 
     with Handles(path) as handles, ThreadPoolExecutor(workers) as pool:
         return dict(zip(windows, pool.map(one, windows), strict=True))
@@ -180,24 +145,8 @@ def reread(path: str, windows: list[Cell]) -> dict[Cell, int]:
     found = {}
     for cell in windows:
         with rasterio.Env(**OPTIONS), Handles(path) as handles:
-            found[cell] = _checksum(*_read(handles.get(), cell))
+            found[cell] = checksum(*handles.get().read(cell))
     return found
-
-
-def cells(dataset: Any) -> Iterator[Cell]:
-    """Windows of whole blocks that cover a dataset."""
-    block_height, block_width = dataset.block_shapes[0]
-    pixel = sum(np.dtype(_numpy_type(t)).itemsize for t in dataset.dtypes)
-    blocks = max(1, WINDOW_BYTES // (block_height * block_width * pixel))
-    across = min(blocks, -(-dataset.width // block_width))
-    down = max(1, blocks // across)
-    if dataset.driver == "PNG":
-        # Read as a whole, a cut PNG is filled up without a word.
-        down = max(1, min(down, -(-dataset.height // block_height) // 2))
-    height, width = block_height * down, block_width * across
-    for row in range(0, dataset.height, height):
-        for column in range(0, dataset.width, width):
-            yield row, column, min(height, dataset.height - row), min(width, dataset.width - column)
 
 
 class _Pixels:
@@ -240,127 +189,99 @@ class _Decoder:
             rasterio.Env(**OPTIONS),
             gdal_messages.logged(self.notes, "rasterio._env", "rasterio._err"),
         ):
-            dataset = self.handles.get()
+            opened = self.handles.get()
             try:
-                values, masks = _read(dataset, cell)
+                values, masks = opened.read(cell)
             except RasterioError as exc:
-                if integrity.is_sequential(dataset.driver):
+                if integrity.is_sequential(opened.dataset.driver):
                     # What follows cannot be found, and each try reads the file again.
                     raise
-                found = self._broken(dataset, cell)
+                found = self._broken(opened, cell)
                 known = {(b.band, b.row, b.column) for b in found}
                 found += [
                     b
-                    for b in self._silently_broken(dataset, cell)
+                    for b in self._silently_broken(opened, cell)
                     if (b.band, b.row, b.column) not in known
                 ]
-                return None, found or [self._unnamed(dataset, cell, exc)]
+                return None, found or [self._unnamed(opened, cell, exc)]
             if self.pixels is not None:
                 self.pixels.add(values, masks, cell)
-            return _checksum(values, masks), self._silently_broken(dataset, cell)
+            return checksum(values, masks), self._silently_broken(opened, cell)
 
-    def _silently_broken(self, dataset: Any, cell: Cell) -> list[BrokenBlock]:
+    def _silently_broken(self, opened: Opened, cell: Cell) -> list[BrokenBlock]:
         """Blocks that decode although their checksum is wrong."""
         if self.streams is None:
             return []
-        whole = self.whole.get()
-        shared = whole.interleaving is Interleaving.pixel
-        bands = range(1, dataset.count + 1)
+        whole = self.whole.get().dataset
+        bands = opened.dataset.indexes
+        shared = _shared(whole)
         found: list[BrokenBlock] = []
-        for band in [1] if shared else bands:
-            for row, column, window in _blocks(dataset, band, cell):
+        for band in bands[:1] if shared else bands:
+            for row, column, window in opened.blocks(band, cell):
                 level = self.handles.overview
                 reason = self.streams.reason(whole, level, band, row, column)
                 if reason is not None:
-                    bounds = _extent(window, dataset.transform)
+                    bounds = opened.extent(window)
                     found += [
                         BrokenBlock(b, level, row, column, bounds, reason)
                         for b in (bands if shared else [band])
                     ]
         return found
 
-    def _unnamed(self, dataset: Any, cell: Cell, exc: RasterioError) -> BrokenBlock:
+    def _unnamed(self, opened: Opened, cell: Cell, exc: RasterioError) -> BrokenBlock:
         """A window that fails although each of its blocks decodes: named by its first block."""
-        row, column, window = next(_blocks(dataset, 1, cell))
-        bounds = _extent(window, dataset.transform)
-        return BrokenBlock(
-            1, self.handles.overview, row, column, bounds, reason_of(exc, self.handles.path)
-        )
+        row, column, window = next(opened.blocks(1, cell))
+        reason = reason_of(exc, self.handles.path)
+        return BrokenBlock(1, self.handles.overview, row, column, opened.extent(window), reason)
 
-    def _broken(self, dataset: Any, cell: Cell) -> list[BrokenBlock]:
+    def _broken(self, opened: Opened, cell: Cell) -> list[BrokenBlock]:
+        """Blocks of a window that do not decode, of all bands.
+
+        A block that all bands share is decoded for one of them: it fails for every band.
+        """
+        dataset = opened.dataset
+        shared = _shared(dataset)
+        level = self.handles.overview
         found: list[BrokenBlock] = []
-        for band in range(1, dataset.count + 1):
-            reads: list[tuple[str, Any]] = [("", dataset.read)]
-            if _has_mask(dataset, band):
-                reads.append(("mask: ", dataset.read_masks))
-            for row, column, window in _blocks(dataset, band, cell):
-                for prefix, read in reads:
+        bands = list(dataset.indexes)
+        for prefix, read, candidates in (
+            ("", dataset.read, bands[:1] if shared else bands),
+            ("mask: ", dataset.read_masks, [band + 1 for band in opened.masked]),
+        ):
+            for band in _failing(read, candidates, opened.window(cell)):
+                for row, column, window in opened.blocks(band, cell):
                     try:
                         read(band, window=window)
                     except RasterioError as exc:
-                        bounds = _extent(window, dataset.transform)
+                        bounds = opened.extent(window)
                         reason = prefix + reason_of(exc, self.handles.path)
-                        found.append(
-                            BrokenBlock(band, self.handles.overview, row, column, bounds, reason)
-                        )
+                        found += [
+                            BrokenBlock(b, level, row, column, bounds, reason)
+                            for b in (bands if shared and not prefix else [band])
+                        ]
         return found
 
 
-def _blocks(dataset: Any, band: int, cell: Cell) -> Iterator[tuple[int, int, Window]]:
-    """Blocks of a band that meet a window: block row, block column, pixels."""
-    row_off, col_off, height, width = cell
-    block_height, block_width = dataset.block_shapes[band - 1]
-    for row in range(row_off // block_height, -(-(row_off + height) // block_height)):
-        for column in range(col_off // block_width, -(-(col_off + width) // block_width)):
-            top, left = row * block_height, column * block_width
-            yield (
-                row,
-                column,
-                Window(
-                    left,
-                    top,
-                    min(block_width, dataset.width - left),
-                    min(block_height, dataset.height - top),
-                ),
-            )
+def _failing(read: Any, bands: list[int], window: Window) -> list[int]:
+    """Bands that fail in a window, found by halves: each read costs time for every band."""
+    if not bands:
+        return []
+    try:
+        read(bands, window=window)
+    except RasterioError:
+        if len(bands) == 1:
+            return bands
+        middle = len(bands) // 2
+        return [
+            *_failing(read, bands[:middle], window),
+            *_failing(read, bands[middle:], window),
+        ]
+    return []
 
 
-def _extent(window: Window, transform: Any) -> Bounds:
-    a, b, c, d, e, f = tuple(transform)[:6]
-    columns = (window.col_off, window.col_off + window.width)
-    rows = (window.row_off, window.row_off + window.height)
-    xs = [a * column + b * row + c for column in columns for row in rows]
-    ys = [d * column + e * row + f for column in columns for row in rows]
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _read(dataset: Any, cell: Cell) -> tuple[NDArray[Any], dict[int, NDArray[Any]]]:
-    """Pixels of a window, and the masks of those bands (from 0) that have one of their own."""
-    row_off, col_off, height, width = cell
-    window = Window(col_off, row_off, width, height)
-    masks = {
-        band: dataset.read_masks(band + 1, window=window)
-        for band in range(dataset.count)
-        if _has_mask(dataset, band + 1)
-    }
-    return dataset.read(window=window), masks
-
-
-def _checksum(values: NDArray[Any], masks: dict[int, NDArray[Any]]) -> int:
-    value = zlib.crc32(values.data)
-    for mask in masks.values():
-        value = zlib.crc32(mask.data, value)
-    return value
-
-
-def _has_mask(dataset: Any, band: int) -> bool:
-    """True for a mask with pixels of its own; others follow from nodata or an alpha band."""
-    flags = set(dataset.mask_flag_enums[band - 1])
-    return not flags & {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha}
-
-
-def _numpy_type(name: str) -> str:
-    return "complex64" if name == "complex_int16" else name
+def _shared(dataset: Any) -> bool:
+    """Whether each block of a TIFF holds all bands."""
+    return dataset.driver == "GTiff" and dataset.interleaving is Interleaving.pixel
 
 
 def reason_of(exc: BaseException, path: str = "") -> str:

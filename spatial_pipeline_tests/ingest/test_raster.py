@@ -21,7 +21,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rio_cogeo.cogeo import cog_validate
 
 from spatial_pipeline.errors import StoreError
-from spatial_pipeline.ingest import cog, raster_scan
+from spatial_pipeline.ingest import cog, raster_windows
 from spatial_pipeline.store.staged import StagedRaster
 from spatial_pipeline_tests.ingest.sources import ramp, stage, staged_raster, write_raster
 from spatial_pipeline_tests.ingest.test_vector import LIMITED
@@ -406,7 +406,7 @@ def test_progress_reaches_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     from spatial_pipeline.contract.models import Source
     from spatial_pipeline.ingest import ingest
 
-    monkeypatch.setattr(raster_scan, "WINDOW_BYTES", 128 * 128 * 4)
+    monkeypatch.setattr(raster_windows, "WINDOW_BYTES", 128 * 128 * 4)
     path = write_raster(tmp_path / "a.tif", ramp(1, 700, 600), overviews=[2])
     seen: list[tuple[int, int | None]] = []
     source = Source(uri=str(path), layer=None, where=None)

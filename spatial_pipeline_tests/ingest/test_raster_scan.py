@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.ingest import raster_scan
+from spatial_pipeline.ingest import raster_scan, raster_windows
 from spatial_pipeline.versions import RasterProfile
 from spatial_pipeline_tests.ingest.sources import (
     block_places,
@@ -148,7 +150,7 @@ def test_threads_and_windows_do_not_matter(
     for block in smashed:
         smash(path, block)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(raster_scan, "WINDOW_BYTES", window)
+        patch.setattr(raster_windows, "WINDOW_BYTES", window)
         found = raster_scan.scan(str(path), workers)
     assert [(b.row, b.column) for b in found.broken] == [divmod(b, 6) for b in sorted(smashed)]
 
@@ -188,3 +190,35 @@ def test_random_damage_is_never_a_traceback(tmp_path: Path) -> None:
     for i in range(40):
         path.write_bytes(whole)
         staged_raster(overwrite(path, i / 40, 12), tmp_path / f"s{i}")
+
+
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_time_is_linear_in_bands(tmp_path: Path, interleave: str, broken: bool) -> None:
+    def calls(bands: int) -> int:
+        values = np.random.default_rng(0).integers(0, 255, (bands, 4, 4)).astype("uint8")
+        path = write_raster(
+            tmp_path / f"{bands}.tif", values, interleave=interleave, tiled=False,
+            blockxsize=None, blockysize=4, mask=np.full((4, 4), 255, "uint8"),
+        )  # fmt: skip
+        if broken:
+            smash(path, 0)
+        count = 0
+
+        def seen(*_: object) -> None:
+            nonlocal count
+            count += 1
+
+        before = sys.getprofile()
+        threading.setprofile(seen)
+        sys.setprofile(seen)
+        try:
+            profile, _ = staged_raster(path, tmp_path / f"s{bands}")
+        finally:
+            sys.setprofile(before)
+            threading.setprofile(None)
+        assert bool(profile.broken_blocks) == broken
+        return count
+
+    # Quadratic time would need 16 times as many.
+    assert calls(800) < 6 * calls(200)

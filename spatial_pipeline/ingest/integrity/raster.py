@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.integrity import hdf5, hfa, netcdf3, png, raw, sqlite
 
 SMALL_PIXELS = 1 << 22
 """A raster up to this size may be as empty as it likes."""
-_RAW = frozenset({"ENVI", "EHdr", "GenBin", "ROI_PAC", "ISCE", "RRASTER", "KRO", "SNODAS", "LAN"})
-"""Drivers of formats that are nothing but pixels, uncompressed."""
 _TEXT_GRIDS = frozenset({"AAIGrid", "GRASSASCIIGrid", "ISG", "GSAG", "ZMap", "XYZ"})
 """Drivers without random access: each block is found by reading all before it."""
 
@@ -21,6 +18,33 @@ _TEXT_GRIDS = frozenset({"AAIGrid", "GRASSASCIIGrid", "ISG", "GSAG", "ZMap", "XY
 def is_sequential(driver: str) -> bool:
     """Whether a damaged block of this driver ends the scan: what follows cannot be found."""
     return driver in _TEXT_GRIDS
+
+
+def before(file: Path) -> None:
+    """Checks the structure of a file before GDAL reads it.
+
+    Raises:
+        SourceError: it is damaged, or keeps its values elsewhere.
+
+    """
+    if not file.is_file() or not file.stat().st_size:
+        return
+    hdf5.refuse_links(file)
+    sqlite.verify(file)
+    png.verify_header(file)
+    netcdf3.verify(file)
+    hfa.verify(file)
+
+
+def after(file: Path) -> None:
+    """Checks what decoders pass over, once all blocks have decoded.
+
+    Raises:
+        SourceError: the file is damaged all the same.
+
+    """
+    if file.is_file():
+        png.verify(file)
 
 
 def refuse_declared(dataset: Any, files: Sequence[Path], most: int) -> None:
@@ -43,11 +67,4 @@ def refuse_declared(dataset: Any, files: Sequence[Path], most: int) -> None:
             f"{present} bytes: more than {most} pixels a byte (SPATIAL_MAX_PIXELS_PER_BYTE)"
         )
         raise SourceError(msg)
-    compressed = dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION")
-    if dataset.driver in _RAW and compressed is None and files:
-        size = sum(np.dtype(t).itemsize for t in dataset.dtypes if not t.startswith("complex_"))
-        needed = dataset.width * dataset.height * size
-        data = max(f.stat().st_size for f in files if f.is_file())
-        if data < needed:
-            msg = f"its header promises {needed} bytes of pixels, the file has {data}"
-            raise SourceError(msg)
+    raw.verify(dataset, files)

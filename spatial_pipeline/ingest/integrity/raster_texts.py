@@ -90,7 +90,8 @@ def written(file: Path, driver: str, *, placed: bool, used: frozenset[Path]) -> 
 
 
 def _world_file(file: Path) -> None:
-    lines = [line for line in _head(file).splitlines() if line.strip()][:_COEFFICIENTS]
+    # Python ends lines at more characters than GDAL does.
+    lines = [line for line in re.split(r"[\r\n]+", _head(file)) if line.strip()][:_COEFFICIENTS]
     if len(lines) < _COEFFICIENTS:
         msg = f"world file {file.name} has {len(lines)} lines, not {_COEFFICIENTS}"
         raise SourceError(msg)

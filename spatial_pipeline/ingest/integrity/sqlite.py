@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from pathlib import Path
 from urllib.parse import quote
 
 from spatial_pipeline.errors import SourceError
 
 MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
 
 
 def verify(file: Path) -> None:
@@ -19,8 +21,11 @@ def verify(file: Path) -> None:
 
     """
     with file.open("rb") as opened:
-        if opened.read(len(MAGIC)) != MAGIC:
-            return
+        head = opened.read(_HEADER_BYTES)
+    if not head.startswith(MAGIC):
+        return
+    if not file.with_name(file.name + "-wal").exists():
+        _long_enough(head, file.stat().st_size)
     try:
         connection = read_only(file)
         try:
@@ -35,6 +40,22 @@ def verify(file: Path) -> None:
         raise SourceError(_damaged(str(exc))) from exc
     if found != ["ok"]:
         raise SourceError(_damaged("; ".join(found)))
+
+
+def _long_enough(head: bytes, size: int) -> None:
+    """Compares the length of a file with its header: SQLite passes over the lack of a last page.
+
+    Structure: Database File Format (sqlite.org), section 1.3; pages are counted there unless a
+    writer older than 3.7.0 came last.
+    """
+    if len(head) < _HEADER_BYTES:
+        raise SourceError(_damaged("it ends in its header"))
+    (page,) = struct.unpack_from(">H", head, 16)
+    change, pages = struct.unpack_from(">II", head, 24)
+    (valid,) = struct.unpack_from(">I", head, 92)
+    page = 65_536 if page == 1 else page
+    if pages and change == valid and size < pages * page:
+        raise SourceError(_damaged(f"it has {pages} pages of {page} bytes, the file {size} bytes"))
 
 
 def read_only(file: Path) -> sqlite3.Connection:
