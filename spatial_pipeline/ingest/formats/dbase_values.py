@@ -152,17 +152,16 @@ def strings(cells: Cells, codec: str, blame: str) -> tuple[Values, bool]:
     there = (cells != 0) & (cells != ord(" "))
     sizes = np.where(there.any(axis=1), width - np.argmax(there[:, ::-1], axis=1), 0)
     nul = np.where((cells == 0).any(axis=1), np.argmax(cells == 0, axis=1), width) < sizes
+    sizes[nul] = 0
     data = cells[np.arange(width) < sizes[:, None]]
-    null = (sizes == 0) | nul
+    null = sizes == 0
     raw = _strung(data, sizes, null)
     wrong = {"holds NUL with text behind it": np.flatnonzero(nul)}
     if not len(data) or data.max() < 128:
         return Values(raw.cast(pa.string()), wrong), False
     array, bad = _decoded(raw, data, sizes, codec)
     if len(bad):
-        bad = bad[~null[bad]]
         wrong[f"has bytes that are not {codec.upper()}{blame}"] = bad
-        array = _without(array, np.union1d(bad, np.flatnonzero(null)))
     return Values(array, wrong), True
 
 
@@ -183,9 +182,10 @@ def _decoded(
         return _without(raw, bad).cast(pa.string()), bad
     table = _single_bytes(codec)
     if table is None:
-        known: dict[bytes, str | None] = {v: _text(v, codec) for v in set(raw.to_pylist()) if v}
-        texts = [None if v is None else known[v] for v in raw.to_pylist()]
-        bad = np.flatnonzero([t is None and v.is_valid for t, v in zip(texts, raw, strict=True)])
+        values = raw.to_pylist()
+        known: dict[bytes, str | None] = {v: _text(v, codec) for v in set(values) if v}
+        texts = [None if v is None else known[v] for v in values]
+        bad = np.flatnonzero([v is not None and known[v] is None for v in values])
         return pa.array(texts, pa.string()), bad
     lengths, alphabet = table
     starts = np.concatenate([[0], np.cumsum(lengths[data])])
@@ -206,10 +206,8 @@ def _single_bytes(codec: str) -> tuple[NDArray[np.int64], tuple[bytes, ...]] | N
     None for an encoding in which characters have several bytes.
     """
     alphabet = [(_text(bytes([b]), codec) or "").encode() for b in range(256)]
-    letters = bytes(b for b in range(256) if alphabet[b])
-    if codec.startswith(("cp9", "gb", "big5", "euc", "shift", "johab", "hz", "iso2022")):
-        return None
-    if (_text(letters, codec) or "").encode() != b"".join(a for a in alphabet):
+    alone = [b for b in range(256) if not alphabet[b]]
+    if any(_text(bytes([b, other]), codec) for b in alone for other in range(256)):
         return None
     return np.array([len(a) for a in alphabet]), tuple(alphabet)
 

@@ -41,7 +41,7 @@ BATCH_ROWS = 16384
 BATCH_BYTES = 64 << 20
 """Shapes of a batch stop here; one that is larger is a batch of its own."""
 _SPREAD, _SMALL = 2, 1 << 20
-"""A batch whose shapes lie farther apart than this many times their bytes is read piece by piece."""
+"""Bytes read for a batch: at most this many times those of its shapes, and so many more."""
 _TYPE_BYTES = 4
 _EMPTY = struct.pack(">i20xi", 9994, 50) + struct.pack("<2i8d", 1000, 1, *[0.0] * 8)
 """A .shp or .shx file of points without any."""

@@ -79,7 +79,8 @@ def laid_out(data: bytes, kind: int, at: Integers, lengths: Integers) -> tuple[M
         end = np.where(measured, at + lengths, end)
     sound &= end == at + lengths
     place = np.flatnonzero(sound)
-    layout = Layout(*(a[place] for a in (points, xy, z, m)), *(np.empty(0, np.int64),) * 2)
+    nothing = np.empty(0, np.int64)
+    layout = Layout(points[place], xy[place], z[place], m[place], nothing, nothing)
     if base not in {LINE, POLYGON}:
         return sound, layout
     parted, layout = _parted(data, layout, parts[place], MIN_RING if base == POLYGON else MIN_LINE)

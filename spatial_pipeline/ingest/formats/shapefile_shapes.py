@@ -103,4 +103,5 @@ def _moved(sizes: Integers, order: Integers) -> Integers:
     sizes = sizes[order]
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
+    moved: Integers = np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
+    return moved

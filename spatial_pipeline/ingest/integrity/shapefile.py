@@ -176,7 +176,8 @@ def _wrong_heads(
     if len(present) and (numbers[present] == index[present]).all():
         notes.append("the records of the .shp file are numbered from 0")
         return wrong
-    return wrong | (numbers != index + 1)
+    wrong |= numbers != index + 1
+    return wrong
 
 
 def gathered(data: bytes, at: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
