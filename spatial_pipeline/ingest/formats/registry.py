@@ -61,6 +61,8 @@ VECTOR_FORMATS: tuple[VectorFormat, ...] = (
         "GeoParquet", "parquet:open_layer", (), (".parquet", ".geoparquet", ".pq"), (b"PAR1",)
     ),
     VectorFormat("CSV", "csv:open_layer", (), (".csv", ".tsv", ".psv", ".txt")),
+    VectorFormat("Shapefile", "shapefile:open_layer", ("ESRI Shapefile",), (".shp",)),
+    VectorFormat("dBase", "dbase:open_layer", (), (".dbf",)),
 )
 """Formats with a reader of their own; all others are GDAL's."""
 GDAL = VectorFormat("GDAL", "gdal:open_layer")

@@ -1,13 +1,14 @@
-"""Whether the three files of a Shapefile agree; GDAL reads one that does not without a word.
+"""Whether the files of a Shapefile agree: headers, index, sizes and the head of every record.
 
-Source: ESRI Shapefile Technical Description (1998); dBASE III Plus table structure.
+Source: ESRI Shapefile Technical Description (1998). The table belongs to ``formats.dbase_header``,
+what is inside of a record to ``formats.shapefile_shapes``.
 """
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -16,164 +17,182 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.versions import Bounds
 
 HEADER_BYTES = 100
-RECORD_HEAD = 12
-"""Bytes of record number, length and shape type."""
+RECORD_HEAD = 8
+"""Bytes of record number and length, before the content of a record."""
+SUFFIXES = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".qpj")
 CHUNK = 16 << 20
-_NULL_SHAPE = 0
-
-
-class Parts:
-    """The main file, index and table of a Shapefile."""
-
-    def __init__(self, opened: dict[str, IO[bytes]]) -> None:
-        self._opened = opened
-
-    def __contains__(self, suffix: str) -> bool:
-        return suffix in self._opened
-
-    def size(self, suffix: str) -> int:
-        """Bytes of a part."""
-        stream = self._opened[suffix]
-        return stream.seek(0, os.SEEK_END)
-
-    def bytes(self, suffix: str, start: int = 0, count: int = -1) -> bytes:
-        """Bytes of a part from ``start``."""
-        stream = self._opened[suffix]
-        stream.seek(start)
-        return stream.read(count)
+NULL_SHAPE = 0
+MULTIPATCH = 31
+TYPES = {
+    NULL_SHAPE: "Unknown", 1: "Point", 3: "LineString", 5: "Polygon", 8: "MultiPoint",
+    11: "Point Z", 13: "LineString Z", 15: "Polygon Z", 18: "MultiPoint Z", 21: "Point M",
+    23: "LineString M", 25: "Polygon M", 28: "MultiPoint M", MULTIPATCH: "Unknown",
+}  # fmt: skip
+"""Geometry types of the shape types."""
+_MAGIC = b"\x00\x00\x27\x0a"
 
 
 @dataclass(frozen=True)
-class Verified:
-    """What is known of a Shapefile whose parts agree.
+class Index:
+    """Where the records of the .shp file are.
 
     Attributes:
-        count: records that are not deleted.
-        damaged: 0-based rows, deleted records not counted, whose shape is not what the index says.
+        kind: shape type of the file, a key of ``TYPES``.
+        bounds: extent that the header declares, None when it is none.
+        offsets: (n,) bytes before the content of each record.
+        lengths: (n,) bytes of the content, 0 for a shape that is not there.
+        damaged: (n,) bool, records whose head is not what the index says.
 
     """
 
-    count: int
-    damaged: tuple[int, ...]
+    kind: int
+    bounds: Bounds | None
+    offsets: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    damaged: NDArray[np.bool_]
 
 
-def verify(parts: Parts) -> Verified:
-    """Compares headers, index, sizes and record headers of the parts.
-
-    Raises:
-        SourceError: a part is missing or shorter than it or another part says.
-
-    """
-    for suffix, lost in ((".shx", "the index"), (".dbf", "the attributes")):
-        if suffix not in parts:
-            msg = f"the {suffix} file with {lost} is missing"
-            raise SourceError(msg)
-    damaged = _main_file(parts)
-    shapes = (parts.size(".shx") - HEADER_BYTES) // 8
-    records = _table(parts)
-    if shapes != records:
-        msg = f"the .shx file lists {shapes} shapes, the .dbf file {records} records"
-        raise SourceError(msg)
-    kept = ~_deleted(parts, records)
-    rows = np.cumsum(kept) - 1
-    return Verified(int(kept.sum()), tuple(int(r) for r in rows[damaged[kept[damaged]]]))
-
-
-def _main_file(parts: Parts) -> NDArray[np.int64]:
-    """Records whose header is not what the index says."""
-    for suffix in (".shp", ".shx"):
-        header = parts.bytes(suffix, 0, HEADER_BYTES)
-        if len(header) < HEADER_BYTES or header[:4] != b"\x00\x00\x27\x0a":
-            msg = f"the {suffix} file has no Shapefile header"
-            raise SourceError(msg)
-        declared = 2 * int.from_bytes(header[24:28], "big")
-        if declared > parts.size(suffix):
-            msg = f"the {suffix} file declares {declared} bytes and has {parts.size(suffix)}"
-            raise SourceError(msg)
-    size = parts.size(".shp")
-    index = parts.bytes(".shx", HEADER_BYTES)
-    entries = np.frombuffer(index[: len(index) // 8 * 8], dtype=">i4").astype(np.int64)
-    offsets, lengths = 2 * entries[0::2], 2 * entries[1::2]
-    outside = np.flatnonzero(
-        (offsets < HEADER_BYTES) | (lengths < 0) | (offsets + 8 + lengths > size)
-    )
-    # An entry of zero length stands for a deleted shape in files of some writers.
-    outside = outside[lengths[outside] != 0]
-    if len(outside):
-        msg = (
-            f"{len(outside)} of {len(offsets)} shapes lie outside of the .shp file, "
-            f"first record {int(outside[0])}"
-        )
-        raise SourceError(msg)
-    kind = int.from_bytes(parts.bytes(".shp", 32, 4), "little")
-    return _wrong_headers(parts, offsets, lengths, kind)
-
-
-def _wrong_headers(
-    parts: Parts, offsets: NDArray[np.int64], lengths: NDArray[np.int64], kind: int
-) -> NDArray[np.int64]:
-    """Records whose length or shape type differs from the index and the file header."""
-    wrong = np.zeros(len(offsets), dtype=bool)
-    present = np.flatnonzero(lengths > 0)
-    present = present[np.argsort(offsets[present], kind="stable")]
-    at = 0
-    while at < len(present):
-        start = int(offsets[present[at]])
-        stop = int(np.searchsorted(offsets[present], start + CHUNK - RECORD_HEAD, side="right"))
-        records = present[at:stop]
-        chunk = np.frombuffer(parts.bytes(".shp", start, CHUNK), dtype=np.uint8)
-        heads = chunk[(offsets[records] - start)[:, None] + np.arange(RECORD_HEAD)]
-        length = 2 * np.ascontiguousarray(heads[:, 4:8]).view(">i4")[:, 0].astype(np.int64)
-        shape = np.ascontiguousarray(heads[:, 8:12]).view("<i4")[:, 0]
-        wrong[records] = (length != lengths[records]) | ((shape != kind) & (shape != _NULL_SHAPE))
-        at = stop
-    return np.flatnonzero(wrong)
-
-
-def _deleted(parts: Parts, records: int) -> NDArray[np.bool_]:
-    """(records,) bool: those that the table marks as deleted, which GDAL leaves out."""
-    header = parts.bytes(".dbf", 0, 32)
-    start = int.from_bytes(header[8:10], "little")
-    width = max(1, int.from_bytes(header[10:12], "little"))
-    flags = []
-    step = max(1, CHUNK // width)
-    for first in range(0, records, step):
-        count = min(step, records - first)
-        chunk = parts.bytes(".dbf", start + first * width, count * width)
-        flags.append(np.frombuffer(chunk, dtype=np.uint8)[::width] == ord("*"))
-    return np.concatenate([np.empty(0, dtype=bool), *flags])
-
-
-def _table(parts: Parts) -> int:
-    """Records of the .dbf file."""
-    header = parts.bytes(".dbf", 0, 32)
-    if len(header) < 32:
-        msg = "the .dbf file has no header"
-        raise SourceError(msg)
-    records = int.from_bytes(header[4:8], "little")
-    start = int.from_bytes(header[8:10], "little")
-    width = int.from_bytes(header[10:12], "little")
-    if start + records * width > parts.size(".dbf"):
-        whole = max(0, parts.size(".dbf") - start) // max(1, width)
-        msg = f"the .dbf file declares {records} records and holds {whole}"
-        raise SourceError(msg)
-    return records
-
-
-@contextmanager
-def opened(file: Path) -> Iterator[Parts]:
-    """The parts of a Shapefile; those that do not exist are left out.
+def located(file: Path, files: tuple[Path, ...], notes: list[str]) -> dict[str, Path]:
+    """The files of a Shapefile by suffix in lower case; those that do not exist are left out.
 
     Args:
         file: the .shp file.
+        files: all files of the source.
+        notes: grows by a word on files whose names differ by case only.
 
     """
-    with ExitStack() as stack:
-        found: dict[str, IO[bytes]] = {}
-        for path in file.parent.iterdir():
-            suffix = path.suffix.casefold()
-            if path.stem.casefold() == file.stem.casefold() and suffix in {".shp", ".shx", ".dbf"}:
-                found[suffix] = stack.enter_context(path.open("rb"))
-        yield Parts(found)
+    found: dict[str, Path] = {".shp": file}
+    for path in sorted(files, key=lambda p: (p.stem != file.stem, p.name)):
+        suffix = path.suffix.casefold()
+        if path == file or suffix not in SUFFIXES or path.stem.casefold() != file.stem.casefold():
+            continue
+        if suffix in found:
+            notes.append(f"{path.name} is not read: {found[suffix].name} is")
+            continue
+        found[suffix] = path
+    for suffix, lost in ((".shx", "the index"), (".dbf", "the attributes")):
+        if suffix not in found:
+            msg = f"the {suffix} file with {lost} is missing"
+            raise SourceError(msg)
+    return found
+
+
+def index_of(shp: IO[bytes], shx: IO[bytes], notes: list[str]) -> Index:
+    """Reads the index and compares it with the records.
+
+    Args:
+        shp: the main file.
+        shx: its index.
+        notes: grows by what is odd and loses nothing.
+
+    Raises:
+        SourceError: a file has no header, is shorter than it says, or shapes lie outside of it.
+
+    """
+    size = _size(shp)
+    header = _header(shp, size, ".shp", notes)
+    _header(shx, _size(shx), ".shx", notes)
+    kind = int.from_bytes(header[32:36], "little")
+    if kind not in TYPES:
+        msg = f"the .shp file has the unknown shape type {kind}"
+        raise SourceError(msg)
+    shx.seek(HEADER_BYTES)
+    raw = shx.read()
+    if len(raw) % 8:
+        msg = f"the .shx file ends inside of entry {len(raw) // 8}"
+        raise SourceError(msg)
+    entries = np.frombuffer(raw, dtype=">i4").astype(np.int64)
+    heads, lengths = 2 * entries[0::2], 2 * entries[1::2]
+    outside = (heads < HEADER_BYTES) | (lengths < 0) | (heads + RECORD_HEAD + lengths > size)
+    # An entry of zero length stands for a deleted shape in files of some writers.
+    outside &= lengths != 0
+    if outside.any():
+        msg = (
+            f"{int(outside.sum())} of {len(heads)} shapes lie outside of the .shp file, "
+            f"first record {int(np.argmax(outside))}"
+        )
+        raise SourceError(msg)
+    spare = size - HEADER_BYTES - int((lengths + RECORD_HEAD)[lengths > 0].sum())
+    if spare > 0:
+        notes.append(f"{spare} bytes of the .shp file are in no record of the index")
+    damaged = _wrong_heads(shp, heads, lengths, kind, notes)
+    bounds = _bounds(struct.unpack("<4d", header[36:68]))
+    return Index(kind, bounds, heads + RECORD_HEAD, lengths, damaged)
+
+
+def _size(file: IO[bytes]) -> int:
+    return file.seek(0, os.SEEK_END)
+
+
+def _header(file: IO[bytes], size: int, suffix: str, notes: list[str]) -> bytes:
+    """The header of a .shp or .shx file.
+
+    Raises:
+        SourceError: there is none, or the file is shorter than it says.
+
+    """
+    file.seek(0)
+    header = file.read(HEADER_BYTES)
+    if len(header) < HEADER_BYTES or header[:4] != _MAGIC:
+        msg = f"the {suffix} file has no Shapefile header"
+        raise SourceError(msg)
+    declared = 2 * int.from_bytes(header[24:28], "big")
+    if declared > size:
+        msg = f"the {suffix} file declares {declared} bytes and has {size}"
+        raise SourceError(msg)
+    if declared < size:
+        notes.append(f"the {suffix} file declares {declared} bytes and has {size}")
+    return header
+
+
+def _wrong_heads(
+    shp: IO[bytes],
+    heads: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    kind: int,
+    notes: list[str],
+) -> NDArray[np.bool_]:
+    """(n,) bool: records whose number, length or type differs from index and file header."""
+    numbers = np.arange(len(heads)) + 1
+    wrong = np.zeros(len(heads), dtype=bool)
+    present = np.flatnonzero(lengths > 0)
+    present = present[np.argsort(heads[present], kind="stable")]
+    at = 0
+    while at < len(present):
+        start = int(heads[present[at]])
+        stop = int(np.searchsorted(heads[present], start + CHUNK - 12, side="right"))
+        records = present[at:stop]
+        shp.seek(start)
+        found = gathered(shp.read(CHUNK), heads[records] - start, 12)
+        numbers[records] = found[:, :4].copy().view(">i4")[:, 0]
+        length = 2 * found[:, 4:8].copy().view(">i4")[:, 0].astype(np.int64)
+        shape = found[:, 8:].copy().view("<i4")[:, 0]
+        wrong[records] = (length != lengths[records]) | ((shape != kind) & (shape != NULL_SHAPE))
+        at = stop
+    index = np.arange(len(heads))
+    if len(present) and (numbers[present] == index[present]).all():
+        notes.append("the records of the .shp file are numbered from 0")
+        return wrong
+    wrong |= numbers != index + 1
+    return wrong
+
+
+def gathered(data: bytes, at: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """(n, size) bytes of a buffer from each position on; positions are inside of it."""
+    if not len(at):
+        return np.empty((0, size), np.uint8)
+    pieces: NDArray[np.void] = np.ndarray(
+        (len(data) - size + 1,), dtype=f"V{size}", buffer=data, strides=(1,)
+    )
+    return pieces[at].view(np.uint8).reshape(-1, size)
+
+
+def _bounds(value: tuple[float, ...]) -> Bounds | None:
+    """Declared bounds; NaN, infinite and reversed ones are none."""
+    xmin, ymin, xmax, ymax = value
+    if not all(map(math.isfinite, value)) or xmin > xmax or ymin > ymax:
+        return None
+    return xmin, ymin, xmax, ymax

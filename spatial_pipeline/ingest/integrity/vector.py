@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import (
-    dbase,
     geojson,
     geojson_values,
     geopackage,
-    shapefile,
     sqlite,
     text_formats,
 )
@@ -47,14 +45,7 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     if resolved.files[0].is_dir():
         return
     suffix = resolved.files[0].suffix.casefold()
-    if layer.driver == "ESRI Shapefile" and suffix == ".shp":
-        with shapefile.opened(resolved.files[0]) as parts:
-            verified = shapefile.verify(parts)
-            exact = dbase.audit(parts, layer.defects, [f.name for f in layer.attributes])
-        substitute(layer, exact)
-        layer.declared_count = verified.count
-        layer.lost = lambda _rows: verified.damaged
-    elif layer.driver in {"GPKG", "SQLite"}:
+    if layer.driver in {"GPKG", "SQLite"}:
         geopackage.audit(layer, resolved.files[0])
     elif layer.driver in {"GeoJSON", "GeoJSONSeq"}:
         with resolved.files[0].open(encoding="utf-8", errors="surrogateescape") as text:
