@@ -121,8 +121,6 @@ def _crs(prj: Path | None, options: ReadOptions, notes: list[str]) -> str | None
         shown = Resolved(uri=empty.name, path=str(empty), files=(empty,))
         with gdal.open_layer(shown, replace(options, layer=None)) as layer:
             notes.extend(layer.notes)
-            if layer.crs is None and not layer.notes:
-                notes.append(f"the CRS is not understood: {prj.name}")
             return layer.crs
 
 
