@@ -114,13 +114,13 @@ def _crs(prj: Path | None, options: ReadOptions, notes: list[str]) -> str | None
     if prj is None:
         return None
     with TemporaryDirectory(dir=prj.parent) as folder:
-        empty = Path(folder) / "empty.shp"
+        empty = Path(folder) / f"{prj.stem}.shp"
         for path in (empty, empty.with_suffix(".shx")):
             path.write_bytes(_EMPTY)
         empty.with_suffix(".prj").write_bytes(prj.read_bytes())
         shown = Resolved(uri=empty.name, path=str(empty), files=(empty,))
         with gdal.open_layer(shown, replace(options, layer=None)) as layer:
-            notes.extend(layer.notes)
+            notes.extend(note.replace(f"{folder}/", "") for note in layer.notes)
             if layer.crs is None and not layer.notes:
                 notes.append(f"the CRS is not understood: {prj.name}")
             return layer.crs
