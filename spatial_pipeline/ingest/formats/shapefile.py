@@ -119,11 +119,15 @@ def _crs(prj: Path | None, options: ReadOptions, notes: list[str]) -> str | None
             path.write_bytes(_EMPTY)
         empty.with_suffix(".prj").write_bytes(prj.read_bytes())
         shown = Resolved(uri=empty.name, path=str(empty), files=(empty,))
-        with gdal.open_layer(shown, replace(options, layer=None)) as layer:
-            notes.extend(note.replace(f"{folder}/", "") for note in layer.notes)
-            if layer.crs is None and not layer.notes:
-                notes.append(f"the CRS is not understood: {prj.name}")
-            return layer.crs
+        try:
+            with gdal.open_layer(shown, replace(options, layer=None)) as layer:
+                crs, said = layer.crs, layer.notes
+        except SourceError as exc:
+            crs, said = None, [f"the CRS is not understood: {exc}"]
+        notes.extend(note.replace(f"{folder}/", "") for note in said)
+        if crs is None and not said:
+            notes.append(f"the CRS is not understood: {prj.name}")
+        return crs
 
 
 def _batches(
