@@ -232,11 +232,13 @@ def _whole(text: str) -> int:
 
 
 def _exact(text: str) -> bool:
-    """Whether a double is the number, rounded to its digits."""
+    """Whether a double is the number, rounded to its digits; zeros that fill a field are none."""
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
         raise ValueError(text)
     if math.isinf(float(text)):
         raise ValueError(text)
+    if re.fullmatch(r"[^eE]*\.\d+", text, re.ASCII):
+        text = text.rstrip("0")
     with localcontext(prec=1500):
         wanted, found = Decimal(text), Decimal(float(text))
         return abs(found - wanted) * 2 <= Decimal((0, (1,), int(wanted.as_tuple().exponent)))

@@ -103,6 +103,7 @@ FIELDS: tuple[tuple[str, int, int, Any], ...] = (
     ("N", 9, 2, lambda r: f"{r.uniform(-9999, 9999):.2f}"),
     ("N", 24, 15, lambda r: f"{r.uniform(-1e6, 1e6):.15f}"),
     ("N", 30, 10, lambda r: r.choice([f"{r.randint(0, 10**18)}.0000000001", "0.5", "1."])),
+    ("N", 19, 11, lambda r: f"{r.uniform(0, 1e7):.{r.randint(5, 9)}f}00"),
     ("F", 13, 0, lambda r: r.choice(["12", "1.5", f"{r.random():.5e}", "+3"])),
     ("F", 19, 11, lambda r: f"{r.uniform(-1e9, 1e9):.11e}"),
     ("D", 8, 0, lambda r: f"{r.randint(1, 9999):04d}{r.randint(1, 12):02d}{r.randint(1, 28):02d}"),

@@ -99,8 +99,8 @@ def _by_driver(language: int, driver: str | None) -> Encoding:
 
 def page_named(stated: str) -> str | None:
     """Python's name of an encoding as .cpg files spell it, None for an unknown one."""
-    bare = re.sub(r"^(ansi|oem|windows|cp|ms)[\s_-]*(?=[0-9])", "", stated.casefold())
-    iso = re.fullmatch(r"(?:iso)?[\s_-]*8859[\s_-]*([0-9]{1,2})", bare)
+    bare = re.sub(r"^(ansi|oem|windows|cp|ms)[ _-]*(?=[0-9])", "", stated.casefold())
+    iso = re.fullmatch(r"(?:iso)?[ _-]*8859[ _-]*([0-9]{1,2})", bare)
     if iso:
         return _codec(f"iso8859-{iso[1]}")
     if bare.isascii() and bare.isdigit():

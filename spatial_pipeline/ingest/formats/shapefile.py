@@ -114,14 +114,20 @@ def _crs(prj: Path | None, options: ReadOptions, notes: list[str]) -> str | None
     if prj is None:
         return None
     with TemporaryDirectory(dir=prj.parent) as folder:
-        empty = Path(folder) / "empty.shp"
+        empty = Path(folder) / f"{prj.stem}.shp"
         for path in (empty, empty.with_suffix(".shx")):
             path.write_bytes(_EMPTY)
-        empty.with_suffix(".prj").write_bytes(prj.read_bytes())
-        shown = Resolved(uri=empty.name, path=str(empty), files=(empty,))
-        with gdal.open_layer(shown, replace(options, layer=None)) as layer:
-            notes.extend(layer.notes)
-            return layer.crs
+        beside = empty.with_suffix(".prj")
+        beside.write_bytes(prj.read_bytes())
+        shown = Resolved(uri=empty.name, path=str(empty), files=(empty, beside))
+        try:
+            with gdal.open_layer(shown, replace(options, layer=None)) as layer:
+                crs, said = layer.crs, layer.notes
+        except SourceError:
+            # How a text begins that is not understood is said for all formats in one place.
+            return None
+        notes.extend(note.replace(f"{folder}/", "") for note in said)
+        return crs
 
 
 def _batches(
