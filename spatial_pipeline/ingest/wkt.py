@@ -88,10 +88,22 @@ def json_to_wkb(text: str) -> bytes:
 
     """
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+    except WktError:
+        raise
     except (ValueError, RecursionError) as exc:
         msg = "is no GeoJSON geometry"
         raise WktError(msg) from exc
+    return value_to_wkb(value)
+
+
+def value_to_wkb(value: Any) -> bytes:
+    """ISO WKB of a GeoJSON geometry (RFC 7946) that was decoded from its text.
+
+    Raises:
+        WktError: it is none.
+
+    """
     return _written(_json_node(value, 0))
 
 
@@ -249,15 +261,20 @@ def _json_part(kind: int, coordinates: Any) -> Node:
             raise WktError(msg)
     try:
         positions = np.array(rows, dtype=np.float64)
-    except OverflowError:
-        positions = np.array([[np.inf]])
-    if not np.isfinite(positions).all():
-        msg = "has a number that is too large"
-        raise WktError(msg)
+    except OverflowError as exc:
+        raise WktError(_TOO_LARGE) from exc
     return Node(kind, (len(rows[0]) == 3, False), positions)
 
 
 _NO_JSON = "is no GeoJSON geometry"
+_TOO_LARGE = "has a number that is too large"
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if abs(value) == float("inf"):
+        raise WktError(_TOO_LARGE)
+    return value
 
 
 def _no_constant(name: str) -> float:

@@ -17,7 +17,7 @@ from pyproj.exceptions import CRSError
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import gdal_messages
-from spatial_pipeline.ingest.formats import datetimes
+from spatial_pipeline.ingest.formats import datetimes, geojson
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import crs_texts, vector
@@ -65,22 +65,16 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
             vector.before(resolved)
             with gdal_messages.kept(notes):
                 info = _info(path, options.layer)
-                name = info["layer_name"]
-                # FlatGeobuf's own Arrow stream gives null geometries offsets that damage their
-                # neighbours; GDAL's general one ends at a damaged feature without a word, which
-                # only the count of the header tells.
-                counted = info["features"] >= 0
-                pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": counted})
-                stamps = datetimes.surveyed(path, info, notes)
-                opened = pyogrio.raw.open_arrow(
-                    path,
-                    layer=name,
-                    use_pyarrow=True,
-                    batch_size=BATCH_ROWS,
-                    datetime_as_string=bool(stamps),
-                )
-                meta, reader = stack.enter_context(opened)
-            described = _described(name, info, meta, reader, stamps, notes)
+        except SourceError:
+            raise
+        except Exception as exc:
+            raise SourceError(reason_of(exc)) from exc
+        if info["driver"] in {"GeoJSON", "GeoJSONSeq"}:
+            # What marks the text stands farther behind than the registry looks.
+            yield stack.enter_context(geojson.read_layer(resolved, options))
+            return
+        try:
+            described = _opened(stack, path, info, notes)
             vector.complete(described, resolved)
             if described.crs is None and described.geometry is not None:
                 texts = crs_texts.of_vector(described.driver, resolved, described.name)
@@ -94,6 +88,26 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
         except Exception as exc:
             raise SourceError(reason_of(exc)) from exc
         yield described
+
+
+def _opened(stack: ExitStack, path: str, info: dict[str, Any], notes: list[str]) -> Layer:
+    name = info["layer_name"]
+    # FlatGeobuf's own Arrow stream gives null geometries offsets that damage their neighbours;
+    # GDAL's general one ends at a damaged feature without a word, which only the count of the
+    # header tells.
+    counted = info["features"] >= 0
+    with gdal_messages.kept(notes):
+        pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": counted})
+        stamps = datetimes.surveyed(path, info, notes)
+        opened = pyogrio.raw.open_arrow(
+            path,
+            layer=name,
+            use_pyarrow=True,
+            batch_size=BATCH_ROWS,
+            datetime_as_string=bool(stamps),
+        )
+        meta, reader = stack.enter_context(opened)
+    return _described(name, info, meta, reader, stamps, notes)
 
 
 def _info(path: str, layer: str | None) -> dict[str, Any]:

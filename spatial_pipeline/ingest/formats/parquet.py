@@ -20,6 +20,7 @@ from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity.crs_texts import CrsText
 from spatial_pipeline.ingest.schema import distinct_names, plain, staged_type
 from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.json_text import json_text
 from spatial_pipeline.versions import Bounds
 
 BATCH_ROWS = 16384
@@ -193,7 +194,7 @@ def _understood(value: Any, where: str, notes: list[str]) -> str | None:
     try:
         return str(pyproj.CRS.from_user_input(value).to_wkt())
     except (CRSError, TypeError, ValueError):
-        text = value if isinstance(value, str) else json.dumps(value)
+        text = value if isinstance(value, str) else json_text(value)
         notes.append(CrsText(where, text).note())
         return None
 

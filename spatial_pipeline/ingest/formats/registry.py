@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.formats.geojson_head import is_geojson
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.source import Resolved
@@ -59,6 +60,13 @@ class VectorFormat:
 VECTOR_FORMATS: tuple[VectorFormat, ...] = (
     VectorFormat(
         "GeoParquet", "parquet:open_layer", (), (".parquet", ".geoparquet", ".pq"), (b"PAR1",)
+    ),
+    VectorFormat(
+        "GeoJSON",
+        "geojson:open_layer",
+        (),
+        (".geojson", ".geojsonl", ".geojsons"),
+        signature=is_geojson,
     ),
     VectorFormat("CSV", "csv:open_layer", (), (".csv", ".tsv", ".psv", ".txt")),
     VectorFormat("Shapefile", "shapefile:open_layer", ("ESRI Shapefile",), (".shp",)),

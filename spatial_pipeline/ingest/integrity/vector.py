@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import (
-    geojson,
-    geojson_values,
     geopackage,
     sqlite,
     text_formats,
@@ -47,10 +43,6 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     suffix = resolved.files[0].suffix.casefold()
     if layer.driver in {"GPKG", "SQLite"}:
         geopackage.audit(layer, resolved.files[0])
-    elif layer.driver in {"GeoJSON", "GeoJSONSeq"}:
-        with resolved.files[0].open(encoding="utf-8", errors="surrogateescape") as text:
-            substitute(layer, _audited(text, layer))
-        layer.lost = lambda rows: _unread(resolved, rows)
     elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
     elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
@@ -60,23 +52,6 @@ def complete(layer: Layer, resolved: Resolved) -> None:
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_dxf(stream)
     null_defects(layer)
-
-
-def _unread(resolved: Resolved, rows: NDArray[np.int64]) -> list[int]:
-    if not len(rows):
-        return []
-    with resolved.files[0].open(encoding="utf-8", errors="replace") as text:
-        return geojson.rows_with_geometry(text, set(rows.tolist()))
-
-
-def _audited(text: IO[str], layer: Layer) -> dict[str, pa.Array]:
-    try:
-        return geojson_values.audit(text, layer)
-    except SourceError as exc:
-        if layer.driver == "GeoJSON":
-            raise
-        msg = f"a record is damaged: {exc}"
-        raise SourceError(msg) from exc
 
 
 def null_defects(layer: Layer) -> None:

@@ -96,10 +96,10 @@ def test_odd_file_names(tmp_path: Path, name: str) -> None:
 
 
 def test_a_name_that_pyogrio_cannot_take(tmp_path: Path) -> None:
-    write_layer(tmp_path / "a.geojson", table_of(points(3)), "Point")
-    (tmp_path / "a.geojson").rename(tmp_path / "a!b.geojson")
-    profile, _ = staged_vector(tmp_path / "a!b.geojson", tmp_path / "s")
-    assert "a!b.geojson: pyogrio takes a path with !" in str(profile.error)
+    write_layer(tmp_path / "a.fgb", table_of(points(3)), "Point")
+    (tmp_path / "a.fgb").rename(tmp_path / "a!b.fgb")
+    profile, _ = staged_vector(tmp_path / "a!b.fgb", tmp_path / "s")
+    assert "a!b.fgb: pyogrio takes a path with !" in str(profile.error)
 
 
 @pytest.mark.parametrize("suffix", ["gpkg", "fgb", "geojson", "shp", "sqlite", "csv"])
