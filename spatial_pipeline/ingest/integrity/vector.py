@@ -14,6 +14,7 @@ from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import (
     dbase,
+    drawn_arcs,
     geojson,
     geojson_values,
     geopackage,
@@ -62,12 +63,14 @@ def complete(layer: Layer, resolved: Resolved) -> None:
         layer.lost = lambda rows: _unread(resolved, rows)
     elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
+        layer.notes.extend(drawn_arcs.in_mif(resolved.files[0]))
     elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_xml(stream)
     elif layer.driver == "DXF":
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_dxf(stream)
+        layer.notes.extend(drawn_arcs.in_dxf(resolved.files[0]))
     null_defects(layer)
 
 
