@@ -21,6 +21,7 @@ from spatial_pipeline.ingest.integrity import (
     shapefile,
     sqlite,
     text_formats,
+    xml_coordinates,
 )
 from spatial_pipeline.ingest.source import Resolved
 
@@ -67,6 +68,7 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_xml(stream)
+        xml_coordinates.verify(resolved.files[0], layer.driver)
     elif layer.driver == "DXF":
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_dxf(stream)
