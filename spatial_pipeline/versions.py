@@ -69,7 +69,7 @@ class VectorProfile:
         declared_count: features that the source declares, None when it does not say.
         bounds: extent of the finite geometries, units of the CRS; None when there are none.
         declared_bounds: extent that the source declares, None when it does not say.
-        undecodable: source rows whose geometry could not be decoded (curves, damaged records).
+        undecodable: source rows whose geometry could not be decoded (damaged records).
         defects: values that could not be kept as they are, in row order; at most 1,000 of one
             column and reason.
         defect_count: number of all such values.

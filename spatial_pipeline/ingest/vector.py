@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from spatial_pipeline import checksums, identity
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import geoparquet
+from spatial_pipeline.ingest import curves, geoparquet
 from spatial_pipeline.ingest.census import Census, take
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
@@ -77,6 +77,7 @@ def ingest_layer(
     target = folder / DATA
     try:
         with opened as layer:
+            curves.linear(layer)
             profile = _header(profile, layer)
             stageable(layer.schema)
             schema = layer.schema

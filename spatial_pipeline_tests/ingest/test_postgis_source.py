@@ -110,16 +110,28 @@ def test_tells_what_the_catalogue_declares(database: Database, tmp_path: Path) -
     }
 
 
-def test_keeps_curves_for_the_rules_to_name(database: Database, tmp_path: Path) -> None:
+def test_curves_are_staged_as_lines_and_null_and_empty_stay(
+    database: Database, tmp_path: Path
+) -> None:
     database.sql(
         "CREATE TABLE bent (id int PRIMARY KEY, geom geometry)",
         "INSERT INTO bent VALUES (1, 'CIRCULARSTRING(0 0, 1 1, 2 0)'), (2, 'POINT EMPTY'),"
-        " (3, 'POINT(1 2)'), (4, 'MULTIPOLYGON EMPTY')",
+        " (3, 'POINT(1 2)'), (4, 'MULTIPOLYGON EMPTY'), (5, NULL),"
+        " (6, 'CURVEPOLYGON Z (CIRCULARSTRING Z (0 0 1, 2 0 1, 0 0 1))'),"
+        " (7, 'TIN Z (((0 0 0, 1 0 0, 0 1 0, 0 0 0)))')",
     )
     profile, table = _staged(database, tmp_path, "public.bent")
-    assert table.num_rows == 4
-    assert profile.error is None
-    assert shapely.from_wkb(table.column("geom").to_pylist()[2]).wkt == "POINT (1 2)"
+    assert (profile.error, profile.undecodable) == (None, ())
+    found = shapely.from_wkb(table.column("geom").to_pylist())
+    assert [None if g is None else g.geom_type for g in found] == [
+        "LineString", "Point", "Point", "MultiPolygon", None, "Polygon", "MultiPolygon",
+    ]  # fmt: skip
+    assert [g is not None and g.is_empty for g in found[:5]] == [False, True, False, True, False]
+    assert found[2].wkt == "POINT (1 2)"
+    assert found[5].has_z
+    assert found[5].area == pytest.approx(3.14159, rel=1e-3)
+    assert any(n.startswith("2 features have curves") for n in profile.notes)
+    assert any(n.startswith("1 features (TIN, TRIANGLE) are staged as") for n in profile.notes)
 
 
 def test_rows_come_in_the_order_of_the_key(database: Database, tmp_path: Path) -> None:

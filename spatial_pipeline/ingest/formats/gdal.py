@@ -20,7 +20,7 @@ from spatial_pipeline.ingest import gdal_messages
 from spatial_pipeline.ingest.formats import datetimes, geojson
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.integrity import crs_texts, vector
+from spatial_pipeline.ingest.integrity import crs_texts, drawn_arcs, vector
 from spatial_pipeline.ingest.schema import distinct_names, free_name, plain, staged_type
 from spatial_pipeline.ingest.source import Resolved
 from spatial_pipeline.versions import Bounds
@@ -34,12 +34,13 @@ SINGLE_LAYER_DRIVERS = frozenset(
     {"GeoJSON", "GeoJSONSeq", "ESRI Shapefile", "FlatGeobuf", "MapInfo File"}
 )
 _WKB_EXTENSIONS = frozenset({b"geoarrow.wkb", b"ogc.wkb"})
-_CONFIGURATION: dict[str, str | int | bool] = {
+_CONFIGURATION: dict[str, str | int | float | bool] = {
     "OGR_ARROW_MEM_LIMIT": BATCH_BYTES,
     "GML_DOWNLOAD_SCHEMA": False,
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{noop}",
+    "OGR_ARC_STEPSIZE": drawn_arcs.STEP_DEGREES,
 }
-"""Bounded batches, and nothing fetched from the network by a local file."""
+"""Bounded batches, nothing fetched from the network by a local file, and a bound for arcs."""
 
 
 @contextmanager

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import (
+    drawn_arcs,
     geopackage,
     sqlite,
     text_formats,
+    xml_coordinates,
 )
 from spatial_pipeline.ingest.source import Resolved
 
@@ -45,12 +47,15 @@ def complete(layer: Layer, resolved: Resolved) -> None:
         geopackage.audit(layer, resolved.files[0])
     elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
+        layer.notes.extend(drawn_arcs.in_mif(resolved.files[0]))
     elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_xml(stream)
+        xml_coordinates.verify(resolved.files[0], layer.driver)
     elif layer.driver == "DXF":
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_dxf(stream)
+        layer.notes.extend(drawn_arcs.in_dxf(resolved.files[0]))
     null_defects(layer)
 
 
