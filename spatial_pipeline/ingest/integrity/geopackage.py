@@ -8,8 +8,10 @@ Source: OGC 12-128r19 (GeoPackage 1.4), table 1, and 2.1.3 for the header of a g
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
+import struct
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -26,6 +28,9 @@ _STEPS, _MOST_STEPS = 1_000_000, 200_000
 """Instructions between two looks at the count, and looks until a query is given up."""
 _INTEGERS = {"TINYINT": 8, "SMALLINT": 16, "MEDIUMINT": 32, "INT": 64, "INTEGER": 64}
 _EXACT = 1 << 53
+_ENVELOPES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
+"""Bytes of the envelope in a geometry's header, by its code."""
+_LONGEST_POINT = 8 + 64 + 5 + 32
 _DATE_GLOB = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 
 
@@ -89,8 +94,49 @@ def _audit(layer: Layer, file: Path, database: sqlite3.Connection) -> None:
     if geometry is not None and _is_geopackage(database):
         cell = _quoted(geometry)
         layer.lost = partial(_present, file, table, cell)
+        _points_of_nan(layer, database, table, geometry)
     for name, (condition, reason) in wrong.items():
         _collect(layer.defects, database, table, name, condition, reason)
+
+
+def _points_of_nan(layer: Layer, database: sqlite3.Connection, table: str, name: str) -> None:
+    """Names points of NaN that are not marked as empty: in WKB alone they are empty points.
+
+    The mark is bit 4 of the flags in the header of a geometry (OGC 12-128r19, 2.1.3.1.1).
+    """
+    cell = _quoted(name)
+    # A NaN has these bytes, in either order; the costly look at the flags comes last.
+    condition = (
+        f"length({cell}) <= {_LONGEST_POINT} "
+        f"AND (instr({cell}, x'F87F') OR instr({cell}, x'F8FF') "
+        f"OR instr({cell}, x'7FF8') OR instr({cell}, x'FFF8')) "
+        f"AND typeof({cell}) = 'blob' "
+        f"AND instr('13579BDF', substr(hex(substr({cell}, 4, 1)), 1, 1)) = 0"
+    )
+    some = database.execute(f"SELECT {cell} FROM {table} WHERE {condition}")  # noqa: S608
+    if not any(_is_point_of_nan(blob) for (blob,) in some):
+        return
+    found = database.execute(
+        f"SELECT n, g FROM (SELECT row_number() OVER () - 1 AS n, {cell} AS g, "  # noqa: S608
+        f"({condition}) AS wrong FROM {table}) WHERE wrong"
+    )
+    rows = [n for n, blob in found if _is_point_of_nan(blob)]
+    layer.defects.add(
+        rows,
+        name,
+        ["POINT (nan nan)"] * len(rows),
+        "is a point of NaN, which in WKB is an empty one",
+    )
+
+
+def _is_point_of_nan(blob: bytes) -> bool:
+    """Whether the geometry behind a GeoPackage header is a point without numbers."""
+    envelope = _ENVELOPES.get(blob[3] >> 1 & 7)
+    if envelope is None or len(blob) < 8 + envelope + 21 or blob[8 + envelope] > 1:
+        return False
+    order = "<" if blob[8 + envelope] else ">"
+    word, x, y = struct.unpack_from(f"{order}Idd", blob, 9 + envelope)
+    return (word & 0x1FFFFFFF) % 1000 == 1 and math.isnan(x) and math.isnan(y)
 
 
 def _present(file: Path, table: str, cell: str, rows: NDArray[np.int64]) -> list[int]:
