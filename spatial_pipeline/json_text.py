@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
@@ -53,6 +53,22 @@ def json_text(
         # Rare values cost a copy, all others none.
         pass
     return _dumped(plain(value, non_finite), indent, compact, sort_keys, ascii_only)
+
+
+def exact_json(value: Any, default: Callable[[Any], Any] | None = None) -> str:
+    """JSON of a value that was read from JSON, with nothing replaced.
+
+    It may hold lone surrogates, and infinities where a number is too large for a double.
+
+    Args:
+        value: what a JSON parser gives.
+        default: called with what is nothing of the kind.
+
+    Raises:
+        TypeError: the value has something else in it, and there is no ``default``.
+
+    """
+    return json.dumps(value, ensure_ascii=False, default=default)
 
 
 def plain(value: Any, non_finite: NonFinite = "text") -> Any:

@@ -62,33 +62,41 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
         raise SourceError(msg)
     pyogrio.set_gdal_config_options(_CONFIGURATION)
     with ExitStack() as stack:
-        try:
+        with _translated(resolved, options):
             vector.before(resolved)
             with gdal_messages.kept(notes):
                 info = _info(path, options.layer)
-        except SourceError:
-            raise
-        except Exception as exc:
-            raise SourceError(reason_of(exc)) from exc
         if info["driver"] in {"GeoJSON", "GeoJSONSeq"}:
             # What marks the text stands farther behind than the registry looks.
             yield stack.enter_context(geojson.read_layer(resolved, options))
             return
-        try:
+        with _translated(resolved, options):
             described = _opened(stack, path, info, notes)
             vector.complete(described, resolved)
             if described.crs is None and described.geometry is not None:
                 texts = crs_texts.of_vector(described.driver, resolved, described.name)
                 described.notes.extend(t.note() for t in texts if not t.told(described.notes))
-        except SourceError:
-            raise
-        except CRSRefused as exc:
-            texts = crs_texts.of_vector("SQLite", resolved, options.layer)
-            told = "; ".join(text.note() for text in texts)
-            raise SourceError(told or f"the CRS is not understood: {reason_of(exc)}") from exc
-        except Exception as exc:
-            raise SourceError(reason_of(exc)) from exc
         yield described
+
+
+@contextmanager
+def _translated(resolved: Resolved, options: ReadOptions) -> Iterator[None]:
+    """Errors of GDAL and pyogrio in our words.
+
+    Raises:
+        SourceError: anything went wrong.
+
+    """
+    try:
+        yield
+    except SourceError:
+        raise
+    except CRSRefused as exc:
+        texts = crs_texts.of_vector("SQLite", resolved, options.layer)
+        told = "; ".join(text.note() for text in texts)
+        raise SourceError(told or f"the CRS is not understood: {reason_of(exc)}") from exc
+    except Exception as exc:
+        raise SourceError(reason_of(exc)) from exc
 
 
 def _opened(stack: ExitStack, path: str, info: dict[str, Any], notes: list[str]) -> Layer:

@@ -32,7 +32,7 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.schema import distinct_names, free_name
 from spatial_pipeline.ingest.source import Resolved
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.json_text import exact_json
 
 BATCH_ROWS = 16384
 HEAD_BYTES = 4096
@@ -161,7 +161,7 @@ class _Survey:
             if _is_feature(element, sequence):
                 features.append(_feature(element))
             else:
-                self.strangers.append(json_text(element)[:60])
+                self.strangers.append(exact_json(element, default=str)[:60])
         self.count += len(features)
         properties = [f.get("properties") or {} for f in features]
         for name in dict.fromkeys(chain.from_iterable(properties)):
@@ -188,7 +188,8 @@ class _Survey:
             raise SourceError(msg)
         kind = text.members.get("type")
         if not text.sequence and kind != "FeatureCollection":
-            msg = f"it has features and is no FeatureCollection: its type is {json_text(kind)}"
+            told = exact_json(kind, default=str)
+            msg = f"it has features and is no FeatureCollection: its type is {told}"
             raise SourceError(msg)
         for name in self.columns:
             try:
@@ -273,7 +274,7 @@ class _Rows:
     def _geometries(self, values: list[Any], first: int) -> pa.Array:
         found = geojson_geometry.read(values)
         for row, reason in sorted(found.reasons.items()):
-            shown = json_text(values[row])
+            shown = exact_json(values[row], default=str)
             self.defects.add([first + row], self.geometry, [shown], reason)
             self.lost.append(first + row)
         return found.wkb.cast(pa.binary())
@@ -294,5 +295,5 @@ def _crs(members: dict[str, Any], has_z: bool, notes: list[str]) -> str | None:
             return str(pyproj.CRS.from_user_input(name).to_wkt())
         except CRSError:
             pass
-    notes.append(f"declares the CRS {json_text(declared)[:200]}, which is unknown")
+    notes.append(f"declares the CRS {exact_json(declared, default=str)[:200]}, which is unknown")
     return None

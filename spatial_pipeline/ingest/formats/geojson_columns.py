@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats.geojson_text import TooLarge
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.json_text import exact_json
 
 Value = Any
 _EXACT = 1 << 53
@@ -215,7 +215,7 @@ def _numbers(
     for i, value in enumerate(values):
         if value is not None and (reason := _misfit(value, kind)):
             out[i] = None
-            text = value.text if isinstance(value, TooLarge) else json_text(value)
+            text = value.text if isinstance(value, TooLarge) else exact_json(value)
             defects.add([first + i], name, [text], reason)
     return out
 
@@ -249,7 +249,7 @@ def _texts(values: Sequence[Value], first: int, name: str, defects: Defects) -> 
             out.append(value.text)
         else:
             try:
-                out.append(json_text(value))
+                out.append(exact_json(value))
             except TypeError:
                 out.append(None)
                 defects.add([first + i], name, [repr(value)], "holds a number that is too large")

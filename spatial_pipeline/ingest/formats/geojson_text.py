@@ -22,7 +22,7 @@ import numpy as np
 import orjson
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.json_text import exact_json
 
 BLOCK_BYTES = 8 << 20
 MAX_ELEMENT_BYTES = 1 << 29
@@ -356,7 +356,7 @@ def _encodable(values: list[Any], first: int) -> None:
         if isinstance(value, dict) and isinstance(properties := value.get("properties"), dict):
             rest = {**value, "properties": list(properties)}
         try:
-            json_text(rest).encode()
+            exact_json(rest, default=str).encode()
         except UnicodeEncodeError as exc:
             msg = f"feature {first + i} is not UTF-8: {ascii(value)[:200]}"
             raise SourceError(msg) from exc
@@ -367,7 +367,7 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(given)
     if len(found) < len(given):
         ((key, _),) = Counter(k for k, _ in given).most_common(1)
-        msg = f"an object names the member {key!r} twice: {json_text(given)[:200]}"
+        msg = f"an object names the member {key!r} twice: {exact_json(given, default=str)[:200]}"
         raise SourceError(msg)
     return found
 

@@ -25,7 +25,7 @@ from spatial_pipeline_tests.ingest.sources import (
         ("gml", "GML", "not well-formed XML"),
         ("kml", "KML", "unclosed token"),
         ("jml", "JML", "not well-formed XML"),
-        ("geojsonl", "GeoJSONSeq", "a record is damaged"),
+        ("geojsonl", "GeoJSONSeq", "not well-formed GeoJSON"),
         ("dxf", "DXF", "the DXF text has no end"),
         ("mif", "MapInfo File", r"declares 400 features, only \d+ can be read"),
     ],
