@@ -13,6 +13,7 @@ import pytest
 import shapely
 
 from spatial_pipeline.ingest.formats import shapefile
+from spatial_pipeline_tests.fuzz.shapefile import damage
 from spatial_pipeline_tests.ingest.shapefiles import NO_DATA, content, save, table_of, write
 from spatial_pipeline_tests.ingest.sources import geometries, staged_vector
 
@@ -215,6 +216,26 @@ def test_names_in_any_case(tmp_path: Path, suffixes: tuple[str, ...], zipped: bo
     assert [(d.row, d.column, d.text) for d in profile.defects] == [(0, "b", "x"), (1, "b", "12,5")]
     assert profile.crs is not None
     assert "4326" in profile.crs
+
+
+def test_a_zip_behaves_alike(tmp_path: Path) -> None:
+    for seed in range(40):
+        rng = random.Random(seed)
+        folder = tmp_path / str(seed)
+        (folder / "in").mkdir(parents=True)
+        path = write(rng, folder / "in")
+        damage(rng, path)
+        with zipfile.ZipFile(folder / "z.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for part in path.parent.iterdir():
+                archive.write(part, f"x/{part.name}")
+        plain, rows = staged_vector(path, folder / "plain")
+        zipped, others = staged_vector(folder / "z.zip", folder / "zipped")
+        assert rows.equals(others)
+        assert plain.defects == zipped.defects
+        assert plain.undecodable == zipped.undecodable
+        assert plain.notes == zipped.notes
+        told = str(zipped.error).replace(f"z.zip!x/{path.name}", path.name)
+        assert str(plain.error) == told
 
 
 WGS84 = (
