@@ -24,7 +24,7 @@ _LOSSES = re.compile(
     r"|invalid utf-?8|non utf-?8|not valid utf-?8|unexpected end of file"
     r"|truncat|(value|field) .{0,80} (clamped|out of range)|clamped to|lossy"
     r"|skipping (record|feature|this)|cannot parse|failed to (read|parse|decode)"
-    r"|error (while|when) (reading|decoding)|bad data|decoding error|checksum",
+    r"|discarding \d+ bytes|error (while|when) (reading|decoding)|bad data|decoding error|checksum",
     re.IGNORECASE,
 )
 """Words with which GDAL and its libraries say that they changed, dropped or made up something."""

@@ -32,7 +32,7 @@ from spatial_pipeline.ingest import (
     raster_windows,
 )
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.integrity import crs_texts, raster_texts, tiff_directory
+from spatial_pipeline.ingest.integrity import crs_texts, raster_texts, tiff_directory, tiff_layout
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
@@ -68,7 +68,7 @@ def ingest_raster(
             raise SourceError(msg)
         local = stack.enter_context(viewed(resolved, folder))
         before = stamp(local)
-        choice, original, profile = _described(profile, local, options)
+        choice, original, profile, damage = _described(profile, local, options)
         workers = os.cpu_count() or 1
         with gdal_messages.silenced(), rasterio.Env(), rasterio.open(choice.path) as dataset:
             cog.representable(dataset, original.nodata)
@@ -83,6 +83,8 @@ def ingest_raster(
         if lost := gdal_messages.losses(scanned.notes):
             msg = f"a block does not decode: {lost[0]}"
             raise SourceError(msg)
+        if damage is not None:
+            raise SourceError(damage)
         integrity.after(local.files[0])
         notes = cog.write(original, folder / DATA, scanned.checksums, workers)
         unchanged(local, before)
@@ -109,11 +111,12 @@ def _scanned(path: str, workers: int, progress: Progress | None) -> raster_scan.
 
 def _described(
     profile: RasterProfile, local: Resolved, options: ReadOptions
-) -> tuple[raster_pages.Choice, cog.Original, RasterProfile]:
-    """The raster that is read, the one that is staged for it, and the metadata of the source."""
+) -> tuple[raster_pages.Choice, cog.Original, RasterProfile, str | None]:
+    """The raster that is read, the one staged for it, its metadata, and damage of its blocks."""
     block_cache.bound()
     file = Path(local.path)
     notes: list[str] = []
+    layout = tiff_layout.Layout()
     with (
         gdal_messages.kept(notes),
         gdal_messages.logged(notes, "rasterio._env", "rasterio._err"),
@@ -124,7 +127,9 @@ def _described(
             choice = raster_pages.choose(local.path, options.layer)
             with rasterio.open(choice.path) as dataset:
                 _known_files(dataset, local)
-                page = _page(file, choice, dataset.driver)
+                page, masks = _page(file, choice, dataset.driver)
+                if page is not None:
+                    layout = tiff_layout.verify(file, [page, *masks])
                 georeference.check(dataset, page)
                 integrity.refuse_declared(dataset, local.files, options.pixels_per_byte)
                 original, told = _original(dataset, choice, file, page, options.encoding)
@@ -145,16 +150,21 @@ def _described(
         profile,
         cog_errors=errors,
         cog_warnings=warned,
-        notes=_joined(choice.notes, told, notes),
+        notes=_joined(choice.notes, layout.notes, told, notes),
     )
-    return choice, original, profile
+    return choice, original, profile, layout.damage
 
 
-def _page(file: Path, choice: raster_pages.Choice, driver: str) -> tiff_directory.Directory | None:
+def _page(
+    file: Path, choice: raster_pages.Choice, driver: str
+) -> tuple[tiff_directory.Directory | None, list[tiff_directory.Directory]]:
+    """The page of a TIFF that is read, None for other files, and its masks."""
     chain = tiff_directory.chain(file) if driver == "GTiff" and file.is_file() else None
-    if chain is None:
-        return None
-    return next((d for d in chain.directories if d.number == choice.page), None)
+    found = [] if chain is None else [d for d in chain.directories if d.number >= choice.page]
+    if not found or found[0].number != choice.page:
+        return None, []
+    own = itertools.takewhile(lambda d: not d.image, found[1:])
+    return found[0], [d for d in own if d.mask]
 
 
 def _original(

@@ -69,8 +69,10 @@ def of_bands(
 
 
 def _of_band(band: int, dtype: str, text: str | None, read: str | None, marked: bool) -> Nodata:
-    if text is None or not text.strip():
-        text = read
+    if text is not None and not text.strip():
+        # GDAL reads 0 from blanks.
+        return Nodata(misread=read is not None)
+    text = read if text is None else text
     if text is None:
         return Nodata()
     exact, understood = number(text), None if read is None else number(read)

@@ -11,6 +11,7 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 NEW_SUBFILE_TYPE, SUBFILE_TYPE, WIDTH, HEIGHT, NODATA = 254, 255, 256, 257, 42113
 PIXEL_SCALE, TRANSFORMATION = 33550, 34264
@@ -39,6 +40,7 @@ class Directory:
         width: columns, 0 when it does not say.
         height: rows, 0 when it does not say.
         image: True for data, False for an overview or a mask of another page.
+        mask: True for the mask of a page.
         nodata: text of GDAL's tag 42113, None when there is none.
         pixel_scale: GeoTIFF's ModelPixelScale, empty when there is none.
         transformation: GeoTIFF's ModelTransformation, empty when there is none.
@@ -50,9 +52,28 @@ class Directory:
     width: int
     height: int
     image: bool
+    mask: bool = False
     nodata: bytes | None = None
     pixel_scale: tuple[float, ...] = ()
     transformation: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a directory as it stands there.
+
+    Attributes:
+        tag: what it is.
+        kind: number of the type of its values.
+        count: number of values.
+        inline: 4 or 8 bytes: the values where they fit, else their offset in the file.
+
+    """
+
+    tag: int
+    kind: int
+    count: int
+    inline: bytes
 
 
 @dataclass(frozen=True)
@@ -72,18 +93,31 @@ class Chain:
 def chain(file: Path) -> Chain | None:
     """The directories of a TIFF or BigTIFF; None for any other file."""
     with file.open("rb") as opened:
-        head = opened.read(16)
-        order = {b"II": "<", b"MM": ">"}.get(head[:2])
-        if order is None or len(head) < 8:
-            return None
-        magic = struct.unpack(order + "H", head[2:4])[0]
-        if magic == 42:
-            layout, first = _CLASSIC, struct.unpack(order + "I", head[4:8])[0]
-        elif magic == 43 and len(head) == 16:
-            layout, first = _BIG, struct.unpack(order + "Q", head[8:16])[0]
-        else:
-            return None
-        return _Reader(opened.fileno(), order, layout).chain(first)
+        found = _reader(opened)
+        return None if found is None else found[0].chain(found[1])
+
+
+def entries(file: Path, offset: int) -> tuple[str, list[Entry]]:
+    """Byte order (``<`` or ``>``) and entries of one directory of a chain, in order."""
+    with file.open("rb") as opened:
+        found = _reader(opened)
+        return ("<", []) if found is None else (found[0].order, found[0].entries(offset)[0])
+
+
+def _reader(opened: BinaryIO) -> tuple[_Reader, int] | None:
+    """Reads a file's directories; with the offset of the first."""
+    head = opened.read(16)
+    order = {b"II": "<", b"MM": ">"}.get(head[:2])
+    if order is None or len(head) < 8:
+        return None
+    magic = struct.unpack(order + "H", head[2:4])[0]
+    if magic == 42:
+        layout, first = _CLASSIC, struct.unpack(order + "I", head[4:8])[0]
+    elif magic == 43 and len(head) == 16:
+        layout, first = _BIG, struct.unpack(order + "Q", head[8:16])[0]
+    else:
+        return None
+    return _Reader(opened.fileno(), order, layout), first
 
 
 @dataclass(frozen=True)
@@ -127,7 +161,13 @@ class _Reader:
             found.append(directory)
         return Chain(tuple(found))
 
-    def _directory(self, number: int, offset: int) -> tuple[Directory, int]:
+    @property
+    def order(self) -> str:
+        """Byte order: ``<`` or ``>``."""
+        return self._order
+
+    def entries(self, offset: int) -> tuple[list[Entry], int]:
+        """Entries of a directory, and the offset of the next one."""
         count_size = struct.calcsize(self._order + self._layout.count)
         entry = struct.Struct(self._order + self._layout.entry)
         (count,) = struct.unpack(self._order + self._layout.count, self._bytes(offset, count_size))
@@ -136,12 +176,16 @@ class _Reader:
             raise _DamagedError(msg)
         next_size = struct.calcsize(self._order + self._layout.offset)
         raw = self._bytes(offset + count_size, entry.size * count + next_size)
-        values: dict[int, Value] = {}
-        for place in range(count):
-            tag, kind, length, inline = entry.unpack_from(raw, place * entry.size)
-            if tag in _WANTED:
-                values.setdefault(tag, self._value(kind, length, inline))
+        found = [Entry(*entry.unpack_from(raw, place * entry.size)) for place in range(count)]
         (following,) = struct.unpack(self._order + self._layout.offset, raw[entry.size * count :])
+        return found, following
+
+    def _directory(self, number: int, offset: int) -> tuple[Directory, int]:
+        found, following = self.entries(offset)
+        values: dict[int, Value] = {}
+        for each in found:
+            if each.tag in _WANTED:
+                values.setdefault(each.tag, self._value(each.kind, each.count, each.inline))
         new, old = _number(values, NEW_SUBFILE_TYPE), _number(values, SUBFILE_TYPE)
         text = values.get(NODATA)
         return Directory(
@@ -150,6 +194,7 @@ class _Reader:
             _number(values, WIDTH),
             _number(values, HEIGHT),
             not new & (_REDUCED | _MASK) and old != _OLD_REDUCED,
+            bool(new & _MASK) and not new & _REDUCED,
             text if isinstance(text, bytes) else None,
             _numbers(values, PIXEL_SCALE),
             _numbers(values, TRANSFORMATION),

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.errors import StoreError
 from spatial_pipeline.pieces import FeatureBatch, decoded
 from spatial_pipeline.store.postgis.columns import ColumnType, big_endian
 
@@ -76,10 +77,14 @@ class Encoder:
         Args:
             batch: features; the table has one column a type.
 
+        Raises:
+            StoreError: PostgreSQL cannot hold a value as it is.
+
         """
         count = len(batch)
         columns = [batch.table.column(i).combine_chunks() for i in range(len(self._types))]
-        fields = [_field(c, t) for c, t in zip(columns, self._types, strict=True)]
+        names = batch.table.column_names
+        fields = [_named(n, c, t) for n, c, t in zip(names, columns, self._types, strict=False)]
         stream = [_constant(len(fields) + (self._srid is not None), 2, count), *fields]
         record = [_constant(len(fields), 4, count)]
         for kind, field in zip(self._types, fields, strict=True):
@@ -181,6 +186,15 @@ def _ewkb(wkb: pa.Array, srid: int) -> tuple[pa.Array, pa.Array]:
     longest = int(sizes.max(initial=0))
     rest = pc.if_else(pa.array(short), wkb, pc.binary_slice(wkb, 5, max(5, longest)))
     return _ragged(out, kept), pc.fill_null(rest, b"")
+
+
+def _named(name: str, column: pa.Array, kind: ColumnType) -> pa.Array:
+    """A field of each row; errors name the column."""
+    try:
+        return _field(column, kind)
+    except StoreError as exc:
+        msg = f"column {name!r}: {exc}"
+        raise StoreError(msg) from exc
 
 
 def _field(column: pa.Array, kind: ColumnType) -> pa.Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Context
 from typing import Any, cast
 
 import numpy as np
@@ -22,7 +23,13 @@ from spatial_pipeline.json_text import json_text
 EPOCH_DAYS = 10_957
 """Days from 1970-01-01 to 2000-01-01, where PostgreSQL's dates begin."""
 EPOCH_US = EPOCH_DAYS * 86_400_000_000
+_DATES = (-2_451_545, 2_145_031_948)
+"""Days from 2000-01-01 that a date holds: 4714-11-24 BC to 5874897-12-31 (PostgreSQL's date.h)."""
+_TIMESTAMPS = (-211_813_488_000_000_000, 9_223_371_331_199_999_999)
+"""Microseconds from 2000-01-01 that a timestamp holds: 4714-11-24 BC to before 294277."""
 _NUMERIC_NEGATIVE = 0x4000
+_EXACT = Context(prec=100)
+"""Digits enough for every decimal of Arrow, which has 76 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +88,35 @@ def _booleans(column: pa.Array) -> NDArray[np.uint8]:
     return cast("NDArray[np.uint8]", values.cast(pa.uint8()).to_numpy().reshape(-1, 1))
 
 
-def _unsigned(column: pa.Array) -> NDArray[np.uint8]:
+def _exactly(column: pa.Array, kind: pa.DataType, sql: str) -> pa.Array:
+    """The column in another type, every value the same.
+
+    Raises:
+        StoreError: the type does not hold a value.
+
+    """
     try:
-        return big_endian(_filled(column.cast(pa.int64())), 8)
+        return column.cast(kind)
     except pa.ArrowInvalid as exc:
-        msg = f"a number does not fit PostgreSQL's bigint: {exc}"
+        msg = f"a value does not fit PostgreSQL's {sql}: {exc}"
         raise StoreError(msg) from exc
+
+
+def _within(values: NDArray[np.int64], least: int, most: int, sql: str) -> NDArray[np.int64]:
+    """The values, which PostgreSQL's type holds.
+
+    Raises:
+        StoreError: one is outside.
+
+    """
+    if len(values) and not (least <= int(values.min()) and int(values.max()) <= most):
+        msg = f"a value is outside of what PostgreSQL's {sql} holds"
+        raise StoreError(msg)
+    return values
+
+
+def _unsigned(column: pa.Array) -> NDArray[np.uint8]:
+    return big_endian(_filled(_exactly(column, pa.int64(), "bigint")), 8)
 
 
 def _half(column: pa.Array) -> NDArray[np.uint8]:
@@ -94,23 +124,23 @@ def _half(column: pa.Array) -> NDArray[np.uint8]:
 
 
 def _dates(column: pa.Array) -> NDArray[np.uint8]:
-    days = _filled(column.cast(pa.date32()).cast(pa.int32()))
-    return big_endian(days.astype(np.int64) - EPOCH_DAYS, 4)
+    days = _filled(_exactly(column, pa.date32(), "date").cast(pa.int32()))
+    return big_endian(_within(days.astype(np.int64) - EPOCH_DAYS, *_DATES, "date"), 4)
 
 
 def _instants(column: pa.Array) -> NDArray[np.uint8]:
-    target = pa.timestamp("us", column.type.tz)
-    micros = column.cast(target, safe=False).cast(pa.int64())
-    return big_endian(_filled(micros) - EPOCH_US, 8)
+    micros = _exactly(column, pa.timestamp("us", column.type.tz), "timestamp").cast(pa.int64())
+    least, most = (EPOCH_US + edge for edge in _TIMESTAMPS)
+    return big_endian(_within(_filled(micros), least, most, "timestamp") - EPOCH_US, 8)
 
 
 def _clock(column: pa.Array) -> NDArray[np.uint8]:
-    micros = column.cast(pa.time64("us"), safe=False).cast(pa.int64())
+    micros = _exactly(column, pa.time64("us"), "time").cast(pa.int64())
     return big_endian(_filled(micros), 8)
 
 
 def _spans(column: pa.Array) -> NDArray[np.uint8]:
-    micros = column.cast(pa.duration("us"), safe=False).cast(pa.int64())
+    micros = _exactly(column, pa.duration("us"), "interval").cast(pa.int64())
     out = np.zeros((len(column), 16), dtype=np.uint8)
     out[:, :8] = big_endian(_filled(micros), 8)
     return out
@@ -143,7 +173,8 @@ def _numeric(column: pa.Array) -> pa.Array:
     """Digits in base 10,000, most significant first (``numeric_recv``)."""
     scale = max(0, column.type.scale)
     values = [
-        0 if v is None else int(v.scaleb(scale)) * 10 ** (-scale % 4) for v in column.to_pylist()
+        0 if v is None else int(v.scaleb(scale, _EXACT)) * 10 ** (-scale % 4)
+        for v in column.to_pylist()
     ]
     texts: list[bytes] = []
     for value in values:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import decimal
+import json
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.errors import StoreError
@@ -25,7 +26,7 @@ from spatial_pipeline.store.postgis.binary import (
     digest_sql,
     normal_wkb,
 )
-from spatial_pipeline.store.postgis.columns import column_type
+from spatial_pipeline.store.postgis.columns import EPOCH_DAYS, EPOCH_US, column_type
 from spatial_pipeline_tests.store.postgis.projects import Project
 
 NOW = datetime(2026, 2, 28, 23, 59, 59, 999999, tzinfo=UTC).replace(tzinfo=None)
@@ -67,6 +68,20 @@ COLUMNS: dict[str, tuple[pa.DataType, list[Any]]] = {
         pa.decimal256(60, 30),
         [decimal.Decimal("1e29"), decimal.Decimal("1e-30")],
     ),
+    "decimal_38": (
+        pa.decimal128(38, 9),
+        [
+            decimal.Decimal("12345678901234567890123456789.123456789"),
+            decimal.Decimal("-99999999999999999999999999999.999999999"),
+        ],
+    ),
+    "decimal_76": (
+        pa.decimal256(76, 38),
+        [
+            decimal.Decimal("9" * 38 + "." + "9" * 38),
+            decimal.Decimal("-" + "1" * 38 + "." + "1" * 38),
+        ],
+    ),
     "null": (pa.null(), [None, None]),
 }
 
@@ -77,7 +92,11 @@ def batch_of(table: pa.Table, wkb: pa.Array | None = None) -> FeatureBatch:
 
 
 async def stored(
-    dsn: str, table: pa.Table, wkb: pa.Array | None = None, srid: int = 25832
+    dsn: str,
+    table: pa.Table,
+    wkb: pa.Array | None = None,
+    srid: int = 25832,
+    shown: str = "*",
 ) -> tuple[list[asyncpg.Record], Digest, Digest]:
     """Rows that the server has after a COPY, and both digests."""
     types = [column_type(f.name, f.type) for f in table.schema]
@@ -100,8 +119,9 @@ async def stored(
         names = [f'"{n}"' for n in table.column_names]
         sql = digest_sql(names, None if wkb is None else "g", "ST_AsBinary")
         there = await connection.fetchrow(f"SELECT {sql} FROM t")
-        shown = ["*"] if wkb is None else ["*", "ST_SRID(g) AS srid", "ST_AsBinary(g) AS wkb"]
-        rows = await connection.fetch(f"SELECT {', '.join(shown)} FROM t")
+        if wkb is not None:
+            shown += ", ST_SRID(g) AS srid, ST_AsBinary(g) AS wkb"
+        rows = await connection.fetch(f"SELECT {shown} FROM t")
     finally:
         await connection.close()
     return rows, digest, Digest(*(int(v) for v in there))
@@ -138,12 +158,95 @@ def test_lists_structs_and_maps_become_json(project: Project) -> None:
     assert tuple(rows[1]) == (None, None)
 
 
-def test_numbers_beyond_bigint_are_refused() -> None:
-    table = pa.table({"n": pa.array([2**64 - 1], pa.uint64())})
-    encoder = Encoder([column_type("n", pa.uint64())], None)
-    with pytest.raises(StoreError, match="does not fit PostgreSQL's bigint"):
-        encoder.encode(batch_of(table))
+@pytest.mark.parametrize(
+    ("column", "sql"),
+    [
+        (pa.array([2**64 - 1], pa.uint64()), "bigint"),
+        (pa.array([1], pa.timestamp("ns")), "timestamp"),
+        (pa.array([1], pa.timestamp("ns", "UTC")), "timestamp"),
+        (pa.array([2**62], pa.timestamp("s")), "timestamp"),
+        (pa.array([-(2**63)], pa.timestamp("us")), "timestamp"),
+        (pa.array([-(2**62)], pa.timestamp("us")), "timestamp"),
+        (pa.array([1], pa.time64("ns")), "time"),
+        (pa.array([1], pa.duration("ns")), "interval"),
+        (pa.array([2**31 - 1], pa.int32()).cast(pa.date32()), "date"),
+        (pa.array([-(2**31)], pa.int32()).cast(pa.date32()), "date"),
+    ],
+    ids=lambda v: str(v.type) if isinstance(v, pa.Array) else v,
+)
+def test_what_the_type_cannot_hold_is_refused_by_column(column: pa.Array, sql: str) -> None:
+    encoder = Encoder([column_type("n", column.type)], None)
+    with pytest.raises(StoreError, match=f"column 'n': a value .* PostgreSQL's {sql}"):
+        encoder.encode(batch_of(pa.table({"n": column})))
     encoder.close()
+
+
+EXTREMES = [
+    (pa.date32(), [-2_451_545 + EPOCH_DAYS, 2_145_031_948 + EPOCH_DAYS, 0]),
+    (pa.timestamp("us"), [-211_813_488_000_000_000 + EPOCH_US, 2**63 - 1, -1]),
+    (pa.timestamp("us", "Europe/Paris"), [-211_813_488_000_000_000 + EPOCH_US, 2**63 - 1]),
+    (pa.time64("us"), [0, 86_399_999_999]),
+    (pa.duration("us"), [-(2**63), 2**63 - 1]),
+]
+
+
+@pytest.mark.parametrize(("kind", "numbers"), EXTREMES, ids=lambda v: str(v))
+def test_the_ends_of_a_range_arrive(
+    project: Project, kind: pa.DataType, numbers: list[int]
+) -> None:
+    storage = pa.int32() if kind == pa.date32() else pa.int64()
+    table = pa.table({"v": pa.array(numbers, storage).cast(kind)})
+    _, here, there = asyncio.run(stored(project.dsn, table, shown='"v"::text'))
+    assert here == there
+
+
+def test_nested_values_are_json_without_loss(project: Project) -> None:
+    value = {
+        "bytes": b"\x00hi",
+        "number": decimal.Decimal("12345678901234567890123456789012345.678"),
+        "at": EVE,
+        "not": float("nan"),
+        "all": [float("inf"), 0.1],
+    }
+    kind = pa.struct({
+        "bytes": pa.binary(), "number": pa.decimal128(38, 3), "at": pa.timestamp("us"),
+        "not": pa.float64(), "all": pa.list_(pa.float64()),
+    })  # fmt: skip
+    rows, here, there = asyncio.run(stored(project.dsn, pa.table({"v": pa.array([value], kind)})))
+    assert here == there
+    assert json.loads(rows[0]["v"]) == {
+        "bytes": "\\x006869",
+        "number": "12345678901234567890123456789012345.678",
+        "at": "1999-12-31T23:00:00",
+        "not": "NaN",
+        "all": ["Infinity", 0.1],
+    }
+
+
+DECIMALS = st.integers(1, 76).flatmap(
+    lambda precision: st.tuples(
+        st.just(precision),
+        st.integers(0, precision),
+        st.lists(st.none() | st.integers(-(10**precision) + 1, 10**precision - 1), max_size=5),
+    )
+)
+
+
+@given(DECIMALS)
+@settings(max_examples=30, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+def test_decimals_of_any_width_arrive(
+    project: Project, made: tuple[int, int, list[int | None]]
+) -> None:
+    precision, scale, numbers = made
+    wide = decimal.Context(prec=100)
+    values = [None if n is None else decimal.Decimal(n).scaleb(-scale, wide) for n in numbers]
+    kind = pa.decimal256(precision, scale)
+    rows, here, there = asyncio.run(
+        stored(project.dsn, pa.table({"v": pa.array(values, kind)}), shown='"v"::text AS v')
+    )
+    assert here == there
+    assert [r["v"] and decimal.Decimal(r["v"]) for r in rows] == values
 
 
 GEOMETRIES = [
