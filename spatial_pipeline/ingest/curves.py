@@ -271,10 +271,12 @@ def _written(plan: _Plan, tally: Tally) -> pa.Array:
     out = np.empty(int((heads + bodies).sum()), dtype=np.uint8)
     _write_heads(out, starts, heads, np.array(plan.words, dtype=np.int64), counts)
     for width, (owners, xyz) in positions.items():
-        first = np.searchsorted(owners, owners)
-        place = (starts + heads)[owners] + 8 * width * (np.arange(len(owners)) - first)
-        rows = np.ascontiguousarray(xyz, "<f8").view(np.uint8).reshape(len(xyz), 8 * width)
-        out[place[:, np.newaxis] + np.arange(8 * width)] = rows
+        of_item = np.bincount(owners, minlength=len(heads))
+        before = np.cumsum(of_item) - of_item
+        place = (starts + heads - 8 * width * before)[owners] + 8 * width * np.arange(len(owners))
+        numbers = _everywhere(out)
+        for axis in range(width if len(owners) else 0):
+            numbers[place + 8 * axis] = xyz[:, axis]
     ends = np.append(starts, len(out))[np.array(plan.ends, dtype=np.int64)]
     offsets = np.concatenate([[0], ends]).astype(np.int64)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(out)]
@@ -286,11 +288,23 @@ def _positions(data: NDArray[np.uint8], runs: NDArray[np.int64]) -> NDArray[np.f
     count, width = runs[:, 2], int(runs[0, 3])
     within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
     place = np.repeat(runs[:, 1], count) + 8 * width * within
-    raw = np.ascontiguousarray(data[place[:, np.newaxis] + np.arange(8 * width)])
-    found = raw.view("<f8").reshape(-1, width)
+    found = np.empty((len(place), width))
+    if not len(place):
+        return found
+    numbers = _everywhere(data)
+    for axis in range(width):
+        found[:, axis] = numbers[place + 8 * axis]
     big = np.repeat(runs[:, 4] == 0, count)
     found[big] = found[big].byteswap()
     return found
+
+
+def _everywhere(data: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Bytes as little-endian numbers that begin at any of them."""
+    numbers: NDArray[np.float64] = np.ndarray(
+        (max(0, len(data) - 7),), dtype="<f8", buffer=data, strides=(1,)
+    )
+    return numbers
 
 
 def _write_heads(

@@ -203,9 +203,17 @@ def test_conic_projections_differ_when_a_parameter_does(first, second):
     assert (compare(b, a).differences == ()) is (plain[0] == plain[1])
 
 
-def test_labels_carry_the_code():
-    assert label(crs("EPSG:4326")) == "WGS 84 (EPSG:4326)"
-    assert label(crs("+proj=longlat +datum=WGS84")) == "unknown"
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("EPSG:4326", "WGS 84 (EPSG:4326)"),
+        ("OGC:CRS84", "WGS 84 (CRS84) (OGC:CRS84)"),
+        ("+proj=longlat +datum=WGS84", "unknown"),
+        ("+proj=utm +zone=17 +ellps=GRS80", "unknown"),
+    ],
+)
+def test_labels_carry_the_code(text, said):
+    assert label(crs(text)) == said
 
 
 def bound(shift, code=32633):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dagster as dg
-import pyproj
 import pytest
 
 from spatial_pipeline.orchestration import metadata
@@ -31,18 +30,6 @@ def test_digits_that_mean_nothing_are_left_out(
 def test_a_violation_without_a_place() -> None:
     nowhere = Violation((), "null geometry", None, None, "")
     assert [metadata._coordinate(nowhere, axis) for axis in (0, 1)] == [None, None]
-
-
-@pytest.mark.parametrize(
-    ("crs", "said"),
-    [
-        (pyproj.CRS("EPSG:4326"), "WGS 84 (EPSG:4326)"),
-        (pyproj.CRS("OGC:CRS84"), "WGS 84 (CRS84) (OGC:CRS84)"),
-        (pyproj.CRS("+proj=utm +zone=17 +ellps=GRS80"), "unknown"),
-    ],
-)
-def test_a_crs_has_its_code(crs: pyproj.CRS, said: str) -> None:
-    assert metadata._crs(crs) == said
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])

@@ -17,7 +17,7 @@ from pyproj.exceptions import CRSError
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import gdal_messages
-from spatial_pipeline.ingest.formats import datetimes, geojson
+from spatial_pipeline.ingest.formats import datetimes, geojson, geometry_types
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import crs_texts, drawn_arcs, vector
@@ -61,6 +61,7 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
         msg = "pyogrio takes a path with ! for an archive and its member: rename the file or folder"
         raise SourceError(msg)
     pyogrio.set_gdal_config_options(_CONFIGURATION)
+    geometry_types.admit()
     with ExitStack() as stack:
         with _translated(resolved, options):
             vector.before(resolved)

@@ -1,8 +1,9 @@
 """Arcs of drawing formats, which GDAL reads as straight lines without a word.
 
-Counts them in the text of the file: DXF entities and the objects of a MapInfo interchange file.
+Counts them in the file itself: DXF entities, and the objects of MapInfo files in both forms.
 
-Sources: AutoCAD DXF Reference (group codes), MapInfo Interchange Format, appendix J.
+Sources: AutoCAD DXF Reference (group codes); MapInfo Interchange Format, appendix J; the MITAB
+library's description of .MAP and .ID files (object types).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from spatial_pipeline.ingest.arcs import TOLERANCE
 
 STEP_DEGREES = 1.6
@@ -26,6 +29,8 @@ _ENTITY = re.compile(rb"^[ \t]*0[ \t]*\r?\n[ \t]*([A-Z][A-Z0-9_]*)[ \t]*\r?$", r
 _CURVED = frozenset({"ARC", "CIRCLE", "ELLIPSE"})
 _SPLINES = frozenset({"SPLINE", "HELIX"})
 _WITH_BULGES = frozenset({"LWPOLYLINE", "VERTEX", "HATCH"})
+_TAB = {"ARC": (0x0A, 0x0B), "ELLIPSE": (0x19, 0x1A), "ROUNDRECT": (0x16, 0x17)}
+"""Types of objects in a .map file, with short and with long coordinates."""
 _MIF = re.compile(rb"^[ \t]*(arc|ellipse|roundrect)[ \t]+[-+.\d]", re.MULTILINE | re.IGNORECASE)
 
 
@@ -49,12 +54,34 @@ def in_dxf(file: Path) -> Iterator[str]:
         )
 
 
+def in_tab(file: Path) -> Iterator[str]:
+    """Notes on the arcs and ellipses of a MapInfo table.
+
+    The .id file holds the place of each object in the .map file, 0 for none; the first byte of an
+    object is its type.
+    """
+    parts = {p.suffix.casefold(): p for p in file.parent.iterdir() if p.stem == file.stem}
+    if ".id" not in parts or ".map" not in parts or not parts[".map"].stat().st_size:
+        return
+    places = np.fromfile(parts[".id"], dtype="<u4")
+    kinds = np.memmap(parts[".map"], np.uint8, "r")
+    found = np.bincount(kinds[places[(places > 0) & (places < len(kinds))]], minlength=256)
+    yield from _objects(
+        Counter({name: int(found[list(codes)].sum()) for name, codes in _TAB.items()})
+    )
+
+
 def in_mif(file: Path) -> Iterator[str]:
     """Notes on the arcs and ellipses of a MapInfo interchange file."""
     if not file.stat().st_size:
         return
     with file.open("rb") as opened, closing(_mapped(opened)) as data:
         found = Counter(m[1].decode().upper() for m in _MIF.finditer(data))
+    yield from _objects(found)
+
+
+def _objects(found: Counter[str]) -> Iterator[str]:
+    found = +found
     if found:
         yield (
             f"{found.total()} objects ({', '.join(sorted(found))}) are read as straight lines: "

@@ -48,6 +48,8 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
         layer.notes.extend(drawn_arcs.in_mif(resolved.files[0]))
+    elif layer.driver == "MapInfo File" and suffix == ".tab":
+        layer.notes.extend(drawn_arcs.in_tab(resolved.files[0]))
     elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_xml(stream)

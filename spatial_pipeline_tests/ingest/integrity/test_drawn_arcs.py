@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyogrio
 import pytest
 import shapely
 
@@ -105,3 +106,46 @@ def test_the_chords_of_a_mapinfo_file_keep_what_is_said(tmp_path: Path) -> None:
         line = shapely.get_coordinates(shape) - 100
         middles = (line[1:] + line[:-1]) / 2
         assert np.abs(100 - np.hypot(*middles.T)).max() <= 100 * 1.6e-4
+
+
+def table(folder: Path) -> Path:
+    """A MapInfo table of a line, a null geometry, a polygon and a point."""
+    shapes = [shapely.LineString([(0, 0), (1, 1), (2, 0)]), None,
+              shapely.Point(9, 9).buffer(1), shapely.Point(5, 5)]  # fmt: skip
+    wkb = np.array([None if s is None else shapely.to_wkb(s) for s in shapes], dtype=object)
+    pyogrio.raw.write(
+        str(folder / "a.tab"), geometry=wkb, geometry_type="Unknown", crs="EPSG:32633",
+        field_data=[np.arange(4)], fields=["a"], driver="MapInfo File",
+    )  # fmt: skip
+    return folder / "a.tab"
+
+
+def test_a_mapinfo_table_without_arcs(tmp_path: Path) -> None:
+    path = table(tmp_path)
+    places = np.fromfile(tmp_path / "a.id", "<u4")
+    kinds = np.fromfile(tmp_path / "a.map", np.uint8)
+    # A polyline, nothing, a region and a symbol, short or long: what MITAB's description says.
+    said = [{0x07, 0x08}, {0}, {0x0D, 0x0E}, {0x01, 0x02}]
+    assert all((int(kinds[p]) if p else 0) in s for p, s in zip(places, said, strict=True))
+    assert list(drawn_arcs.in_tab(path)) == []
+    profile, _ = staged_vector(path, tmp_path / "s")
+    assert not [n for n in profile.notes if "straight lines" in n]
+
+
+@pytest.mark.parametrize(("kind", "name"), [(0x0A, "ARC"), (0x1A, "ELLIPSE"), (0x17, "ROUNDRECT")])
+def test_arcs_of_a_mapinfo_table(kind: int, name: str, tmp_path: Path) -> None:
+    path = table(tmp_path)
+    places = np.fromfile(tmp_path / "a.id", "<u4")
+    kinds = np.fromfile(tmp_path / "a.map", np.uint8)
+    kinds[places[[0, 2]]] = kind
+    kinds.tofile(tmp_path / "a.map")
+    (note,) = drawn_arcs.in_tab(path)
+    assert note.startswith(f"2 objects ({name}) are read as straight lines: nowhere farther than")
+
+
+def test_a_table_without_a_map(tmp_path: Path) -> None:
+    path = table(tmp_path)
+    (tmp_path / "a.map").write_bytes(b"")
+    assert list(drawn_arcs.in_tab(path)) == []
+    (tmp_path / "a.map").unlink()
+    assert list(drawn_arcs.in_tab(path)) == []
