@@ -51,7 +51,7 @@ def complete(layer: Layer, resolved: Resolved) -> None:
         layer.declared_count = verified.count
         layer.lost = lambda _rows: verified.damaged
     elif layer.driver in {"GPKG", "SQLite"}:
-        geopackage.audit(layer, resolved.files[0])
+        substitute(layer, geopackage.audit(layer, resolved.files[0]))
     elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
     elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
