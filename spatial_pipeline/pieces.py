@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.versions import RasterProfile, VectorProfile, fingerprint
+from spatial_pipeline.wkb import too_deep
 
 T = TypeVar("T")
 DECODED_BYTES = 1 << 19
@@ -31,10 +32,15 @@ DECODED_BYTES = 1 << 19
 def decoded(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
     """(n,) Shapely geometries of (n,) WKB; None for null and for what does not decode.
 
-    Curves are among what does not decode: GEOS reads them, Shapely has no type for them.
+    Collections that nest too deeply are not tried, as GEOS would end the process. Curves are among
+    what does not decode, too: GEOS reads them, Shapely has no type for them.
     """
     out = np.full(len(wkb), None, dtype=object)
     sizes = np.fromiter((0 if w is None else len(w) for w in wkb), np.int64, len(wkb))
+    deep = too_deep(wkb, sizes)
+    if len(deep):
+        wkb = wkb.copy()
+        wkb[deep] = None
     edges = np.flatnonzero(np.diff(np.cumsum(sizes) // DECODED_BYTES)) + 1
     for start, stop in itertools.pairwise((0, *edges.tolist(), len(wkb))):
         out[start:stop] = _decoded(wkb[start:stop])

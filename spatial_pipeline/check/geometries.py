@@ -20,6 +20,7 @@ from spatial_pipeline.errors import RuleError
 from spatial_pipeline.pieces import FeatureBatch
 from spatial_pipeline.results import Findings, Outcome
 from spatial_pipeline.versions import Profile, VectorProfile
+from spatial_pipeline.wkb import MAX_NESTING, too_deep
 
 R = TypeVar("R", bound=Rule)
 
@@ -155,6 +156,8 @@ def decoding_error(wkb: bytes | None) -> str:
     """Why a geometry does not decode, in one line."""
     if wkb is None:
         return "the record is damaged or its geometry type is not supported"
+    if len(too_deep(np.array([wkb], dtype=object), np.array([len(wkb)]))):
+        return f"nests geometries more than {MAX_NESTING} deep"
     try:
         with np.errstate(all="ignore"):
             shapely.from_wkb(wkb)

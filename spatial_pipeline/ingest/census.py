@@ -125,6 +125,10 @@ def take(layer: Layer, where: str | None, spool: Spool, progress: Progress | Non
         census.add(rows, row_sizes(batch, layer.geometry), found, known)
         undecodable.append(rows[found.undecodable])
         null.append(rows[found.null])
+        left = np.flatnonzero(found.trailing)
+        if len(left) and layer.geometry is not None:
+            texts = [f"{count} bytes" for count in found.trailing[left].tolist()]
+            layer.defects.add(rows[left], layer.geometry, texts, "stand behind the geometry")
         if progress is not None:
             progress(census.read, layer.declared_count)
     if layer.declared_count is not None and census.read < layer.declared_count:

@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.pieces import decoded
+from spatial_pipeline.wkb import trailing
 
 _NAMES = (
     "Point", "LineString", "LineString", "Polygon", "MultiPoint", "MultiLineString",
@@ -29,6 +30,7 @@ class Survey:
         types: GeoParquet names of the types that occur.
         measured: True when a geometry carries M.
         non_finite: geometries with NaN or infinity in their box.
+        trailing: (n,) bytes behind each geometry that belong to none.
 
     """
 
@@ -38,6 +40,7 @@ class Survey:
     types: frozenset[str] = frozenset()
     measured: bool = False
     non_finite: int = 0
+    trailing: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 def survey(wkb: pa.Array | None, count: int) -> Survey:
@@ -61,4 +64,5 @@ def survey(wkb: pa.Array | None, count: int) -> Survey:
         types=frozenset(_NAMES[k // 2] + (" Z" if k % 2 else "") for k in kinds.tolist()),
         measured=bool(shapely.has_m(geometry[present]).any()),
         non_finite=non_finite,
+        trailing=trailing(wkb, geometry),
     )

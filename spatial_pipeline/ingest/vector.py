@@ -131,6 +131,10 @@ def _counted(profile: VectorProfile, layer: Layer, census: Census) -> VectorProf
     notes = list(layer.notes)
     if census.non_finite:
         notes.append(f"{census.non_finite} geometries with NaN or infinite coordinates")
+    others = census.types - layer.declared_types
+    if layer.declared_types and others:
+        named_types = ", ".join(sorted(layer.declared_types))
+        notes.append(f"declares {named_types} only, holds {', '.join(sorted(others))}, too")
     defects, defect_count = layer.defects.of_rows(census.rows)
     return replace(
         profile,

@@ -27,6 +27,8 @@ class Layer:
             allowed everywhere, so that a source which breaks its promise can still be staged.
         required: columns that the source declares to hold no nulls.
         declared_count: features that the source declares, None when it does not say.
+        declared_types: GeoParquet names of the only types that the source declares to hold; empty
+            when it does not say.
         declared_bounds: extent that the source declares, None when it does not say.
         batches: record batches of ``schema``; raises SourceError for what cannot be read.
         notes: what a reader should know; may grow while batches are read.
@@ -47,6 +49,7 @@ class Layer:
     declared_bounds: Bounds | None
     batches: Iterator[pa.RecordBatch]
     required: frozenset[str] = frozenset()
+    declared_types: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
     defects: Defects = field(default_factory=Defects)
     lost: Callable[[NDArray[np.int64]], Iterable[int]] = lambda _rows: ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pyproj
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats import geoarrow
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
@@ -65,7 +67,7 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
 
 def _described(file: pq.ParquetFile, notes: list[str]) -> Layer:
     source: pa.Schema = file.schema_arrow
-    geometry = _geometry(source, notes)
+    geometry = _geometry(source, _metadata(file), notes)
     helper = None if geometry is None else geometry.covering
     primary = None if geometry is None else source.names.index(geometry.name)
     columns = [i for i, n in enumerate(source.names) if i != primary and n != helper]
@@ -79,6 +81,7 @@ def _described(file: pq.ParquetFile, notes: list[str]) -> Layer:
         fields.append(pa.field(geometry.name, pa.binary()))
         columns.append(primary)
     schema = pa.schema(fields)
+    defects = Defects()
     return Layer(
         driver="Parquet",
         name=None,
@@ -87,16 +90,23 @@ def _described(file: pq.ParquetFile, notes: list[str]) -> Layer:
         geometry=None if geometry is None else geometry.name,
         schema=schema,
         declared_count=file.metadata.num_rows,
+        declared_types=frozenset() if geometry is None else frozenset(geometry.types),
         declared_bounds=None if geometry is None else geometry.bounds,
-        batches=_batches(file, columns, schema, geometry),
+        batches=_batches(file, columns, schema, geometry, defects),
+        defects=defects,
         required=required,
         notes=notes,
     )
 
 
 def _batches(
-    file: pq.ParquetFile, columns: list[int], schema: pa.Schema, geometry: _Geometry | None
+    file: pq.ParquetFile,
+    columns: list[int],
+    schema: pa.Schema,
+    geometry: _Geometry | None,
+    defects: Defects,
 ) -> Iterator[pa.RecordBatch]:
+    read = 0
     for group in range(file.num_row_groups):
         try:
             for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
@@ -104,9 +114,10 @@ def _batches(
                 for i, column in zip(columns, schema, strict=True):
                     array = batch.column(i)
                     if geometry is not None and column.name == geometry.name:
-                        arrays.append(_wkb(array, geometry.encoding))
+                        arrays.append(_wkb(array, geometry, read, defects))
                     else:
                         arrays.append(plain(array, column.type))
+                read += batch.num_rows
                 if arrays:
                     yield pa.RecordBatch.from_arrays(arrays, schema=schema)
                 else:
@@ -116,17 +127,38 @@ def _batches(
         except Exception as exc:
             msg = f"row group {group} cannot be read: {_reason(exc)}"
             raise SourceError(msg) from exc
+    if read != file.metadata.num_rows:
+        msg = f"declares {file.metadata.num_rows} features, {read} can be read"
+        raise SourceError(msg)
 
 
-def _wkb(array: pa.Array, encoding: str) -> pa.Array:
-    if encoding == "WKB":
+def _wkb(array: pa.Array, geometry: _Geometry, first: int, defects: Defects) -> pa.Array:
+    """WKB of geometries, of which the first is in source row ``first``."""
+    if geometry.encoding == "WKB":
         return plain(array, pa.binary())
-    return geoarrow.to_wkb(plain(array, staged_type(array.type)), encoding)
+    wkb, broken = geoarrow.to_wkb(plain(array, staged_type(array.type)), geometry.encoding)
+    texts = (str(array[i].as_py()) for i in broken.tolist())
+    defects.add(first + broken, geometry.name, texts, "has a part or a coordinate that is null")
+    return wkb
 
 
-def _geometry(schema: pa.Schema, notes: list[str]) -> _Geometry | None:
+def _metadata(file: pq.ParquetFile) -> bytes | None:
+    """The ``geo`` metadata; writers that go through Arrow keep a second copy, which must agree.
+
+    Raises:
+        SourceError: it does not.
+
+    """
+    raw: bytes | None = (file.metadata.metadata or {}).get(b"geo")
+    copy = (file.schema_arrow.metadata or {}).get(b"geo")
+    if copy is not None and copy != raw:
+        msg = "its geo metadata and the copy of it in the Arrow schema differ"
+        raise SourceError(msg)
+    return raw
+
+
+def _geometry(schema: pa.Schema, raw: bytes | None, notes: list[str]) -> _Geometry | None:
     """The primary geometry column; None for a table without geometry."""
-    raw = (schema.metadata or {}).get(b"geo")
     if raw is None:
         return _extension_geometry(schema, notes)
     try:
@@ -157,7 +189,7 @@ def _geometry(schema: pa.Schema, notes: list[str]) -> _Geometry | None:
         name=primary,
         encoding=encoding,
         crs=_crs(column, notes),
-        types=tuple(types) if isinstance(types, list) else (),
+        types=tuple(t for t in types if isinstance(t, str)) if isinstance(types, list) else (),
         bounds=_bounds(column.get("bbox")),
         covering=covering,
     )
@@ -211,10 +243,13 @@ def _covering(column: dict[str, Any], schema: pa.Schema) -> str | None:
 def _bounds(value: Any) -> Bounds | None:
     if not isinstance(value, list) or len(value) not in _BOX_LENGTHS:
         return None
-    if not all(isinstance(v, int | float) for v in value):
+    if any(isinstance(v, bool) or not isinstance(v, int | float) for v in value):
         return None
-    xmin, ymin, xmax, ymax = (float(value[i]) for i in _BOX_LENGTHS[len(value)])
-    return xmin, ymin, xmax, ymax
+    try:
+        xmin, ymin, xmax, ymax = (float(value[i]) for i in _BOX_LENGTHS[len(value)])
+    except OverflowError:
+        return None
+    return (xmin, ymin, xmax, ymax) if all(map(math.isfinite, (xmin, ymin, xmax, ymax))) else None
 
 
 def _single(types: tuple[str, ...]) -> str:

@@ -17,11 +17,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.defects import Defects
+from spatial_pipeline.ingest.formats.geojson_columns import Column, array
 from spatial_pipeline.ingest.formats.layer import Layer
+from spatial_pipeline.ingest.integrity import geopackage_blobs
 from spatial_pipeline.ingest.integrity.sqlite import read_only
 
 _STEPS, _MOST_STEPS = 1_000_000, 200_000
@@ -34,8 +37,12 @@ _LONGEST_POINT = 8 + 64 + 5 + 32
 _DATE_GLOB = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 
 
-def audit(layer: Layer, file: Path) -> None:
+def audit(layer: Layer, file: Path) -> dict[str, pa.Array]:
     """Adds the defects of a layer's table, its true count, and rows whose geometry is none.
+
+    Returns:
+        Columns to stage in the place of those that GDAL rounds.
+
 
     Args:
         layer: the open layer, whose ``name`` is the table.
@@ -47,7 +54,7 @@ def audit(layer: Layer, file: Path) -> None:
     """
     try:
         with closing(_opened(file)) as database:
-            _audit(layer, file, database)
+            return _audit(layer, file, database)
     except sqlite3.DatabaseError as exc:
         msg = f"the table cannot be read: {' '.join(str(exc).split())[:300]}"
         raise SourceError(msg) from exc
@@ -73,13 +80,13 @@ def _bound(database: sqlite3.Connection) -> None:
     database.set_progress_handler(look, _STEPS)
 
 
-def _audit(layer: Layer, file: Path, database: sqlite3.Connection) -> None:
+def _audit(layer: Layer, file: Path, database: sqlite3.Connection) -> dict[str, pa.Array]:
     table = _quoted(layer.name or "")
     found = database.execute(
         "SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (layer.name,)
     ).fetchone()
     if found is None:
-        return
+        return {}
     columns = database.execute(f"PRAGMA table_xinfo({table})").fetchall()
     declared = {c[1].decode(): (c[2] or b"").decode().upper() for c in columns}
     (count,) = database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()  # noqa: S608
@@ -91,12 +98,56 @@ def _audit(layer: Layer, file: Path, database: sqlite3.Connection) -> None:
     names = {f.name for f in layer.attributes}
     wrong = {n: w for n, t in declared.items() if n in names and (w := _wrong(_quoted(n), t))}
     geometry = next((n for n in declared if n not in names and n == layer.geometry), None)
-    if geometry is not None and _is_geopackage(database):
+    if _has(database, "gpkg_geometry_columns"):
+        geopackage_blobs.refuse_unread(layer, database)
+    if geometry is not None and _has(database, "gpkg_geometry_columns"):
         cell = _quoted(geometry)
         layer.lost = partial(_present, file, table, cell)
         _points_of_nan(layer, database, table, geometry)
+        geopackage_blobs.audit(layer, database, table, cell)
     for name, (condition, reason) in wrong.items():
         _collect(layer.defects, database, table, name, condition, reason)
+    return {**_unrounded(layer, database, table), **_times(layer, database, table)}
+
+
+def _times(layer: Layer, database: sqlite3.Connection, table: str) -> dict[str, pa.Array]:
+    """Columns of times that are not all in UTC or finer than GDAL reads.
+
+    Without ``Z`` a time is in no zone; GDAL takes it for UTC.
+    """
+    found: dict[str, pa.Array] = {}
+    for column in layer.attributes:
+        cell = _quoted(column.name)
+        odd = f"{cell} NOT GLOB '*Z' OR length({cell}) > {len('2020-01-01T00:00:00.000Z')}"
+        query = f"SELECT 1 FROM {table} WHERE {odd} LIMIT 1"  # noqa: S608
+        if not pa.types.is_timestamp(column.type) or not database.execute(query).fetchone():
+            continue
+        values: list[str | None] = [
+            v.decode("utf-8", "replace") if isinstance(v, bytes) else None
+            for (v,) in database.execute(f"SELECT {cell} FROM {table}")  # noqa: S608
+        ]
+        for row in layer.defects.rows(column.name).tolist():
+            values[row] = None
+        seen = Column()
+        seen.see(values)
+        kind = seen.kind if seen.kinds else column.type
+        found[column.name] = array(values, kind, 0, column.name, layer.defects)
+    return found
+
+
+def _unrounded(layer: Layer, database: sqlite3.Connection, table: str) -> dict[str, pa.Array]:
+    """Columns of 32-bit numbers that hold more than that: SQLite stores 64 bits in any column."""
+    found: dict[str, pa.Array] = {}
+    for column in layer.attributes:
+        if column.type != pa.float32():
+            continue
+        rows = database.execute(f"SELECT {_quoted(column.name)} FROM {table}")  # noqa: S608
+        values = [float(v) if isinstance(v, int | float) else None for (v,) in rows]
+        exact = pa.array(values, pa.float64())
+        narrow = exact.cast(pa.float32(), safe=False).cast(pa.float64())
+        if not narrow.equals(exact):
+            found[column.name] = exact
+    return found
 
 
 def _points_of_nan(layer: Layer, database: sqlite3.Connection, table: str, name: str) -> None:
@@ -213,8 +264,8 @@ def _wrong(cell: str, declared: str) -> tuple[str, str] | None:
     return None
 
 
-def _is_geopackage(database: sqlite3.Connection) -> bool:
-    found = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'gpkg_contents'")
+def _has(database: sqlite3.Connection, table: str) -> bool:
+    found = database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,))
     return found.fetchone() is not None
 
 

@@ -44,7 +44,7 @@ def complete(layer: Layer, resolved: Resolved) -> None:
         return
     suffix = resolved.files[0].suffix.casefold()
     if layer.driver in {"GPKG", "SQLite"}:
-        geopackage.audit(layer, resolved.files[0])
+        substitute(layer, geopackage.audit(layer, resolved.files[0]))
     elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
         layer.notes.extend(drawn_arcs.in_mif(resolved.files[0]))

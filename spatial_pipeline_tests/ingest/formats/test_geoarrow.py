@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.geoarrow import ENCODINGS, to_wkb
+from spatial_pipeline.ingest.formats.nested_wkb import DEPTHS
 
 
 def coordinates(points: Any, dimensions: int, interleaved: bool) -> pa.Array:
@@ -96,7 +97,7 @@ def test_geometries(
     encoding: str, seeds: list[int | None], z: bool, interleaved: bool, before: int, behind: int
 ) -> None:
     shapes = [None if s is None else shape(encoding, s, z) for s in seeds]
-    depth = ENCODINGS[encoding][1]
+    depth = DEPTHS[ENCODINGS[encoding]]
     array = nested([listed(g, encoding) for g in shapes], depth, 3 if z else 2, interleaved)
     before = min(before, len(shapes))
     stop = max(before, len(shapes) - behind)
@@ -104,15 +105,15 @@ def test_geometries(
         expected = [
             None if g is None else shapely.to_wkb(g, flavor="iso") for g in shapes[start:end]
         ]
-        assert to_wkb(array.slice(start, end - start), encoding).to_pylist() == expected
+        assert to_wkb(array.slice(start, end - start), encoding)[0].to_pylist() == expected
 
 
 def test_empty_points_and_lists() -> None:
     points = nested([(np.nan, np.nan), (1, 2)], 0, 2, interleaved=False)
-    found = shapely.from_wkb(to_wkb(points, "point").to_pylist())
+    found = shapely.from_wkb(to_wkb(points, "point")[0].to_pylist())
     assert [g.wkt for g in found] == ["POINT EMPTY", "POINT (1 2)"]
     polygons = nested([[], [[(0, 0), (1, 0), (1, 1), (0, 0)]]], 2, 2, interleaved=False)
-    found = shapely.from_wkb(to_wkb(polygons, "polygon").to_pylist())
+    found = shapely.from_wkb(to_wkb(polygons, "polygon")[0].to_pylist())
     assert [g.is_empty for g in found] == [True, False]
 
 
@@ -128,3 +129,20 @@ def test_empty_points_and_lists() -> None:
 def test_what_is_laid_out_otherwise(array: pa.Array, encoding: str) -> None:
     with pytest.raises(SourceError):
         to_wkb(array, encoding)
+
+
+def test_a_ring_that_is_open_stays_open() -> None:
+    ring = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (5.0, 5.0)]
+    wkb, broken = to_wkb(nested([[ring]], 2, 2, False), "polygon")
+    assert shapely.from_wkb(wkb[0].as_py(), on_invalid="ignore") is None
+    assert wkb[0].as_py()[-16:] == np.array([5.0, 5.0]).tobytes()
+    assert not len(broken)
+
+
+def test_a_null_in_a_geometry_is_no_number() -> None:
+    kind = pa.list_(pa.struct([("x", pa.float64()), ("y", pa.float64())]))
+    line = [{"x": 0.0, "y": 0.0}, {"x": 1.0, "y": 1.0}]
+    values = [line, None, [line[0], None], [], [line[0], {"x": None, "y": 1.0}], line]
+    wkb, broken = to_wkb(pa.array(values, kind), "linestring")
+    assert broken.tolist() == [2, 4]
+    assert [w is None for w in wkb.to_pylist()] == [False, True, True, False, True, False]
