@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import struct
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,6 @@ ENCODINGS = (
 """Text of the .cpg file, language driver, and what texts are written in."""
 SHAPES = (1, 3, 5, 5, 5, 8, 11, 13, 15, 18, 21, 23, 25, 28)
 NO_DATA = -1.7976931348623157e308
-POINTS = {1: "point", 3: "line", 5: "polygon", 8: "points"}
 
 
 def write(rng: random.Random, folder: Path) -> Path:
@@ -42,29 +42,86 @@ def write(rng: random.Random, folder: Path) -> Path:
     cpg, language, codec = rng.choice(ENCODINGS)
     kind = rng.choice(SHAPES)
     rows = rng.randint(0, 8)
-    shapes = [_content(rng, kind) for _ in range(rows)]
+    shapes = [_random_content(rng, kind) for _ in range(rows)]
     upper = rng.random() < 0.15
     stem = folder / rng.choice(["a", "Ab", "x y"])
 
     def named(suffix: str) -> Path:
         return Path(f"{stem}{suffix.upper() if upper else suffix}")
 
-    offset, main, index = 50, b"", b""
-    for number, content in enumerate(shapes, 1):
-        words = len(content) // 2
-        main += struct.pack(">2i", number, words) + content
-        index += struct.pack(">2i", offset, words)
-        offset += 4 + words
     box = [0.0] * 8 if rng.random() < 0.7 else [rng.choice([math.nan, math.inf, 1.0])] * 8
-    for suffix, data in ((".shp", main), (".shx", index)):
-        head = struct.pack(">i20xi", 9994, 50 + len(data) // 2)
-        named(suffix).write_bytes(head + struct.pack("<2i8d", 1000, kind, *box) + data)
+    for suffix, data in zip((".shp", ".shx"), main_and_index(kind, shapes, box), strict=True):
+        named(suffix).write_bytes(data)
     named(".dbf").write_bytes(_table(rng, rows, codec, language))
     if cpg is not None:
         named(".cpg").write_text(cpg, newline="")
     if rng.random() < 0.3:
         named(".prj").write_text(WGS84)
     return named(".shp")
+
+
+def save(path: Path, kind: int, contents: Sequence[bytes], table: bytes | None = None) -> Path:
+    """Writes a .shp file of these contents of records, its index and its table.
+
+    Args:
+        path: the .shp file.
+        kind: shape type.
+        contents: content of each record.
+        table: the .dbf file; one with the number of each record where it is None.
+
+    """
+    for suffix, data in zip((".shp", ".shx"), main_and_index(kind, contents), strict=True):
+        path.with_suffix(suffix).write_bytes(data)
+    numbers = [[str(i).encode()] for i in range(len(contents))]
+    path.with_suffix(".dbf").write_bytes(table or table_of([("id", "N", 6, 0)], numbers))
+    return path
+
+
+def main_and_index(
+    kind: int, contents: Sequence[bytes], box: Sequence[float] = (0.0,) * 8
+) -> tuple[bytes, bytes]:
+    """A .shp file and its .shx file."""
+    offset, main, index = 50, b"", b""
+    for number, content in enumerate(contents, 1):
+        words = len(content) // 2
+        main += struct.pack(">2i", number, words) + content
+        index += struct.pack(">2i", offset, words)
+        offset += 4 + words
+
+    def headed(data: bytes) -> bytes:
+        head = struct.pack(">i20xi", 9994, 50 + len(data) // 2)
+        return head + struct.pack("<2i8d", 1000, kind, *box) + data
+
+    return headed(main), headed(index)
+
+
+def table_of(
+    fields: Sequence[tuple[str | bytes, str, int, int]],
+    rows: Sequence[Sequence[bytes]],
+    language: int = 0,
+    deleted: Collection[int] = (),
+) -> bytes:
+    """A .dbf file.
+
+    Args:
+        fields: name, type, width and decimals of each.
+        rows: cells of each record, without padding.
+        language: language driver.
+        deleted: records that are marked as deleted.
+
+    """
+    records = b""
+    for number, row in enumerate(rows):
+        records += b"*" if number in deleted else b" "
+        for (_, letter, size, _), cell in zip(fields, row, strict=True):
+            records += cell.ljust(size) if letter == "C" else cell.rjust(size)
+    width = 1 + sum(size for _, _, size, _ in fields)
+    start = 32 + 32 * len(fields) + 1
+    head = struct.pack("<4BIHH17xB2x", 3, 120, 1, 1, len(rows), start, width, language)
+    for name, letter, size, decimals in fields:
+        raw = name if isinstance(name, bytes) else name.encode()
+        head += struct.pack("<11sc4xBB14x", raw, letter.encode(), size, decimals)
+    return head + b"\r" + records + b"\x1a"
 
 
 WGS84 = (
@@ -76,24 +133,21 @@ WGS84 = (
 def _table(rng: random.Random, rows: int, codec: str, language: int) -> bytes:
     """A .dbf file."""
     fields = [rng.choice(FIELDS) for _ in range(rng.randint(1, 6))]
-    width = 1 + sum(f[1] for f in fields)
-    start = 32 + 32 * len(fields) + 1
-    head = struct.pack("<4BIHH17xB2x", 3, 120, 1, 1, rows, start, width, language)
-    for letter, size, decimals, _ in fields:
-        name = rng.choice(NAMES).encode()
-        head += struct.pack("<11sc4xBB14x", name, letter.encode(), size, decimals)
     nulls = rng.choice([0, 0.3])
-    records = b""
+    records = []
     for _ in range(rows):
-        records += b"*" if rng.random() < 0.1 else b" "
+        record = []
         for letter, size, _, make in fields:
             text = "" if rng.random() < nulls else make(rng)
             cell = text.encode(codec, "ignore")[:size]
             cell = cell.decode(codec, "ignore").encode(codec)
             if not cell:
                 cell = rng.choice([b"", b"*" * size if letter in "NF" else b"", b"\0" * size])
-            records += cell.ljust(size) if letter == "C" else cell.rjust(size)
-    return head + b"\r" + records + rng.choice([b"\x1a", b"\x1a", b""])
+            record.append(cell)
+        records.append(record)
+    deleted = {i for i in range(rows) if rng.random() < 0.1}
+    data = table_of([(rng.choice(NAMES), *f[:3]) for f in fields], records, language, deleted)
+    return data if rng.random() < 0.7 else data[:-1]
 
 
 FIELDS: tuple[tuple[str, int, int, Any], ...] = (
@@ -116,7 +170,7 @@ FIELDS: tuple[tuple[str, int, int, Any], ...] = (
 """Type, width, decimals and texts of fields."""
 
 
-def _content(rng: random.Random, kind: int) -> bytes:
+def _random_content(rng: random.Random, kind: int) -> bytes:
     """Content of a record."""
     if rng.random() < 0.1:
         return struct.pack("<i", 0)
@@ -130,24 +184,36 @@ def _content(rng: random.Random, kind: int) -> bytes:
         parts = [[_position(rng) for _ in range(rng.randint(2, 5))] for _ in range(lines)]
     else:
         parts = _rings(rng)
+    count = sum(map(len, parts))
+    heights = [float(rng.randint(0, 9)) for _ in range(count)] if z else None
+    measures = None
+    if m and rng.random() < 0.8:
+        some = rng.choice([[NO_DATA], [NO_DATA, 1.5], [2.5, math.nan], [-1.1e38, 0.0]])
+        measures = [rng.choice(some) for _ in range(count)]
+    return content(kind, parts, heights, measures)
+
+
+def content(
+    kind: int,
+    parts: Sequence[Sequence[tuple[float, float]]],
+    z: Sequence[float] | None = None,
+    m: Sequence[float] | None = None,
+) -> bytes:
+    """Content of a record: one part for points; Z and M of all positions."""
+    base = kind % 10
     points = [p for part in parts for p in part]
-    xy = b"".join(struct.pack("<2d", *p) for p in points)
     data = struct.pack("<i", kind)
     if base != 1:
         data += struct.pack("<4d", 0, 0, 1, 1)
-        if base != 8:
-            data += struct.pack("<i", len(parts))
+        data += b"" if base == 8 else struct.pack("<i", len(parts))
         data += struct.pack("<i", len(points))
-        if base != 8:
-            starts = [sum(map(len, parts[:i])) for i in range(len(parts))]
-            data += struct.pack(f"<{len(starts)}i", *starts)
-    data += xy
-    spread = b"" if base == 1 else struct.pack("<2d", 0, 1)
-    if z:
-        data += spread + b"".join(struct.pack("<d", rng.randint(0, 9)) for _ in points)
-    if m and rng.random() < 0.8:
-        measures = rng.choice([[NO_DATA], [NO_DATA, 1.5], [2.5, math.nan], [-1.1e38, 0.0]])
-        data += spread + b"".join(struct.pack("<d", rng.choice(measures)) for _ in points)
+        starts = [] if base == 8 else [sum(map(len, parts[:i])) for i in range(len(parts))]
+        data += struct.pack(f"<{len(starts)}i", *starts)
+    data += b"".join(struct.pack("<2d", *p) for p in points)
+    for ordinates in (z, m):
+        if ordinates is not None:
+            data += b"" if base == 1 else struct.pack("<2d", 0, 1)
+            data += struct.pack(f"<{len(ordinates)}d", *ordinates)
     return data
 
 

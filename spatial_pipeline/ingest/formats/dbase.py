@@ -129,9 +129,7 @@ class Table:
     def rows(self, first: int, last: int) -> pa.RecordBatch:
         """Rows from ``first`` up to ``last``, which is not among them; adds their defects."""
         records = self.live[first:last]
-        begin = int(records[0]) if len(records) else 0
-        end = int(records[-1]) + 1 if len(records) else 0
-        raw = self._read(begin, end)[records - begin]
+        raw = self._records(records)
         arrays = [
             self._column(raw, field, column, first)
             for field, column in zip(self._header.fields, self.schema, strict=True)
@@ -139,6 +137,19 @@ class Table:
         if not arrays:
             return pa.RecordBatch.from_struct_array(pa.array([{}] * len(raw), pa.struct([])))
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _records(self, records: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(n, width) bytes of ascending records, between which any number may be deleted."""
+        step = max(1, CHUNK // self._header.width)
+        pieces = [np.empty((0, self._header.width), np.uint8)]
+        done = 0
+        while done < len(records):
+            begin = int(records[done])
+            after = int(np.searchsorted(records, begin + step))
+            some = records[done:after]
+            pieces.append(self._read(begin, int(some[-1]) + 1)[some - begin])
+            done = after
+        return np.concatenate(pieces)
 
     def _read(self, begin: int, end: int) -> NDArray[np.uint8]:
         """(end - begin, width) bytes of records.

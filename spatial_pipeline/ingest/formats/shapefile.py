@@ -38,7 +38,7 @@ from spatial_pipeline.ingest.schema import free_name
 from spatial_pipeline.ingest.source import Resolved
 
 BATCH_ROWS = 16384
-BATCH_BYTES = 64 << 20
+BATCH_BYTES = 16 << 20
 """Shapes of a batch stop here; one that is larger is a batch of its own."""
 _SPREAD, _SMALL = 2, 1 << 20
 """Bytes read for a batch: at most this many times those of its shapes, and so many more."""

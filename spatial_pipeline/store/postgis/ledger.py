@@ -10,6 +10,7 @@ from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.json_text import plain
 from spatial_pipeline.results import Verdict
+from spatial_pipeline.store.postgis.binary import Digest
 from spatial_pipeline.store.postgis.identifiers import quoted_table
 from spatial_pipeline.store.postgis.tables import relation_kind
 from spatial_pipeline.versions import Profile, Publication, RasterProfile, Version
@@ -20,11 +21,20 @@ _CONFLICT = "(dataset, (partition IS NULL), (coalesce(partition, ''))"
 
 @dataclass(frozen=True, slots=True)
 class KnownPart:
-    """A part as the ledger has it."""
+    """A part as the ledger has it.
+
+    Attributes:
+        name: its name.
+        version: what it holds.
+        state: ``current``, ``previous`` or ``obsolete``.
+        proven: what its rows were proven to hold; None when an earlier release published it.
+
+    """
 
     name: TableName
     version: str
     state: str
+    proven: Digest | None
 
 
 async def published(
@@ -108,15 +118,22 @@ async def parts(
 ) -> list[KnownPart]:
     """Parts of a table that hold a partition or held it."""
     rows = await connection.fetch(
-        f"SELECT part_schema, part_name, version, state FROM spatial_pipeline.parts WHERE {_OF}"
-        " AND part_schema = $3 AND table_name = $4",
+        "SELECT part_schema, part_name, version, state, row_count, attributes, geometry"
+        f" FROM spatial_pipeline.parts WHERE {_OF} AND part_schema = $3 AND table_name = $4",
         version.dataset,
         version.partition,
         table.schema,
         table.table,
     )
     return [
-        KnownPart(TableName(r["part_schema"], r["part_name"]), r["version"], r["state"])
+        KnownPart(
+            name=TableName(r["part_schema"], r["part_name"]),
+            version=r["version"],
+            state=r["state"],
+            proven=None
+            if r["row_count"] is None
+            else Digest(r["row_count"], int(r["attributes"]), int(r["geometry"])),
+        )
         for r in rows
     ]
 
@@ -137,7 +154,11 @@ async def left_behind(
 
 
 async def record_part(
-    connection: asyncpg.Connection, version: Version, table: TableName, part: TableName
+    connection: asyncpg.Connection,
+    version: Version,
+    table: TableName,
+    part: TableName,
+    proven: Digest,
 ) -> None:
     """Makes a part the current one; the current becomes the previous, the previous obsolete."""
     await connection.execute(
@@ -151,35 +172,72 @@ async def record_part(
         part.table,
     )
     await connection.execute(
-        "INSERT INTO spatial_pipeline.parts VALUES ($1, $2, $3, $4, $5, $6, 'current')"
-        " ON CONFLICT (part_schema, part_name) DO UPDATE SET state = 'current'",
+        "INSERT INTO spatial_pipeline.parts VALUES ($1, $2, $3, $4, $5, $6, 'current', $7, $8, $9)"
+        " ON CONFLICT (part_schema, part_name) DO UPDATE SET state = 'current',"
+        " row_count = excluded.row_count, attributes = excluded.attributes,"
+        " geometry = excluded.geometry",
         part.schema,
         part.table,
         table.table,
         version.dataset,
         version.partition,
         version.id,
+        proven.count,
+        proven.attributes,
+        proven.geometry,
     )
 
 
 async def refuse_foreign(connection: asyncpg.Connection, table: TableName, dataset: str) -> None:
-    """Refuses to publish over what is not this dataset's.
+    """Refuses to publish over what is not this dataset's, or not any more.
+
+    A table is ours when it is the one that was published last, by its oid; after a restore from a
+    dump, which gives all tables other oids, when rows of ours are read through it.
 
     Raises:
         StoreError: the table belongs to somebody else.
 
     """
-    owner = await connection.fetchval(
-        "SELECT dataset FROM spatial_pipeline.tables WHERE table_schema = $1 AND table_name = $2",
+    owner = await connection.fetchrow(
+        "SELECT dataset, relation FROM spatial_pipeline.tables"
+        " WHERE table_schema = $1 AND table_name = $2",
         table.schema,
         table.table,
     )
-    if owner is not None and owner != dataset:
-        msg = f"{table} holds the dataset {owner!r}; publish {dataset} to another table"
+    if owner is not None and owner["dataset"] != dataset:
+        msg = f"{table} holds the dataset {owner['dataset']!r}; publish {dataset} to another table"
         raise StoreError(msg)
-    if owner is None and await relation_kind(connection, table) is not None:
+    if await relation_kind(connection, table) is None:
+        return
+    if owner is None:
         msg = f"{table} exists and was not made by spatial_pipeline: drop it or name another table"
         raise StoreError(msg)
+    ours = owner["relation"] is None or await connection.fetchval(
+        "SELECT $2::oid = to_regclass($1) OR EXISTS (SELECT FROM pg_inherits i"
+        " JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN spatial_pipeline.parts p ON (p.part_schema, p.part_name) = (n.nspname, c.relname)"
+        " WHERE i.inhparent = to_regclass($1))",
+        quoted_table(table),
+        owner["relation"],
+    )
+    if not ours:
+        msg = (
+            f"{table} was dropped and made again by somebody else since it was published: drop or"
+            " rename it, or name another table"
+        )
+        raise StoreError(msg)
+
+
+async def published_columns(connection: asyncpg.Connection, dataset: str) -> set[str]:
+    """Names of the columns that any recorded version of a dataset has."""
+    rows = await connection.fetch(
+        "SELECT c.value ->> 'name' AS name FROM spatial_pipeline.versions,"
+        " jsonb_array_elements(profile -> 'columns') AS c WHERE dataset = $1"
+        " UNION SELECT profile ->> 'geometry_column' FROM spatial_pipeline.versions"
+        " WHERE dataset = $1",
+        dataset,
+    )
+    return {row["name"] for row in rows}
 
 
 async def claim(connection: asyncpg.Connection, table: TableName, dataset: str) -> None:
@@ -190,6 +248,17 @@ async def claim(connection: asyncpg.Connection, table: TableName, dataset: str) 
         table.schema,
         table.table,
         dataset,
+    )
+
+
+async def recognise(connection: asyncpg.Connection, table: TableName) -> None:
+    """Notes which relation has the name of a published table now."""
+    await connection.execute(
+        "UPDATE spatial_pipeline.tables SET relation = to_regclass($3)"
+        " WHERE table_schema = $1 AND table_name = $2",
+        table.schema,
+        table.table,
+        quoted_table(table),
     )
 
 

@@ -70,6 +70,17 @@ MIGRATIONS = (
     COMMENT ON TABLE spatial_pipeline.rasters IS
         'Published rasters: address of the COG, footprint as GeoJSON in its CRS, profile.';
     """,
+    """
+    ALTER TABLE spatial_pipeline.tables ADD relation oid;
+    COMMENT ON COLUMN spatial_pipeline.tables.relation IS
+        'The table as it was when it was published last; a name may be given to another one.';
+    ALTER TABLE spatial_pipeline.parts
+        ADD row_count bigint, ADD attributes numeric, ADD geometry numeric;
+    COMMENT ON COLUMN spatial_pipeline.parts.attributes IS
+        'Sum over the rows of 60 bits of the MD5 of the attributes, as they were proven.';
+    COMMENT ON COLUMN spatial_pipeline.parts.geometry IS
+        'Sum over the rows of 60 bits of the MD5 of the geometries, as they were proven.';
+    """,
 )
 
 

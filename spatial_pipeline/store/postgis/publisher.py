@@ -16,7 +16,7 @@ from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 from spatial_pipeline.results import Verdict
-from spatial_pipeline.store.postgis import ledger, tables
+from spatial_pipeline.store.postgis import ledger, readers, tables
 from spatial_pipeline.store.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
 from spatial_pipeline.store.postgis.identifiers import quoted_table
 from spatial_pipeline.store.postgis.layout import Layout, layout_of
@@ -77,12 +77,37 @@ class Publisher:
         return await ledger.published(self._connection, version.dataset, version.partition)
 
     async def shows(self) -> bool:
-        """True when readers of the table see the candidate's rows already."""
-        candidate = self._candidate
+        """True when readers of the table see the candidate's rows already.
+
+        Raises:
+            StoreError: the rows were changed by hand since they were proven, or others are among
+                them.
+
+        """
+        connection, candidate = self._connection, self._candidate
         if candidate.table is None:
             return True
-        part = tables.part_name(candidate.table, candidate.version)
-        return await tables.is_attached(self._connection, candidate.table, part)
+        name = tables.part_name(candidate.table, candidate.version)
+        if not await tables.is_attached(connection, candidate.table, name):
+            return False
+        known = await ledger.parts(connection, candidate.version, candidate.table)
+        proven = next((p.proven for p in known if p.name == name), None)
+        if proven is None or not isinstance(candidate.profile, VectorProfile):
+            return False
+        await readers.refuse_strangers(connection, candidate.table)
+        layout = await asyncio.to_thread(
+            layout_of, candidate.path, candidate.profile, candidate.key, candidate.table
+        )
+        postgis = await tables.find_postgis(connection)
+        stored = await tables.digest_of(connection, postgis, tables.Part(name, layout, 0))
+        if stored != proven:
+            msg = (
+                f"{candidate.table}: rows of {candidate.version} were changed by hand since"
+                f" they were published ({stored.count} rows of {proven.count}): DROP TABLE"
+                f" {quoted_table(name)} and publish again"
+            )
+            raise StoreError(msg)
+        return True
 
     async def promote(
         self, publication: Publication, ask: Callable[[], Awaitable[Verdict]]
@@ -103,7 +128,7 @@ class Publisher:
             await connection.execute("SET LOCAL synchronous_commit = on")
             part = None
             if candidate.table is not None:
-                part = await self._prepared(candidate, candidate.table)
+                part, proven = await self._prepared(candidate, candidate.table)
             verdict = await ask()
             await ledger.record(
                 connection, candidate.version, publication, candidate.profile, verdict
@@ -113,7 +138,7 @@ class Publisher:
                     connection, candidate.version, str(candidate.path), candidate.profile
                 )
             if part is not None and candidate.table is not None:
-                await self._exchanged(candidate, candidate.table, part)
+                await self._exchanged(candidate, candidate.table, part, proven)
         await ledger.sweep(connection, candidate.version)
         if candidate.table is not None:
             for old in await ledger.left_behind(connection, candidate.version, candidate.table):
@@ -125,8 +150,11 @@ class Publisher:
                     old,
                 )
 
-    async def _prepared(self, candidate: Candidate, table: TableName) -> tables.Part:
-        """The part with the candidate's rows, proven: a new one, or the one that was kept."""
+    async def _prepared(self, candidate: Candidate, table: TableName) -> tuple[tables.Part, Digest]:
+        """The part with the candidate's rows, and what they are proven to hold.
+
+        It is a new one, or the one that was kept.
+        """
         connection = self._connection
         profile = candidate.profile
         if candidate.data is None or not isinstance(profile, VectorProfile):
@@ -152,7 +180,7 @@ class Publisher:
                 await tables.fill(connection, part, stream)
             await tables.finish(connection, part, candidate.comment)
         await self._matched(candidate, postgis, part, sent.digest)
-        return part
+        return part, sent.digest
 
     async def _matched(
         self, candidate: Candidate, postgis: tables.PostGIS, part: tables.Part, sent: Digest
@@ -176,7 +204,9 @@ class Publisher:
             )
             raise StoreError(msg)
 
-    async def _exchanged(self, candidate: Candidate, table: TableName, part: tables.Part) -> None:
+    async def _exchanged(
+        self, candidate: Candidate, table: TableName, part: tables.Part, proven: Digest
+    ) -> None:
         """Exchanges the parts as soon as no reader is in the way; asks for the lock in short waits.
 
         Readers that come while we wait for the lock wait behind us, so no wait is long.
@@ -195,8 +225,10 @@ class Publisher:
                     )
                     await ledger.claim(connection, table, version.dataset)
                     current = await self._current(version, table, part)
-                    await ledger.record_part(connection, version, table, part.name)
-                    await tables.exchange(connection, table, part, current, candidate.comment)
+                    await ledger.record_part(connection, version, table, part.name, proven)
+                    ours = await ledger.published_columns(connection, version.dataset)
+                    await tables.exchange(connection, table, part, current, candidate.comment, ours)
+                    await ledger.recognise(connection, table)
                 return
             except LOCKED_OUT as exc:
                 if attempt + 1 == address.lock_attempts:

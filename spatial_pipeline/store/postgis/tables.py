@@ -12,7 +12,7 @@ a whole version too, where it would find an empty table with ordinary rows.
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from dataclasses import dataclass
 
 import asyncpg
@@ -27,6 +27,7 @@ from spatial_pipeline.store.postgis.identifiers import (
     shortened,
 )
 from spatial_pipeline.store.postgis.layout import Layout, authority
+from spatial_pipeline.store.postgis.readers import hide, refuse_strangers
 from spatial_pipeline.versions import Version, fingerprint
 
 OWN_SRIDS = 910_000
@@ -223,14 +224,24 @@ async def exchange(
     part: Part,
     former: TableName | None,
     comment: str,
+    ours: Set[str],
 ) -> None:
     """Makes readers of the table see this part instead of the former one of the same partition.
 
     Must be the last of a transaction: from here on readers wait for its end.
 
+    Args:
+        connection: in a transaction.
+        table: the table that readers name.
+        part: holds the rows, proven.
+        former: part of the same partition that is attached now.
+        comment: of the table.
+        ours: columns that were published before; others were added by hand.
+
     Raises:
         asyncpg.LockNotAvailableError: readers hold the table; the caller may try again.
-        StoreError: the columns of the table cannot become those of the part.
+        StoreError: the columns of the table cannot become those of the part, or readers would see
+            rows that nobody proved.
 
     """
     parent, child = quoted_table(table), quoted_table(part.name)
@@ -238,9 +249,11 @@ async def exchange(
     await connection.execute(f"LOCK TABLE {parent} IN ACCESS EXCLUSIVE MODE")
     if former is not None:
         await connection.execute(f"ALTER TABLE {quoted_table(former)} NO INHERIT {parent}")
-    await _conform(connection, table, part)
-    await connection.execute(f"ALTER TABLE {child} INHERIT {parent}")
-    await _grant_alike(connection, table, part.name)
+    await _conform(connection, table, part, ours)
+    if not await is_attached(connection, table, part.name):
+        await connection.execute(f"ALTER TABLE {child} INHERIT {parent}")
+    await refuse_strangers(connection, table)
+    await hide(connection, table, part.name)
     await set_comment(connection, table, comment)
 
 
@@ -284,7 +297,9 @@ async def set_comment(connection: asyncpg.Connection, table: TableName, comment:
     await connection.execute(statement)
 
 
-async def _conform(connection: asyncpg.Connection, table: TableName, part: Part) -> None:
+async def _conform(
+    connection: asyncpg.Connection, table: TableName, part: Part, ours: Set[str]
+) -> None:
     """Gives the parent the columns of the part; where other parts forbid it, the part yields."""
     parent, child = quoted_table(table), quoted_table(part.name)
     wanted = await columns_of(connection, part.name)
@@ -309,6 +324,12 @@ async def _conform(connection: asyncpg.Connection, table: TableName, part: Part)
         for name, kind in present.items():
             if name in wanted:
                 continue
+            if name not in ours:
+                msg = (
+                    f"{table}: column {name!r} was added by hand, and publishing would drop it:"
+                    " drop it yourself, or keep it in a table of its own"
+                )
+                raise StoreError(msg)
             if others:
                 await connection.execute(f"ALTER TABLE {child} ADD {quoted_column(name)} {kind}")
             else:
@@ -316,20 +337,6 @@ async def _conform(connection: asyncpg.Connection, table: TableName, part: Part)
     except (asyncpg.DependentObjectsStillExistError, asyncpg.FeatureNotSupportedError) as exc:
         msg = f"{table}: its columns cannot change: {exc} ({exc.detail})"
         raise StoreError(msg) from exc
-
-
-async def _grant_alike(connection: asyncpg.Connection, table: TableName, part: TableName) -> None:
-    """Whoever may read the table may read its part by name."""
-    roles = await connection.fetch(
-        "SELECT DISTINCT a.grantee, r.rolname FROM pg_class c, aclexplode(c.relacl) AS a"
-        " LEFT JOIN pg_roles r ON r.oid = a.grantee"
-        " WHERE c.oid = to_regclass($1) AND a.privilege_type = 'SELECT'"
-        " AND a.grantee <> c.relowner",
-        quoted_table(table),
-    )
-    for row in roles:
-        grantee = "PUBLIC" if not row["grantee"] else quoted(row["rolname"])
-        await connection.execute(f"GRANT SELECT ON {quoted_table(part)} TO {grantee}")
 
 
 async def _declared(
