@@ -20,8 +20,10 @@ from spatial_pipeline import versions
 from spatial_pipeline.contract.database_url import Address
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.ingest import postgis_catalogue as catalogue
+from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.postgis_catalogue import Relation
+from spatial_pipeline.ingest.postgis_points import PointsOfNaN, any_without_numbers
 from spatial_pipeline.ingest.postgis_rows import Coding, unpacked
 from spatial_pipeline.ingest.postgis_types import TableColumn, coding, is_rounded
 from spatial_pipeline.ingest.private_loop import PrivateLoop, awaited
@@ -115,7 +117,7 @@ class Table:
 
         """
         found = self._described
-        notes = list(found.notes)
+        notes, defects = list(found.notes), Defects()
         yield Layer(
             driver="PostgreSQL",
             name=self.name,
@@ -125,14 +127,15 @@ class Table:
             schema=found.schema,
             declared_count=found.count,
             declared_bounds=None,
-            batches=self._batches(notes),
+            batches=self._batches(notes, defects),
             required=frozenset(f.name for f in found.schema if not f.nullable),
             notes=notes,
+            defects=defects,
         )
 
-    def _batches(self, notes: list[str]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, notes: list[str], defects: Defects) -> Iterator[pa.RecordBatch]:
         found = self._described
-        read = 0
+        read, empty = 0, False
         with self._lost(lambda: read):
             cursor = self._loop.run(_cursor(self._connection, found.rows_sql))
             wanted = FIRST_ROWS
@@ -146,9 +149,13 @@ class Table:
                     coming = self._loop.start(_fetched(cursor, wanted))
                     arrays = unpacked(packed, found.codings, found.schema.names, notes)
                     read += len(packed)
+                    empty |= found.points is not None and any_without_numbers(arrays[-1])
                     yield _batch(arrays, found.schema, len(packed))
             finally:
                 coming.cancel()
+            if empty and found.points is not None:
+                named = found.points.name(self._connection, defects, found.schema.names[-1])
+                self._loop.run(named)
 
     @contextmanager
     def _lost(self, read: Callable[[], int]) -> Iterator[None]:
@@ -220,6 +227,7 @@ class _Described:
     count: int
     content: str
     rows_sql: str
+    points: PointsOfNaN | None
     notes: tuple[str, ...]
 
 
@@ -306,13 +314,14 @@ async def _inspected(
     packed = f"record_send(ROW({packed}))"
     aliases = ", ".join(n for n, _ in numbered)
     source = f"{relation.sql} AS source" + (f"({aliases})" if aliases else "")
-    declared_type, srid, srids = None, 0, "0, 0"
+    declared_type, srid, srids, place = None, 0, "0, 0", ""
     if geometry is not None:
         declared_type, srid = await catalogue.geometry_type(connection, relation, geometry)
         at = next(n for n, c in numbered if c is geometry)
         cast = "::geometry" if geometry.type == "geography" else ""
         cast = cast.replace("::", f"::{relation.postgis}.")
-        value = f"{relation.postgis}.ST_SRID({at}{cast})"
+        place = f"{at}{cast}"
+        value = f"{relation.postgis}.ST_SRID({place})"
         srids = f"min({value}), max({value})"
     # fetch, not fetchrow: a limit on rows keeps the server from working in parallel.
     (totals,) = await connection.fetch(
@@ -335,6 +344,7 @@ async def _inspected(
     )
     key = [n for name in relation.key for n, c in numbered if c.name == name]
     order = f" ORDER BY {', '.join(key)}" if key else ""
+    points = PointsOfNaN.of(relation.postgis, place, source, order) if place else None
     return _Described(
         relation=relation,
         schema=schema,
@@ -349,6 +359,7 @@ async def _inspected(
             *(count, str(first), str(second)),
         ),
         rows_sql=f"SELECT {packed} FROM {source}{order}",  # noqa: S608
+        points=points,
         notes=tuple(notes),
     )
 

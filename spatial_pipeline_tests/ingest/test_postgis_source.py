@@ -134,6 +134,32 @@ def test_curves_are_staged_as_lines_and_null_and_empty_stay(
     assert any(n.startswith("1 features (TIN, TRIANGLE) are staged as") for n in profile.notes)
 
 
+def test_points_of_nan_are_named_and_empty_ones_are_empty(
+    database: Database, tmp_path: Path
+) -> None:
+    rows = (
+        "(9, ST_MakePoint('NaN', 'NaN')), (1, 'POINT EMPTY'), (5, ST_MakePoint('NaN', 1)),"
+        " (4, ST_MakePoint('NaN', 'NaN', 3)), (2, 'LINESTRING EMPTY'), (3, NULL)"
+    )
+    database.sql(
+        "CREATE TABLE blank (id int PRIMARY KEY, geom geometry)",
+        f"INSERT INTO blank VALUES {rows}",
+        "CREATE TABLE unkeyed (id int, geom geometry)",
+        f"INSERT INTO unkeyed VALUES {rows}",
+        "CREATE TABLE hollow (id int, geom geometry)",
+        "INSERT INTO hollow VALUES (1, 'POINT EMPTY'), (2, NULL)",
+    )
+    profile, table = _staged(database, tmp_path / "a", "public.blank")
+    assert table["id"].to_pylist() == [1, 2, 3, 4, 5, 9]
+    assert [(d.row, d.column, d.text) for d in profile.defects] == [
+        (row, "geom", "POINT (nan nan)") for row in (3, 5)
+    ]
+    profile, _ = _staged(database, tmp_path / "b", "public.unkeyed")
+    assert "2 geometries in 'geom': each is a point of NaN" in str(profile.error)
+    profile, _ = _staged(database, tmp_path / "c", "public.hollow")
+    assert (profile.error, profile.defects) == (None, ())
+
+
 def test_rows_come_in_the_order_of_the_key(database: Database, tmp_path: Path) -> None:
     database.sql(
         "CREATE TABLE keyed (b int, a text, PRIMARY KEY (a, b))",
