@@ -313,3 +313,23 @@ def test_nothing_is_written_beside_the_source(tmp_path: Path) -> None:
 def test_a_last_record_that_ends_in_its_type_is_named(tmp_path: Path) -> None:
     profile, _ = staged(tmp_path, 1, content(1, [[(1.0, 2.0)]]), b"\1\0")
     assert profile.undecodable == (1,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cells", "names"),
+    [
+        ([], [], []),
+        ([("a", "N", 0, 0), ("b", "C", 0, 0), ("c", "N", 3, 0)], [b"", b"", b"1"], ["a", "b", "c"]),
+        ([("geometry", "C", 3, 0)], [b"x"], ["geometry"]),
+    ],
+)
+def test_tables_without_columns_or_widths(
+    tmp_path: Path, fields: list[Any], cells: list[bytes], names: list[str]
+) -> None:
+    table = table_of(fields, [cells, cells])
+    path = save(tmp_path / "a.shp", 1, [content(1, [[(1.0, 2.0)]])] * 2, table)
+    profile, rows = staged_vector(path, tmp_path / "s")
+    assert profile.error is None
+    assert [c.name for c in profile.columns] == names
+    assert profile.geometry_column == ("geometry_1" if "geometry" in names else "geometry")
+    assert rows.num_rows == 2
