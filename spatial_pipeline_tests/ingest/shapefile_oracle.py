@@ -32,7 +32,7 @@ def shapes_of(shp: bytes, shx: bytes) -> list[Any]:
             return None
         number, length = struct.unpack(">2i", shp[2 * offset : 2 * offset + 8])
         content = shp[2 * offset + 8 : 2 * (offset + 4 + words)]
-        if number != i + base or length != words or len(content) != 2 * words:
+        if number != i + base or length != words or len(content) != 2 * words or words < 2:
             msg = f"record {i} is damaged"
             raise ValueError(msg)
         found = struct.unpack("<i", content[:4])[0]

@@ -24,6 +24,7 @@ from spatial_pipeline.ingest.formats import gdal
 from spatial_pipeline.ingest.formats.dbase import Table
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
+from spatial_pipeline.ingest.formats.shapefile_layout import patches_fit
 from spatial_pipeline.ingest.formats.shapefile_shapes import Shapes, shapes_of
 from spatial_pipeline.ingest.integrity.shapefile import (
     MULTIPATCH,
@@ -85,7 +86,8 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
         reader = _Reader(shp, index, table, notes)
         shapes = reader.shapes()
         if index.kind == MULTIPATCH:
-            shapes = _gdals(stack.enter_context(gdal.open_layer(resolved, options)), notes)
+            known = stack.enter_context(gdal.open_layer(resolved, options))
+            shapes = _gdals(known, reader, notes)
         geometry = free_name("geometry", table.schema.names)
         schema = table.schema.append(pa.field(geometry, pa.binary()))
         yield Layer(
@@ -100,7 +102,7 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
             batches=_batches(shapes, table, schema),
             notes=notes,
             defects=defects,
-            lost=lambda _rows: reader.lost(),
+            lost=reader.lost,
         )
 
 
@@ -144,11 +146,13 @@ def _batches(
         yield pa.RecordBatch.from_arrays([*attributes.columns, wkb], schema=schema)
 
 
-def _gdals(layer: Layer, notes: list[str]) -> Iterator[pa.Array]:
-    """Shapes as GDAL reads them, of records that are not deleted."""
+def _gdals(layer: Layer, reader: _Reader, notes: list[str]) -> Iterator[pa.Array]:
+    """Shapes as GDAL reads them, of records that are not deleted, and a look at their bytes."""
     notes.append("MultiPatch shapes are staged as the polygons and triangles that GDAL makes")
     for batch in layer.batches:
         yield batch.column(layer.geometry)
+    for _ in reader.shapes():
+        pass
     notes.extend(n for n in layer.notes if n not in notes)
 
 
@@ -166,10 +170,13 @@ class _Reader:
     def __init__(self, shp: IO[bytes], index: Index, table: Table, notes: list[str]) -> None:
         self._shp, self._index, self._live, self._notes = shp, index, table.live, notes
         self._damaged = index.damaged[table.live].copy()
+        self._null = np.ones(len(table.live), dtype=bool)
 
-    def lost(self) -> list[int]:
-        """Rows whose shape is damaged."""
-        return [int(row) for row in np.flatnonzero(self._damaged)]
+    def lost(self, null: NDArray[np.int64]) -> list[int]:
+        """Rows whose shape is damaged, and those of ``null`` that have one all the same."""
+        lost = self._damaged.copy()
+        lost[null[~self._null[null]]] = True
+        return [int(row) for row in np.flatnonzero(lost)]
 
     def shapes(self) -> Iterator[pa.Array]:
         """WKB of all rows, some at a time.
@@ -204,8 +211,12 @@ class _Reader:
         types = np.full(len(records), NULL_SHAPE)
         types[there] = gathered(data, at[there], _TYPE_BYTES).view("<i4")[:, 0]
         lengths[types == NULL_SHAPE] = 0
+        self._null[first:last] = lengths == 0
         if self._index.kind in {NULL_SHAPE, MULTIPATCH}:
-            return Shapes(pa.nulls(len(records), pa.binary()), np.zeros(len(records), bool), 0)
+            damaged = lengths > 0
+            some = np.flatnonzero(damaged)
+            damaged[some] = ~patches_fit(data, at[some], lengths[some])
+            return Shapes(pa.nulls(len(records), pa.binary()), damaged, 0)
         return shapes_of(data, self._index.kind, at, lengths)
 
     def _read(

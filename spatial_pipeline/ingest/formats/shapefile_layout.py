@@ -20,8 +20,10 @@ _BOX_BYTES = 36
 """Shape type and box, before the counts."""
 _RANGE_BYTES = 16
 """Least and greatest Z or M, before those of the positions."""
-MIN_RING, MIN_LINE = 4, 2
+MIN_RING, MIN_LINE, MIN_PATCH = 4, 2, 3
 """Fewest positions of a part."""
+LAST_PART_TYPE = 5
+"""Types of parts of a MultiPatch: strips and fans of triangles, rings."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,36 @@ def laid_out(data: bytes, kind: int, at: Integers, lengths: Integers) -> tuple[M
         sound[place[~closed]] = False
         layout = layout.taken(closed)
     return sound, layout
+
+
+def patches_fit(data: bytes, at: Integers, lengths: Integers) -> Mask:
+    """(n,) bool: MultiPatch records whose counts, parts and types of parts fit.
+
+    Args:
+        data: a piece of the .shp file.
+        at: (n,) position of the content of each record in ``data``.
+        lengths: (n,) bytes of the content.
+
+    """
+    parts, points, sound = _counts(data, LINE, at, lengths)
+    types = at + _BOX_BYTES + 8 + 4 * parts
+    xy = types + 4 * parts
+    end = xy + 16 * points + _RANGE_BYTES + 8 * points
+    measures = _RANGE_BYTES + 8 * points
+    sound &= (at + lengths == end) | (at + lengths == end + measures)
+    place = np.flatnonzero(sound)
+    nothing = np.empty(0, np.int64)
+    # Where each part begins stands before the types.
+    none = np.full(len(place), -1)
+    layout = Layout(points[place], types[place], none, none, nothing, nothing)
+    parted, layout = _parted(data, layout, parts[place], MIN_PATCH)
+    sound[place[~parted]] = False
+    place = place[parted]
+    first = np.cumsum(parts[place]) - parts[place]
+    number = np.arange(len(layout.owner)) - first[layout.owner]
+    found = gathered(data, layout.xy[layout.owner] + 4 * number, 4).view("<i4")[:, 0]
+    sound[place[layout.owner[(found < 0) | (found > LAST_PART_TYPE)]]] = False
+    return sound
 
 
 def _counts(

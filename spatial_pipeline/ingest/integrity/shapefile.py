@@ -22,6 +22,8 @@ from spatial_pipeline.versions import Bounds
 HEADER_BYTES = 100
 RECORD_HEAD = 8
 """Bytes of record number and length, before the content of a record."""
+_TYPE_BYTES = 4
+"""Bytes of the shape type, with which the content begins."""
 SUFFIXES = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".qpj")
 CHUNK = 16 << 20
 NULL_SHAPE = 0
@@ -157,8 +159,8 @@ def _wrong_heads(
 ) -> NDArray[np.bool_]:
     """(n,) bool: records whose number, length or type differs from index and file header."""
     numbers = np.arange(len(heads)) + 1
-    wrong = np.zeros(len(heads), dtype=bool)
-    present = np.flatnonzero(lengths > 0)
+    wrong = (lengths > 0) & (lengths < _TYPE_BYTES)
+    present = np.flatnonzero(lengths >= _TYPE_BYTES)
     present = present[np.argsort(heads[present], kind="stable")]
     at = 0
     while at < len(present):

@@ -123,6 +123,7 @@ def test_rings_make_polygons(
         content(5, [BOX, HOLE])[:48] + struct.pack("<i", 99) + content(5, [BOX, HOLE])[52:],
         content(5, [BOX, HOLE])[:48] + struct.pack("<i", -5) + content(5, [BOX, HOLE])[52:],
         struct.pack("<i", 5),
+        b"\5\0",
     ],
 )
 def test_a_record_that_is_damaged_is_named(tmp_path: Path, damaged: bytes) -> None:
@@ -184,11 +185,27 @@ def test_an_unknown_shape_type_is_an_error(tmp_path: Path) -> None:
     assert profile.error == "a.shp: the .shp file has the unknown shape type 7"
 
 
-def test_multipatch_is_said(tmp_path: Path) -> None:
+def patch(kind: int) -> bytes:
+    """A MultiPatch of one part."""
     z = struct.pack("<2d5d", 1, 1, *[1.0] * 5)
     flat = content(5, [BOX])
-    patch = struct.pack("<i", 31) + flat[4:48] + struct.pack("<i", 2) + flat[48:] + z
-    profile, (shape,) = staged(tmp_path, 31, patch)
+    return struct.pack("<i", 31) + flat[4:48] + struct.pack("<i", kind) + flat[48:] + z
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        patch(6), patch(2)[:-8], patch(2)[:44] + struct.pack("<i", 3) + patch(2)[48:],
+        patch(2)[:36] + struct.pack("<i", 9) + patch(2)[40:], patch(2)[:2],
+    ],
+)  # fmt: skip
+def test_a_multipatch_that_is_damaged_is_named(tmp_path: Path, damaged: bytes) -> None:
+    profile, _ = staged(tmp_path, 31, patch(2), NULL, damaged)
+    assert profile.undecodable == (2,)
+
+
+def test_multipatch_is_said(tmp_path: Path) -> None:
+    profile, (shape,) = staged(tmp_path, 31, patch(2))
     assert shapely.get_num_coordinates(shape) == 5
     assert any("MultiPatch" in note for note in profile.notes)
 
@@ -291,3 +308,28 @@ def test_nothing_is_written_beside_the_source(tmp_path: Path) -> None:
     before = sorted(folder.iterdir())
     staged_vector(path, tmp_path / "s")
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_last_record_that_ends_in_its_type_is_named(tmp_path: Path) -> None:
+    profile, _ = staged(tmp_path, 1, content(1, [[(1.0, 2.0)]]), b"\1\0")
+    assert profile.undecodable == (1,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cells", "names"),
+    [
+        ([], [], []),
+        ([("a", "N", 0, 0), ("b", "C", 0, 0), ("c", "N", 3, 0)], [b"", b"", b"1"], ["a", "b", "c"]),
+        ([("geometry", "C", 3, 0)], [b"x"], ["geometry"]),
+    ],
+)
+def test_tables_without_columns_or_widths(
+    tmp_path: Path, fields: list[Any], cells: list[bytes], names: list[str]
+) -> None:
+    table = table_of(fields, [cells, cells])
+    path = save(tmp_path / "a.shp", 1, [content(1, [[(1.0, 2.0)]])] * 2, table)
+    profile, rows = staged_vector(path, tmp_path / "s")
+    assert profile.error is None
+    assert [c.name for c in profile.columns] == names
+    assert profile.geometry_column == ("geometry_1" if "geometry" in names else "geometry")
+    assert rows.num_rows == 2
