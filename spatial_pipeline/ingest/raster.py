@@ -32,8 +32,13 @@ from spatial_pipeline.ingest import (
     raster_windows,
 )
 from spatial_pipeline.ingest.formats.options import ReadOptions
+from spatial_pipeline.ingest.integrity import (
+    netcdf_values,
+    raster_texts,
+    tiff_directory,
+    tiff_layout,
+)
 from spatial_pipeline.ingest.integrity import raster as integrity
-from spatial_pipeline.ingest.integrity import raster_texts, tiff_directory, tiff_layout
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.ingest.stamp import stamp, unchanged
@@ -133,6 +138,7 @@ def _described(
                 georeference.check(dataset, page)
                 integrity.refuse_declared(dataset, local.files, options.pixels_per_byte)
                 original, told = _original(dataset, choice, file, page, options.encoding)
+                told += netcdf_values.notes(dataset, file, placed=georeference.placed(dataset))
                 profile = _profile(profile, dataset, notes)
             with rasterio.open(original.path) as dataset:
                 profile = _with_texts(profile, dataset, original)
