@@ -22,6 +22,7 @@ _VERSIONS = {b"CDF\x01": (4, 4), b"CDF\x02": (4, 8), b"CDF\x05": (8, 8)}
 """Bytes of a count and of an offset, by signature."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8, 7: 1, 8: 2, 9: 4, 10: 8, 11: 8}
 """Bytes of a value, by the number of its type."""
+_FIRST_OF_CDF5 = 7
 _CODES = {1: ">i1", 3: ">i2", 4: ">i4", 5: ">f4", 6: ">f8", 7: ">u1", 8: ">u2", 9: ">u4",
           10: ">i8", 11: ">u8"}  # fmt: skip
 _DIMENSIONS, _VARIABLES, _ATTRIBUTES = 10, 11, 12
@@ -118,7 +119,7 @@ class _Header:
             name = self._name()
             places = [self._number(self._count) for _ in range(self._bounded())]
             self._attributes()
-            kind = self._number(4)
+            kind = self._type()
             self._number(self._count)
             begin = self._number(self._offset)
             lengths = [dimensions[place] for place in places]
@@ -132,7 +133,7 @@ class _Header:
     def _attributes(self) -> None:
         for _ in self._list(_ATTRIBUTES):
             self._name()
-            size = _SIZES[self._number(4)] * self._number(self._count)
+            size = _SIZES[self._type()] * self._number(self._count)
             self._bytes(-(-size // 4) * 4)
 
     def _list(self, tag: int) -> range:
@@ -149,7 +150,17 @@ class _Header:
 
     def _name(self) -> str:
         size = self._bounded()
-        return self._bytes(-(-size // 4) * 4)[:size].decode()
+        text = self._bytes(-(-size // 4) * 4)[:size].decode()
+        if "\0" in text:
+            raise struct.error(f"a name with NUL, {text!r}")
+        return text
+
+    def _type(self) -> int:
+        """Number of a type; those from 7 on are of CDF-5 only."""
+        kind = self._number(4)
+        if kind not in _SIZES or (kind >= _FIRST_OF_CDF5 and self._count == 4):
+            raise struct.error(f"a type {kind}")
+        return kind
 
     def _number(self, width: int) -> int:
         return int.from_bytes(self._bytes(width), "big")
