@@ -32,7 +32,13 @@ from spatial_pipeline.ingest import (
     raster_windows,
 )
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.integrity import crs_texts, raster_texts, tiff_directory, tiff_layout
+from spatial_pipeline.ingest.integrity import (
+    crs_texts,
+    netcdf_values,
+    raster_texts,
+    tiff_directory,
+    tiff_layout,
+)
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.source import Resolved, named
@@ -133,6 +139,7 @@ def _described(
                 georeference.check(dataset, page)
                 integrity.refuse_declared(dataset, local.files, options.pixels_per_byte)
                 original, told = _original(dataset, choice, file, page, options.encoding)
+                told += netcdf_values.notes(dataset, file, placed=georeference.placed(dataset))
                 profile = _profile(profile, dataset, notes)
                 unused = crs_texts.of_raster(
                     dataset.driver, local, dataset.tags(), placed=profile.crs is not None

@@ -43,7 +43,8 @@ def run(format_: ModuleType, seeds: range, folder: Path, stager: Stager = stage)
     """Writes, damages, stages and compares one file a seed.
 
     Args:
-        format_: module with ``write``, ``damage``, ``expected`` or ``compare``, and ``KIND``.
+        format_: module with ``write``, ``damage``, ``expected`` or ``compare``, and ``KIND``; one
+            with ``outcome`` of its own runs :func:`outcome` elsewhere.
         seeds: one file each.
         folder: scratch space.
         stager: stages a file: kind, path, folder that takes ``staged/``.
@@ -60,7 +61,8 @@ def run(format_: ModuleType, seeds: range, folder: Path, stager: Stager = stage)
             format_.damage(rng, path)
         if "generic" in step:
             damage(rng, rng.choice(sorted(p for p in work.iterdir() if p.is_file())))
-        end, difference = outcome(format_, path, work, stager)
+        judge = getattr(format_, "outcome", outcome)
+        end, difference = judge(format_, path, work, stager)
         report.ends[f"{step}: {end}"] += 1
         report.ends[end] += 1
         if end == FALSE or (step == "sound" and end == NAMED):

@@ -20,7 +20,7 @@ from spatial_pipeline.ingest.integrity.raster_texts import number
 from spatial_pipeline.results import Status
 from spatial_pipeline.store.staged import StagedRaster
 from spatial_pipeline.versions import RasterProfile
-from spatial_pipeline_tests.ingest.sources import staged_raster
+from spatial_pipeline_tests.ingest.sources import staged_raster, write_raster
 from spatial_pipeline_tests.ingest.tiffs import write_tiff
 from spatial_pipeline_tests.support import run_rule
 
@@ -279,3 +279,19 @@ def test_the_note_names_bands_that_differ() -> None:
     assert raster_nodata.note([impossible] * 2, ["uint8", "uint8"]) == [
         "nodata -1 cannot occur in uint8: no pixel is without data"
     ]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "float32", "float64", "uint8"])
+@pytest.mark.parametrize(
+    "text", ["nan", "-nan", "inf", "-inf", "1e400", "-1e400", "18446744073709551616", "1e30"]
+)
+def test_numbers_that_are_not_finite_never_raise(tmp_path: Path, dtype: str, text: str) -> None:
+    path = write_raster(tmp_path / "a.tif", np.arange(16).reshape(1, 4, 4).astype(dtype))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(1, STATISTICS_MINIMUM=text, STATISTICS_STDDEV=text)
+    pam = f'<PAMRasterBand band="1"><NoDataValue>{text}</NoDataValue></PAMRasterBand>'
+    (tmp_path / "a.tif.aux.xml").write_text(f"<PAMDataset>{pam}</PAMDataset>")
+    profile, staged = staged_raster(path, tmp_path / "s")
+    assert profile.error is None
+    with rasterio.open(staged) as dataset:
+        assert np.array_equal(dataset.read(), np.arange(16).reshape(1, 4, 4))

@@ -11,7 +11,10 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
 
@@ -19,6 +22,9 @@ _VERSIONS = {b"CDF\x01": (4, 4), b"CDF\x02": (4, 8), b"CDF\x05": (8, 8)}
 """Bytes of a count and of an offset, by signature."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8, 7: 1, 8: 2, 9: 4, 10: 8, 11: 8}
 """Bytes of a value, by the number of its type."""
+_FIRST_OF_CDF5 = 7
+_CODES = {1: ">i1", 3: ">i2", 4: ">i4", 5: ">f4", 6: ">f8", 7: ">u1", 8: ">u2", 9: ">u4",
+          10: ">i8", 11: ">u8"}  # fmt: skip
 _DIMENSIONS, _VARIABLES, _ATTRIBUTES = 10, 11, 12
 _MOST = 1 << 20
 """Entries of one list of the header: more are damage."""
@@ -26,10 +32,13 @@ _MOST = 1 << 20
 
 @dataclass(frozen=True)
 class _Variable:
+    """One variable; ``axis`` is the type of one that is named as its only dimension."""
+
     name: str
     size: int
     record: bool
     begin: int
+    axis: str | None = None
 
 
 def verify(file: Path) -> None:
@@ -50,6 +59,26 @@ def verify(file: Path) -> None:
             msg = f"the netCDF header is damaged or cut: {type(exc).__name__} {exc}"
             raise SourceError(msg) from exc
     _present(variables, records, length)
+
+
+def axes(file: Path) -> dict[str, NDArray[Any]]:
+    """Coordinates of the dimensions that have some and no records, by name.
+
+    Args:
+        file: a file that :func:`verify` found sound, or one of another format: that has none.
+
+    """
+    with file.open("rb") as opened:
+        widths = _VERSIONS.get(opened.read(4))
+        if widths is None:
+            return {}
+        found = {}
+        for variable in _Header(opened, *widths).read()[1]:
+            if variable.axis is not None and not variable.record:
+                opened.seek(variable.begin)
+                data = opened.read(variable.size)
+                found[variable.name] = np.frombuffer(data, variable.axis)
+        return found
 
 
 def _present(variables: list[_Variable], records: int | None, length: int) -> None:
@@ -82,26 +111,29 @@ class _Header:
         """Number of records, None when the file does not say it, and the variables."""
         records = self._number(self._count)
         streaming = records == (1 << (8 * self._count)) - 1
-        dimensions = [(self._name(), self._number(self._count))[1] for _ in self._list(_DIMENSIONS)]
+        declared = [(self._name(), self._number(self._count)) for _ in self._list(_DIMENSIONS)]
+        names, dimensions = [name for name, _ in declared], [length for _, length in declared]
         self._attributes()
         variables = []
         for _ in self._list(_VARIABLES):
             name = self._name()
-            axes = [self._number(self._count) for _ in range(self._bounded())]
+            places = [self._number(self._count) for _ in range(self._bounded())]
             self._attributes()
-            kind = self._number(4)
+            kind = self._type()
             self._number(self._count)
             begin = self._number(self._offset)
-            lengths = [dimensions[axis] for axis in axes]
+            lengths = [dimensions[place] for place in places]
+            named = len(places) == 1 and names[places[0]] == name
+            axis = _CODES.get(kind) if named else None
             record = bool(lengths) and not lengths[0]
             size = math.prod(lengths[1:] if record else lengths) * _SIZES[kind]
-            variables.append(_Variable(name, size, record, begin))
+            variables.append(_Variable(name, size, record, begin, axis))
         return None if streaming else records, variables
 
     def _attributes(self) -> None:
         for _ in self._list(_ATTRIBUTES):
             self._name()
-            size = _SIZES[self._number(4)] * self._number(self._count)
+            size = _SIZES[self._type()] * self._number(self._count)
             self._bytes(-(-size // 4) * 4)
 
     def _list(self, tag: int) -> range:
@@ -118,7 +150,17 @@ class _Header:
 
     def _name(self) -> str:
         size = self._bounded()
-        return self._bytes(-(-size // 4) * 4)[:size].decode()
+        text = self._bytes(-(-size // 4) * 4)[:size].decode()
+        if "\0" in text:
+            raise struct.error(f"a name with NUL, {text!r}")
+        return text
+
+    def _type(self) -> int:
+        """Number of a type; those from 7 on are of CDF-5 only."""
+        kind = self._number(4)
+        if kind not in _SIZES or (kind >= _FIRST_OF_CDF5 and self._count == 4):
+            raise struct.error(f"a type {kind}")
+        return kind
 
     def _number(self, width: int) -> int:
         return int.from_bytes(self._bytes(width), "big")

@@ -68,3 +68,25 @@ def test_netcdf_classic(tmp_path: Path, records: bool, version: int) -> None:
         path.write_bytes(whole[:-cut])
         profile, _ = staged_raster(path, tmp_path / f"{cut}", layer="a")
         assert "are missing: its header promises" in (profile.error or "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        (b"\0\0\0\1y\0\0\0\0\0\0\5", b"\0\0\0\2y\0\0\0\0\0\0\5", "a name with NUL"),
+        (b"\0\0\0\3\0\0\0", b"\0\0\0\x0b\0\0\0", "a type 11"),
+        (b"\0\0\0\x0b", b"\0\0\0\x0d", "a list has the tag 13"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_netcdf_header(tmp_path: Path, before: bytes, after: bytes, reason: str) -> None:
+    path = tmp_path / "a.nc"
+    with netcdf_file(path, "w") as file:
+        file.createDimension("y", 5)
+        file.createDimension("x", 7)
+        file.createVariable("a", "i2", ("y", "x"))[:] = np.arange(35).reshape(5, 7)
+    data = path.read_bytes()
+    at = data.rindex(before) if before[3] == 3 else data.index(before)
+    path.write_bytes(data[:at] + after + data[at + len(before) :])
+    profile, _ = staged_raster(path, tmp_path / "s")
+    assert reason in (profile.error or "")
