@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import (
     dbase,
+    flatgeobuf,
     geopackage,
     shapefile,
     sqlite,
@@ -52,6 +53,8 @@ def complete(layer: Layer, resolved: Resolved) -> None:
         layer.lost = lambda _rows: verified.damaged
     elif layer.driver in {"GPKG", "SQLite"}:
         substitute(layer, geopackage.audit(layer, resolved.files[0]))
+    elif layer.driver == "FlatGeobuf":
+        substitute(layer, flatgeobuf.audit(layer, resolved.files[0]))
     elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
     elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
