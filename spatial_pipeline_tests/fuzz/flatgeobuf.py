@@ -251,7 +251,11 @@ def _properties(raw: bytes, columns: list[tuple[str, int]]) -> dict[str, object]
                     json.loads(value)
             elif kind == TIME:
                 text = value.decode()
-                value = dt.datetime.fromisoformat(text) if len(text) > 10 else dt.date.fromisoformat(text)
+                value = (
+                    dt.datetime.fromisoformat(text)
+                    if len(text) > 10
+                    else dt.date.fromisoformat(text)
+                )
             elif kind != BINARY:
                 msg = f"type {kind}"
                 raise ValueError(msg)

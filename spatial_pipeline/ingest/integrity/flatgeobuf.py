@@ -35,7 +35,7 @@ def audit(layer: Layer, file: Path) -> dict[str, pa.Array]:
         Columns of times to stage in the place of GDAL's.
 
     Raises:
-        SourceError: it is cut, holds more or fewer features than its header says, or bytes are left.
+        SourceError: it is cut, or does not hold as many features as its header says.
 
     """
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
