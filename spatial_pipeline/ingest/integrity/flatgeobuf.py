@@ -123,7 +123,7 @@ def _times(data: mmap.mmap, place: int, kinds: list[int]) -> list[tuple[int, str
             size = _word(data, at)
             at += 4
         if kinds[number] == _TIME:
-            found.append((number, data[at : at + size].decode("utf-8", "replace")))
+            found.append((number, data[at : at + size].decode("utf-8", "surrogateescape")))
         at += size
     return found
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import (
     dbase,
@@ -54,7 +55,11 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     elif layer.driver in {"GPKG", "SQLite"}:
         substitute(layer, geopackage.audit(layer, resolved.files[0]))
     elif layer.driver == "FlatGeobuf":
-        substitute(layer, flatgeobuf.audit(layer, resolved.files[0]))
+        try:
+            substitute(layer, flatgeobuf.audit(layer, resolved.files[0]))
+        except SourceError as exc:
+            # Raised when rows are asked for, so that the profile tells what the header says.
+            layer.batches = _refused(exc)
     elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
     elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
@@ -64,6 +69,11 @@ def complete(layer: Layer, resolved: Resolved) -> None:
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_dxf(stream)
     null_defects(layer)
+
+
+def _refused(error: SourceError) -> Iterator[pa.RecordBatch]:
+    raise error
+    yield
 
 
 def null_defects(layer: Layer) -> None:
