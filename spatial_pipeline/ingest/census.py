@@ -210,9 +210,9 @@ def _selected(
     """The batches, with those rows only that the condition selects."""
     if where is None:
         for batch in _guarded(layer.batches):
-            rows = np.arange(census.read, census.read + batch.num_rows)
+            first = census.read
             census.read += batch.num_rows
-            yield sound(batch, layer.notes), rows
+            yield sound(batch, layer.defects, first), np.arange(first, census.read)
         return
     # DuckDB takes as long to import as a small file to read.
     from spatial_pipeline.ingest.conditions import Condition
@@ -227,7 +227,7 @@ def _selected(
             )
         )
         for raw in _guarded(layer.batches):
-            batch = sound(raw, layer.notes)
+            batch = sound(raw, layer.defects, census.read)
             kept = condition.rows(batch.select(attributes))
             rows = census.read + kept
             census.read += batch.num_rows

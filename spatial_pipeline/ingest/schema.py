@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest.gdal_messages import add
+from spatial_pipeline.ingest.defects import Defects
 
 
 def free_name(wanted: str, taken: Sequence[str]) -> str:
@@ -55,11 +55,16 @@ def plain(array: pa.Array, kind: pa.DataType) -> pa.Array:
     return array if array.type == kind else array.cast(kind)
 
 
-def sound(batch: pa.RecordBatch, notes: list[str]) -> pa.RecordBatch:
+def sound(batch: pa.RecordBatch, defects: Defects, first: int) -> pa.RecordBatch:
     """The batch, once its arrays are known to be what their types say.
 
-    Text that is not UTF-8 gets replacement characters, and a note says so: readers of the staged
-    file could not read it otherwise.
+    A text that is not UTF-8 is staged as null and named: readers of the staged file could not read
+    it, and which characters were meant is not known.
+
+    Args:
+        batch: rows as they were read.
+        defects: takes the texts.
+        first: source row of the first row.
 
     Raises:
         SourceError: an array is damaged.
@@ -79,17 +84,22 @@ def sound(batch: pa.RecordBatch, notes: list[str]) -> pa.RecordBatch:
             if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
                 msg = f"column {column_field.name!r} is damaged: {exc}"
                 raise SourceError(msg) from exc
-            texts = column.cast(pa.large_binary()).to_pylist()
-            columns.append(
-                pa.array(
-                    [None if t is None else t.decode("utf-8", "replace") for t in texts],
-                    type=column.type,
-                )
-            )
-            add(notes, f"column {column_field.name!r} has bytes that are not UTF-8, replaced")
+            columns.append(_texts(column, column_field.name, defects, first))
         else:
             columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _texts(column: pa.Array, name: str, defects: Defects, first: int) -> pa.Array:
+    texts: list[str | None] = []
+    for row, raw in enumerate(column.cast(pa.large_binary()).to_pylist()):
+        try:
+            texts.append(None if raw is None else raw.decode())
+        except UnicodeDecodeError:
+            texts.append(None)
+            shown = raw.decode("utf-8", "backslashreplace")
+            defects.add([first + row], name, [shown], "is not UTF-8")
+    return pa.array(texts, type=column.type)
 
 
 def stageable(schema: pa.Schema) -> None:

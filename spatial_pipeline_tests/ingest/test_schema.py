@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.schema import (
     distinct_names,
     free_name,
@@ -45,19 +47,20 @@ def test_plain_types(array: pa.Array, kind: pa.DataType) -> None:
     assert plain(array, kind).to_pylist() == array.to_pylist() or array.type == pa.json_()
 
 
-def test_text_that_is_not_utf8_is_replaced_and_told() -> None:
+def test_text_that_is_not_utf8_is_named() -> None:
     broken = pa.array([b"caf\xe9", None, b"ok"]).view(pa.string())
-    notes: list[str] = []
-    batch = sound(pa.record_batch([broken, pa.array([1, 2, 3])], names=["a", "b"]), notes)
-    assert batch.column("a").to_pylist() == ["caf�", None, "ok"]
-    assert notes == ["column 'a' has bytes that are not UTF-8, replaced"]
+    defects = Defects()
+    batch = sound(pa.record_batch([broken, pa.array([1, 2, 3])], names=["a", "b"]), defects, 5)
+    assert batch.column("a").to_pylist() == [None, None, "ok"]
+    (kept,), _ = defects.of_rows(np.arange(9))
+    assert (kept.row, kept.column, kept.text, kept.reason) == (5, "a", "caf\\xe9", "is not UTF-8")
 
 
 def test_an_array_that_is_damaged_is_named() -> None:
     offsets = pa.py_buffer(b"".join(i.to_bytes(4, "little") for i in (0, 5, 2, 5)))
     broken = pa.Array.from_buffers(pa.binary(), 3, [None, offsets, pa.py_buffer(b"short")])
     with pytest.raises(SourceError, match="column 'a' is damaged"):
-        sound(pa.record_batch([broken], names=["a"]), [])
+        sound(pa.record_batch([broken], names=["a"]), Defects(), 0)
 
 
 def test_what_parquet_cannot_hold_is_named() -> None:

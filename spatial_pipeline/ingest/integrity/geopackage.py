@@ -123,7 +123,7 @@ def _times(layer: Layer, database: sqlite3.Connection, table: str) -> dict[str, 
         if not pa.types.is_timestamp(column.type) or not database.execute(query).fetchone():
             continue
         values: list[str | None] = [
-            v.decode("utf-8", "replace") if isinstance(v, bytes) else None
+            v.decode("utf-8", "surrogateescape") if isinstance(v, bytes) else None
             for (v,) in database.execute(f"SELECT {cell} FROM {table}")  # noqa: S608
         ]
         for row in layer.defects.rows(column.name).tolist():

@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import (
     drawn_arcs,
+    flatgeobuf,
     geopackage,
     sqlite,
     text_formats,
@@ -45,6 +47,12 @@ def complete(layer: Layer, resolved: Resolved) -> None:
     suffix = resolved.files[0].suffix.casefold()
     if layer.driver in {"GPKG", "SQLite"}:
         substitute(layer, geopackage.audit(layer, resolved.files[0]))
+    elif layer.driver == "FlatGeobuf":
+        try:
+            substitute(layer, flatgeobuf.audit(layer, resolved.files[0]))
+        except SourceError as exc:
+            # Raised when rows are asked for, so that the profile tells what the header says.
+            layer.batches = _refused(exc)
     elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
         layer.notes.extend(drawn_arcs.in_mif(resolved.files[0]))
@@ -59,6 +67,11 @@ def complete(layer: Layer, resolved: Resolved) -> None:
             text_formats.verify_dxf(stream)
         layer.notes.extend(drawn_arcs.in_dxf(resolved.files[0]))
     null_defects(layer)
+
+
+def _refused(error: SourceError) -> Iterator[pa.RecordBatch]:
+    raise error
+    yield
 
 
 def null_defects(layer: Layer) -> None:
