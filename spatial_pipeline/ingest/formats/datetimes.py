@@ -1,8 +1,8 @@
 """Types of date-time columns that GDAL hands on without their zones.
 
-GDAL's Arrow streams drop ``Z`` and ``+02:00`` from columns that declare no zone (FlatGeobuf,
-SQLite, GML, KML, GPX, JML …), so that 14:00+02:00 would become 14:00. As text the zones are kept:
-one pass over these columns alone tells which type holds them, and the values are parsed from text.
+GDAL's Arrow streams drop ``Z`` and ``+02:00`` from columns that declare no zone (SQLite, GML, KML,
+GPX, JML …), so that 14:00+02:00 would become 14:00. As text the zones are kept: one pass over these
+columns alone tells which type holds them, and the values are parsed from text.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import pyogrio
 NAIVE = pa.timestamp("ms")
 AWARE = pa.timestamp("ms", "UTC")
 _ZONED = r"(?:Z|[+-]\d\d(?::?\d\d)?)$"
-_ZONED_ALREADY = frozenset({"GPKG", "GeoJSON", "GeoJSONSeq"})
-"""Drivers whose streams are UTC by the format, or whose time stamps are read from the file."""
+_ZONED_ALREADY = frozenset({"FlatGeobuf", "GPKG"})
+"""Drivers whose time stamps are read from the file beside GDAL, or are UTC by the format."""
 
 
 def surveyed(path: str, info: dict[str, Any], notes: list[str]) -> dict[str, pa.DataType]:
