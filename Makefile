@@ -92,7 +92,9 @@ screens: venv ## Pictures of Dagster's UI on the demo, with a headless browser (
 	@$(BIN)/python docs/make_screens.py $(SCREENS)
 
 .PHONY: bench
-bench: venv peers postgis ## Ours beside every peer, answers before times (make bench FEATURES=200000)
+bench: venv peers postgis ## Ours beside every peer, answers before times (make bench FEATURES=200000; BEFORE=checkout)
+	@$(BIN)/python benchmarks/ingest.py --features $(FEATURES) --pixels $(PIXELS) \
+	  --repeat $(REPEAT) $(if $(BEFORE),--before $(BEFORE))
 	@$(BIN)/python benchmarks/feature_rules.py --features $(FEATURES) --repeat $(REPEAT)
 	@$(BIN)/python benchmarks/topology.py --features $(FEATURES) --repeat $(REPEAT) \
 	  --peers-python $(PEERS)/bin/python
