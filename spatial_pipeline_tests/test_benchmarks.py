@@ -76,17 +76,15 @@ def test_one_polygon_in_a_hundred_is_edited(data, layout):
     assert shapely.equals_exact(parts, whole).all()
 
 
-def test_ingest_of_every_format_gives_what_the_peer_reads(tmp_path):
+def test_ingest_gives_what_the_peer_reads(tmp_path):
     copy = tmp_path / "benchmarks"
     copy.mkdir()
     for name in ("feature_rules.py", "ingest.py", "product.py"):
         (copy / name).write_text((FOLDER / name).read_text())
     command = [sys.executable, str(copy / "ingest.py"), "--features", "500", "--pixels", "256"]
-    command += ["--repeat", "1"]
+    command += ["--repeat", "1", "--formats", "GeoJSON", "GPKG", "GTiff"]
     subprocess.run(command, capture_output=True, text=True, check=True, timeout=280)
     rows = json.loads((copy / "ingest.json").read_text())["rows"]
-    assert {row["format"]: row["count"] for row in rows} == {
-        "GeoJSON": 500, "CSV": 500, "ESRI Shapefile": 500, "GPKG": 500, "FlatGeobuf": 500,
-        "Parquet": 500, "GTiff": 256 * 256,
-    }  # fmt: skip
+    counts = {row["format"]: row["count"] for row in rows}
+    assert counts == {"GeoJSON": 500, "GPKG": 500, "GTiff": 256 * 256}
     assert all(set(row["seconds"]) == {"ours", "gdal"} for row in rows)
