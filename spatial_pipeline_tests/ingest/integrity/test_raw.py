@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,13 @@ def test_a_damaged_netcdf_header(tmp_path: Path, before: bytes, after: bytes, re
     path.write_bytes(data[:at] + after + data[at + len(before) :])
     profile, _ = staged_raster(path, tmp_path / "s")
     assert reason in (profile.error or "")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_file_that_its_driver_unpacks_is_not_short(tmp_path: Path) -> None:
+    path = write(tmp_path, "ENVI")
+    path.write_bytes(gzip.compress(bytes(6000)))
+    header = path.with_suffix(".hdr")
+    header.write_text(header.read_text() + "\nfile compression = 1\n")
+    profile, _ = staged_raster(path, tmp_path / "s")
+    assert profile.error is None
