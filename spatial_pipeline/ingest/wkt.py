@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 MAX_NESTING = 32
 """Levels of collections; GDAL has the same limit."""
-ODD = r"(?i)0x|[0-9.]e[+-]?[0-9]{3}|nan|inf|curve|circ|surf|tin|triang|collection(?s:.)*collection"
+ODD = (
+    r"(?i)0x|[0-9.]e[+-]?[0-9]{3}|nan|inf|curve|circ|surf|tin|triang|collection(?s:.)*collection"
+    r"|multipoint\s*z?m?\s*\(\s*[-+.0-9]"
+)
 """Regular expression (RE2) of texts that GEOS reads otherwise than they say, or not at all."""
 _NUMBER = r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:nan|inf(?:inity)?))"
 _POSITION = rf"\s*{_NUMBER}(?:\s+{_NUMBER}){{1,3}}\s*"

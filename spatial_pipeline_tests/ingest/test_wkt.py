@@ -92,6 +92,10 @@ def test_damaged_text_is_never_read_otherwise_than_by_geos(text: str, data: Any)
         return
     theirs = shapely.from_wkt(damaged, on_invalid="ignore")
     if theirs is not None:
+        if not theirs.has_m and shapely.from_wkb(ours).has_m:
+            # GEOS drops the M of members of a multipoint that have no brackets of their own.
+            assert re.search(ODD, damaged)
+            ours = shapely.to_wkb(shapely.from_wkb(ours), output_dimension=3, flavor="iso")
         assert ours == shapely.to_wkb(theirs, flavor="iso")
     else:
         # Lines of one point and open rings are left to whoever decodes the WKB.

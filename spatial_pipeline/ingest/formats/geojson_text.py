@@ -211,7 +211,7 @@ def _members(text: str, at: int) -> tuple[dict[str, Any], int, bool]:
         json.JSONDecodeError: likewise, or it is not well-formed.
 
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_once)
+    decoder = json.JSONDecoder(object_pairs_hook=_once, parse_float=_real)
     members: dict[str, Any] = {}
     at = _skip(text, at)
     if text[at] == "}":
@@ -350,15 +350,22 @@ def _slowly(text: bytes, first: int) -> list[Any]:
 
 
 def _encodable(values: list[Any], first: int) -> None:
-    """Refuses text of lone surrogates outside of the properties, where columns name it."""
+    """Refuses lone surrogates and numbers too large outside of cells, where columns name them."""
     for i, value in enumerate(values):
         rest = value
-        if isinstance(value, dict) and isinstance(properties := value.get("properties"), dict):
-            rest = {**value, "properties": list(properties)}
+        if isinstance(value, dict):
+            rest = dict(value)
+            if isinstance(properties := value.get("properties"), dict):
+                rest["properties"] = list(properties)
+            if isinstance(geometry := value.get("geometry"), dict):
+                rest["geometry"] = {k: v for k, v in geometry.items() if k != "coordinates"}
         try:
-            exact_json(rest, default=str).encode()
+            exact_json(rest).encode()
         except UnicodeEncodeError as exc:
             msg = f"feature {first + i} is not UTF-8: {ascii(value)[:200]}"
+            raise SourceError(msg) from exc
+        except TypeError as exc:
+            msg = f"feature {first + i} holds a number that is too large: {ascii(value)[:200]}"
             raise SourceError(msg) from exc
 
 

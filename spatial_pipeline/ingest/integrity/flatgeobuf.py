@@ -136,8 +136,12 @@ def _columns(data: mmap.mmap, header: int) -> list[tuple[str, int]]:
         place = vector + 4 + 4 * i
         column = place + _word(data, place)
         name = _target(data, column, 0)
-        text = data[name + 4 : name + 4 + _word(data, name)].decode("utf-8", "replace")
-        found.append((text, _scalar(data, column, 1, "<B", 0)))
+        raw = data[name + 4 : name + 4 + _word(data, name)]
+        try:
+            found.append((raw.decode(), _scalar(data, column, 1, "<B", 0)))
+        except UnicodeDecodeError as exc:
+            msg = f"the name of a column is not UTF-8: {raw!r}"
+            raise SourceError(msg) from exc
     return found
 
 
