@@ -72,8 +72,9 @@ def ingest_raster(
         if options.where is not None:
             msg = "where selects features and cannot be used with a raster"
             raise SourceError(msg)
+        # Of the source, not of the view, whose copy of a database changes when its log is read.
+        before = stamp(resolved)
         local = stack.enter_context(viewed(resolved, folder))
-        before = stamp(local)
         choice, original, profile, damage = _described(profile, local, options)
         workers = os.cpu_count() or 1
         with gdal_messages.silenced(), rasterio.Env(), rasterio.open(choice.path) as dataset:
@@ -93,7 +94,7 @@ def ingest_raster(
             raise SourceError(damage)
         integrity.after(local.files[0])
         notes = cog.write(original, folder / DATA, scanned.checksums, workers)
-        unchanged(local, before)
+        unchanged(resolved, before)
         return replace(
             profile,
             notes=_joined(profile.notes, notes),

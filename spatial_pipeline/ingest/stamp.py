@@ -11,7 +11,14 @@ Stamp = tuple[tuple[Path, int, int], ...]
 
 
 def stamp(resolved: Resolved) -> Stamp:
-    """Size and time of change of every file of a source."""
+    """Size and time of change of every file of a source; none of one that was not resolved.
+
+    Raises:
+        SourceError: a file is gone or may not be looked at.
+
+    """
+    if resolved.error is not None:
+        return ()
     try:
         found = [(f, f.stat()) for f in resolved.files if not f.is_dir()]
     except OSError as exc:

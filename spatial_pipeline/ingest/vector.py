@@ -97,12 +97,13 @@ def ingest_layer(
 @contextmanager
 def _opened(resolved: Resolved, options: ReadOptions, folder: Path) -> Iterator[Layer]:
     """The layer of a file, which must not change while it is read."""
+    # Of the source, not of the view: SQLite works the log into a copy when its last reader leaves.
+    before = stamp(resolved)
     with viewed(resolved, folder) as local:
         local, notes = crs_texts.without_broken_prj(local)
-        before = stamp(local)
         with recognised(local.files[0]).open(local, options) as found:
             found.notes.extend(notes)
-            yield replace(found, verify=lambda: unchanged(local, before))
+            yield replace(found, verify=lambda: unchanged(resolved, before))
 
 
 def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:
