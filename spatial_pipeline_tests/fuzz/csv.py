@@ -427,7 +427,9 @@ def _float(text: str) -> float:
     if not re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,2})?", text, re.ASCII):
         raise ValueError
     with localcontext(prec=1500):
-        wanted, found = Decimal(text), Decimal(float(text))
+        # Zeros that fill a fraction are no digits of the value.
+        bare = re.sub(r"(\.\d*?)0+(?=[eE]|$)", r"\1", text)
+        wanted, found = Decimal(bare), Decimal(float(text))
         if abs(found - wanted) * 2 > Decimal((0, (1,), int(wanted.as_tuple().exponent))):
             raise ValueError
     return float(text)

@@ -34,6 +34,7 @@ DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"
 SURE_DIGITS = 15
 """Any decimal number of this many digits is the only one that its double stands for."""
 _PRECISION = 1200
+_PADDING = r"^([^eE]*[.,]([0-9]*[1-9])?)0+([eE].*)?$"
 """Digits of the longest exact value of a double."""
 
 
@@ -115,7 +116,8 @@ def exact(texts: pa.Array, values: pa.Array) -> bool:
     """Whether every text is its value, rounded to the digits that the text has.
 
     So a text of a shortest or of a longer writing of a double fits, and one with more digits than
-    a double holds does not.
+    a double holds does not. Zeros behind the last digit of a fraction, with which writers fill a
+    field, are no digits of the value.
 
     Args:
         texts: (n,) decimal numbers, trimmed.
@@ -126,6 +128,7 @@ def exact(texts: pa.Array, values: pa.Array) -> bool:
     if not pc.any(long).as_py():
         return True
     texts, values = texts.filter(long), values.filter(long)
+    texts = pc.replace_substring_regex(texts, _PADDING, r"\1\3")
     digits = pc.count_substring_regex(texts, "[0-9]")
     unsure = pc.and_(pc.greater(digits, SURE_DIGITS), pc.not_equal(texts, values.cast(pa.string())))
     texts, values = texts.filter(unsure), values.filter(unsure)

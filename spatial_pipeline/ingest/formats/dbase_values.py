@@ -22,8 +22,6 @@ Cells = NDArray[np.uint8]
 _BLANKS = " \0"
 _WHOLE = r"^[+-]?[0-9]+(\.0*)?$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-_PADDING = r"^([^eE]*\.[0-9]*?)0+$"
-"""Zeros behind the last digit, with which writers fill a field; they are no digits of the value."""
 _DIGITS = 38
 """Digits of Arrow's decimal numbers."""
 
@@ -251,4 +249,4 @@ def _holds(texts: pa.Array, values: pa.Array, decimals: int) -> bool:
         except pa.ArrowInvalid:
             unsure = pc.is_valid(texts)
         texts, values = texts.filter(unsure), values.filter(unsure)
-    return exact(pc.replace_substring_regex(texts, _PADDING, r"\1"), values)
+    return exact(texts, values)

@@ -59,6 +59,25 @@ def test_a_value_is_its_own_text_rounded(value: float, digits: int) -> None:
     assert exact(pa.array([repr(value)]), pa.array([value]))
 
 
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("0.10000000000000000000", True),
+        ("97696644.11361000", True),
+        ("-12.500000000000000000e3", True),
+        ("1.000000000000000000000", True),
+        ("0.00000000000000000000", True),
+        ("100000000000000000000.0", True),
+        ("0.10000000000000000001", False),
+        ("9007199254740993.00000000", False),
+        ("123456789012345680000", False),
+        ("1.234567890123456789e10", False),
+    ],
+)
+def test_zeros_that_fill_a_fraction_are_no_digits(text: str, fits: bool) -> None:
+    assert exact(pa.array([text]), pa.array([float(text)])) is fits
+
+
 WORDS = st.one_of(
     st.none(),
     st.integers().map(str),
