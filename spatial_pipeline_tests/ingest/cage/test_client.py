@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from spatial_pipeline.ingest.source import resolve
 from spatial_pipeline.results import Status
 from spatial_pipeline.run import Pipeline
 from spatial_pipeline.store.versions import Store
+from spatial_pipeline.versions import VectorProfile
 from spatial_pipeline_tests.ingest.cage.hostile import VECTORS
 
 
@@ -46,11 +49,45 @@ def error_of(path: Path, folder: Path, **limits: Any) -> str:
     return profile.error
 
 
+@contextmanager
+def crashing(path: Path) -> Iterator[None]:
+    """Within the block, another process that has a file open gets the signal of a crash."""
+    done, own = threading.Event(), str(os.getpid())
+
+    def watch() -> None:
+        while not done.wait(0.002):
+            for reader in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):
+                    if reader.name != own and path in {
+                        f.readlink() for f in (reader / "fd").iterdir()
+                    }:
+                        os.kill(int(reader.name), signal.SIGSEGV)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
 def test_one_that_crashes(tmp_path: Path) -> None:
+    path = sound(tmp_path, rows=300_000)
+    target = tmp_path / "s"
+    target.mkdir()
+    job = Job("vector", resolve(str(path), tmp_path), ReadOptions(), str(target), CageLimits())
+    with crashing(path), pytest.raises(ReaderFailedError, match=r"SIGSEGV.*reader crash"):
+        client.stage(job)
+
+
+def test_one_that_would_crash_its_reader_is_named(tmp_path: Path) -> None:
     path = VECTORS["deeply nested WKB"](tmp_path, tmp_path, "")
-    error = error_of(path, tmp_path / "s")
-    assert error.startswith("data.parquet: ")
-    assert "nest" in error or "SIGSEGV" in error
+    target = tmp_path / "s"
+    target.mkdir()
+    profile = ingest("vector", Source(uri=str(path)), None, tmp_path, target)
+    assert isinstance(profile, VectorProfile)
+    assert profile.undecodable == (0,)
 
 
 def test_one_that_needs_too_much_memory(tmp_path: Path) -> None:
@@ -117,13 +154,15 @@ def test_twenty_others_finish(tmp_path: Path) -> None:
         VectorContract(name=f"d{i}", source=Source(uri=str(sound(tmp_path, f"{i}.csv"))))
         for i in range(20)
     ]
-    bad = VECTORS["deeply nested WKB"](tmp_path, tmp_path, "")
+    bad = sound(tmp_path, "bad.csv", rows=300_000)
     contracts.insert(7, VectorContract(name="bad", source=Source(uri=str(bad))))
     pipeline = Pipeline({c.name: c for c in contracts}, Store(tmp_path / "store"))
-    checked = asyncio.run(check_all(pipeline, [(c, None) for c in contracts], None))
+    with crashing(bad):
+        checked = asyncio.run(check_all(pipeline, [(c, None) for c in contracts], None))
     assert [c.dataset for c in checked if not c.passed] == ["bad"]
     (readable,) = [r for r in checked[7].results if r.name == "readable"]
     assert readable.status is Status.FAILED
+    assert "SIGSEGV" in readable.message
 
 
 def test_the_next_run_tries_again(tmp_path: Path) -> None:
