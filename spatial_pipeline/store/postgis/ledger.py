@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
@@ -287,12 +288,15 @@ async def sweep(connection: asyncpg.Connection, version: Version) -> None:
 
 def _jsonb(value: object) -> object:
     """A JSON value without what jsonb cannot hold: the character NUL."""
-    match plain(value):
-        case dict() as found:
-            return {str(_jsonb(k)): _jsonb(v) for k, v in found.items()}
-        case list() as found:
-            return [_jsonb(v) for v in found]
-        case str() as found:
-            return found.replace("\0", "\ufffd")
-        case found:
-            return found
+    return _without_nul(plain(value))
+
+
+def _without_nul(value: Any) -> Any:
+    match value:
+        case dict():
+            return {_without_nul(k): _without_nul(v) for k, v in value.items()}
+        case list():
+            return [_without_nul(v) for v in value]
+        case str():
+            return value.replace("\0", "\ufffd")
+    return value
