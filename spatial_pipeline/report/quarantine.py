@@ -106,10 +106,7 @@ def _plain(table: pa.Table) -> pa.Table:
     for i, column in enumerate(table.schema):
         kind = column.type
         if pa.types.is_nested(kind) or pa.types.is_duration(kind):
-            texts = [
-                None if v is None else violations.text(json_text(v))
-                for v in table.column(i).to_pylist()
-            ]
+            texts = [None if v is None else json_text(v) for v in table.column(i).to_pylist()]
             table = table.set_column(i, column.name, pa.array(texts, pa.string()))
         elif pa.types.is_timestamp(kind) and not _is_geopackage_instant(table.column(i)):
             table = table.set_column(i, column.name, _iso(table.column(i)))

@@ -284,7 +284,7 @@ def _part(result: Result, findings: Findings) -> pa.Table:
         "family": constant(result.family.value),
         "severity": constant(result.severity.value),
         "reason": pa.array([text(r) for r in findings.reasons], pa.string()),
-        "keys": pa.array([text(json_text(k)) for k in keys], pa.string()),
+        "keys": pa.array([json_text(k) for k in keys], pa.string()),
         "measure": pa.array(findings.measure, pa.float64(), mask=np.isnan(findings.measure)),
         "unit": constant(findings.unit),
         "part": index(findings.part),

@@ -15,7 +15,7 @@ from typing import Any
 
 import shapely
 
-from spatial_pipeline_tests.fuzz.harness import GEOMETRY
+from spatial_pipeline_tests.fuzz.harness import GEOMETRY, distinct
 
 KIND = "vector"
 NAMES = (
@@ -242,7 +242,7 @@ def expected(path: Path) -> list[dict[str, object]]:
             msg = f"{len(record)} fields of {len(names)}"
             raise ValueError(msg)
         rows.append(record)
-    return _table(_distinct(names), rows, _types(path, len(names)))
+    return _table(distinct(names), rows, _types(path, len(names)))
 
 
 def _delimiter(text: str, suffix: str) -> str:
@@ -308,16 +308,6 @@ def _records(text: str, delimiter: str) -> list[list[tuple[str, bool]]]:
         msg = "line ends are mixed"
         raise ValueError(msg)
     return records
-
-
-def _distinct(names: list[str]) -> list[str]:
-    found: list[str] = []
-    for name in names:
-        new, number = name, 1
-        while new in found or (new != name and new in names):
-            new, number = f"{name}_{number}", number + 1
-        found.append(new)
-    return found
 
 
 def _types(path: Path, columns: int) -> list[str]:

@@ -151,6 +151,17 @@ def same_geometry(found: Any, wanted: Any) -> bool:
     return shapely.to_wkb(found, output_dimension=4) == shapely.to_wkb(wanted, output_dimension=4)
 
 
+def distinct(names: list[str]) -> list[str]:
+    """Column names as an oracle expects them: a taken one gets the first free number."""
+    found: list[str] = []
+    for name in names:
+        new, number = name, 1
+        while new in found or (new != name and new in names):
+            new, number = f"{name}_{number}", number + 1
+        found.append(new)
+    return found
+
+
 def damage(rng: random.Random, path: Path) -> None:
     """Damages bytes somewhere in a file: flips, a cut, a doubled, zeroed or swapped range."""
     data = bytearray(path.read_bytes())

@@ -11,7 +11,7 @@ import struct
 from decimal import Decimal, localcontext
 from pathlib import Path
 
-from spatial_pipeline_tests.fuzz.harness import GEOMETRY
+from spatial_pipeline_tests.fuzz.harness import GEOMETRY, distinct
 from spatial_pipeline_tests.ingest.shapefile_oracle import shapes_of
 from spatial_pipeline_tests.ingest.shapefiles import write
 
@@ -126,7 +126,7 @@ def expected(path: Path) -> list[dict[str, object]]:
     records = [data[start + i * width : start + (i + 1) * width] for i in range(count)]
     live = [i for i, record in enumerate(records) if record[:1] != b"*"]
     codec = _codec(files.get(".cpg"), data[29])
-    names = _distinct([n.decode(codec) or f"field_{i}" for i, (n, *_) in enumerate(fields, 1)])
+    names = distinct([n.decode(codec) or f"field_{i}" for i, (n, *_) in enumerate(fields, 1)])
     rows: list[dict[str, object]] = [{GEOMETRY: shapes[i]()} for i in live]
     for name, (_, letter, place, size, decimals) in zip(names, fields, strict=True):
         cells = [records[i][place : place + size] for i in live]
@@ -134,16 +134,6 @@ def expected(path: Path) -> list[dict[str, object]]:
         for row, value in zip(rows, values, strict=True):
             row[name] = value
     return rows
-
-
-def _distinct(names: list[str]) -> list[str]:
-    found: list[str] = []
-    for name in names:
-        new, number = name, 1
-        while new in found or (new != name and new in names):
-            new, number = f"{name}_{number}", number + 1
-        found.append(new)
-    return found
 
 
 DRIVERS = (

@@ -276,3 +276,18 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def typed(values: Sequence[Value], name: str, otherwise: pa.DataType, defects: Defects) -> pa.Array:
+    """A whole column in the type that holds its values.
+
+    Args:
+        values: (n,) one a row, as :func:`array` takes them.
+        name: column, for the defects.
+        otherwise: type of a column that has no value.
+        defects: takes the values that are not staged.
+
+    """
+    seen = Column()
+    seen.see(values)
+    return array(values, seen.kind if seen.kinds else otherwise, 0, name, defects)

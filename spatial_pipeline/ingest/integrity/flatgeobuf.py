@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest.formats.geojson_columns import Column, array
+from spatial_pipeline.ingest.formats.geojson_columns import typed
 from spatial_pipeline.ingest.formats.layer import Layer
 
 _MAGIC, _VERSION, _START = b"fgb", 3, 12
@@ -69,14 +69,10 @@ def _audited(layer: Layer, data: mmap.mmap) -> dict[str, pa.Array]:
         for number, text in _times(data, place, [kind for _, kind in columns]):
             if times.get(number) in texts:
                 texts[times[number]][row] = text
-    return {name: _exact(values, name, layer) for name, values in texts.items()}
-
-
-def _exact(values: list[str | None], name: str, layer: Layer) -> pa.Array:
-    seen = Column()
-    seen.see(values)
-    kind = seen.kind if seen.kinds else layer.schema.field(name).type
-    return array(values, kind, 0, name, layer.defects)
+    return {
+        name: typed(values, name, layer.schema.field(name).type, layer.defects)
+        for name, values in texts.items()
+    }
 
 
 def _features(data: mmap.mmap, at: int) -> list[int]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.defects import Defects
-from spatial_pipeline.ingest.formats.geojson_columns import Column, array
+from spatial_pipeline.ingest.formats.geojson_columns import typed
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import geopackage_blobs
 from spatial_pipeline.ingest.integrity.sqlite import read_only
@@ -40,13 +40,12 @@ _DATE_GLOB = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 def audit(layer: Layer, file: Path) -> dict[str, pa.Array]:
     """Adds the defects of a layer's table, its true count, and rows whose geometry is none.
 
-    Returns:
-        Columns to stage in the place of those that GDAL rounds.
-
-
     Args:
         layer: the open layer, whose ``name`` is the table.
         file: the private copy or view of the database.
+
+    Returns:
+        Columns to stage in the place of those that GDAL rounds.
 
     Raises:
         SourceError: the table cannot be read, or reading it does not end.
@@ -128,10 +127,7 @@ def _times(layer: Layer, database: sqlite3.Connection, table: str) -> dict[str, 
         ]
         for row in layer.defects.rows(column.name).tolist():
             values[row] = None
-        seen = Column()
-        seen.see(values)
-        kind = seen.kind if seen.kinds else column.type
-        found[column.name] = array(values, kind, 0, column.name, layer.defects)
+        found[column.name] = typed(values, column.name, column.type, layer.defects)
     return found
 
 
