@@ -1,4 +1,4 @@
-"""Whether two CRSs give the same place the same coordinates, whatever they are called.
+"""Behaviour-based comparison of CRSs: the same coordinates for the same place, names ignored.
 
 Datums are compared by PROJ, which knows the aliases of the EPSG registry (``D_WGS_1984``, the
 WGS 84 ensemble). Projections are compared by what they do: both are applied to the same points.
@@ -36,7 +36,7 @@ NO_SHIFT = (0.0,) * 7
 
 @dataclass(frozen=True)
 class Comparison:
-    """What tells two CRSs apart.
+    """Difference of two CRSs.
 
     Attributes:
         differences: what makes them behave differently; empty when they behave the same.
@@ -111,7 +111,7 @@ def _compare(actual: str, expected: str) -> Comparison:
 
 @lru_cache(maxsize=REMEMBERED)
 def _horizontal_differences(actual: str, expected: str) -> tuple[str, ...]:
-    """What makes x and y mean something else in two definitions."""
+    """Differences of two definitions in the meaning of x and y."""
     one, two = (_split(pyproj.CRS.from_user_input(text)) for text in (actual, expected))
     a, b = one.horizontal, two.horizontal
     if kind(a) != kind(b):
@@ -178,7 +178,7 @@ def _split(crs: pyproj.CRS) -> _Split:
 
 
 def _bound_shift(operation: Any) -> tuple[float | str, ...]:
-    """What a bound CRS is shifted by; empty when it does not say."""
+    """Shift parameters of a bound CRS; empty when there are none."""
     if operation is None:
         return ()
     values = list(operation.towgs84)

@@ -1,4 +1,4 @@
-"""Where the projection of a CRS puts points, and how two projections differ."""
+"""Projected positions of sample points, and the difference of two projections."""
 
 from __future__ import annotations
 

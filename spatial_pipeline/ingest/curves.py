@@ -38,7 +38,7 @@ _WORDS = {"<": struct.Struct("<I"), ">": struct.Struct(">I")}
 
 @dataclass
 class Tally:
-    """What became of curves and surfaces.
+    """Result of the linearisation of curves and surfaces.
 
     Attributes:
         curves: features with curves.
@@ -60,7 +60,7 @@ class Tally:
         self.surfaces += not types.isdisjoint(SURFACES)
 
     def notes(self) -> Iterator[str]:
-        """What to say of them."""
+        """Notes for the profile."""
         if self.curves:
             yield (
                 f"{self.curves} features have curves ({self._named(CURVES)}), staged as straight "
@@ -139,7 +139,7 @@ class _DamagedError(ValueError):
 
 @dataclass
 class _Plan:
-    """What is written for each geometry that changes: items in order, and their positions.
+    """Output of each geometry that changes: items in order, and their positions.
 
     An item is a geometry, a ring or a point. A run is a stretch of positions of an item, as it
     lies in the source: a line, or a string of arcs.

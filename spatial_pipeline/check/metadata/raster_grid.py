@@ -109,7 +109,7 @@ def pixel_size(transform: Transform) -> tuple[float, float]:
 
 
 def same_crs(one: RasterProfile, other: RasterProfile) -> bool:
-    """Whether x and y mean the same in two rasters, or neither has a CRS.
+    """Compare the meaning of x and y in two rasters; two without a CRS are the same.
 
     A raster's transform always gives x (east) first, so the order of axes does not matter; nor
     does what heights are measured from, which places no pixel.

@@ -250,7 +250,7 @@ def _wide_type(field: Field) -> pa.DataType:
 
 
 def _fits(cells: NDArray[np.uint8], field: Field) -> bool:
-    """Whether all wide numbers fit their type to the last digit."""
+    """True when all wide numbers fit their type to the last digit."""
     if _wide_type(field) == pa.float64():
         return dbase_values.reals(cells, field.decimals)[2]
     return bool(dbase_values.whole_numbers(cells)[1].array.type == pa.int64())

@@ -119,5 +119,5 @@ def _codec(name: str) -> str | None:
 
 
 def _is_ansi(codec: str) -> bool:
-    """Whether a system with such a code page calls it ANSI."""
+    """True when a system with such a code page calls it ANSI."""
     return codec.startswith(("cp125", "iso8859")) or codec in {"cp874", "cp932", "gbk", "cp949"}

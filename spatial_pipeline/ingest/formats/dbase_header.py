@@ -42,7 +42,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of a table says, once the file is known to agree with it.
+    """Header of a table, once the file is known to agree with it.
 
     Attributes:
         fields: the fields in the order of the record.

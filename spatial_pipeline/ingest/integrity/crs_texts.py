@@ -55,7 +55,7 @@ class CrsText:
     text: str
 
     def note(self) -> str:
-        """What to say of a definition that nothing came of."""
+        """Note on a definition that was not used."""
         shown = " ".join(self.text.split())
         shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
         told = "not used" if self.understood() else "not understood"
