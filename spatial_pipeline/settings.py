@@ -8,8 +8,8 @@ from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from spatial_pipeline.ingest.cage.limits import CageLimits, Mode
-from spatial_pipeline.memory import default_memory, memory_available
-from spatial_pipeline.runtime import SLOW
+from spatial_pipeline.runtime.event_loop import SLOW
+from spatial_pipeline.runtime.memory import default_memory, memory_available
 
 
 class Settings(BaseSettings):

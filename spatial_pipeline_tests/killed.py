@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from spatial_pipeline.check import catalogue
+from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import GateClosedError
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.run import Pipeline
 from spatial_pipeline.settings import Settings
 
 STAGES = ("stage", "audit", "publish")

@@ -13,11 +13,11 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.engine import Plan, evaluate
+from spatial_pipeline.check.engine.engine import Plan, evaluate
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.pieces import BatchDigest, FeatureBatch, PixelWindow
-from spatial_pipeline.results import Findings, Result
-from spatial_pipeline.versions import BandProfile, Column, RasterProfile, VectorProfile
+from spatial_pipeline.model.pieces import BatchDigest, FeatureBatch, PixelWindow
+from spatial_pipeline.model.results import Findings, Result
+from spatial_pipeline.model.versions import BandProfile, Column, RasterProfile, VectorProfile
 
 
 class MemoryVector:

@@ -22,7 +22,7 @@ from spatial_pipeline.alert.incidents import Change, Incident, observe, remind
 from spatial_pipeline.alert.message import Links, Message, compose, when
 from spatial_pipeline.alert.outbox import DOWN_AFTER, Entry, Outbox
 from spatial_pipeline.alert.routing import Route, recipients
-from spatial_pipeline.results import Severity
+from spatial_pipeline.model.results import Severity
 
 logger = logging.getLogger("spatial_pipeline")
 SELF = "alerts"

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from spatial_pipeline.results import Result, Severity, Verdict, Violation
-from spatial_pipeline.versions import Version
+from spatial_pipeline.model.results import Result, Severity, Verdict, Violation
+from spatial_pipeline.model.versions import Version
 
 FIRST_DEFECTS = 3
 """Defects that a message names."""

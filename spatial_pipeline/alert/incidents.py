@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from spatial_pipeline.alert.facts import Fact, Key, Observation
-from spatial_pipeline.versions import fingerprint
+from spatial_pipeline.model.versions import fingerprint
 
 MUCH = 0.5
 """Violations have changed much when they differ by this share of what was told last."""

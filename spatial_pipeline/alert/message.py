@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from spatial_pipeline.alert.facts import Fact, Key, Kind
 from spatial_pipeline.alert.incidents import Change, What
-from spatial_pipeline.results import Severity, Violation
+from spatial_pipeline.model.results import Severity, Violation
 
 if TYPE_CHECKING:
     import jinja2

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spatial_pipeline.alert.facts import Fact, Kind
-from spatial_pipeline.results import Severity
+from spatial_pipeline.model.results import Severity
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 
 from spatial_pipeline.check.base import Context
 from spatial_pipeline.check.named import keyed
-from spatial_pipeline.pieces import Data
-from spatial_pipeline.results import Findings
-from spatial_pipeline.spilled import (
+from spatial_pipeline.model.pieces import Data
+from spatial_pipeline.model.results import Findings
+from spatial_pipeline.model.spilled import (
     A_FINDING,
     AT_ONCE,
     FindingsRun,

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from spatial_pipeline.pieces import Data, VectorData
-from spatial_pipeline.results import Findings
-from spatial_pipeline.versions import VectorProfile
+from spatial_pipeline.model.pieces import Data, VectorData
+from spatial_pipeline.model.results import Findings
+from spatial_pipeline.model.versions import VectorProfile
 
 Keys = tuple[tuple[Any, ...], ...]
 

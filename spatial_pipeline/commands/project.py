@@ -13,7 +13,7 @@ from spatial_pipeline.errors import ContractError, SpatialPipelineError
 
 if TYPE_CHECKING:
     from spatial_pipeline.contract.models import Contract
-    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.run import Pipeline
     from spatial_pipeline.settings import Settings
 
 FAILED = 1
@@ -107,7 +107,7 @@ def start_reader() -> None:
 
 def pipeline_of(contracts: Sequence[Contract]) -> Pipeline:
     """The pipeline in the environment's store; exits when the environment is wrong."""
-    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.run import Pipeline
 
     try:
         return Pipeline.of(contracts, settings())

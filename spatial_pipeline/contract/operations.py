@@ -13,7 +13,7 @@ from spatial_pipeline.contract.problems import problems
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.timing import Cron, Duration
 from spatial_pipeline.contract.words import shown
-from spatial_pipeline.results import Severity
+from spatial_pipeline.model.results import Severity
 
 
 class AlertRoute(ContractModel):

@@ -11,7 +11,7 @@ from spatial_pipeline.contract.mistakes import Mistake, Place
 from spatial_pipeline.contract.models import MODELS
 from spatial_pipeline.contract.rules import CATALOGUE, rule_id
 from spatial_pipeline.contract.words import closest
-from spatial_pipeline.versions import Kind
+from spatial_pipeline.model.versions import Kind
 
 
 @dataclass(frozen=True)

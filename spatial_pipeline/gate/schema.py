@@ -14,8 +14,13 @@ from spatial_pipeline.contract.rules.metadata import (
     Nodata,
     Resolution,
 )
-from spatial_pipeline.results import Severity
-from spatial_pipeline.schema_change import ChangeKind, Difference, SchemaChange, SchemaEvidence
+from spatial_pipeline.model.results import Severity
+from spatial_pipeline.model.schema_change import (
+    ChangeKind,
+    Difference,
+    SchemaChange,
+    SchemaEvidence,
+)
 
 SHOWN = 12
 """Digits of a schema's fingerprint that a person is asked to repeat."""

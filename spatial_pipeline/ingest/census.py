@@ -15,14 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spatial_pipeline import checksums, identity
 from spatial_pipeline.errors import SourceError, SpatialPipelineError
-from spatial_pipeline.heap import give_back
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.schema import sound
 from spatial_pipeline.ingest.spool import Spool
 from spatial_pipeline.ingest.survey import Survey, survey
-from spatial_pipeline.versions import Bounds
+from spatial_pipeline.model.hashing import checksums, identity
+from spatial_pipeline.model.versions import Bounds
+from spatial_pipeline.runtime.heap import give_back
 
 Progress = Callable[[int, int | None], None]
 _Judged = tuple[Survey, checksums.Sums, identity.Identities]

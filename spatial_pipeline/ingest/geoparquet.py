@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pyproj
 from numpy.typing import NDArray
 
-from spatial_pipeline.identity import Identities
 from spatial_pipeline.ingest.hilbert import hilbert_order
 from spatial_pipeline.ingest.spool import Spool
-from spatial_pipeline.json_text import json_text
-from spatial_pipeline.versions import Bounds
+from spatial_pipeline.model.hashing.identity import Identities
+from spatial_pipeline.model.versions import Bounds
+from spatial_pipeline.runtime.json_text import json_text
 
 ROW_GROUP_ROWS = 16384
 ROW_GROUP_BYTES = 16 << 20

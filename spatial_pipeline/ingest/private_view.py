@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import archive
 from spatial_pipeline.ingest.integrity.sqlite import MAGIC
-from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.sources import archive
+from spatial_pipeline.sources.source import Resolved
 
 FOLDER = ".source"
 LOGS = ("-wal", "-journal")

@@ -14,16 +14,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spatial_pipeline import versions
 from spatial_pipeline.contract.database_url import is_database, redacted
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_remote
 from spatial_pipeline.errors import SourceError, SourceUnreachableError
-from spatial_pipeline.ingest import archive
-from spatial_pipeline.ingest.fingerprint import uri_of
-from spatial_pipeline.ingest.remote import DEFAULTS, Limits, remote_keys, remote_state
-from spatial_pipeline.ingest.source import place_of, resolve, split_member
-from spatial_pipeline.ingest.stamp import stamp
+from spatial_pipeline.model import versions
+from spatial_pipeline.sources import archive
+from spatial_pipeline.sources.fingerprint import uri_of
+from spatial_pipeline.sources.source import place_of, resolve, split_member
+from spatial_pipeline.sources.stamp import stamp
+from spatial_pipeline.sources.transfer import DEFAULTS, Limits, remote_keys, remote_state
 
 PARTITION = "{partition}"
 
@@ -105,7 +105,7 @@ def probe_each(
             yield partition, _state(uri_of(source, partition), base, allowed, limits)
         return
     # Only now, since most datasets come from no database.
-    from spatial_pipeline.ingest.postgis_probe import table_tokens
+    from spatial_pipeline.ingest.postgis.probe import table_tokens
 
     for partition, token in table_tokens(source, partitions, allowed, database):
         if isinstance(token, SourceError):

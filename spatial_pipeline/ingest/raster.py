@@ -17,8 +17,6 @@ from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 from rio_cogeo.cogeo import cog_validate
 
-from spatial_pipeline import block_cache
-from spatial_pipeline.checksums import cells_written
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import (
     cog,
@@ -41,9 +39,11 @@ from spatial_pipeline.ingest.integrity import (
 )
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
-from spatial_pipeline.ingest.source import Resolved, named
-from spatial_pipeline.ingest.stamp import stamp, unchanged
-from spatial_pipeline.versions import BandProfile, BrokenBlock, RasterProfile
+from spatial_pipeline.model.hashing.checksums import cells_written
+from spatial_pipeline.model.versions import BandProfile, BrokenBlock, RasterProfile
+from spatial_pipeline.runtime import block_cache
+from spatial_pipeline.sources.source import Resolved, named
+from spatial_pipeline.sources.stamp import stamp, unchanged
 
 Progress = Callable[[int, int | None], None]
 DATA = "data.tif"

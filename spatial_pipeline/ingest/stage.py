@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from spatial_pipeline import versions
 from spatial_pipeline.contract.database_url import Address, admit, is_database, parse, redacted
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_remote
@@ -22,14 +21,15 @@ from spatial_pipeline.ingest.cage.job import Job
 from spatial_pipeline.ingest.cage.limits import DEFAULTS as CAGE
 from spatial_pipeline.ingest.cage.limits import CageLimits
 from spatial_pipeline.ingest.files import stage_files
-from spatial_pipeline.ingest.fingerprint import name_of, uri_of
-from spatial_pipeline.ingest.fingerprint import version_id as file_version_id
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.postgis_source import Table, count_rows, open_table
-from spatial_pipeline.ingest.remote import DEFAULTS, Limits, remote
-from spatial_pipeline.ingest.source import Resolved, resolve, resolve_fetched
+from spatial_pipeline.ingest.postgis.source import Table, count_rows, open_table
 from spatial_pipeline.ingest.vector import ingest_layer
-from spatial_pipeline.versions import Kind, Profile, VectorProfile
+from spatial_pipeline.model import versions
+from spatial_pipeline.model.versions import Kind, Profile, VectorProfile
+from spatial_pipeline.sources.fingerprint import name_of, uri_of
+from spatial_pipeline.sources.fingerprint import version_id as file_version_id
+from spatial_pipeline.sources.source import Resolved, resolve, resolve_fetched
+from spatial_pipeline.sources.transfer import DEFAULTS, Limits, remote
 
 Progress = Callable[[int, int | None], None]
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.pieces import decoded
-from spatial_pipeline.wkb import trailing
+from spatial_pipeline.model.pieces import decoded
+from spatial_pipeline.model.wkb import trailing
 
 _NAMES = (
     "Point", "LineString", "LineString", "Polygon", "MultiPoint", "MultiLineString",

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from spatial_pipeline import checksums, identity
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import curves, geoparquet
 from spatial_pipeline.ingest.census import Census, take
@@ -19,10 +18,11 @@ from spatial_pipeline.ingest.formats.registry import recognised
 from spatial_pipeline.ingest.integrity import crs_texts
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.schema import free_name, stageable
-from spatial_pipeline.ingest.source import Resolved, named
 from spatial_pipeline.ingest.spool import Spool
-from spatial_pipeline.ingest.stamp import stamp, unchanged
-from spatial_pipeline.versions import Column, VectorProfile
+from spatial_pipeline.model.hashing import checksums, identity
+from spatial_pipeline.model.versions import Column, VectorProfile
+from spatial_pipeline.sources.source import Resolved, named
+from spatial_pipeline.sources.stamp import stamp, unchanged
 
 Progress = Callable[[int, int | None], None]
 DATA = "data.parquet"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 from dagster import DagsterEventType, EventLogRecord, RunStatusChangeRecordsFilter
 
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.runtime.json_text import json_text
 
 ENDS = (
     DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED,

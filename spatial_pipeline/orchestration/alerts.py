@@ -13,9 +13,9 @@ from spatial_pipeline.alert.message import Links
 from spatial_pipeline.alert.routing import Route
 from spatial_pipeline.contract.operations import Alerts
 from spatial_pipeline.errors import SpatialPipelineError
+from spatial_pipeline.model.results import Severity
 from spatial_pipeline.orchestration.alert_log import Book, Position, events_of, finished_runs
 from spatial_pipeline.orchestration.run_facts import Location, Reader, subject_of
-from spatial_pipeline.results import Severity
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def broken_sensor(mistakes: str) -> dg.SensorDefinition:
 def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
     """Reads what is new, stores what it means, sends what waits."""
     # Apprise, matplotlib and the store are loaded by the first tick, not with the definitions.
-    from spatial_pipeline import alerting
+    from spatial_pipeline.pipeline import alerting
     from spatial_pipeline.store.files import locked_now
     from spatial_pipeline.store.versions import Store
 
@@ -108,7 +108,7 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
 def _read(
     instance: dg.DagsterInstance, state: State, location: Location, store: "Store"
 ) -> tuple[list[Observation], Position]:
-    from spatial_pipeline import alerting, inventory
+    from spatial_pipeline.pipeline import alerting, inventory
 
     now = time.time()
     end = time.monotonic() + READ_S

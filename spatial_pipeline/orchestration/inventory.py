@@ -10,7 +10,7 @@ from spatial_pipeline.orchestration.run_facts import INVENTORY
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from spatial_pipeline.inventory import Standing
+    from spatial_pipeline.pipeline.inventory import Standing
 
 CHECK = "nothing_held"
 MOST_LISTED = 200
@@ -34,7 +34,7 @@ def inventory_asset() -> dg.AssetsDefinition:
     )
     # Dagster does not recognise the parametrized class beside check_specs.
     def listed() -> dg.MaterializeResult:  # type: ignore[type-arg]
-        from spatial_pipeline.inventory import inventory
+        from spatial_pipeline.pipeline.inventory import inventory
         from spatial_pipeline.store.versions import Store
 
         found = inventory(Store(Settings().store))

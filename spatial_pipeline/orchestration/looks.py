@@ -16,9 +16,9 @@ from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.probe import list_keys, probe, probe_each
-from spatial_pipeline.ingest.remote import Limits
 from spatial_pipeline.orchestration.sightings import WHOLE, Cursor
 from spatial_pipeline.settings import Settings
+from spatial_pipeline.sources.transfer import Limits
 
 AT_ONCE = 8
 BUDGET_S = 40.0

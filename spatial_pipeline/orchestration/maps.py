@@ -7,11 +7,11 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spatial_pipeline.results import Result, Status
+from spatial_pipeline.model.results import Result, Status
 
 if TYPE_CHECKING:
+    from spatial_pipeline.model.versions import Version
     from spatial_pipeline.store.versions import Store
-    from spatial_pipeline.versions import Version
 
 MOST = 4
 """Maps of one run of checks: drawing takes time, and each is kept in Dagster's event log."""
@@ -32,8 +32,8 @@ async def maps_of(
 def _draw(
     store: Store, version: Version, results: Sequence[Result], log: logging.Logger
 ) -> dict[str, bytes]:
-    from spatial_pipeline import alerting
     from spatial_pipeline.alert.facts import of_result
+    from spatial_pipeline.pipeline import alerting
 
     maps = {}
     for result in results:

@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.model.versions import fingerprint
 from spatial_pipeline.orchestration.backfills import Requested, State
-from spatial_pipeline.versions import fingerprint
+from spatial_pipeline.runtime.json_text import json_text
 
 if TYPE_CHECKING:
-    from spatial_pipeline.rebuild import Outdated
+    from spatial_pipeline.pipeline.rebuild import Outdated
 
 BREAKDOWNS = 3
 """Backfills that Dagster gave up, one after the other, after which a person must look."""

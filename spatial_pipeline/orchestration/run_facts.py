@@ -11,8 +11,8 @@ import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType, DagsterRun
 
 from spatial_pipeline.alert.facts import Fact, Key, Kind, Observation, rule_key, shortened
-from spatial_pipeline.results import Severity, Verdict
-from spatial_pipeline.versions import Version
+from spatial_pipeline.model.results import Severity, Verdict
+from spatial_pipeline.model.versions import Version
 
 PARTITION = "dagster/partition"
 INVENTORY = dg.AssetKey(["operations", "inventory"])

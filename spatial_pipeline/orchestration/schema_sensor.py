@@ -11,7 +11,7 @@ from spatial_pipeline.orchestration.memory import Memory, Step, next_step
 from spatial_pipeline.orchestration.partitions import partitions_of
 
 if TYPE_CHECKING:
-    from spatial_pipeline.rebuild import Outdated
+    from spatial_pipeline.pipeline.rebuild import Outdated
 
 INTERVAL_S = 30
 
@@ -41,8 +41,8 @@ def schema_sensor_of(contract: Contract) -> dg.SensorDefinition | None:
     )
     def schema_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         # A code server that only shows the sensor needs no geometry library.
-        from spatial_pipeline.rebuild import outdated
-        from spatial_pipeline.run import Pipeline
+        from spatial_pipeline.pipeline.rebuild import outdated
+        from spatial_pipeline.pipeline.run import Pipeline
 
         instance, repository = context.instance, context.repository_def
         if repository is None:

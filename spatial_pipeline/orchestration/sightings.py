@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.runtime.json_text import json_text
 
 WHOLE = ""
 """Key of a dataset without partitions."""

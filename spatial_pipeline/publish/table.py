@@ -15,9 +15,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from spatial_pipeline.contract.models import DatasetContract
+from spatial_pipeline.model.results import Verdict
+from spatial_pipeline.model.versions import Publication, Version
 from spatial_pipeline.publish.files import Shelf, advanced, ask, reversed_to
-from spatial_pipeline.results import Verdict
-from spatial_pipeline.versions import Publication, Version
 
 
 class Tables(Protocol):

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.json_text import plain
-from spatial_pipeline.pieces import Data
-from spatial_pipeline.results import Result
-from spatial_pipeline.spilled import SomeFindings
-from spatial_pipeline.versions import Profile, VectorProfile
+from spatial_pipeline.model.pieces import Data
+from spatial_pipeline.model.results import Result
+from spatial_pipeline.model.spilled import SomeFindings
+from spatial_pipeline.model.versions import Profile, VectorProfile
+from spatial_pipeline.runtime.json_text import plain
 
 RESULT_KEYS = (
     "name", "rule", "family", "severity", "passed", "status", "checked", "violations", "value",

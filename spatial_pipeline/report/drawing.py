@@ -11,10 +11,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.model.results import Findings
+from spatial_pipeline.model.spilled import SomeFindings, parts_of
+from spatial_pipeline.model.versions import Bounds
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.results import Findings
-from spatial_pipeline.spilled import SomeFindings, parts_of
-from spatial_pipeline.versions import Bounds
 
 WIDTH = 1000.0
 MARGIN = 0.04

@@ -9,9 +9,9 @@ from typing import Any
 
 import jinja2
 
+from spatial_pipeline.model.results import Result, Violation
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.drawing import Drawing, draw
-from spatial_pipeline.results import Result, Violation
 
 MAX_LISTED = 10
 """Violations listed for one rule."""

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spatial_pipeline.json_text import json_text
-from spatial_pipeline.pieces import FeatureBatch
+from spatial_pipeline.model.pieces import FeatureBatch
+from spatial_pipeline.model.spilled import parts_of
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.spilled import parts_of
+from spatial_pipeline.runtime.json_text import json_text
 
 REASONS = "quarantine_reasons"
 ROW = "quarantine_row"

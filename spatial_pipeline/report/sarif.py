@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import CATALOGUE
-from spatial_pipeline.json_text import json_text, plain
+from spatial_pipeline.model.results import Findings, Result
+from spatial_pipeline.model.spilled import parts_of
 from spatial_pipeline.report.catalogue import description
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.violations import centres
-from spatial_pipeline.results import Findings, Result
-from spatial_pipeline.spilled import parts_of
+from spatial_pipeline.runtime.json_text import json_text, plain
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

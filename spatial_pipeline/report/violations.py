@@ -19,10 +19,10 @@ import pyogrio
 import pyproj
 import shapely
 
-from spatial_pipeline.json_text import json_text
-from spatial_pipeline.results import Findings, Result
-from spatial_pipeline.spilled import SomeFindings, parts_of
-from spatial_pipeline.versions import Version
+from spatial_pipeline.model.results import Findings, Result
+from spatial_pipeline.model.spilled import SomeFindings, parts_of
+from spatial_pipeline.model.versions import Version
+from spatial_pipeline.runtime.json_text import json_text
 
 LAYER = "violations"
 GEOMETRY = "geometry"

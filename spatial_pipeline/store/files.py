@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.runtime.json_text import json_text
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,8 +19,8 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.json_text import json_text
-from spatial_pipeline.results import Findings
+from spatial_pipeline.model.results import Findings
+from spatial_pipeline.runtime.json_text import json_text
 
 PREFIX = "spatial-pipeline-findings-"
 BLOCK = 1024
@@ -37,7 +37,7 @@ class _Folder:
 
 @dataclass(frozen=True, eq=False)
 class FileRun:
-    """A run in a file; see :class:`spatial_pipeline.spilled.FindingsRun`."""
+    """A run in a file; see :class:`spatial_pipeline.model.spilled.FindingsRun`."""
 
     path: Path
     size: int
@@ -50,7 +50,7 @@ class FileRun:
         return self.size
 
     def read(self, low: int | None, high: int | None) -> tuple[Findings, NDArray[np.int64]]:
-        """See :class:`spatial_pipeline.spilled.FindingsRun`."""
+        """See :class:`spatial_pipeline.model.spilled.FindingsRun`."""
         # A block may begin in the middle of a row's findings: the one before is looked at, too.
         begin = 0 if low is None else max(int(np.searchsorted(self.first, low)) - 1, 0)
         end = len(self.first) if high is None else int(np.searchsorted(self.first, high))
@@ -91,7 +91,7 @@ class FileRun:
 
 
 class FindingsFolder:
-    """Writes runs into a temporary folder; see :class:`spatial_pipeline.spilled.FindingsSink`.
+    """Writes runs into a temporary folder: a :class:`~spatial_pipeline.model.spilled.FindingsSink`.
 
     The folder is made when something is written. It is removed when neither this object nor a run
     is held any more, or at :meth:`close`.
@@ -119,7 +119,7 @@ class FindingsFolder:
             return self._folder
 
     def write(self, findings: Findings, pieces: NDArray[np.int64]) -> FileRun:
-        """See :class:`spatial_pipeline.spilled.FindingsSink`."""
+        """See :class:`spatial_pipeline.model.spilled.FindingsSink`."""
         order = findings.order()
         findings, pieces = findings.take(order), pieces[order]
         keys = findings.keys if findings.keys is not None else [()] * len(findings)

@@ -16,7 +16,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline import identity
+from spatial_pipeline.model.hashing import identity
 
 FOLDER = "remembered"
 WORDING = "wording"

@@ -23,9 +23,9 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
-from spatial_pipeline import block_cache
-from spatial_pipeline.pieces import BatchDigest, FeatureBatch, PixelWindow
-from spatial_pipeline.versions import RasterProfile, VectorProfile, can_hold
+from spatial_pipeline.model.pieces import BatchDigest, FeatureBatch, PixelWindow
+from spatial_pipeline.model.versions import RasterProfile, VectorProfile, can_hold
+from spatial_pipeline.runtime import block_cache
 
 CACHED_ROW_GROUPS = 6
 AT_ONCE = 65_536

@@ -27,19 +27,16 @@ from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from spatial_pipeline.errors import NotPublishedError, StoreError
-from spatial_pipeline.pieces import Data
-from spatial_pipeline.results import Verdict
-from spatial_pipeline.schema_change import (
+from spatial_pipeline.model.pieces import Data
+from spatial_pipeline.model.results import Verdict
+from spatial_pipeline.model.schema_change import (
     Acceptance,
     SchemaChange,
     SchemaEvidence,
     schema_change,
     schema_of,
 )
-from spatial_pipeline.store.contents import column_contents
-from spatial_pipeline.store.files import locked, sync_file, sync_folder, write_json
-from spatial_pipeline.store.staged import StagedRaster, StagedVector
-from spatial_pipeline.versions import (
+from spatial_pipeline.model.versions import (
     Profile,
     Publication,
     Staging,
@@ -47,6 +44,9 @@ from spatial_pipeline.versions import (
     Version,
     profile_from_json,
 )
+from spatial_pipeline.store.contents import column_contents
+from spatial_pipeline.store.files import locked, sync_file, sync_folder, write_json
+from spatial_pipeline.store.staged import StagedRaster, StagedVector
 
 UNFINISHED = ".unfinished-"
 FETCHED = "fetched.json"

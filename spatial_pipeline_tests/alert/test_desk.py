@@ -13,7 +13,7 @@ from spatial_pipeline.alert.desk import Desk, Rules
 from spatial_pipeline.alert.facts import Observation, rule_key
 from spatial_pipeline.alert.outbox import LONGEST_QUEUE
 from spatial_pipeline.alert.routing import Route
-from spatial_pipeline.results import Severity
+from spatial_pipeline.model.results import Severity
 from spatial_pipeline_tests.alert.cases import KEY, Fake, Memory, fact, seen
 
 

@@ -12,7 +12,7 @@ from spatial_pipeline.contract.load import load, load_project, parse_operations
 from spatial_pipeline.contract.operations import Operations
 from spatial_pipeline.contract.schema import schema
 from spatial_pipeline.errors import ContractError
-from spatial_pipeline.results import Severity
+from spatial_pipeline.model.results import Severity
 
 RIGHT = """\
 type: spatial_pipeline.Operations

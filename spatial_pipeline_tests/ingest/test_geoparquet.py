@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from spatial_pipeline.ingest import geoparquet
-from spatial_pipeline.pieces import BatchDigest
+from spatial_pipeline.model.pieces import BatchDigest
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline_tests.ingest.sources import stage
 

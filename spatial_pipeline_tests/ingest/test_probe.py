@@ -11,8 +11,8 @@ import pytest
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.probe import SourceState, key_of, list_keys, probe
-from spatial_pipeline.ingest.remote import Limits
-from spatial_pipeline_tests.ingest.remote.web import serving
+from spatial_pipeline.sources.transfer import Limits
+from spatial_pipeline_tests.sources.web import serving
 
 
 def source(uri: str) -> Source:

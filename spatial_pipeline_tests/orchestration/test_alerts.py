@@ -14,11 +14,11 @@ from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.test_utils import freeze_time
 from dagster._daemon.freshness import FreshnessDaemon
 
+from spatial_pipeline.model.versions import Version
 from spatial_pipeline.orchestration.assets import published_key
 from spatial_pipeline.orchestration.inventory import CHECK, inventory_asset
 from spatial_pipeline.orchestration.run_facts import INVENTORY
-from spatial_pipeline.run import Pipeline
-from spatial_pipeline.versions import Version
+from spatial_pipeline.pipeline.run import Pipeline
 from spatial_pipeline_tests.orchestration.alert_daemon import FINE, World, running_world
 from spatial_pipeline_tests.orchestration.alerts_location import KEYS, few, tiles
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, run

@@ -15,9 +15,9 @@ from spatial_pipeline.orchestration.looks import look_at
 from spatial_pipeline.orchestration.schedules import job_of
 from spatial_pipeline.orchestration.sightings import WHOLE, Cursor
 from spatial_pipeline.settings import Settings
-from spatial_pipeline_tests.ingest.remote.web import Web, serving
 from spatial_pipeline_tests.ingest.tables import Database, database
 from spatial_pipeline_tests.orchestration.projects import GOOD, write_points
+from spatial_pipeline_tests.sources.web import Web, serving
 
 __all__ = ["database"]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.orchestration.backfills import Requested, State
 from spatial_pipeline.orchestration.memory import ATTEMPTS, BREAKDOWNS, Memory, Step, next_step
-from spatial_pipeline.rebuild import Outdated
+from spatial_pipeline.pipeline.rebuild import Outdated
 
 
 def outdated(*keys: str, basis: str = "b") -> list[Outdated]:

@@ -8,11 +8,11 @@ import matplotlib.image
 import numpy as np
 import shapely
 
+from spatial_pipeline.model.results import Family, Findings, Result, Severity, Status
+from spatial_pipeline.model.versions import VectorProfile
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.drawing import draw
 from spatial_pipeline.report.picture import png
-from spatial_pipeline.results import Family, Findings, Result, Severity, Status
-from spatial_pipeline.versions import VectorProfile
 
 RESULT = Result("r", "r", "", Family.TOPOLOGY, Severity.ERROR, Status.FAILED)
 

@@ -4,6 +4,7 @@ from io import StringIO
 
 from rich.console import Console, RenderableType
 
+from spatial_pipeline.model.results import Findings, Severity, Status
 from spatial_pipeline.report.summary import (
     Ran,
     check_summary,
@@ -11,7 +12,6 @@ from spatial_pipeline.report.summary import (
     results_table,
     run_table,
 )
-from spatial_pipeline.results import Findings, Severity, Status
 from spatial_pipeline_tests.report.cases import PASSED, checked, result
 
 

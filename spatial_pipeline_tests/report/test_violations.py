@@ -14,6 +14,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spatial_pipeline.model.results import Findings
+from spatial_pipeline.model.versions import Version
 from spatial_pipeline.report.violations import (
     SCHEMA,
     crs_of,
@@ -24,8 +26,6 @@ from spatial_pipeline.report.violations import (
     write_geopackage,
     write_geoparquet,
 )
-from spatial_pipeline.results import Findings
-from spatial_pipeline.versions import Version
 from spatial_pipeline_tests.report.cases import PASSED, SHAPES, findings, result
 
 UTM = pyproj.CRS("EPSG:32633")

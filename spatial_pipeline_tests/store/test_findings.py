@@ -9,8 +9,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.results import Findings
-from spatial_pipeline.spilled import SpilledFindings
+from spatial_pipeline.model.results import Findings
+from spatial_pipeline.model.spilled import SpilledFindings
 from spatial_pipeline.store.findings import FindingsFolder
 
 PLACES = [

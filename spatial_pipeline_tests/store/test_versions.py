@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from spatial_pipeline.errors import NotPublishedError, StoreError
-from spatial_pipeline.results import Family, Result, Severity, Status, Verdict
+from spatial_pipeline.model.results import Family, Result, Severity, Status, Verdict
+from spatial_pipeline.model.versions import Profile, Publication, VectorProfile, Version
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.versions import Profile, Publication, VectorProfile, Version
 
 VERSION = Version("roads", None, "v1")
 

@@ -14,8 +14,8 @@ from spatial_pipeline.contract.rules.base import (
     OtherSource,
     Rule,
 )
-from spatial_pipeline.results import Family, Scope
-from spatial_pipeline.versions import Kind
+from spatial_pipeline.model.results import Family, Scope
+from spatial_pipeline.model.versions import Kind
 
 
 class ParityRule(Rule):

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from spatial_pipeline import errors
-from spatial_pipeline.cancellation import checkpoint, current
 from spatial_pipeline.errors import ReaderFailedError
 from spatial_pipeline.ingest.cage.job import Job
-from spatial_pipeline.json_text import json_text
-from spatial_pipeline.versions import Profile, profile_from_json
+from spatial_pipeline.model.versions import Profile, profile_from_json
+from spatial_pipeline.runtime.cancellation import checkpoint, current
+from spatial_pipeline.runtime.json_text import json_text
 
 logger = logging.getLogger("spatial_pipeline")
 _PASSED_ON = ("ARROW_", "CPL_", "DYLD_", "GDAL_", "LANG", "LC_", "LD_LIBRARY_PATH", "MALLOC_",

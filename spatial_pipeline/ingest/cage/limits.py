@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from spatial_pipeline.ingest.formats.options import PIXELS_PER_BYTE
-from spatial_pipeline.memory import memory_available
+from spatial_pipeline.runtime.memory import memory_available
 
 if TYPE_CHECKING:
     from spatial_pipeline.settings import Settings

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.runtime.json_text import json_text
 
 _UNUSED = ("boto3", "geopandas", "pandas")
 """Packages that libraries try to import and that reading does without."""

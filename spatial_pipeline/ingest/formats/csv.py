@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyproj
 from pyproj.exceptions import CRSError
 
-from spatial_pipeline.crs.comparison import same_horizontally
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats import gdal
 from spatial_pipeline.ingest.formats.csv_declared import declared_types, roles
@@ -28,7 +27,8 @@ from spatial_pipeline.ingest.formats.csv_text import encoding_of, opened_text
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity.crs_texts import CrsText
-from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.model.crs.comparison import same_horizontally
+from spatial_pipeline.sources.source import Resolved
 
 BATCH_ROWS = 16384
 HEAD_BYTES = 4096

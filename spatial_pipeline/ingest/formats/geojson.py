@@ -31,8 +31,8 @@ from spatial_pipeline.ingest.formats.geojson_columns import Column, array
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.schema import distinct_names, free_name
-from spatial_pipeline.ingest.source import Resolved
-from spatial_pipeline.json_text import exact_json
+from spatial_pipeline.runtime.json_text import exact_json
+from spatial_pipeline.sources.source import Resolved
 
 BATCH_ROWS = 16384
 HEAD_BYTES = 4096

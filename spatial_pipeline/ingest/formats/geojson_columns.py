@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats.geojson_text import TooLarge
-from spatial_pipeline.json_text import exact_json
+from spatial_pipeline.runtime.json_text import exact_json
 
 Value = Any
 _EXACT = 1 << 53

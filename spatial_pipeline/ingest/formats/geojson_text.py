@@ -22,7 +22,7 @@ import numpy as np
 import orjson
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.json_text import exact_json
+from spatial_pipeline.runtime.json_text import exact_json
 
 BLOCK_BYTES = 8 << 20
 MAX_ELEMENT_BYTES = 1 << 29

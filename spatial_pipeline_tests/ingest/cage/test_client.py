@@ -16,8 +16,6 @@ from typing import Any
 
 import pytest
 
-from spatial_pipeline.cancellation import Cancellation, obeying
-from spatial_pipeline.checking import check_all
 from spatial_pipeline.contract.models import Source, VectorContract
 from spatial_pipeline.errors import GivenUpError, ReaderFailedError
 from spatial_pipeline.ingest import CageLimits, ingest
@@ -26,11 +24,13 @@ from spatial_pipeline.ingest.cage.client import SERVER
 from spatial_pipeline.ingest.cage.job import Job
 from spatial_pipeline.ingest.formats import drivers
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.source import resolve
-from spatial_pipeline.results import Status
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.model.results import Status
+from spatial_pipeline.model.versions import VectorProfile
+from spatial_pipeline.pipeline.checking import check_all
+from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.runtime.cancellation import Cancellation, obeying
+from spatial_pipeline.sources.source import resolve
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.versions import VectorProfile
 from spatial_pipeline_tests.ingest.cage.hostile import VECTORS
 
 

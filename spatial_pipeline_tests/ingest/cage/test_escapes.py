@@ -17,11 +17,11 @@ from spatial_pipeline.ingest.cage import client, landlock
 from spatial_pipeline.ingest.cage.job import Job
 from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.source import Resolved
-from spatial_pipeline.versions import Profile
+from spatial_pipeline.model.versions import Profile
+from spatial_pipeline.sources.source import Resolved
 from spatial_pipeline_tests.ingest.cage.hostile import RASTERS, SECRET, VECTORS, Maker
-from spatial_pipeline_tests.ingest.remote.web import Web, serving
 from spatial_pipeline_tests.ingest.sources import ramp, write_raster
+from spatial_pipeline_tests.sources.web import Web, serving
 
 MAKERS: dict[str, dict[str, Maker]] = {"vector": VECTORS, "raster": RASTERS}
 CASES = [(kind, name) for kind, makers in MAKERS.items() for name in makers]

@@ -1,0 +1,205 @@
+"""Rules that compare a raster with other rasters, pixel by pixel."""
+
+from __future__ import annotations
+
+import threading
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TypeVar, cast
+
+import numpy as np
+
+from spatial_pipeline.check.base import Context, WindowCheck, evaluates
+from spatial_pipeline.check.raster.pixel_difference import Difference, conclusion, difference
+from spatial_pipeline.check.raster.raster_grid import grid_differences
+from spatial_pipeline.check.raster.raster_regions import RegionFinder
+from spatial_pipeline.check.raster.raster_warp import Pixels, Warp
+from spatial_pipeline.check.rules.validity.raster import needs_pixels, raster_profile, unread
+from spatial_pipeline.contract.rules.parity import BandsMatch, SamePixelsAs
+from spatial_pipeline.errors import RuleError
+from spatial_pipeline.model.pieces import PixelWindow, RasterData
+from spatial_pipeline.model.results import Findings, Outcome
+from spatial_pipeline.model.versions import BandProfile, RasterProfile
+
+R = TypeVar("R", bound=SamePixelsAs | BandsMatch)
+
+
+class _PixelComparison(WindowCheck[R]):
+    """Compares bands of this raster with bands of others, once the grids allow it."""
+
+    def __init__(self, rule: R, context: Context) -> None:
+        super().__init__(rule, context)
+        self._finder = RegionFinder(raster_profile(context))
+
+    @property
+    def _others(self) -> list[RasterData]:
+        return [cast("RasterData", o) for o in self.context.others]
+
+    @abstractmethod
+    def _pairs(self) -> list[tuple[int, RasterData, int]]:
+        """(1-based band here, other raster, 1-based band there) of everything to compare."""
+
+    @abstractmethod
+    def _obstacles(self) -> tuple[str, ...]:
+        """Differences of structure that leave no pixel to compare."""
+
+    @abstractmethod
+    def _read(self, window: PixelWindow, other: RasterData) -> Pixels:
+        """(bands, height, width) pixels of another raster at the places of a window."""
+
+    def _notes(self) -> tuple[str, ...]:
+        """What must be said beside the differences."""
+        here = raster_profile(self.context)
+        said: dict[str, None] = {}
+        for band, other, theirs in self._pairs():
+            a, b = here.bands[band - 1], other.profile.bands[theirs - 1]
+            said.update(dict.fromkeys(_remarks(a, b)))
+        for profile in (here, *(o.profile for o in self._others)):
+            said.update(dict.fromkeys(f"{profile.uri}: {n}" for n in unread(profile)))
+        return tuple(said)
+
+    def map(self, window: PixelWindow) -> list[Difference]:
+        """Differences of every band in this window."""
+        for other in self._others:
+            if other.profile.error is not None:
+                msg = f"needs a readable raster: {other.profile.uri}: {other.profile.error}"
+                raise RuleError(msg)
+        if self._obstacles():
+            return []
+        found: list[Difference] = []
+        read: dict[int, Pixels] = {}
+        for band, other, theirs in self._pairs():
+            self.context.cancelled()
+            if id(other) not in read:
+                read = {id(other): self._read(window, other)}
+            values, valid = read[id(other)]
+            there = values[theirs - 1], valid[theirs - 1]
+            found.append(difference(self._finder, window, band, *there, self.rule.tolerance))
+        return found
+
+    def reduce(self, partials: Sequence[list[Difference]]) -> Outcome:
+        """One finding a region that differs; every pixel of it is a violation."""
+        needs_pixels(partials)
+        obstacles = self._obstacles()
+        if obstacles:
+            return Outcome(
+                checked=0,
+                findings=Findings.build(np.full(len(obstacles), -1), list(obstacles)),
+                passed=False,
+                message="; ".join(obstacles),
+            )
+        dtype = raster_profile(self.context).bands[0].data_type
+        parts = [d for window in partials for d in window]
+        return conclusion(self._finder, parts, dtype, self.rule.tolerance, self._notes())
+
+
+@evaluates(SamePixelsAs)
+class SamePixelsCheck(_PixelComparison[SamePixelsAs]):
+    """Compares the bands of two rasters on one grid, or on this one's after resampling."""
+
+    def __init__(self, rule: SamePixelsAs, context: Context) -> None:
+        super().__init__(rule, context)
+        self._warp: Warp | None = None
+        self._lock = threading.Lock()
+
+    def _pairs(self) -> list[tuple[int, RasterData, int]]:
+        other = self._others[0]
+        count = raster_profile(self.context).count
+        bands = self.rule.bands or range(1, count + 1)
+        fewest = min(count, other.profile.count)
+        if self.rule.bands is not None and max(bands) > fewest:
+            msg = f"needs band {max(bands)}: {count} here, {other.profile.count} in the other"
+            raise RuleError(msg)
+        return [(b, other, b) for b in bands]
+
+    def _obstacles(self) -> tuple[str, ...]:
+        here, there = raster_profile(self.context), self._others[0].profile
+        found = () if self.rule.resample else _grid(here, there)
+        if self.rule.bands is None and here.count != there.count:
+            found += (f"{there.count} bands in {there.uri}, not {here.count}",)
+        return found
+
+    def _read(self, window: PixelWindow, other: RasterData) -> Pixels:
+        _, height, width = window.values.shape
+        place = window.row_off, window.col_off, height, width
+        if self.rule.resample is None:
+            there = other.read(*place)
+            return there.values, there.valid
+        return self._warped(other).read(*place)
+
+    def _warped(self, other: RasterData) -> Warp:
+        with self._lock:
+            if self._warp is None:
+                if self.rule.resample is None:
+                    msg = "the contract asks for no resampling"
+                    raise RuleError(msg)
+                profile = raster_profile(self.context)
+                self._warp = Warp(profile, other, self.rule.resample)
+            return self._warp
+
+    def _notes(self) -> tuple[str, ...]:
+        if self.rule.resample is None:
+            return super()._notes()
+        # Made here when other machines have looked at the windows.
+        warp = self._warped(self._others[0])
+        how = f"resampled to this grid ({self.rule.resample})"
+        return (how, *((warp.note,) if warp.note else ()), *super()._notes())
+
+
+@evaluates(BandsMatch)
+class BandsMatchCheck(_PixelComparison[BandsMatch]):
+    """Compares each band with the single-band raster that it is said to come from."""
+
+    def _pairs(self) -> list[tuple[int, RasterData, int]]:
+        return [(i, other, 1) for i, other in enumerate(self._others, 1)]
+
+    def _obstacles(self) -> tuple[str, ...]:
+        here = raster_profile(self.context)
+        found: list[str] = []
+        if here.count != len(self._others):
+            found.append(f"{here.count} bands, but {len(self._others)} rasters to compare with")
+        for other in self._others:
+            found += _grid(here, other.profile)
+            if not other.profile.count:
+                found.append(f"{other.profile.uri} has no band")
+        return tuple(found)
+
+    def _read(self, window: PixelWindow, other: RasterData) -> Pixels:
+        _, height, width = window.values.shape
+        there = other.read(window.row_off, window.col_off, height, width)
+        return there.values, there.valid
+
+    def _notes(self) -> tuple[str, ...]:
+        several = tuple(
+            f"{o.profile.uri} has {o.profile.count} bands: the first was compared"
+            for o in self._others
+            if o.profile.count > 1
+        )
+        return several + super()._notes()
+
+
+def _grid(here: RasterProfile, there: RasterProfile) -> tuple[str, ...]:
+    return tuple(f"the grid of {there.uri} differs: {d}" for d in grid_differences(here, there))
+
+
+def _remarks(here: BandProfile, there: BandProfile) -> list[str]:
+    """What two bands differ in beside their pixels, and how that was dealt with."""
+    said: list[str] = []
+    if here.data_type != there.data_type:
+        types = f"{there.data_type} against {here.data_type}"
+        loses = {np.dtype(t).kind in "iu" for t in (here.data_type, there.data_type)} == {
+            True,
+            False,
+        }
+        wide = any(t in {"int64", "uint64"} for t in (here.data_type, there.data_type))
+        exactly = ", as 64-bit floating point numbers" if loses and wide else ""
+        said.append(f"{types}: compared by value{exactly}")
+    if (here.scale, here.offset) != (there.scale, there.offset):
+        said.append(
+            f"scale and offset {there.scale:g} and {there.offset:g} against {here.scale:g} and "
+            f"{here.offset:g}: compared as stored"
+        )
+    return said
+
+
+__all__ = ["BandsMatchCheck", "SamePixelsCheck"]

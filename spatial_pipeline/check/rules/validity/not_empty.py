@@ -1,0 +1,41 @@
+"""Every feature has a geometry, and it is not empty."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import shapely
+
+from spatial_pipeline.check.base import evaluates
+from spatial_pipeline.check.incremental.geometries import (
+    UNDECODABLE,
+    GeometryCheck,
+    Judged,
+    undecodable,
+)
+from spatial_pipeline.contract.rules.validity import NotEmpty
+from spatial_pipeline.model.pieces import FeatureBatch
+from spatial_pipeline.model.results import Findings
+
+
+@evaluates(NotEmpty)
+class NotEmptyCheck(GeometryCheck[NotEmpty]):
+    """Reports null and empty geometries; one that does not decode is there, but not judged."""
+
+    def judge(self, batch: FeatureBatch) -> Judged:
+        """Null and empty geometries of this batch."""
+        lost = undecodable(batch, self.context.data.profile)
+        null = shapely.is_missing(batch.geometry) & ~lost
+        bad = shapely.is_empty(batch.geometry)
+        if not self.rule.allow_null:
+            bad |= null
+        rows = np.flatnonzero(bad)
+        names = [g.geom_type for g in batch.geometry[rows[~null[rows]]]]
+        reasons = np.full(len(rows), "the geometry is null", dtype=object)
+        reasons[~null[rows]] = [f"the {name} is empty" for name in names]
+        return Judged(
+            len(batch) - int(lost.sum()),
+            Findings.build(batch.rows[rows], reasons),
+            Counter({UNDECODABLE: int(lost.sum())}),
+        )
