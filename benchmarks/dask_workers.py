@@ -26,8 +26,8 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.model.versions import Version
-from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.store.versions import Store
 
 RULES: tuple[dict[str, Any], ...] = (

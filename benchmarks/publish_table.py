@@ -31,7 +31,7 @@ import shapely
 
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 from spatial_pipeline_tests.postgres import Cluster, running_cluster
 

@@ -16,7 +16,7 @@ from typing import Any
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import GateClosedError
-from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 
 STAGES = ("stage", "audit", "publish")

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.engine.engine import Plan, evaluate
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.pieces import BatchDigest, FeatureBatch, PixelWindow
-from spatial_pipeline.model.results import Findings, Result
-from spatial_pipeline.model.versions import BandProfile, Column, RasterProfile, VectorProfile
+from spatial_pipeline.model.features import BatchDigest, FeatureBatch, PixelWindow
+from spatial_pipeline.model.result import Findings, Result
+from spatial_pipeline.model.version import BandProfile, Column, RasterProfile, VectorProfile
 
 
 class MemoryVector:

@@ -20,8 +20,8 @@ import pytest
 import shapely
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.pipeline.checking import check_all
-from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.pipeline.batch_check import check_all
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.store.versions import Store
 
 MOMENTS = 50

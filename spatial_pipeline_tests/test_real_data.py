@@ -12,8 +12,8 @@ import pytest
 import shapely
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.model.results import Findings, Result, Status
-from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.model.result import Findings, Result, Status
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 
 TOKYO = "package://libpysal/examples/tokyo/tokyomet262.shp"

@@ -11,9 +11,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from spatial_pipeline.alert.facts import Fact, Key, Kind
 from spatial_pipeline.alert.incidents import Change, What
-from spatial_pipeline.model.results import Severity, Violation
+from spatial_pipeline.alert.problems import Fact, Key, Kind
+from spatial_pipeline.model.result import Severity, Violation
 
 if TYPE_CHECKING:
     import jinja2

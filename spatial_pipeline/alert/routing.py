@@ -6,8 +6,8 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spatial_pipeline.alert.facts import Fact, Kind
-from spatial_pipeline.model.results import Severity
+from spatial_pipeline.alert.problems import Fact, Kind
+from spatial_pipeline.model.result import Severity
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from spatial_pipeline.contract.rules import Rule, rule_id
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.pieces import FeatureBatch, PixelWindow, RasterData, Tile, VectorData
-from spatial_pipeline.model.results import Findings, Outcome
-from spatial_pipeline.model.spilled import FindingsSink
-from spatial_pipeline.model.versions import Kind, Profile
+from spatial_pipeline.model.features import FeatureBatch, PixelWindow, RasterData, Tile, VectorData
+from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.version import Kind, Profile
+from spatial_pipeline.model.violation_runs import FindingsSink
 
 R = TypeVar("R", bound=Rule)
 

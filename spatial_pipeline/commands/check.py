@@ -71,7 +71,7 @@ def check(
 
     from dataclasses import replace
 
-    from spatial_pipeline.pipeline.checking import check_all
+    from spatial_pipeline.pipeline.batch_check import check_all
     from spatial_pipeline.report.checked import as_json as to_json
 
     pipeline = pipeline_of([*own, *neighbours])
@@ -103,7 +103,7 @@ def check(
 
 
 def _write_baselines(contracts: Sequence[Contract], checked: Sequence[Checked]) -> None:
-    from spatial_pipeline.pipeline.acceptance import write_baselines
+    from spatial_pipeline.pipeline.suppressions import write_baselines
 
     try:
         written = write_baselines(contracts, checked)

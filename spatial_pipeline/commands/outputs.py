@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.model.versions import VectorProfile, Version
-from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.model.version import VectorProfile, Version
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report import quarantine
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.runtime.json_text import json_text
@@ -66,7 +66,7 @@ class Outputs:
 
         """
         if self.violations is not None:
-            from spatial_pipeline.pipeline.checking import export_violations
+            from spatial_pipeline.pipeline.batch_check import export_violations
 
             for file in export_violations(checked, self.violations):
                 yield f"violations: {file}"

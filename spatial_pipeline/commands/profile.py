@@ -21,7 +21,7 @@ def profile(
     ] = None,
 ) -> None:
     """Print a contract inferred from the data: what it is like and which rules it keeps."""
-    from spatial_pipeline.pipeline.profiling import infer
+    from spatial_pipeline.pipeline.contract_inference import infer
 
     try:
         inferred = run_sync(infer(pipeline_of([]), source, layer))

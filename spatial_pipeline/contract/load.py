@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spatial_pipeline.contract.documents import Document, DocumentError, read_documents
-from spatial_pipeline.contract.judge import judge
-from spatial_pipeline.contract.mistakes import Mistake, Place, raise_all
+from spatial_pipeline.contract.errors import Mistake, Place, raise_all
 from spatial_pipeline.contract.models import MODELS, Contract, VectorContract
 from spatial_pipeline.contract.operations import Operations, judge_operations
 from spatial_pipeline.contract.references import Declared, declared, reference_mistakes
-from spatial_pipeline.contract.words import closest, quoted, shown
+from spatial_pipeline.contract.spelling import closest, quoted, shown
+from spatial_pipeline.contract.validate import judge
+from spatial_pipeline.contract.yaml_positions import Document, DocumentError, read_documents
 from spatial_pipeline.errors import ContractError
 
 ENDINGS = (".yaml", ".yml")

@@ -15,9 +15,9 @@ from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
+from spatial_pipeline.contract.schedule import Automation, Freshness, TimeZone, Watch
 from spatial_pipeline.contract.table_name import TableName
-from spatial_pipeline.contract.timing import Automation, Freshness, TimeZone, Watch
-from spatial_pipeline.model.versions import INGEST_VERSION, Kind, fingerprint
+from spatial_pipeline.model.version import INGEST_VERSION, Kind, fingerprint
 
 ALWAYS_ON: tuple[Rule, ...] = (Readable(), StagedMatchesSource())
 """Rules of every contract, whether it names them or not."""

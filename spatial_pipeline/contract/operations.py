@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError
 
-from spatial_pipeline.contract.mistakes import Mistake, Place
-from spatial_pipeline.contract.problems import problems
+from spatial_pipeline.contract.errors import Mistake, Place
+from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules.base import ContractModel
-from spatial_pipeline.contract.timing import Cron, Duration
-from spatial_pipeline.contract.words import shown
-from spatial_pipeline.model.results import Severity
+from spatial_pipeline.contract.schedule import Cron, Duration
+from spatial_pipeline.contract.spelling import shown
+from spatial_pipeline.model.result import Severity
 
 
 class AlertRoute(ContractModel):

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spatial_pipeline.contract.documents import Location
-from spatial_pipeline.contract.mistakes import Mistake, Place
+from spatial_pipeline.contract.errors import Mistake, Place
 from spatial_pipeline.contract.models import MODELS
 from spatial_pipeline.contract.rules import CATALOGUE, rule_id
-from spatial_pipeline.contract.words import closest
-from spatial_pipeline.model.versions import Kind
+from spatial_pipeline.contract.spelling import closest
+from spatial_pipeline.contract.yaml_positions import Location
+from spatial_pipeline.model.version import Kind
 
 
 @dataclass(frozen=True)

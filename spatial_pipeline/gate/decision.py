@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.gate.schema import schema_reasons
-from spatial_pipeline.model.results import Result, Severity, Verdict
-from spatial_pipeline.model.schema_change import SchemaEvidence
-from spatial_pipeline.model.versions import Version
+from spatial_pipeline.model.result import Result, Severity, Verdict
+from spatial_pipeline.model.schema_diff import SchemaEvidence
+from spatial_pipeline.model.version import Version
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,8 @@ from spatial_pipeline.contract.rules.metadata import (
     Nodata,
     Resolution,
 )
-from spatial_pipeline.model.results import Severity
-from spatial_pipeline.model.schema_change import (
-    ChangeKind,
-    Difference,
-    SchemaChange,
-    SchemaEvidence,
-)
+from spatial_pipeline.model.result import Severity
+from spatial_pipeline.model.schema_diff import ChangeKind, Difference, SchemaChange, SchemaEvidence
 
 SHOWN = 12
 """Digits of a schema's fingerprint that a person is asked to repeat."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.raster import ingest_raster
 from spatial_pipeline.ingest.vector import ingest_vector
-from spatial_pipeline.model.versions import Kind, Profile
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.model.version import Kind, Profile
+from spatial_pipeline.sources.local import Resolved
 
 Progress = Callable[[int, int | None], None]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.integrity.sqlite import MAGIC
 from spatial_pipeline.sources import archive
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.sources.local import Resolved
 
 FOLDER = ".source"
 LOGS = ("-wal", "-journal")

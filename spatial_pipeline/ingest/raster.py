@@ -40,9 +40,9 @@ from spatial_pipeline.ingest.integrity import (
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.model.hashing.checksums import cells_written
-from spatial_pipeline.model.versions import BandProfile, BrokenBlock, RasterProfile
-from spatial_pipeline.runtime import block_cache
-from spatial_pipeline.sources.source import Resolved, named
+from spatial_pipeline.model.version import BandProfile, BrokenBlock, RasterProfile
+from spatial_pipeline.runtime import gdal_cache
+from spatial_pipeline.sources.local import Resolved, named
 from spatial_pipeline.sources.stamp import stamp, unchanged
 
 Progress = Callable[[int, int | None], None]
@@ -120,7 +120,7 @@ def _described(
     profile: RasterProfile, local: Resolved, options: ReadOptions
 ) -> tuple[raster_pages.Choice, cog.Original, RasterProfile, str | None]:
     """The raster that is read, the one staged for it, its metadata, and damage of its blocks."""
-    block_cache.bound()
+    gdal_cache.bound()
     file = Path(local.path)
     notes: list[str] = []
     layout = tiff_layout.Layout()

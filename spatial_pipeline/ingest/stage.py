@@ -24,11 +24,11 @@ from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.postgis.source import Table, count_rows, open_table
 from spatial_pipeline.ingest.vector import ingest_layer
-from spatial_pipeline.model import versions
-from spatial_pipeline.model.versions import Kind, Profile, VectorProfile
+from spatial_pipeline.model import version
+from spatial_pipeline.model.version import Kind, Profile, VectorProfile
 from spatial_pipeline.sources.fingerprint import name_of, uri_of
 from spatial_pipeline.sources.fingerprint import version_id as file_version_id
-from spatial_pipeline.sources.source import Resolved, resolve, resolve_fetched
+from spatial_pipeline.sources.local import Resolved, resolve, resolve_fetched
 from spatial_pipeline.sources.transfer import DEFAULTS, Limits, remote
 
 Progress = Callable[[int, int | None], None]
@@ -241,13 +241,13 @@ def _opened_remote(
             found = stack.enter_context(remote(uri, allowed, limits))
             proof = None
             if found.proof is not None:
-                proof = versions.fingerprint(
+                proof = version.fingerprint(
                     uri,
                     found.proof,
                     source.layer,
                     source.where,
                     source.encoding,
-                    versions.INGEST_VERSION,
+                    version.INGEST_VERSION,
                     kind,
                 )
             staged = None if proof is None else known(proof)
@@ -314,7 +314,7 @@ def _readable(source: Source, shown: str, table: Table) -> Reading:
     def write(folder: Path, progress: Progress | None) -> Profile:
         return ingest_layer(profile, table.open_layer(), source.where, folder, progress)
 
-    content = versions.fingerprint(table.content, table.name, source.where, versions.INGEST_VERSION)
+    content = version.fingerprint(table.content, table.name, source.where, version.INGEST_VERSION)
     return Reading(content, write)
 
 
@@ -322,9 +322,7 @@ def _unreadable(kind: Kind, source: Source, shown: str, error: str) -> Reading:
     def write(folder: Path, _progress: Progress | None) -> Profile:
         return unreadable(kind, shown, source.layer, error, folder)
 
-    return Reading(
-        versions.fingerprint("error", shown, error, versions.INGEST_VERSION, kind), write
-    )
+    return Reading(version.fingerprint("error", shown, error, version.INGEST_VERSION, kind), write)
 
 
 __all__ = [

@@ -10,18 +10,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import curves, geoparquet
-from spatial_pipeline.ingest.census import Census, take
+from spatial_pipeline.ingest import curves, geoparquet_writer
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.formats.registry import recognised
 from spatial_pipeline.ingest.integrity import crs_texts
+from spatial_pipeline.ingest.layer_scan import Census, take
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.schema import free_name, stageable
-from spatial_pipeline.ingest.spool import Spool
-from spatial_pipeline.model.hashing import checksums, identity
-from spatial_pipeline.model.versions import Column, VectorProfile
-from spatial_pipeline.sources.source import Resolved, named
+from spatial_pipeline.ingest.sort_buffer import Spool
+from spatial_pipeline.model.hashing import checksums, geometry_hash
+from spatial_pipeline.model.version import Column, VectorProfile
+from spatial_pipeline.sources.local import Resolved, named
 from spatial_pipeline.sources.stamp import stamp, unchanged
 
 Progress = Callable[[int, int | None], None]
@@ -163,14 +163,14 @@ def _write(target: Path, profile: VectorProfile, spool: Spool, census: Census) -
     if profile.geometry_column is not None:
         # GeoParquet has no name for M and for curves; an empty list says that any type may occur.
         nameless = census.measured or bool(profile.undecodable)
-        geo = geoparquet.geo_metadata(
+        geo = geoparquet_writer.geo_metadata(
             profile.geometry_column,
             profile.bbox_column,
             frozenset() if nameless else census.types,
             profile.crs,
             profile.bounds,
         )
-    order = geoparquet.write(
+    order = geoparquet_writer.write(
         target,
         spool,
         rows=census.rows,
@@ -183,4 +183,4 @@ def _write(target: Path, profile: VectorProfile, spool: Spool, census: Census) -
         geo=geo,
     )
     if profile.geometry_column is not None:
-        identity.save(target.with_name(identity.FILE), census.identities, order)
+        geometry_hash.save(target.with_name(geometry_hash.FILE), census.identities, order)

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spatial_pipeline.model.results import Result, Status
+from spatial_pipeline.model.result import Result, Status
 
 if TYPE_CHECKING:
-    from spatial_pipeline.model.versions import Version
+    from spatial_pipeline.model.version import Version
     from spatial_pipeline.store.versions import Store
 
 MOST = 4
@@ -32,14 +32,14 @@ async def maps_of(
 def _draw(
     store: Store, version: Version, results: Sequence[Result], log: logging.Logger
 ) -> dict[str, bytes]:
-    from spatial_pipeline.alert.facts import of_result
-    from spatial_pipeline.pipeline import alerting
+    from spatial_pipeline.alert.problems import of_result
+    from spatial_pipeline.pipeline import alert_context
 
     maps = {}
     for result in results:
         try:
             fact = of_result(version, result)
-            picture = None if fact is None else alerting.picture_of(store, fact)
+            picture = None if fact is None else alert_context.picture_of(store, fact)
         except Exception:
             log.warning(f"no map of {result.name}", exc_info=True)
             continue

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from spatial_pipeline.model.crs.comparison import label
-from spatial_pipeline.model.results import Result, Status, Violation
-from spatial_pipeline.model.schema_change import schema_of
-from spatial_pipeline.model.versions import Profile, VectorProfile, Version
+from spatial_pipeline.model.result import Result, Status, Violation
+from spatial_pipeline.model.schema_diff import schema_of
+from spatial_pipeline.model.version import Profile, VectorProfile, Version
 from spatial_pipeline.runtime.json_text import plain
 
 if TYPE_CHECKING:
-    from spatial_pipeline.pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.pipeline import Pipeline
 
 PREVIEW_ROWS = 10
 COORDINATE_DIGITS = 10

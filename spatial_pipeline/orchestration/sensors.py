@@ -18,11 +18,17 @@ from spatial_pipeline.orchestration.automation import sensor_status
 from spatial_pipeline.orchestration.keys import DATASET_TAG, source_key
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.schedules import Job
-from spatial_pipeline.orchestration.sightings import WHOLE, Change, Conclusion, Cursor, conclude
+from spatial_pipeline.orchestration.source_watch.cursor import (
+    WHOLE,
+    Change,
+    Conclusion,
+    Cursor,
+    conclude,
+)
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from spatial_pipeline.orchestration.looks import Look
+    from spatial_pipeline.orchestration.source_watch.snapshot import Look
 
 MOST = 50
 """Changes that are announced in one tick; the others wait for the next one."""
@@ -45,7 +51,7 @@ def source_sensor(contract: Contract, job: Job) -> dg.SensorDefinition | None:
         now = int(datetime.now(UTC).timestamp())
         cursor = Cursor.loaded(context.cursor, now)
         # A code server that only shows the sensor needs no geospatial library.
-        from spatial_pipeline.orchestration.looks import look_at
+        from spatial_pipeline.orchestration.source_watch.snapshot import look_at
 
         look = look_at(contract, Settings(), _keys(contract))
         found = conclude(cursor, look.remembered(cursor), MOST, settles=_settles(contract))

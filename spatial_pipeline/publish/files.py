@@ -10,9 +10,9 @@ from typing import Protocol
 from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.gate.decision import decide
-from spatial_pipeline.model.results import Verdict
-from spatial_pipeline.model.schema_change import SchemaEvidence
-from spatial_pipeline.model.versions import Publication, Version
+from spatial_pipeline.model.result import Verdict
+from spatial_pipeline.model.schema_diff import SchemaEvidence
+from spatial_pipeline.model.version import Publication, Version
 
 
 class Shelf(Protocol):

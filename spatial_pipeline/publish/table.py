@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from spatial_pipeline.contract.models import DatasetContract
-from spatial_pipeline.model.results import Verdict
-from spatial_pipeline.model.versions import Publication, Version
+from spatial_pipeline.model.result import Verdict
+from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.files import Shelf, advanced, ask, reversed_to
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.model.pieces import Data
-from spatial_pipeline.model.results import Result
-from spatial_pipeline.model.spilled import SomeFindings
-from spatial_pipeline.model.versions import Profile, VectorProfile
+from spatial_pipeline.model.features import Data
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.version import Profile, VectorProfile
+from spatial_pipeline.model.violation_runs import SomeFindings
 from spatial_pipeline.runtime.json_text import plain
 
 RESULT_KEYS = (

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spatial_pipeline.model.pieces import FeatureBatch
-from spatial_pipeline.model.spilled import parts_of
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.violation_runs import parts_of
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.runtime.json_text import json_text

@@ -19,9 +19,9 @@ import pyogrio
 import pyproj
 import shapely
 
-from spatial_pipeline.model.results import Findings, Result
-from spatial_pipeline.model.spilled import SomeFindings, parts_of
-from spatial_pipeline.model.versions import Version
+from spatial_pipeline.model.result import Findings, Result
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.model.violation_runs import SomeFindings, parts_of
 from spatial_pipeline.runtime.json_text import json_text
 
 LAYER = "violations"

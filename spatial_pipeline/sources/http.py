@@ -22,7 +22,7 @@ from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreacha
 from spatial_pipeline.sources import addresses
 from spatial_pipeline.sources.limits import Budget, Limits
 from spatial_pipeline.sources.sidecars import candidates
-from spatial_pipeline.sources.stats import Stat
+from spatial_pipeline.sources.transfer_stats import Stat
 
 ABSENT = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})

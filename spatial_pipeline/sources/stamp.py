@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.sources.local import Resolved
 
 Stamp = tuple[tuple[Path, int, int], ...]
 

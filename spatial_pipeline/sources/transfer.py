@@ -12,9 +12,9 @@ from spatial_pipeline.contract.remote_url import RemoteUrl, admit, parse
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.sources.http import WebFiles
 from spatial_pipeline.sources.limits import DEFAULTS, Budget, Limits, TooLargeError
-from spatial_pipeline.sources.objects import StoredFiles, listed
+from spatial_pipeline.sources.object_store import StoredFiles, listed
 from spatial_pipeline.sources.sidecars import candidates, wanted
-from spatial_pipeline.sources.stats import Stat, changed, token_of
+from spatial_pipeline.sources.transfer_stats import Stat, changed, token_of
 
 Progress = Callable[[int, int | None], None]
 

@@ -27,16 +27,16 @@ from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from spatial_pipeline.errors import NotPublishedError, StoreError
-from spatial_pipeline.model.pieces import Data
-from spatial_pipeline.model.results import Verdict
-from spatial_pipeline.model.schema_change import (
+from spatial_pipeline.model.features import Data
+from spatial_pipeline.model.result import Verdict
+from spatial_pipeline.model.schema_diff import (
     Acceptance,
     SchemaChange,
     SchemaEvidence,
     schema_change,
     schema_of,
 )
-from spatial_pipeline.model.versions import (
+from spatial_pipeline.model.version import (
     Profile,
     Publication,
     Staging,

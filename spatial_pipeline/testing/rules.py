@@ -61,8 +61,8 @@ async def _refusal(
     """What the assertion says; empty when the rules hold."""
     from spatial_pipeline.contract.database_url import is_database
     from spatial_pipeline.contract.models import RasterContract, VectorContract
-    from spatial_pipeline.pipeline.checking import check_all
-    from spatial_pipeline.pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.batch_check import check_all
+    from spatial_pipeline.pipeline.pipeline import Pipeline
     from spatial_pipeline.report.junit import sample_lines
     from spatial_pipeline.settings import Settings
     from spatial_pipeline.store.versions import Store

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from spatial_pipeline.alert.facts import Fact, Key, Kind, Observation, rule_key
 from spatial_pipeline.alert.message import Message
-from spatial_pipeline.model.results import Severity, Violation
+from spatial_pipeline.alert.problems import Fact, Key, Kind, Observation, rule_key
+from spatial_pipeline.model.result import Severity, Violation
 
 KEY = rule_key("roads", "p1", "unique")
 DEFECT = Violation((("4711",), ("4712",)), "duplicate", (1603607.55, 6463658.73), 0.5, "m")

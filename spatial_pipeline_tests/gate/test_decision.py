@@ -9,8 +9,8 @@ import pytest
 
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.gate.decision import decide, merged
-from spatial_pipeline.model.results import Result, Severity, Status, Verdict
-from spatial_pipeline.model.versions import Version
+from spatial_pipeline.model.result import Result, Severity, Status, Verdict
+from spatial_pipeline.model.version import Version
 
 VERSION = Version("roads", None, "v1")
 

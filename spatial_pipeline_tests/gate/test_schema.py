@@ -9,7 +9,7 @@ import pytest
 from spatial_pipeline.contract.models import RasterContract, VectorContract
 from spatial_pipeline.gate.decision import decide
 from spatial_pipeline.gate.schema import schema_reasons, undeclared
-from spatial_pipeline.model.schema_change import (
+from spatial_pipeline.model.schema_diff import (
     ChangeKind,
     Difference,
     Schema,
@@ -17,7 +17,7 @@ from spatial_pipeline.model.schema_change import (
     SchemaEvidence,
     schema_change,
 )
-from spatial_pipeline.model.versions import Column
+from spatial_pipeline.model.version import Column
 from spatial_pipeline_tests.gate.test_decision import VERSION, contract, verdict
 
 BEFORE = Schema("vector", (Column("id", "int64"), Column("area", "int64")), "Polygon", "EPSG:4326")

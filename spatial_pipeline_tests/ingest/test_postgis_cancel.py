@@ -17,10 +17,10 @@ from spatial_pipeline.contract.models import Source, VectorContract
 from spatial_pipeline.errors import GivenUpError
 from spatial_pipeline.ingest import opened
 from spatial_pipeline.ingest.postgis import source as postgis_source
-from spatial_pipeline.pipeline.checking import check_all
-from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.pipeline.batch_check import check_all
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.runtime.cancellation import Cancellation, obeying
-from spatial_pipeline.runtime.private_loop import PrivateLoop
+from spatial_pipeline.runtime.loop_thread import PrivateLoop
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline_tests.ingest.tables import Database, database

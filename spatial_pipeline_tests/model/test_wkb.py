@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spatial_pipeline.model import wkb
-from spatial_pipeline.model.pieces import decoded
+from spatial_pipeline.model.features import decoded
 
 TEXTS = [
     "POINT (1 2)", "POINT EMPTY", "POINT ZM (1 2 3 4)", "LINESTRING EMPTY",

@@ -15,8 +15,8 @@ from spatial_pipeline.check import base
 from spatial_pipeline.check.base import FeatureCheck
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.rules.validity import NotEmpty
-from spatial_pipeline.model.pieces import FeatureBatch
-from spatial_pipeline.model.results import Findings
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.result import Findings
 from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, Project, run
 
@@ -196,7 +196,7 @@ def test_the_check_op_itself_breaks(
     async def broken(*_: Any, **__: Any) -> None:
         raise OSError("the store is away")
 
-    monkeypatch.setattr("spatial_pipeline.pipeline.run.Pipeline.audit", broken)
+    monkeypatch.setattr("spatial_pipeline.pipeline.pipeline.Pipeline.audit", broken)
     project.supply([[5, 5]])
     result = run(project.definitions(), instance)
     evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
@@ -214,14 +214,14 @@ def test_a_rule_without_a_result(
     project: Project, kept: str, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a lost yield does: the gate stays closed, and Dagster is told."""
-    from spatial_pipeline.pipeline import run as story
+    from spatial_pipeline.pipeline import pipeline
 
-    whole = story.evaluate
+    whole = pipeline.evaluate
 
     async def loses(rules: Any, *args: Any, **kwargs: Any) -> Any:
         return [e for e in await whole(rules, *args, **kwargs) if e[0].rule != "not_empty"]
 
-    monkeypatch.setattr(story, "evaluate", loses)
+    monkeypatch.setattr(pipeline, "evaluate", loses)
     project.supply([[5, 5]])
     result = run(project.definitions(), instance)
     by_name = {e.check_name: e for e in result.get_asset_check_evaluations()}

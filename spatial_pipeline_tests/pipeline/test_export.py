@@ -12,7 +12,7 @@ import rasterio
 import shapely
 
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.ingest import spool
+from spatial_pipeline.ingest import sort_buffer
 from spatial_pipeline.pipeline import export
 from spatial_pipeline.pipeline.export import export_raster, export_vector
 from spatial_pipeline_tests.ingest.sources import (
@@ -137,7 +137,7 @@ def test_more_rows_than_memory_holds(tmp_path, out, monkeypatch):
     n = 3000
     monkeypatch.setattr(export, "BATCH_ROWS", 100)
     monkeypatch.setattr(
-        export, "Spool", lambda schema, folder: spool.Spool(schema, folder, 1000, 2000)
+        export, "Spool", lambda schema, folder: sort_buffer.Spool(schema, folder, 1000, 2000)
     )
     table = table_of(points(n), number=pa.array(np.arange(n), pa.int32()))
     _, _, _, rows = there_and_back(table, "FlatGeobuf", tmp_path, out, "Point")

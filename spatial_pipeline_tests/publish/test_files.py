@@ -8,8 +8,8 @@ import pytest
 
 from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.gate.decision import merged
-from spatial_pipeline.model.results import Status
-from spatial_pipeline.model.versions import Version
+from spatial_pipeline.model.result import Status
+from spatial_pipeline.model.version import Version
 from spatial_pipeline.publish.files import publish, roll_back
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline_tests.gate.test_decision import contract, results

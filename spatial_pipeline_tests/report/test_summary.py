@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console, RenderableType
 
-from spatial_pipeline.model.results import Findings, Severity, Status
+from spatial_pipeline.model.result import Findings, Severity, Status
 from spatial_pipeline.report.summary import (
     Ran,
     check_summary,

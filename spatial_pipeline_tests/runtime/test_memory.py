@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.runtime.memory import default_memory, memory_available
 from spatial_pipeline.settings import Settings
 

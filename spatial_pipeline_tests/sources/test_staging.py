@@ -13,7 +13,7 @@ import pytest
 
 from spatial_pipeline.contract.models import RasterContract, Source, VectorContract
 from spatial_pipeline.errors import SourceLostError
-from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline_tests.ingest.sources import points, ramp, table_of, write_layer, write_raster

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from spatial_pipeline.errors import GateClosedError, StoreError
-from spatial_pipeline.model.schema_change import Acceptance
-from spatial_pipeline.pipeline.run import Pipeline
-from spatial_pipeline.pipeline.schema_acceptance import accept, pending
+from spatial_pipeline.model.schema_diff import Acceptance
+from spatial_pipeline.pipeline.pipeline import Pipeline
+from spatial_pipeline.pipeline.schema_approval import accept, pending
 from spatial_pipeline.store.contents import column_contents
 from spatial_pipeline_tests.orchestration.schema_location import write_source
-from spatial_pipeline_tests.pipeline.test_rebuild import Project
+from spatial_pipeline_tests.pipeline.test_staleness import Project
 
 
 @pytest.fixture

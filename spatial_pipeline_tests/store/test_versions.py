@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from spatial_pipeline.errors import NotPublishedError, StoreError
-from spatial_pipeline.model.results import Family, Result, Severity, Status, Verdict
-from spatial_pipeline.model.versions import Profile, Publication, VectorProfile, Version
+from spatial_pipeline.model.result import Family, Result, Severity, Status, Verdict
+from spatial_pipeline.model.version import Profile, Publication, VectorProfile, Version
 from spatial_pipeline.store.versions import Store
 
 VERSION = Version("roads", None, "v1")

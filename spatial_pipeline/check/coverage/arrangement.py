@@ -18,7 +18,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.runtime.together import Together
+from spatial_pipeline.runtime.shared_work import Together
 
 _X_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _Y_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)

@@ -20,11 +20,11 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.coverage.arrangement import segments
-from spatial_pipeline.check.coverage.clashes import MARGIN, clashes, spans
-from spatial_pipeline.check.coverage.lookup import united
+from spatial_pipeline.check.coverage.polygon_lookup import united
+from spatial_pipeline.check.coverage.segment_conflicts import MARGIN, clashes, spans
 from spatial_pipeline.check.geometry.boxes import Boxes, diagonals
-from spatial_pipeline.model.pieces import VectorData
-from spatial_pipeline.runtime.together import Together
+from spatial_pipeline.model.features import VectorData
+from spatial_pipeline.runtime.shared_work import Together
 
 GROUP = 2048
 """Edges looked up in one call, and arranged in one unless more are connected."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.coverage.clashes import spans
+from spatial_pipeline.check.coverage.segment_conflicts import spans
 from spatial_pipeline.check.geometry.boxes import Boxes, diagonals
 
 QUERIED = 4096

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.coverage.lookup import shared_boxes
 from spatial_pipeline.check.coverage.overlap_pairs import AREA, QUERIED, Pairs, share_area
+from spatial_pipeline.check.coverage.polygon_lookup import shared_boxes
 from spatial_pipeline.check.geometry.boxes import Boxes
-from spatial_pipeline.model.pieces import FeatureBatch, VectorData
+from spatial_pipeline.model.features import FeatureBatch, VectorData
 
 
 class Neighbours:

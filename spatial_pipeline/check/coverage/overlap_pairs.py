@@ -16,9 +16,9 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.coverage.arrangement import Chain, cancelled, directed_edges
-from spatial_pipeline.check.coverage.clashes import spans
 from spatial_pipeline.check.coverage.faces import Faces, faces
-from spatial_pipeline.check.geometry.judged import POLYGON, of_dimension
+from spatial_pipeline.check.coverage.segment_conflicts import spans
+from spatial_pipeline.check.geometry.eligible import POLYGON, of_dimension
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 

@@ -22,30 +22,30 @@ from spatial_pipeline.check.base import (
     WindowCheck,
 )
 from spatial_pipeline.check.engine import catalogue
-from spatial_pipeline.check.engine.accepted import Acceptances
-from spatial_pipeline.check.engine.conclude import conclude
-from spatial_pipeline.check.engine.piece import see_features, see_pixels
-from spatial_pipeline.check.engine.remote import Job, Remote, Window, ask
-from spatial_pipeline.check.engine.responsive import responsive
-from spatial_pipeline.check.engine.room import (
+from spatial_pipeline.check.engine.evaluate_piece import see_features, see_pixels
+from spatial_pipeline.check.engine.finalize import conclude
+from spatial_pipeline.check.engine.gil import responsive
+from spatial_pipeline.check.engine.memory_budget import (
     Room,
     features_a_piece,
     in_lanes,
     piece_bytes,
     window_bytes,
 )
-from spatial_pipeline.check.engine.shelf import Shelf
-from spatial_pipeline.check.engine.task import Task
-from spatial_pipeline.check.engine.vector_pieces import Cut
-from spatial_pipeline.check.incremental.recall import History
-from spatial_pipeline.check.incremental.repeat import Batches
-from spatial_pipeline.check.join.filters import columns_of
+from spatial_pipeline.check.engine.partitioning import Cut
+from spatial_pipeline.check.engine.remote import Job, Remote, Window, ask
+from spatial_pipeline.check.engine.rule_run import Task
+from spatial_pipeline.check.engine.suppress import Acceptances
+from spatial_pipeline.check.engine.violation_spill import Shelf
+from spatial_pipeline.check.incremental.feature_cache import History
+from spatial_pipeline.check.incremental.piece_cache import Batches
+from spatial_pipeline.check.join.where_filter import columns_of
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.pieces import Data, RasterData, VectorData
-from spatial_pipeline.model.results import Outcome, Result, Scope
-from spatial_pipeline.model.spilled import FindingsSink, SomeFindings
-from spatial_pipeline.model.versions import Profile, RasterProfile, VectorProfile
-from spatial_pipeline.runtime.heap import give_back, keep_arrays
+from spatial_pipeline.model.features import Data, RasterData, VectorData
+from spatial_pipeline.model.result import Outcome, Result, Scope
+from spatial_pipeline.model.version import Profile, RasterProfile, VectorProfile
+from spatial_pipeline.model.violation_runs import FindingsSink, SomeFindings
+from spatial_pipeline.runtime.malloc import give_back, keep_arrays
 from spatial_pipeline.runtime.workers import Workers
 
 Evaluation = tuple[Result, SomeFindings]

@@ -1,6 +1,6 @@
 """Pieces that other machines look at: what is asked, what is answered, and how it is worked out.
 
-How questions travel is not said here; see ``spatial_pipeline.distributed.cluster``.
+How questions travel is not said here; see ``spatial_pipeline.distributed.client``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any, Protocol, cast
 
 from spatial_pipeline.check.engine import catalogue
-from spatial_pipeline.check.engine.piece import see_features, see_pixels
-from spatial_pipeline.check.engine.responsive import responsive
-from spatial_pipeline.check.engine.task import Answer, Task
-from spatial_pipeline.check.engine.vector_pieces import Cut
+from spatial_pipeline.check.engine.evaluate_piece import see_features, see_pixels
+from spatial_pipeline.check.engine.gil import responsive
+from spatial_pipeline.check.engine.partitioning import Cut
+from spatial_pipeline.check.engine.rule_run import Answer, Task
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.pieces import Data
+from spatial_pipeline.model.features import Data
 from spatial_pipeline.runtime.workers import Workers
 
 

@@ -17,8 +17,8 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.coverage.arrangement import noise
-from spatial_pipeline.check.geometry.judged import POLYGON, of_dimension
-from spatial_pipeline.check.geometry.paths import SHELL, Paths, Segments
+from spatial_pipeline.check.geometry.eligible import POLYGON, of_dimension
+from spatial_pipeline.check.geometry.segments import SHELL, Paths, Segments
 
 COMBINATIONS = 1 << 20
 """Pairs of segments compared at once."""

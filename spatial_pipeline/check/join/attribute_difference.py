@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.join import keys
+from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.raster.pixel_difference import distance
 from spatial_pipeline.errors import RuleError
 
@@ -78,7 +78,7 @@ def equal(a: pa.ChunkedArray, b: pa.ChunkedArray, tolerance: float = 0.0) -> NDA
         same = pc.fill_null(found, False).to_numpy()
     else:
         both = pa.chunked_array([*a.cast(common).chunks, *b.cast(common).chunks], type=common)
-        group = keys.groups(pa.table({"value": both}))
+        group = join_keys.groups(pa.table({"value": both}))
         same = group[: len(a)] == group[len(a) :]
     return cast("NDArray[np.bool_]", np.where(there & present, same, there == present))
 

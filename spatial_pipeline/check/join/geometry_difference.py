@@ -11,10 +11,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.geometry.canonical import digests
+from spatial_pipeline.check.geometry.eligible import POLYGON
 from spatial_pipeline.check.geometry.hausdorff import hausdorff
-from spatial_pipeline.check.geometry.judged import POLYGON
-from spatial_pipeline.check.incremental.geometries import THREE_D
+from spatial_pipeline.check.geometry.normal_form import digests
+from spatial_pipeline.check.incremental.geometry_check import THREE_D
 from spatial_pipeline.check.rules.validity.finite_coordinates import not_finite_xy
 
 Mode = Literal["exact", "topological", "tolerance"]

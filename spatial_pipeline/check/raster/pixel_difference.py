@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.raster.raster_regions import Marks, RegionFinder
-from spatial_pipeline.model.pieces import PixelWindow
-from spatial_pipeline.model.results import Outcome
+from spatial_pipeline.check.raster.regions import Marks, RegionFinder
+from spatial_pipeline.model.features import PixelWindow
+from spatial_pipeline.model.result import Outcome
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from spatial_pipeline.contract.rules.base import (
     Positive,
     Rule,
 )
-from spatial_pipeline.model.results import Family, Scope
-from spatial_pipeline.model.versions import Bounds, Kind
+from spatial_pipeline.model.result import Family, Scope
+from spatial_pipeline.model.version import Bounds, Kind
 
 GeometryType = Literal[
     "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",

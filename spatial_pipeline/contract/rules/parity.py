@@ -14,8 +14,8 @@ from spatial_pipeline.contract.rules.base import (
     OtherSource,
     Rule,
 )
-from spatial_pipeline.model.results import Family, Scope
-from spatial_pipeline.model.versions import Kind
+from spatial_pipeline.model.result import Family, Scope
+from spatial_pipeline.model.version import Kind
 
 
 class ParityRule(Rule):

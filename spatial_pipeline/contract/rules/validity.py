@@ -16,8 +16,8 @@ from spatial_pipeline.contract.rules.base import (
     OtherSource,
     Rule,
 )
-from spatial_pipeline.model.results import Family, Scope
-from spatial_pipeline.model.versions import Bounds, Kind
+from spatial_pipeline.model.result import Family, Scope
+from spatial_pipeline.model.version import Bounds, Kind
 
 Band = Annotated[int, Field(ge=1)]
 

@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from spatial_pipeline.ingest.cage.limits import CageLimits
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.model.versions import Kind, Profile
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.model.version import Kind, Profile
+from spatial_pipeline.sources.local import Resolved
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity.crs_texts import CrsText
 from spatial_pipeline.model.crs.comparison import same_horizontally
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.sources.local import Resolved
 
 BATCH_ROWS = 16384
 HEAD_BYTES = 4096

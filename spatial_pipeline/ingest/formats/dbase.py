@@ -26,7 +26,7 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.gdal_messages import add
 from spatial_pipeline.ingest.schema import distinct_names
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.sources.local import Resolved
 
 BATCH_ROWS = 16384
 CHUNK = 16 << 20

@@ -22,8 +22,8 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import crs_texts, drawn_arcs, vector
 from spatial_pipeline.ingest.schema import distinct_names, free_name, plain, staged_type
-from spatial_pipeline.model.versions import Bounds
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.model.version import Bounds
+from spatial_pipeline.sources.local import Resolved
 
 BATCH_ROWS = 16384
 BATCH_BYTES = 256 << 20

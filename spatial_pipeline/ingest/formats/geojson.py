@@ -32,7 +32,7 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.schema import distinct_names, free_name
 from spatial_pipeline.runtime.json_text import exact_json
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.sources.local import Resolved
 
 BATCH_ROWS = 16384
 HEAD_BYTES = 4096

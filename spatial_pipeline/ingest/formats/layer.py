@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spatial_pipeline.ingest.defects import Defects
-from spatial_pipeline.model.versions import Bounds
+from spatial_pipeline.model.version import Bounds
 
 
 @dataclass

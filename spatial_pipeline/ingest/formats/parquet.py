@@ -21,9 +21,9 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity.crs_texts import CrsText
 from spatial_pipeline.ingest.schema import distinct_names, plain, staged_type
-from spatial_pipeline.model.versions import Bounds
+from spatial_pipeline.model.version import Bounds
 from spatial_pipeline.runtime.json_text import json_text
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.sources.local import Resolved
 
 BATCH_ROWS = 16384
 _BOX_LENGTHS = {4: (0, 1, 2, 3), 6: (0, 1, 3, 4), 8: (0, 1, 4, 5)}

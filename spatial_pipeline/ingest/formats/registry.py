@@ -16,7 +16,7 @@ from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.geojson_head import is_geojson
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.sources.local import Resolved
 
 HEAD_BYTES = 4096
 """Bytes of a file that signatures see."""

@@ -36,7 +36,7 @@ from spatial_pipeline.ingest.integrity.shapefile import (
     located,
 )
 from spatial_pipeline.ingest.schema import free_name
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.sources.local import Resolved
 
 BATCH_ROWS = 16384
 BATCH_BYTES = 16 << 20

@@ -22,7 +22,7 @@ import pyproj
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.ingest.integrity.sqlite import read_only
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.sources.local import Resolved
 
 SHOWN = 80
 """Characters of a text that a note shows."""

@@ -19,7 +19,7 @@ from spatial_pipeline.ingest.integrity import (
     text_formats,
     xml_coordinates,
 )
-from spatial_pipeline.sources.source import Resolved
+from spatial_pipeline.sources.local import Resolved
 
 XML_DRIVERS = frozenset({"GML", "KML", "LIBKML", "GPX", "JML", "GeoRSS", "MapML", "LVBAG"})
 

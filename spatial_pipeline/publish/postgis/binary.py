@@ -17,7 +17,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.errors import StoreError
-from spatial_pipeline.model.pieces import FeatureBatch, decoded
+from spatial_pipeline.model.features import FeatureBatch, decoded
 from spatial_pipeline.publish.postgis.columns import ColumnType, big_endian
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
-from spatial_pipeline.model.pieces import FeatureBatch, VectorData
-from spatial_pipeline.model.results import Verdict
-from spatial_pipeline.model.versions import (
+from spatial_pipeline.model.features import FeatureBatch, VectorData
+from spatial_pipeline.model.result import Verdict
+from spatial_pipeline.model.version import (
     Profile,
     Publication,
     RasterProfile,

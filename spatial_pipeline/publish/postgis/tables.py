@@ -19,7 +19,7 @@ import asyncpg
 
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
-from spatial_pipeline.model.versions import Version, fingerprint
+from spatial_pipeline.model.version import Version, fingerprint
 from spatial_pipeline.publish.postgis.binary import Digest, digest_sql
 from spatial_pipeline.publish.postgis.identifiers import (
     quoted,

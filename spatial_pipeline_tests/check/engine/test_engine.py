@@ -22,8 +22,8 @@ from spatial_pipeline.contract.rules.parity import SameFeaturesAs
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy, MustNotOverlap
 from spatial_pipeline.contract.rules.validity import NotEmpty, PixelRange, ValidGeometry
 from spatial_pipeline.errors import RuleError, SourceError
-from spatial_pipeline.model.pieces import FeatureBatch, PixelWindow, Tile
-from spatial_pipeline.model.results import Findings, Outcome, Status
+from spatial_pipeline.model.features import FeatureBatch, PixelWindow, Tile
+from spatial_pipeline.model.result import Findings, Outcome, Status
 from spatial_pipeline_tests.support import memory_raster, memory_vector, run_rule
 
 POINTS = memory_vector(

@@ -15,7 +15,7 @@ import shapely
 
 from spatial_pipeline.check.engine.engine import Plan, evaluate
 from spatial_pipeline.check.engine.remote import Answers, Bench, Elapsed, Job, Window
-from spatial_pipeline.check.engine.task import Answer
+from spatial_pipeline.check.engine.rule_run import Answer
 from spatial_pipeline.contract.rules.metadata import Unique
 from spatial_pipeline.contract.rules.parity import (
     SameCountAs,
@@ -26,7 +26,7 @@ from spatial_pipeline.contract.rules.topology import MustBeCoveredBy, MustNotOve
 from spatial_pipeline.contract.rules.validity import PixelRange, ValidGeometry
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.hashing import checksums
-from spatial_pipeline.model.results import Status
+from spatial_pipeline.model.result import Status
 from spatial_pipeline.runtime.workers import Workers
 from spatial_pipeline_tests.support import memory_raster, memory_vector
 

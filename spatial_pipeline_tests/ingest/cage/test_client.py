@@ -24,12 +24,12 @@ from spatial_pipeline.ingest.cage.client import SERVER
 from spatial_pipeline.ingest.cage.job import Job
 from spatial_pipeline.ingest.formats import drivers
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.model.results import Status
-from spatial_pipeline.model.versions import VectorProfile
-from spatial_pipeline.pipeline.checking import check_all
-from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.model.result import Status
+from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.pipeline.batch_check import check_all
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.runtime.cancellation import Cancellation, obeying
-from spatial_pipeline.sources.source import resolve
+from spatial_pipeline.sources.local import resolve
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline_tests.ingest.cage.hostile import VECTORS
 

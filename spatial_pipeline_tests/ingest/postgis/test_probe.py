@@ -9,7 +9,7 @@ import pytest
 
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest.postgis import probe as postgis_probe
+from spatial_pipeline.ingest.postgis import probe
 from spatial_pipeline.ingest.postgis.probe import table_tokens
 from spatial_pipeline_tests.ingest.tables import Database, database
 
@@ -49,7 +49,7 @@ def no_rows_read(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> None:
         pytest.fail("rows were read")
 
-    monkeypatch.setattr(postgis_probe, "open_table", refused)
+    monkeypatch.setattr(probe, "open_table", refused)
 
 
 STATEMENTS = {
@@ -171,7 +171,7 @@ def test_a_view_that_takes_too_long_says_what_to_do(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.sql("CREATE VIEW slow AS SELECT 1 AS id, pg_sleep(60)::text AS s")
-    monkeypatch.setattr(postgis_probe, "LIMITS", postgis_probe.Limits(5.0, 0.5))
+    monkeypatch.setattr(probe, "LIMITS", probe.Limits(5.0, 0.5))
     ((_, found),) = table_tokens(
         Source(uri="postgresql:", layer="slow"), [None], None, database.uri
     )

@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.model.versions import Version
-from spatial_pipeline.pipeline.run import Pipeline
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 
 

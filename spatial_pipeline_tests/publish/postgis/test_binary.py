@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.errors import StoreError
-from spatial_pipeline.model.pieces import FeatureBatch
+from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.publish.postgis.binary import (
     SIGNATURE,
     TRAILER,

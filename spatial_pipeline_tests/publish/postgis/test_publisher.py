@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from spatial_pipeline.errors import GateClosedError, StoreError
-from spatial_pipeline.pipeline.run import Pipeline
-from spatial_pipeline.publish import table as publishing
+from spatial_pipeline.pipeline.pipeline import Pipeline
+from spatial_pipeline.publish import table
 from spatial_pipeline.publish.postgis import publisher as module
 from spatial_pipeline.publish.postgis.pool import Database
 from spatial_pipeline.settings import Settings
@@ -297,7 +297,7 @@ def test_a_crash_between_commit_and_the_file_is_repaired_by_the_next_run(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "_switched", killed)
+        patch.setattr(table, "_switched", killed)
         with pytest.raises(KeyboardInterrupt):
             asyncio.run(pipeline.apublish(of, two))
     assert run(project.dsn, "SELECT count(*) FROM gis.points") == [(4,)]
@@ -315,7 +315,7 @@ def test_a_held_run_repairs_the_file_too(project: Project, monkeypatch: pytest.M
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "_switched", killed)
+        patch.setattr(table, "_switched", killed)
         with pytest.raises(KeyboardInterrupt):
             asyncio.run(pipeline.apublish(of, two))
     tight = contract(project.folder, rules=[{"rule": "feature_count", "min": 99}])

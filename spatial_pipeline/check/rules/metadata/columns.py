@@ -11,9 +11,9 @@ import numpy as np
 
 from spatial_pipeline.check.base import ProfileCheck, evaluates
 from spatial_pipeline.contract.rules.metadata import Columns, ColumnType
-from spatial_pipeline.model.pieces import VectorData
-from spatial_pipeline.model.results import Findings, Outcome
-from spatial_pipeline.model.versions import Column, Profile, VectorProfile
+from spatial_pipeline.model.features import VectorData
+from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.version import Column, Profile, VectorProfile
 
 _SIGNED = ("int8", "int16", "int32", "int64")
 _UNSIGNED = ("uint8", "uint16", "uint32", "uint64")

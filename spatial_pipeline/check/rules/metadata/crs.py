@@ -8,8 +8,8 @@ from spatial_pipeline.check.base import ProfileCheck, evaluates
 from spatial_pipeline.check.crs.area_of_use import swapped
 from spatial_pipeline.contract.rules.metadata import Crs
 from spatial_pipeline.model.crs.comparison import Comparison, compare, label
-from spatial_pipeline.model.results import Findings, Outcome
-from spatial_pipeline.model.versions import Profile
+from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.version import Profile
 
 
 @evaluates(Crs)

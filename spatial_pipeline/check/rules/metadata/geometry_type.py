@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.incremental.geometries import (
+from spatial_pipeline.check.incremental.geometry_check import (
     NULL,
     UNDECODABLE,
     GeometryCheck,
@@ -19,9 +19,9 @@ from spatial_pipeline.check.incremental.geometries import (
     undecodable,
 )
 from spatial_pipeline.contract.rules.metadata import GeometryTypeRule
-from spatial_pipeline.model.pieces import FeatureBatch
-from spatial_pipeline.model.results import Findings
-from spatial_pipeline.model.versions import VectorProfile
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.version import VectorProfile
 
 NAMES = (
     "Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString",

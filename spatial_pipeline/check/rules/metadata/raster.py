@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.check.base import ProfileCheck, evaluates
-from spatial_pipeline.check.raster.raster_grid import (
+from spatial_pipeline.check.raster.grid import (
     EPSILON,
     ROUNDINGS,
     alignment,
@@ -31,8 +31,8 @@ from spatial_pipeline.contract.rules.metadata import (
     Resolution,
 )
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.results import Findings, Outcome
-from spatial_pipeline.model.versions import BandProfile, Profile, RasterProfile, can_hold
+from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.version import BandProfile, Profile, RasterProfile, can_hold
 
 
 @evaluates(BandCount)

@@ -10,13 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, evaluates
-from spatial_pipeline.check.incremental.geometries import places
-from spatial_pipeline.check.incremental.repeat import Repeating, Words
-from spatial_pipeline.check.join import keys
+from spatial_pipeline.check.incremental.geometry_check import places
+from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
+from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.positions import Packed, packed
 from spatial_pipeline.contract.rules.metadata import Unique
-from spatial_pipeline.model.pieces import FeatureBatch, VectorData
-from spatial_pipeline.model.results import Findings, Outcome
+from spatial_pipeline.model.features import FeatureBatch, VectorData
+from spatial_pipeline.model.result import Findings, Outcome
 
 CHUNK = 65_536
 """Suspects that are looked up at once."""
@@ -40,7 +40,7 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
         whole = np.ones(len(batch), dtype=bool)
         for column in table.columns:
             whole &= column.is_valid().to_numpy()
-        return keys.hashes(table)[whole], packed(batch.positions[whole]), int((~whole).sum())
+        return join_keys.hashes(table)[whole], packed(batch.positions[whole]), int((~whole).sum())
 
     def packed(self, partial: Partial, count: int) -> Words | None:
         """Hashes of all rows of a piece, none of which is without a key."""
@@ -53,7 +53,7 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
     def reduce(self, partials: Sequence[Partial]) -> Outcome:
         """One violation for every row whose key another row has."""
         nulls = sum(p[2] for p in partials)
-        findings, count = self._duplicates(keys.suspects([p[:2] for p in partials]))
+        findings, count = self._duplicates(join_keys.suspects([p[:2] for p in partials]))
         n = len(findings)
         return Outcome(
             checked=sum(len(p[0]) for p in partials),
@@ -78,7 +78,7 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
             parts.append(batch.rows)
             spots.append(places(batch.geometry))
         table, rows, points = pa.concat_tables(tables), np.concatenate(parts), np.concatenate(spots)
-        groups = keys.groups(table)
+        groups = join_keys.groups(table)
         sizes = np.bincount(groups)[groups]
         bad = np.flatnonzero(sizes > 1)
         if not len(bad):
@@ -86,7 +86,7 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
         told = zip(*(c.to_pylist() for c in table.take(pa.array(bad)).columns), strict=True)
         title = names[0] if len(names) == 1 else f"({', '.join(names)})"
         reasons = [
-            f"{title} = {keys.labels(value)} occurs {n} times"
+            f"{title} = {join_keys.labels(value)} occurs {n} times"
             for value, n in zip(told, sizes[bad], strict=True)
         ]
         findings = Findings.build(rows[bad], reasons, points[bad], measure=sizes[bad], unit="rows")

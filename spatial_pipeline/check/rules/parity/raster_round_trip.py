@@ -9,15 +9,15 @@ from typing import cast
 import numpy as np
 
 from spatial_pipeline.check.base import Context, WindowCheck, evaluates
+from spatial_pipeline.check.raster.grid import grid_differences
 from spatial_pipeline.check.raster.pixel_difference import Difference, conclusion, difference
-from spatial_pipeline.check.raster.raster_grid import grid_differences
-from spatial_pipeline.check.raster.raster_regions import RegionFinder
+from spatial_pipeline.check.raster.regions import RegionFinder
 from spatial_pipeline.check.rules.validity.raster import needs_pixels, raster_profile, unread
 from spatial_pipeline.contract.rules.parity import RoundTrips
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.pieces import PixelWindow, RasterData
-from spatial_pipeline.model.results import Findings, Outcome
-from spatial_pipeline.model.versions import BandProfile, RasterProfile
+from spatial_pipeline.model.features import PixelWindow, RasterData
+from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.version import BandProfile, RasterProfile
 
 GRID, COUNT, TAGS, PIXELS = "grid", "count", "tags", "pixels"
 BAND = tuple(f.name for f in fields(BandProfile))

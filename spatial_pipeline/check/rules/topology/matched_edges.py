@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import TileCheck, evaluates
 from spatial_pipeline.check.coverage.arrangement import directed_edges, segments
-from spatial_pipeline.check.coverage.clashes import spans
-from spatial_pipeline.check.coverage.measured import NOTHING, Tally, summary
+from spatial_pipeline.check.coverage.measure_summary import NOTHING, Tally, summary
 from spatial_pipeline.check.coverage.near_edges import alongside, equal_rows
-from spatial_pipeline.check.coverage.outlines import Outlines, outlines
-from spatial_pipeline.check.crs.crs import in_degrees, length_unit
+from spatial_pipeline.check.coverage.piece_residue import Outlines, outlines
+from spatial_pipeline.check.coverage.segment_conflicts import spans
+from spatial_pipeline.check.crs.transformation import in_degrees, length_unit
 from spatial_pipeline.check.geometry.boxes import Boxes, diagonals
-from spatial_pipeline.check.geometry.judged import POLYGON, LeftOut, notes
-from spatial_pipeline.check.incremental.geometries import require_geometry
+from spatial_pipeline.check.geometry.eligible import POLYGON, LeftOut, notes
+from spatial_pipeline.check.incremental.geometry_check import require_geometry
 from spatial_pipeline.contract.rules.topology import MatchedEdges
-from spatial_pipeline.model.pieces import Tile
-from spatial_pipeline.model.results import Findings, Outcome
-from spatial_pipeline.model.versions import VectorProfile
+from spatial_pipeline.model.features import Tile
+from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.version import VectorProfile
 
 MISSING, NEAR = "missing vertex", "nearly coincident"
 ULPS = 4

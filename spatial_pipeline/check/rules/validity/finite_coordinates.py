@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import evaluates
 from spatial_pipeline.check.geometry.boxes import finite
-from spatial_pipeline.check.geometry.vertices import Vertices, finite_places, vertices
-from spatial_pipeline.check.incremental.geometries import (
+from spatial_pipeline.check.geometry.wkb_vertices import Vertices, finite_places, vertices
+from spatial_pipeline.check.incremental.geometry_check import (
     EMPTY,
     NULL,
     UNDECODABLE,
@@ -21,8 +21,8 @@ from spatial_pipeline.check.incremental.geometries import (
     undecodable,
 )
 from spatial_pipeline.contract.rules.validity import FiniteCoordinates
-from spatial_pipeline.model.pieces import FeatureBatch
-from spatial_pipeline.model.results import Findings
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.result import Findings
 
 AXES = ("x", "y", "z", "m")
 

@@ -13,10 +13,17 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, evaluates
-from spatial_pipeline.check.crs.crs import in_degrees, length_unit
-from spatial_pipeline.check.geometry.canonical import digests, flat, signatures
+from spatial_pipeline.check.crs.transformation import in_degrees, length_unit
+from spatial_pipeline.check.geometry.normal_form import digests, flat, signatures
 from spatial_pipeline.check.geometry.vertex_distance import vertex_distance
-from spatial_pipeline.check.incremental.geometries import (
+from spatial_pipeline.check.incremental.feature_cache import (
+    DEEP,
+    PLAIN,
+    UNKNOWN,
+    Facts,
+    Remembering,
+)
+from spatial_pipeline.check.incremental.geometry_check import (
     EMPTY,
     NO_GEOMETRY,
     NOT_FINITE,
@@ -27,14 +34,13 @@ from spatial_pipeline.check.incremental.geometries import (
     require_geometry,
     undecodable,
 )
-from spatial_pipeline.check.incremental.recall import DEEP, PLAIN, UNKNOWN, Facts, Remembering
-from spatial_pipeline.check.join import keys
+from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.positions import Packed, packed, unpacked
 from spatial_pipeline.check.rules.validity.finite_coordinates import not_finite_xy
 from spatial_pipeline.contract.rules.validity import NoDuplicateGeometries
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.pieces import FeatureBatch, VectorData
-from spatial_pipeline.model.results import Findings, Outcome
+from spatial_pipeline.model.features import FeatureBatch, VectorData
+from spatial_pipeline.model.result import Findings, Outcome
 
 CHUNK = 65_536
 """Suspects that are looked up at once."""
@@ -148,7 +154,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
         require_geometry(self.context.data.profile)
         said = notes(sum((p.said for p in partials), Counter()))
         if not self.rule.tolerance:
-            suspects = keys.suspects([(p.hashes, p.positions) for p in partials])
+            suspects = join_keys.suspects([(p.hashes, p.positions) for p in partials])
             return self._equal(suspects, sum(len(p.hashes) for p in partials), said)
         positions = np.concatenate(
             [np.empty(0, np.int64), *(unpacked(p.positions) for p in partials)]
@@ -171,7 +177,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
             tables.append(batch.table)
         row, group = np.concatenate(rows), np.unique(np.concatenate(marks), return_inverse=True)[1]
         if self.rule.with_columns and tables:
-            values = keys.groups(pa.concat_tables(tables).select(list(self.rule.with_columns)))
+            values = join_keys.groups(pa.concat_tables(tables).select(list(self.rule.with_columns)))
             group = np.unique(np.stack([group, values]), axis=1, return_inverse=True)[1]
         order = np.lexsort((row, group))
         begins = np.append(True, np.diff(group[order]) != 0)[: len(order)]
@@ -245,7 +251,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
         names = list(self.rule.with_columns)
         batch = self._data.take(positions, names)
         if names:
-            values = keys.groups(batch.table.select(names))
+            values = join_keys.groups(batch.table.select(names))
             same = values[i] == values[j]
             i, j = i[same], j[same]
         geometry = flat(batch.geometry)

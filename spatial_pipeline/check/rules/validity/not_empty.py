@@ -8,15 +8,15 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.incremental.geometries import (
+from spatial_pipeline.check.incremental.geometry_check import (
     UNDECODABLE,
     GeometryCheck,
     Judged,
     undecodable,
 )
 from spatial_pipeline.contract.rules.validity import NotEmpty
-from spatial_pipeline.model.pieces import FeatureBatch
-from spatial_pipeline.model.results import Findings
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.result import Findings
 
 
 @evaluates(NotEmpty)

@@ -12,13 +12,13 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.check.base import Context, WindowCheck, evaluates
-from spatial_pipeline.check.raster.raster_area import PixelArea, polygon_area
-from spatial_pipeline.check.raster.raster_regions import Marks, RegionFinder, strips, union
+from spatial_pipeline.check.raster.area import PixelArea, polygon_area
+from spatial_pipeline.check.raster.regions import Marks, RegionFinder, strips, union
 from spatial_pipeline.contract.rules.validity import NodataFraction, PixelRange, ReadablePixels
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.pieces import PixelWindow, VectorData
-from spatial_pipeline.model.results import Findings, Outcome
-from spatial_pipeline.model.versions import RasterProfile
+from spatial_pipeline.model.features import PixelWindow, VectorData
+from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.version import RasterProfile
 
 Bound = int | float | np.floating[Any]
 

@@ -10,10 +10,10 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.geometry.defects import Defect, defects
-from spatial_pipeline.check.geometry.linework import TooManyMeetings
-from spatial_pipeline.check.geometry.vertices import finite_places, vertices
-from spatial_pipeline.check.incremental.geometries import (
+from spatial_pipeline.check.geometry.ring_intersections import TooManyMeetings
+from spatial_pipeline.check.geometry.validity_errors import Defect, defects
+from spatial_pipeline.check.geometry.wkb_vertices import finite_places, vertices
+from spatial_pipeline.check.incremental.geometry_check import (
     NULL,
     SCRIBBLE,
     THREE_D,
@@ -23,8 +23,8 @@ from spatial_pipeline.check.incremental.geometries import (
     undecodable,
 )
 from spatial_pipeline.contract.rules.validity import ValidGeometry
-from spatial_pipeline.model.pieces import FeatureBatch
-from spatial_pipeline.model.results import Findings
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.result import Findings
 
 
 @evaluates(ValidGeometry)

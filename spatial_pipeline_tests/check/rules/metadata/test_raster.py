@@ -14,8 +14,8 @@ from spatial_pipeline.contract.rules.metadata import (
     Nodata,
     Resolution,
 )
-from spatial_pipeline.model.results import Status
-from spatial_pipeline.model.versions import BandProfile
+from spatial_pipeline.model.result import Status
+from spatial_pipeline.model.version import BandProfile
 from spatial_pipeline_tests.support import memory_raster, run_rule
 
 OTHER = OtherSource(uri="other.tif")

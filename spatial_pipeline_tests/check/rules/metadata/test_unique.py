@@ -6,10 +6,10 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.check.join import keys
+from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.rules.metadata import unique
 from spatial_pipeline.contract.rules.metadata import Unique
-from spatial_pipeline.model.results import Status
+from spatial_pipeline.model.result import Status
 from spatial_pipeline_tests.check.agreement import everywhere
 
 POINTS = [shapely.Point(i, 0) for i in range(5)]
@@ -51,7 +51,7 @@ def test_nulls_are_not_compared():
 
 
 def test_equal_hashes_are_no_proof(monkeypatch):
-    monkeypatch.setattr(keys, "hashes", lambda table: np.zeros(table.num_rows, np.uint64))
+    monkeypatch.setattr(join_keys, "hashes", lambda table: np.zeros(table.num_rows, np.uint64))
     result, findings = everywhere(Unique(columns=("id",)), POINTS, {"id": [1, 2, 3, 2, 5]})
     assert [f[0] for f in findings] == [(1,), (3,)]
     assert everywhere(Unique(columns=("id",)), POINTS, {"id": [1, 2, 3, 4, 5]})[0].passed

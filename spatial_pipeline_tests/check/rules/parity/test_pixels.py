@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as hnp
 
 from spatial_pipeline.contract.rules import OtherSource
 from spatial_pipeline.contract.rules.parity import BandsMatch, SamePixelsAs
-from spatial_pipeline.model.results import Status
-from spatial_pipeline.model.versions import BandProfile, BrokenBlock
-from spatial_pipeline_tests.check.raster.test_raster_regions import flood, pixels
+from spatial_pipeline.model.result import Status
+from spatial_pipeline.model.version import BandProfile, BrokenBlock
+from spatial_pipeline_tests.check.raster.test_regions import flood, pixels
 from spatial_pipeline_tests.check.rules.validity.test_raster import example, told
 from spatial_pipeline_tests.support import memory_raster, run_rule
 

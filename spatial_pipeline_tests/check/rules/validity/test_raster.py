@@ -11,12 +11,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from spatial_pipeline.check.raster import raster_regions
+from spatial_pipeline.check.raster import regions as raster_regions
 from spatial_pipeline.contract.rules import OtherSource
 from spatial_pipeline.contract.rules.validity import NodataFraction, PixelRange, ReadablePixels
-from spatial_pipeline.model.results import Status
-from spatial_pipeline.model.versions import BrokenBlock
-from spatial_pipeline_tests.check.raster.test_raster_regions import flood, pixels
+from spatial_pipeline.model.result import Status
+from spatial_pipeline.model.version import BrokenBlock
+from spatial_pipeline_tests.check.raster.test_regions import flood, pixels
 from spatial_pipeline_tests.support import memory_raster, memory_vector, run_rule
 
 

@@ -9,11 +9,11 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.check.geometry import linework
+from spatial_pipeline.check.geometry import ring_intersections
 from spatial_pipeline.check.rules.validity import valid_geometry
 from spatial_pipeline.check.rules.validity.valid_geometry import first_defect
 from spatial_pipeline.contract.rules.validity import ValidGeometry
-from spatial_pipeline.model.results import Status
+from spatial_pipeline.model.result import Status
 from spatial_pipeline_tests.check.agreement import everywhere
 from spatial_pipeline_tests.check.geometry.shapes import geometries, wkb_path, wkb_point
 
@@ -124,7 +124,7 @@ def test_a_feature_never_goes_unreported(monkeypatch):
 
 
 def test_a_scribble_is_told_by_its_first_defect_and_the_rest_is_said(monkeypatch):
-    monkeypatch.setattr(linework, "MAX_PAIRS", 10)
+    monkeypatch.setattr(ring_intersections, "MAX_PAIRS", 10)
     angle = np.arange(101) * 3.0
     star = shapely.Polygon(np.stack([np.cos(angle), np.sin(angle)], axis=1))
     result, findings = everywhere(ALL, [star, BOW_TIE])

@@ -1,0 +1,67 @@
+"""The keys by which readers know the features of findings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any, cast
+
+import numpy as np
+
+from spatial_pipeline.model.features import Data, VectorData
+from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.version import VectorProfile
+
+Keys = tuple[tuple[Any, ...], ...]
+
+
+def keyed(findings: Findings, data: Data, key: tuple[str, ...]) -> Findings:
+    """The findings with the key tuples of all features involved."""
+    array = np.empty(len(findings), dtype=object)
+    for i, value in enumerate(_keys(findings, data, key)):
+        array[i] = value
+    return replace(findings, keys=array)
+
+
+def _keys(findings: Findings, data: Data, key: tuple[str, ...]) -> list[Keys]:
+    """Key tuples of the features of every finding; source rows without a key."""
+    given = findings.keys
+    rows = findings.rows
+    involved = np.unique(rows[rows >= 0])
+    profile = data.profile
+    names = {c.name for c in profile.columns} if isinstance(profile, VectorProfile) else set()
+    known: dict[int, tuple[Any, ...]]
+    if key and len(involved) and set(key) <= names:
+        vector = cast("VectorData", data)
+        batch = vector.take(vector.rows_to_positions(involved), key, geometry=False)
+        columns = [batch.table.column(k).to_pylist() for k in key]
+        values = zip(*columns, strict=True)
+        known = {
+            int(row): tuple(json_value(v) for v in value)
+            for row, value in zip(batch.rows, values, strict=True)
+        }
+    else:
+        known = {int(row): (int(row),) for row in involved}
+    return [
+        tuple(tuple(json_value(v) for v in k) for k in given[i])
+        if given is not None and given[i] is not None
+        else tuple(known[int(r)] for r in rows[i] if r >= 0)
+        for i in range(len(findings))
+    ]
+
+
+def json_value(value: Any) -> Any:
+    """A key value as JSON can hold it."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+__all__ = ["Keys", "json_value", "keyed"]
