@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from spatial_pipeline.contract.rules import CATALOGUE
-from spatial_pipeline.model.result import Family
+from spatial_pipeline.contract.vocabulary import Family
 from spatial_pipeline.report.catalogue import rule_json
 
 FAMILIES = {

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from spatial_pipeline.ingest.cage.limits import CageLimits, Mode
 from spatial_pipeline.runtime.event_loop import SLOW
 from spatial_pipeline.runtime.memory import default_memory, memory_available
+from spatial_pipeline.sources.limits import Limits
 
 
 class Settings(BaseSettings):
@@ -86,3 +87,26 @@ class Settings(BaseSettings):
     cage_file_bytes: ByteSize = Field(ByteSize(CageLimits.file_bytes), ge=1)
     cage_open_files: int = Field(CageLimits.open_files, ge=64)
     max_pixels_per_byte: int = Field(CageLimits.pixels_per_byte, ge=1)
+
+    @property
+    def transfer_limits(self) -> Limits:
+        """Bounds of fetching one source."""
+        return Limits(
+            max_bytes=self.fetch_max_bytes,
+            connect_timeout_s=self.fetch_connect_timeout_s,
+            read_timeout_s=self.fetch_read_timeout_s,
+            attempts=self.fetch_attempts,
+        )
+
+    @property
+    def cage_limits(self) -> CageLimits:
+        """Limits of the process that reads foreign files."""
+        return CageLimits(
+            mode=self.cage,
+            memory=self.cage_memory,
+            wall_s=self.cage_wall_s,
+            cpu_s=self.cage_cpu_s,
+            file_bytes=self.cage_file_bytes,
+            open_files=self.cage_open_files,
+            pixels_per_byte=self.max_pixels_per_byte,
+        )

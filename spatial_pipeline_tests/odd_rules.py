@@ -10,7 +10,7 @@ from typing import Literal
 from spatial_pipeline.check.base import FeatureCheck, evaluates
 from spatial_pipeline.contract.rules.validity import ValidGeometry
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.violations import Findings
 
 
 class Odd(ValidGeometry):

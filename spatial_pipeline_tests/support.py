@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.engine.engine import Plan, evaluate
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.features import BatchDigest, FeatureBatch, PixelWindow
-from spatial_pipeline.model.result import Findings, Result
-from spatial_pipeline.model.version import BandProfile, Column, RasterProfile, VectorProfile
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import BandProfile, Column, RasterProfile, VectorProfile
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.readers import BatchDigest
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violations import Findings
 
 
 class MemoryVector:

@@ -12,7 +12,9 @@ import pytest
 import shapely
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.model.result import Findings, Result, Status
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 

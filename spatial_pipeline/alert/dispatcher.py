@@ -22,7 +22,7 @@ from spatial_pipeline.alert.message import Links, Message, compose, when
 from spatial_pipeline.alert.outbox import DOWN_AFTER, Entry, Outbox
 from spatial_pipeline.alert.problems import Fact, Key, Kind, Observation
 from spatial_pipeline.alert.routing import Route, recipients
-from spatial_pipeline.model.result import Severity
+from spatial_pipeline.contract.vocabulary import Severity
 
 logger = logging.getLogger("spatial_pipeline")
 SELF = "alerts"

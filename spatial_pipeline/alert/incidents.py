@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from spatial_pipeline.alert.problems import Fact, Key, Observation
-from spatial_pipeline.model.version import fingerprint
+from spatial_pipeline.runtime.hashing import fingerprint
 
 MUCH = 0.5
 """Violations have changed much when they differ by this share of what was told last."""

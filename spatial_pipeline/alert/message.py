@@ -13,7 +13,8 @@ from urllib.parse import quote, urlencode
 
 from spatial_pipeline.alert.incidents import Change, What
 from spatial_pipeline.alert.problems import Fact, Key, Kind
-from spatial_pipeline.model.result import Severity, Violation
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.violations import Violation
 
 if TYPE_CHECKING:
     import jinja2

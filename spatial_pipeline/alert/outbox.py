@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from spatial_pipeline.alert.incidents import Change
-from spatial_pipeline.model.version import fingerprint
+from spatial_pipeline.runtime.hashing import fingerprint
 
 LONGEST_QUEUE = 100
 """Messages that wait on a channel; what comes later is gathered in digests."""

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from spatial_pipeline.model.result import Result, Severity, Verdict, Violation
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.version import Version
+from spatial_pipeline.model.violations import Violation
 
 FIRST_DEFECTS = 3
 """Defects that a message names."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spatial_pipeline.alert.problems import Fact, Kind
-from spatial_pipeline.model.result import Severity
+from spatial_pipeline.contract.vocabulary import Severity
 
 
 @dataclass(frozen=True)

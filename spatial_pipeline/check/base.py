@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from spatial_pipeline.contract.rules import Rule, rule_id
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import FeatureBatch, PixelWindow, RasterData, Tile, VectorData
-from spatial_pipeline.model.result import Findings, Outcome
-from spatial_pipeline.model.version import Kind, Profile
+from spatial_pipeline.model.features import FeatureBatch, Tile
+from spatial_pipeline.model.profile import Profile
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.readers import RasterData, VectorData
 from spatial_pipeline.model.violation_runs import FindingsSink
+from spatial_pipeline.model.violations import Findings, Outcome
 
 R = TypeVar("R", bound=Rule)
 

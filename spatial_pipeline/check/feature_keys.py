@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from spatial_pipeline.model.features import Data, VectorData
-from spatial_pipeline.model.result import Findings
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.readers import Data, VectorData
+from spatial_pipeline.model.violations import Findings
 
 Keys = tuple[tuple[Any, ...], ...]
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from spatial_pipeline.check.base import Context
 from spatial_pipeline.check.feature_keys import keyed
-from spatial_pipeline.model.features import Data
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.readers import Data
 from spatial_pipeline.model.violation_runs import (
     A_FINDING,
     AT_ONCE,
@@ -19,6 +18,7 @@ from spatial_pipeline.model.violation_runs import (
     SpilledFindings,
     weight,
 )
+from spatial_pipeline.model.violations import Findings
 
 LAST = np.iinfo(np.int64).max
 """The piece of what is found in the end: it comes after all others."""

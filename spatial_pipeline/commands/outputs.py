@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.model.version import VectorProfile, Version
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report import quarantine
 from spatial_pipeline.report.checked import Checked

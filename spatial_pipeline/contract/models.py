@@ -17,7 +17,8 @@ from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.contract.schedule import Automation, Freshness, TimeZone, Watch
 from spatial_pipeline.contract.table_name import TableName
-from spatial_pipeline.model.version import INGEST_VERSION, Kind, fingerprint
+from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
+from spatial_pipeline.runtime.hashing import fingerprint
 
 ALWAYS_ON: tuple[Rule, ...] = (Readable(), StagedMatchesSource())
 """Rules of every contract, whether it names them or not."""

@@ -13,7 +13,7 @@ from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.schedule import Cron, Duration
 from spatial_pipeline.contract.spelling import shown
-from spatial_pipeline.model.result import Severity
+from spatial_pipeline.contract.vocabulary import Severity
 
 
 class AlertRoute(ContractModel):

@@ -10,8 +10,8 @@ from spatial_pipeline.contract.errors import Mistake, Place
 from spatial_pipeline.contract.models import MODELS
 from spatial_pipeline.contract.rules import CATALOGUE, rule_id
 from spatial_pipeline.contract.spelling import closest
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.contract.yaml_positions import Location
-from spatial_pipeline.model.version import Kind
 
 
 @dataclass(frozen=True)

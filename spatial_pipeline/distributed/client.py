@@ -19,7 +19,7 @@ from spatial_pipeline.check.engine.remote import Job
 from spatial_pipeline.distributed import worker
 from spatial_pipeline.distributed.batching import Questions
 from spatial_pipeline.errors import ClusterError, RuleError, SpatialPipelineError
-from spatial_pipeline.model.features import Data
+from spatial_pipeline.model.readers import Data
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
 
 Client = Any

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import DatasetContract
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.gate.schema import schema_reasons
-from spatial_pipeline.model.result import Result, Severity, Verdict
+from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.schema_diff import SchemaEvidence
 from spatial_pipeline.model.version import Version
 

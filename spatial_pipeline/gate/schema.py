@@ -14,7 +14,7 @@ from spatial_pipeline.contract.rules.metadata import (
     Nodata,
     Resolution,
 )
-from spatial_pipeline.model.result import Severity
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.model.schema_diff import ChangeKind, Difference, SchemaChange, SchemaEvidence
 
 SHOWN = 12

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.raster import ingest_raster
 from spatial_pipeline.ingest.vector import ingest_vector
-from spatial_pipeline.model.version import Kind, Profile
+from spatial_pipeline.model.profile import Profile
 from spatial_pipeline.sources.local import Resolved
 
 Progress = Callable[[int, int | None], None]

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pyproj
 from numpy.typing import NDArray
 
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.ingest.hilbert import hilbert_order
 from spatial_pipeline.ingest.sort_buffer import Spool
 from spatial_pipeline.model.hashing.geometry_hash import Identities
-from spatial_pipeline.model.version import Bounds
 from spatial_pipeline.runtime.json_text import json_text
 
 ROW_GROUP_ROWS = 16384

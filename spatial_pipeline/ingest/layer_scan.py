@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import SourceError, SpatialPipelineError
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.geometry_scan import Survey, survey
 from spatial_pipeline.ingest.schema import sound
 from spatial_pipeline.ingest.sort_buffer import Spool
 from spatial_pipeline.model.hashing import checksums, geometry_hash
-from spatial_pipeline.model.version import Bounds
 from spatial_pipeline.runtime.malloc import give_back
 
 Progress = Callable[[int, int | None], None]

@@ -18,7 +18,7 @@ from spatial_pipeline.contract.database_url import is_database, redacted
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_remote
 from spatial_pipeline.errors import SourceError, SourceUnreachableError
-from spatial_pipeline.model import version
+from spatial_pipeline.runtime import hashing
 from spatial_pipeline.sources import archive
 from spatial_pipeline.sources.fingerprint import uri_of
 from spatial_pipeline.sources.local import place_of, resolve, split_member
@@ -52,7 +52,7 @@ class SourceState:
         """
         if self.token is not None or self.lost:
             return self.token
-        return version.fingerprint("error", self.error)
+        return hashing.fingerprint("error", self.error)
 
 
 def probe(
@@ -153,7 +153,7 @@ def list_keys(
     tokens = {}
     for key in sorted(_local_keys(uri, base, allowed)):
         state = local_state(uri.replace(PARTITION, key), base, allowed)
-        tokens[key] = state.token or version.fingerprint("error", state.error)
+        tokens[key] = state.token or hashing.fingerprint("error", state.error)
     return tokens
 
 
@@ -168,7 +168,7 @@ def local_state(uri: str, base: Path, allowed: Sequence[str] | None = None) -> S
         return SourceState(error=str(exc))
     root = resolved.files[0].parent
     files = [[os.path.relpath(f, root), s, t] for f, s, t in found]
-    return SourceState(token=version.fingerprint(resolved.member, files))
+    return SourceState(token=hashing.fingerprint(resolved.member, files))
 
 
 def _local_keys(uri: str, base: Path, allowed: Sequence[str] | None) -> set[str]:

@@ -40,7 +40,7 @@ from spatial_pipeline.ingest.integrity import (
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.model.hashing.checksums import cells_written
-from spatial_pipeline.model.version import BandProfile, BrokenBlock, RasterProfile
+from spatial_pipeline.model.profile import BandProfile, BrokenBlock, RasterProfile
 from spatial_pipeline.runtime import gdal_cache
 from spatial_pipeline.sources.local import Resolved, named
 from spatial_pipeline.sources.stamp import stamp, unchanged

@@ -16,7 +16,7 @@ from typing import Any
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.integrity.raster_texts import number
-from spatial_pipeline.model.version import can_hold
+from spatial_pipeline.model.profile import can_hold
 
 Value = int | float
 DIGITS = 40

@@ -22,7 +22,7 @@ from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.integrity import tiff_adler
 from spatial_pipeline.ingest.raster_windows import OPTIONS, Cell, Handles, Opened, cells, checksum
 from spatial_pipeline.model.hashing import checksums as position_free
-from spatial_pipeline.model.version import BrokenBlock
+from spatial_pipeline.model.profile import BrokenBlock
 
 STREAMS = frozenset({"JPEG", "PNG"})
 """Drivers of formats that are one stream of rows."""

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from spatial_pipeline.contract.database_url import Address, admit, is_database, parse, redacted
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_remote
+from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
 from spatial_pipeline.errors import ReaderFailedError, SourceError, SourceLostError
 from spatial_pipeline.ingest.cage import client
 from spatial_pipeline.ingest.cage.job import Job
@@ -24,8 +25,8 @@ from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.postgis.source import Table, count_rows, open_table
 from spatial_pipeline.ingest.vector import ingest_layer
-from spatial_pipeline.model import version
-from spatial_pipeline.model.version import Kind, Profile, VectorProfile
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.runtime import hashing
 from spatial_pipeline.sources.fingerprint import name_of, uri_of
 from spatial_pipeline.sources.fingerprint import version_id as file_version_id
 from spatial_pipeline.sources.local import Resolved, resolve, resolve_fetched
@@ -241,13 +242,13 @@ def _opened_remote(
             found = stack.enter_context(remote(uri, allowed, limits))
             proof = None
             if found.proof is not None:
-                proof = version.fingerprint(
+                proof = hashing.fingerprint(
                     uri,
                     found.proof,
                     source.layer,
                     source.where,
                     source.encoding,
-                    version.INGEST_VERSION,
+                    INGEST_VERSION,
                     kind,
                 )
             staged = None if proof is None else known(proof)
@@ -314,7 +315,7 @@ def _readable(source: Source, shown: str, table: Table) -> Reading:
     def write(folder: Path, progress: Progress | None) -> Profile:
         return ingest_layer(profile, table.open_layer(), source.where, folder, progress)
 
-    content = version.fingerprint(table.content, table.name, source.where, version.INGEST_VERSION)
+    content = hashing.fingerprint(table.content, table.name, source.where, INGEST_VERSION)
     return Reading(content, write)
 
 
@@ -322,7 +323,7 @@ def _unreadable(kind: Kind, source: Source, shown: str, error: str) -> Reading:
     def write(folder: Path, _progress: Progress | None) -> Profile:
         return unreadable(kind, shown, source.layer, error, folder)
 
-    return Reading(version.fingerprint("error", shown, error, version.INGEST_VERSION, kind), write)
+    return Reading(hashing.fingerprint("error", shown, error, INGEST_VERSION, kind), write)
 
 
 __all__ = [

@@ -20,7 +20,7 @@ from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.schema import free_name, stageable
 from spatial_pipeline.ingest.sort_buffer import Spool
 from spatial_pipeline.model.hashing import checksums, geometry_hash
-from spatial_pipeline.model.version import Column, VectorProfile
+from spatial_pipeline.model.profile import Column, VectorProfile
 from spatial_pipeline.sources.local import Resolved, named
 from spatial_pipeline.sources.stamp import stamp, unchanged
 

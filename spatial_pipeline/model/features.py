@@ -1,8 +1,4 @@
-"""The pieces of data that rules see, and how the engine asks for them.
-
-The engine decides which piece a rule sees, where and when; ``store`` implements the two readers.
-Every method of a reader may be called from any thread.
-"""
+"""Batches and tiles of features: Arrow columns with geometries that are decoded once."""
 
 from __future__ import annotations
 
@@ -10,9 +6,9 @@ import contextlib
 import dataclasses
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar, cast, overload
+from typing import Any, Generic, Self, TypeVar, cast, overload
 
 import numpy as np
 import pyarrow as pa
@@ -20,11 +16,10 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.version import RasterProfile, VectorProfile, fingerprint
 from spatial_pipeline.model.wkb import too_deep
 
 T = TypeVar("T")
+
 DECODED_BYTES = 1 << 19
 """WKB decoded in one call: decoding keeps the GIL, about 1.5 ms for this much."""
 
@@ -156,173 +151,3 @@ class Tile:
 
     features: FeatureBatch
     owned: int
-
-
-@dataclass(frozen=True)
-class PixelWindow:
-    """A block-aligned window of a raster.
-
-    Attributes:
-        values: (bands, height, width) pixels as stored (no scale, no offset).
-        valid: (bands, height, width) bool: False for nodata and masked pixels.
-        row_off: first row of the window in the raster.
-        col_off: first column of the window in the raster.
-        transform: affine coefficients (a, b, c, d, e, f) of the whole raster.
-
-    """
-
-    values: NDArray[Any]
-    valid: NDArray[np.bool_]
-    row_off: int
-    col_off: int
-    transform: tuple[float, float, float, float, float, float]
-
-    @computed
-    def valid_counts(self) -> NDArray[np.int64]:
-        """(bands,) number of valid pixels of each band."""
-        return np.array([np.count_nonzero(band) for band in self.valid], dtype=np.int64)
-
-
-class BatchDigest(NamedTuple):
-    """What a batch is known by: batches of the same digest hold the same features in that order.
-
-    Attributes:
-        values: stands for all columns but the numbers of the source rows.
-        whole: stands for these, too.
-
-    """
-
-    values: str
-    whole: str
-
-
-class VectorData(Protocol):
-    """A staged vector version, read by pieces."""
-
-    @property
-    def profile(self) -> VectorProfile:
-        """Metadata of the source."""
-
-    @property
-    def version_id(self) -> str:
-        """Content name of the version."""
-
-    def batch_count(self) -> int:
-        """Number of batches (row groups)."""
-
-    def batch_starts(self) -> NDArray[np.int64]:
-        """(batches + 1,) staged positions at which batches begin, and the number of features."""
-
-    def batch_digest(self, index: int) -> BatchDigest:
-        """What batch ``index`` is known by."""
-
-    def row_count(self) -> int:
-        """Number of features that are there, whatever the profile says."""
-
-    def row_bytes(self, columns: Sequence[str]) -> float:
-        """Bytes of a feature as it is staged, on average: its geometry and these columns."""
-
-    def batch(self, index: int, columns: Sequence[str], *, geometry: bool = True) -> FeatureBatch:
-        """Batch ``index`` with the named attribute columns; geometry when wanted."""
-
-    def feature_bounds(self) -> NDArray[np.float64]:
-        """(count, 4) bounds of every feature in staged order; NaN rows for null and empty."""
-
-    def batch_bounds(self, index: int) -> NDArray[np.float64]:
-        """(n, 4) the same of batch ``index``."""
-
-    def take(
-        self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True
-    ) -> FeatureBatch:
-        """The features at these staged positions, in the order given; geometry when wanted."""
-
-    def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Staged positions of these source rows."""
-
-
-@dataclass(frozen=True)
-class CountedVector:
-    """A dataset of which nothing is known but how many features it has; see ``VectorData``.
-
-    Attributes:
-        profile: names it, and says its count.
-
-    """
-
-    profile: VectorProfile
-
-    @property
-    def version_id(self) -> str:
-        """Name of what is known of it."""
-        return fingerprint("count", self.profile.uri, self.profile.layer, self.profile.count)
-
-    def batch_count(self) -> int:
-        """Refuses, like every method that leads to features."""
-        raise self._uncounted()
-
-    def batch_starts(self) -> NDArray[np.int64]:
-        """Refuses."""
-        raise self._uncounted()
-
-    def batch_digest(self, index: int) -> BatchDigest:  # noqa: ARG002 - the protocol's
-        """Refuses."""
-        raise self._uncounted()
-
-    def batch_bounds(self, index: int) -> NDArray[np.float64]:  # noqa: ARG002 - the protocol's
-        """Refuses."""
-        raise self._uncounted()
-
-    def row_count(self) -> int:
-        """Refuses."""
-        raise self._uncounted()
-
-    def row_bytes(self, columns: Sequence[str]) -> float:  # noqa: ARG002 - the protocol's
-        """Refuses."""
-        raise self._uncounted()
-
-    def batch(
-        self, index: int, columns: Sequence[str], *, geometry: bool = True  # noqa: ARG002
-    ) -> FeatureBatch:  # fmt: skip
-        """Refuses."""
-        raise self._uncounted()
-
-    def feature_bounds(self) -> NDArray[np.float64]:
-        """Refuses."""
-        raise self._uncounted()
-
-    def take(
-        self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True  # noqa: ARG002
-    ) -> FeatureBatch:  # fmt: skip
-        """Refuses."""
-        raise self._uncounted()
-
-    def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:  # noqa: ARG002
-        """Refuses."""
-        raise self._uncounted()
-
-    def _uncounted(self) -> RuleError:
-        return RuleError(f"{self.profile.uri}: its features were counted, not read")
-
-
-class RasterData(Protocol):
-    """A staged raster version, read by windows."""
-
-    @property
-    def profile(self) -> RasterProfile:
-        """Metadata of the source."""
-
-    @property
-    def version_id(self) -> str:
-        """Content name of the version."""
-
-    def windows(self) -> Sequence[tuple[int, int, int, int]]:
-        """Block-aligned (row_off, col_off, height, width), disjoint and covering the raster."""
-
-    def read(self, row_off: int, col_off: int, height: int, width: int) -> PixelWindow:
-        """Any window inside the raster, all bands."""
-
-    def tags(self) -> dict[str, str]:
-        """Tags of the staged file (default domain)."""
-
-
-Data = VectorData | RasterData

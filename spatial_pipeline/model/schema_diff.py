@@ -18,8 +18,10 @@ import numpy as np
 import pyproj
 from pyproj.exceptions import CRSError
 
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.model.crs.comparison import authority
-from spatial_pipeline.model.version import Column, Kind, Profile, VectorProfile, fingerprint
+from spatial_pipeline.model.profile import Column, Profile, VectorProfile
+from spatial_pipeline.runtime.hashing import fingerprint
 
 ALIKE = 0.7
 """Least likeness of two names (``difflib``'s ratio) of which one may have become the other."""

@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.violations import Findings, Outcome
 
 A_FINDING = 600
 """Bytes of a finding in memory beside its coordinates: objects of its reason, place and keys."""

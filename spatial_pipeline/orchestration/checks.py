@@ -7,7 +7,8 @@ import dagster as dg
 from spatial_pipeline.contract.database_url import redacted_all
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import OtherDataset, Rule
-from spatial_pipeline.model.result import Result, Severity
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.assets import published_key, staged_key

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spatial_pipeline.model.result import Result, Status
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.result import Result
 
 if TYPE_CHECKING:
     from spatial_pipeline.model.version import Version

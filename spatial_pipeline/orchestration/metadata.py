@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.model.crs.comparison import label
-from spatial_pipeline.model.result import Result, Status, Violation
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.schema_diff import schema_of
-from spatial_pipeline.model.version import Profile, VectorProfile, Version
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.model.violations import Violation
 from spatial_pipeline.runtime.json_text import plain
 
 if TYPE_CHECKING:

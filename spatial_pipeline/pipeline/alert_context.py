@@ -15,16 +15,11 @@ from spatial_pipeline.alert.channels import AppriseChannel, channels
 from spatial_pipeline.alert.incidents import Change, What
 from spatial_pipeline.alert.message import Links, Message, compose
 from spatial_pipeline.alert.problems import Fact, Key, Kind, of_result
-from spatial_pipeline.model.result import (
-    Family,
-    Findings,
-    Result,
-    Severity,
-    Status,
-    Verdict,
-    Violation,
-)
-from spatial_pipeline.model.version import VectorProfile, Version
+from spatial_pipeline.contract.vocabulary import Family, Severity, Status
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.result import Result, Verdict
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.model.violations import Findings, Violation
 from spatial_pipeline.report.checked import Checked, context_of
 from spatial_pipeline.report.drawing import Drawing, draw
 from spatial_pipeline.settings import Settings

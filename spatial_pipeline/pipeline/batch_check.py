@@ -11,9 +11,11 @@ from pathlib import Path
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.rules.metadata import Readable
+from spatial_pipeline.contract.vocabulary import Severity, Status
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.model.result import Findings, Result, Severity, Status
+from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.version import Version
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked, context_of

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.incremental.feature_cache import Changes, Facts, carried, changes
 from spatial_pipeline.check.incremental.piece_cache import Answers, Batches, PieceName
 from spatial_pipeline.distributed.worker import versions as code
-from spatial_pipeline.model.features import BatchDigest, Data, VectorData, computed
+from spatial_pipeline.model.features import computed
 from spatial_pipeline.model.hashing.geometry_hash import FILE, Identities, matched
-from spatial_pipeline.model.version import VectorProfile, Version, fingerprint
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.readers import BatchDigest, Data, VectorData
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.runtime.hashing import fingerprint
 from spatial_pipeline.runtime.shared_work import Together
 from spatial_pipeline.store import check_cache
 

@@ -14,10 +14,12 @@ from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
 from spatial_pipeline.contract.rules.parity import RoundTrips, SameCountAs
 from spatial_pipeline.contract.rules.suppressions import Areas
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.errors import NotPublishedError, RuleError, SourceError
 from spatial_pipeline.ingest import counted_table
-from spatial_pipeline.model.features import CountedVector, Data
-from spatial_pipeline.model.version import Kind, Profile, VectorProfile, Version
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.readers import CountedVector, Data
+from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline import suppressions
 from spatial_pipeline.pipeline.export import export_raster, export_vector
 from spatial_pipeline.store.versions import Store

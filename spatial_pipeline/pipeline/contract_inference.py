@@ -18,11 +18,12 @@ from pydantic import ValidationError
 from spatial_pipeline.check.rules.metadata.columns import type_matches
 from spatial_pipeline.contract.models import ALWAYS_ON, Contract, RasterContract, VectorContract
 from spatial_pipeline.contract.rules.metadata import ColumnType
+from spatial_pipeline.contract.vocabulary import Bounds, Kind
 from spatial_pipeline.errors import ContractError, SourceError
 from spatial_pipeline.model.crs.comparison import authority
-from spatial_pipeline.model.features import VectorData
+from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
+from spatial_pipeline.model.readers import VectorData
 from spatial_pipeline.model.result import Result
-from spatial_pipeline.model.version import Bounds, Kind, Profile, RasterProfile, VectorProfile
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report.violations import TYPES
 from spatial_pipeline.store.versions import Store

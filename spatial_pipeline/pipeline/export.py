@@ -21,7 +21,7 @@ from spatial_pipeline.errors import RuleError
 from spatial_pipeline.ingest import gdal_messages, raster_scan, raster_windows
 from spatial_pipeline.ingest.schema import free_name
 from spatial_pipeline.ingest.sort_buffer import Spool
-from spatial_pipeline.model.version import RasterProfile, VectorProfile
+from spatial_pipeline.model.profile import RasterProfile, VectorProfile
 from spatial_pipeline.runtime.json_text import json_text
 
 BATCH_ROWS = 16384

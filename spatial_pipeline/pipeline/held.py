@@ -10,9 +10,10 @@ from typing import Any
 from spatial_pipeline.alert.incidents import Incidents, observe
 from spatial_pipeline.alert.problems import Fact, Key, Kind, Observation, shortened
 from spatial_pipeline.contract.models import DatasetContract
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.errors import SpatialPipelineError, StoreError
 from spatial_pipeline.gate.decision import decide
-from spatial_pipeline.model.result import Severity, Verdict
+from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.schema_diff import SchemaEvidence
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.store.versions import Store

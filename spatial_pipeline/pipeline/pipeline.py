@@ -20,6 +20,7 @@ from spatial_pipeline import ingest
 from spatial_pipeline.check.engine.engine import Evaluation, Plan, evaluate
 from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract, Source
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.distributed.client import PATIENCE_S, connected
 from spatial_pipeline.errors import (
     GateClosedError,
@@ -29,9 +30,9 @@ from spatial_pipeline.errors import (
 )
 from spatial_pipeline.gate.decision import Decision, decide, merged
 from spatial_pipeline.ingest.probe import probe
-from spatial_pipeline.model.features import Data
+from spatial_pipeline.model.readers import Data
 from spatial_pipeline.model.result import Result, Verdict
-from spatial_pipeline.model.version import Kind, Publication, Staging, Version, fingerprint
+from spatial_pipeline.model.version import Publication, Staging, Version
 from spatial_pipeline.pipeline.check_history import earlier
 from spatial_pipeline.pipeline.comparison_data import OTHERS, Comparisons
 from spatial_pipeline.publish import files, table
@@ -40,6 +41,7 @@ from spatial_pipeline.publish.postgis.publisher import Candidate, Publisher, pub
 from spatial_pipeline.report import violations
 from spatial_pipeline.runtime.cancellation import between
 from spatial_pipeline.runtime.event_loop import SLOW, to_thread_whole, watching
+from spatial_pipeline.runtime.hashing import fingerprint
 from spatial_pipeline.runtime.malloc import give_back
 from spatial_pipeline.runtime.memory import default_memory
 from spatial_pipeline.settings import Settings
@@ -150,8 +152,8 @@ class Pipeline:
             allowed_sources=settings.allowed_sources,
             database=database or database_of(settings),
             database_url=None if address is None else address.get_secret_value(),
-            limits=ingest.Limits.of(settings),
-            cage=ingest.CageLimits.of(settings),
+            limits=settings.transfer_limits,
+            cage=settings.cage_limits,
             slow_callback_s=settings.slow_callback_s,
             memory=settings.memory,
             dask_scheduler=settings.dask_scheduler,

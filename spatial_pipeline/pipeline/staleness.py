@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.ingest.probe import probe_each
-from spatial_pipeline.model.result import Severity, Verdict
+from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.schema_diff import schema_of
-from spatial_pipeline.model.version import Version, fingerprint
+from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline.pipeline import Pipeline
+from spatial_pipeline.runtime.hashing import fingerprint
 
 
 @dataclass(frozen=True)

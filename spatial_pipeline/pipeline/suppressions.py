@@ -10,10 +10,10 @@ from uuid import uuid4
 from spatial_pipeline.check.engine.suppress import Acceptance, area_of, key_texts, parsed, updated
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import Data, VectorData
-from spatial_pipeline.model.result import Status
-from spatial_pipeline.model.version import Profile
+from spatial_pipeline.model.profile import Profile
+from spatial_pipeline.model.readers import Data, VectorData
 from spatial_pipeline.model.violation_runs import SomeFindings
 from spatial_pipeline.report.checked import Checked
 

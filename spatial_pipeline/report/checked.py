@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.model.features import Data
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.readers import Data
 from spatial_pipeline.model.result import Result
-from spatial_pipeline.model.version import Profile, VectorProfile
 from spatial_pipeline.model.violation_runs import SomeFindings
 from spatial_pipeline.runtime.json_text import plain
 

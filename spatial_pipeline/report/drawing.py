@@ -11,9 +11,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.model.result import Findings
-from spatial_pipeline.model.version import Bounds
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.model.violation_runs import SomeFindings, parts_of
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.report.checked import Checked
 
 WIDTH = 1000.0

@@ -9,7 +9,8 @@ from typing import Any
 
 import jinja2
 
-from spatial_pipeline.model.result import Result, Violation
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violations import Violation
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.drawing import Drawing, draw
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from spatial_pipeline.model.result import Result, Status
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.result import Result
 from spatial_pipeline.report.checked import Checked
 
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import CATALOGUE
-from spatial_pipeline.model.result import Findings, Result
+from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violation_runs import parts_of
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.report.catalogue import description
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.violations import centres

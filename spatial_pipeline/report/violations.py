@@ -19,9 +19,10 @@ import pyogrio
 import pyproj
 import shapely
 
-from spatial_pipeline.model.result import Findings, Result
+from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violation_runs import SomeFindings, parts_of
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.runtime.json_text import json_text
 
 LAYER = "violations"

@@ -11,9 +11,9 @@ from urllib.parse import quote
 from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_web
+from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.model import version
-from spatial_pipeline.model.version import INGEST_VERSION, Kind
+from spatial_pipeline.runtime import hashing
 from spatial_pipeline.sources.local import Resolved, resolve
 
 _CHUNK = 1 << 20
@@ -64,7 +64,7 @@ def name_of(kind: Kind, source: Source, resolved: Resolved) -> str:
         content = fingerprint(resolved)
     except SourceError as exc:
         content = f"error: {exc}"
-    return version.fingerprint(
+    return hashing.fingerprint(
         content, source.layer, source.where, source.encoding, INGEST_VERSION, kind
     )
 

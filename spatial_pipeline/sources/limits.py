@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
-
-from spatial_pipeline.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -26,16 +23,6 @@ class Limits:
     read_timeout_s: float = 60.0
     attempts: int = 5
     max_redirects: int = 5
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """The limits of the environment."""
-        return cls(
-            max_bytes=settings.fetch_max_bytes,
-            connect_timeout_s=settings.fetch_connect_timeout_s,
-            read_timeout_s=settings.fetch_read_timeout_s,
-            attempts=settings.fetch_attempts,
-        )
 
 
 DEFAULTS = Limits()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from spatial_pipeline.model import version
+from spatial_pipeline.runtime import hashing
 
 SETTLED = timedelta(seconds=60)
 """A time of change says which bytes these are once it is this old (RFC 9110, 8.8.2.2)."""
@@ -61,7 +61,7 @@ class Stat:
 def token_of(stats: Mapping[str, Stat]) -> str | None:
     """One token of all files of a source; None when nothing is known of one of them."""
     tokens = {name: s.token for name, s in stats.items()}
-    return None if None in tokens.values() else version.fingerprint(sorted(tokens.items()))
+    return None if None in tokens.values() else hashing.fingerprint(sorted(tokens.items()))
 
 
 def changed(before: Mapping[str, Stat], after: Mapping[str, Stat]) -> str | None:

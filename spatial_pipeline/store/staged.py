@@ -23,8 +23,10 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
-from spatial_pipeline.model.features import BatchDigest, FeatureBatch, PixelWindow
-from spatial_pipeline.model.version import RasterProfile, VectorProfile, can_hold
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import RasterProfile, VectorProfile, can_hold
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.readers import BatchDigest
 from spatial_pipeline.runtime import gdal_cache
 
 CACHED_ROW_GROUPS = 6

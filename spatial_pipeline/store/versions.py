@@ -27,7 +27,8 @@ from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from spatial_pipeline.errors import NotPublishedError, StoreError
-from spatial_pipeline.model.features import Data
+from spatial_pipeline.model.profile import Profile, VectorProfile, profile_from_json
+from spatial_pipeline.model.readers import Data
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.schema_diff import (
     Acceptance,
@@ -36,14 +37,7 @@ from spatial_pipeline.model.schema_diff import (
     schema_change,
     schema_of,
 )
-from spatial_pipeline.model.version import (
-    Profile,
-    Publication,
-    Staging,
-    VectorProfile,
-    Version,
-    profile_from_json,
-)
+from spatial_pipeline.model.version import Publication, Staging, Version
 from spatial_pipeline.store.contents import column_contents
 from spatial_pipeline.store.files import locked, sync_file, sync_folder, write_json
 from spatial_pipeline.store.staged import StagedRaster, StagedVector

@@ -19,7 +19,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.runtime.json_text import json_text
 
 PREFIX = "spatial-pipeline-findings-"

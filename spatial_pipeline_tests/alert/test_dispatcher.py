@@ -13,7 +13,7 @@ from spatial_pipeline.alert.dispatcher import Desk, Rules
 from spatial_pipeline.alert.outbox import LONGEST_QUEUE
 from spatial_pipeline.alert.problems import Observation, rule_key
 from spatial_pipeline.alert.routing import Route
-from spatial_pipeline.model.result import Severity
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline_tests.alert.cases import KEY, Fake, Memory, fact, seen
 
 

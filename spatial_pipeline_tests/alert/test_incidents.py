@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from spatial_pipeline.alert.incidents import Change, Incident, What, observe, remind
 from spatial_pipeline.alert.problems import Fact, Key, Observation, rule_key
-from spatial_pipeline.model.result import Severity
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline_tests.alert.cases import KEY, fact, held, seen
 
 KEYS = [KEY, rule_key("roads", None, "unique"), rule_key("rivers", "p1", "unique"), held().key]

@@ -7,7 +7,7 @@ import json
 from spatial_pipeline.alert.incidents import Change, observe
 from spatial_pipeline.alert.message import MOST_LISTED, Links, compose
 from spatial_pipeline.alert.problems import rule_key
-from spatial_pipeline.model.result import Severity
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline_tests.alert.cases import KEY, fact, held, seen
 
 LINKS = Links("http://ui")

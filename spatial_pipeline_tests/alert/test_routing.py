@@ -6,7 +6,7 @@ import pytest
 
 from spatial_pipeline.alert.problems import rule_key
 from spatial_pipeline.alert.routing import Route, recipients
-from spatial_pipeline.model.result import Severity
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline_tests.alert.cases import fact
 
 CHANNELS = ("gis", "ops")

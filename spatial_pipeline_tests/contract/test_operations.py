@@ -11,8 +11,8 @@ import yaml
 from spatial_pipeline.contract.json_schema import schema
 from spatial_pipeline.contract.load import load, load_project, parse_operations
 from spatial_pipeline.contract.operations import Operations
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.errors import ContractError
-from spatial_pipeline.model.result import Severity
 
 RIGHT = """\
 type: spatial_pipeline.Operations

@@ -24,11 +24,11 @@ from rasterio import Affine
 from spatial_pipeline.check.engine.engine import Plan, evaluate
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
 from spatial_pipeline.contract.rules.validity import ValidGeometry
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.distributed import worker
 from spatial_pipeline.distributed.batching import Questions
 from spatial_pipeline.distributed.client import connected
 from spatial_pipeline.errors import ClusterError
-from spatial_pipeline.model.result import Status
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline.pipeline import Audit, Pipeline
 from spatial_pipeline.store.staged import StagedVector

@@ -9,6 +9,7 @@ import pytest
 from spatial_pipeline.contract.models import RasterContract, VectorContract
 from spatial_pipeline.gate.decision import decide
 from spatial_pipeline.gate.schema import schema_reasons, undeclared
+from spatial_pipeline.model.profile import Column
 from spatial_pipeline.model.schema_diff import (
     ChangeKind,
     Difference,
@@ -17,7 +18,6 @@ from spatial_pipeline.model.schema_diff import (
     SchemaEvidence,
     schema_change,
 )
-from spatial_pipeline.model.version import Column
 from spatial_pipeline_tests.gate.test_decision import VERSION, contract, verdict
 
 BEFORE = Schema("vector", (Column("id", "int64"), Column("area", "int64")), "Polygon", "EPSG:4326")

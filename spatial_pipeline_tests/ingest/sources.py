@@ -24,7 +24,7 @@ from spatial_pipeline.ingest import ingest, resolve
 from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.model.hashing import geometry_hash
-from spatial_pipeline.model.version import RasterProfile, VectorProfile
+from spatial_pipeline.model.profile import RasterProfile, VectorProfile
 
 
 def stage(

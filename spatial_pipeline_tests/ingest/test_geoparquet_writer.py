@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from spatial_pipeline.ingest import geoparquet_writer
-from spatial_pipeline.model.features import BatchDigest
+from spatial_pipeline.model.readers import BatchDigest
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline_tests.ingest.sources import stage
 

@@ -15,10 +15,10 @@ import rasterio
 
 from spatial_pipeline.contract.rules.metadata import Nodata
 from spatial_pipeline.contract.rules.validity import NodataFraction, PixelRange
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.ingest import raster_nodata, raster_vrt
 from spatial_pipeline.ingest.integrity.raster_texts import number
-from spatial_pipeline.model.result import Status
-from spatial_pipeline.model.version import RasterProfile
+from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline.store.staged import StagedRaster
 from spatial_pipeline_tests.ingest.sources import staged_raster, write_raster
 from spatial_pipeline_tests.ingest.tiffs import write_tiff

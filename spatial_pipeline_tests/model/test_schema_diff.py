@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spatial_pipeline.model.profile import BandProfile, Column, RasterProfile, VectorProfile
 from spatial_pipeline.model.schema_diff import (
     ChangeKind,
     Difference,
@@ -18,7 +19,6 @@ from spatial_pipeline.model.schema_diff import (
     schema_change,
     schema_of,
 )
-from spatial_pipeline.model.version import BandProfile, Column, RasterProfile, VectorProfile
 
 NAMES = [
     "area",

@@ -16,7 +16,7 @@ from spatial_pipeline.check.base import FeatureCheck
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.rules.validity import NotEmpty
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, Project, run
 

@@ -8,8 +8,8 @@ import geopandas
 import pytest
 
 from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.model.result import Status
 from spatial_pipeline.pipeline.batch_check import check_all, export_violations
 
 

@@ -14,6 +14,7 @@ import rasterio
 from affine import Affine
 
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import (
     GateClosedError,
     NotPublishedError,
@@ -21,7 +22,6 @@ from spatial_pipeline.errors import (
     StoreError,
 )
 from spatial_pipeline.ingest.cage import client
-from spatial_pipeline.model.result import Status
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline.pipeline import Audit, Pipeline
 from spatial_pipeline.settings import Settings

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from spatial_pipeline.cli import app
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.pipeline.batch_check import check_all
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.pipeline.suppressions import write_baselines

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.gate.decision import merged
-from spatial_pipeline.model.result import Status
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.publish.files import publish, roll_back
 from spatial_pipeline.store.versions import Store

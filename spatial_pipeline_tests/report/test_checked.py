@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 import math
 
-from spatial_pipeline.model.result import Findings, Severity, Status, Violation
+from spatial_pipeline.contract.vocabulary import Severity, Status
+from spatial_pipeline.model.violations import Findings, Violation
 from spatial_pipeline.report.checked import as_json
 from spatial_pipeline_tests.report.cases import PASSED, checked, result
 

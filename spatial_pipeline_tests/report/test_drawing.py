@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import GeometryCollection, LineString, MultiPoint, Point, Polygon, box
 
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.report.drawing import MAX_DEFECTS, WIDTH, Frame, draw
 from spatial_pipeline_tests.report.cases import PROFILE, SHAPES, checked, findings, result
 

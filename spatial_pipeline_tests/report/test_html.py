@@ -3,8 +3,9 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from spatial_pipeline.model.result import Findings, Severity, Violation
-from spatial_pipeline.model.version import BandProfile, RasterProfile
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.profile import BandProfile, RasterProfile
+from spatial_pipeline.model.violations import Findings, Violation
 from spatial_pipeline.report.html import number, page
 from spatial_pipeline_tests.report.cases import PASSED, checked, result
 

@@ -8,8 +8,10 @@ import matplotlib.image
 import numpy as np
 import shapely
 
-from spatial_pipeline.model.result import Family, Findings, Result, Severity, Status
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.contract.vocabulary import Family, Severity, Status
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.drawing import draw
 from spatial_pipeline.report.picture import png

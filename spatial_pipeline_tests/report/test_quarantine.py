@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.report.quarantine import export, named_rows, to_table
 from spatial_pipeline_tests.report.cases import checked, result
 from spatial_pipeline_tests.support import memory_vector

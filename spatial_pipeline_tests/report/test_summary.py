@@ -4,7 +4,8 @@ from io import StringIO
 
 from rich.console import Console, RenderableType
 
-from spatial_pipeline.model.result import Findings, Severity, Status
+from spatial_pipeline.contract.vocabulary import Severity, Status
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.report.summary import (
     Ran,
     check_summary,

@@ -14,8 +14,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.model.result import Findings
 from spatial_pipeline.model.version import Version
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.report.violations import (
     SCHEMA,
     crs_of,

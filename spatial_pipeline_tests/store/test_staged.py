@@ -17,7 +17,7 @@ import shapely
 from rasterio import Affine
 
 from spatial_pipeline.contract.models import RasterContract, VectorContract
-from spatial_pipeline.model.version import BandProfile, RasterProfile, VectorProfile
+from spatial_pipeline.model.profile import BandProfile, RasterProfile, VectorProfile
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.store import staged
 from spatial_pipeline.store.staged import StagedRaster, StagedVector

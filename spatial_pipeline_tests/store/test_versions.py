@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from spatial_pipeline.contract.vocabulary import Family, Severity, Status
 from spatial_pipeline.errors import NotPublishedError, StoreError
-from spatial_pipeline.model.result import Family, Result, Severity, Status, Verdict
-from spatial_pipeline.model.version import Profile, Publication, VectorProfile, Version
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.result import Result, Verdict
+from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.store.versions import Store
 
 VERSION = Version("roads", None, "v1")

@@ -9,8 +9,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.model.result import Findings
 from spatial_pipeline.model.violation_runs import SpilledFindings
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.store.violation_files import FindingsFolder
 
 PLACES = [

@@ -21,13 +21,19 @@ from numpy.typing import NDArray
 from spatial_pipeline.runtime.shared_work import Together
 
 _X_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
 _Y_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
+
 _LAST_FACTOR = np.uint64(0xD6E8FEB86659FD93)
+
 _HALF = np.uint64(32)
+
 AT_ONCE = 8
 """Chains added up at once."""
+
 BUCKETS = 4
 """Buckets an edge: one in eight of a coverage's edges, or fewer, meet a stranger in theirs."""
+
 ROUNDS = 2
 """Times that edges are thrown into buckets before those left are sorted."""
 
@@ -326,18 +332,3 @@ def boundary_edges(polygon: shapely.Geometry) -> NDArray[np.float64]:
 def segments(edges: NDArray[np.float64]) -> NDArray[np.object_]:
     """(n,) LineStrings of (n, 4) edges."""
     return np.asarray(shapely.linestrings(edges.reshape(-1, 2, 2)), dtype=object)
-
-
-def noise(polygons: NDArray[np.object_]) -> NDArray[np.float64]:
-    """(n,) the area that rounding alone can give to each polygon.
-
-    A vertex that should lie on an edge lies beside it by up to the spacing of floating-point
-    numbers there; a sliver of four times that width along the whole perimeter is no defect.
-    """
-    return np.asarray(shapely.length(polygons) * 4 * np.spacing(magnitudes(polygons)))
-
-
-def magnitudes(geometries: NDArray[np.object_]) -> NDArray[np.float64]:
-    """(n,) largest absolute coordinate of each geometry."""
-    bounds = np.asarray(shapely.bounds(geometries), dtype=np.float64).reshape(-1, 4)
-    return np.asarray(np.abs(bounds).max(axis=1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.coverage.arrangement import Chain
 from spatial_pipeline.check.coverage.segment_conflicts import spans
 from spatial_pipeline.check.geometry.boxes import Boxes
-from spatial_pipeline.check.incremental.feature_cache import Facts
+
+if TYPE_CHECKING:
+    from spatial_pipeline.check.incremental.feature_cache import Facts
 
 EDGES, NET = "edges", "net"
 """What a chain is remembered by among the extras of a check."""

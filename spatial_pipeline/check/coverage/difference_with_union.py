@@ -8,11 +8,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.coverage.arrangement import magnitudes, noise
 from spatial_pipeline.check.coverage.polygon_lookup import united
 from spatial_pipeline.check.geometry.boxes import Boxes
 from spatial_pipeline.check.geometry.eligible import LINE, POINT, POLYGON, of_dimension
 from spatial_pipeline.check.geometry.intersecting_pairs import meeting
+from spatial_pipeline.check.geometry.rounding import magnitudes, noise
 
 COMPARED = 1024
 """Covers compared with points at once."""

@@ -23,7 +23,7 @@ from spatial_pipeline.check.coverage.arrangement import segments
 from spatial_pipeline.check.coverage.polygon_lookup import united
 from spatial_pipeline.check.coverage.segment_conflicts import MARGIN, clashes, spans
 from spatial_pipeline.check.geometry.boxes import Boxes, diagonals
-from spatial_pipeline.model.features import VectorData
+from spatial_pipeline.model.readers import VectorData
 from spatial_pipeline.runtime.shared_work import Together
 
 GROUP = 2048

@@ -8,9 +8,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.coverage.arrangement import magnitudes
 from spatial_pipeline.check.coverage.segment_conflicts import MARGIN
 from spatial_pipeline.check.geometry.boxes import finite
+from spatial_pipeline.check.geometry.rounding import magnitudes
 
 GRID = 128
 """Cells along a side of the grid of circles, at most."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.violations import Findings
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.coverage.overlap_pairs import AREA, QUERIED, Pairs, share_area
 from spatial_pipeline.check.coverage.polygon_lookup import shared_boxes
 from spatial_pipeline.check.geometry.boxes import Boxes
-from spatial_pipeline.model.features import FeatureBatch, VectorData
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.readers import VectorData
 
 
 class Neighbours:

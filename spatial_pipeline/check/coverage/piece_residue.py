@@ -30,7 +30,7 @@ from spatial_pipeline.check.geometry.eligible import POLYGON, Layer, LeftOut, ju
 from spatial_pipeline.check.geometry.star_shaped import turning
 from spatial_pipeline.check.geometry.wkb_rings import Rings, plain_rings
 from spatial_pipeline.model.features import FeatureBatch, computed, decoded
-from spatial_pipeline.model.version import Profile
+from spatial_pipeline.model.profile import Profile
 from spatial_pipeline.runtime.shared_work import Together
 
 CHUNK = 4096

@@ -15,7 +15,7 @@ from spatial_pipeline.check.coverage.feature_lookup import Known
 from spatial_pipeline.check.crs.transformation import transformed
 from spatial_pipeline.check.geometry.boxes import Boxes
 from spatial_pipeline.check.geometry.eligible import POLYGON, LeftOut, judged, of_dimension
-from spatial_pipeline.model.features import VectorData
+from spatial_pipeline.model.readers import VectorData
 
 CHUNK = 8192
 """Features read at once."""

@@ -9,9 +9,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.coverage.arrangement import magnitudes, noise
 from spatial_pipeline.check.coverage.faces import Faces
 from spatial_pipeline.check.coverage.polygon_lookup import Polygons, united
+from spatial_pipeline.check.geometry.rounding import magnitudes, noise
 
 THOUSANDTH = 1e-3
 CELLS = 20_000_000

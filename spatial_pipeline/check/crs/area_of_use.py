@@ -6,10 +6,10 @@ import numpy as np
 import pyproj
 from pyproj.exceptions import CRSError, ProjError
 
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.crs.comparison import compare, horizontal
 from spatial_pipeline.model.crs.projection import from_degrees, unit_of
-from spatial_pipeline.model.version import Bounds
 
 EDGE_POINTS = 3601
 """Points on each edge that are projected: a tenth of a degree around the world, with every

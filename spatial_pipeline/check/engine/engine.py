@@ -41,10 +41,12 @@ from spatial_pipeline.check.incremental.feature_cache import History
 from spatial_pipeline.check.incremental.piece_cache import Batches
 from spatial_pipeline.check.join.where_filter import columns_of
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.features import Data, RasterData, VectorData
-from spatial_pipeline.model.result import Outcome, Result, Scope
-from spatial_pipeline.model.version import Profile, RasterProfile, VectorProfile
+from spatial_pipeline.contract.vocabulary import Scope
+from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
+from spatial_pipeline.model.readers import Data, RasterData, VectorData
+from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violation_runs import FindingsSink, SomeFindings
+from spatial_pipeline.model.violations import Outcome
 from spatial_pipeline.runtime.malloc import give_back, keep_arrays
 from spatial_pipeline.runtime.workers import Workers
 

@@ -18,7 +18,8 @@ from spatial_pipeline.check.incremental.feature_cache import Memory, NeighbourCh
 from spatial_pipeline.check.incremental.piece_cache import Batches, PieceName
 from spatial_pipeline.check.join.where_filter import mask
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import FeatureBatch, RasterData, Tile
+from spatial_pipeline.model.features import FeatureBatch, Tile
+from spatial_pipeline.model.readers import RasterData
 from spatial_pipeline.runtime.workers import Workers
 
 

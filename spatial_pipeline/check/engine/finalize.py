@@ -14,8 +14,9 @@ import shapely
 from spatial_pipeline.check.engine.rule_run import Task
 from spatial_pipeline.check.engine.suppress import Acceptances, Remaining, without_accepted
 from spatial_pipeline.check.feature_keys import Keys, keyed
-from spatial_pipeline.model.features import Data
-from spatial_pipeline.model.result import SAMPLE_SIZE, Findings, Outcome, Result, Status, Violation
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.readers import Data
+from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violation_runs import (
     FindingsSink,
     SomeFindings,
@@ -23,6 +24,7 @@ from spatial_pipeline.model.violation_runs import (
     in_memory,
     with_found,
 )
+from spatial_pipeline.model.violations import SAMPLE_SIZE, Findings, Outcome, Violation
 from spatial_pipeline.runtime.workers import Workers
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 
-from spatial_pipeline.model.features import RasterData, VectorData
+from spatial_pipeline.model.readers import RasterData, VectorData
 
 PIECE = 8192
 """Features a piece, at most: whatever looks at a whole one keeps the GIL for a few ms only."""

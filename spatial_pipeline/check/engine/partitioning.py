@@ -17,9 +17,10 @@ from spatial_pipeline.check.crs.transformation import transformed
 from spatial_pipeline.check.geometry.boxes import Boxes
 from spatial_pipeline.check.geometry.fast_facts import plain
 from spatial_pipeline.check.join.where_filter import mask
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.model.crs.comparison import same_horizontally
-from spatial_pipeline.model.features import FeatureBatch, Tile, VectorData
-from spatial_pipeline.model.version import Bounds
+from spatial_pipeline.model.features import FeatureBatch, Tile
+from spatial_pipeline.model.readers import VectorData
 
 
 @dataclass(frozen=True)

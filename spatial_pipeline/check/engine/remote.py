@@ -17,7 +17,7 @@ from spatial_pipeline.check.engine.gil import responsive
 from spatial_pipeline.check.engine.partitioning import Cut
 from spatial_pipeline.check.engine.rule_run import Answer, Task
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.features import Data
+from spatial_pipeline.model.readers import Data
 from spatial_pipeline.runtime.workers import Workers
 
 

@@ -22,10 +22,11 @@ from spatial_pipeline.check.incremental.feature_cache import (
     wording,
 )
 from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError, SpatialPipelineError
-from spatial_pipeline.model.features import Data, VectorData
-from spatial_pipeline.model.result import Outcome, Status
+from spatial_pipeline.model.readers import Data, VectorData
 from spatial_pipeline.model.violation_runs import FindingsSink
+from spatial_pipeline.model.violations import Outcome
 from spatial_pipeline.runtime.workers import Workers
 
 T = TypeVar("T")

@@ -21,9 +21,8 @@ from spatial_pipeline.check.crs.transformation import transformed
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.crs.comparison import same_horizontally
-from spatial_pipeline.model.features import VectorData
-from spatial_pipeline.model.result import Findings, Outcome
-from spatial_pipeline.model.version import Profile
+from spatial_pipeline.model.profile import Profile
+from spatial_pipeline.model.readers import VectorData
 from spatial_pipeline.model.violation_runs import (
     FindingsRun,
     FindingsSink,
@@ -33,6 +32,7 @@ from spatial_pipeline.model.violation_runs import (
     parts_of,
     with_found,
 )
+from spatial_pipeline.model.violations import Findings, Outcome
 from spatial_pipeline.runtime.json_text import json_text
 
 FORMAT = 1

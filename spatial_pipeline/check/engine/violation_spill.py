@@ -10,8 +10,7 @@ import numpy as np
 from spatial_pipeline.check.engine.rule_run import Task
 from spatial_pipeline.check.feature_keys import keyed
 from spatial_pipeline.check.violation_buffer import at_once, written_out
-from spatial_pipeline.model.features import Data
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.readers import Data
 from spatial_pipeline.model.violation_runs import (
     FindingsRun,
     FindingsSink,
@@ -20,6 +19,7 @@ from spatial_pipeline.model.violation_runs import (
     weight,
     with_found,
 )
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.runtime.workers import Workers
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import Context
 from spatial_pipeline.check.geometry.star_shaped import turning
+from spatial_pipeline.check.geometry.unjudged import undecodable
 from spatial_pipeline.check.geometry.wkb_rings import plain_rings
-from spatial_pipeline.check.incremental.geometry_check import undecodable
-from spatial_pipeline.model.features import FeatureBatch, VectorData
-from spatial_pipeline.model.version import Profile, VectorProfile
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.readers import VectorData
+
+if TYPE_CHECKING:
+    from spatial_pipeline.check.base import Context
 
 COLLECTION = 7
 POLYGON, LINE, POINT = 2, 1, 0

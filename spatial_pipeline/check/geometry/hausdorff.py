@@ -16,8 +16,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.coverage.arrangement import noise
 from spatial_pipeline.check.geometry.eligible import POLYGON, of_dimension
+from spatial_pipeline.check.geometry.rounding import noise
 from spatial_pipeline.check.geometry.segments import SHELL, Paths, Segments
 
 COMBINATIONS = 1 << 20

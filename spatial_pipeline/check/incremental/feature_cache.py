@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.geometry.boxes import meeting
 from spatial_pipeline.check.incremental.piece_cache import Answers, Batches
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.features import Data, FeatureBatch
-from spatial_pipeline.model.version import VectorProfile, fingerprint
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.readers import Data
+from spatial_pipeline.runtime.hashing import fingerprint
 
 UNKNOWN, PLAIN, DEEP = 0, 1, 2
 """Classes of features: deep ones are plain ones with Z or M. Checks may have classes of their own.

@@ -10,15 +10,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.engine.partitioning import Span
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.features import BatchDigest
-from spatial_pipeline.model.version import VectorProfile, fingerprint
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.readers import BatchDigest
+from spatial_pipeline.runtime.hashing import fingerprint
+
+if TYPE_CHECKING:
+    from spatial_pipeline.check.engine.partitioning import Span
 
 Words = NDArray[np.uint64]
 

@@ -12,10 +12,10 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.geometry.eligible import POLYGON
+from spatial_pipeline.check.geometry.finite import not_finite_xy
 from spatial_pipeline.check.geometry.hausdorff import hausdorff
 from spatial_pipeline.check.geometry.normal_form import digests
-from spatial_pipeline.check.incremental.geometry_check import THREE_D
-from spatial_pipeline.check.rules.validity.finite_coordinates import not_finite_xy
+from spatial_pipeline.check.geometry.unjudged import THREE_D
 
 Mode = Literal["exact", "topological", "tolerance"]
 

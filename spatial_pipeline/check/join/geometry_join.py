@@ -13,17 +13,18 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.geometry.finite import not_finite_xy
 from spatial_pipeline.check.geometry.hausdorff import hausdorff
 from spatial_pipeline.check.geometry.normal_form import DIGEST_SIZE
-from spatial_pipeline.check.incremental.geometry_check import THREE_D, UNDECODABLE, undecodable
+from spatial_pipeline.check.geometry.unjudged import THREE_D, UNDECODABLE, undecodable
 from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.attribute_difference import common_type
 from spatial_pipeline.check.join.geometry_difference import topologically_equal
 from spatial_pipeline.check.join.key_join import Join, paired
 from spatial_pipeline.check.join.paired_diff import CHUNK, Comparison, column_types
-from spatial_pipeline.check.rules.validity.finite_coordinates import not_finite_xy
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import FeatureBatch, VectorData
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.readers import VectorData
 
 CANDIDATES = 1 << 23
 """Pairs of bounding boxes compared at once, at most."""

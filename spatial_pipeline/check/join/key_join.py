@@ -14,7 +14,8 @@ from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.attribute_difference import comparable_keys
 from spatial_pipeline.check.join.where_filter import columns_of, mask
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import FeatureBatch, VectorData
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.readers import VectorData
 
 NOWHERE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 AT_ONCE = 16_384

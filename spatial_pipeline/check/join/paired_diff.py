@@ -15,7 +15,8 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.crs.transformation import transformed
-from spatial_pipeline.check.incremental.geometry_check import UNDECODABLE, places, undecodable
+from spatial_pipeline.check.geometry.places import places
+from spatial_pipeline.check.geometry.unjudged import UNDECODABLE, undecodable
 from spatial_pipeline.check.join.attribute_difference import common_type, equal, texts
 from spatial_pipeline.check.join.geometry_difference import (
     GeometryDifference,
@@ -24,7 +25,8 @@ from spatial_pipeline.check.join.geometry_difference import (
     drawn,
 )
 from spatial_pipeline.model.crs.comparison import same
-from spatial_pipeline.model.features import FeatureBatch, VectorData
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.readers import VectorData
 
 CHUNK = 16_384
 """Pairs compared at once: about a row group of a staged file."""

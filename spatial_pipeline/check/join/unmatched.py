@@ -11,12 +11,12 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.incremental.geometry_check import places
+from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.join.join_keys import labels
 from spatial_pipeline.check.join.key_join import Join, Side
 from spatial_pipeline.check.join.paired_diff import CHUNK, Comparison
 from spatial_pipeline.check.join.split_merge import families
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.violations import Findings
 
 MAX_RELATED = 100_000
 """Features of either dataset among which splits and merges are looked for."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.crs.transformation import transformed
 from spatial_pipeline.check.raster.grid import to_pixels
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import VectorData
-from spatial_pipeline.model.version import RasterProfile
+from spatial_pipeline.model.profile import RasterProfile
+from spatial_pipeline.model.readers import VectorData
 
 POLYGON, MULTI_POLYGON, COLLECTION = 3, 6, 7
 

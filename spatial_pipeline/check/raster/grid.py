@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.crs.comparison import same_horizontally, same_text
-from spatial_pipeline.model.version import RasterProfile
+from spatial_pipeline.model.profile import RasterProfile
 
 Transform = tuple[float, ...]
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.raster.regions import Marks, RegionFinder
-from spatial_pipeline.model.features import PixelWindow
-from spatial_pipeline.model.result import Outcome
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.violations import Outcome
 
 
 @dataclass(frozen=True)

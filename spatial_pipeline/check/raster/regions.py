@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.raster.grid import to_crs
 from spatial_pipeline.check.raster.region_outlines import outlines
-from spatial_pipeline.model.features import PixelWindow
-from spatial_pipeline.model.result import Findings
-from spatial_pipeline.model.version import RasterProfile
+from spatial_pipeline.model.profile import RasterProfile
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.violations import Findings
 
 RUN_LIMIT = 1_000_000
 """Runs of a whole raster that are outlined; more are reported by cells, which bounds memory."""
@@ -134,6 +134,22 @@ class Marks:
     count: int
     runs: Runs | None = None
     cells: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class MarkedPixels:
+    """Pixels of one band in one window.
+
+    Attributes:
+        pixels: how many were judged.
+        marks: those that are marked: out of range, or without data.
+        nan: how many of the marked ones are NaN.
+
+    """
+
+    pixels: int
+    marks: Marks
+    nan: int = 0
 
 
 Describe = Callable[[int, Any, Any, int], str]

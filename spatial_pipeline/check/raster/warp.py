@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.crs.transformation import transformed
 from spatial_pipeline.check.raster.grid import same_crs, to_crs, to_pixels
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import RasterData
-from spatial_pipeline.model.version import RasterProfile
+from spatial_pipeline.model.profile import RasterProfile
+from spatial_pipeline.model.readers import RasterData
 
 Method = Literal["nearest", "bilinear", "cubic", "average"]
 Floats = NDArray[np.float64]

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 
 from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.rules.suppressions import Areas, content_of
-from spatial_pipeline.model.result import Family, Scope, Severity
-from spatial_pipeline.model.version import Kind, fingerprint
+from spatial_pipeline.contract.vocabulary import Family, Kind, Scope, Severity
+from spatial_pipeline.runtime.hashing import fingerprint
 
 BOTH: frozenset[Kind] = frozenset({"vector", "raster"})
 VECTOR: frozenset[Kind] = frozenset({"vector"})

@@ -21,7 +21,7 @@ from typing import Any
 from spatial_pipeline import errors
 from spatial_pipeline.errors import ReaderFailedError
 from spatial_pipeline.ingest.cage.job import Job
-from spatial_pipeline.model.version import Profile, profile_from_json
+from spatial_pipeline.model.profile import Profile, profile_from_json
 from spatial_pipeline.runtime.cancellation import checkpoint, current
 from spatial_pipeline.runtime.json_text import json_text
 

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.ingest.cage.limits import CageLimits
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.model.version import Kind, Profile
+from spatial_pipeline.model.profile import Profile
 from spatial_pipeline.sources.local import Resolved
 
 

@@ -23,7 +23,7 @@ from typing import IO, Any
 from spatial_pipeline.errors import ReaderFailedError
 from spatial_pipeline.ingest.cage import landlock, seccomp
 from spatial_pipeline.ingest.cage.job import Job
-from spatial_pipeline.model.version import Profile, VectorProfile
+from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.runtime.json_text import json_text
 
 _PR_SET_PDEATHSIG = 1

@@ -15,6 +15,7 @@ import pyproj
 from pyogrio.errors import CRSError as CRSRefused
 from pyproj.exceptions import CRSError
 
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import gdal_messages
 from spatial_pipeline.ingest.formats import datetimes, geojson, geometry_types
@@ -22,7 +23,6 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import crs_texts, drawn_arcs, vector
 from spatial_pipeline.ingest.schema import distinct_names, free_name, plain, staged_type
-from spatial_pipeline.model.version import Bounds
 from spatial_pipeline.sources.local import Resolved
 
 BATCH_ROWS = 16384

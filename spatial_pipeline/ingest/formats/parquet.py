@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pyproj
 from pyproj.exceptions import CRSError
 
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats import geoarrow
@@ -21,7 +22,6 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity.crs_texts import CrsText
 from spatial_pipeline.ingest.schema import distinct_names, plain, staged_type
-from spatial_pipeline.model.version import Bounds
 from spatial_pipeline.runtime.json_text import json_text
 from spatial_pipeline.sources.local import Resolved
 

@@ -28,7 +28,7 @@ from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.postgis import catalogue
 from spatial_pipeline.ingest.postgis.source import Limits, open_table, session, translated
-from spatial_pipeline.model import version
+from spatial_pipeline.runtime import hashing
 from spatial_pipeline.runtime.loop_thread import PrivateLoop
 from spatial_pipeline.sources.fingerprint import uri_of
 
@@ -115,9 +115,9 @@ def _token(
         if source.query is None:
             books = loop.run(translated(lambda: _books(connection, layer), address))
         if books is not None:
-            return version.fingerprint("books", address.place.database, books)
+            return hashing.fingerprint("books", address.place.database, books)
         with open_table(address, layer, source.query, LIMITS) as table:
-            return version.fingerprint("content", table.name, table.content)
+            return hashing.fingerprint("content", table.name, table.content)
     except SourceError as exc:
         if isinstance(exc.__cause__, asyncpg.QueryCanceledError):
             return SourceError(

@@ -26,7 +26,7 @@ from spatial_pipeline.ingest.postgis.points import PointsOfNaN, any_without_numb
 from spatial_pipeline.ingest.postgis.rows import Coding, unpacked
 from spatial_pipeline.ingest.postgis.types import TableColumn, coding, is_rounded
 from spatial_pipeline.ingest.schema import distinct_names
-from spatial_pipeline.model import version
+from spatial_pipeline.runtime import hashing
 from spatial_pipeline.runtime.loop_thread import PrivateLoop, awaited
 
 CONNECT_TIMEOUT_S = 10.0
@@ -353,7 +353,7 @@ async def _inspected(
         geometry_type=declared_type,
         crs=crs,
         count=count,
-        content=version.fingerprint(
+        content=hashing.fingerprint(
             [[c.name, c.declared, c.nullable] for c in columns],
             *(declared_type, srid, lowest, highest, crs),
             *(count, str(first), str(second)),

@@ -11,7 +11,8 @@ import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType, DagsterRun
 
 from spatial_pipeline.alert.problems import Fact, Key, Kind, Observation, rule_key, shortened
-from spatial_pipeline.model.result import Severity, Verdict
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Version
 
 PARTITION = "dagster/partition"

@@ -12,8 +12,8 @@ from spatial_pipeline.alert.message import Links
 from spatial_pipeline.alert.problems import Fact, Key, Kind, Observation
 from spatial_pipeline.alert.routing import Route
 from spatial_pipeline.contract.operations import Alerts
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.model.result import Severity
 from spatial_pipeline.orchestration.alerts.run_reader import Location, Reader, subject_of
 from spatial_pipeline.orchestration.alerts.state import Book, Position, events_of, finished_runs
 from spatial_pipeline.settings import Settings

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from spatial_pipeline.model.version import fingerprint
 from spatial_pipeline.orchestration.backfill.request import Requested, State
+from spatial_pipeline.runtime.hashing import fingerprint
 from spatial_pipeline.runtime.json_text import json_text
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pyproj
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.crs import comparison
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.publish.postgis.columns import ColumnType, column_type
 from spatial_pipeline.publish.postgis.identifiers import quoted_column
 

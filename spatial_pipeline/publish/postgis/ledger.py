@@ -9,8 +9,9 @@ import asyncpg
 
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
+from spatial_pipeline.model.profile import Profile, RasterProfile
 from spatial_pipeline.model.result import Verdict
-from spatial_pipeline.model.version import Profile, Publication, RasterProfile, Version
+from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.postgis.binary import Digest
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
 from spatial_pipeline.publish.postgis.tables import relation_kind

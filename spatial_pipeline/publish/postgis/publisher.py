@@ -14,15 +14,11 @@ import pyarrow as pa
 
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
-from spatial_pipeline.model.features import FeatureBatch, VectorData
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
+from spatial_pipeline.model.readers import VectorData
 from spatial_pipeline.model.result import Verdict
-from spatial_pipeline.model.version import (
-    Profile,
-    Publication,
-    RasterProfile,
-    VectorProfile,
-    Version,
-)
+from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.postgis import ledger, readers, tables
 from spatial_pipeline.publish.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
 from spatial_pipeline.publish.postgis.identifiers import quoted_table

@@ -19,7 +19,7 @@ import asyncpg
 
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
-from spatial_pipeline.model.version import Version, fingerprint
+from spatial_pipeline.model.version import Version
 from spatial_pipeline.publish.postgis.binary import Digest, digest_sql
 from spatial_pipeline.publish.postgis.identifiers import (
     quoted,
@@ -29,6 +29,7 @@ from spatial_pipeline.publish.postgis.identifiers import (
 )
 from spatial_pipeline.publish.postgis.layout import Layout, authority
 from spatial_pipeline.publish.postgis.readers import hide, refuse_strangers
+from spatial_pipeline.runtime.hashing import fingerprint
 
 OWN_SRIDS = 910_000
 """First SRID for a CRS that spatial_ref_sys does not know."""

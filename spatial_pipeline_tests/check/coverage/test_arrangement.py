@@ -14,8 +14,8 @@ from spatial_pipeline.check.coverage.arrangement import (
     boundary_edges,
     cancelled,
     directed_edges,
-    noise,
 )
+from spatial_pipeline.check.geometry.rounding import noise
 from spatial_pipeline_tests.check.coverage.coverages import damaged_coverages, polygonal, squares
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spatial_pipeline.check.coverage.measure_summary import Tally, common_unit, joined, summary
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.violations import Findings
 
 
 def _findings(measures, unit):

@@ -21,9 +21,11 @@ from spatial_pipeline.contract.rules.metadata import BandCount, Crs, FeatureCoun
 from spatial_pipeline.contract.rules.parity import SameFeaturesAs
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy, MustNotOverlap
 from spatial_pipeline.contract.rules.validity import NotEmpty, PixelRange, ValidGeometry
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError, SourceError
-from spatial_pipeline.model.features import FeatureBatch, PixelWindow, Tile
-from spatial_pipeline.model.result import Findings, Outcome, Status
+from spatial_pipeline.model.features import FeatureBatch, Tile
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.violations import Findings, Outcome
 from spatial_pipeline_tests.support import memory_raster, memory_vector, run_rule
 
 POINTS = memory_vector(

@@ -24,9 +24,9 @@ from spatial_pipeline.contract.rules.parity import (
 )
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy, MustNotOverlap
 from spatial_pipeline.contract.rules.validity import PixelRange, ValidGeometry
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.hashing import checksums
-from spatial_pipeline.model.result import Status
 from spatial_pipeline.runtime.workers import Workers
 from spatial_pipeline_tests.support import memory_raster, memory_vector
 

@@ -26,8 +26,10 @@ from spatial_pipeline.check.engine.suppress import (
 )
 from spatial_pipeline.contract.rules.metadata import FeatureCount, NotNull, Unique
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.result import Findings, Outcome, Result, Status
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violations import Findings, Outcome
 from spatial_pipeline_tests.support import memory_vector
 
 RULE = NotNull(columns=("name",))

@@ -27,8 +27,9 @@ from spatial_pipeline.contract.rules.validity import (
     NotEmpty,
     ValidGeometry,
 )
-from spatial_pipeline.model.result import Findings, Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.model.violation_runs import SpilledFindings, parts_of, weight
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.store.violation_files import FindingsFolder
 from spatial_pipeline_tests.store.test_violation_files import told
 from spatial_pipeline_tests.support import memory_vector

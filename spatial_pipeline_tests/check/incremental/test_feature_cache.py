@@ -25,8 +25,8 @@ from spatial_pipeline.check.rules.parity.staged_matches_source import StagedVect
 from spatial_pipeline.check.rules.topology import must_not_overlap
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.features import BatchDigest
 from spatial_pipeline.model.hashing.geometry_hash import identities, matched
+from spatial_pipeline.model.readers import BatchDigest
 from spatial_pipeline_tests.check.agreement import said
 from spatial_pipeline_tests.support import memory_vector
 

@@ -6,20 +6,20 @@ import pyarrow as pa
 import pytest
 import shapely
 
-from spatial_pipeline.check.incremental.geometry_check import (
+from spatial_pipeline.check.geometry.places import places
+from spatial_pipeline.check.geometry.unjudged import (
     EMPTY,
     NULL,
     THREE_D,
     decoding_error,
     notes,
-    places,
     summary,
     undecodable,
 )
 from spatial_pipeline.contract.rules.validity import NotEmpty
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.result import Findings
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline_tests.support import memory_vector, run_rule
 
 CURVE = struct.pack("<BII6d", 1, 8, 3, 0, 0, 1, 1, 2, 0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spatial_pipeline.model.features import BatchDigest
+from spatial_pipeline.model.readers import BatchDigest
 from spatial_pipeline_tests.check.incremental.test_feature_cache import (
     Feature,
     Kept,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import wkt
 
-from spatial_pipeline.check.incremental.geometry_check import THREE_D
+from spatial_pipeline.check.geometry.unjudged import THREE_D
 from spatial_pipeline.check.join.geometry_difference import difference, drawn
 
 SQUARE = "POLYGON ((0 0, 4 0, 4 4, 0 4, 0 0))"

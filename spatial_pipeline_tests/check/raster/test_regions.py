@@ -8,8 +8,8 @@ from hypothesis.extra import numpy as hnp
 from spatial_pipeline.check.raster import regions as raster_regions
 from spatial_pipeline.check.raster.region_outlines import outlines
 from spatial_pipeline.check.raster.regions import RegionFinder, Runs, components, union
-from spatial_pipeline.model.features import PixelWindow
-from spatial_pipeline.model.version import RasterProfile
+from spatial_pipeline.model.profile import RasterProfile
+from spatial_pipeline.model.raster_window import PixelWindow
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9))
 

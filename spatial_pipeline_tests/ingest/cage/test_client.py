@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from spatial_pipeline.contract.models import Source, VectorContract
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import GivenUpError, ReaderFailedError
 from spatial_pipeline.ingest import CageLimits, ingest
 from spatial_pipeline.ingest.cage import client, landlock, seccomp, worker
@@ -24,8 +25,7 @@ from spatial_pipeline.ingest.cage.client import SERVER
 from spatial_pipeline.ingest.cage.job import Job
 from spatial_pipeline.ingest.formats import drivers
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.model.result import Status
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.pipeline.batch_check import check_all
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.runtime.cancellation import Cancellation, obeying

@@ -17,7 +17,7 @@ from spatial_pipeline.ingest.cage import client, landlock
 from spatial_pipeline.ingest.cage.job import Job
 from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.model.version import Profile
+from spatial_pipeline.model.profile import Profile
 from spatial_pipeline.sources.local import Resolved
 from spatial_pipeline_tests.ingest.cage.hostile import RASTERS, SECRET, VECTORS, Maker
 from spatial_pipeline_tests.ingest.sources import ramp, write_raster

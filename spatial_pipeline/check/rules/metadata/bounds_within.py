@@ -13,10 +13,12 @@ from spatial_pipeline.check.base import ProfileCheck, evaluates
 from spatial_pipeline.check.crs.area_of_use import areas
 from spatial_pipeline.check.raster.grid import extent_rounding
 from spatial_pipeline.contract.rules.metadata import BoundsWithin
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import FeatureBatch, VectorData
-from spatial_pipeline.model.result import Findings, Outcome
-from spatial_pipeline.model.version import Bounds, Profile, RasterProfile
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import Profile, RasterProfile
+from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.violations import Findings, Outcome
 
 CHUNK = 65_536
 """Features whose parts are looked at at once."""

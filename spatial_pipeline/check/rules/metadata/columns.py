@@ -11,9 +11,9 @@ import numpy as np
 
 from spatial_pipeline.check.base import ProfileCheck, evaluates
 from spatial_pipeline.contract.rules.metadata import Columns, ColumnType
-from spatial_pipeline.model.features import VectorData
-from spatial_pipeline.model.result import Findings, Outcome
-from spatial_pipeline.model.version import Column, Profile, VectorProfile
+from spatial_pipeline.model.profile import Column, Profile, VectorProfile
+from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.violations import Findings, Outcome
 
 _SIGNED = ("int8", "int16", "int32", "int64")
 _UNSIGNED = ("uint8", "uint16", "uint32", "uint64")

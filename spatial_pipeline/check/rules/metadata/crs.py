@@ -8,8 +8,8 @@ from spatial_pipeline.check.base import ProfileCheck, evaluates
 from spatial_pipeline.check.crs.area_of_use import swapped
 from spatial_pipeline.contract.rules.metadata import Crs
 from spatial_pipeline.model.crs.comparison import Comparison, compare, label
-from spatial_pipeline.model.result import Findings, Outcome
-from spatial_pipeline.model.version import Profile
+from spatial_pipeline.model.profile import Profile
+from spatial_pipeline.model.violations import Findings, Outcome
 
 
 @evaluates(Crs)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from spatial_pipeline.check.base import BatchCheck, evaluates
 from spatial_pipeline.contract.rules.metadata import FeatureCount
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.result import Outcome
+from spatial_pipeline.model.violations import Outcome
 
 
 @evaluates(FeatureCount)

@@ -10,18 +10,13 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.incremental.geometry_check import (
-    NULL,
-    UNDECODABLE,
-    GeometryCheck,
-    Judged,
-    places,
-    undecodable,
-)
+from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
+from spatial_pipeline.check.geometry.places import places
+from spatial_pipeline.check.geometry.unjudged import NULL, UNDECODABLE, undecodable
 from spatial_pipeline.contract.rules.metadata import GeometryTypeRule
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.result import Findings
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.violations import Findings
 
 NAMES = (
     "Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString",

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from spatial_pipeline.check.base import BatchCheck, evaluates
-from spatial_pipeline.check.incremental.geometry_check import places
+from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.contract.rules.metadata import NotNull
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.violations import Findings, Outcome
 
 Partial = tuple[int, Findings, Counter[str]]
 

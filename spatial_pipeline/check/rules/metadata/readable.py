@@ -9,12 +9,13 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, WindowCheck, evaluates
+from spatial_pipeline.check.geometry.unjudged import decoding_error, undecodable
 from spatial_pipeline.check.incremental.feature_cache import PLAIN, UNKNOWN, Facts, Remembering
-from spatial_pipeline.check.incremental.geometry_check import decoding_error, undecodable
 from spatial_pipeline.contract.rules.metadata import Readable
-from spatial_pipeline.model.features import FeatureBatch, PixelWindow
-from spatial_pipeline.model.result import Findings, Outcome
-from spatial_pipeline.model.version import BrokenBlock, Profile, RasterProfile, VectorProfile
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import BrokenBlock, Profile, RasterProfile, VectorProfile
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.violations import Findings, Outcome
 
 
 def unreadable(profile: Profile) -> Outcome | None:

@@ -10,13 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, evaluates
-from spatial_pipeline.check.incremental.geometry_check import places
+from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.positions import Packed, packed
 from spatial_pipeline.contract.rules.metadata import Unique
-from spatial_pipeline.model.features import FeatureBatch, VectorData
-from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.violations import Findings, Outcome
 
 CHUNK = 65_536
 """Suspects that are looked up at once."""

@@ -14,12 +14,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, evaluates
-from spatial_pipeline.check.incremental.geometry_check import places
+from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.contract.rules.metadata import ValueRange
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.violations import Findings, Outcome
 
 TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 """Ticks a second of an Arrow time unit."""

@@ -11,8 +11,8 @@ from spatial_pipeline.check.base import PlannedCheck, evaluates
 from spatial_pipeline.check.join.where_filter import columns_of, mask
 from spatial_pipeline.contract.rules.parity import SameCountAs
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import VectorData
-from spatial_pipeline.model.result import Outcome
+from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.violations import Outcome
 
 
 @evaluates(SameCountAs)

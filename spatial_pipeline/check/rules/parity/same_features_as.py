@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import PlannedCheck, evaluates
 from spatial_pipeline.check.crs.transformation import in_degrees, length_unit
-from spatial_pipeline.check.incremental.geometry_check import notes
+from spatial_pipeline.check.geometry.unjudged import notes
 from spatial_pipeline.check.join.geometry_difference import Mode
 from spatial_pipeline.check.join.geometry_join import by_geometry
 from spatial_pipeline.check.join.key_join import Join, Side, by_key
@@ -30,8 +30,8 @@ from spatial_pipeline.contract.rules import OtherDataset
 from spatial_pipeline.contract.rules.parity import SameFeaturesAs
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.crs.comparison import same
-from spatial_pipeline.model.features import VectorData
-from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.violations import Findings, Outcome
 
 
 @dataclass(frozen=True)

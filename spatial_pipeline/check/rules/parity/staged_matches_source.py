@@ -13,10 +13,12 @@ from spatial_pipeline.check.base import BatchCheck, WindowCheck, evaluates
 from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import FeatureBatch, PixelWindow, RasterData, VectorData
+from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.hashing import checksums
-from spatial_pipeline.model.result import Findings, Outcome
-from spatial_pipeline.model.version import RasterProfile, VectorProfile
+from spatial_pipeline.model.profile import RasterProfile, VectorProfile
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.readers import RasterData, VectorData
+from spatial_pipeline.model.violations import Findings, Outcome
 
 OLD = "staged by an older version of ingest, which took no checksums: stage it again"
 

@@ -19,11 +19,11 @@ from spatial_pipeline.check.coverage.segment_conflicts import spans
 from spatial_pipeline.check.crs.transformation import in_degrees, length_unit
 from spatial_pipeline.check.geometry.boxes import Boxes, diagonals
 from spatial_pipeline.check.geometry.eligible import POLYGON, LeftOut, notes
-from spatial_pipeline.check.incremental.geometry_check import require_geometry
+from spatial_pipeline.check.geometry.unjudged import require_geometry
 from spatial_pipeline.contract.rules.topology import MatchedEdges
 from spatial_pipeline.model.features import Tile
-from spatial_pipeline.model.result import Findings, Outcome
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.violations import Findings, Outcome
 
 MISSING, NEAR = "missing vertex", "nearly coincident"
 ULPS = 4

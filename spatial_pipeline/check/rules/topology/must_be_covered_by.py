@@ -27,7 +27,7 @@ from spatial_pipeline.check.geometry.fast_facts import plain
 from spatial_pipeline.check.incremental.feature_cache import PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.violations import Findings, Outcome
 
 UNCOVERED = "uncovered"
 

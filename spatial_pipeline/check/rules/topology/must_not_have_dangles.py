@@ -19,9 +19,10 @@ from spatial_pipeline.check.geometry.eligible import LINE, POLYGON, LeftOut, jud
 from spatial_pipeline.check.geometry.line_ends import FreeEnds, free_ends
 from spatial_pipeline.check.incremental.feature_cache import PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.contract.rules.topology import MustNotHaveDangles
-from spatial_pipeline.model.features import FeatureBatch, Tile, VectorData
-from spatial_pipeline.model.result import Findings, Outcome
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.model.features import FeatureBatch, Tile
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.violations import Findings, Outcome
 
 DANGLE, UNDERSHOOT, OVERSHOOT = "dangle", "undershoot", "overshoot"
 

@@ -32,14 +32,15 @@ from spatial_pipeline.check.coverage.voids import (
 from spatial_pipeline.check.crs.transformation import area_unit, in_degrees
 from spatial_pipeline.check.geometry.boxes import meeting
 from spatial_pipeline.check.geometry.eligible import POLYGON, LeftOut, notes
+from spatial_pipeline.check.geometry.unjudged import require_geometry
 from spatial_pipeline.check.incremental.feature_cache import AGAIN, UNKNOWN, Facts, NeighbourCheck
-from spatial_pipeline.check.incremental.geometry_check import require_geometry
 from spatial_pipeline.check.join.positions import Packed, marked, packed, unpacked
 from spatial_pipeline.contract.rules.topology import MustNotHaveGaps
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import FeatureBatch, VectorData
-from spatial_pipeline.model.result import Findings, Outcome
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.violations import Findings, Outcome
 
 GAP = "gap"
 ATTACHED, ALONE = 1, 2

@@ -46,6 +46,7 @@ from spatial_pipeline.check.geometry.eligible import (
     notes,
     of_dimension,
 )
+from spatial_pipeline.check.geometry.unjudged import require_geometry
 from spatial_pipeline.check.incremental.feature_cache import (
     AGAIN,
     DEEP,
@@ -54,14 +55,14 @@ from spatial_pipeline.check.incremental.feature_cache import (
     Facts,
     NeighbourCheck,
 )
-from spatial_pipeline.check.incremental.geometry_check import require_geometry
 from spatial_pipeline.check.join.join_keys import groups
 from spatial_pipeline.check.join.positions import Packed, marked, packed, unpacked
 from spatial_pipeline.check.violation_buffer import Collected
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
-from spatial_pipeline.model.features import FeatureBatch, VectorData
-from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.readers import VectorData
 from spatial_pipeline.model.violation_runs import with_found
+from spatial_pipeline.model.violations import Findings, Outcome
 from spatial_pipeline.runtime.shared_work import Together
 
 OVERLAP, SHARED_LINE = "overlap", "shared line"

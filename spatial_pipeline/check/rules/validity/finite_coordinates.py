@@ -7,22 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.geometry.boxes import finite
+from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
+from spatial_pipeline.check.geometry.finite import not_finite
+from spatial_pipeline.check.geometry.unjudged import EMPTY, NULL, UNDECODABLE, undecodable
 from spatial_pipeline.check.geometry.wkb_vertices import Vertices, finite_places, vertices
-from spatial_pipeline.check.incremental.geometry_check import (
-    EMPTY,
-    NULL,
-    UNDECODABLE,
-    GeometryCheck,
-    Judged,
-    undecodable,
-)
 from spatial_pipeline.contract.rules.validity import FiniteCoordinates
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.violations import Findings
 
 AXES = ("x", "y", "z", "m")
 
@@ -51,28 +44,6 @@ class FiniteCoordinatesCheck(GeometryCheck[FiniteCoordinates]):
                 parts.append(_findings(int(batch.rows[i]), found))
         said = {NULL: int(null.sum()), EMPTY: int(empty.sum()), UNDECODABLE: unknown}
         return Judged(len(batch) - sum(said.values()), Findings.concat(parts), Counter(said))
-
-
-def not_finite_xy(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """(n,) bool: geometries with a NaN or an infinity in x or y."""
-    bad = np.zeros(len(geometry), dtype=bool)
-    if not np.isfinite(shapely.get_coordinates(geometry)).all():
-        xy, index = shapely.get_coordinates(geometry, return_index=True)
-        bad[index[~finite(xy)]] = True
-    return bad
-
-
-def not_finite(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """(n,) bool: geometries with a NaN or an infinity among their coordinates."""
-    bad = not_finite_xy(geometry)
-    for having, column in ((shapely.has_z(geometry), 2), (shapely.has_m(geometry), 3)):
-        deep = np.flatnonzero(having)
-        if len(deep):
-            values, index = shapely.get_coordinates(
-                geometry[deep], include_z=column == 2, include_m=column == 3, return_index=True
-            )
-            bad[deep[index[~np.isfinite(values[:, 2])]]] = True
-    return bad
 
 
 def _findings(row: int, found: Vertices) -> Findings:

@@ -14,16 +14,9 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, evaluates
 from spatial_pipeline.check.crs.transformation import in_degrees, length_unit
+from spatial_pipeline.check.geometry.finite import not_finite_xy
 from spatial_pipeline.check.geometry.normal_form import digests, flat, signatures
-from spatial_pipeline.check.geometry.vertex_distance import vertex_distance
-from spatial_pipeline.check.incremental.feature_cache import (
-    DEEP,
-    PLAIN,
-    UNKNOWN,
-    Facts,
-    Remembering,
-)
-from spatial_pipeline.check.incremental.geometry_check import (
+from spatial_pipeline.check.geometry.unjudged import (
     EMPTY,
     NO_GEOMETRY,
     NOT_FINITE,
@@ -34,13 +27,21 @@ from spatial_pipeline.check.incremental.geometry_check import (
     require_geometry,
     undecodable,
 )
+from spatial_pipeline.check.geometry.vertex_distance import vertex_distance
+from spatial_pipeline.check.incremental.feature_cache import (
+    DEEP,
+    PLAIN,
+    UNKNOWN,
+    Facts,
+    Remembering,
+)
 from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.positions import Packed, packed, unpacked
-from spatial_pipeline.check.rules.validity.finite_coordinates import not_finite_xy
 from spatial_pipeline.contract.rules.validity import NoDuplicateGeometries
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import FeatureBatch, VectorData
-from spatial_pipeline.model.result import Findings, Outcome
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.violations import Findings, Outcome
 
 CHUNK = 65_536
 """Suspects that are looked up at once."""

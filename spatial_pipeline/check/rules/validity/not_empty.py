@@ -8,15 +8,11 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.incremental.geometry_check import (
-    UNDECODABLE,
-    GeometryCheck,
-    Judged,
-    undecodable,
-)
+from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
+from spatial_pipeline.check.geometry.unjudged import UNDECODABLE, undecodable
 from spatial_pipeline.contract.rules.validity import NotEmpty
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.violations import Findings
 
 
 @evaluates(NotEmpty)

@@ -10,21 +10,20 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import evaluates
+from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
 from spatial_pipeline.check.geometry.ring_intersections import TooManyMeetings
-from spatial_pipeline.check.geometry.validity_errors import Defect, defects
-from spatial_pipeline.check.geometry.wkb_vertices import finite_places, vertices
-from spatial_pipeline.check.incremental.geometry_check import (
+from spatial_pipeline.check.geometry.unjudged import (
     NULL,
     SCRIBBLE,
     THREE_D,
-    GeometryCheck,
-    Judged,
     decoding_error,
     undecodable,
 )
+from spatial_pipeline.check.geometry.validity_errors import Defect, defects
+from spatial_pipeline.check.geometry.wkb_vertices import finite_places, vertices
 from spatial_pipeline.contract.rules.validity import ValidGeometry
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.result import Findings
+from spatial_pipeline.model.violations import Findings
 
 
 @evaluates(ValidGeometry)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.contract.rules.metadata import BoundsWithin
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere, said
 from spatial_pipeline_tests.support import memory_raster, memory_vector, run_rule
 

@@ -9,8 +9,8 @@ import shapely
 
 from spatial_pipeline.check.rules.metadata.columns import type_matches
 from spatial_pipeline.contract.rules.metadata import Columns
-from spatial_pipeline.model.result import Status
-from spatial_pipeline.model.version import Column
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.profile import Column
 from spatial_pipeline_tests.check.agreement import everywhere
 from spatial_pipeline_tests.support import memory_vector, run_rule
 

@@ -3,7 +3,7 @@ import pytest
 import shapely
 
 from spatial_pipeline.contract.rules.metadata import Crs
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import said
 from spatial_pipeline_tests.support import memory_raster, memory_vector, run_rule
 

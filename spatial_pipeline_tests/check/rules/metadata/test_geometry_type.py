@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.check.rules.metadata.geometry_type import declared_type
 from spatial_pipeline.contract.rules.metadata import GeometryTypeRule
-from spatial_pipeline.model.result import Status
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline_tests.check.agreement import everywhere
 
 POINT = shapely.Point(1, 2)

@@ -4,8 +4,8 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.contract.rules.metadata import Readable
-from spatial_pipeline.model.result import Status
-from spatial_pipeline.model.version import BrokenBlock
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.profile import BrokenBlock
 from spatial_pipeline_tests.check.agreement import everywhere, said
 from spatial_pipeline_tests.support import memory_raster, memory_vector, run_rule
 

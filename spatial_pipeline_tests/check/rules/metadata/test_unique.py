@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.rules.metadata import unique
 from spatial_pipeline.contract.rules.metadata import Unique
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere
 
 POINTS = [shapely.Point(i, 0) for i in range(5)]

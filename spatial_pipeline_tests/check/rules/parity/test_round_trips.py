@@ -13,7 +13,7 @@ from shapely import Point, box
 
 from spatial_pipeline.check.rules.parity import round_trips
 from spatial_pipeline.contract.rules.parity import RoundTrips
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import said
 from spatial_pipeline_tests.support import memory_vector, run_rule
 

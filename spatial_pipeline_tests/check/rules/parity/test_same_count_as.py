@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.contract.rules.parity import SameCountAs
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import CountedVector
-from spatial_pipeline.model.result import Status
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.readers import CountedVector
 from spatial_pipeline_tests.support import memory_vector, run_rule
 
 OTHER = {"uri": "old.gpkg"}

@@ -17,7 +17,7 @@ from spatial_pipeline.check.join import geometry_join, paired_diff, unmatched
 from spatial_pipeline.check.rules.parity import same_features_as as features
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules.parity import SameFeaturesAs
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline_tests.check.agreement import said

@@ -18,8 +18,10 @@ import shapely
 from spatial_pipeline.check.engine.engine import Plan, evaluate
 from spatial_pipeline.contract.rules.metadata import NotNull
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
-from spatial_pipeline.model.result import Findings, Result, Status
-from spatial_pipeline.model.version import VectorProfile
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violations import Findings
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
 from spatial_pipeline_tests.ingest.sources import (
     points,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shapely.affinity import translate
 
 from spatial_pipeline.contract.rules.topology import MatchedEdges
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.coverage.coverages import (
     damaged_coverages,
     polygonal,

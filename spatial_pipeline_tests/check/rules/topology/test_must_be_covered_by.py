@@ -19,8 +19,8 @@ from spatial_pipeline.check.engine import partitioning
 from spatial_pipeline.check.rules.topology import must_be_covered_by
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.model import features as pieces
-from spatial_pipeline.model.result import Status
 from spatial_pipeline_tests.check.coverage.coverages import (
     damaged_coverages,
     origin,

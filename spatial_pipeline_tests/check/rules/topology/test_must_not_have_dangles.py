@@ -13,7 +13,7 @@ from shapely.affinity import translate
 from spatial_pipeline.check.crs.transformation import transformed
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.contract.rules.topology import MustNotHaveDangles
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.coverage.coverages import real_frame, squares
 from spatial_pipeline_tests.support import memory_vector, run_rule
 

@@ -10,7 +10,7 @@ from shapely.affinity import rotate, translate
 from spatial_pipeline.check.coverage import polygon_lookup
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.contract.rules.topology import MustNotHaveGaps
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.coverage.coverages import (
     damaged_coverages,
     polygonal,

@@ -12,7 +12,7 @@ from shapely.affinity import translate
 from spatial_pipeline.check.coverage.overlap_pairs import shared_parts
 from spatial_pipeline.check.rules.topology import must_not_overlap
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.coverage.coverages import (
     damaged_coverages,
     polygonal,

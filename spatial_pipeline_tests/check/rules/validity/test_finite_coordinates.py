@@ -5,10 +5,10 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.check.rules.validity.finite_coordinates import not_finite
+from spatial_pipeline.check.geometry.finite import not_finite
 from spatial_pipeline.contract.rules.validity import FiniteCoordinates
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.model.features import decoded
-from spatial_pipeline.model.result import Status
 from spatial_pipeline_tests.check.agreement import everywhere
 from spatial_pipeline_tests.check.geometry.shapes import wkb_path, wkb_point
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.check.rules.validity import no_duplicate_geometries as module
 from spatial_pipeline.contract.rules.validity import NoDuplicateGeometries
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere
 from spatial_pipeline_tests.check.geometry.shapes import geometries, wkb_path, wkb_point
 from spatial_pipeline_tests.check.geometry.test_normal_form import same

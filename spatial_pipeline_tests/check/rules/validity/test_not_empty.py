@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.contract.rules.validity import NotEmpty
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere
 
 BOX = shapely.box(0, 0, 1, 1)

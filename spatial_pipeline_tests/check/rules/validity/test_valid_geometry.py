@@ -13,7 +13,7 @@ from spatial_pipeline.check.geometry import ring_intersections
 from spatial_pipeline.check.rules.validity import valid_geometry
 from spatial_pipeline.check.rules.validity.valid_geometry import first_defect
 from spatial_pipeline.contract.rules.validity import ValidGeometry
-from spatial_pipeline.model.result import Status
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere
 from spatial_pipeline_tests.check.geometry.shapes import geometries, wkb_path, wkb_point
 

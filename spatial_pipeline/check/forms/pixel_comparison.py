@@ -1,25 +1,25 @@
-"""Rules that compare a raster with other rasters, pixel by pixel."""
+"""Comparison of bands with bands of other rasters: base class of the rules that do so."""
 
 from __future__ import annotations
 
-import threading
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TypeVar, cast
 
 import numpy as np
 
-from spatial_pipeline.check.base import Context, WindowCheck, evaluates
+from spatial_pipeline.check.base import Context, WindowCheck
 from spatial_pipeline.check.raster.grid import grid_differences
 from spatial_pipeline.check.raster.pixel_difference import Difference, conclusion, difference
+from spatial_pipeline.check.raster.reading import needs_pixels, raster_profile, unread
 from spatial_pipeline.check.raster.regions import RegionFinder
-from spatial_pipeline.check.raster.warp import Pixels, Warp
-from spatial_pipeline.check.rules.validity.raster import needs_pixels, raster_profile, unread
+from spatial_pipeline.check.raster.warp import Pixels
 from spatial_pipeline.contract.rules.parity import BandsMatch, SamePixelsAs
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import PixelWindow, RasterData
-from spatial_pipeline.model.result import Findings, Outcome
-from spatial_pipeline.model.version import BandProfile, RasterProfile
+from spatial_pipeline.model.profile import BandProfile, RasterProfile
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.readers import RasterData
+from spatial_pipeline.model.violations import Findings, Outcome
 
 R = TypeVar("R", bound=SamePixelsAs | BandsMatch)
 
@@ -93,91 +93,6 @@ class _PixelComparison(WindowCheck[R]):
         return conclusion(self._finder, parts, dtype, self.rule.tolerance, self._notes())
 
 
-@evaluates(SamePixelsAs)
-class SamePixelsCheck(_PixelComparison[SamePixelsAs]):
-    """Compares the bands of two rasters on one grid, or on this one's after resampling."""
-
-    def __init__(self, rule: SamePixelsAs, context: Context) -> None:
-        super().__init__(rule, context)
-        self._warp: Warp | None = None
-        self._lock = threading.Lock()
-
-    def _pairs(self) -> list[tuple[int, RasterData, int]]:
-        other = self._others[0]
-        count = raster_profile(self.context).count
-        bands = self.rule.bands or range(1, count + 1)
-        fewest = min(count, other.profile.count)
-        if self.rule.bands is not None and max(bands) > fewest:
-            msg = f"needs band {max(bands)}: {count} here, {other.profile.count} in the other"
-            raise RuleError(msg)
-        return [(b, other, b) for b in bands]
-
-    def _obstacles(self) -> tuple[str, ...]:
-        here, there = raster_profile(self.context), self._others[0].profile
-        found = () if self.rule.resample else _grid(here, there)
-        if self.rule.bands is None and here.count != there.count:
-            found += (f"{there.count} bands in {there.uri}, not {here.count}",)
-        return found
-
-    def _read(self, window: PixelWindow, other: RasterData) -> Pixels:
-        _, height, width = window.values.shape
-        place = window.row_off, window.col_off, height, width
-        if self.rule.resample is None:
-            there = other.read(*place)
-            return there.values, there.valid
-        return self._warped(other).read(*place)
-
-    def _warped(self, other: RasterData) -> Warp:
-        with self._lock:
-            if self._warp is None:
-                if self.rule.resample is None:
-                    msg = "the contract asks for no resampling"
-                    raise RuleError(msg)
-                profile = raster_profile(self.context)
-                self._warp = Warp(profile, other, self.rule.resample)
-            return self._warp
-
-    def _notes(self) -> tuple[str, ...]:
-        if self.rule.resample is None:
-            return super()._notes()
-        # Made here when other machines have looked at the windows.
-        warp = self._warped(self._others[0])
-        how = f"resampled to this grid ({self.rule.resample})"
-        return (how, *((warp.note,) if warp.note else ()), *super()._notes())
-
-
-@evaluates(BandsMatch)
-class BandsMatchCheck(_PixelComparison[BandsMatch]):
-    """Compares each band with the single-band raster that it is said to come from."""
-
-    def _pairs(self) -> list[tuple[int, RasterData, int]]:
-        return [(i, other, 1) for i, other in enumerate(self._others, 1)]
-
-    def _obstacles(self) -> tuple[str, ...]:
-        here = raster_profile(self.context)
-        found: list[str] = []
-        if here.count != len(self._others):
-            found.append(f"{here.count} bands, but {len(self._others)} rasters to compare with")
-        for other in self._others:
-            found += _grid(here, other.profile)
-            if not other.profile.count:
-                found.append(f"{other.profile.uri} has no band")
-        return tuple(found)
-
-    def _read(self, window: PixelWindow, other: RasterData) -> Pixels:
-        _, height, width = window.values.shape
-        there = other.read(window.row_off, window.col_off, height, width)
-        return there.values, there.valid
-
-    def _notes(self) -> tuple[str, ...]:
-        several = tuple(
-            f"{o.profile.uri} has {o.profile.count} bands: the first was compared"
-            for o in self._others
-            if o.profile.count > 1
-        )
-        return several + super()._notes()
-
-
 def _grid(here: RasterProfile, there: RasterProfile) -> tuple[str, ...]:
     return tuple(f"the grid of {there.uri} differs: {d}" for d in grid_differences(here, there))
 
@@ -200,6 +115,3 @@ def _remarks(here: BandProfile, there: BandProfile) -> list[str]:
             f"{here.offset:g}: compared as stored"
         )
     return said
-
-
-__all__ = ["BandsMatchCheck", "SamePixelsCheck"]

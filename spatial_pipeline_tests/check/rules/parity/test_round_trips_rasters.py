@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from spatial_pipeline.contract.rules.parity import RoundTrips
-from spatial_pipeline.model.result import Status
-from spatial_pipeline.model.version import BandProfile
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.profile import BandProfile
 from spatial_pipeline_tests.support import memory_raster, run_rule
 
 VALUES = np.arange(2 * 20 * 30, dtype="uint16").reshape(2, 20, 30)
