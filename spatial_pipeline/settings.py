@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from spatial_pipeline.ingest.cage.limits import CageLimits, Mode
 from spatial_pipeline.runtime.event_loop import SLOW
 from spatial_pipeline.runtime.memory import default_memory, memory_available
-from spatial_pipeline.sources.limits import Limits
+from spatial_pipeline.sources.limits import TransferLimits
 
 
 class Settings(BaseSettings):
@@ -89,9 +89,9 @@ class Settings(BaseSettings):
     max_pixels_per_byte: int = Field(CageLimits.pixels_per_byte, ge=1)
 
     @property
-    def transfer_limits(self) -> Limits:
+    def transfer_limits(self) -> TransferLimits:
         """Bounds of fetching one source."""
-        return Limits(
+        return TransferLimits(
             max_bytes=self.fetch_max_bytes,
             connect_timeout_s=self.fetch_connect_timeout_s,
             read_timeout_s=self.fetch_read_timeout_s,

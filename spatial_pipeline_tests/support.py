@@ -20,7 +20,7 @@ from spatial_pipeline.model.profile import BandProfile, Column, RasterProfile, V
 from spatial_pipeline.model.raster_window import PixelWindow
 from spatial_pipeline.model.readers import BatchDigest
 from spatial_pipeline.model.result import Result
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 
 
 class MemoryVector:
@@ -223,7 +223,7 @@ def run_rule(
     tile_size: int | None = None,
     jobs: int = 1,
     key: tuple[str, ...] = (),
-) -> tuple[Result, Findings]:
+) -> tuple[Result, Violations]:
     """One rule on one version through the real engine."""
     results = asyncio.run(
         evaluate(

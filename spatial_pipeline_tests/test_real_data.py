@@ -14,7 +14,7 @@ import shapely
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.model.result import Result
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 
@@ -28,7 +28,7 @@ def tokyo() -> geopandas.GeoDataFrame:
 
 
 @pytest.fixture(scope="module")
-def audit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Result, Findings]]:
+def audit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Result, Violations]]:
     """All rules about tokyomet262."""
     contract = VectorContract.model_validate(
         {
@@ -48,7 +48,7 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Result, F
 
 
 def test_exactly_the_invalid_features_are_named(
-    audit: dict[str, tuple[Result, Findings]],
+    audit: dict[str, tuple[Result, Violations]],
 ) -> None:
     result, findings = audit["valid_geometry"]
     expected = np.flatnonzero(~shapely.is_valid(tokyo().geometry.to_numpy()))
@@ -60,7 +60,7 @@ def test_exactly_the_invalid_features_are_named(
 
 
 def test_topology_still_reports_on_the_rest(
-    audit: dict[str, tuple[Result, Findings]],
+    audit: dict[str, tuple[Result, Violations]],
 ) -> None:
     geometry = tokyo().geometry.to_numpy()
     valid = np.flatnonzero(shapely.is_valid(geometry))

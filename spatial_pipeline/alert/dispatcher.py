@@ -17,17 +17,17 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from spatial_pipeline.alert.incidents import Change, Incident, observe, remind
+from spatial_pipeline.alert.incidents import Incident, IncidentChange, observe, remind
 from spatial_pipeline.alert.message import Links, Message, compose, when
-from spatial_pipeline.alert.outbox import DOWN_AFTER, Entry, Outbox
-from spatial_pipeline.alert.problems import Fact, Key, Kind, Observation
+from spatial_pipeline.alert.outbox import DOWN_AFTER, Outbox, QueuedMessage
+from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem
 from spatial_pipeline.alert.routing import Route, recipients
 from spatial_pipeline.contract.vocabulary import Severity
 
 logger = logging.getLogger("spatial_pipeline")
 SELF = "alerts"
 """What incidents about the alerts themselves are about."""
-Painter = Callable[[Fact], bytes | None]
+Painter = Callable[[Problem], bytes | None]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class State:
+class AlertState:
     """Everything that must not be lost.
 
     Attributes:
@@ -71,7 +71,7 @@ class State:
         return {i.key: i for i in self.incidents}
 
 
-_STATE = TypeAdapter(State)
+_STATE = TypeAdapter(AlertState)
 
 
 class Channel(Protocol):
@@ -85,7 +85,7 @@ class Channel(Protocol):
         """Sends; None when it was taken, else what went wrong, without secrets."""
 
 
-class Shelf(Protocol):
+class StateStorage(Protocol):
     """Where the state lives; what was saved is there after any kill, whole."""
 
     def load(self) -> str | None:
@@ -123,7 +123,7 @@ class Report:
 
 
 @dataclass
-class Desk:
+class AlertDispatcher:
     """Takes observations and tells people.
 
     Attributes:
@@ -135,16 +135,16 @@ class Desk:
 
     """
 
-    shelf: Shelf
+    shelf: StateStorage
     channels: Sequence[Channel]
     rules: Rules = field(default_factory=Rules)
     paint: Painter = lambda _fact: None
     clock: Callable[[], float] = time.time
-    state: State = field(init=False)
+    state: AlertState = field(init=False)
 
     def __post_init__(self) -> None:
         text = self.shelf.load()
-        self.state = State() if text is None else _STATE.validate_json(text)
+        self.state = AlertState() if text is None else _STATE.validate_json(text)
 
     def take(self, observations: Sequence[Observation], position: str | None = None) -> int:
         """Stores what was seen, what is to be told of it, and how far was read; in one piece.
@@ -153,18 +153,18 @@ class Desk:
         of changes to tell.
         """
         incidents = self.state.by_key
-        changes: list[Change] = []
+        changes: list[IncidentChange] = []
         for observation in observations:
             incidents, told = observe(incidents, observation, self.clock())
             changes += told
         incidents, reminders = remind(incidents, self.clock(), self.rules.remind_after_s)
         changes += reminders
-        outbox, homeless = self.state.outbox, list[Change]()
+        outbox, homeless = self.state.outbox, list[IncidentChange]()
         if self.channels:
             outbox, homeless = outbox.without([c.name for c in self.channels])
         outbox = outbox.with_changes(self._told(homeless + changes), self.rules.digest_above)
         self._save(
-            State(
+            AlertState(
                 self.state.position if position is None else position,
                 tuple(incidents.values()),
                 outbox,
@@ -200,9 +200,9 @@ class Desk:
         waiting = {name: len(q.entries) for name, q in self.state.outbox.queues.items()}
         return Report(sent, errors, waiting)
 
-    def _told(self, changes: Sequence[Change]) -> dict[str, list[Change]]:
+    def _told(self, changes: Sequence[IncidentChange]) -> dict[str, list[IncidentChange]]:
         names = [c.name for c in self.channels]
-        told: dict[str, list[Change]] = {name: [] for name in names}
+        told: dict[str, list[IncidentChange]] = {name: [] for name in names}
         for change in changes:
             for name in recipients(self.rules.routes, names, change.fact):
                 told[name].append(change)
@@ -215,7 +215,7 @@ class Desk:
         down = queue.failures >= DOWN_AFTER
         if not down and (queue.failures or key not in self.state.by_key):
             return False
-        facts: list[Fact] = []
+        facts: list[Problem] = []
         if down:
             waiting = len(queue.entries)
             since = when(queue.down_since or self.clock())
@@ -223,7 +223,7 @@ class Desk:
                 f"channel {name} has taken nothing since {since} UTC ({queue.error}); "
                 f"{waiting} message{'s wait' if waiting != 1 else ' waits'} for it"
             )
-            facts.append(Fact(key, Severity.ERROR, summary, status="down"))
+            facts.append(Problem(key, Severity.ERROR, summary, status="down"))
         observation = Observation(self.clock(), frozenset({key}), tuple(facts))
         incidents, changes = observe(self.state.by_key, observation)
         told = self._told(changes)
@@ -232,7 +232,7 @@ class Desk:
         self._save(replace(self.state, incidents=tuple(incidents.values()), outbox=outbox))
         return bool(changes)
 
-    def _message(self, entry: Entry) -> Message:
+    def _message(self, entry: QueuedMessage) -> Message:
         """The message; without its picture when it was refused before."""
         picture = None
         if len(entry.changes) == 1 and entry.attempts < DOWN_AFTER:
@@ -242,7 +242,7 @@ class Desk:
                 logger.exception("the map of %s cannot be drawn", entry.changes[0].fact.key.title)
         return compose(entry.id, entry.changes, self.rules.links, picture)
 
-    def _save(self, state: State) -> None:
+    def _save(self, state: AlertState) -> None:
         if state != self.state:
             self.shelf.save(_STATE.dump_json(state).decode())
             self.state = state

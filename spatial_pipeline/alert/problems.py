@@ -56,7 +56,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Fact:
+class Problem:
     """One thing that is wrong.
 
     Attributes:
@@ -102,10 +102,10 @@ class Observation:
 
     at: float
     judged: frozenset[Key]
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[Problem, ...] = ()
 
     @classmethod
-    def of(cls, at: float, facts: Sequence[Fact], right: Sequence[Key] = ()) -> Observation:
+    def of(cls, at: float, facts: Sequence[Problem], right: Sequence[Key] = ()) -> Observation:
         """An observation of some facts, and of some things that are right."""
         wrong = {f.key: f for f in facts}
         return cls(at, frozenset(wrong) | frozenset(right), tuple(wrong.values()))
@@ -123,11 +123,11 @@ def of_result(
     layer: str | None = None,
     run_id: str | None = None,
     owners: tuple[str, ...] = (),
-) -> Fact | None:
+) -> Problem | None:
     """The fact in one result; None when it passed."""
     if result.passed:
         return None
-    return Fact(
+    return Problem(
         key=rule_key(version.dataset, version.partition, result.name),
         severity=result.severity,
         summary=shortened(result.message),

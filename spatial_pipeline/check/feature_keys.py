@@ -10,13 +10,13 @@ from typing import Any, cast
 import numpy as np
 
 from spatial_pipeline.model.profile import VectorProfile
-from spatial_pipeline.model.readers import Data, VectorData
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.readers import Reader, VectorReader
+from spatial_pipeline.model.violations import Violations
 
 Keys = tuple[tuple[Any, ...], ...]
 
 
-def keyed(findings: Findings, data: Data, key: tuple[str, ...]) -> Findings:
+def keyed(findings: Violations, data: Reader, key: tuple[str, ...]) -> Violations:
     """The findings with the key tuples of all features involved."""
     array = np.empty(len(findings), dtype=object)
     for i, value in enumerate(_keys(findings, data, key)):
@@ -24,7 +24,7 @@ def keyed(findings: Findings, data: Data, key: tuple[str, ...]) -> Findings:
     return replace(findings, keys=array)
 
 
-def _keys(findings: Findings, data: Data, key: tuple[str, ...]) -> list[Keys]:
+def _keys(findings: Violations, data: Reader, key: tuple[str, ...]) -> list[Keys]:
     """Key tuples of the features of every finding; source rows without a key."""
     given = findings.keys
     rows = findings.rows
@@ -33,7 +33,7 @@ def _keys(findings: Findings, data: Data, key: tuple[str, ...]) -> list[Keys]:
     names = {c.name for c in profile.columns} if isinstance(profile, VectorProfile) else set()
     known: dict[int, tuple[Any, ...]]
     if key and len(involved) and set(key) <= names:
-        vector = cast("VectorData", data)
+        vector = cast("VectorReader", data)
         batch = vector.take(vector.rows_to_positions(involved), key, geometry=False)
         columns = [batch.table.column(k).to_pylist() for k in key]
         values = zip(*columns, strict=True)

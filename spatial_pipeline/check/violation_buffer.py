@@ -8,17 +8,17 @@ import numpy as np
 
 from spatial_pipeline.check.base import Context
 from spatial_pipeline.check.feature_keys import keyed
-from spatial_pipeline.model.readers import Data
+from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.violation_runs import (
     A_FINDING,
     AT_ONCE,
-    FindingsRun,
-    FindingsSink,
-    SomeFindings,
-    SpilledFindings,
+    AnyViolations,
+    SpilledViolations,
+    ViolationRun,
+    ViolationSink,
     weight,
 )
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 
 LAST = np.iinfo(np.int64).max
 """The piece of what is found in the end: it comes after all others."""
@@ -26,7 +26,7 @@ SHARE = 4
 """Part of the limit that is written at once: keys are looked up and made to objects for it."""
 
 
-class Collected:
+class ViolationBuffer:
     """Takes the findings of one rule, a part at a time, in whatever order it finds them.
 
     Args:
@@ -36,11 +36,11 @@ class Collected:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._loose: list[Findings] = []
+        self._loose: list[Violations] = []
         self._weight = 0
-        self._runs: list[FindingsRun] = []
+        self._runs: list[ViolationRun] = []
 
-    def add(self, findings: Findings) -> None:
+    def add(self, findings: Violations) -> None:
         """Some more.
 
         Raises:
@@ -56,7 +56,7 @@ class Collected:
             if self._weight > sink.limit // SHARE:
                 self._write(sink)
 
-    def found(self, unit: str = "") -> SomeFindings:
+    def found(self, unit: str = "") -> AnyViolations:
         """All findings.
 
         Args:
@@ -69,25 +69,25 @@ class Collected:
         sink = self._context.sink
         if sink is not None and self._runs:
             self._write(sink)
-            return SpilledFindings(tuple(self._runs), at_once(sink), unit)
-        whole = Findings.concat(self._loose)
+            return SpilledViolations(tuple(self._runs), at_once(sink), unit)
+        whole = Violations.concat(self._loose)
         return replace(whole, unit=unit or whole.unit)
 
-    def _write(self, sink: FindingsSink) -> None:
-        whole = Findings.concat(self._loose)
+    def _write(self, sink: ViolationSink) -> None:
+        whole = Violations.concat(self._loose)
         self._loose, self._weight = [], 0
         if len(whole):
             self._runs += written_out(sink, whole, self._context.data, self._context.key)
 
 
-def at_once(sink: FindingsSink) -> int:
+def at_once(sink: ViolationSink) -> int:
     """Findings that may be in memory at once when they are read back."""
     return max(1, min(AT_ONCE, sink.limit // A_FINDING))
 
 
 def written_out(
-    sink: FindingsSink, findings: Findings, data: Data, key: tuple[str, ...]
-) -> list[FindingsRun]:
+    sink: ViolationSink, findings: Violations, data: Reader, key: tuple[str, ...]
+) -> list[ViolationRun]:
     """Writes findings with their keys, so much at once as a share of the limit has room for.
 
     Args:
@@ -110,4 +110,4 @@ def written_out(
     return runs
 
 
-__all__ = ["Collected", "at_once", "written_out"]
+__all__ = ["ViolationBuffer", "at_once", "written_out"]

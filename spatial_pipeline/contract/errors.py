@@ -37,7 +37,7 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Place:
+class AttributePlace:
     """Where attributes stand.
 
     Attributes:

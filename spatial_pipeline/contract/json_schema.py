@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from spatial_pipeline.contract.models import MODELS
-from spatial_pipeline.contract.operations import Operations
+from spatial_pipeline.contract.operations import OperationsContract
 from spatial_pipeline.contract.rules import CATALOGUE
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,7 +20,7 @@ def schema() -> dict[str, Any]:
     kind only. What needs more than one key (``min`` and ``max``, names that must differ) is beyond
     a schema and told by loading.
     """
-    kinds = {**MODELS, Operations.type_name: Operations}
+    kinds = {**MODELS, OperationsContract.type_name: OperationsContract}
     models = [*kinds.values(), *CATALOGUE.values()]
     names, together = models_json_schema([(m, "validation") for m in models], by_alias=True)
     definitions: dict[str, Any] = together["$defs"]

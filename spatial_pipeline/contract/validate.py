@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from spatial_pipeline.contract.cron import cron_mistake
-from spatial_pipeline.contract.errors import Mistake, Place
+from spatial_pipeline.contract.errors import AttributePlace, Mistake
 from spatial_pipeline.contract.models import MODELS, Contract, VectorContract
 from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules import CATALOGUE, Rule
@@ -22,7 +22,9 @@ COMMON = frozenset(f.alias or name for name, f in Rule.model_fields.items()) - {
 OWNER = re.compile(r"team:.+|[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-def judge(type_name: Any, attributes: Any, place: Place) -> tuple[Contract | None, list[Mistake]]:
+def judge(
+    type_name: Any, attributes: Any, place: AttributePlace
+) -> tuple[Contract | None, list[Mistake]]:
     """The contract, or its mistakes.
 
     Each rule is judged by itself and the rest of the contract without its rules, so that no mistake
@@ -63,7 +65,9 @@ def judge(type_name: Any, attributes: Any, place: Place) -> tuple[Contract | Non
     return contract, []
 
 
-def _head_mistakes(attributes: Mapping[str, Any], model: Model, place: Place) -> Iterator[Mistake]:
+def _head_mistakes(
+    attributes: Mapping[str, Any], model: Model, place: AttributePlace
+) -> Iterator[Mistake]:
     """Mistakes of everything but the rules."""
     head = {k: v for k, v in attributes.items() if k != "rules"}
     for problem in problems(model, {**head, "rules": []}):
@@ -74,7 +78,7 @@ def _head_mistakes(attributes: Mapping[str, Any], model: Model, place: Place) ->
             yield place.mistake(("attributes",), f"attributes: {problem.text}", key=True)
 
 
-def _rules_mistakes(rules: Any, model: Model | None, place: Place) -> Iterator[Mistake]:
+def _rules_mistakes(rules: Any, model: Model | None, place: AttributePlace) -> Iterator[Mistake]:
     """Mistakes of all rules, each by itself, then of their names."""
     root: Location = ("attributes", "rules")
     if not isinstance(rules, (list, tuple)):
@@ -102,7 +106,7 @@ def _rules_mistakes(rules: Any, model: Model | None, place: Place) -> Iterator[M
 
 
 def _rule_mistakes(
-    rule: dict[str, Any], where: Location, model: Model | None, place: Place
+    rule: dict[str, Any], where: Location, model: Model | None, place: AttributePlace
 ) -> Iterator[Mistake]:
     if "rule" not in rule:
         near = next((k for k in rule if k not in COMMON and closest(k, ["rule"]).word), None)
@@ -131,7 +135,7 @@ def _rule_mistakes(
         yield place.mistake((*where, *problem.location), text, key=problem.on_key)
 
 
-def _whole_mistakes(attributes: Mapping[str, Any], place: Place) -> Iterator[Mistake]:
+def _whole_mistakes(attributes: Mapping[str, Any], place: AttributePlace) -> Iterator[Mistake]:
     """Mistakes between keys, and in values that only Dagster would refuse later."""
     schedule = attributes.get("schedule")
     if isinstance(schedule, str) and (wrong := cron_mistake(schedule)):

@@ -38,7 +38,7 @@ class Machines(Protocol):
 class _Asked:
     """A question that waits for its answers."""
 
-    place: worker.Place
+    place: worker.PieceAddress
     elapsed: Callable[[], Elapsed]
     answers: asyncio.Future[Answers] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -77,7 +77,7 @@ class Questions:
         self, index: int, elapsed: Callable[[], Elapsed], window: Window | None = None
     ) -> Answers:
         """See ``check.remote.Pieces``."""
-        return await self._ask(_Asked(worker.Place(index, window), elapsed))
+        return await self._ask(_Asked(worker.PieceAddress(index, window), elapsed))
 
     async def send(self) -> None:
         """Sends what waits as workers have use for it, until it is cancelled."""

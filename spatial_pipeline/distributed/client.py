@@ -15,11 +15,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from spatial_pipeline.check.engine.remote import Job
+from spatial_pipeline.check.engine.remote import RemoteJob
 from spatial_pipeline.distributed import worker
 from spatial_pipeline.distributed.batching import Questions
 from spatial_pipeline.errors import ClusterError, RuleError, SpatialPipelineError
-from spatial_pipeline.model.readers import Data
+from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
 
 Client = Any
@@ -42,13 +42,13 @@ LANES = 512
 @contextlib.asynccontextmanager
 async def connected(
     address: str | None, root: Path, *, patience_s: float = PATIENCE_S
-) -> AsyncIterator[Cluster | None]:
+) -> AsyncIterator[DaskCluster | None]:
     """The machines behind a scheduler, for the running loop; None without an address.
 
     Args:
         address: of the scheduler, as ``tcp://host:8786``.
         root: folder of the store, which all workers see under the same path.
-        patience_s: see :class:`Cluster`.
+        patience_s: see :class:`DaskCluster`.
 
     Raises:
         ClusterError: distributed is not installed, or no scheduler answers.
@@ -77,13 +77,13 @@ async def connected(
         )
         raise ClusterError(msg) from exc
     try:
-        async with Cluster(client, address, root, patience_s) as cluster:
+        async with DaskCluster(client, address, root, patience_s) as cluster:
             yield cluster
     finally:
         await client.close()
 
 
-class Cluster:
+class DaskCluster:
     """Implements ``check.remote.Remote`` with an asynchronous client.
 
     Args:
@@ -106,7 +106,7 @@ class Cluster:
         self._under_way = 0
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def __aenter__(self) -> Cluster:
+    async def __aenter__(self) -> DaskCluster:
         self._looking = asyncio.create_task(self._look())
         return self
 
@@ -115,17 +115,17 @@ class Cluster:
         await asyncio.wait({self._looking})
         self._lost.cancel()
 
-    def reaches(self, data: Data) -> bool:
+    def reaches(self, data: Reader) -> bool:
         """True for versions in the store; what is staged for this check only is not there."""
         if not isinstance(data, StagedVector | StagedRaster):
             return False
         return data.path.is_relative_to(self.root)
 
     @contextlib.asynccontextmanager
-    async def opened(self, job: Job) -> AsyncIterator[Questions]:
+    async def opened(self, job: RemoteJob) -> AsyncIterator[Questions]:
         """The job, until it is done or cancelled: then no worker works on it any more."""
         needs = await asyncio.to_thread(worker.versions)
-        blob = await asyncio.to_thread(pickle.dumps, worker.Order(needs, job))
+        blob = await asyncio.to_thread(pickle.dumps, worker.JobOrder(needs, job))
         identity = uuid.uuid4().hex
         try:
             async with asyncio.TaskGroup() as group:
@@ -237,4 +237,4 @@ async def _outcome(future: Future) -> tuple[Any, BaseException | None]:
         return None, exc
 
 
-__all__ = ["Cluster", "connected"]
+__all__ = ["DaskCluster", "connected"]

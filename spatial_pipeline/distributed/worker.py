@@ -21,7 +21,7 @@ import pyproj
 import rasterio
 import shapely
 
-from spatial_pipeline.check.engine.remote import Bench, Elapsed, Job, Window
+from spatial_pipeline.check.engine.remote import Bench, Elapsed, RemoteJob, Window
 from spatial_pipeline.errors import ClusterError
 from spatial_pipeline.runtime.malloc import keep_arrays
 from spatial_pipeline.runtime.workers import Workers
@@ -63,11 +63,11 @@ def versions() -> Versions:
 
 
 @dataclass(frozen=True)
-class Order:
+class JobOrder:
     """A job and the versions of the machine that asks for it."""
 
     needs: Versions
-    job: Job
+    job: RemoteJob
 
 
 @dataclass
@@ -97,7 +97,7 @@ _KEPT: WeakKeyDictionary[Any, _Kept] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
-class Place:
+class PieceAddress:
     """What a question is about.
 
     Attributes:
@@ -111,14 +111,14 @@ class Place:
 
 
 async def evaluate_places(
-    order: bytes, identity: str, asked: Sequence[tuple[Place, Elapsed]]
+    order: bytes, identity: str, asked: Sequence[tuple[PieceAddress, Elapsed]]
 ) -> tuple[list[bytes], float]:
     """What the rules of a job make of some pieces, one after the other.
 
     Runs on the worker's loop and threads.
 
     Args:
-        order: a pickled :class:`Order`; opened once a worker.
+        order: a pickled :class:`JobOrder`; opened once a worker.
         identity: of the job.
         asked: the pieces; for each see ``check.remote.Elapsed``, as it was when they were sent.
 
@@ -159,7 +159,7 @@ async def evaluate_places(
         await _make_room(kept)
 
 
-async def _evaluated(bench: Bench, asked: Sequence[tuple[Place, Elapsed]]) -> list[bytes]:
+async def _evaluated(bench: Bench, asked: Sequence[tuple[PieceAddress, Elapsed]]) -> list[bytes]:
     """The answers about each piece, pickled; the time of a rule runs on from piece to piece."""
     spent: dict[int, float] = defaultdict(float)
     blobs = []
@@ -182,8 +182,8 @@ async def forget(identity: str, dask_worker: Any) -> None:
 
 
 async def _opened(order: bytes, workers: Workers, address: str) -> Bench:
-    def read() -> Order:
-        found: Order = pickle.loads(order)  # noqa: S301 - a scheduler runs any code anyway
+    def read() -> JobOrder:
+        found: JobOrder = pickle.loads(order)  # noqa: S301 - a scheduler runs any code anyway
         return found
 
     try:
@@ -217,4 +217,4 @@ async def _make_room(kept: _Kept) -> None:
         await kept.opened.pop(identity).close()
 
 
-__all__ = ["Order", "Place", "evaluate_places", "forget", "versions"]
+__all__ = ["JobOrder", "PieceAddress", "evaluate_places", "forget", "versions"]

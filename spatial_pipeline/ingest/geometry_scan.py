@@ -20,7 +20,7 @@ _NAMES = (
 
 
 @dataclass(frozen=True)
-class Survey:
+class GeometryScan:
     """Facts about n geometries.
 
     Attributes:
@@ -43,10 +43,10 @@ class Survey:
     trailing: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
-def survey(wkb: pa.Array | None, count: int) -> Survey:
+def survey(wkb: pa.Array | None, count: int) -> GeometryScan:
     """Facts about (n,) Arrow binary WKB; ``count`` rows without geometry when it is None."""
     if wkb is None:
-        return Survey(bounds=np.full((count, 4), np.nan))
+        return GeometryScan(bounds=np.full((count, 4), np.nan))
     geometry = decoded(wkb.to_numpy(zero_copy_only=False))
     with np.errstate(all="ignore"):
         bounds = shapely.bounds(geometry).reshape(-1, 4)
@@ -57,7 +57,7 @@ def survey(wkb: pa.Array | None, count: int) -> Survey:
     non_finite = int((~finite & present & ~shapely.is_empty(geometry)).sum())
     bounds[~finite] = np.nan
     kinds = np.unique(type_ids[present] * 2 + shapely.has_z(geometry[present]))
-    return Survey(
+    return GeometryScan(
         bounds=bounds,
         undecodable=np.flatnonzero(stored & ~present),
         null=np.flatnonzero(~stored),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.ingest.hilbert import hilbert_order
-from spatial_pipeline.ingest.sort_buffer import Spool
+from spatial_pipeline.ingest.sort_buffer import ExternalSortBuffer
 from spatial_pipeline.model.hashing.geometry_hash import Identities
 from spatial_pipeline.runtime.json_text import json_text
 
@@ -84,7 +84,7 @@ def row_group_starts(
 
 def write(
     path: Path,
-    spool: Spool,
+    spool: ExternalSortBuffer,
     *,
     rows: NDArray[np.int64],
     sizes: NDArray[np.int64],

@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import SourceError, SpatialPipelineError
 from spatial_pipeline.ingest.formats.layer import Layer
-from spatial_pipeline.ingest.geometry_scan import Survey, survey
+from spatial_pipeline.ingest.geometry_scan import GeometryScan, survey
 from spatial_pipeline.ingest.schema import sound
-from spatial_pipeline.ingest.sort_buffer import Spool
+from spatial_pipeline.ingest.sort_buffer import ExternalSortBuffer
 from spatial_pipeline.model.hashing import checksums, geometry_hash
 from spatial_pipeline.runtime.malloc import give_back
 
 Progress = Callable[[int, int | None], None]
-_Judged = tuple[Survey, checksums.Sums, geometry_hash.Identities]
+_Judged = tuple[GeometryScan, checksums.Sums, geometry_hash.Identities]
 _NO_ROWS = np.empty(0, dtype=np.int64)
 ROW_BYTES = 48
 """What a row needs beside its values: box, row number, validity."""
 
 
 @dataclass
-class Census:
+class LayerScan:
     """What is known of the n rows that were taken.
 
     Attributes:
@@ -94,7 +94,7 @@ class Census:
         self,
         rows: NDArray[np.int64],
         sizes: NDArray[np.int64],
-        found: Survey,
+        found: GeometryScan,
         identities: geometry_hash.Identities,
     ) -> None:
         """Adds a batch."""
@@ -107,7 +107,9 @@ class Census:
         self.non_finite += found.non_finite
 
 
-def take(layer: Layer, where: str | None, spool: Spool, progress: Progress | None = None) -> Census:
+def take(
+    layer: Layer, where: str | None, spool: ExternalSortBuffer, progress: Progress | None = None
+) -> LayerScan:
     """Moves the rows that a condition selects to a spool, in source order.
 
     Raises:
@@ -116,7 +118,7 @@ def take(layer: Layer, where: str | None, spool: Spool, progress: Progress | Non
         OSError: the spool cannot be written.
 
     """
-    census = Census()
+    census = LayerScan()
     undecodable: list[NDArray[np.int64]] = []
     null: list[NDArray[np.int64]] = []
     for batch, rows, (found, sums, known) in _surveyed(layer, where, census):
@@ -158,7 +160,7 @@ def row_sizes(batch: pa.RecordBatch, geometry: str | None) -> NDArray[np.int64]:
 
 
 def _surveyed(
-    layer: Layer, where: str | None, census: Census
+    layer: Layer, where: str | None, census: LayerScan
 ) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64], _Judged]]:
     """The batches in source order with their rows; geometries are decoded in threads."""
     workers = os.cpu_count() or 1
@@ -205,7 +207,7 @@ def _guarded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _selected(
-    layer: Layer, where: str | None, census: Census
+    layer: Layer, where: str | None, census: LayerScan
 ) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
     """The batches, with those rows only that the condition selects."""
     if where is None:

@@ -23,7 +23,7 @@ from spatial_pipeline.sources import archive
 from spatial_pipeline.sources.fingerprint import uri_of
 from spatial_pipeline.sources.local import place_of, resolve, split_member
 from spatial_pipeline.sources.stamp import stamp
-from spatial_pipeline.sources.transfer import DEFAULTS, Limits, remote_keys, remote_state
+from spatial_pipeline.sources.transfer import DEFAULTS, TransferLimits, remote_keys, remote_state
 
 PARTITION = "{partition}"
 
@@ -60,7 +60,7 @@ def probe(
     base: Path,
     partition: str | None = None,
     allowed: Sequence[str] | None = None,
-    limits: Limits = DEFAULTS,
+    limits: TransferLimits = DEFAULTS,
     database: str | None = None,
 ) -> SourceState:
     """The state of a source; this function does not raise for a bad source.
@@ -83,7 +83,7 @@ def probe_each(
     base: Path,
     partitions: Sequence[str | None],
     allowed: Sequence[str] | None = None,
-    limits: Limits = DEFAULTS,
+    limits: TransferLimits = DEFAULTS,
     database: str | None = None,
 ) -> Iterator[tuple[str | None, SourceState]]:
     """The states of the partitions of a source, tables over one connection a server.
@@ -114,7 +114,9 @@ def probe_each(
             yield partition, SourceState(token=token)
 
 
-def _state(uri: str, base: Path, allowed: Sequence[str] | None, limits: Limits) -> SourceState:
+def _state(
+    uri: str, base: Path, allowed: Sequence[str] | None, limits: TransferLimits
+) -> SourceState:
     if is_remote(uri):
         try:
             return SourceState(token=remote_state(uri, allowed, limits))
@@ -124,7 +126,7 @@ def _state(uri: str, base: Path, allowed: Sequence[str] | None, limits: Limits) 
 
 
 def list_keys(
-    uri: str, base: Path, allowed: Sequence[str] | None = None, limits: Limits = DEFAULTS
+    uri: str, base: Path, allowed: Sequence[str] | None = None, limits: TransferLimits = DEFAULTS
 ) -> dict[str, str]:
     """Partition keys that exist now, each with a token that changes when its source changes.
 

@@ -25,7 +25,7 @@ MAX_BUCKETS = 256
 """Open files at a time."""
 
 
-class Spool:
+class ExternalSortBuffer:
     """Batches of one schema in the order of their arrival; use it as a context manager.
 
     Args:

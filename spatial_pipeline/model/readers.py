@@ -29,7 +29,7 @@ class BatchDigest(NamedTuple):
     whole: str
 
 
-class VectorData(Protocol):
+class VectorReader(Protocol):
     """A staged vector version, read by pieces."""
 
     @property
@@ -75,7 +75,7 @@ class VectorData(Protocol):
 
 @dataclass(frozen=True)
 class CountedVector:
-    """A dataset of which nothing is known but how many features it has; see ``VectorData``.
+    """A dataset of which nothing is known but how many features it has; see ``VectorReader``.
 
     Attributes:
         profile: names it, and says its count.
@@ -137,7 +137,7 @@ class CountedVector:
         return RuleError(f"{self.profile.uri}: its features were counted, not read")
 
 
-class RasterData(Protocol):
+class RasterReader(Protocol):
     """A staged raster version, read by windows."""
 
     @property
@@ -158,4 +158,4 @@ class RasterData(Protocol):
         """Tags of the staged file (default domain)."""
 
 
-Data = VectorData | RasterData
+Reader = VectorReader | RasterReader

@@ -90,7 +90,7 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Difference:
+class SchemaDifference:
     """One change.
 
     Attributes:
@@ -127,7 +127,7 @@ class Difference:
 class SchemaChange:
     """What changed from one schema to another; empty when nothing did."""
 
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[SchemaDifference, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.differences)
@@ -160,7 +160,7 @@ class SchemaEvidence:
 
 
 @dataclass(frozen=True)
-class Acceptance:
+class SchemaApproval:
     """A person's word that a schema is meant.
 
     Attributes:
@@ -231,50 +231,50 @@ def schema_change(
 
     """
     if before.kind != after.kind:
-        return SchemaChange((Difference(ChangeKind.DATA_KIND, before.kind, after.kind),))
+        return SchemaChange((SchemaDifference(ChangeKind.DATA_KIND, before.kind, after.kind),))
     pairs = _renamed(before.columns, after.columns, contents_before or {}, contents_after or {})
     return SchemaChange((*_columns(before, after, pairs), *_parts(before, after)))
 
 
-def _columns(before: Schema, after: Schema, pairs: Mapping[str, str]) -> Iterator[Difference]:
+def _columns(before: Schema, after: Schema, pairs: Mapping[str, str]) -> Iterator[SchemaDifference]:
     old = {c.name: c for c in before.columns}
     new = {c.name: c for c in after.columns}
     for was, now in sorted(pairs.items()):
-        yield Difference(ChangeKind.RENAMED, was, now, now)
+        yield SchemaDifference(ChangeKind.RENAMED, was, now, now)
     for name in sorted(old.keys() - new.keys() - pairs.keys()):
         column = old[name]
-        yield Difference(ChangeKind.REMOVED, column.type, None, name, column.nullable)
+        yield SchemaDifference(ChangeKind.REMOVED, column.type, None, name, column.nullable)
     for name in sorted(new.keys() - old.keys() - set(pairs.values())):
         column = new[name]
-        yield Difference(ChangeKind.ADDED, None, column.type, name, column.nullable)
+        yield SchemaDifference(ChangeKind.ADDED, None, column.type, name, column.nullable)
     for name in sorted(old.keys() & new.keys()):
         if old[name].type != new[name].type:
-            yield Difference(ChangeKind.RETYPED, old[name].type, new[name].type, name)
+            yield SchemaDifference(ChangeKind.RETYPED, old[name].type, new[name].type, name)
         if old[name].nullable != new[name].nullable:
             words = ["nullable" if c.nullable else "never null" for c in (old[name], new[name])]
-            yield Difference(ChangeKind.NULLABLE, words[0], words[1], name)
+            yield SchemaDifference(ChangeKind.NULLABLE, words[0], words[1], name)
 
 
-def _parts(before: Schema, after: Schema) -> Iterator[Difference]:
+def _parts(before: Schema, after: Schema) -> Iterator[SchemaDifference]:
     if before.geometry_type != after.geometry_type:
-        yield Difference(ChangeKind.GEOMETRY_TYPE, before.geometry_type, after.geometry_type)
+        yield SchemaDifference(ChangeKind.GEOMETRY_TYPE, before.geometry_type, after.geometry_type)
     if before.crs != after.crs:
-        yield Difference(ChangeKind.CRS, _crs_name(before.crs), _crs_name(after.crs))
+        yield SchemaDifference(ChangeKind.CRS, _crs_name(before.crs), _crs_name(after.crs))
     if len(before.data_types) != len(after.data_types):
         counts = [str(len(s.data_types)) for s in (before, after)]
-        yield Difference(ChangeKind.BAND_COUNT, counts[0], counts[1])
+        yield SchemaDifference(ChangeKind.BAND_COUNT, counts[0], counts[1])
     for kind, was, now in (
         (ChangeKind.DATA_TYPE, before.data_types, after.data_types),
         (ChangeKind.NODATA, before.nodata, after.nodata),
     ):
         if _distinct(was, now):
-            yield Difference(kind, ", ".join(_runs(was)), ", ".join(_runs(now)))
+            yield SchemaDifference(kind, ", ".join(_runs(was)), ", ".join(_runs(now)))
     if before.pixel != after.pixel:
         sizes = [_size(s.pixel) for s in (before, after)]
-        yield Difference(ChangeKind.RESOLUTION, sizes[0], sizes[1])
+        yield SchemaDifference(ChangeKind.RESOLUTION, sizes[0], sizes[1])
     if before.origin != after.origin:
         places = [_place(s.origin) for s in (before, after)]
-        yield Difference(ChangeKind.ALIGNMENT, places[0], places[1])
+        yield SchemaDifference(ChangeKind.ALIGNMENT, places[0], places[1])
 
 
 def _distinct(was: Sequence[str], now: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 A_FINDING = 600
 """Bytes of a finding in memory beside its coordinates: objects of its reason, place and keys."""
@@ -22,7 +22,7 @@ AT_ONCE = 16_384
 """Findings read back at once, about, at most."""
 
 
-class FindingsRun(Protocol):
+class ViolationRun(Protocol):
     """Findings in a file, in canonical order, in blocks of one size but for the last."""
 
     @property
@@ -39,7 +39,7 @@ class FindingsRun(Protocol):
         """Number of findings."""
         ...
 
-    def read(self, low: int | None, high: int | None) -> tuple[Findings, NDArray[np.int64]]:
+    def read(self, low: int | None, high: int | None) -> tuple[Violations, NDArray[np.int64]]:
         """The findings whose first row is in [low, high), and their places among the pieces.
 
         Args:
@@ -50,7 +50,7 @@ class FindingsRun(Protocol):
         ...
 
 
-class FindingsSink(Protocol):
+class ViolationSink(Protocol):
     """Takes findings out of memory.
 
     Attributes:
@@ -60,7 +60,7 @@ class FindingsSink(Protocol):
 
     limit: int
 
-    def write(self, findings: Findings, pieces: NDArray[np.int64]) -> FindingsRun:
+    def write(self, findings: Violations, pieces: NDArray[np.int64]) -> ViolationRun:
         """Writes findings with their keys filled in.
 
         Args:
@@ -75,7 +75,7 @@ class FindingsSink(Protocol):
 
 
 @dataclass(frozen=True)
-class SpilledFindings:
+class SpilledViolations:
     """The findings of a rule in files, which go when nobody holds these findings any more.
 
     Attributes:
@@ -85,7 +85,7 @@ class SpilledFindings:
 
     """
 
-    runs: tuple[FindingsRun, ...]
+    runs: tuple[ViolationRun, ...]
     at_once: int = AT_ONCE
     unit: str = ""
 
@@ -100,7 +100,7 @@ class SpilledFindings:
         wide = [np.pad(r, ((0, 0), (0, width - r.shape[1])), constant_values=-1) for r in read]
         return np.concatenate([np.empty((0, width), np.int64), *wide])
 
-    def parts(self) -> Iterator[Findings]:
+    def parts(self) -> Iterator[Violations]:
         """The findings in canonical order, keys filled in, some at once.
 
         Findings that share their first row come together: a feature's own, or those without one.
@@ -108,21 +108,21 @@ class SpilledFindings:
         cuts = self._cuts()
         for low, high in zip([None, *cuts], [*cuts, None], strict=True):
             read = [run.read(low, high) for run in self.runs]
-            found = Findings.concat(f for f, _ in read)
+            found = Violations.concat(f for f, _ in read)
             if len(found):
                 # Equal findings are left in the order of their pieces, as in memory.
                 pieces = np.concatenate([p for f, p in read if len(f)])
                 found = found.take(np.argsort(pieces, kind="stable")).sorted()
                 yield replace(found, unit=self.unit or found.unit)
 
-    def head(self, count: int) -> Findings:
+    def head(self, count: int) -> Violations:
         """The first findings."""
-        found: list[Findings] = []
+        found: list[Violations] = []
         for part in self.parts():
             found.append(part.take(slice(0, count - sum(map(len, found)))))
             if sum(map(len, found)) >= count:
                 break
-        return Findings.concat(found)
+        return Violations.concat(found)
 
     def _cuts(self) -> list[int]:
         """First rows at which a range begins."""
@@ -134,50 +134,50 @@ class SpilledFindings:
         return [int(c) for c in np.unique(first[order][begins])]
 
 
-def _sizes(run: FindingsRun) -> NDArray[np.int64]:
+def _sizes(run: ViolationRun) -> NDArray[np.int64]:
     left = len(run) - run.block * np.arange(len(run.first), dtype=np.int64)
     return np.minimum(left, run.block)
 
 
-SomeFindings = Findings | SpilledFindings
+AnyViolations = Violations | SpilledViolations
 """Findings in memory, or in files."""
 
 
-def found_by(outcome: Outcome) -> SomeFindings:
+def found_by(outcome: RuleOutcome) -> AnyViolations:
     """The findings of an outcome, wherever they are."""
-    return cast("SomeFindings", outcome.findings)
+    return cast("AnyViolations", outcome.findings)
 
 
-def with_found(outcome: Outcome, findings: SomeFindings) -> Outcome:
+def with_found(outcome: RuleOutcome, findings: AnyViolations) -> RuleOutcome:
     """The outcome with these findings.
 
     Rules see findings in memory only, so that is what the type of an outcome says; from where a
     rule has ended to where its findings are written, they may be in files.
     """
-    return replace(outcome, findings=cast("Findings", findings))
+    return replace(outcome, findings=cast("Violations", findings))
 
 
-def weight(findings: Findings) -> int:
+def weight(findings: Violations) -> int:
     """Bytes of findings in memory, about."""
     coordinates = int(shapely.get_num_coordinates(findings.geometry).sum())
     return len(findings) * A_FINDING + 16 * coordinates
 
 
-def parts_of(findings: SomeFindings) -> Iterator[Findings]:
+def parts_of(findings: AnyViolations) -> Iterator[Violations]:
     """Findings in canonical order, some at once, wherever they are."""
-    return findings.parts() if isinstance(findings, SpilledFindings) else iter((findings,))
+    return findings.parts() if isinstance(findings, SpilledViolations) else iter((findings,))
 
 
-def in_memory(findings: SomeFindings, count: int) -> Findings:
+def in_memory(findings: AnyViolations, count: int) -> Violations:
     """All findings where they are in memory anyway, else the first ones."""
-    return findings.head(count) if isinstance(findings, SpilledFindings) else findings
+    return findings.head(count) if isinstance(findings, SpilledViolations) else findings
 
 
 __all__ = [
-    "FindingsRun",
-    "FindingsSink",
-    "SomeFindings",
-    "SpilledFindings",
+    "AnyViolations",
+    "SpilledViolations",
+    "ViolationRun",
+    "ViolationSink",
     "found_by",
     "in_memory",
     "parts_of",

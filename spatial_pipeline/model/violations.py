@@ -17,7 +17,7 @@ SAMPLE_SIZE = 20
 
 
 @dataclass(frozen=True, repr=False)
-class Findings:
+class Violations:
     """Violations as a structure of arrays, all of length n.
 
     Attributes:
@@ -107,7 +107,7 @@ class Findings:
         return cls.build(np.empty((0, 1), dtype=np.int64), "")
 
     @classmethod
-    def concat(cls, parts: Iterable[Findings]) -> Findings:
+    def concat(cls, parts: Iterable[Violations]) -> Violations:
         """All parts in one, in the order given; rows are padded to the widest part."""
         filled = [p for p in parts if len(p)]
         if not filled:
@@ -138,7 +138,7 @@ class Findings:
             keys=keys,
         )
 
-    def take(self, index: Any) -> Findings:
+    def take(self, index: Any) -> Violations:
         """The findings at ``index`` (integers or a boolean mask)."""
         return dataclasses.replace(
             self,
@@ -152,7 +152,7 @@ class Findings:
             keys=None if self.keys is None else self.keys[index],
         )
 
-    def sorted(self) -> Findings:
+    def sorted(self) -> Violations:
         """In canonical order: rows, part, ring, vertex, place, reason.
 
         The order does not depend on how the data was cut into pieces.
@@ -183,7 +183,7 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RuleOutcome:
     """What a rule concludes about a whole version.
 
     Attributes:
@@ -200,7 +200,7 @@ class Outcome:
     """
 
     checked: int
-    findings: Findings = field(default_factory=Findings.none)
+    findings: Violations = field(default_factory=Violations.none)
     violations: int | None = None
     passed: bool | None = None
     value: float | None = None

@@ -20,9 +20,9 @@ from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.schedules import Job
 from spatial_pipeline.orchestration.source_watch.cursor import (
     WHOLE,
-    Change,
     Conclusion,
     Cursor,
+    SourceChange,
     conclude,
 )
 from spatial_pipeline.settings import Settings
@@ -90,7 +90,7 @@ def _settles(contract: Contract) -> bool:
     return on_disk and not is_database(contract.source.uri)
 
 
-def _request(contract: Contract, cursor: Cursor, change: Change) -> dg.RunRequest:
+def _request(contract: Contract, cursor: Cursor, change: SourceChange) -> dg.RunRequest:
     # The number tells a state that came back from the same state seen twice.
     parts = (contract.name, cursor.since, change.key, change.token, change.number)
     return dg.RunRequest(
@@ -100,7 +100,7 @@ def _request(contract: Contract, cursor: Cursor, change: Change) -> dg.RunReques
     )
 
 
-def _event(contract: Contract, change: Change) -> dg.AssetMaterialization:
+def _event(contract: Contract, change: SourceChange) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         asset_key=source_key(contract.name),
         partition=change.key or None,
@@ -111,7 +111,7 @@ def _event(contract: Contract, change: Change) -> dg.AssetMaterialization:
 
 
 def _new_partitions(
-    contract: Contract, changes: Sequence[Change]
+    contract: Contract, changes: Sequence[SourceChange]
 ) -> list[dg.AddDynamicPartitionsRequest]:
     if not changes or not isinstance(contract.partitions, DynamicPartitions):
         return []

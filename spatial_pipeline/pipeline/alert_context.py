@@ -12,14 +12,14 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.alert.channels import AppriseChannel, channels
-from spatial_pipeline.alert.incidents import Change, What
+from spatial_pipeline.alert.incidents import IncidentChange, What
 from spatial_pipeline.alert.message import Links, Message, compose
-from spatial_pipeline.alert.problems import Fact, Key, Kind, of_result
+from spatial_pipeline.alert.problems import Key, Kind, Problem, of_result
 from spatial_pipeline.contract.vocabulary import Family, Severity, Status
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.version import Version
-from spatial_pipeline.model.violations import Findings, Violation
+from spatial_pipeline.model.violations import Violation, Violations
 from spatial_pipeline.report.checked import Checked, context_of
 from spatial_pipeline.report.drawing import Drawing, draw
 from spatial_pipeline.settings import Settings
@@ -49,7 +49,7 @@ def fact_of(
     run_id: str | None = None,
     owners: tuple[str, ...] = (),
     verdict: Verdict | None = None,
-) -> Fact | None:
+) -> Problem | None:
     """What the verdict beside a version says of one rule; None when it passed or is not there.
 
     Args:
@@ -69,7 +69,7 @@ def fact_of(
     return None
 
 
-def picture_of(store: Store, fact: Fact) -> bytes | None:
+def picture_of(store: Store, fact: Problem) -> bytes | None:
     """The map of a fact's defects; None when they have no place or their version is gone."""
     if fact.key.kind is not Kind.RULE or not fact.violations or fact.version is None:
         return None
@@ -84,7 +84,7 @@ def picture_of(store: Store, fact: Fact) -> bytes | None:
     ).slice(0, MOST_DRAWN)
     shapes = np.asarray(shapely.from_wkb(table["geometry"].to_pylist()), dtype=object)
     reasons = np.asarray(table["reason"].to_pylist(), dtype=object)
-    findings = Findings.build(np.full(len(table), -1), reasons, shapes)
+    findings = Violations.build(np.full(len(table), -1), reasons, shapes)
     checked = Checked(
         version.dataset,
         version.partition,
@@ -112,7 +112,7 @@ def _under(store: Store, version: Version) -> NDArray[Any] | None:
 def sample(links: Links) -> Message:
     """A message that shows what alerts look like."""
     violation = Violation((("4711",), ("4712",)), "overlap", (1603607.55, 6463658.73), 0.0107, "m²")
-    fact = Fact(
+    fact = Problem(
         key=Key("sample", "2026-01", Kind.RULE, "must_not_overlap"),
         severity=Severity.ERROR,
         summary="this is a sample: 15 overlaps, largest 0.0577 m²; nothing is wrong",
@@ -125,12 +125,12 @@ def sample(links: Links) -> Message:
     )
     now = datetime.now(UTC).timestamp()
     identity = f"sample-{int(now)}"
-    change = Change(What.OPENED, identity, 1, fact, now, now)
+    change = IncidentChange(What.OPENED, identity, 1, fact, now, now)
     return compose(change.id, [change], links, _sample_picture())
 
 
 def _sample_picture() -> bytes | None:
-    findings = Findings.build([0], "overlap", np.array([shapely.box(40, 40, 60, 60)], object))
+    findings = Violations.build([0], "overlap", np.array([shapely.box(40, 40, 60, 60)], object))
     result = Result(
         "must_not_overlap", "must_not_overlap", "", Family.TOPOLOGY, Severity.ERROR, Status.FAILED
     )

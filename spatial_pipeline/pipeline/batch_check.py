@@ -15,7 +15,7 @@ from spatial_pipeline.contract.vocabulary import Severity, Status
 from spatial_pipeline.errors import SpatialPipelineError
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.version import Version
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked, context_of
@@ -105,7 +105,7 @@ async def _check(
         ]
         results = (_failed(r, message) for r in rules)
         identity = None if version is None else version.id
-        failed = tuple((r, Findings.none()) for r in results)
+        failed = tuple((r, Violations.none()) for r in results)
         return Checked(contract.name, key, identity, failed)
     return Checked(contract.name, key, version.id, tuple(audit.evaluations), data.profile, shapes)
 

@@ -17,10 +17,10 @@ from spatial_pipeline.distributed.worker import versions as code
 from spatial_pipeline.model.features import computed
 from spatial_pipeline.model.hashing.geometry_hash import FILE, Identities, matched
 from spatial_pipeline.model.profile import VectorProfile
-from spatial_pipeline.model.readers import BatchDigest, Data, VectorData
+from spatial_pipeline.model.readers import BatchDigest, Reader, VectorReader
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.runtime.hashing import fingerprint
-from spatial_pipeline.runtime.shared_work import Together
+from spatial_pipeline.runtime.shared_work import SharedWork
 from spatial_pipeline.store import check_cache
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Former:
 
 
 @dataclass
-class Earlier:
+class CheckHistory:
     """The history of one version; see ``check.recall.History``. Asked from any thread.
 
     Attributes:
@@ -64,7 +64,7 @@ class Earlier:
 
     store: Store
     version: Version
-    data: VectorData
+    data: VectorReader
     _formers: dict[str, _Former] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -73,7 +73,7 @@ class Earlier:
         """What the batches of the version are known by."""
         count = self.data.batch_count()
         calls = [partial(self.data.batch_digest, i) for i in range(count)]
-        return tuple(Together(calls).results())
+        return tuple(SharedWork(calls).results())
 
     @computed
     def _identities(self) -> Identities | None:
@@ -129,7 +129,7 @@ class Earlier:
             if version.id not in self._formers:
                 # The boxes of today nearly all rules want.
                 calls: list[Any] = [partial(self._compared, version, count)]
-                former, _ = Together[Any]([*calls, self.data.feature_bounds]).results()
+                former, _ = SharedWork[Any]([*calls, self.data.feature_bounds]).results()
                 if former is None:
                     return None
                 self._formers[version.id] = former
@@ -158,7 +158,7 @@ class Earlier:
         same = found >= 0
         match[new[same]] = old[found[same]]
         left[old[found[same]]] = False
-        former = cast("VectorData", self.store.open(version))
+        former = cast("VectorReader", self.store.open(version))
         gone = [np.empty((0, 4))]
         for batch, (begin, end) in enumerate(pairwise(former.batch_starts().tolist())):
             if left[begin:end].any():
@@ -224,12 +224,12 @@ class Earlier:
         }
 
 
-def earlier(store: Store, version: Version, data: Data) -> Earlier | None:
+def earlier(store: Store, version: Version, data: Reader) -> CheckHistory | None:
     """The history of a version; None when it cannot be compared with another one."""
     profile = data.profile
     if not isinstance(profile, VectorProfile) or profile.error is not None or not profile.count:
         return None
-    return Earlier(store, version, cast("VectorData", data))
+    return CheckHistory(store, version, cast("VectorReader", data))
 
 
 def _read(arrays: check_cache.Arrays | None, count: int) -> Facts | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spatial_pipeline.check.engine.suppress import Acceptance
+from spatial_pipeline.check.engine.suppress import Suppression
 from spatial_pipeline.contract.database_url import is_database, redacted
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
@@ -18,7 +18,7 @@ from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.errors import NotPublishedError, RuleError, SourceError
 from spatial_pipeline.ingest import counted_table
 from spatial_pipeline.model.profile import Profile, VectorProfile
-from spatial_pipeline.model.readers import CountedVector, Data
+from spatial_pipeline.model.readers import CountedVector, Reader
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline import suppressions
 from spatial_pipeline.pipeline.export import export_raster, export_vector
@@ -54,7 +54,7 @@ class Comparisons:
     progress: Callable[[int, int | None], None]
     remarks: dict[str, str] = field(default_factory=dict)
 
-    def others(self, rule: Rule) -> tuple[Data, ...]:
+    def others(self, rule: Rule) -> tuple[Reader, ...]:
         """The other data of a rule, in the order of ``Rule.others()``.
 
         Raises:
@@ -66,14 +66,14 @@ class Comparisons:
             return (self._round_trip(rule),)
         return tuple(self.other(rule, other) for other in rule.others())
 
-    def accepted(self, rule: Rule, profile: Profile, baselines: bool) -> Acceptance | None:
+    def accepted(self, rule: Rule, profile: Profile, baselines: bool) -> Suppression | None:
         """What a rule accepts; its areas are staged like the other data of a comparison."""
         partition, areas = self.version.partition, None
         if rule.except_ is not None:
             areas = self._as_it_is_now(rule.except_, "vector", rule.base)
         return suppressions.of(rule, partition, profile, areas, baselines=baselines)
 
-    def other(self, rule: Rule, other: Other) -> Data:
+    def other(self, rule: Rule, other: Other) -> Reader:
         """One of the other data of a rule."""
         if isinstance(other, OtherDataset):
             return self._dataset(rule, other.dataset)
@@ -81,7 +81,7 @@ class Comparisons:
             return self._counted(other)
         return self._as_it_is_now(other, rule.other_kind(self.contract.kind), self.contract.base)
 
-    def _counted(self, other: OtherSource) -> Data:
+    def _counted(self, other: OtherSource) -> Reader:
         """A table of which nothing is known but its rows' number: no row leaves the server."""
         source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
         allowed, database = self.pipeline.allowed_sources, self.pipeline.database_url
@@ -92,7 +92,7 @@ class Comparisons:
             raise RuleError(msg) from exc
         return CountedVector(profile)
 
-    def _as_it_is_now(self, other: OtherSource | Areas, kind: Kind, base: Path) -> Data:
+    def _as_it_is_now(self, other: OtherSource | Areas, kind: Kind, base: Path) -> Reader:
         """Another source, staged beside the datasets."""
         source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
         staged = self.pipeline.stage_source(
@@ -104,7 +104,7 @@ class Comparisons:
             raise RuleError(msg)
         return data
 
-    def _dataset(self, rule: Rule, name: str) -> Data:
+    def _dataset(self, rule: Rule, name: str) -> Reader:
         for partition in dict.fromkeys((self.version.partition, None)):
             with contextlib.suppress(NotPublishedError):
                 return self.pipeline.read(name, partition)
@@ -122,7 +122,7 @@ class Comparisons:
         )
         return data
 
-    def _round_trip(self, rule: RoundTrips) -> Data:
+    def _round_trip(self, rule: RoundTrips) -> Reader:
         profile = self.pipeline.store.profile(self.version)
         source = self.pipeline.store.data_path(self.version)
         folder = self.bench.root / rule.check_name

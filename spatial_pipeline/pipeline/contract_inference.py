@@ -22,7 +22,7 @@ from spatial_pipeline.contract.vocabulary import Bounds, Kind
 from spatial_pipeline.errors import ContractError, SourceError
 from spatial_pipeline.model.crs.comparison import authority
 from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report.violations import TYPES
@@ -207,7 +207,9 @@ class _Trial:
 
     def _read(self, profile: VectorProfile) -> tuple[list[str], set[str]]:
         """Geometry types that occur, and columns without nulls."""
-        data = cast("VectorData", self.pipeline.store.open(self.pipeline.stage(self._contract([]))))
+        data = cast(
+            "VectorReader", self.pipeline.store.open(self.pipeline.stage(self._contract([])))
+        )
         names = [c.name for c in profile.columns]
         codes: set[int] = set()
         full = set(names) if profile.count else set()

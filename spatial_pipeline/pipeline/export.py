@@ -20,7 +20,7 @@ from rasterio.io import driver_can_create, driver_can_create_copy
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.ingest import gdal_messages, raster_scan, raster_windows
 from spatial_pipeline.ingest.schema import free_name
-from spatial_pipeline.ingest.sort_buffer import Spool
+from spatial_pipeline.ingest.sort_buffer import ExternalSortBuffer
 from spatial_pipeline.model.profile import RasterProfile, VectorProfile
 from spatial_pipeline.runtime.json_text import json_text
 
@@ -72,7 +72,7 @@ def export_vector(
         profile = replace(profile, geometry_column=None)
     geometry = profile.geometry_column
     columns = [*(c.name for c in profile.columns), *([geometry] if geometry else [])]
-    with pq.ParquetFile(source) as file, Spool(_plain(file, columns), folder) as spool:
+    with pq.ParquetFile(source) as file, ExternalSortBuffer(_plain(file, columns), folder) as spool:
         for batch in file.iter_batches(BATCH_ROWS, columns=columns):
             spool.append(pa.RecordBatch.from_arrays(batch.columns, schema=spool.schema))
         rows = file.read(columns=[profile.row_column]).column(0).to_numpy()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from spatial_pipeline.alert.incidents import Incidents, observe
-from spatial_pipeline.alert.problems import Fact, Key, Kind, Observation, shortened
+from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem, shortened
 from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.errors import SpatialPipelineError, StoreError
@@ -153,7 +153,7 @@ def observation(
     for key, incident in known.items():
         if incident.fact.severity is Severity.ERROR and key.kind in _ABOUT_VERSIONS:
             open_.setdefault((key.dataset, key.partition), []).append(key)
-    facts: list[Fact] = []
+    facts: list[Problem] = []
     right: list[Key] = []
     for place in partitions(store):
         held = standing(store, *place)
@@ -161,7 +161,7 @@ def observation(
             right += open_.get(place, [])
         elif place not in open_:
             facts.append(
-                Fact(
+                Problem(
                     Key(*place, Kind.HELD, "published"),
                     Severity.ERROR,
                     shortened(f"since {held.since}: {'; '.join(held.reasons)}"),

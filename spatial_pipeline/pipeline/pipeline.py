@@ -30,13 +30,13 @@ from spatial_pipeline.errors import (
 )
 from spatial_pipeline.gate.decision import Decision, decide, merged
 from spatial_pipeline.ingest.probe import probe
-from spatial_pipeline.model.readers import Data
+from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.version import Publication, Staging, Version
 from spatial_pipeline.pipeline.check_history import earlier
 from spatial_pipeline.pipeline.comparison_data import OTHERS, Comparisons
 from spatial_pipeline.publish import files, table
-from spatial_pipeline.publish.postgis.pool import Address, Database
+from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
 from spatial_pipeline.publish.postgis.publisher import Candidate, Publisher, publishing
 from spatial_pipeline.report import violations
 from spatial_pipeline.runtime.cancellation import between
@@ -84,7 +84,7 @@ def database_of(settings: Settings) -> Database | None:
     if settings.database_url is None:
         return None
     return Database(
-        Address(
+        ServerAddress(
             dsn=settings.database_url.get_secret_value(),
             pool_size=settings.database_pool_size,
             acquire_timeout_s=settings.database_acquire_timeout_s,
@@ -121,7 +121,7 @@ class Pipeline:
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     database: Database | None = None
     database_url: str | None = field(default=None, repr=False)
-    limits: ingest.Limits = ingest.DEFAULTS
+    limits: ingest.TransferLimits = ingest.DEFAULTS
     cage: ingest.CageLimits = field(default_factory=ingest.CageLimits)
     slow_callback_s: float = SLOW
     memory: int = field(default_factory=default_memory)
@@ -324,7 +324,7 @@ class Pipeline:
         async with self._publisher(contract, version) as publisher:
             return await table.roll_back(contract, version, self.store, publisher)
 
-    def read(self, dataset: str, partition: str | None = None) -> Data:
+    def read(self, dataset: str, partition: str | None = None) -> Reader:
         """The published version of a dataset.
 
         Raises:
@@ -399,7 +399,7 @@ class Pipeline:
         self,
         contract: Contract,
         version: Version,
-        data: Data,
+        data: Reader,
         evaluations: list[Evaluation],
     ) -> Verdict:
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.gate.schema import schema_reasons
-from spatial_pipeline.model.schema_diff import Acceptance, SchemaEvidence
+from spatial_pipeline.model.schema_diff import SchemaApproval, SchemaEvidence
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline.pipeline import Pipeline
 
@@ -46,7 +46,7 @@ def pending(
 
 def accept(
     pipeline: Pipeline, contract: Contract, partition: str | None, meant: Pending, by: str
-) -> Acceptance:
+) -> SchemaApproval:
     """Writes down that exactly this schema is meant.
 
     Args:
@@ -60,7 +60,7 @@ def accept(
         StoreError: the store cannot be written.
 
     """
-    acceptance = Acceptance(
+    acceptance = SchemaApproval(
         schema=meant.evidence.fingerprint,
         by=by,
         at=datetime.now(UTC).isoformat(timespec="seconds"),

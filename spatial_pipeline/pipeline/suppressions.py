@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
-from spatial_pipeline.check.engine.suppress import Acceptance, area_of, key_texts, parsed, updated
+from spatial_pipeline.check.engine.suppress import Suppression, area_of, key_texts, parsed, updated
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.profile import Profile
-from spatial_pipeline.model.readers import Data, VectorData
-from spatial_pipeline.model.violation_runs import SomeFindings
+from spatial_pipeline.model.readers import Reader, VectorReader
+from spatial_pipeline.model.violation_runs import AnyViolations
 from spatial_pipeline.report.checked import Checked
 
 
@@ -22,10 +22,10 @@ def of(
     rule: Rule,
     partition: str | None,
     profile: Profile,
-    areas: Data | None = None,
+    areas: Reader | None = None,
     *,
     baselines: bool = True,
-) -> Acceptance | None:
+) -> Suppression | None:
     """What a rule accepts, None when it accepts nothing.
 
     Args:
@@ -44,7 +44,7 @@ def of(
     notes: list[str] = []
     union = None
     if areas is not None:
-        union, note = area_of(cast("VectorData", areas), profile)
+        union, note = area_of(cast("VectorReader", areas), profile)
         notes += [f"areas: {note}"] if note else []
     baseline = None
     if rule.baseline is not None and baselines:
@@ -58,7 +58,7 @@ def of(
     if rule.placed(rule.base).contents != rule.contents:
         msg = "what is accepted changed while the rule was checked: check again"
         raise RuleError(msg)
-    return Acceptance(union, key_texts(rule.except_keys), baseline, tuple(notes))
+    return Suppression(union, key_texts(rule.except_keys), baseline, tuple(notes))
 
 
 def write_baselines(contracts: Sequence[Contract], checked: Sequence[Checked]) -> list[Path]:
@@ -81,7 +81,7 @@ def write_baselines(contracts: Sequence[Contract], checked: Sequence[Checked]) -
     written: dict[Path, None] = {}
     for contract, one in zip(contracts, checked, strict=True):
         evaluated = {r.name: f for r, f in one.evaluations if _judged(r.status)}
-        by_file: dict[Path, list[tuple[Rule, SomeFindings]]] = {}
+        by_file: dict[Path, list[tuple[Rule, AnyViolations]]] = {}
         for rule in contract.effective_rules:
             if rule.baseline is not None and rule.check_name in evaluated:
                 found = (rule, evaluated[rule.check_name])

@@ -15,7 +15,7 @@ from spatial_pipeline.model.schema_diff import SchemaEvidence
 from spatial_pipeline.model.version import Publication, Version
 
 
-class Shelf(Protocol):
+class VersionStore(Protocol):
     """What publishing needs of the store."""
 
     def verdict(self, version: Version) -> Verdict | None:
@@ -36,7 +36,7 @@ class Shelf(Protocol):
         """Only one process at a time does this."""
 
 
-def publish(contract: DatasetContract, version: Version, shelf: Shelf) -> Publication:
+def publish(contract: DatasetContract, version: Version, shelf: VersionStore) -> Publication:
     """Makes readers see this version, if the gate is open for it.
 
     Publishing what is published already changes nothing.
@@ -56,7 +56,7 @@ def publish(contract: DatasetContract, version: Version, shelf: Shelf) -> Public
         return publication
 
 
-def roll_back(contract: DatasetContract, version: Version, shelf: Shelf) -> Publication:
+def roll_back(contract: DatasetContract, version: Version, shelf: VersionStore) -> Publication:
     """Makes readers see an earlier version; what was published until now is withdrawn.
 
     The gate is asked about the earlier version like about any other: its verdict must be good for
@@ -79,7 +79,7 @@ def roll_back(contract: DatasetContract, version: Version, shelf: Shelf) -> Publ
 def ask(
     contract: DatasetContract,
     version: Version,
-    shelf: Shelf,
+    shelf: VersionStore,
     withdrawn: tuple[str, ...] | None,
 ) -> Verdict:
     """The verdict that lets the version out.

@@ -17,7 +17,7 @@ from typing import Protocol
 from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Publication, Version
-from spatial_pipeline.publish.files import Shelf, advanced, ask, reversed_to
+from spatial_pipeline.publish.files import VersionStore, advanced, ask, reversed_to
 
 
 class Tables(Protocol):
@@ -36,7 +36,7 @@ class Tables(Protocol):
 
 
 async def publish(
-    contract: DatasetContract, version: Version, shelf: Shelf, tables: Tables
+    contract: DatasetContract, version: Version, shelf: VersionStore, tables: Tables
 ) -> Publication:
     """Makes readers see this version, if the gate is open for it.
 
@@ -54,7 +54,7 @@ async def publish(
 
 
 async def roll_back(
-    contract: DatasetContract, version: Version, shelf: Shelf, tables: Tables
+    contract: DatasetContract, version: Version, shelf: VersionStore, tables: Tables
 ) -> Publication:
     """Makes readers see an earlier version; what was published until now is withdrawn.
 
@@ -68,7 +68,7 @@ async def roll_back(
     return await _promoted(contract, version, shelf, tables, (former, publication, None))
 
 
-async def _agreed(version: Version, shelf: Shelf, tables: Tables) -> Publication | None:
+async def _agreed(version: Version, shelf: VersionStore, tables: Tables) -> Publication | None:
     """The latest publication; the file follows when a crash left it behind."""
     on_file = await asyncio.to_thread(shelf.published, version.dataset, version.partition)
     in_database = await tables.published()
@@ -84,7 +84,7 @@ async def _agreed(version: Version, shelf: Shelf, tables: Tables) -> Publication
 async def _promoted(
     contract: DatasetContract,
     version: Version,
-    shelf: Shelf,
+    shelf: VersionStore,
     tables: Tables,
     change: tuple[Publication | None, Publication, tuple[str, ...] | None],
 ) -> Publication:
@@ -102,7 +102,7 @@ async def _promoted(
     return publication
 
 
-async def _switched(version: Version, shelf: Shelf, publication: Publication) -> None:
+async def _switched(version: Version, shelf: VersionStore, publication: Publication) -> None:
     """Switches the file's pointer; cancelling does not stop it halfway."""
 
     def switch() -> None:

@@ -14,7 +14,7 @@ from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import CATALOGUE
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violation_runs import parts_of
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.catalogue import description
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.violations import centres
@@ -84,7 +84,7 @@ def _rule(identity: str) -> dict[str, Any]:
 
 
 def _results(
-    contract: Contract, one: Checked, result: Result, findings: Findings, used: Sequence[str]
+    contract: Contract, one: Checked, result: Result, findings: Violations, used: Sequence[str]
 ) -> list[dict[str, Any]]:
     origin = _origin(contract, result.name)
     about = {"dataset": one.dataset, "partition": one.partition, "version": one.version}

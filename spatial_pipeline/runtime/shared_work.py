@@ -12,7 +12,7 @@ from spatial_pipeline.runtime.workers import ask_for_help
 T = TypeVar("T")
 
 
-class Together(Generic[T]):
+class SharedWork(Generic[T]):
     """Calls that are made once, whoever asks for their results.
 
     Two rules that look at the same piece at the same time need the same of it. The second one does

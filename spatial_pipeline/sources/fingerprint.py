@@ -14,12 +14,12 @@ from spatial_pipeline.contract.remote_url import is_web
 from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.runtime import hashing
-from spatial_pipeline.sources.local import Resolved, resolve
+from spatial_pipeline.sources.local import SourceFiles, resolve
 
 _CHUNK = 1 << 20
 
 
-def fingerprint(resolved: Resolved) -> str:
+def fingerprint(resolved: SourceFiles) -> str:
     """SHA-256 over the names and bytes of all files of a source.
 
     Names are relative to the folder of the first file, so a moved source keeps its fingerprint.
@@ -58,7 +58,7 @@ def version_id(
     return name_of(kind, source, resolve(uri_of(source, partition), base, allowed))
 
 
-def name_of(kind: Kind, source: Source, resolved: Resolved) -> str:
+def name_of(kind: Kind, source: Source, resolved: SourceFiles) -> str:
     """Content name of the version that these files make."""
     try:
         content = fingerprint(resolved)

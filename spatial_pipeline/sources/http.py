@@ -20,7 +20,7 @@ import stamina
 from spatial_pipeline.contract.remote_url import RemoteUrl, admit, names_an_address, parse
 from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreachableError
 from spatial_pipeline.sources import addresses
-from spatial_pipeline.sources.limits import Budget, Limits
+from spatial_pipeline.sources.limits import Budget, TransferLimits
 from spatial_pipeline.sources.sidecars import candidates
 from spatial_pipeline.sources.transfer_stats import Stat
 
@@ -52,7 +52,9 @@ UNUSUAL = (
 class WebFiles:
     """A file of a web server and the files that travel with it."""
 
-    def __init__(self, remote: RemoteUrl, allowed: Sequence[str] | None, limits: Limits) -> None:
+    def __init__(
+        self, remote: RemoteUrl, allowed: Sequence[str] | None, limits: TransferLimits
+    ) -> None:
         admit(remote, allowed)
         if not remote.name:
             msg = f"{remote.shown}: the name of a file is needed at the end of the path"
@@ -107,7 +109,7 @@ class WebFiles:
 
         """
         with file.open("wb") as out:
-            transfer = _Transfer(self, name, out, budget, told)
+            transfer = _HttpTransfer(self, name, out, budget, told)
             try:
                 for attempt in self._attempts():
                     with attempt:
@@ -268,7 +270,7 @@ class WebFiles:
         )
 
 
-class _Transfer:
+class _HttpTransfer:
     """One file on its way; what arrived is kept when the connection breaks."""
 
     def __init__(

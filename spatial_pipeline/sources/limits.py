@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Limits:
+class TransferLimits:
     """Bounds of one source.
 
     Attributes:
@@ -25,13 +25,13 @@ class Limits:
     max_redirects: int = 5
 
 
-DEFAULTS = Limits()
+DEFAULTS = TransferLimits()
 
 
 class Budget:
     """Counts the bytes of a source against its limit."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: TransferLimits) -> None:
         self._limit = limits.max_bytes
         self.spent = 0
 

@@ -23,7 +23,7 @@ _PACKAGE = "package://"
 
 
 @dataclass(frozen=True)
-class Resolved:
+class SourceFiles:
     """Where a source is.
 
     Attributes:
@@ -43,7 +43,7 @@ class Resolved:
     error: str | None = None
 
 
-def named(reason: str, resolved: Resolved, view: Path | None = None) -> str:
+def named(reason: str, resolved: SourceFiles, view: Path | None = None) -> str:
     """The reason, told of the file and not of its folder, whose path differs between machines.
 
     Args:
@@ -74,7 +74,7 @@ class _Place(NamedTuple):
     fence: Path | None
 
 
-def resolve(uri: str, base: Path, allowed: Sequence[str] | None = None) -> Resolved:
+def resolve(uri: str, base: Path, allowed: Sequence[str] | None = None) -> SourceFiles:
     """Finds the files of a source.
 
     Args:
@@ -94,10 +94,10 @@ def resolve(uri: str, base: Path, allowed: Sequence[str] | None = None) -> Resol
     except (SourceError, OSError, ValueError, RuntimeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
         name = uri.rsplit("/", 1)[-1]
-        return Resolved(uri=uri, path="", error=f"{name}: {reason}")
+        return SourceFiles(uri=uri, path="", error=f"{name}: {reason}")
 
 
-def resolve_fetched(uri: str, file: Path, member: str | None) -> Resolved:
+def resolve_fetched(uri: str, file: Path, member: str | None) -> SourceFiles:
     """The files of a source that was brought here from another machine.
 
     Args:
@@ -118,11 +118,11 @@ def resolve_fetched(uri: str, file: Path, member: str | None) -> Resolved:
             raise SourceError(msg)
     except (SourceError, OSError, ValueError, RuntimeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-        return Resolved(uri=uri, path="", error=f"{file.name}: {reason}")
+        return SourceFiles(uri=uri, path="", error=f"{file.name}: {reason}")
     return found
 
 
-def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> Resolved:
+def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> SourceFiles:
     name, member = split_member(uri)
     place = _package_place(name) if name.startswith(_PACKAGE) else _path_place(name, base)
     fences = None if allowed is None else _fences(allowed)
@@ -135,7 +135,7 @@ def _found(
     member: str | None,
     fences: tuple[Path, ...] | None,
     trusted: Path | None = None,
-) -> Resolved:
+) -> SourceFiles:
     _admit([place.file], fences, place.fence)
     if not place.file.exists():
         msg = "does not exist"
@@ -143,7 +143,7 @@ def _found(
     if place.file.is_dir():
         files = folder_dataset(place.file)
         _admit(files, fences, place.fence)
-        return Resolved(uri=uri, path=str(place.file), files=(place.file, *files))
+        return SourceFiles(uri=uri, path=str(place.file), files=(place.file, *files))
     if not place.file.is_file():
         msg = "is neither a file nor a folder"
         raise SourceError(msg)
@@ -155,7 +155,7 @@ def _found(
         for name, head in archive.heads(place.file, inner, HEAD_BYTES):
             refuse_inside(name, head)
         path = f"/vsizip/{{{place.file}}}/{inner}"
-        return Resolved(uri=uri, path=path, files=(place.file,), member=inner)
+        return SourceFiles(uri=uri, path=path, files=(place.file,), member=inner)
     if member is not None:
         msg = "is no zip archive, so nothing can be inside it"
         raise SourceError(msg)
@@ -173,7 +173,7 @@ def _found(
         files += [found, *sidecars(found)]
     _admit(files, fences, place.fence)
     real = list(dict.fromkeys(f.resolve() for f in files))
-    return Resolved(uri=uri, path=str(place.file), files=tuple(real))
+    return SourceFiles(uri=uri, path=str(place.file), files=tuple(real))
 
 
 def split_member(uri: str) -> tuple[str, str | None]:

@@ -22,7 +22,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from spatial_pipeline.contract.remote_url import RemoteUrl, admit
 from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreachableError
-from spatial_pipeline.sources.limits import Budget, Limits
+from spatial_pipeline.sources.limits import Budget, TransferLimits
 from spatial_pipeline.sources.sidecars import FOLDERS, candidates, wanted
 from spatial_pipeline.sources.transfer_stats import Stat
 
@@ -46,7 +46,9 @@ class StoredFiles:
     Credentials, regions and endpoints come from the environment variables of each store.
     """
 
-    def __init__(self, remote: RemoteUrl, allowed: Sequence[str] | None, limits: Limits) -> None:
+    def __init__(
+        self, remote: RemoteUrl, allowed: Sequence[str] | None, limits: TransferLimits
+    ) -> None:
         admit(remote, allowed)
         if not remote.name:
             msg = f"{remote.shown}: the name of a file is needed at the end of the path"
@@ -79,7 +81,7 @@ class StoredFiles:
     def fetch(self, name: str, file: Path, budget: Budget, told: Callable[[int], None]) -> Stat:
         """Writes one of the files to disk; see ``WebFiles.fetch``."""
         with file.open("wb") as out:
-            transfer = _Transfer(self._store, self._key(name), out, budget, told)
+            transfer = _ObjectTransfer(self._store, self._key(name), out, budget, told)
             try:
                 for attempt in self._attempts():
                     with attempt:
@@ -124,7 +126,7 @@ class StoredFiles:
         )
 
 
-class _Transfer:
+class _ObjectTransfer:
     """One object on its way; what arrived is kept when the connection breaks."""
 
     def __init__(
@@ -177,7 +179,7 @@ class _Transfer:
             self._told(len(chunk))
 
 
-def listed(remote: RemoteUrl, folder: str, limits: Limits) -> Iterator[tuple[str, Stat]]:
+def listed(remote: RemoteUrl, folder: str, limits: TransferLimits) -> Iterator[tuple[str, Stat]]:
     """All objects below a folder.
 
     Raises:
@@ -190,7 +192,7 @@ def listed(remote: RemoteUrl, folder: str, limits: Limits) -> Iterator[tuple[str
             yield from ((o["path"], stat_of(o)) for o in chunk)
 
 
-def opened_store(remote: RemoteUrl, limits: Limits) -> ObjectStore:
+def opened_store(remote: RemoteUrl, limits: TransferLimits) -> ObjectStore:
     """The bucket or container, with what its environment variables say."""
     wait = timedelta(seconds=limits.read_timeout_s)
     client: ClientConfig = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.sources.local import Resolved
+from spatial_pipeline.sources.local import SourceFiles
 
 Stamp = tuple[tuple[Path, int, int], ...]
 
 
-def stamp(resolved: Resolved) -> Stamp:
+def stamp(resolved: SourceFiles) -> Stamp:
     """Size and time of change of every file of a source; none of one that was not resolved.
 
     Raises:
@@ -26,7 +26,7 @@ def stamp(resolved: Resolved) -> Stamp:
     return tuple((f, s.st_size, s.st_mtime_ns) for f, s in found)
 
 
-def unchanged(resolved: Resolved, before: Stamp) -> None:
+def unchanged(resolved: SourceFiles, before: Stamp) -> None:
     """Refuses a source that is not as it was when its stamp was taken.
 
     Raises:

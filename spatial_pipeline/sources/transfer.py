@@ -11,7 +11,7 @@ from typing import Protocol
 from spatial_pipeline.contract.remote_url import RemoteUrl, admit, parse
 from spatial_pipeline.errors import SourceError, SourceLostError
 from spatial_pipeline.sources.http import WebFiles
-from spatial_pipeline.sources.limits import DEFAULTS, Budget, Limits, TooLargeError
+from spatial_pipeline.sources.limits import DEFAULTS, Budget, TooLargeError, TransferLimits
 from spatial_pipeline.sources.object_store import StoredFiles, listed
 from spatial_pipeline.sources.sidecars import candidates, wanted
 from spatial_pipeline.sources.transfer_stats import Stat, changed, token_of
@@ -33,7 +33,7 @@ class Files(Protocol):
 
 
 @dataclass(frozen=True)
-class Remote:
+class RemoteSource:
     """A source on another machine, as it is now.
 
     Attributes:
@@ -45,7 +45,7 @@ class Remote:
     url: RemoteUrl
     stats: dict[str, Stat]
     _files: Files
-    _limits: Limits
+    _limits: TransferLimits
 
     @property
     def token(self) -> str | None:
@@ -103,7 +103,9 @@ class Remote:
 
 
 @contextmanager
-def remote(uri: str, allowed: Sequence[str] | None, limits: Limits) -> Iterator[Remote]:
+def remote(
+    uri: str, allowed: Sequence[str] | None, limits: TransferLimits
+) -> Iterator[RemoteSource]:
     """A source on another machine; what is not allowed is not asked for.
 
     Args:
@@ -120,12 +122,14 @@ def remote(uri: str, allowed: Sequence[str] | None, limits: Limits) -> Iterator[
     url = parse(uri)
     files = _files(url, allowed, limits)
     try:
-        yield Remote(url, files.stats(), files, limits)
+        yield RemoteSource(url, files.stats(), files, limits)
     finally:
         files.close()
 
 
-def remote_state(uri: str, allowed: Sequence[str] | None = None, limits: Limits = DEFAULTS) -> str:
+def remote_state(
+    uri: str, allowed: Sequence[str] | None = None, limits: TransferLimits = DEFAULTS
+) -> str:
     """A token that changes when a source on another machine changes; nothing is transferred.
 
     It is made of entity tag, time of change and size of every file of the source, as HEAD, a
@@ -148,7 +152,7 @@ def remote_keys(
     fits: Callable[[str, str], str | None],
     placeholder: str,
     allowed: Sequence[str] | None = None,
-    limits: Limits = DEFAULTS,
+    limits: TransferLimits = DEFAULTS,
 ) -> dict[str, str]:
     """Partition keys that an object store holds, with the tokens of :func:`remote_state`.
 
@@ -194,7 +198,7 @@ def _together(name: str, beside: dict[str, Stat], member: str | None) -> dict[st
     return {name: beside[name], **{n: s for n, s in beside.items() if n.casefold() in names}}
 
 
-def _files(url: RemoteUrl, allowed: Sequence[str] | None, limits: Limits) -> Files:
+def _files(url: RemoteUrl, allowed: Sequence[str] | None, limits: TransferLimits) -> Files:
     if url.is_web:
         return WebFiles(url, allowed, limits)
     return StoredFiles(url, allowed, limits)
@@ -209,4 +213,12 @@ def _inside(folder: Path, name: str) -> Path:
     return file
 
 
-__all__ = ["DEFAULTS", "Limits", "Remote", "Stat", "remote", "remote_keys", "remote_state"]
+__all__ = [
+    "DEFAULTS",
+    "RemoteSource",
+    "Stat",
+    "TransferLimits",
+    "remote",
+    "remote_keys",
+    "remote_state",
+]

@@ -28,10 +28,10 @@ from uuid import uuid4
 
 from spatial_pipeline.errors import NotPublishedError, StoreError
 from spatial_pipeline.model.profile import Profile, VectorProfile, profile_from_json
-from spatial_pipeline.model.readers import Data
+from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.schema_diff import (
-    Acceptance,
+    SchemaApproval,
     SchemaChange,
     SchemaEvidence,
     schema_change,
@@ -173,7 +173,7 @@ class Store:
         """Profile of a staged version."""
         return profile_from_json(self._json(self.path(version) / "profile.json", str(version)))
 
-    def open(self, version: Version) -> Data:
+    def open(self, version: Version) -> Reader:
         """Reader of a staged version."""
         profile = self.profile(version)
         path = self.data_path(version)
@@ -311,17 +311,17 @@ class Store:
             accepted=any(a.schema == schema.fingerprint for a in accepted),
         )
 
-    def acceptances(self, dataset: str, partition: str | None) -> list[Acceptance]:
+    def acceptances(self, dataset: str, partition: str | None) -> list[SchemaApproval]:
         """Schemas that a person accepted for a partition, those for all partitions included."""
-        found: list[Acceptance] = []
+        found: list[SchemaApproval] = []
         for key in dict.fromkeys((None, partition)):
             path = self.folder(dataset, key) / "accepted.json"
             if path.exists():
                 value = self._json(path, dataset)
-                found += [Acceptance(**a) for a in value["schemas"]]
+                found += [SchemaApproval(**a) for a in value["schemas"]]
         return found
 
-    def accept(self, dataset: str, partition: str | None, acceptance: Acceptance) -> None:
+    def accept(self, dataset: str, partition: str | None, acceptance: SchemaApproval) -> None:
         """Writes down that a person accepted a schema.
 
         Args:

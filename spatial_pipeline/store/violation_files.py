@@ -19,7 +19,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.runtime.json_text import json_text
 
 PREFIX = "spatial-pipeline-findings-"
@@ -49,12 +49,12 @@ class FileRun:
     def __len__(self) -> int:
         return self.size
 
-    def read(self, low: int | None, high: int | None) -> tuple[Findings, NDArray[np.int64]]:
+    def read(self, low: int | None, high: int | None) -> tuple[Violations, NDArray[np.int64]]:
         """See :class:`spatial_pipeline.model.violation_runs.FindingsRun`."""
         # A block may begin in the middle of a row's findings: the one before is looked at, too.
         begin = 0 if low is None else max(int(np.searchsorted(self.first, low)) - 1, 0)
         end = len(self.first) if high is None else int(np.searchsorted(self.first, high))
-        parts, pieces = [Findings.none()], [np.empty(0, np.int64)]
+        parts, pieces = [Violations.none()], [np.empty(0, np.int64)]
         if begin < end:
             with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as file:
                 for i in range(begin, end):
@@ -64,9 +64,9 @@ class FileRun:
                     kept &= True if high is None else row < high
                     parts.append(found.take(kept))
                     pieces.append(piece[kept])
-        return Findings.concat(parts), np.concatenate(pieces)
+        return Violations.concat(parts), np.concatenate(pieces)
 
-    def _findings(self, batch: pa.RecordBatch) -> tuple[Findings, NDArray[np.int64]]:
+    def _findings(self, batch: pa.RecordBatch) -> tuple[Violations, NDArray[np.int64]]:
         column = {n: batch.column(n) for n in batch.schema.names}
 
         def numbers(name: str) -> NDArray[Any]:
@@ -76,7 +76,7 @@ class FileRun:
         width = column["rows"].type.list_size
         rows = np.array(column["rows"].flatten().to_numpy()).reshape(-1, width)
         wkb = np.asarray(column["geometry"].to_pylist(), dtype=object)
-        found = Findings.build(
+        found = Violations.build(
             rows,
             [r.decode("utf-8", "surrogatepass") for r in column["reason"].to_pylist()],
             shapely.from_wkb(wkb),
@@ -90,8 +90,8 @@ class FileRun:
         return found, numbers("piece")
 
 
-class FindingsFolder:
-    """Writes runs into a temporary folder: a ``FindingsSink``.
+class ViolationFolder:
+    """Writes runs into a temporary folder: a ``ViolationSink``.
 
     The folder is made when something is written. It is removed when neither this object nor a run
     is held any more, or at :meth:`close`.
@@ -118,7 +118,7 @@ class FindingsFolder:
                 self._folder = _Folder(self._parent)
             return self._folder
 
-    def write(self, findings: Findings, pieces: NDArray[np.int64]) -> FileRun:
+    def write(self, findings: Violations, pieces: NDArray[np.int64]) -> FileRun:
         """See :class:`spatial_pipeline.model.violation_runs.FindingsSink`."""
         order = findings.order()
         findings, pieces = findings.take(order), pieces[order]
@@ -154,9 +154,9 @@ class FindingsFolder:
 
 
 @contextlib.contextmanager
-def spilling(limit: int) -> Iterator[FindingsFolder]:
+def spilling(limit: int) -> Iterator[ViolationFolder]:
     """A folder for findings that survives the block with them, unless the block fails."""
-    folder = FindingsFolder(limit)
+    folder = ViolationFolder(limit)
     try:
         yield folder
     except BaseException:
@@ -164,4 +164,4 @@ def spilling(limit: int) -> Iterator[FindingsFolder]:
         raise
 
 
-__all__ = ["FileRun", "FindingsFolder", "spilling"]
+__all__ = ["FileRun", "ViolationFolder", "spilling"]

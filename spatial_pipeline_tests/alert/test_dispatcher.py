@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.alert.dispatcher import Desk, Rules
+from spatial_pipeline.alert.dispatcher import AlertDispatcher, Rules
 from spatial_pipeline.alert.outbox import LONGEST_QUEUE
 from spatial_pipeline.alert.problems import Observation, rule_key
 from spatial_pipeline.alert.routing import Route
@@ -24,8 +24,8 @@ class Clock:
         return self.now
 
 
-def desk(shelf: Memory, channels: Sequence[Fake], clock: Clock, **rules: object) -> Desk:
-    return Desk(shelf, channels, Rules(retry_after_s=30.0, **rules), clock=clock)  # type: ignore[arg-type]
+def desk(shelf: Memory, channels: Sequence[Fake], clock: Clock, **rules: object) -> AlertDispatcher:
+    return AlertDispatcher(shelf, channels, Rules(retry_after_s=30.0, **rules), clock=clock)  # type: ignore[arg-type]
 
 
 def many(n: int, at: float = 1000.0) -> Observation:
@@ -211,7 +211,7 @@ def test_a_map_that_cannot_be_drawn_is_no_reason_to_be_silent() -> None:
         msg = "no"
         raise RuntimeError(msg)
 
-    working = Desk(Memory(), [channel], paint=paint)
+    working = AlertDispatcher(Memory(), [channel], paint=paint)
     working.take([seen(1000.0, fact())])
     working.deliver(10.0)
     assert len(channel.ids) == 1
@@ -306,7 +306,9 @@ def test_killed_anywhere_nothing_is_lost_and_only_the_unavoidable_comes_twice(
     tick(None)
 
     calm, quiet, witness = Memory(), Clock(), Fake("witness")
-    expected = Desk(calm, [witness], Rules(remind_after_s=1e12, digest_above=10**6), clock=quiet)
+    expected = AlertDispatcher(
+        calm, [witness], Rules(remind_after_s=1e12, digest_above=10**6), clock=quiet
+    )
     for observation in log:
         expected.take([observation])
         expected.deliver(10.0)

@@ -180,7 +180,7 @@ def test_the_time_of_a_rule_runs_on_within_a_task() -> None:
     async def main() -> tuple[FakeBench, list[bytes]]:
         bench = FakeBench()
         bench.workers = Here()
-        place = worker.Place
+        place = worker.PieceAddress
         asked = [
             (place(5), {0: 10.0, 1: 20.0}),
             (place(3), {1: 20.0}),

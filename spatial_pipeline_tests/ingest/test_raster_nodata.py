@@ -272,7 +272,7 @@ def test_pixels_beside_nodata_are_judged_exactly(tmp_path: Path) -> None:
 
 
 def test_the_note_names_bands_that_differ() -> None:
-    impossible, fine = raster_nodata.Nodata(-1, possible=False), raster_nodata.Nodata(3)
+    impossible, fine = raster_nodata.BandNodata(-1, possible=False), raster_nodata.BandNodata(3)
     assert raster_nodata.note([impossible, fine], ["uint8", "uint8"]) == [
         "band 1: nodata -1 cannot occur in uint8: no pixel is without data"
     ]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.ingest import sort_buffer as module
-from spatial_pipeline.ingest.sort_buffer import Spool, bucket_starts
+from spatial_pipeline.ingest.sort_buffer import ExternalSortBuffer, bucket_starts
 
 SCHEMA = pa.schema([("id", pa.int64()), ("text", pa.string())])
 
@@ -27,7 +27,7 @@ def batch(start: int, stop: int) -> pa.RecordBatch:
 def shuffled(
     folder: Path, sizes: list[int], order: Any, groups: Any, memory: int, bucket: int
 ) -> list[list[int]]:
-    with Spool(SCHEMA, folder, memory, bucket) as spool:
+    with ExternalSortBuffer(SCHEMA, folder, memory, bucket) as spool:
         at = 0
         for size in sizes:
             spool.append(batch(at, at + size))
@@ -79,7 +79,7 @@ def test_the_number_of_open_files_is_bounded(
 @pytest.mark.parametrize("memory", [0, 1 << 20])
 def test_nothing_is_left_when_something_fails(tmp_path: Path, memory: int) -> None:
     def fail() -> None:
-        with Spool(SCHEMA, tmp_path, memory) as spool:
+        with ExternalSortBuffer(SCHEMA, tmp_path, memory) as spool:
             spool.append(batch(0, 100))
             spool.append(batch(100, 200))
             raise RuntimeError
@@ -90,7 +90,7 @@ def test_nothing_is_left_when_something_fails(tmp_path: Path, memory: int) -> No
 
 
 def test_nothing_is_left_when_reading_stops_halfway(tmp_path: Path) -> None:
-    with Spool(SCHEMA, tmp_path, 0, 1) as spool:
+    with ExternalSortBuffer(SCHEMA, tmp_path, 0, 1) as spool:
         spool.append(batch(0, 10))
         groups = np.arange(11)
         tables = spool.ordered(np.arange(10), groups, np.diff(groups))
@@ -103,7 +103,10 @@ def test_a_full_disk_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module._Sink, "write", full)
-    with pytest.raises(OSError, match="No space left"), Spool(SCHEMA, tmp_path, 0) as spool:
+    with (
+        pytest.raises(OSError, match="No space left"),
+        ExternalSortBuffer(SCHEMA, tmp_path, 0) as spool,
+    ):
         spool.append(batch(0, 10))
     assert list(tmp_path.iterdir()) == []
 

@@ -386,7 +386,9 @@ def test_the_file_does_not_depend_on_memory_and_threads(
     for i, (threads, memory, bucket) in enumerate([(1, 1, 1), (3, 0, 20_000), (2, 10_000, 1)]):
         monkeypatch.setattr(layer_scan.os, "cpu_count", lambda threads=threads: threads)
         monkeypatch.setattr(sort_buffer, "MEMORY_BYTES", memory)
-        monkeypatch.setattr(sort_buffer.Spool.__init__, "__defaults__", (memory, bucket))
+        monkeypatch.setattr(
+            sort_buffer.ExternalSortBuffer.__init__, "__defaults__", (memory, bucket)
+        )
         stage("vector", path, tmp_path / f"s{i}")
         first, second = (
             (tmp_path / s / "staged/data.parquet").read_bytes() for s in ("s", f"s{i}")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from spatial_pipeline.model.profile import BandProfile, Column, RasterProfile, VectorProfile
 from spatial_pipeline.model.schema_diff import (
     ChangeKind,
-    Difference,
     Schema,
     SchemaChange,
+    SchemaDifference,
     schema_change,
     schema_of,
 )
@@ -60,7 +60,7 @@ def told(before: Schema, after: Schema) -> list[str]:
     return [str(d) for d in schema_change(before, after).differences]
 
 
-def mirrored(change: SchemaChange) -> set[Difference]:
+def mirrored(change: SchemaChange) -> set[SchemaDifference]:
     return {
         replace(
             d,

@@ -13,7 +13,7 @@ import shapely
 import shapely.affinity
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.model.violation_runs import SpilledFindings
+from spatial_pipeline.model.violation_runs import SpilledViolations
 from spatial_pipeline.pipeline import pipeline as run
 from spatial_pipeline.pipeline.batch_check import check_all
 from spatial_pipeline.pipeline.pipeline import Pipeline
@@ -53,7 +53,7 @@ def told(folder: Path, given: VectorContract, *, in_files: bool) -> dict[str, An
     """Everything that anybody makes of one check, and the bytes of its layer and baseline."""
     pipeline = Pipeline.of([given], Settings(store=folder / f"store-{in_files}"))
     (checked,) = asyncio.run(check_all(pipeline, [(given, None)], None, baselines=False))
-    spilled = {r.name for r, f in checked.evaluations if isinstance(f, SpilledFindings)}
+    spilled = {r.name for r, f in checked.evaluations if isinstance(f, SpilledViolations)}
     assert spilled == ({"valid_geometry", "value_range"} if in_files else set())
     (layer,) = pipeline.store.root.glob("shapes/*/*/violations.parquet")
     write_baselines([given], [checked])

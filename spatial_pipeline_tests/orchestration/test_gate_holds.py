@@ -16,7 +16,7 @@ from spatial_pipeline.check.base import FeatureCheck
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.rules.validity import NotEmpty
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, Project, run
 
@@ -122,7 +122,7 @@ def test_a_check_that_raises(
     project: Project, kept: str, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Raises(FeatureCheck[Any]):
-        def check(self, batch: FeatureBatch) -> Findings:
+        def check(self, batch: FeatureBatch) -> Violations:
             raise RuntimeError("a bug in the rule")
 
     replace_check(monkeypatch, Raises)
@@ -141,9 +141,9 @@ def test_a_check_that_times_out(
     release = threading.Event()
 
     class Hangs(FeatureCheck[Any]):
-        def check(self, batch: FeatureBatch) -> Findings:
+        def check(self, batch: FeatureBatch) -> Violations:
             release.wait(30)
-            return Findings.none()
+            return Violations.none()
 
     replace_check(monkeypatch, Hangs)
     rules = [{"rule": "not_empty", "timeout_s": 0.2}, {"rule": "feature_count", "min": 1}]

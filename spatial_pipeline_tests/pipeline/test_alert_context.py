@@ -10,7 +10,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from spatial_pipeline.alert.problems import Fact
+from spatial_pipeline.alert.problems import Problem
 from spatial_pipeline.pipeline import alert_context
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline_tests.orchestration.projects import Project
@@ -19,7 +19,7 @@ POINTS = [[0, 0], [5, 5], [5, 5], [2, 7], [7, 2], [10, 10]]
 
 
 @pytest.fixture
-def failed(tmp_path: Path) -> tuple[Store, Fact]:
+def failed(tmp_path: Path) -> tuple[Store, Problem]:
     project = Project(tmp_path, rules=[{"rule": "no_duplicate_geometries"}])
     project.supply(POINTS)
     pipeline = project.pipeline
@@ -39,7 +39,7 @@ def grey(picture: bytes | None) -> int:
 
 
 def test_features_lie_under_the_defects(
-    failed: tuple[Store, Fact], monkeypatch: pytest.MonkeyPatch
+    failed: tuple[Store, Problem], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_features = grey(alert_context.picture_of(*failed))
     monkeypatch.setattr(alert_context, "MOST_UNDER", len(POINTS) - 1)

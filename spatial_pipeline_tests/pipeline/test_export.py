@@ -137,7 +137,9 @@ def test_more_rows_than_memory_holds(tmp_path, out, monkeypatch):
     n = 3000
     monkeypatch.setattr(export, "BATCH_ROWS", 100)
     monkeypatch.setattr(
-        export, "Spool", lambda schema, folder: sort_buffer.Spool(schema, folder, 1000, 2000)
+        export,
+        "ExternalSortBuffer",
+        lambda schema, folder: sort_buffer.ExternalSortBuffer(schema, folder, 1000, 2000),
     )
     table = table_of(points(n), number=pa.array(np.arange(n), pa.int32()))
     _, _, _, rows = there_and_back(table, "FlatGeobuf", tmp_path, out, "Point")

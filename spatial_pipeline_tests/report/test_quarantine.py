@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.quarantine import export, named_rows, to_table
 from spatial_pipeline_tests.report.cases import checked, result
 from spatial_pipeline_tests.support import memory_vector
 
 
 def test_rows_of_other_datasets_and_of_nothing_are_left_out() -> None:
-    findings = Findings.build([[3, -1], [1, 3], [-1, -1]], ["a", "b", "c"])
+    findings = Violations.build([[3, -1], [1, 3], [-1, -1]], ["a", "b", "c"])
     bad = checked(evaluations=((result(name="x"), findings),))
     assert named_rows(bad) == {1: ["x: b"], 3: ["x: a", "x: b"]}
 

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from spatial_pipeline.runtime.shared_work import Together
+from spatial_pipeline.runtime.shared_work import SharedWork
 from spatial_pipeline.runtime.workers import Workers
 
 
 def test_results_come_in_the_order_of_the_calls():
-    assert Together([lambda k=k: k * k for k in range(5)]).results() == [0, 1, 4, 9, 16]
-    assert Together([]).results() == []
+    assert SharedWork([lambda k=k: k * k for k in range(5)]).results() == [0, 1, 4, 9, 16]
+    assert SharedWork([]).results() == []
 
 
 def test_calls_are_made_once_and_shared_by_the_threads_that_ask():
@@ -28,7 +28,7 @@ def test_calls_are_made_once_and_shared_by_the_threads_that_ask():
             both.wait()
         return k
 
-    work = Together([lambda k=k: call(k) for k in range(20)])
+    work = SharedWork([lambda k=k: call(k) for k in range(20)])
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda _: work.results(), range(2)))
     assert found == [list(range(20))] * 2
@@ -41,7 +41,7 @@ def test_whoever_asks_gets_the_error():
     def broken():
         raise ValueError("no")
 
-    work = Together([lambda: 1, broken, lambda: 3])
+    work = SharedWork([lambda: 1, broken, lambda: 3])
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
             work.results()
@@ -55,7 +55,7 @@ def test_an_error_wakes_those_who_wait():
         assert waited.wait(30)
         raise ValueError("no")
 
-    work = Together([slow])
+    work = SharedWork([slow])
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(work.results)
         assert begun.wait(30)
@@ -78,7 +78,7 @@ def test_a_thread_that_is_idle_takes_calls():
 
     async def main():
         async with Workers(2) as workers:
-            return await workers.run(Together([lambda k=k: call(k) for k in range(9)]).results)
+            return await workers.run(SharedWork([lambda k=k: call(k) for k in range(9)]).results)
 
     found, _ = asyncio.run(main())
     assert found == list(range(9))
@@ -101,7 +101,7 @@ def test_the_error_of_a_helper_reaches_whoever_asks():
     async def main():
         async with Workers(2) as workers:
             with pytest.raises(ValueError, match="no"):
-                await workers.run(Together([lambda k=k: call(k) for k in range(9)]).results)
+                await workers.run(SharedWork([lambda k=k: call(k) for k in range(9)]).results)
 
     asyncio.run(main())
 
@@ -123,7 +123,7 @@ def test_a_helper_stops_when_the_check_is_over():
         async with Workers(2) as workers:
             asyncio.get_running_loop().call_later(0.1, go_on.set)
             with pytest.raises(ValueError, match="no"):
-                await workers.run(Together([lambda k=k: call(k) for k in range(50)]).results)
+                await workers.run(SharedWork([lambda k=k: call(k) for k in range(50)]).results)
 
     asyncio.run(main())
     assert sorted(made) == [0, 1]

@@ -13,14 +13,14 @@ import pytest
 
 from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreachableError
 from spatial_pipeline.sources import addresses
-from spatial_pipeline.sources.transfer import DEFAULTS, Limits, remote
+from spatial_pipeline.sources.transfer import DEFAULTS, TransferLimits, remote
 from spatial_pipeline_tests.sources.web import Resource, Web, certified, serving
 
 BODY = bytes(range(256)) * 4000
 
 
 def fetch(
-    uri: str, folder: Path, limits: Limits = DEFAULTS, allowed: list[str] | None = None
+    uri: str, folder: Path, limits: TransferLimits = DEFAULTS, allowed: list[str] | None = None
 ) -> dict[str, bytes]:
     with remote(uri, allowed, limits) as found:
         found.fetch(folder)
@@ -101,7 +101,7 @@ def test_without_ranges_or_a_tag_a_transfer_starts_anew(
 ) -> None:
     uri = web.put("/a.gpkg", BODY, cut=[1000], **how)
     told: list[int] = []
-    with remote(uri, None, Limits(max_bytes=len(BODY))) as found:
+    with remote(uri, None, TransferLimits(max_bytes=len(BODY))) as found:
         found.fetch(tmp_path, lambda done, _total: told.append(done))
     assert (tmp_path / "a.gpkg").read_bytes() == BODY
     assert told[-1] == len(BODY)
@@ -172,7 +172,7 @@ def test_a_slow_server_is_given_up(web: Web, tmp_path: Path) -> None:
     uri = web.put("/a.fgb", BODY, pause=pause)
     try:
         with pytest.raises(SourceLostError, match="no answer in time"):
-            fetch(uri, tmp_path, Limits(read_timeout_s=0.05, attempts=2))
+            fetch(uri, tmp_path, TransferLimits(read_timeout_s=0.05, attempts=2))
     finally:
         pause.set()
 
@@ -211,25 +211,25 @@ def test_what_is_not_there_is_not_asked_for_again(
 @pytest.mark.parametrize("lengthless", [False, True])
 def test_more_bytes_than_the_limit(web: Web, tmp_path: Path, lengthless: bool) -> None:
     uri = web.put("/a.gpkg", BODY, lengthless=lengthless)
-    limits = Limits(max_bytes=len(BODY) - 1)
+    limits = TransferLimits(max_bytes=len(BODY) - 1)
     message = rf"more than {len(BODY) - 1} bytes, the limit \(SPATIAL_FETCH_MAX_BYTES\)"
     with pytest.raises(SourceError, match=message):
         fetch(uri, tmp_path, limits)
-    assert fetch(uri, tmp_path, Limits(max_bytes=len(BODY)))["a.gpkg"] == BODY
+    assert fetch(uri, tmp_path, TransferLimits(max_bytes=len(BODY)))["a.gpkg"] == BODY
 
 
 def test_the_limit_counts_all_files(web: Web, tmp_path: Path) -> None:
     web.put("/a.dbf", BODY, lengthless=True)
     uri = web.put("/a.shp", BODY, lengthless=True)
     with pytest.raises(SourceError, match="the limit"):
-        fetch(uri, tmp_path, Limits(max_bytes=2 * len(BODY) - 1))
+        fetch(uri, tmp_path, TransferLimits(max_bytes=2 * len(BODY) - 1))
 
 
 def test_a_compressed_answer_is_unpacked_and_counted_unpacked(web: Web, tmp_path: Path) -> None:
     uri = web.put("/a.json", gzip.compress(BODY), headers={"Content-Encoding": "gzip"})
     assert fetch(uri, tmp_path) == {"a.json": BODY}
     with pytest.raises(SourceError, match="the limit"):
-        fetch(uri, tmp_path, Limits(max_bytes=len(BODY) - 1))
+        fetch(uri, tmp_path, TransferLimits(max_bytes=len(BODY) - 1))
 
 
 def test_a_compressed_answer_that_is_damaged(web: Web, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spatial_pipeline.ingest import Resolved, resolve
+from spatial_pipeline.ingest import SourceFiles, resolve
 from spatial_pipeline.sources.local import named
 
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def names(found: Resolved) -> list[str]:
+def names(found: SourceFiles) -> list[str]:
     assert found.error is None, found.error
     return [f.name for f in found.files]
 

@@ -19,7 +19,7 @@ from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreachableError
 from spatial_pipeline.ingest.probe import list_keys, probe
 from spatial_pipeline.sources import object_store
-from spatial_pipeline.sources.transfer import DEFAULTS, Limits, remote
+from spatial_pipeline.sources.transfer import DEFAULTS, TransferLimits, remote
 from spatial_pipeline_tests.ingest.sources import points, table_of, write_layer
 
 BODY = bytes(range(256)) * 20_000
@@ -63,7 +63,7 @@ def put_all(bucket: str, files: dict[str, bytes]) -> None:
 
 
 def fetch(
-    uri: str, folder: Path, limits: Limits = DEFAULTS, allowed: list[str] | None = None
+    uri: str, folder: Path, limits: TransferLimits = DEFAULTS, allowed: list[str] | None = None
 ) -> dict[str, bytes]:
     with remote(uri, allowed, limits) as found:
         found.fetch(folder)
@@ -123,17 +123,17 @@ def test_what_is_allowed_is_read(bucket: str, tmp_path: Path) -> None:
 def test_more_bytes_than_the_limit(bucket: str, tmp_path: Path) -> None:
     put_all(bucket, {"a.fgb": BODY})
     with pytest.raises(SourceError, match="SPATIAL_FETCH_MAX_BYTES"):
-        fetch(f"s3://{bucket}/a.fgb", tmp_path, Limits(max_bytes=len(BODY) - 1))
+        fetch(f"s3://{bucket}/a.fgb", tmp_path, TransferLimits(max_bytes=len(BODY) - 1))
 
 
 def test_a_store_that_is_away(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     message = f"s3://{bucket} does not answer"
     with pytest.raises(SourceUnreachableError, match=message) as failed:
-        fetch(f"s3://{bucket}/a.fgb", tmp_path, Limits(attempts=1))
+        fetch(f"s3://{bucket}/a.fgb", tmp_path, TransferLimits(attempts=1))
     assert "hidden" not in str(failed.value)
     assert "\n" not in str(failed.value)
-    state = probe(Source(uri=f"s3://{bucket}/a.fgb"), tmp_path, limits=Limits(attempts=1))
+    state = probe(Source(uri=f"s3://{bucket}/a.fgb"), tmp_path, limits=TransferLimits(attempts=1))
     assert state.lost
     assert state.token is None
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spatial_pipeline.errors import GateClosedError, StoreError
-from spatial_pipeline.model.schema_diff import Acceptance
+from spatial_pipeline.model.schema_diff import SchemaApproval
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.pipeline.schema_approval import accept, pending
 from spatial_pipeline.store.contents import column_contents
@@ -106,8 +106,8 @@ def test_a_rollback_is_a_persons_word(project: Project) -> None:
 def test_accepting_twice_keeps_the_last_word(project: Project) -> None:
     store = project.pipeline.store
     for name in ("ann", "bob"):
-        store.accept("parcels", "p01", Acceptance("s", name, "2026-01-01T00:00:00+00:00", "x"))
-    store.accept("parcels", None, Acceptance("t", "cid", "2026-01-01T00:00:00+00:00", "y"))
+        store.accept("parcels", "p01", SchemaApproval("s", name, "2026-01-01T00:00:00+00:00", "x"))
+    store.accept("parcels", None, SchemaApproval("t", "cid", "2026-01-01T00:00:00+00:00", "y"))
     assert [a.by for a in store.acceptances("parcels", "p01")] == ["cid", "bob"]
     assert [a.by for a in store.acceptances("parcels", "p02")] == ["cid"]
 

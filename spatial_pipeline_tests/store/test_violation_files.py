@@ -9,9 +9,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.model.violation_runs import SpilledFindings
-from spatial_pipeline.model.violations import Findings
-from spatial_pipeline.store.violation_files import FindingsFolder
+from spatial_pipeline.model.violation_runs import SpilledViolations
+from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.store.violation_files import ViolationFolder
 
 PLACES = [
     None,
@@ -31,26 +31,28 @@ ONE = st.tuples(
 PIECE = st.tuples(st.integers(1, 2), st.lists(ONE, min_size=1, max_size=12))
 
 
-def built(width: int, rows: list[Any]) -> Findings:
+def built(width: int, rows: list[Any]) -> Violations:
     first, second, reasons, places, measure, part, vertex = zip(*rows, strict=True)
     geometry = np.array([PLACES[i] for i in places], dtype=object)
     index = np.array([first, second]).T[:, :width]
-    return Findings.build(index, list(reasons), geometry, measure, "m", part, -1, vertex)
+    return Violations.build(index, list(reasons), geometry, measure, "m", part, -1, vertex)
 
 
-def keyed(findings: Findings) -> Findings:
+def keyed(findings: Violations) -> Violations:
     keys = [tuple((f"k{r}", int(r), None) for r in row if r >= 0) for row in findings.rows]
-    return Findings.concat([findings, Findings.none()]) if not keys else with_keys(findings, keys)
+    return (
+        Violations.concat([findings, Violations.none()]) if not keys else with_keys(findings, keys)
+    )
 
 
-def with_keys(findings: Findings, keys: list[Any]) -> Findings:
-    return Findings.build(
+def with_keys(findings: Violations, keys: list[Any]) -> Violations:
+    return Violations.build(
         findings.rows, findings.reasons, findings.geometry, findings.measure, findings.unit,
         findings.part, findings.ring, findings.vertex, keys,
     )  # fmt: skip
 
 
-def told(findings: Findings) -> list[Any]:
+def told(findings: Violations) -> list[Any]:
     keys = findings.keys if findings.keys is not None else [None] * len(findings)
     return [
         (*(r for r in row if r >= 0), reason, shapely.to_wkt(g) if g else g, repr(m), p, v, k)
@@ -71,30 +73,30 @@ def test_runs_are_read_back_as_if_they_had_stayed_in_memory(
     tmp_path_factory: Any, pieces: Any, order: Any, at_once: int, run: int
 ) -> None:
     parts = [built(*p) for p in pieces]
-    expected = keyed(Findings.concat(parts).sorted())
-    sink = FindingsFolder(0, tmp_path_factory.mktemp("runs"))
+    expected = keyed(Violations.concat(parts).sorted())
+    sink = ViolationFolder(0, tmp_path_factory.mktemp("runs"))
     arrived = list(range(len(parts)))
     order.shuffle(arrived)
     runs = []
     for begin in range(0, len(arrived), run):
         of = sorted(arrived[begin : begin + run])
-        findings = keyed(Findings.concat(parts[i] for i in of))
+        findings = keyed(Violations.concat(parts[i] for i in of))
         runs.append(sink.write(findings, np.concatenate([np.full(len(parts[i]), i) for i in of])))
-    spilled = SpilledFindings(tuple(runs), at_once)
+    spilled = SpilledViolations(tuple(runs), at_once)
     assert len(spilled) == len(expected)
-    assert told(Findings.concat(spilled.parts())) == told(expected)
+    assert told(Violations.concat(spilled.parts())) == told(expected)
     assert told(spilled.head(5)) == told(expected.take(slice(0, 5)))
 
 
 def test_many_findings_come_some_at_once(tmp_path: Path) -> None:
-    sink = FindingsFolder(0, tmp_path)
+    sink = ViolationFolder(0, tmp_path)
     runs = []
     for i in range(10):
         rows = np.arange(i, 100_000, 10)
-        found = Findings.build(rows, "bad", shapely.points(rows, rows))
+        found = Violations.build(rows, "bad", shapely.points(rows, rows))
         runs.append(sink.write(keyed(found), np.full(len(rows), i)))
     sizes, rows = [], []
-    for part in SpilledFindings(tuple(runs), 8_000).parts():
+    for part in SpilledViolations(tuple(runs), 8_000).parts():
         sizes.append(len(part))
         rows.append(part.rows[:, 0])
         assert part.keys is not None

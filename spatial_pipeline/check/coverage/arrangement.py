@@ -18,7 +18,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.runtime.shared_work import Together
+from spatial_pipeline.runtime.shared_work import SharedWork
 
 _X_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -62,7 +62,7 @@ class Edges:
 
 
 @dataclass(frozen=True)
-class Chain:
+class EdgeChain:
     """Undirected edges and how often they are run through.
 
     Attributes:
@@ -79,12 +79,12 @@ class Chain:
         return len(self.net)
 
     @classmethod
-    def concat(cls, chains: Sequence[Chain]) -> Chain:
+    def concat(cls, chains: Sequence[EdgeChain]) -> EdgeChain:
         """All chains one after the other: an edge may occur in several."""
         edges = np.concatenate([np.empty((0, 4)), *(c.edges for c in chains)])
         return cls(edges, np.concatenate([np.empty(0, np.int64), *(c.net for c in chains)]))
 
-    def reduced(self) -> tuple[Chain, NDArray[np.int64]]:
+    def reduced(self) -> tuple[EdgeChain, NDArray[np.int64]]:
         """The chain with each edge once, and for each of them the index of an edge of this one."""
         ends = self.edges.reshape(-1, 2)
         start = np.arange(0, len(ends), 2)
@@ -93,7 +93,7 @@ class Chain:
         return chain, left
 
     @classmethod
-    def sum(cls, chains: Sequence[Chain]) -> Chain:
+    def sum(cls, chains: Sequence[EdgeChain]) -> EdgeChain:
         """All chains in one, edges in ascending order: the same however they were cut.
 
         Neighbours come first: most of what is left of them cancels, and is never held together with
@@ -102,13 +102,13 @@ class Chain:
         while len(chains) > AT_ONCE:
             firsts = range(0, len(chains), AT_ONCE)
             some = [partial(cls._added, chains[i : i + AT_ONCE]) for i in firsts]
-            chains = Together(some).results()
+            chains = SharedWork(some).results()
         chain, _ = cls.concat(chains).reduced()
         order = np.lexsort(chain.edges.T[::-1])
         return cls(chain.edges[order], chain.net[order])
 
     @classmethod
-    def _added(cls, chains: Sequence[Chain]) -> Chain:
+    def _added(cls, chains: Sequence[EdgeChain]) -> EdgeChain:
         return cls.concat(chains).reduced()[0]
 
 
@@ -150,7 +150,7 @@ class Residue:
     net: NDArray[np.int64]
     once: NDArray[np.bool_]
 
-    def chain(self, kept: NDArray[np.bool_] | slice = slice(None)) -> Chain:
+    def chain(self, kept: NDArray[np.bool_] | slice = slice(None)) -> EdgeChain:
         """The edges that are left, or some of them."""
         e, left, net = self.edges, self.left[kept], self.net[kept]
         start, end = e.start[left], e.end[left]
@@ -159,7 +159,7 @@ class Residue:
         ends = np.empty((len(left), 4))
         ends[:, 0], ends[:, 1] = np.where(down, x1, x0), np.where(down, y1, y0)
         ends[:, 2], ends[:, 3] = np.where(down, x0, x1), np.where(down, y0, y1)
-        return Chain(ends, np.where(down, -net, net))
+        return EdgeChain(ends, np.where(down, -net, net))
 
 
 def residue(edges: Edges, runs: NDArray[np.int64] | None = None) -> Residue:
@@ -256,7 +256,7 @@ def _thrown(
 
 def cancelled(
     edges: Edges, runs: NDArray[np.int64] | None = None
-) -> tuple[Chain, NDArray[np.int64], NDArray[np.bool_]]:
+) -> tuple[EdgeChain, NDArray[np.int64], NDArray[np.bool_]]:
     """The chain that is left of directed edges when opposite ones cancel.
 
     Args:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.coverage.arrangement import Chain
+from spatial_pipeline.check.coverage.arrangement import EdgeChain
 from spatial_pipeline.check.coverage.segment_conflicts import spans
 from spatial_pipeline.check.geometry.boxes import Boxes
 
@@ -40,7 +40,7 @@ class Former:
 
     """
 
-    chain: Chain
+    chain: EdgeChain
     changed: Boxes
 
     @classmethod
@@ -48,9 +48,11 @@ class Former:
         """What the extras of these facts say; None when they say nothing of edges."""
         if not {EDGES, NET} <= set(known.extras):
             return None
-        return cls(Chain(known.extras[EDGES], known.extras[NET]), Boxes(known.changed))
+        return cls(EdgeChain(known.extras[EDGES], known.extras[NET]), Boxes(known.changed))
 
-    def now(self, chains: Sequence[Chain], gone: NDArray[np.float64] | None = None) -> Chain:
+    def now(
+        self, chains: Sequence[EdgeChain], gone: NDArray[np.float64] | None = None
+    ) -> EdgeChain:
         """What is left of all edges, those ascending.
 
         Args:
@@ -61,10 +63,10 @@ class Former:
         changed = self.changed
         if gone is not None and len(gone):
             changed = Boxes(np.concatenate([changed.bounds, gone]))
-        return Chain.sum([*chains, outside(self.chain, changed)])
+        return EdgeChain.sum([*chains, outside(self.chain, changed)])
 
 
-def remembered(chain: Chain | None, count: int) -> Mapping[str, NDArray[Any]] | None:
+def remembered(chain: EdgeChain | None, count: int) -> Mapping[str, NDArray[Any]] | None:
     """The extras that a chain is remembered by; None when there is none, or it is too long.
 
     Args:
@@ -121,10 +123,10 @@ def inside_near(
     return out
 
 
-def outside(chain: Chain, boxes: Boxes) -> Chain:
+def outside(chain: EdgeChain, boxes: Boxes) -> EdgeChain:
     """The edges of a chain that lie in none of the boxes."""
     kept = ~inside(chain.edges, boxes)
-    return Chain(chain.edges[kept], chain.net[kept])
+    return EdgeChain(chain.edges[kept], chain.net[kept])
 
 
 def _within(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -23,8 +23,8 @@ from spatial_pipeline.check.coverage.arrangement import segments
 from spatial_pipeline.check.coverage.polygon_lookup import united
 from spatial_pipeline.check.coverage.segment_conflicts import MARGIN, clashes, spans
 from spatial_pipeline.check.geometry.boxes import Boxes, diagonals
-from spatial_pipeline.model.readers import VectorData
-from spatial_pipeline.runtime.shared_work import Together
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.runtime.shared_work import SharedWork
 
 GROUP = 2048
 """Edges looked up in one call, and arranged in one unless more are connected."""
@@ -65,7 +65,7 @@ def faces(edges: NDArray[np.float64]) -> Faces:
     return _Arranging(edges).result()
 
 
-def shared_faces(data: VectorData, edges: NDArray[np.float64]) -> Faces:
+def shared_faces(data: VectorReader, edges: NDArray[np.float64]) -> Faces:
     """The same, made once for all rules that ask for the faces of these edges of a dataset.
 
     Args:
@@ -101,7 +101,7 @@ class _Arranging:
         self.edges = edges
         self._margin = MARGIN * float(np.abs(edges).max(initial=0.0))
         self._boxes = Boxes(spans(edges, self._margin))
-        self._near = Together(
+        self._near = SharedWork(
             [
                 partial(clashes, edges, self._boxes, slice(begin, begin + GROUP), self._margin)
                 for begin in range(0, len(edges), GROUP)
@@ -124,7 +124,7 @@ class _Arranging:
 
     def _grouped(
         self, pairs: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]
-    ) -> Together[_Group]:
+    ) -> SharedWork[_Group]:
         n = len(self.edges)
         none = [np.empty(0, np.int64)]
         one = np.concatenate([*none, *(p[0] for p in pairs)])
@@ -138,7 +138,7 @@ class _Arranging:
         group = np.diff(first // GROUP, prepend=-1)
         begins = np.append(np.flatnonzero(group), len(first))
         ends = np.append(first, n)
-        return Together(
+        return SharedWork(
             [
                 partial(self._group, int(a), order[ends[a] : ends[b]], ends[a : b + 1] - ends[a])
                 for a, b in pairwise(begins)

@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.readers import VectorData
-from spatial_pipeline.runtime.shared_work import Together
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.runtime.shared_work import SharedWork
 
 READ = 256
 """Features that are read in one call, at least."""
@@ -80,7 +80,7 @@ def _steps(
     return np.minimum(steps, cells - 1).astype(np.int64)
 
 
-class Known:
+class FeatureLookup:
     """Features of a dataset by position: those that are known already, and the dataset itself.
 
     Args:
@@ -91,7 +91,7 @@ class Known:
     """
 
     def __init__(
-        self, data: VectorData, parts: Iterable[FeatureBatch], columns: tuple[str, ...] = ()
+        self, data: VectorReader, parts: Iterable[FeatureBatch], columns: tuple[str, ...] = ()
     ) -> None:
         self._data = data
         self._columns = columns
@@ -119,7 +119,7 @@ class Known:
         if len(missing) or not found:
             # Those who read of the same row group wait for each other, and read it once.
             slices = np.array_split(missing, max(min(len(missing) // READ, SLICES), 1))
-            found += Together([partial(self._read, some) for some in slices]).results()
+            found += SharedWork([partial(self._read, some) for some in slices]).results()
         if len(found) == 1:
             return found[0]
         both = _concatenated(found)

@@ -13,7 +13,7 @@ KEPT_BYTES = 64 << 20
 """Bytes of features that a rule keeps, at most."""
 
 
-class Keeping:
+class KeepBudget:
     """What a rule may still keep; used from several threads.
 
     Args:
@@ -35,4 +35,4 @@ class Keeping:
         return kept if fits else bare(kept, np.empty(0, dtype=np.int64))
 
 
-__all__ = ["Keeping"]
+__all__ = ["KeepBudget"]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 
 
 @dataclass(frozen=True)
-class Tally:
+class MeasureSummary:
     """What is said of findings of one dimension, wherever they are.
 
     Attributes:
@@ -27,44 +27,44 @@ class Tally:
     unit: str = ""
 
     @classmethod
-    def of(cls, findings: Findings) -> Tally:
+    def of(cls, findings: Violations) -> MeasureSummary:
         """The tally of findings in memory."""
         measure = findings.measure
         largest = np.nan if np.isnan(measure).all() else float(np.nanmax(measure))
         return cls(len(findings), largest, findings.unit)
 
     @classmethod
-    def sum(cls, parts: Iterable[Tally]) -> Tally:
+    def sum(cls, parts: Iterable[MeasureSummary]) -> MeasureSummary:
         """All parts in one."""
         whole = cls()
         for part in parts:
             whole += part
         return whole
 
-    def __add__(self, other: Tally) -> Tally:
+    def __add__(self, other: MeasureSummary) -> MeasureSummary:
         """Both in one."""
         largest = float(np.fmax(self.largest, other.largest))
-        return Tally(self.count + other.count, largest, self.unit or other.unit)
+        return MeasureSummary(self.count + other.count, largest, self.unit or other.unit)
 
 
-NOTHING = Tally()
+NOTHING = MeasureSummary()
 
 
-def joined(areas: Findings, lines: Findings, points: Findings | None = None) -> Findings:
+def joined(areas: Violations, lines: Violations, points: Violations | None = None) -> Violations:
     """All findings in one; the unit says which is which where areas and lines meet."""
-    whole = Findings.concat([areas, lines, Findings.none() if points is None else points])
-    unit = common_unit(Tally.of(areas), Tally.of(lines))
+    whole = Violations.concat([areas, lines, Violations.none() if points is None else points])
+    unit = common_unit(MeasureSummary.of(areas), MeasureSummary.of(lines))
     return dataclasses.replace(whole, unit=unit) if unit else whole
 
 
-def common_unit(areas: Tally, lines: Tally) -> str:
+def common_unit(areas: MeasureSummary, lines: MeasureSummary) -> str:
     """The unit of areas and lines together; empty where it is that of each."""
     if areas.count and lines.count and areas.unit:
         return f"{areas.unit} (lines: {lines.unit})"
     return ""
 
 
-def summary(told: Tally, noun: str, superlative: str = "largest") -> str:
+def summary(told: MeasureSummary, noun: str, superlative: str = "largest") -> str:
     """How many there are and how large the largest is; empty for none.
 
     Args:

@@ -12,7 +12,7 @@ from spatial_pipeline.check.coverage.overlap_pairs import AREA, QUERIED, Pairs, 
 from spatial_pipeline.check.coverage.polygon_lookup import shared_boxes
 from spatial_pipeline.check.geometry.boxes import Boxes
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.readers import VectorReader
 
 
 class Neighbours:
@@ -24,7 +24,7 @@ class Neighbours:
 
     """
 
-    def __init__(self, data: VectorData, some: NDArray[np.int64] | None = None) -> None:
+    def __init__(self, data: VectorReader, some: NDArray[np.int64] | None = None) -> None:
         self._data = data
         self._some = some
         self._lock = threading.Lock()

@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.coverage.arrangement import Chain, cancelled, directed_edges
+from spatial_pipeline.check.coverage.arrangement import EdgeChain, cancelled, directed_edges
 from spatial_pipeline.check.coverage.faces import Faces, faces
 from spatial_pipeline.check.coverage.segment_conflicts import spans
 from spatial_pipeline.check.geometry.eligible import POLYGON, of_dimension
@@ -143,7 +143,7 @@ def pairs_in(
 
 
 def doubtful_regions(
-    chain: Chain,
+    chain: EdgeChain,
     over: Callable[[NDArray[np.object_]], NDArray[np.object_]],
     arranged: Callable[[NDArray[np.float64]], Faces] | None = None,
 ) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.coverage.arrangement import (
-    Chain,
+    EdgeChain,
     Edges,
     Residue,
     directed_edges,
@@ -26,12 +26,12 @@ from spatial_pipeline.check.coverage.arrangement import (
 from spatial_pipeline.check.coverage.coverage_delta import inside_near
 from spatial_pipeline.check.coverage.feature_lookup import around, bare
 from spatial_pipeline.check.geometry.boxes import Boxes
-from spatial_pipeline.check.geometry.eligible import POLYGON, Layer, LeftOut, judged
+from spatial_pipeline.check.geometry.eligible import POLYGON, EligibleParts, Excluded, judged
 from spatial_pipeline.check.geometry.star_shaped import turning
 from spatial_pipeline.check.geometry.wkb_rings import Rings, plain_rings
 from spatial_pipeline.model.features import FeatureBatch, computed, decoded
 from spatial_pipeline.model.profile import Profile
-from spatial_pipeline.runtime.shared_work import Together
+from spatial_pipeline.runtime.shared_work import SharedWork
 
 CHUNK = 4096
 """Features at a time: of half as many, two threads hand the GIL to each other for a sixth of the
@@ -48,7 +48,7 @@ class Remnant:
 
     """
 
-    chain: Chain
+    chain: EdgeChain
     kept: FeatureBatch
 
 
@@ -63,13 +63,13 @@ class Within:
 
     """
 
-    chain: Chain
+    chain: EdgeChain
     runner: NDArray[np.int64]
     inside: NDArray[np.bool_]
 
-    def take(self, kept: NDArray[np.bool_]) -> Chain:
+    def take(self, kept: NDArray[np.bool_]) -> EdgeChain:
         """Some of the edges."""
-        return Chain(self.chain.edges[kept], self.chain.net[kept])
+        return EdgeChain(self.chain.edges[kept], self.chain.net[kept])
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Outlines:
     stars: NDArray[np.int64]
     rest: NDArray[np.int64]
     others: FeatureBatch
-    areas: Layer
+    areas: EligibleParts
     remains: tuple[Residue, ...]
     runners: tuple[NDArray[np.int64], ...]
     lone: NDArray[np.int64]
@@ -151,7 +151,7 @@ class Outlines:
                 self._within[key] = boxes, found
             return found
 
-    def chain(self, without: NDArray[np.int64]) -> tuple[Chain, NDArray[np.int64]]:
+    def chain(self, without: NDArray[np.int64]) -> tuple[EdgeChain, NDArray[np.int64]]:
         """What is left of the edges of all polygons but some that share none of theirs.
 
         Args:
@@ -168,7 +168,7 @@ class Outlines:
         runner = np.concatenate(
             [np.empty(0, np.int64), *(r[k] for r, k in zip(self.runners, kept, strict=True))]
         )
-        whole = Chain.concat(chains)
+        whole = EdgeChain.concat(chains)
         if len(chains) < 2:
             return whole, runner
         whole, left = whole.reduced()
@@ -179,10 +179,12 @@ class Outlines:
         """(m,) ascending indices of all valid polygons of the piece."""
         return _merged(self.stars, self.areas.index, len(self.batch))
 
-    def layers(self, profile: Profile, dimensions: tuple[int, ...]) -> tuple[list[Layer], LeftOut]:
+    def layers(
+        self, profile: Profile, dimensions: tuple[int, ...]
+    ) -> tuple[list[EligibleParts], Excluded]:
         """The other features as ``judged`` sees them; indices are into the piece."""
         layers, left_out = judged(self.others, profile, dimensions)
-        return [Layer(layer.geometry, self.rest[layer.index]) for layer in layers], left_out
+        return [EligibleParts(layer.geometry, self.rest[layer.index]) for layer in layers], left_out
 
     def geometry(self, index: NDArray[np.int64]) -> NDArray[np.object_]:
         """(k,) polygonal parts of the features with these indices, None where there is none."""
@@ -239,7 +241,7 @@ class _Work:
 
     def __init__(self, batch: FeatureBatch, parts: Sequence[Callable[[], _Part]]) -> None:
         self._batch = batch
-        self._parts = Together(parts)
+        self._parts = SharedWork(parts)
         self._lock = threading.Lock()
         self._whole: Outlines | None = None
 
@@ -258,7 +260,7 @@ class _Part:
     stars: NDArray[np.int64]
     rest: NDArray[np.int64]
     others: FeatureBatch
-    areas: Layer
+    areas: EligibleParts
     remains: Residue
     runner: NDArray[np.int64]
     lone: NDArray[np.int64]
@@ -277,7 +279,7 @@ def _part(batch: FeatureBatch, begin: int, profile: Profile) -> _Part:
     rest = begin + np.flatnonzero(~star)
     others = batch.take(rest)
     (areas,), _ = judged(others, profile, (POLYGON,))
-    areas = Layer(areas.geometry, rest[areas.index])
+    areas = EligibleParts(areas.geometry, rest[areas.index])
     edges.append((directed_edges(areas.geometry), areas.index))
     remains = residue(_concatenated(e for e, _ in edges))
     polygon = np.concatenate([of[e.polygon] for e, of in edges])
@@ -335,7 +337,7 @@ def _joined(batch: FeatureBatch, parts: list[_Part]) -> Outlines:
         kept = [nothing, *(p.others.geometry for p in parts)]
         others.__dict__["geometry"] = np.concatenate(kept)
         others.__dict__["valid"] = np.concatenate([p.others.valid for p in parts])
-    areas = Layer(
+    areas = EligibleParts(
         np.concatenate([np.empty(0, dtype=object), *(p.areas.geometry for p in parts)]),
         np.concatenate([none, *(p.areas.index for p in parts)]),
     )

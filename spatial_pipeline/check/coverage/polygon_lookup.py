@@ -11,11 +11,11 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.coverage.feature_lookup import Known
+from spatial_pipeline.check.coverage.feature_lookup import FeatureLookup
 from spatial_pipeline.check.crs.transformation import transformed
 from spatial_pipeline.check.geometry.boxes import Boxes
-from spatial_pipeline.check.geometry.eligible import POLYGON, LeftOut, judged, of_dimension
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.check.geometry.eligible import POLYGON, Excluded, judged, of_dimension
+from spatial_pipeline.model.readers import VectorReader
 
 CHUNK = 8192
 """Features read at once."""
@@ -34,12 +34,12 @@ class Polygons:
 
     def __init__(
         self,
-        data: VectorData,
+        data: VectorReader,
         member: NDArray[np.bool_],
         cancelled: Callable[[], None],
-        known: Known | None = None,
+        known: FeatureLookup | None = None,
     ) -> None:
-        self._known = known or Known(data, ())
+        self._known = known or FeatureLookup(data, ())
         self.data = data
         self._member = member
         self._cancelled = cancelled
@@ -71,7 +71,7 @@ class Polygons:
             yield np.unique(close), batch.rows, of_dimension(batch.geometry, POLYGON)
 
 
-def shared_boxes(data: VectorData) -> Boxes:
+def shared_boxes(data: VectorReader) -> Boxes:
     """The boxes of all features of a dataset, made once for all rules that look something up.
 
     Args:
@@ -91,8 +91,8 @@ _LOCK = threading.Lock()
 
 
 def all_polygons(
-    data: VectorData, crs: pyproj.CRS | None, cancelled: Callable[[], None]
-) -> tuple[NDArray[np.object_], LeftOut, str]:
+    data: VectorReader, crs: pyproj.CRS | None, cancelled: Callable[[], None]
+) -> tuple[NDArray[np.object_], Excluded, str]:
     """The valid polygonal parts of another dataset, in a CRS.
 
     Args:
@@ -119,7 +119,7 @@ def all_polygons(
         (areas,), out = judged(batch, data.profile, (POLYGON,))
         polygons.append(areas.geometry)
         left_out.append(out)
-    return np.concatenate(polygons), LeftOut.concat(left_out), note
+    return np.concatenate(polygons), Excluded.concat(left_out), note
 
 
 def united(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.coverage.arrangement import Chain, directed_edges, residue
+from spatial_pipeline.check.coverage.arrangement import EdgeChain, directed_edges, residue
 from spatial_pipeline.check.geometry.boxes import finite
 from spatial_pipeline.check.geometry.marked_cells import Cells, MarkedCells
 
@@ -88,14 +88,14 @@ def in_union(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> NDAr
     return held
 
 
-def _across(chain: Chain, boxes: NDArray[np.float64]) -> Chain:
+def _across(chain: EdgeChain, boxes: NDArray[np.float64]) -> EdgeChain:
     """The edges in or below the extent of the boxes: the others have no part in any winding."""
     kept = (chain.edges[:, 2] >= boxes[:, 0].min()) & (chain.edges[:, 0] <= boxes[:, 2].max())
     kept &= np.minimum(chain.edges[:, 1], chain.edges[:, 3]) <= boxes[:, 3].max()
-    return Chain(chain.edges[kept], chain.net[kept])
+    return EdgeChain(chain.edges[kept], chain.net[kept])
 
 
-def _grid(boxes: NDArray[np.float64], chain: Chain) -> _Grid | None:
+def _grid(boxes: NDArray[np.float64], chain: EdgeChain) -> _Grid | None:
     """A grid over the boxes, None where coordinates are too large for one."""
     x0, y0 = boxes[:, 0].min(), boxes[:, 1].min()
     wide, high = boxes[:, 2].max() - x0, boxes[:, 3].max() - y0
@@ -113,13 +113,13 @@ def _grid(boxes: NDArray[np.float64], chain: Chain) -> _Grid | None:
     return None
 
 
-def _columns(grid: _Grid, chain: Chain) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _columns(grid: _Grid, chain: EdgeChain) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(n,) the first column that each edge runs through, and (n,) how many."""
     first, last = (np.clip(grid.column(chain.edges[:, i]), 0, grid.side - 1) for i in (0, 2))
     return first, last - first + 1
 
 
-def _covered(grid: _Grid, chain: Chain) -> NDArray[np.bool_]:
+def _covered(grid: _Grid, chain: EdgeChain) -> NDArray[np.bool_]:
     """(side, side) bool: columns and rows of cells that lie in polygons, no edge near."""
     side = grid.side
     first, count = _columns(grid, chain)

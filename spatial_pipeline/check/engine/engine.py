@@ -26,32 +26,32 @@ from spatial_pipeline.check.engine.evaluate_piece import see_features, see_pixel
 from spatial_pipeline.check.engine.finalize import conclude
 from spatial_pipeline.check.engine.gil import responsive
 from spatial_pipeline.check.engine.memory_budget import (
-    Room,
+    MemoryBudget,
     features_a_piece,
     in_lanes,
     piece_bytes,
     window_bytes,
 )
-from spatial_pipeline.check.engine.partitioning import Cut
-from spatial_pipeline.check.engine.remote import Job, Remote, Window, ask
-from spatial_pipeline.check.engine.rule_run import Task
+from spatial_pipeline.check.engine.partitioning import Partitioning
+from spatial_pipeline.check.engine.remote import RemoteJob, RemoteWorkers, Window, ask
+from spatial_pipeline.check.engine.rule_run import RuleRun
 from spatial_pipeline.check.engine.suppress import Acceptances
-from spatial_pipeline.check.engine.violation_spill import Shelf
+from spatial_pipeline.check.engine.violation_spill import ViolationSpill
 from spatial_pipeline.check.incremental.feature_cache import History
 from spatial_pipeline.check.incremental.piece_cache import Batches
 from spatial_pipeline.check.join.where_filter import columns_of
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.vocabulary import Scope
 from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
-from spatial_pipeline.model.readers import Data, RasterData, VectorData
+from spatial_pipeline.model.readers import RasterReader, Reader, VectorReader
 from spatial_pipeline.model.result import Result
-from spatial_pipeline.model.violation_runs import FindingsSink, SomeFindings
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.violation_runs import AnyViolations, ViolationSink
+from spatial_pipeline.model.violations import RuleOutcome
 from spatial_pipeline.runtime.malloc import give_back, keep_arrays
 from spatial_pipeline.runtime.workers import Workers
 
-Evaluation = tuple[Result, SomeFindings]
-Others = Callable[[Rule], tuple[Data, ...]]
+Evaluation = tuple[Result, AnyViolations]
+Others = Callable[[Rule], tuple[Reader, ...]]
 Progress = Callable[[int, int], None]
 Work = Callable[[], Coroutine[Any, Any, None]]
 Works = Sequence[Work]
@@ -72,7 +72,7 @@ class Plan:
     jobs: int = 2
     piece_size: int | None = None
     memory: int | None = None
-    sink: FindingsSink | None = None
+    sink: ViolationSink | None = None
 
     @property
     def in_flight(self) -> int:
@@ -94,7 +94,7 @@ class Shares:
     """
 
     here: Works = ()
-    far: Sequence[Task] = ()
+    far: Sequence[RuleRun] = ()
     places: Sequence[Window | None] = ()
     columns: tuple[str, ...] = ()
     size: int | None = None
@@ -102,7 +102,7 @@ class Shares:
 
 async def evaluate(
     rules: Sequence[Rule],
-    data: Data,
+    data: Reader,
     *,
     key: tuple[str, ...] = (),
     others: Others = lambda _: (),
@@ -110,7 +110,7 @@ async def evaluate(
     plan: Plan | None = None,
     progress: Progress = lambda _done, _total: None,
     stop: threading.Event | None = None,
-    remote: Remote | None = None,
+    remote: RemoteWorkers | None = None,
     history: History | None = None,
 ) -> list[Evaluation]:
     """One result and its violations for every rule, in the order of the rules.
@@ -137,7 +137,7 @@ async def evaluate(
     await asyncio.to_thread(catalogue.load)
     keep_arrays()
     plan = plan or Plan()
-    tasks = [Task(rule, key, plan.sink) for rule in rules]
+    tasks = [RuleRun(rule, key, plan.sink) for rule in rules]
     with responsive():
         async with Workers(plan.jobs) as workers:
             try:
@@ -153,18 +153,18 @@ async def evaluate(
 
 
 async def _evaluated(
-    data: Data,
-    tasks: Sequence[Task],
+    data: Reader,
+    tasks: Sequence[RuleRun],
     workers: Workers,
     plan: Plan,
     key: tuple[str, ...],
     others: Others,
     accepted: Acceptances,
     progress: Progress,
-    remote: Remote | None,
+    remote: RemoteWorkers | None,
     history: History | None,
 ) -> list[Evaluation]:
-    shelf = Shelf(plan.sink, workers, data, key)
+    shelf = ViolationSpill(plan.sink, workers, data, key)
     run = _Run(data, tasks, workers, plan, progress, shelf, remote)
     for task in tasks:
         run.admit(task)
@@ -187,13 +187,13 @@ class _Run:
 
     def __init__(
         self,
-        data: Data,
-        tasks: Sequence[Task],
+        data: Reader,
+        tasks: Sequence[RuleRun],
         workers: Workers,
         plan: Plan,
         progress: Progress,
-        shelf: Shelf,
-        remote: Remote | None = None,
+        shelf: ViolationSpill,
+        remote: RemoteWorkers | None = None,
     ) -> None:
         self.shelf = shelf
         self.remote = remote
@@ -204,11 +204,11 @@ class _Run:
         self.progress = progress
         self.done = 0
         self.total = 0
-        self.room = Room(plan.memory)
+        self.room = MemoryBudget(plan.memory)
         self.batches: Batches | None = None
         self.damaged = False
 
-    def admit(self, task: Task) -> None:
+    def admit(self, task: RuleRun) -> None:
         """Refuses what cannot be judged on this data at all."""
         profile = self.data.profile
         task.bind(self.data)
@@ -242,7 +242,7 @@ class _Run:
     async def open_others(self, others: Others) -> None:
         """Opens what each rule compares with."""
 
-        async def open_for(task: Task) -> None:
+        async def open_for(task: RuleRun) -> None:
             opened = await task.call(self.workers, partial(others, task.rule))
             if opened is not None:
                 task.bind(self.data, opened)
@@ -272,9 +272,9 @@ class _Run:
         shares = Shares()
         profile = self.data.profile
         if isinstance(profile, VectorProfile):
-            shares = self.vector_pieces(cast("VectorData", self.data))
+            shares = self.vector_pieces(cast("VectorReader", self.data))
         elif isinstance(profile, RasterProfile) and profile.error is None:
-            shares = self.windows(cast("RasterData", self.data))
+            shares = self.windows(cast("RasterReader", self.data))
         planned = self.live(PlannedCheck)
         places = shares.places if shares.far else ()
         self.total += len(shares.here) + len(planned) + len(places)
@@ -285,11 +285,11 @@ class _Run:
             for task in planned:
                 group.create_task(self.counted(partial(self.planned, task))())
 
-    async def elsewhere(self, remote: Remote, shares: Shares) -> None:
+    async def elsewhere(self, remote: RemoteWorkers, shares: Shares) -> None:
         """Every piece once on other machines, for the tasks that they can evaluate."""
         tasks = shares.far
         rules, others = tuple(t.rule for t in tasks), tuple(t.others for t in tasks)
-        job = Job(self.data, rules, others, tasks[0].key, shares.columns, shares.size)
+        job = RemoteJob(self.data, rules, others, tasks[0].key, shares.columns, shares.size)
         try:
             async with remote.opened(job) as pieces:
                 works = [partial(ask, pieces, i, tasks, w) for i, w in enumerate(shares.places)]
@@ -298,7 +298,7 @@ class _Run:
             for task in tasks:
                 task.fail(f"no other machine could be asked: {exc}")
 
-    def split(self, tasks: list[Task]) -> tuple[list[Task], list[Task]]:
+    def split(self, tasks: list[RuleRun]) -> tuple[list[RuleRun], list[RuleRun]]:
         """Tasks for this machine, and those that other machines have all the data for."""
         remote = self.remote
         if remote is None or not remote.reaches(self.data):
@@ -315,7 +315,7 @@ class _Run:
 
         return counting
 
-    def vector_pieces(self, data: VectorData) -> Shares:
+    def vector_pieces(self, data: VectorReader) -> Shares:
         tasks = self.live(BatchCheck, TileCheck, TileComparisonCheck)
         if not tasks:
             return Shares()
@@ -328,28 +328,33 @@ class _Run:
             )
         )
         if self.plan.piece_size is not None:
-            cut = Cut(data, self.plan.piece_size)
+            cut = Partitioning(data, self.plan.piece_size)
         else:
             row_bytes = data.row_bytes(columns)
             size = features_a_piece(row_bytes, self.plan.memory, self.plan.in_flight)
-            cut = Cut(data, size)
+            cut = Partitioning(data, size)
         near, far = self.split(tasks)
         around = [o for t in near if isinstance(t.check, TileComparisonCheck) for o in t.others[:1]]
         rows = max(map(len, cut.spans), default=0)
         besides = {c for t in near if isinstance(t.check, BatchCheck) for c in t.check.reads()}
-        need = piece_bytes(data, columns, rows, cast("list[VectorData]", around), besides)
+        need = piece_bytes(data, columns, rows, cast("list[VectorReader]", around), besides)
         pieces = range(len(cut)) if near else ()
         works = [partial(self.vector_piece, cut, i, near, columns, need) for i in pieces]
         return Shares(works, far, (None,) * len(cut), columns, cut.size)
 
     async def vector_piece(
-        self, cut: Cut, index: int, tasks: Sequence[Task], columns: tuple[str, ...], need: int
+        self,
+        cut: Partitioning,
+        index: int,
+        tasks: Sequence[RuleRun],
+        columns: tuple[str, ...],
+        need: int,
     ) -> None:
         async with self.room.taken(need):
             read = await see_features(cut, index, tasks, columns, self.workers, self.batches)
             self.damaged |= not read
 
-    def windows(self, data: RasterData) -> Shares:
+    def windows(self, data: RasterReader) -> Shares:
         tasks = self.live(WindowCheck)
         near, far = self.split(tasks)
         windows = data.windows() if tasks else ()
@@ -358,15 +363,15 @@ class _Run:
 
     async def window(
         self,
-        data: RasterData,
+        data: RasterReader,
         index: int,
         window: tuple[int, int, int, int],
-        tasks: Sequence[Task],
+        tasks: Sequence[RuleRun],
     ) -> None:
         async with self.room.taken(window_bytes(data, *window[2:])):
             await see_pixels(data, index, window, tasks, self.workers)
 
-    async def planned(self, task: Task) -> None:
+    async def planned(self, task: RuleRun) -> None:
         calls = await task.call(self.workers, lambda: list(task.check.plan()))
         if calls is None:
             return
@@ -374,12 +379,12 @@ class _Run:
         steps = (self.counted(partial(self.shared, task, i, call)) for i, call in enumerate(calls))
         await in_lanes(steps, self.plan.in_flight)
 
-    async def shared(self, task: Task, index: int, call: Callable[[], Any]) -> None:
+    async def shared(self, task: RuleRun, index: int, call: Callable[[], Any]) -> None:
         """A step of a size that nobody knows: it takes an equal share of the memory."""
         async with self.room.taken((self.plan.memory or 0) // self.plan.in_flight):
             await task.step(self.workers, index, call)
 
-    async def reduce(self, task: Task) -> None:
+    async def reduce(self, task: RuleRun) -> None:
         """Folds the partial results into the outcome."""
         if not task.alive:
             return
@@ -392,7 +397,7 @@ class _Run:
         task.partials.clear()
         await self.shelf.close(task)
 
-    def live(self, *kinds: type[Any]) -> list[Task]:
+    def live(self, *kinds: type[Any]) -> list[RuleRun]:
         return [t for t in self.tasks if t.alive and isinstance(t.check, kinds)]
 
 
@@ -402,8 +407,8 @@ def _known(profile: Profile, rule: Rule) -> bool:
     return opened and rule.scope is Scope.PROFILE
 
 
-def _holds(task: Task) -> bool:
-    outcome: Outcome | None = task.partials.get(0)
+def _holds(task: RuleRun) -> bool:
+    outcome: RuleOutcome | None = task.partials.get(0)
     return outcome is not None and outcome.passed is not False and not len(outcome.findings)
 
 

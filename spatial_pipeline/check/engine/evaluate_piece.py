@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, TileCheck, TileComparisonCheck
-from spatial_pipeline.check.engine.partitioning import Cut, selected
-from spatial_pipeline.check.engine.rule_run import Task
-from spatial_pipeline.check.incremental.feature_cache import Memory, NeighbourCheck
+from spatial_pipeline.check.engine.partitioning import Partitioning, selected
+from spatial_pipeline.check.engine.rule_run import RuleRun
+from spatial_pipeline.check.incremental.feature_cache import FeatureCache, NeighbourCheck
 from spatial_pipeline.check.incremental.piece_cache import Batches, PieceName
 from spatial_pipeline.check.join.where_filter import mask
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch, Tile
-from spatial_pipeline.model.readers import RasterData
+from spatial_pipeline.model.readers import RasterReader
 from spatial_pipeline.runtime.workers import Workers
 
 
@@ -41,23 +41,23 @@ class Shown:
     name: Callable[..., PieceName] | None
     alone: Tile
     tile: Tile
-    some: Part
-    near: Part
+    some: PieceSubset
+    near: PieceSubset
 
 
 @dataclass(frozen=True)
-class Part:
+class PieceSubset:
     """Some features of a piece, and their ascending places in it."""
 
     features: FeatureBatch
     places: NDArray[np.int64]
 
     @classmethod
-    def of(cls, owned: FeatureBatch, tasks: Sequence[Task]) -> Self:
+    def of(cls, owned: FeatureBatch, tasks: Sequence[RuleRun]) -> Self:
         """The features that one of these tasks does not know."""
         wanted = np.zeros(len(owned), dtype=bool)
         for task in tasks:
-            wanted |= cast("Memory", task.memory).unknown(owned.positions)
+            wanted |= cast("FeatureCache", task.memory).unknown(owned.positions)
         places = np.flatnonzero(wanted)
         part = cls(owned if len(places) == len(owned) else owned.take(places), places)
         if any(map(_wants_geometry, tasks)):
@@ -66,9 +66,9 @@ class Part:
 
 
 async def see_features(
-    cut: Cut,
+    cut: Partitioning,
     index: int,
-    tasks: Sequence[Task],
+    tasks: Sequence[RuleRun],
     columns: tuple[str, ...],
     workers: Workers,
     batches: Batches | None = None,
@@ -98,13 +98,13 @@ async def see_features(
     others = [t for t in live if t not in knowing]
     halos = [t.check.halo() for t in others if isinstance(t.check, TileCheck)]
 
-    def load() -> tuple[FeatureBatch, Part, Part]:
+    def load() -> tuple[FeatureBatch, PieceSubset, PieceSubset]:
         owned = cut.owned(index, columns)
         if any(map(_wants_geometry, others)):
             _ = owned.geometry
         beside = [t for t in knowing if isinstance(t.check, NeighbourCheck)]
         alone = [t for t in knowing if t not in beside]
-        return owned, Part.of(owned, alone), Part.of(owned, beside)
+        return owned, PieceSubset.of(owned, alone), PieceSubset.of(owned, beside)
 
     if not live:
         return True
@@ -124,12 +124,14 @@ async def see_features(
     return True
 
 
-def _known(cut: Cut, index: int, tasks: Sequence[Task], batches: Batches) -> list[tuple[Task, Any]]:
+def _known(
+    cut: Partitioning, index: int, tasks: Sequence[RuleRun], batches: Batches
+) -> list[tuple[RuleRun, Any]]:
     """What tasks know of a piece that an earlier version has byte by byte."""
     span = cut.spans[index]
     if not batches.unchanged(span):
         return []
-    found: list[tuple[Task, Any]] = []
+    found: list[tuple[RuleRun, Any]] = []
     for task in tasks:
         memory, repeats = task.memory, task.repeats
         if not task.alive:
@@ -150,7 +152,7 @@ def _known(cut: Cut, index: int, tasks: Sequence[Task], batches: Batches) -> lis
     return found
 
 
-def _of_nothing(task: Task, cut: Cut) -> Any:
+def _of_nothing(task: RuleRun, cut: Partitioning) -> Any:
     """What the check of a rule makes of no feature at all."""
     none = cut.data.take(np.empty(0, dtype=np.int64), task.rule.columns())
     if isinstance(task.check, NeighbourCheck):
@@ -159,15 +161,15 @@ def _of_nothing(task: Task, cut: Cut) -> Any:
     return _mapped(task, tile, tile, selects=False)
 
 
-def _wants_geometry(task: Task) -> bool:
+def _wants_geometry(task: RuleRun) -> bool:
     return getattr(task.check, "needs_geometry", True)
 
 
 async def see_pixels(
-    data: RasterData,
+    data: RasterReader,
     index: int,
     window: tuple[int, int, int, int],
-    tasks: Sequence[Task],
+    tasks: Sequence[RuleRun],
     workers: Workers,
 ) -> None:
     """Window ``index`` of a raster; every task keeps its partial result or fails."""
@@ -183,7 +185,7 @@ async def see_pixels(
     await asyncio.gather(*(t.step(workers, index, partial(t.check.map, pixels)) for t in live))
 
 
-def _see(task: Task, shown: Shown, around: Callable[[FeatureBatch, float], Tile]) -> Any:
+def _see(task: RuleRun, shown: Shown, around: Callable[[FeatureBatch, float], Tile]) -> Any:
     """What one rule makes of one piece, in a worker thread."""
     memory = task.memory
     if memory is None:
@@ -218,7 +220,7 @@ def _see(task: Task, shown: Shown, around: Callable[[FeatureBatch, float], Tile]
     return check.recalled(value, recalled, memory.known.take(recalled))
 
 
-def _mapped(task: Task, alone: Tile, tile: Tile, *, selects: bool = True) -> Any:
+def _mapped(task: RuleRun, alone: Tile, tile: Tile, *, selects: bool = True) -> Any:
     """What the check of a rule makes of features, those that its condition selects or all."""
     check, condition = task.check, task.rule.where if selects else None
     if isinstance(check, BatchCheck):

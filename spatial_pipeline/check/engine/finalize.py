@@ -11,34 +11,34 @@ from typing import cast
 import numpy as np
 import shapely
 
-from spatial_pipeline.check.engine.rule_run import Task
+from spatial_pipeline.check.engine.rule_run import RuleRun
 from spatial_pipeline.check.engine.suppress import Acceptances, Remaining, without_accepted
 from spatial_pipeline.check.feature_keys import Keys, keyed
 from spatial_pipeline.contract.vocabulary import Status
-from spatial_pipeline.model.readers import Data
+from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violation_runs import (
-    FindingsSink,
-    SomeFindings,
+    AnyViolations,
+    ViolationSink,
     found_by,
     in_memory,
     with_found,
 )
-from spatial_pipeline.model.violations import SAMPLE_SIZE, Findings, Outcome, Violation
+from spatial_pipeline.model.violations import SAMPLE_SIZE, RuleOutcome, Violation, Violations
 from spatial_pipeline.runtime.workers import Workers
 
 
 async def conclude(
-    task: Task,
-    data: Data,
+    task: RuleRun,
+    data: Reader,
     key: tuple[str, ...],
     workers: Workers,
     accepted: Acceptances = lambda _: None,
-    sink: FindingsSink | None = None,
-) -> tuple[Result, SomeFindings]:
+    sink: ViolationSink | None = None,
+) -> tuple[Result, AnyViolations]:
     """The result of a task and its findings in canonical order, keys filled in."""
     rule = task.rule
-    findings: SomeFindings = Findings.none()
+    findings: AnyViolations = Violations.none()
     result = Result(
         name=rule.check_name,
         rule=rule.rule,
@@ -63,7 +63,7 @@ async def conclude(
     return result, findings
 
 
-def _judged(result: Result, outcome: Outcome, task: Task) -> Result:
+def _judged(result: Result, outcome: RuleOutcome, task: RuleRun) -> Result:
     rule = task.rule
     violations = outcome.violations if outcome.violations is not None else len(outcome.findings)
     if outcome.passed is not None:
@@ -92,15 +92,15 @@ def _judged(result: Result, outcome: Outcome, task: Task) -> Result:
 
 
 def _finish(
-    task: Task,
-    outcome: Outcome,
-    data: Data,
+    task: RuleRun,
+    outcome: RuleOutcome,
+    data: Reader,
     key: tuple[str, ...],
     accepted: Acceptances,
-    sink: FindingsSink | None,
+    sink: ViolationSink | None,
 ) -> tuple[Remaining, tuple[Violation, ...]]:
     findings = found_by(outcome)
-    if isinstance(findings, Findings):
+    if isinstance(findings, Violations):
         findings = keyed(findings.sorted(), data, key)
     outcome = with_found(outcome, findings)
     acceptance = accepted(task.rule)
@@ -122,7 +122,7 @@ def _finish(
     return remaining, sample
 
 
-def locations(findings: Findings) -> Sequence[tuple[float, float] | None]:
+def locations(findings: Violations) -> Sequence[tuple[float, float] | None]:
     """A point (x, y) of every defect, in the CRS of the dataset; None when it has no place."""
     places: list[tuple[float, float] | None] = []
     for geometry in findings.geometry:

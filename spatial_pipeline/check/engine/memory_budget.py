@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 
-from spatial_pipeline.model.readers import RasterData, VectorData
+from spatial_pipeline.model.readers import RasterReader, VectorReader
 
 PIECE = 8192
 """Features a piece, at most: whatever looks at a whole one keeps the GIL for a few ms only."""
@@ -20,7 +20,7 @@ WORKING_PIXELS = 4
 """Bytes at work for each byte of pixels read: values, mask, and what rules make of them."""
 
 
-class Room:
+class MemoryBudget:
     """A bound on the bytes in flight on one event loop; whoever comes first goes first.
 
     Attributes:
@@ -64,10 +64,10 @@ def features_a_piece(row_bytes: float, memory: int | None, in_flight: int) -> in
 
 
 def piece_bytes(
-    data: VectorData,
+    data: VectorReader,
     columns: Sequence[str],
     rows: int,
-    others: Iterable[VectorData] = (),
+    others: Iterable[VectorReader] = (),
     besides: Collection[str] = (),
 ) -> int:
     """Bytes at work that a piece is expected to need, with its share of what it is compared with.
@@ -87,7 +87,7 @@ def piece_bytes(
     return int(staged * WORKING + alone * WORKING_ALONE)
 
 
-def window_bytes(data: RasterData, height: int, width: int) -> int:
+def window_bytes(data: RasterReader, height: int, width: int) -> int:
     """Bytes at work that a window of pixels is expected to need."""
     sizes = (_ITEM_BYTES.get(b.data_type, 8) + 1 for b in data.profile.bands)
     return height * width * sum(sizes) * WORKING_PIXELS
@@ -114,4 +114,4 @@ async def in_lanes(works: Iterable[Callable[[], Awaitable[None]]], lanes: int) -
             group.create_task(lane())
 
 
-__all__ = ["Room", "features_a_piece", "in_lanes", "piece_bytes", "window_bytes"]
+__all__ = ["MemoryBudget", "features_a_piece", "in_lanes", "piece_bytes", "window_bytes"]

@@ -20,7 +20,7 @@ from spatial_pipeline.check.join.where_filter import mask
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.model.crs.comparison import same_horizontally
 from spatial_pipeline.model.features import FeatureBatch, Tile
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.readers import VectorReader
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Cut:
+class Partitioning:
     """How a version is cut: by its own batches, or each of them into parts of ``size`` at most.
 
     No piece has features of two batches: where a batch is the same as in an earlier version, its
     pieces are.
     """
 
-    data: VectorData
+    data: VectorReader
     size: int | None = None
 
     @cached_property
@@ -122,7 +122,7 @@ def selected(tile: Tile, condition: str | None) -> Tile:
 class Surroundings:
     """The features of another dataset around a piece, in the CRS of the piece."""
 
-    def __init__(self, other: VectorData, crs: pyproj.CRS | None) -> None:
+    def __init__(self, other: VectorReader, crs: pyproj.CRS | None) -> None:
         self.other = other
         self.crs = crs
         self.boxes = Boxes(other.feature_bounds())

@@ -14,15 +14,15 @@ from typing import Any, Protocol, cast
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.check.engine.evaluate_piece import see_features, see_pixels
 from spatial_pipeline.check.engine.gil import responsive
-from spatial_pipeline.check.engine.partitioning import Cut
-from spatial_pipeline.check.engine.rule_run import Answer, Task
+from spatial_pipeline.check.engine.partitioning import Partitioning
+from spatial_pipeline.check.engine.rule_run import Answer, RuleRun
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.readers import Data
+from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.runtime.workers import Workers
 
 
 @dataclass(frozen=True)
-class Job:
+class RemoteJob:
     """The rules that are evaluated elsewhere, and how the data is cut for them.
 
     Attributes:
@@ -35,9 +35,9 @@ class Job:
 
     """
 
-    data: Data
+    data: Reader
     rules: tuple[Rule, ...]
-    others: tuple[tuple[Data, ...], ...]
+    others: tuple[tuple[Reader, ...], ...]
     key: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     size: int | None = None
@@ -68,32 +68,32 @@ class Pieces(Protocol):
         """
 
 
-class Remote(Protocol):
+class RemoteWorkers(Protocol):
     """Other machines that can look at pieces."""
 
     @property
     def lanes(self) -> int:
         """How many pieces to ask for at once, at most."""
 
-    def reaches(self, data: Data) -> bool:
+    def reaches(self, data: Reader) -> bool:
         """True when the other machines can open this data."""
 
-    def opened(self, job: Job) -> AbstractAsyncContextManager[Pieces]:
+    def opened(self, job: RemoteJob) -> AbstractAsyncContextManager[Pieces]:
         """The job, until it is done or cancelled."""
 
 
 class Bench:
     """A job, open where it is worked on."""
 
-    def __init__(self, job: Job, workers: Workers) -> None:
+    def __init__(self, job: RemoteJob, workers: Workers) -> None:
         self.job = job
         self.workers = workers
-        self.tasks = [Task(rule, job.key) for rule in job.rules]
+        self.tasks = [RuleRun(rule, job.key) for rule in job.rules]
         self.data = cast("Any", job.data)
-        self.cut = Cut(self.data, job.size)
+        self.cut = Partitioning(self.data, job.size)
 
     @classmethod
-    async def opened(cls, job: Job, workers: Workers) -> Bench:
+    async def opened(cls, job: RemoteJob, workers: Workers) -> Bench:
         """The job with its checks made; ``workers`` does all the work."""
         bench = cls(job, workers)
         await workers.run(bench._open)
@@ -124,7 +124,7 @@ class Bench:
 
 
 async def ask(
-    pieces: Pieces, index: int, tasks: Sequence[Task], window: Window | None = None
+    pieces: Pieces, index: int, tasks: Sequence[RuleRun], window: Window | None = None
 ) -> None:
     """Asks for a piece on behalf of all tasks of a job; those that get no answer fail and say why.
 
@@ -149,8 +149,8 @@ async def ask(
             task.fail(f"piece {index} was not looked at: {said}")
 
 
-def _elapsed(tasks: Mapping[int, Task]) -> Elapsed:
+def _elapsed(tasks: Mapping[int, RuleRun]) -> Elapsed:
     return {i: t.elapsed for i, t in tasks.items() if t.alive}
 
 
-__all__ = ["Answers", "Bench", "Elapsed", "Job", "Pieces", "Remote", "Window", "ask"]
+__all__ = ["Answers", "Bench", "Elapsed", "Pieces", "RemoteJob", "RemoteWorkers", "Window", "ask"]

@@ -16,17 +16,17 @@ from spatial_pipeline.check.engine.partitioning import Surroundings
 from spatial_pipeline.check.incremental import piece_cache
 from spatial_pipeline.check.incremental.feature_cache import (
     ABOUT_RESULTS,
+    FeatureCache,
     History,
-    Memory,
     NeighbourCheck,
     wording,
 )
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError, SpatialPipelineError
-from spatial_pipeline.model.readers import Data, VectorData
-from spatial_pipeline.model.violation_runs import FindingsSink
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.readers import Reader, VectorReader
+from spatial_pipeline.model.violation_runs import ViolationSink
+from spatial_pipeline.model.violations import RuleOutcome
 from spatial_pipeline.runtime.workers import Workers
 
 T = TypeVar("T")
@@ -62,20 +62,20 @@ class Answer:
     notes: tuple[str, ...] = ()
 
 
-class Task:
+class RuleRun:
     """The evaluation of one rule. Changed only on the event loop."""
 
-    def __init__(self, rule: Rule, key: tuple[str, ...], sink: FindingsSink | None = None) -> None:
+    def __init__(self, rule: Rule, key: tuple[str, ...], sink: ViolationSink | None = None) -> None:
         self.rule = rule
         self.key = key
         self.sink = sink
         self.check: Any = None
-        self.others: tuple[Data, ...] = ()
+        self.others: tuple[Reader, ...] = ()
         self.partials: dict[int, Any] = {}
         self.fresh: list[int] = []
-        self.memory: Memory | None = None
+        self.memory: FeatureCache | None = None
         self.repeats: piece_cache.Repeats | None = None
-        self.outcome: Outcome | None = None
+        self.outcome: RuleOutcome | None = None
         self.status: Status | None = None
         self.error = ""
         self.elapsed = 0.0
@@ -87,7 +87,7 @@ class Task:
         """False once the rule has failed to be evaluated."""
         return self.status is None
 
-    def bind(self, data: Data, others: tuple[Data, ...] = ()) -> None:
+    def bind(self, data: Reader, others: tuple[Reader, ...] = ()) -> None:
         """Makes the check object, with the other data of the rule once they are open."""
         self.others = others
         context = Context(data, others, self.key, self._cancelled, self.sink)
@@ -107,7 +107,7 @@ class Task:
             known = history.recall(name, asked, self.check.reach())
             if known is not None and not set(self.check.extras) <= set(known.extras):
                 known = None
-            self.memory = Memory(asked, known)
+            self.memory = FeatureCache(asked, known)
             if known is not None and isinstance(self.check, NeighbourCheck):
                 self.check.begin(known)
 
@@ -116,7 +116,7 @@ class Task:
         if self.repeats is not None and self.outcome is not None:
             history.keep_answers(self.rule.check_name, self.repeats.wording, self.repeats.fresh)
         if self.memory is not None and self.outcome is not None:
-            data = cast("VectorData", self.check.context.data)
+            data = cast("VectorReader", self.check.context.data)
             rows = self.outcome.findings.rows
             told = data.rows_to_positions(np.unique(rows[rows >= 0]))
             facts = self.check.finished(self.memory.whole(data.profile.count), told)
@@ -222,9 +222,9 @@ class Task:
                 if not self.others:
                     msg = "nothing to compare with"
                     raise RuleError(msg)
-                data = cast("VectorData", self.check.context.data)
+                data = cast("VectorReader", self.check.context.data)
                 self._shared.around = Surroundings(
-                    cast("VectorData", self.others[0]), data.profile.pyproj_crs
+                    cast("VectorReader", self.others[0]), data.profile.pyproj_crs
                 )
             return self._shared.around
 

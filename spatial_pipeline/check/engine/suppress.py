@@ -22,17 +22,17 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.crs.comparison import same_horizontally
 from spatial_pipeline.model.profile import Profile
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.violation_runs import (
-    FindingsRun,
-    FindingsSink,
-    SomeFindings,
-    SpilledFindings,
+    AnyViolations,
+    SpilledViolations,
+    ViolationRun,
+    ViolationSink,
     found_by,
     parts_of,
     with_found,
 )
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 from spatial_pipeline.runtime.json_text import json_text
 
 FORMAT = 1
@@ -60,7 +60,7 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Acceptance:
+class Suppression:
     """What is accepted of a rule.
 
     Attributes:
@@ -76,7 +76,7 @@ class Acceptance:
     baseline: Baseline | None = None
     notes: tuple[str, ...] = ()
 
-    def judge(self, findings: Findings, left: Counter[Fingerprint]) -> NDArray[np.int8]:
+    def judge(self, findings: Violations, left: Counter[Fingerprint]) -> NDArray[np.int8]:
         """(n,) what accepts each violation; ``NEW`` for none.
 
         Args:
@@ -103,7 +103,7 @@ class Acceptance:
         return verdict
 
 
-Acceptances = Callable[[Rule], Acceptance | None]
+Acceptances = Callable[[Rule], Suppression | None]
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,12 @@ class Remaining:
 
     """
 
-    outcome: Outcome
+    outcome: RuleOutcome
     counts: dict[str, int] = field(default_factory=dict)
 
 
 def without_accepted(
-    outcome: Outcome, accepted: Acceptance, sink: FindingsSink | None = None
+    outcome: RuleOutcome, accepted: Suppression, sink: ViolationSink | None = None
 ) -> Remaining:
     """The outcome without the violations that were accepted.
 
@@ -169,20 +169,20 @@ class _Judged:
 
     """
 
-    def __init__(self, outcome: Outcome, sink: FindingsSink | None) -> None:
+    def __init__(self, outcome: RuleOutcome, sink: ViolationSink | None) -> None:
         self.codes: Counter[int] = Counter()
         self._outcome = outcome
         self._sink = sink
-        self._new: list[Findings] = []
-        self._runs: list[FindingsRun] = []
+        self._new: list[Violations] = []
+        self._runs: list[ViolationRun] = []
         self._sizes: list[NDArray[np.float64]] = [np.empty(0)]
         self._all = 0.0
 
-    def add(self, findings: Findings, verdict: NDArray[np.int8]) -> None:
+    def add(self, findings: Violations, verdict: NDArray[np.int8]) -> None:
         """The next part of the violations with what accepts each."""
         self.codes.update(verdict.tolist())
         kept = findings.take(verdict == NEW)
-        spilled = isinstance(found_by(self._outcome), SpilledFindings)
+        spilled = isinstance(found_by(self._outcome), SpilledViolations)
         if self._outcome.violations is not None:
             self._all += float(np.nan_to_num(findings.measure).sum())
             self._sizes.append(np.nan_to_num(kept.measure))
@@ -191,12 +191,12 @@ class _Judged:
         elif len(kept):
             self._runs.append(self._sink.write(kept, np.full(len(kept), len(self._runs))))
 
-    def left(self) -> SomeFindings:
+    def left(self) -> AnyViolations:
         """The violations that nothing accepts."""
         found = found_by(self._outcome)
-        if isinstance(found, SpilledFindings) and self._runs:
+        if isinstance(found, SpilledViolations) and self._runs:
             return replace(found, runs=tuple(self._runs))
-        return Findings.concat(self._new)
+        return Violations.concat(self._new)
 
     def violations(self) -> int | None:
         """Number of violations that are left, where a finding is more than one."""
@@ -210,7 +210,7 @@ class _Judged:
         return self._outcome.violations - (self.codes.total() - self.codes[NEW])
 
 
-def fingerprints(findings: Findings, grid: float) -> list[Fingerprint]:
+def fingerprints(findings: Violations, grid: float) -> list[Fingerprint]:
     """(n,) what each violation is known by: its keys, sorted, and its place on a grid."""
     bounds = shapely.bounds(findings.geometry).reshape(-1, 4)
     with np.errstate(invalid="ignore"):
@@ -268,7 +268,7 @@ def updated(
     text: bytes | None,
     name: str,
     partition: str | None,
-    found: Sequence[tuple[Rule, SomeFindings]],
+    found: Sequence[tuple[Rule, AnyViolations]],
     profile: Profile,
 ) -> bytes:
     """A baseline file after all present violations of some rules were accepted.
@@ -301,7 +301,7 @@ def updated(
     return (json_text(whole, ascii_only=True, indent=1) + "\n").encode()
 
 
-def area_of(areas: VectorData, profile: Profile) -> tuple[shapely.Geometry, str]:
+def area_of(areas: VectorReader, profile: Profile) -> tuple[shapely.Geometry, str]:
     """The union of the polygons of a dataset in the CRS of another, and what must be said.
 
     Raises:

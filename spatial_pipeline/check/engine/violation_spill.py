@@ -7,23 +7,23 @@ from functools import partial
 
 import numpy as np
 
-from spatial_pipeline.check.engine.rule_run import Task
+from spatial_pipeline.check.engine.rule_run import RuleRun
 from spatial_pipeline.check.feature_keys import keyed
 from spatial_pipeline.check.violation_buffer import at_once, written_out
-from spatial_pipeline.model.readers import Data
+from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.violation_runs import (
-    FindingsRun,
-    FindingsSink,
-    SpilledFindings,
+    SpilledViolations,
+    ViolationRun,
+    ViolationSink,
     found_by,
     weight,
     with_found,
 )
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.runtime.workers import Workers
 
 
-class Shelf:
+class ViolationSpill:
     """Keeps the findings of all rules together within one limit. Used on the event loop only.
 
     Attributes:
@@ -32,17 +32,17 @@ class Shelf:
     """
 
     def __init__(
-        self, sink: FindingsSink | None, workers: Workers, data: Data, key: tuple[str, ...]
+        self, sink: ViolationSink | None, workers: Workers, data: Reader, key: tuple[str, ...]
     ) -> None:
         self.held = 0
         self._sink = sink
         self._workers = workers
         self._data = data
         self._key = key
-        self._loose: dict[Task, dict[int, int]] = {}
-        self._runs: dict[Task, list[FindingsRun]] = {}
+        self._loose: dict[RuleRun, dict[int, int]] = {}
+        self._runs: dict[RuleRun, list[ViolationRun]] = {}
 
-    async def tidy(self, tasks: Sequence[Task]) -> None:
+    async def tidy(self, tasks: Sequence[RuleRun]) -> None:
         """Counts what rules have found since; beyond the limit, who holds most goes to a file."""
         if self._sink is None:
             return
@@ -52,7 +52,7 @@ class Shelf:
         while self.held > self._sink.limit and any(self._loose.values()):
             await self._spill(max(self._loose, key=lambda t: sum(self._loose[t].values())))
 
-    def _count(self, task: Task, index: int) -> None:
+    def _count(self, task: RuleRun, index: int) -> None:
         if index not in task.partials:
             return
         findings = task.check.findings_of(task.partials[index])
@@ -62,12 +62,12 @@ class Shelf:
         self._loose.setdefault(task, {})[index] = size = weight(findings)
         self.held += size
 
-    async def gather(self, task: Task) -> None:
+    async def gather(self, task: RuleRun) -> None:
         """Before ``reduce``: takes out what a rule still holds if some of it was taken out."""
         if self._sink is not None and task in self._runs and self._loose.get(task):
             await self._spill(task)
 
-    async def close(self, task: Task) -> None:
+    async def close(self, task: RuleRun) -> None:
         """After ``reduce``: all findings of a rule are in files when some are, or when they weigh.
 
         A rule that has ended is counted with what others hold, until the check is over.
@@ -77,8 +77,8 @@ class Shelf:
             return
         self.held -= sum(self._loose.pop(task, {}).values())
         found = found_by(task.outcome)
-        rest = Findings.none()
-        if isinstance(found, SpilledFindings):
+        rest = Violations.none()
+        if isinstance(found, SpilledViolations):
             runs += found.runs
         else:
             rest = found
@@ -94,10 +94,10 @@ class Shelf:
             if written is None:
                 return
             runs += written
-        spilled = SpilledFindings(tuple(runs), at_once(sink), found.unit)
+        spilled = SpilledViolations(tuple(runs), at_once(sink), found.unit)
         task.outcome = with_found(task.outcome, spilled)
 
-    async def _spill(self, task: Task) -> None:
+    async def _spill(self, task: RuleRun) -> None:
         """One more run of the findings that a rule holds."""
         sink, sizes = self._sink, self._loose.pop(task)
         self.held -= sum(sizes.values())
@@ -105,10 +105,10 @@ class Shelf:
             return
         check, partials = task.check, {i: task.partials[i] for i in sorted(sizes)}
 
-        def write() -> FindingsRun:
+        def write() -> ViolationRun:
             found = {i: check.findings_of(p) for i, p in partials.items()}
             pieces = np.concatenate([np.full(len(f), i) for i, f in found.items()])
-            findings = keyed(Findings.concat(found.values()), self._data, self._key)
+            findings = keyed(Violations.concat(found.values()), self._data, self._key)
             for i, p in partials.items():
                 partials[i] = check.without_findings(p)
             return sink.write(findings, pieces)
@@ -119,4 +119,4 @@ class Shelf:
             self._runs.setdefault(task, []).append(run)
 
 
-__all__ = ["Shelf"]
+__all__ = ["ViolationSpill"]

@@ -30,7 +30,7 @@ from spatial_pipeline.check.incremental.feature_cache import (
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 R = TypeVar("R", bound=Rule)
 
@@ -48,7 +48,7 @@ class Judged:
     """
 
     checked: int
-    findings: Findings
+    findings: Violations
     said: Counter[str]
     taken: Counter[str] = field(default_factory=Counter)
 
@@ -77,16 +77,16 @@ class GeometryCheck(BatchCheck[R], Remembering):
             raise RuleError(NO_GEOMETRY)
         return self.judge(batch)
 
-    def findings_of(self, partial: Judged) -> Findings:
+    def findings_of(self, partial: Judged) -> Violations:
         """The violations."""
         return partial.findings
 
     def without_findings(self, partial: Judged) -> Judged:
         """What was judged and said, and the reasons."""
         taken = partial.taken + Counter(partial.findings.reasons.tolist())
-        return replace(partial, findings=Findings.none(), taken=taken)
+        return replace(partial, findings=Violations.none(), taken=taken)
 
-    def reduce(self, partials: Sequence[Judged]) -> Outcome:
+    def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
         """All violations, and what was not judged.
 
         Raises:
@@ -94,8 +94,8 @@ class GeometryCheck(BatchCheck[R], Remembering):
 
         """
         require_geometry(self.context.data.profile)
-        findings = Findings.concat(p.findings for p in partials)
-        return Outcome(
+        findings = Violations.concat(p.findings for p in partials)
+        return RuleOutcome(
             checked=sum(p.checked for p in partials),
             findings=findings,
             message=summary(findings, sum((p.taken for p in partials), Counter())),

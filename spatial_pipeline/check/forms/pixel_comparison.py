@@ -10,7 +10,7 @@ import numpy as np
 
 from spatial_pipeline.check.base import Context, WindowCheck
 from spatial_pipeline.check.raster.grid import grid_differences
-from spatial_pipeline.check.raster.pixel_difference import Difference, conclusion, difference
+from spatial_pipeline.check.raster.pixel_difference import PixelDifference, conclusion, difference
 from spatial_pipeline.check.raster.reading import needs_pixels, raster_profile, unread
 from spatial_pipeline.check.raster.regions import RegionFinder
 from spatial_pipeline.check.raster.warp import Pixels
@@ -18,8 +18,8 @@ from spatial_pipeline.contract.rules.parity import BandsMatch, SamePixelsAs
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.profile import BandProfile, RasterProfile
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.readers import RasterData
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.readers import RasterReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 R = TypeVar("R", bound=SamePixelsAs | BandsMatch)
 
@@ -32,11 +32,11 @@ class _PixelComparison(WindowCheck[R]):
         self._finder = RegionFinder(raster_profile(context))
 
     @property
-    def _others(self) -> list[RasterData]:
-        return [cast("RasterData", o) for o in self.context.others]
+    def _others(self) -> list[RasterReader]:
+        return [cast("RasterReader", o) for o in self.context.others]
 
     @abstractmethod
-    def _pairs(self) -> list[tuple[int, RasterData, int]]:
+    def _pairs(self) -> list[tuple[int, RasterReader, int]]:
         """(1-based band here, other raster, 1-based band there) of everything to compare."""
 
     @abstractmethod
@@ -44,7 +44,7 @@ class _PixelComparison(WindowCheck[R]):
         """Differences of structure that leave no pixel to compare."""
 
     @abstractmethod
-    def _read(self, window: PixelWindow, other: RasterData) -> Pixels:
+    def _read(self, window: PixelWindow, other: RasterReader) -> Pixels:
         """(bands, height, width) pixels of another raster at the places of a window."""
 
     def _notes(self) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ class _PixelComparison(WindowCheck[R]):
             said.update(dict.fromkeys(f"{profile.uri}: {n}" for n in unread(profile)))
         return tuple(said)
 
-    def map(self, window: PixelWindow) -> list[Difference]:
+    def map(self, window: PixelWindow) -> list[PixelDifference]:
         """Differences of every band in this window."""
         for other in self._others:
             if other.profile.error is not None:
@@ -66,7 +66,7 @@ class _PixelComparison(WindowCheck[R]):
                 raise RuleError(msg)
         if self._obstacles():
             return []
-        found: list[Difference] = []
+        found: list[PixelDifference] = []
         read: dict[int, Pixels] = {}
         for band, other, theirs in self._pairs():
             self.context.cancelled()
@@ -77,14 +77,14 @@ class _PixelComparison(WindowCheck[R]):
             found.append(difference(self._finder, window, band, *there, self.rule.tolerance))
         return found
 
-    def reduce(self, partials: Sequence[list[Difference]]) -> Outcome:
+    def reduce(self, partials: Sequence[list[PixelDifference]]) -> RuleOutcome:
         """One finding a region that differs; every pixel of it is a violation."""
         needs_pixels(partials)
         obstacles = self._obstacles()
         if obstacles:
-            return Outcome(
+            return RuleOutcome(
                 checked=0,
-                findings=Findings.build(np.full(len(obstacles), -1), list(obstacles)),
+                findings=Violations.build(np.full(len(obstacles), -1), list(obstacles)),
                 passed=False,
                 message="; ".join(obstacles),
             )

@@ -15,7 +15,7 @@ from spatial_pipeline.check.geometry.unjudged import undecodable
 from spatial_pipeline.check.geometry.wkb_rings import plain_rings
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, VectorProfile
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.readers import VectorReader
 
 if TYPE_CHECKING:
     from spatial_pipeline.check.base import Context
@@ -43,7 +43,7 @@ _KINDS = (
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Excluded:
     """Features that a note must speak of.
 
     Attributes:
@@ -56,7 +56,7 @@ class LeftOut:
     kinds: NDArray[np.int8]
 
     @classmethod
-    def concat(cls, parts: Iterable[LeftOut]) -> LeftOut:
+    def concat(cls, parts: Iterable[Excluded]) -> Excluded:
         """All of them, each once, in the order of source rows."""
         parts = [p for p in parts if len(p.rows)]
         if not parts:
@@ -75,7 +75,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Layer:
+class EligibleParts:
     """The parts of one dimension of the features that are judged.
 
     Attributes:
@@ -93,7 +93,7 @@ class Layer:
 
 def judged(
     batch: FeatureBatch, profile: Profile, dimensions: Sequence[int], owned: int | None = None
-) -> tuple[list[Layer], LeftOut]:
+) -> tuple[list[EligibleParts], Excluded]:
     """The valid parts of these dimensions, and what a note must speak of.
 
     Geometry collections are judged by their parts of these dimensions; polygons of one collection
@@ -111,8 +111,8 @@ def judged(
     """
     if not len(batch):
         # Of what is left of a piece beside its stars, there is mostly nothing.
-        nothing = Layer(np.empty(0, dtype=object), np.empty(0, dtype=np.int64))
-        return [nothing for _ in dimensions], LeftOut.concat([])
+        nothing = EligibleParts(np.empty(0, dtype=object), np.empty(0, dtype=np.int64))
+        return [nothing for _ in dimensions], Excluded.concat([])
     geometry = batch.geometry
     _know_validity(batch)
     owned = len(batch) if owned is None else owned
@@ -135,7 +135,7 @@ def judged(
             order = np.argsort(index)
             index, parts = index[order], parts[order]
         seen[index] = True
-        layers.append(Layer(parts, index))
+        layers.append(EligibleParts(parts, index))
     told = [
         missing & ~lost,
         lost,
@@ -146,7 +146,7 @@ def judged(
         seen & shapely.has_z(geometry),
     ]
     kinds, where = np.nonzero(np.stack(told)[:, :owned])
-    return layers, LeftOut(batch.rows[where], kinds.astype(np.int8))
+    return layers, Excluded(batch.rows[where], kinds.astype(np.int8))
 
 
 def _know_validity(batch: FeatureBatch) -> None:
@@ -205,7 +205,7 @@ def _dimensions(geometry: NDArray[np.object_]) -> NDArray[np.int64]:
     return np.where(shapely.is_empty(geometry), -1, shapely.get_dimensions(geometry))
 
 
-def notes(context: Context, left_out: LeftOut, whose: str = "") -> tuple[str, ...]:
+def notes(context: Context, left_out: Excluded, whose: str = "") -> tuple[str, ...]:
     """One sentence for each kind of feature that must be spoken of, the first of them named.
 
     Args:
@@ -229,7 +229,7 @@ def _names(context: Context, rows: NDArray[np.int64], whose: str) -> str:
     known = {c.name for c in profile.columns} if isinstance(profile, VectorProfile) else set()
     if whose or not context.key or not set(context.key) <= known:
         return f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows.tolist()))}"
-    data = cast("VectorData", context.data)
+    data = cast("VectorReader", context.data)
     batch = data.take(data.rows_to_positions(rows), context.key, geometry=False)
     columns = [batch.table.column(k).to_pylist() for k in context.key]
     return ", ".join("/".join(map(str, k)) for k in zip(*columns, strict=True))

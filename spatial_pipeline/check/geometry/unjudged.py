@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, VectorProfile
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.model.wkb import MAX_NESTING, too_deep
 
 NULL = "null geometry"
@@ -80,7 +80,7 @@ def decoding_error(wkb: bytes | None) -> str:
     return "unknown"
 
 
-def summary(findings: Findings, taken: Counter[str] | None = None) -> str:
+def summary(findings: Violations, taken: Counter[str] | None = None) -> str:
     """How often each reason was found, the most frequent ones first.
 
     Args:

@@ -28,7 +28,7 @@ DUPLICATE_RINGS = "Duplicate Rings"
 
 
 @dataclass(frozen=True)
-class Defect:
+class ValidityError:
     """One defect of a geometry; part, ring and vertex are -1 where they do not apply."""
 
     reason: str
@@ -38,7 +38,7 @@ class Defect:
     vertex: int = -1
 
 
-def defects(geometry: shapely.Geometry) -> list[Defect]:
+def defects(geometry: shapely.Geometry) -> list[ValidityError]:
     """All defects of a geometry; parts are numbered through nested collections.
 
     Raises:
@@ -50,7 +50,7 @@ def defects(geometry: shapely.Geometry) -> list[Defect]:
     return list(_defects(geometry, parts))
 
 
-def _defects(geometry: shapely.Geometry, parts: Iterator[int]) -> Iterator[Defect]:
+def _defects(geometry: shapely.Geometry, parts: Iterator[int]) -> Iterator[ValidityError]:
     kind = geometry.geom_type
     if kind in {"Polygon", "MultiPolygon"}:
         polygons = shapely.get_parts(geometry)
@@ -62,7 +62,9 @@ def _defects(geometry: shapely.Geometry, parts: Iterator[int]) -> Iterator[Defec
             yield from _defects(member, parts)
 
 
-def areal_defects(polygons: Sequence[shapely.Polygon], parts: Sequence[int]) -> Iterator[Defect]:
+def areal_defects(
+    polygons: Sequence[shapely.Polygon], parts: Sequence[int]
+) -> Iterator[ValidityError]:
     """All defects of polygons that together are one geometry.
 
     Args:
@@ -80,30 +82,32 @@ def areal_defects(polygons: Sequence[shapely.Polygon], parts: Sequence[int]) -> 
             if broken or not len(xy):
                 continue
             if len(distinct) < 4:
-                yield Defect(TOO_FEW_POINTS, shapely.Point(xy[0]), part, n, 0)
+                yield ValidityError(TOO_FEW_POINTS, shapely.Point(xy[0]), part, n, 0)
             else:
                 rings.append(Ring(number, part, n, xy[distinct], distinct))
     work = linework(rings)
     yield from _meetings(rings, work)
     for found in Nesting(rings, work).misplaced():
-        yield Defect(found.reason, found.point, found.ring.part, found.ring.ring, found.vertex)
+        yield ValidityError(
+            found.reason, found.point, found.ring.part, found.ring.ring, found.vertex
+        )
 
 
-def _path_defects(geometry: shapely.Geometry, part: int) -> Iterator[Defect]:
+def _path_defects(geometry: shapely.Geometry, part: int) -> Iterator[ValidityError]:
     xy = shapely.get_coordinates(geometry)
     line = geometry.geom_type != "Point"
     broken = list(_coordinate_defects(xy, part, -1, line=line))
     yield from broken
     if line and len(xy) and not broken and len(_distinct(xy)) < 2:
-        yield Defect(TOO_FEW_POINTS, shapely.Point(xy[0]), part, -1, 0)
+        yield ValidityError(TOO_FEW_POINTS, shapely.Point(xy[0]), part, -1, 0)
 
 
 def _coordinate_defects(
     xy: NDArray[np.float64], part: int, ring: int, *, line: bool = True
-) -> Iterator[Defect]:
+) -> Iterator[ValidityError]:
     bad = np.flatnonzero(~np.isfinite(xy).all(axis=1))
     for k, place in zip(bad, finite_places(xy, bad), strict=True):
-        yield Defect(INVALID_COORDINATE, place, part, ring, int(k) if line else -1)
+        yield ValidityError(INVALID_COORDINATE, place, part, ring, int(k) if line else -1)
 
 
 def _distinct(xy: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -113,7 +117,7 @@ def _distinct(xy: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.flatnonzero(np.append(True, (xy[1:] != xy[:-1]).any(axis=1)))
 
 
-def _meetings(rings: Sequence[Ring], work: Linework) -> Iterator[Defect]:
+def _meetings(rings: Sequence[Ring], work: Linework) -> Iterator[ValidityError]:
     """Crossings, common stretches and points at which a ring touches itself."""
     doubles = set()
     for meeting in work.overlaps:
@@ -142,9 +146,9 @@ def _equal_rings(rings: Sequence[Ring], meeting: Meeting) -> bool:
     )
 
 
-def _defect(reason: str, rings: Sequence[Ring], meeting: Meeting) -> Defect:
+def _defect(reason: str, rings: Sequence[Ring], meeting: Meeting) -> ValidityError:
     other, ring = (rings[r] for r in meeting.rings)
     if other is not ring:
         same_part = other.polygon == ring.polygon
         reason += f" with ring {other.ring}" + ("" if same_part else f" of part {other.part}")
-    return Defect(reason, meeting.geometry, ring.part, ring.ring, meeting.vertex)
+    return ValidityError(reason, meeting.geometry, ring.part, ring.ring, meeting.vertex)

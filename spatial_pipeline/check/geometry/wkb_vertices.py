@@ -87,7 +87,7 @@ def finite_places(xy: NDArray[np.float64], bad: NDArray[np.int64]) -> NDArray[np
 def vertices(wkb: bytes) -> Vertices | None:
     """The vertices of a geometry; None when the WKB is damaged."""
     try:
-        paths = list(_Reader(wkb).geometry(part=-1, depth=0))
+        paths = list(_VertexReader(wkb).geometry(part=-1, depth=0))
     except (struct.error, ValueError, IndexError):
         return None
     part, ring, arrays, single = [], [], [], []
@@ -110,7 +110,7 @@ _Path = tuple[int, int, NDArray[np.float64], bool]
 """Part, ring, coordinates (n, 4), whether it is a point."""
 
 
-class _Reader:
+class _VertexReader:
     """Walks through the bytes of one geometry."""
 
     def __init__(self, wkb: bytes) -> None:

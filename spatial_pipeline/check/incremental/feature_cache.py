@@ -22,7 +22,7 @@ from spatial_pipeline.check.incremental.piece_cache import Answers, Batches
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import VectorProfile
-from spatial_pipeline.model.readers import Data
+from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.runtime.hashing import fingerprint
 
 UNKNOWN, PLAIN, DEEP = 0, 1, 2
@@ -213,7 +213,7 @@ class NeighbourCheck(Remembering):
 
 
 @dataclass
-class Memory:
+class FeatureCache:
     """What the evaluation of a rule recalls, and what it leaves behind.
 
     Attributes:
@@ -277,7 +277,7 @@ class Memory:
         return whole
 
 
-def wording(rule: Rule, check: Any, data: Data, others: Sequence[Data]) -> str | None:
+def wording(rule: Rule, check: Any, data: Reader, others: Sequence[Reader]) -> str | None:
     """Says what is asked of each feature; None when nothing can be remembered of it.
 
     Args:
@@ -364,8 +364,8 @@ __all__ = [
     "PLAIN",
     "UNKNOWN",
     "Facts",
+    "FeatureCache",
     "History",
-    "Memory",
     "NeighbourCheck",
     "Remembering",
     "carried",

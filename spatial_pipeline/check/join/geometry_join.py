@@ -21,10 +21,10 @@ from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.attribute_difference import common_type
 from spatial_pipeline.check.join.geometry_difference import topologically_equal
 from spatial_pipeline.check.join.key_join import Join, paired
-from spatial_pipeline.check.join.paired_diff import CHUNK, Comparison, column_types
+from spatial_pipeline.check.join.paired_diff import CHUNK, PairedComparison, column_types
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.readers import VectorReader
 
 CANDIDATES = 1 << 23
 """Pairs of bounding boxes compared at once, at most."""
@@ -54,7 +54,7 @@ class _Marks:
     said: Counter[str]
 
 
-def by_geometry(comparison: Comparison) -> tuple[Join, Counter[str]]:
+def by_geometry(comparison: PairedComparison) -> tuple[Join, Counter[str]]:
     """Joins two datasets on equal geometries, each with one partner at most.
 
     First those of the same bytes and attributes. Of what is left, exact comparison joins the same
@@ -109,8 +109,8 @@ def _labels(values: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _marks(
-    comparison: Comparison,
-    data: VectorData,
+    comparison: PairedComparison,
+    data: VectorReader,
     shapes: Callable[[FeatureBatch], NDArray[np.object_]],
 ) -> _Marks:
     """Reads a dataset once."""
@@ -184,7 +184,7 @@ def _digest(value: bytes) -> bytes:
 
 
 def _similar(
-    comparison: Comparison,
+    comparison: PairedComparison,
     here: _Marks,
     there: _Marks,
     i: NDArray[np.int64],
@@ -213,7 +213,7 @@ def _similar(
 
 
 def _alike(
-    comparison: Comparison, i: NDArray[np.int64], j: NDArray[np.int64]
+    comparison: PairedComparison, i: NDArray[np.int64], j: NDArray[np.int64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Which pairs of positions have the same geometry by the rule, and how far they are apart."""
     comparison.cancelled()

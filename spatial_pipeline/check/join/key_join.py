@@ -15,7 +15,7 @@ from spatial_pipeline.check.join.attribute_difference import comparable_keys
 from spatial_pipeline.check.join.where_filter import columns_of, mask
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.readers import VectorReader
 
 NOWHERE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 AT_ONCE = 16_384
@@ -34,7 +34,7 @@ class Side:
 
     """
 
-    data: VectorData
+    data: VectorReader
     key: tuple[str, ...]
     judged: NDArray[np.bool_]
     cancelled: Callable[[], None] = lambda: None
@@ -42,7 +42,7 @@ class Side:
     @classmethod
     def of(
         cls,
-        data: VectorData,
+        data: VectorReader,
         key: tuple[str, ...],
         where: str | None,
         cancelled: Callable[[], None] = lambda: None,
@@ -87,7 +87,7 @@ class Side:
 
 
 def _read(
-    data: VectorData,
+    data: VectorReader,
     columns: Sequence[str],
     cancelled: Callable[[], None],
     positions: NDArray[np.int64] | None = None,

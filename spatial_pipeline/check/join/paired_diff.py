@@ -26,14 +26,14 @@ from spatial_pipeline.check.join.geometry_difference import (
 )
 from spatial_pipeline.model.crs.comparison import same
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.readers import VectorReader
 
 CHUNK = 16_384
 """Pairs compared at once: about a row group of a staged file."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """What is compared with what, and how.
 
     Attributes:
@@ -51,8 +51,8 @@ class Comparison:
 
     """
 
-    here: VectorData
-    there: VectorData
+    here: VectorReader
+    there: VectorReader
     columns: tuple[tuple[str, str], ...]
     mode: Mode | Literal["ignore"]
     tolerance: float = 0.0
@@ -113,13 +113,13 @@ def transformation(here: pyproj.CRS | None, there: pyproj.CRS | None) -> str:
     return transformed(np.empty(0, dtype=object), there, here)[1]
 
 
-def column_types(data: VectorData, names: tuple[str, ...]) -> dict[str, pa.DataType]:
+def column_types(data: VectorReader, names: tuple[str, ...]) -> dict[str, pa.DataType]:
     """Arrow types of columns of a dataset."""
     empty = data.take(np.empty(0, dtype=np.int64), names, geometry=False).table
     return {name: empty.schema.field(name).type for name in names}
 
 
-def incomparable(comparison: Comparison) -> dict[str, tuple[pa.DataType, pa.DataType]]:
+def incomparable(comparison: PairedComparison) -> dict[str, tuple[pa.DataType, pa.DataType]]:
     """The compared columns, by their names here, whose types have no common type."""
     ours = column_types(comparison.here, tuple(a for a, _ in comparison.columns))
     theirs = column_types(comparison.there, tuple(b for _, b in comparison.columns))
@@ -128,7 +128,7 @@ def incomparable(comparison: Comparison) -> dict[str, tuple[pa.DataType, pa.Data
 
 
 def differences(
-    comparison: Comparison, here: NDArray[np.int64], there: NDArray[np.int64]
+    comparison: PairedComparison, here: NDArray[np.int64], there: NDArray[np.int64]
 ) -> Differences:
     """Compares n features of one dataset with n features of the other one.
 
@@ -175,7 +175,11 @@ def differences(
 
 
 def _geometries(
-    out: Differences, comparison: Comparison, mode: Mode, ours: FeatureBatch, theirs: FeatureBatch
+    out: Differences,
+    comparison: PairedComparison,
+    mode: Mode,
+    ours: FeatureBatch,
+    theirs: FeatureBatch,
 ) -> None:
     """Fills in how the geometries differ; those of the same bytes are not decoded."""
     wkb, other_wkb = cast("pa.Array", ours.wkb), cast("pa.Array", theirs.wkb)
@@ -203,7 +207,7 @@ def _geometries(
 
 
 def _lost(
-    comparison: Comparison, ours: FeatureBatch, theirs: FeatureBatch, same: NDArray[np.int64]
+    comparison: PairedComparison, ours: FeatureBatch, theirs: FeatureBatch, same: NDArray[np.int64]
 ) -> int:
     """How many of the pairs that look the same have a geometry that could not be staged."""
     lost = np.zeros(len(same), dtype=bool)
@@ -216,8 +220,8 @@ def _lost(
 
 __all__ = [
     "CHUNK",
-    "Comparison",
     "Differences",
+    "PairedComparison",
     "column_types",
     "differences",
     "incomparable",

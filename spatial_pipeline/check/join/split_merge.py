@@ -19,7 +19,7 @@ CHUNK = 16_384
 
 
 @dataclass(frozen=True)
-class Family:
+class SplitMerge:
     """A whole and its parts, by their indices."""
 
     whole: int
@@ -30,7 +30,7 @@ def families(
     wholes: NDArray[np.object_],
     parts: NDArray[np.object_],
     cancelled: Callable[[], None] = lambda: None,
-) -> list[Family]:
+) -> list[SplitMerge]:
     """The wholes that two or more parts make up.
 
     A part belongs to a whole when most of it (``SHARE``) lies in it, by area for polygons and by
@@ -46,7 +46,7 @@ def families(
         Families with ascending wholes, and ascending parts in each.
 
     """
-    found: list[Family] = []
+    found: list[SplitMerge] = []
     for dimension, size in ((LINE, shapely.length), (POLYGON, shapely.area)):
         w, p = (np.flatnonzero(_of(g, dimension)) for g in (wholes, parts))
         i, j = shapely.STRtree(parts[p]).query(wholes[w], predicate="intersects")
@@ -68,7 +68,7 @@ def families(
         whole, part = whole[order], part[order]
         begin, end = (np.searchsorted(whole, held, side) for side in ("left", "right"))
         found += [
-            Family(int(h), tuple(part[b:e].tolist()))
+            SplitMerge(int(h), tuple(part[b:e].tolist()))
             for h, b, e in zip(held, begin, end, strict=True)
         ]
     return _disjoint(sorted(found, key=lambda f: f.whole))
@@ -80,9 +80,9 @@ def _of(geometry: NDArray[np.object_], dimension: int) -> NDArray[np.bool_]:
     return np.asarray(plain & ~shapely.is_empty(geometry) & shapely.is_valid(geometry), dtype=bool)
 
 
-def _disjoint(found: Iterable[Family]) -> list[Family]:
+def _disjoint(found: Iterable[SplitMerge]) -> list[SplitMerge]:
     taken: set[int] = set()
-    kept: list[Family] = []
+    kept: list[SplitMerge] = []
     for family in found:
         if taken.isdisjoint(family.parts):
             taken.update(family.parts)
@@ -90,4 +90,4 @@ def _disjoint(found: Iterable[Family]) -> list[Family]:
     return kept
 
 
-__all__ = ["Family", "families"]
+__all__ = ["SplitMerge", "families"]

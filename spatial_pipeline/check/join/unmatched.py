@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.join.join_keys import labels
 from spatial_pipeline.check.join.key_join import Join, Side
-from spatial_pipeline.check.join.paired_diff import CHUNK, Comparison
+from spatial_pipeline.check.join.paired_diff import CHUNK, PairedComparison
 from spatial_pipeline.check.join.split_merge import families
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 
 MAX_RELATED = 100_000
 """Features of either dataset among which splits and merges are looked for."""
@@ -40,13 +40,13 @@ class Unpaired:
     """
 
     checked: int
-    findings: Findings
+    findings: Violations
     counts: Counter[str]
     notes: tuple[str, ...]
 
 
 def unpaired(
-    comparison: Comparison,
+    comparison: PairedComparison,
     here: Side,
     there: Side,
     join: Join,
@@ -71,7 +71,7 @@ def unpaired(
         related, said = _families(comparison, moved, boxes, new, gone, shapes)
     still_new = ~np.isin(new, [y for r in related for y in r.young])
     still_gone = ~np.isin(gone, [o for r in related for o in r.old])
-    unkeyed = Findings.concat(
+    unkeyed = Violations.concat(
         _of_key(comparison, side, join, is_here=side is here) for side in (here, there)
     )
     if join.ambiguous:
@@ -83,14 +83,14 @@ def unpaired(
     )
     counts.update(repeated=repeated, null=len(unkeyed) - repeated)
     findings = [
-        Findings.build(here.rows(new[still_new]), "new", shapes[0][still_new]),
+        Violations.build(here.rows(new[still_new]), "new", shapes[0][still_new]),
         _gone(there, gone[still_gone], shapes[1][still_gone]),
         *(_related(here, there, r) for r in related),
         unkeyed,
     ]
     return Unpaired(
         checked=len(new) + len(gone) + len(unkeyed),
-        findings=Findings.concat(findings),
+        findings=Violations.concat(findings),
         counts=counts,
         notes=tuple(said),
     )
@@ -106,19 +106,19 @@ class _Relation:
     merged: bool
 
 
-def _gone(there: Side, positions: NDArray[np.int64], shapes: NDArray[np.object_]) -> Findings:
+def _gone(there: Side, positions: NDArray[np.int64], shapes: NDArray[np.object_]) -> Violations:
     rows = there.rows(positions).tolist()
     told = "gone" if there.key else [f"gone: row {r} of the other" for r in rows]
     return _only_there(there, positions, told, shapes)
 
 
-def _related(here: Side, there: Side, relation: _Relation) -> Findings:
+def _related(here: Side, there: Side, relation: _Relation) -> Violations:
     positions = [
         _by_row(side, np.array(p)) for side, p in ((there, relation.old), (here, relation.young))
     ]
     old, young = there.labels(positions[0]), here.labels(positions[1])
     told = f"{_told(there, old)} → {_told(here, young)}"
-    return Findings.build(
+    return Violations.build(
         here.rows(positions[1])[np.newaxis, :],
         f"{'merged' if relation.merged else 'split'}: {told}",
         [relation.shape],
@@ -130,7 +130,7 @@ def _by_row(side: Side, positions: NDArray[np.int64]) -> NDArray[np.int64]:
     return positions[np.argsort(side.rows(positions), kind="stable")]
 
 
-def _of_key(comparison: Comparison, side: Side, join: Join, *, is_here: bool) -> Findings:
+def _of_key(comparison: PairedComparison, side: Side, join: Join, *, is_here: bool) -> Violations:
     """Features of one dataset that their key does not identify."""
     where = "" if is_here else " in the other"
     repeated, times = join.repeated[not is_here], join.times[not is_here]
@@ -145,12 +145,12 @@ def _of_key(comparison: Comparison, side: Side, join: Join, *, is_here: bool) ->
     positions, reasons = positions[judged], reasons[judged]
     points = places(_read(comparison, positions, here=is_here))
     if is_here:
-        return Findings.build(side.rows(positions), reasons, points)
+        return Violations.build(side.rows(positions), reasons, points)
     return _only_there(side, positions, reasons, points)
 
 
 def _families(
-    comparison: Comparison,
+    comparison: PairedComparison,
     moved: NDArray[np.int64],
     boxes: NDArray[np.float64],
     new: NDArray[np.int64],
@@ -195,7 +195,7 @@ def _families(
 
 
 def _near(
-    comparison: Comparison,
+    comparison: PairedComparison,
     moved: NDArray[np.int64],
     boxes: NDArray[np.float64],
     shapes: tuple[NDArray[np.object_], NDArray[np.object_]],
@@ -214,7 +214,7 @@ def _near(
 
 
 def _read(
-    comparison: Comparison, positions: NDArray[np.int64], *, here: bool
+    comparison: PairedComparison, positions: NDArray[np.int64], *, here: bool
 ) -> NDArray[np.object_]:
     """Geometries in the CRS of the dataset under check."""
     out = np.full(len(positions), None, dtype=object)
@@ -229,9 +229,11 @@ def _read(
     return out
 
 
-def _only_there(side: Side, positions: NDArray[np.int64], reasons: Any, geometry: Any) -> Findings:
+def _only_there(
+    side: Side, positions: NDArray[np.int64], reasons: Any, geometry: Any
+) -> Violations:
     """Findings about features that only the other dataset has."""
-    return Findings.build(
+    return Violations.build(
         np.full(len(positions), -1),
         reasons,
         geometry,

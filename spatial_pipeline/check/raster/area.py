@@ -14,7 +14,7 @@ from spatial_pipeline.check.crs.transformation import transformed
 from spatial_pipeline.check.raster.grid import to_pixels
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.profile import RasterProfile
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.readers import VectorReader
 
 POLYGON, MULTI_POLYGON, COLLECTION = 3, 6, 7
 
@@ -87,7 +87,7 @@ class PixelArea:
         return inside
 
 
-def polygon_area(data: VectorData, profile: RasterProfile) -> tuple[PixelArea, tuple[str, ...]]:
+def polygon_area(data: VectorReader, profile: RasterProfile) -> tuple[PixelArea, tuple[str, ...]]:
     """The area of the polygons of a vector version, in the grid of a raster.
 
     Returns:

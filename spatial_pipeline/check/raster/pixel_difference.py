@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.raster.regions import Marks, RegionFinder
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.violations import RuleOutcome
 
 
 @dataclass(frozen=True)
-class Difference:
+class PixelDifference:
     """How one band of one window differs.
 
     Attributes:
@@ -48,7 +48,7 @@ def difference(
     other: NDArray[Any],
     other_valid: NDArray[np.bool_],
     tolerance: float,
-) -> Difference:
+) -> PixelDifference:
     """Compares one band of a window with another raster's pixels at the same places.
 
     Two pixels agree when neither has data, when both are NaN, or when their values, whatever their
@@ -69,7 +69,7 @@ def difference(
     if values.dtype == other.dtype and (valid == other_valid).all() and (values == other).all():
         # The usual case, and the cheap one: nothing to measure.
         marks = Marks(band, 0)
-        return Difference(compared, marks, 0, compared, 0.0, 0.0, low, high)
+        return PixelDifference(compared, marks, 0, compared, 0.0, 0.0, low, high)
     both = valid & other_valid
     nan, other_nan = _nan(values), _nan(other)
     one_sided = (valid != other_valid) | (both & (nan != other_nan))
@@ -81,7 +81,7 @@ def difference(
     paired = gap[both & np.isfinite(gap)]
     with np.errstate(over="ignore"):
         squares = float(np.dot(paired, paired))
-    return Difference(
+    return PixelDifference(
         compared=compared,
         marks=marks,
         one_sided=int(np.count_nonzero(one_sided)),
@@ -139,11 +139,11 @@ def _wide(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
 
 def conclusion(
     finder: RegionFinder,
-    parts: Sequence[Difference],
+    parts: Sequence[PixelDifference],
     dtype: str,
     tolerance: float,
     notes: tuple[str, ...],
-) -> Outcome:
+) -> RuleOutcome:
     """What all windows and bands together say.
 
     Args:
@@ -166,7 +166,7 @@ def conclusion(
         said = f"{compared} pixels agree" + (f" within {tolerance:g}" if largest else "")
     if largest:
         said += f"; largest difference {largest:.7g}, RMSE {error:.6g}{_psnr(parts, dtype, error)}"
-    return Outcome(
+    return RuleOutcome(
         checked=compared,
         findings=findings,
         violations=differing,
@@ -179,7 +179,7 @@ def conclusion(
     )
 
 
-def _psnr(parts: Sequence[Difference], dtype: str, error: float) -> str:
+def _psnr(parts: Sequence[PixelDifference], dtype: str, error: float) -> str:
     """Peak signal-to-noise ratio; the peak is what integers can span, or what the values span."""
     kind = np.dtype(dtype)
     if kind.kind in "iu":

@@ -9,29 +9,29 @@ import numpy as np
 
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.profile import BandProfile, RasterProfile
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 
 def _by_band(
     profile: RasterProfile,
     holds: Callable[[BandProfile], bool],
     reason: Callable[[BandProfile], str],
-) -> Outcome:
+) -> RuleOutcome:
     if not profile.count:
         msg = "needs bands: the raster has none"
         raise RuleError(msg)
     reasons = [
         f"band {i}: {reason(band)}" for i, band in enumerate(profile.bands, 1) if not holds(band)
     ]
-    return Outcome(
+    return RuleOutcome(
         checked=profile.count, findings=_findings(reasons), message="; ".join(reasons[:5])
     )
 
 
 def _findings(
     reasons: Sequence[str], geometry: Any = None, measure: Any = np.nan, unit: str = ""
-) -> Findings:
-    return Findings.build(np.full(len(reasons), -1), list(reasons), geometry, measure, unit)
+) -> Violations:
+    return Violations.build(np.full(len(reasons), -1), list(reasons), geometry, measure, unit)
 
 
 def _bands(count: int) -> str:

@@ -21,7 +21,7 @@ from spatial_pipeline.check.raster.grid import to_crs
 from spatial_pipeline.check.raster.region_outlines import outlines
 from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 
 RUN_LIMIT = 1_000_000
 """Runs of a whole raster that are outlined; more are reported by cells, which bounds memory."""
@@ -188,7 +188,7 @@ class RegionFinder:
             return Marks(band, count, cells=self._cells(runs))
         return Marks(band, count, runs=runs)
 
-    def findings(self, marks: Sequence[Marks], describe: Describe) -> tuple[Findings, str]:
+    def findings(self, marks: Sequence[Marks], describe: Describe) -> tuple[Violations, str]:
         """One finding a region with its outline and its size in pixels, and a note.
 
         When the raster has more than ``RUN_LIMIT`` runs, the findings are the cells of a coarse
@@ -203,13 +203,13 @@ class RegionFinder:
             }
             if sum(len(r) for r in joined.values()) <= RUN_LIMIT:
                 parts = [self._regions(b, runs, describe) for b, runs in joined.items()]
-                return Findings.concat(parts), ""
+                return Violations.concat(parts), ""
         parts = [self._scattered(b, [m for m in marked if m.band == b], describe) for b in bands]
         note = (
             f"too scattered to outline each region: the places are cells of "
             f"{self._cell} × {self._cell} px"
         )
-        return Findings.concat(parts), note
+        return Violations.concat(parts), note
 
     def _too_many(self, runs: Runs, col_off: int) -> bool:
         """True once the raster surely has too many runs, however it is cut.
@@ -234,7 +234,7 @@ class RegionFinder:
         np.add.at(cells, (runs.row[owner] // self._cell, column), length)
         return cells
 
-    def _scattered(self, band: int, marks: Sequence[Marks], describe: Describe) -> Findings:
+    def _scattered(self, band: int, marks: Sequence[Marks], describe: Describe) -> Violations:
         total = np.zeros((CELLS, CELLS), dtype=np.int64)
         for mark in marks:
             if mark.cells is not None:
@@ -248,7 +248,7 @@ class RegionFinder:
         ends = np.stack([left, top, right, top, right, bottom, left, bottom], axis=1)
         points = to_crs(ends.reshape(-1, 2).astype(np.float64), self._transform)
         places = shapely.polygons(points.reshape(-1, 4, 2))
-        return Findings.build(
+        return Violations.build(
             np.full(len(row), -1),
             describe(band, np.nan, np.nan, 0),
             places,
@@ -256,7 +256,7 @@ class RegionFinder:
             "px",
         )
 
-    def _regions(self, band: int, runs: Runs, describe: Describe) -> Findings:
+    def _regions(self, band: int, runs: Runs, describe: Describe) -> Violations:
         label = components(len(runs), *_overlapping(runs))
         order = np.argsort(label, kind="stable")
         first = np.flatnonzero(np.diff(label[order], prepend=-1))
@@ -270,7 +270,7 @@ class RegionFinder:
             describe(band, *told)
             for told in zip(low.tolist(), high.tolist(), blank.tolist(), strict=True)
         ]
-        return Findings.build(np.full(len(first), -1), reasons, places, size, "px")
+        return Violations.build(np.full(len(first), -1), reasons, places, size, "px")
 
 
 def strips(height: int, width: int) -> Iterator[slice]:
@@ -341,7 +341,7 @@ def _overlapping(runs: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return above, first[above] + step
 
 
-def union(findings: Findings) -> Any:
+def union(findings: Violations) -> Any:
     """One geometry of the places of all findings; None without any."""
     if not len(findings):
         return None

@@ -20,7 +20,7 @@ from spatial_pipeline.check.crs.transformation import transformed
 from spatial_pipeline.check.raster.grid import same_crs, to_crs, to_pixels
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.profile import RasterProfile
-from spatial_pipeline.model.readers import RasterData
+from spatial_pipeline.model.readers import RasterReader
 
 Method = Literal["nearest", "bilinear", "cubic", "average"]
 Floats = NDArray[np.float64]
@@ -79,7 +79,7 @@ class Warp:
 
     """
 
-    def __init__(self, profile: RasterProfile, other: RasterData, method: Method) -> None:
+    def __init__(self, profile: RasterProfile, other: RasterReader, method: Method) -> None:
         self._profile = profile
         self._other = other
         self._method = method

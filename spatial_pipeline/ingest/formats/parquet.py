@@ -23,7 +23,7 @@ from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity.crs_texts import CrsText
 from spatial_pipeline.ingest.schema import distinct_names, plain, staged_type
 from spatial_pipeline.runtime.json_text import json_text
-from spatial_pipeline.sources.local import Resolved
+from spatial_pipeline.sources.local import SourceFiles
 
 BATCH_ROWS = 16384
 _BOX_LENGTHS = {4: (0, 1, 2, 3), 6: (0, 1, 3, 4), 8: (0, 1, 4, 5)}
@@ -43,7 +43,7 @@ class _Geometry:
 
 
 @contextmanager
-def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
+def open_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
     """Opens a (Geo)Parquet file for one pass.
 
     Raises:

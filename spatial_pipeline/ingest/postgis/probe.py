@@ -27,12 +27,12 @@ from spatial_pipeline.contract.database_url import Address, admit, parse, redact
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.postgis import catalogue
-from spatial_pipeline.ingest.postgis.source import Limits, open_table, session, translated
+from spatial_pipeline.ingest.postgis.source import ServerLimits, open_table, session, translated
 from spatial_pipeline.runtime import hashing
 from spatial_pipeline.runtime.loop_thread import PrivateLoop
 from spatial_pipeline.sources.fingerprint import uri_of
 
-LIMITS = Limits(patience_s=10.0, statement_s=25.0)
+LIMITS = ServerLimits(patience_s=10.0, statement_s=25.0)
 """A look at a source is short: Dagster ends a sensor after a minute."""
 _SERVER = """
 SELECT pg_catalog.pg_postmaster_start_time()::text AS started,

@@ -25,7 +25,7 @@ _LATEST_US = np.iinfo(np.int64).max - _EPOCH_US
 
 
 @dataclass(frozen=True)
-class Values:
+class PackedValues:
     """One column of n packed rows.
 
     Attributes:
@@ -78,7 +78,7 @@ class Coding:
 
     arrow: pa.DataType
     sql: str
-    decode: Callable[[Values, pa.DataType], pa.Array]
+    decode: Callable[[PackedValues, pa.DataType], pa.Array]
 
 
 def unpacked(
@@ -104,7 +104,7 @@ def unpacked(
         sizes = _at(buffer, at + 4, ">i4").astype(np.int64)
         null = sizes < 0
         sizes[null] = 0
-        values = Values(buffer, at + 8, sizes, null)
+        values = PackedValues(buffer, at + 8, sizes, null)
         try:
             columns.append(coding.decode(values, coding.arrow))
         except pa.ArrowInvalid as exc:
@@ -116,21 +116,21 @@ def unpacked(
     return columns
 
 
-def numbers(kind: str) -> Callable[[Values, pa.DataType], pa.Array]:
+def numbers(kind: str) -> Callable[[PackedValues, pa.DataType], pa.Array]:
     """Decoder of numbers of a fixed width."""
 
-    def decode(values: Values, target: pa.DataType) -> pa.Array:
+    def decode(values: PackedValues, target: pa.DataType) -> pa.Array:
         return pa.array(values.numbers(kind), mask=values.null).cast(target)
 
     return decode
 
 
-def booleans(values: Values, target: pa.DataType) -> pa.Array:
+def booleans(values: PackedValues, target: pa.DataType) -> pa.Array:
     """Decoder of bool."""
     return pa.array(values.numbers("u1") != 0, type=target, mask=values.null)
 
 
-def dates(values: Values, target: pa.DataType) -> pa.Array:
+def dates(values: PackedValues, target: pa.DataType) -> pa.Array:
     """Decoder of date; ``infinity`` becomes null."""
     days = values.numbers(">i4").astype(np.int64)
     null = values.null | np.isin(days, _INFINITE_DAYS)
@@ -138,25 +138,25 @@ def dates(values: Values, target: pa.DataType) -> pa.Array:
     return pa.array(days, mask=null).cast(target)
 
 
-def instants(values: Values, target: pa.DataType) -> pa.Array:
+def instants(values: PackedValues, target: pa.DataType) -> pa.Array:
     """Decoder of timestamps; ``infinity`` and what Arrow cannot hold become null."""
     micros = values.numbers(">i8")
     null = values.null | (micros > _LATEST_US) | (micros == np.iinfo(np.int64).min)
     return pa.array(np.where(null, 0, micros) + _EPOCH_US, mask=null).cast(target)
 
 
-def texts(values: Values, target: pa.DataType) -> pa.Array:
+def texts(values: PackedValues, target: pa.DataType) -> pa.Array:
     """Decoder of text; what is no UTF-8 stays for ingest to find."""
     found = values.binary()
     return pa.Array.from_buffers(target, len(found), found.buffers(), found.null_count)
 
 
-def blobs(values: Values, target: pa.DataType) -> pa.Array:
+def blobs(values: PackedValues, target: pa.DataType) -> pa.Array:
     """Decoder of bytes."""
     return values.binary().cast(target)
 
 
-def decimals(values: Values, target: pa.DataType) -> pa.Array:
+def decimals(values: PackedValues, target: pa.DataType) -> pa.Array:
     """Decoder of numbers that are packed as text."""
     return texts(values, pa.string()).cast(target)
 

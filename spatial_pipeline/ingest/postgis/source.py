@@ -76,7 +76,7 @@ _LOOK_FOR_CLIENT = (
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServerLimits:
     """How long a server may take.
 
     Attributes:
@@ -90,7 +90,7 @@ class Limits:
 
 
 @dataclass
-class Table:
+class SnapshotTable:
     """What an open snapshot holds; valid within :func:`open_table` only.
 
     Attributes:
@@ -170,8 +170,8 @@ class Table:
 
 @contextmanager
 def open_table(
-    address: Address, layer: str | None, query: str | None, limits: Limits | None = None
-) -> Iterator[Table]:
+    address: Address, layer: str | None, query: str | None, limits: ServerLimits | None = None
+) -> Iterator[SnapshotTable]:
     """Opens a snapshot of a table, a view or a query.
 
     Args:
@@ -189,7 +189,7 @@ def open_table(
     with session(address, limits) as (loop, connection):
         described = loop.run(translated(lambda: _inspected(connection, layer, query), address))
         name = described.relation.name
-        yield Table(
+        yield SnapshotTable(
             name=None if name is None else str(name),
             content=described.content,
             _described=described,
@@ -233,7 +233,7 @@ class _Described:
 
 @contextmanager
 def session(
-    address: Address, limits: Limits | None = None
+    address: Address, limits: ServerLimits | None = None
 ) -> Iterator[tuple[PrivateLoop, asyncpg.Connection]]:
     """A read-only session and the loop it lives on; closed whoever gives up, and when.
 
@@ -253,7 +253,7 @@ def session(
 
 
 async def _connected(
-    address: Address, limits: Limits | None, held: list[asyncpg.Connection]
+    address: Address, limits: ServerLimits | None, held: list[asyncpg.Connection]
 ) -> asyncpg.Connection:
     """Asks again where the server is full or starting.
 

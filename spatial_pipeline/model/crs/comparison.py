@@ -35,7 +35,7 @@ NO_SHIFT = (0.0,) * 7
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CrsComparison:
     """Difference of two CRSs.
 
     Attributes:
@@ -60,7 +60,7 @@ class _Split:
     shift: tuple[float | str, ...] | None
 
 
-def compare(actual: pyproj.CRS, expected: pyproj.CRS) -> Comparison:
+def compare(actual: pyproj.CRS, expected: pyproj.CRS) -> CrsComparison:
     """How ``actual`` differs from ``expected``.
 
     Files store x before y whatever the CRS says, so the order of axes is a note and no difference;
@@ -98,15 +98,15 @@ def same_text(a: str | None, b: str | None) -> bool:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _compare(actual: str, expected: str) -> Comparison:
+def _compare(actual: str, expected: str) -> CrsComparison:
     if actual == expected:
-        return Comparison(())
+        return CrsComparison(())
     one, two = (_split(pyproj.CRS.from_user_input(text)) for text in (actual, expected))
     a, b = one.horizontal, two.horizontal
     differences = list(_horizontal_differences(actual, expected))
     if kind(a) == kind(b):
         differences += [*_dimensions(a, b), *_vertical(one.vertical, two.vertical)]
-    return Comparison(tuple(differences), () if kind(a) != kind(b) else tuple(_notes(one, two)))
+    return CrsComparison(tuple(differences), () if kind(a) != kind(b) else tuple(_notes(one, two)))
 
 
 @lru_cache(maxsize=REMEMBERED)

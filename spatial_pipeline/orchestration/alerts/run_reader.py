@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType, DagsterRun
 
-from spatial_pipeline.alert.problems import Fact, Key, Kind, Observation, rule_key, shortened
+from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem, rule_key, shortened
 from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Version
@@ -18,11 +18,11 @@ from spatial_pipeline.model.version import Version
 PARTITION = "dagster/partition"
 INVENTORY = dg.AssetKey(["operations", "inventory"])
 """The asset that lists what is held."""
-FactOf = Callable[..., Fact | None]
+FactOf = Callable[..., Problem | None]
 
 
 @dataclass(frozen=True)
-class Step:
+class StepSubject:
     """What a step is about.
 
     Attributes:
@@ -53,9 +53,9 @@ class Location:
         }
 
     @cached_property
-    def steps(self) -> dict[str, Step]:
+    def steps(self) -> dict[str, StepSubject]:
         """Every step of an asset or of checks, by the name of its node."""
-        found: dict[str, Step] = {}
+        found: dict[str, StepSubject] = {}
         definitions = {
             **{d.node_def.name: (d, None) for d in self._executable()},
             **{
@@ -66,15 +66,15 @@ class Location:
         for name, (definition, check) in definitions.items():
             keys = sorted(definition.keys) or ([check.asset_key] if check is not None else [])
             if keys:
-                found[name] = Step(
+                found[name] = StepSubject(
                     subject_of(keys[0]), keys[0].to_user_string(), self.owners.get(keys[0], ())
                 )
         return found
 
-    def step(self, step_key: str, job: str) -> Step:
+    def step(self, step_key: str, job: str) -> StepSubject:
         """What a step is about."""
         node = step_key.split("[", 1)[0].split(".", 1)[0]
-        return self.steps.get(node) or Step(job, None)
+        return self.steps.get(node) or StepSubject(job, None)
 
     def ours(self, run: DagsterRun, events: Sequence[DagsterEvent]) -> bool:
         """True when a run was launched from this code location, or runs its steps."""
@@ -123,7 +123,7 @@ class Reader:
         if not self.location.ours(run, events):
             return None
         partition = run.tags.get(PARTITION)
-        facts: list[Fact] = []
+        facts: list[Problem] = []
         right: list[Key] = []
         for event in events:
             kind = event.event_type
@@ -146,7 +146,7 @@ class Reader:
         evaluation: AssetCheckEvaluation,
         run: DagsterRun,
         partition: str | None,
-        facts: list[Fact],
+        facts: list[Problem],
         right: list[Key],
     ) -> None:
         asset = evaluation.asset_key
@@ -157,7 +157,7 @@ class Reader:
             return
         owners = self.location.owners.get(asset, ())
         version = _text(evaluation.metadata, "version")
-        found: Fact | None = None
+        found: Problem | None = None
         if version is not None:
             judged = Version(key.dataset, partition, version)
             if judged not in self.verdicts:
@@ -167,7 +167,7 @@ class Reader:
         blocking = evaluation.severity is dg.AssetCheckSeverity.ERROR
         facts.append(
             found
-            or Fact(
+            or Problem(
                 key=key,
                 severity=Severity.ERROR if blocking else Severity.WARN,
                 summary=shortened(evaluation.description or "failed"),
@@ -191,7 +191,7 @@ class Reader:
         event: DagsterEvent,
         run: DagsterRun,
         partition: str | None,
-        facts: list[Fact],
+        facts: list[Problem],
         right: list[Key],
     ) -> None:
         data = event.step_failure_data
@@ -215,21 +215,21 @@ class Reader:
             version = _text(told, "version")
             summary = shortened("; ".join(str(r) for r in reasons))
             facts.append(
-                Fact(held[0], summary=summary, status="held", version=version, **attributes)
+                Problem(held[0], summary=summary, status="held", version=version, **attributes)
             )
             return
         cause = error
         while cause is not None and cause.cause is not None:
             cause = cause.cause
         said = "failed" if cause is None else f"{cause.cls_name}: {_message(cause.message)}"
-        facts.append(Fact(step_key, summary=shortened(said), status="error", **attributes))
+        facts.append(Problem(step_key, summary=shortened(said), status="error", **attributes))
 
     def _ended(
         self,
         run: DagsterRun,
         events: Sequence[DagsterEvent],
         partition: str | None,
-        facts: list[Fact],
+        facts: list[Problem],
         right: list[Key],
     ) -> None:
         """A run that ended well, or badly without a step to blame."""
@@ -240,7 +240,7 @@ class Reader:
             if failures:
                 summary = shortened(failures[-1].message or "the run failed")
                 facts.append(
-                    Fact(
+                    Problem(
                         key,
                         Severity.ERROR,
                         summary,
@@ -253,22 +253,22 @@ class Reader:
             elif run.is_success:
                 right.append(key)
 
-    def _touched(self, run: DagsterRun, events: Sequence[DagsterEvent]) -> list[Step]:
+    def _touched(self, run: DagsterRun, events: Sequence[DagsterEvent]) -> list[StepSubject]:
         keys = {e.asset_check_planned_data.asset_key for e in events if _planned(e)}
         keys |= set(run.asset_selection or ())
         steps = [
-            Step(subject_of(k), k.to_user_string(), self.location.owners.get(k, ()))
+            StepSubject(subject_of(k), k.to_user_string(), self.location.owners.get(k, ()))
             for k in sorted(keys)
         ]
         steps += [self.location.step(e.step_key, run.job_name) for e in events if e.step_key]
-        return steps or [Step(run.job_name, None)]
+        return steps or [StepSubject(run.job_name, None)]
 
     def _never_checked(
         self,
         run: DagsterRun,
         events: Sequence[DagsterEvent],
         partition: str | None,
-        facts: list[Fact],
+        facts: list[Problem],
         right: list[Key],
     ) -> None:
         """Checks that the run planned and did not evaluate: one fact a dataset.
@@ -304,7 +304,7 @@ class Reader:
                 continue
             asset = missing[0].asset_key
             facts.append(
-                Fact(
+                Problem(
                     key,
                     Severity.ERROR,
                     shortened(said),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState
 
-from spatial_pipeline.alert.dispatcher import Desk, Rules, State
+from spatial_pipeline.alert.dispatcher import AlertDispatcher, AlertState, Rules
 from spatial_pipeline.alert.message import Links
-from spatial_pipeline.alert.problems import Fact, Key, Kind, Observation
+from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem
 from spatial_pipeline.alert.routing import Route
 from spatial_pipeline.contract.operations import Alerts
 from spatial_pipeline.contract.vocabulary import Severity
@@ -72,7 +72,7 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
     with locked_now(_lock(store.root, name)) as free:
         if not free:
             return dg.SkipReason("another tick is still at work")
-        desk = Desk(
+        desk = AlertDispatcher(
             Book(context.instance, name),
             alert_context.channels_of(settings),
             Rules(
@@ -106,7 +106,7 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
 
 
 def _read(
-    instance: dg.DagsterInstance, state: State, location: Location, store: "Store"
+    instance: dg.DagsterInstance, state: AlertState, location: Location, store: "Store"
 ) -> tuple[list[Observation], Position]:
     from spatial_pipeline.pipeline import alert_context, held
 
@@ -145,7 +145,7 @@ def _read(
 def _late(instance: dg.DagsterInstance, location: Location) -> list[Observation]:
     """What Dagster's freshness policies say."""
     keys = list(location.owners)
-    facts: list[Fact] = []
+    facts: list[Problem] = []
     right: list[Key] = []
     for asset, record in instance.get_freshness_state_records(keys).items():
         key = Key(subject_of(asset), None, Kind.LATE, asset.path[-1])
@@ -155,7 +155,7 @@ def _late(instance: dg.DagsterInstance, location: Location) -> list[Observation]
         elif state in (FreshnessState.WARN, FreshnessState.FAIL):
             late = state is FreshnessState.FAIL
             facts.append(
-                Fact(
+                Problem(
                     key,
                     Severity.ERROR if late else Severity.WARN,
                     f"{asset.to_user_string()} is {'late' if late else 'nearly late'} "

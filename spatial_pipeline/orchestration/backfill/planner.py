@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from spatial_pipeline.orchestration.backfill.request import Requested, State
+from spatial_pipeline.orchestration.backfill.request import BackfillState, Requested
 from spatial_pipeline.runtime.hashing import fingerprint
 from spatial_pipeline.runtime.json_text import json_text
 
@@ -32,7 +32,7 @@ BASES = ("planned", "tried", "stopped")
 
 
 @dataclass(frozen=True)
-class Memory:
+class PlannerCursor:
     """The cursor of the sensor.
 
     Attributes:
@@ -61,7 +61,7 @@ class Memory:
         return json_text(value, compact=True, sort_keys=True)
 
     @classmethod
-    def of_text(cls, text: str | None) -> Memory:
+    def of_text(cls, text: str | None) -> PlannerCursor:
         """The memory in a cursor; an empty one when there is none or a person wrote another."""
         try:
             value = json.loads(text or "{}")
@@ -72,7 +72,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Step:
+class PlannedStep:
     """What to do now.
 
     Attributes:
@@ -84,7 +84,7 @@ class Step:
 
     """
 
-    memory: Memory
+    memory: PlannerCursor
     identity: str
     launch: tuple[Outdated, ...]
     left: int
@@ -92,12 +92,12 @@ class Step:
 
 
 def next_step(
-    memory: Memory,
+    memory: PlannerCursor,
     last: Requested | None,
     found: Sequence[Outdated],
     running: Set[str],
     at_most: int,
-) -> Step:
+) -> PlannedStep:
     """Decides what to ask for.
 
     Args:
@@ -108,13 +108,13 @@ def next_step(
         at_most: partitions of one backfill.
 
     """
-    if last is not None and last.state is State.ACTIVE:
+    if last is not None and last.state is BackfillState.ACTIVE:
         told = f"backfill {last.id} of {len(last.partitions)} is under way"
-        return Step(memory, "", (), 0, told)
+        return PlannedStep(memory, "", (), 0, told)
     memory = _booked(memory, last, found)
     if memory.breakdowns >= BREAKDOWNS:
         told = f"Dagster gave up {memory.breakdowns} backfills, the last is {memory.booked}"
-        return Step(memory, "", (), 0, f"{told}; reset the cursor of this sensor to go on")
+        return PlannedStep(memory, "", (), 0, f"{told}; reset the cursor of this sensor to go on")
     wanted = [
         o
         for o in found
@@ -124,7 +124,7 @@ def next_step(
     launch = tuple(free[:at_most])
     told = _told(memory, found, len(wanted) - len(free))
     if not launch:
-        return Step(memory, "", (), len(wanted), told)
+        return PlannedStep(memory, "", (), len(wanted), told)
     identity = fingerprint(
         None if last is None else last.id, [[o.partition, o.basis] for o in launch]
     )
@@ -137,10 +137,12 @@ def next_step(
             **{o.partition: o.basis + MARK * (_attempts(memory.tried, o) + 1) for o in launch},
         },
     )
-    return Step(memory, identity, launch, len(wanted) - len(launch), told)
+    return PlannedStep(memory, identity, launch, len(wanted) - len(launch), told)
 
 
-def _booked(memory: Memory, last: Requested | None, found: Sequence[Outdated]) -> Memory:
+def _booked(
+    memory: PlannerCursor, last: Requested | None, found: Sequence[Outdated]
+) -> PlannerCursor:
     """The memory after the end of the last backfill was taken into account, once."""
     now = {o.partition: o.basis for o in found}
     planned, tried, stopped = memory.planned, memory.tried, memory.stopped
@@ -151,12 +153,12 @@ def _booked(memory: Memory, last: Requested | None, found: Sequence[Outdated]) -
             planned = now
             tried = {**{p: now[p] + MARK for p in last.partitions if p in now}, **tried}
         booked, breakdowns = last.id, 0
-        if last.state is State.CANCELED:
+        if last.state is BackfillState.CANCELED:
             stopped = {**stopped, **planned}
-        elif last.state is State.BROKEN:
+        elif last.state is BackfillState.BROKEN:
             breakdowns = memory.breakdowns + 1
             tried = {p: b for p, b in tried.items() if p not in last.partitions - last.launched}
-    return Memory(
+    return PlannerCursor(
         asked=memory.asked,
         booked=booked,
         planned={},
@@ -172,7 +174,7 @@ def _attempts(tried: Mapping[str, str], found: Outdated) -> int:
     return mark.count(MARK) if mark.rstrip(MARK) == found.basis else 0
 
 
-def _told(memory: Memory, found: Sequence[Outdated], waiting: int) -> str:
+def _told(memory: PlannerCursor, found: Sequence[Outdated], waiting: int) -> str:
     told = []
     stopped = [o.partition for o in found if memory.stopped.get(o.partition) == o.basis]
     if stopped:

@@ -28,7 +28,7 @@ PRIORITY = "-1"
 """Of the runs in the queue: after those that a schedule or a person asked for."""
 
 
-class State(Enum):
+class BackfillState(Enum):
     """What became of a backfill."""
 
     ACTIVE = "active"
@@ -38,14 +38,14 @@ class State(Enum):
 
 
 STATES = {
-    BulkActionStatus.REQUESTED: State.ACTIVE,
-    BulkActionStatus.CANCELING: State.ACTIVE,
-    BulkActionStatus.FAILING: State.ACTIVE,
-    BulkActionStatus.CANCELED: State.CANCELED,
-    BulkActionStatus.FAILED: State.BROKEN,
-    BulkActionStatus.COMPLETED: State.DONE,
-    BulkActionStatus.COMPLETED_SUCCESS: State.DONE,
-    BulkActionStatus.COMPLETED_FAILED: State.DONE,
+    BulkActionStatus.REQUESTED: BackfillState.ACTIVE,
+    BulkActionStatus.CANCELING: BackfillState.ACTIVE,
+    BulkActionStatus.FAILING: BackfillState.ACTIVE,
+    BulkActionStatus.CANCELED: BackfillState.CANCELED,
+    BulkActionStatus.FAILED: BackfillState.BROKEN,
+    BulkActionStatus.COMPLETED: BackfillState.DONE,
+    BulkActionStatus.COMPLETED_SUCCESS: BackfillState.DONE,
+    BulkActionStatus.COMPLETED_FAILED: BackfillState.DONE,
 }
 """BROKEN: the daemon gave up; a backfill some of whose runs failed is DONE."""
 
@@ -63,7 +63,7 @@ class Requested:
     """
 
     id: str
-    state: State
+    state: BackfillState
     partitions: frozenset[str]
     launched: frozenset[str]
 

@@ -7,7 +7,7 @@ import dagster as dg
 from spatial_pipeline.contract.models import Backfill, Contract
 from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline.orchestration.backfill import request
-from spatial_pipeline.orchestration.backfill.planner import Memory, Step, next_step
+from spatial_pipeline.orchestration.backfill.planner import PlannedStep, PlannerCursor, next_step
 from spatial_pipeline.orchestration.partitions import partitions_of
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ def schema_sensor_of(contract: Contract) -> dg.SensorDefinition | None:
             keys.reverse()
         last = request.latest(instance, name, assets[0])
         found: list[Outdated] = []
-        if last is None or last.state is not request.State.ACTIVE:
+        if last is None or last.state is not request.BackfillState.ACTIVE:
             found = outdated(Pipeline.of([contract]), contract, keys)
         busy = [o.partition for o in found]
         running = request.running(instance, assets, busy) if busy else set()
-        memory = Memory.of_text(context.cursor)
+        memory = PlannerCursor.of_text(context.cursor)
         step = next_step(memory, last, found, running, bounds.at_most)
         if step.launch:
             request.request(
@@ -74,7 +74,7 @@ def schema_sensor_of(contract: Contract) -> dg.SensorDefinition | None:
     return schema_sensor
 
 
-def _words(dataset: str, step: Step) -> tuple[str, str]:
+def _words(dataset: str, step: PlannedStep) -> tuple[str, str]:
     """Title and description of a backfill."""
     later = f", {step.left} to follow" if step.left else ""
     why: dict[str, list[str]] = {}
@@ -84,7 +84,7 @@ def _words(dataset: str, step: Step) -> tuple[str, str]:
     return f"{dataset} after a change, {len(step.launch)} partitions{later}", told
 
 
-def _told(step: Step) -> str:
+def _told(step: PlannedStep) -> str:
     """What the tick says in the UI."""
     if not step.launch:
         return step.told

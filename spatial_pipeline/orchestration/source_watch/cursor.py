@@ -51,7 +51,7 @@ class Cursor:
 
 
 @dataclass(frozen=True)
-class Change:
+class SourceChange:
     """A source that is new or changed, once.
 
     Attributes:
@@ -80,7 +80,7 @@ class Conclusion:
     """
 
     cursor: Cursor
-    changes: tuple[Change, ...]
+    changes: tuple[SourceChange, ...]
     unsettled: tuple[str, ...]
     deferred: tuple[str, ...]
     gone: tuple[str, ...]
@@ -98,7 +98,7 @@ def conclude(cursor: Cursor, tokens: Mapping[str, str], most: int, *, settles: b
 
     """
     seen, waiting = dict(cursor.seen), dict(cursor.waiting)
-    changes: list[Change] = []
+    changes: list[SourceChange] = []
     unsettled: list[str] = []
     deferred: list[str] = []
     for key in sorted(tokens):
@@ -112,7 +112,7 @@ def conclude(cursor: Cursor, tokens: Mapping[str, str], most: int, *, settles: b
         elif len(changes) == most:
             deferred.append(key)
         else:
-            changes.append(Change(key, token, number))
+            changes.append(SourceChange(key, token, number))
             seen[key] = (token, number + 1)
             waiting.pop(key, None)
     gone = [k for k in seen if k not in tokens]

@@ -18,12 +18,12 @@ from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.probe import list_keys, probe, probe_each
 from spatial_pipeline.orchestration.source_watch.cursor import WHOLE, Cursor
 from spatial_pipeline.settings import Settings
-from spatial_pipeline.sources.transfer import Limits
+from spatial_pipeline.sources.transfer import TransferLimits
 
 AT_ONCE = 8
 BUDGET_S = 40.0
 """Dagster ends a sensor after a minute."""
-LIMITS = Limits(connect_timeout_s=5.0, read_timeout_s=10.0, attempts=2)
+LIMITS = TransferLimits(connect_timeout_s=5.0, read_timeout_s=10.0, attempts=2)
 """A look at another machine is short; a sensor looks again soon."""
 UNLISTED = {"http", "https"}
 """Schemes of servers that do not tell what they hold."""

@@ -22,7 +22,7 @@ OGC_LON_LAT = {("OGC", "CRS84"): ("EPSG", "4326"), ("OGC", "CRS83"): ("EPSG", "4
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class TableLayout:
     """Columns of a table.
 
     Attributes:
@@ -49,7 +49,9 @@ class Layout:
         return self.names if self.geometry is None else (*self.names, self.geometry)
 
 
-def layout_of(path: Path, profile: VectorProfile, key: tuple[str, ...], table: TableName) -> Layout:
+def layout_of(
+    path: Path, profile: VectorProfile, key: tuple[str, ...], table: TableName
+) -> TableLayout:
     """The layout of a staged file.
 
     Args:
@@ -83,7 +85,7 @@ def layout_of(path: Path, profile: VectorProfile, key: tuple[str, ...], table: T
     if mistakes:
         msg = f"{table} cannot be written: {'; '.join(mistakes)}"
         raise StoreError(msg)
-    return Layout(
+    return TableLayout(
         names=names,
         types=tuple(types),
         geometry=profile.geometry_column,

@@ -41,7 +41,7 @@ LOST = (
 
 
 @dataclass(frozen=True)
-class Address:
+class ServerAddress:
     """Where the database is and how patient we are.
 
     Attributes:
@@ -70,7 +70,7 @@ class Database:
     connections. Opening connects to nothing yet. Each loop has a pool of its own.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: ServerAddress) -> None:
         if not re.match(r"postgres(ql)?://", address.dsn):
             msg = "SPATIAL_DATABASE_URL is no libpq URI: write postgresql://user@host:port/database"
             raise StoreError(msg)

@@ -16,14 +16,14 @@ from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.postgis import ledger, readers, tables
 from spatial_pipeline.publish.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
-from spatial_pipeline.publish.postgis.layout import Layout, layout_of
-from spatial_pipeline.publish.postgis.pool import Address, Database
+from spatial_pipeline.publish.postgis.layout import TableLayout, layout_of
+from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
 
 logger = logging.getLogger("spatial_pipeline")
 CHUNK = 1 << 20
@@ -50,7 +50,7 @@ class Candidate:
     version: Version
     profile: Profile
     path: Path
-    data: VectorData | None
+    data: VectorReader | None
     table: TableName | None
     key: tuple[str, ...]
     comment: str
@@ -67,7 +67,7 @@ class Publisher:
     """Publishes one partition of one dataset; nobody else publishes it meanwhile."""
 
     def __init__(
-        self, connection: asyncpg.Connection, address: Address, candidate: Candidate
+        self, connection: asyncpg.Connection, address: ServerAddress, candidate: Candidate
     ) -> None:
         self._connection = connection
         self._address = address
@@ -101,7 +101,7 @@ class Publisher:
             layout_of, candidate.path, candidate.profile, candidate.key, candidate.table
         )
         postgis = await tables.find_postgis(connection)
-        stored = await tables.digest_of(connection, postgis, tables.Part(name, layout, 0))
+        stored = await tables.digest_of(connection, postgis, tables.TablePart(name, layout, 0))
         if stored != proven:
             msg = (
                 f"{candidate.table}: rows of {candidate.version} were changed by hand since"
@@ -152,7 +152,9 @@ class Publisher:
                     old,
                 )
 
-    async def _prepared(self, candidate: Candidate, table: TableName) -> tuple[tables.Part, Digest]:
+    async def _prepared(
+        self, candidate: Candidate, table: TableName
+    ) -> tuple[tables.TablePart, Digest]:
         """The part with the candidate's rows, and what they are proven to hold.
 
         It is a new one, or the one that was kept.
@@ -172,7 +174,9 @@ class Publisher:
         kept = bool(known) and await tables.relation_kind(connection, name) is not None
         sent = _Sent()
         if kept:
-            part = tables.Part(name, layout, await tables.find_srid(connection, postgis, layout))
+            part = tables.TablePart(
+                name, layout, await tables.find_srid(connection, postgis, layout)
+            )
             async with contextlib.aclosing(rows(candidate.data, layout, part.srid, sent)) as stream:
                 async for _chunk in stream:
                     pass
@@ -185,7 +189,7 @@ class Publisher:
         return part, sent.digest
 
     async def _matched(
-        self, candidate: Candidate, postgis: tables.PostGIS, part: tables.Part, sent: Digest
+        self, candidate: Candidate, postgis: tables.PostGIS, part: tables.TablePart, sent: Digest
     ) -> None:
         """published_matches_staged: the rows that the server holds are the staged ones."""
         stored = await tables.digest_of(self._connection, postgis, part)
@@ -207,7 +211,7 @@ class Publisher:
             raise StoreError(msg)
 
     async def _exchanged(
-        self, candidate: Candidate, table: TableName, part: tables.Part, proven: Digest
+        self, candidate: Candidate, table: TableName, part: tables.TablePart, proven: Digest
     ) -> None:
         """Exchanges the parts as soon as no reader is in the way; asks for the lock in short waits.
 
@@ -243,7 +247,7 @@ class Publisher:
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
     async def _current(
-        self, version: Version, table: TableName, part: tables.Part
+        self, version: Version, table: TableName, part: tables.TablePart
     ) -> TableName | None:
         """The attached part of the same partition."""
         for known in await ledger.parts(self._connection, version, table):
@@ -278,7 +282,9 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
                 await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", key)
 
 
-async def rows(data: VectorData, layout: Layout, srid: int, sent: _Sent) -> AsyncGenerator[bytes]:
+async def rows(
+    data: VectorReader, layout: TableLayout, srid: int, sent: _Sent
+) -> AsyncGenerator[bytes]:
     """The binary COPY stream of staged features; one batch is sent while the next is encoded."""
     encoder = Encoder(layout.types, None if layout.geometry is None else srid)
     following: asyncio.Task[tuple[pa.Buffer, Digest]] | None = None
@@ -307,7 +313,7 @@ async def rows(data: VectorData, layout: Layout, srid: int, sent: _Sent) -> Asyn
         encoder.close()
 
 
-def _selected(data: VectorData, index: int, names: Sequence[str]) -> FeatureBatch:
+def _selected(data: VectorReader, index: int, names: Sequence[str]) -> FeatureBatch:
     """A batch with its columns in the order of the names, which a file need not keep."""
     batch = data.batch(index, names)
     return replace(batch, table=batch.table.select(list(names)))

@@ -27,7 +27,7 @@ from spatial_pipeline.publish.postgis.identifiers import (
     quoted_table,
     shortened,
 )
-from spatial_pipeline.publish.postgis.layout import Layout, authority
+from spatial_pipeline.publish.postgis.layout import TableLayout, authority
 from spatial_pipeline.publish.postgis.readers import hide, refuse_strangers
 from spatial_pipeline.runtime.hashing import fingerprint
 
@@ -75,7 +75,7 @@ async def find_postgis(connection: asyncpg.Connection) -> PostGIS:
     return PostGIS(quoted(schema))
 
 
-async def find_srid(connection: asyncpg.Connection, postgis: PostGIS, layout: Layout) -> int:
+async def find_srid(connection: asyncpg.Connection, postgis: PostGIS, layout: TableLayout) -> int:
     """SRID of the layout's CRS; 0 without a CRS. A CRS that PostGIS does not know is added.
 
     Raises:
@@ -121,7 +121,7 @@ def part_name(table: TableName, version: Version) -> TableName:
 
 
 @dataclass(frozen=True)
-class Part:
+class TablePart:
     """A part of a table.
 
     Attributes:
@@ -132,7 +132,7 @@ class Part:
     """
 
     name: TableName
-    layout: Layout
+    layout: TableLayout
     srid: int
 
 
@@ -141,8 +141,8 @@ async def new_part(
     postgis: PostGIS,
     table: TableName,
     version: Version,
-    layout: Layout,
-) -> Part:
+    layout: TableLayout,
+) -> TablePart:
     """Creates the empty part of a version; must be in the transaction that fills it."""
     srid = await find_srid(connection, postgis, layout)
     geometry_type = layout.geometry_type
@@ -150,7 +150,7 @@ async def new_part(
         declared = await _declared(connection, postgis, table, layout.geometry)
         if declared in {(t, srid if t else 0) for t in _wider(geometry_type)}:
             geometry_type = declared[0]
-    part = Part(part_name(table, version), layout, srid)
+    part = TablePart(part_name(table, version), layout, srid)
     kinds = [*(t.sql for t in layout.types), postgis.column(geometry_type, srid)]
     columns = ", ".join(
         f"{quoted_column(name)} {kind}" for name, kind in zip(layout.columns, kinds, strict=False)
@@ -163,7 +163,9 @@ async def new_part(
     return part
 
 
-async def fill(connection: asyncpg.Connection, part: Part, stream: AsyncIterator[bytes]) -> None:
+async def fill(
+    connection: asyncpg.Connection, part: TablePart, stream: AsyncIterator[bytes]
+) -> None:
     """Fills a part by one binary COPY.
 
     Raises:
@@ -185,7 +187,7 @@ async def fill(connection: asyncpg.Connection, part: Part, stream: AsyncIterator
         raise StoreError(msg) from exc
 
 
-async def finish(connection: asyncpg.Connection, part: Part, comment: str) -> None:
+async def finish(connection: asyncpg.Connection, part: TablePart, comment: str) -> None:
     """Indexes, key, statistics and comment of a filled part.
 
     Raises:
@@ -210,7 +212,7 @@ async def finish(connection: asyncpg.Connection, part: Part, comment: str) -> No
     await connection.execute(f"ANALYZE {name}")
 
 
-async def digest_of(connection: asyncpg.Connection, postgis: PostGIS, part: Part) -> Digest:
+async def digest_of(connection: asyncpg.Connection, postgis: PostGIS, part: TablePart) -> Digest:
     """What the rows of a part hold, computed by the server from what it stored."""
     layout = part.layout
     geometry = None if layout.geometry is None else quoted_column(layout.geometry)
@@ -222,7 +224,7 @@ async def digest_of(connection: asyncpg.Connection, postgis: PostGIS, part: Part
 async def exchange(
     connection: asyncpg.Connection,
     table: TableName,
-    part: Part,
+    part: TablePart,
     former: TableName | None,
     comment: str,
     ours: Set[str],
@@ -299,7 +301,7 @@ async def set_comment(connection: asyncpg.Connection, table: TableName, comment:
 
 
 async def _conform(
-    connection: asyncpg.Connection, table: TableName, part: Part, ours: Set[str]
+    connection: asyncpg.Connection, table: TableName, part: TablePart, ours: Set[str]
 ) -> None:
     """Gives the parent the columns of the part; where other parts forbid it, the part yields."""
     parent, child = quoted_table(table), quoted_table(part.name)

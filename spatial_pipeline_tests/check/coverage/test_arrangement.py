@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.check.coverage import arrangement
 from spatial_pipeline.check.coverage.arrangement import (
-    Chain,
+    EdgeChain,
     boundary_edges,
     cancelled,
     directed_edges,
@@ -82,7 +82,7 @@ def test_duplicates_do_not_cancel():
 def test_nothing_is_left_of_nothing():
     chain, source, once = cancelled(directed_edges(_array([])))
     assert len(chain) == len(source) == len(once) == 0
-    assert len(Chain.sum([])) == 0
+    assert len(EdgeChain.sum([])) == 0
 
 
 @settings(max_examples=60, deadline=None)
@@ -96,7 +96,7 @@ def test_what_is_left_is_the_sum_of_all_runs_however_it_is_cut(features, cuts):
     parts = [cancelled(directed_edges(_array(polygons[i::cuts])))[0] for i in range(cuts)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arrangement, "AT_ONCE", 2)
-        summed, again = Chain.sum(parts), Chain.sum(parts[::-1])
+        summed, again = EdgeChain.sum(parts), EdgeChain.sum(parts[::-1])
     assert _dict(summed) == expected
     assert list(map(tuple, summed.edges.tolist())) == sorted(expected)
     assert summed.edges.tolist() == again.edges.tolist()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.check.coverage import coverage_delta
-from spatial_pipeline.check.coverage.arrangement import Chain, cancelled, directed_edges
+from spatial_pipeline.check.coverage.arrangement import EdgeChain, cancelled, directed_edges
 from spatial_pipeline.check.coverage.coverage_delta import (
     Former,
     inside,
@@ -36,7 +36,7 @@ def corners(of: list[Box]) -> np.ndarray:
 
 def left(polygons: np.ndarray) -> dict[tuple[float, ...], int]:
     chain, _, _ = cancelled(directed_edges(polygons))
-    whole = Chain.sum([chain])
+    whole = EdgeChain.sum([chain])
     return dict(zip(map(tuple, whole.edges.tolist()), whole.net.tolist(), strict=True))
 
 
@@ -74,16 +74,16 @@ def test_what_is_left_after_an_edit_comes_from_what_was_left_before_it(
     )
     chain, _, _ = cancelled(directed_edges(after[near]))
     kept = inside(chain.edges, changed)
-    former = Chain(
+    former = EdgeChain(
         np.array(list(before), dtype=float).reshape(-1, 4), np.array(list(before.values()), int)
     )
-    whole = Chain.sum([outside(former, changed), Chain(chain.edges[kept], chain.net[kept])])
+    whole = EdgeChain.sum([outside(former, changed), EdgeChain(chain.edges[kept], chain.net[kept])])
     found = dict(zip(map(tuple, whole.edges.tolist()), whole.net.tolist(), strict=True))
     assert found == left(after)
 
 
 def test_what_was_left_is_remembered_unless_it_is_too_much():
-    chain = Chain(np.arange(4.0 * 9).reshape(9, 4), np.ones(9, int))
+    chain = EdgeChain(np.arange(4.0 * 9).reshape(9, 4), np.ones(9, int))
     extras = remembered(chain, 9)
     assert extras is not None
     former = Former.of(Facts(np.ones(9, np.uint8), extras=extras))

@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.check.coverage.feature_lookup import Known, around, bare
+from spatial_pipeline.check.coverage.feature_lookup import FeatureLookup, around, bare
 from spatial_pipeline_tests.check.coverage.coverages import squares
 from spatial_pipeline_tests.support import memory_vector
 
@@ -21,7 +21,7 @@ def test_features_are_the_same_known_or_read(kept, wanted, columns):
     data = _data()
     kept, wanted = (np.array(sorted(s), dtype=np.int64) for s in (kept, wanted))
     parts = [data.take(some, ("b", "a")) for some in (kept[::2], kept[1::2])]
-    batch = Known(data, parts, columns).take(wanted)
+    batch = FeatureLookup(data, parts, columns).take(wanted)
     assert batch.rows.tolist() == batch.positions.tolist() == wanted.tolist()
     assert shapely.equals_exact(batch.geometry, data.everything.geometry[wanted]).all()
     assert batch.table.select(list(columns)).to_pylist() == (
@@ -31,7 +31,7 @@ def test_features_are_the_same_known_or_read(kept, wanted, columns):
 
 def test_what_is_known_is_not_read_again(monkeypatch):
     data = _data()
-    known = Known(data, [data.take(np.array([3, 4, 8]), ())])
+    known = FeatureLookup(data, [data.take(np.array([3, 4, 8]), ())])
     monkeypatch.setattr(data, "take", lambda *_: pytest.fail("read again"))
     assert known.take(np.array([3, 8])).rows.tolist() == [3, 8]
 

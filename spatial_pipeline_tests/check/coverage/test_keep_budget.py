@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spatial_pipeline.check.base import Context
 from spatial_pipeline.check.coverage import keep_budget
 from spatial_pipeline.check.coverage.feature_lookup import bare
-from spatial_pipeline.check.coverage.keep_budget import Keeping
+from spatial_pipeline.check.coverage.keep_budget import KeepBudget
 from spatial_pipeline.check.rules.topology.must_not_have_gaps import MustNotHaveGapsCheck
 from spatial_pipeline.check.rules.topology.must_not_overlap import MustNotOverlapCheck
 from spatial_pipeline.contract.rules.topology import MustNotHaveGaps, MustNotOverlap
@@ -25,7 +25,7 @@ def size(batch):
 def test_no_more_is_kept_than_fits():
     batch = bare(memory_vector(squares(10, 10)).everything, np.arange(100))
     whole = size(batch)
-    keep = Keeping(whole + whole // 2)
+    keep = KeepBudget(whole + whole // 2)
     assert len(keep.admitted(batch)) == 100
     assert len(keep.admitted(batch)) == 0
     assert len(keep.admitted(bare(batch, np.arange(10)))) == 10

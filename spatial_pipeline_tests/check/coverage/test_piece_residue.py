@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.check.coverage import piece_residue as module
-from spatial_pipeline.check.coverage.arrangement import Chain, cancelled, directed_edges
+from spatial_pipeline.check.coverage.arrangement import EdgeChain, cancelled, directed_edges
 from spatial_pipeline.check.coverage.piece_residue import outlines
 from spatial_pipeline.check.geometry.boxes import Boxes
 from spatial_pipeline.check.geometry.eligible import LINE, POLYGON, judged
@@ -43,8 +43,8 @@ def test_a_piece_is_what_shapely_makes_of_it(features, chunk, decoded_before):
     assert _edges(whole) == _edges(chain)
     alone = found.lone[: len(found.lone) // 2]
     kept, _ = found.chain(alone)
-    both = Chain.concat([kept, cancelled(directed_edges(found.geometry(alone)))[0]])
-    assert _edges(Chain.sum([both])) == _edges(chain)
+    both = EdgeChain.concat([kept, cancelled(directed_edges(found.geometry(alone)))[0]])
+    assert _edges(EdgeChain.sum([both])) == _edges(chain)
     (_, other_lines), other_left_out = found.layers(data.profile, (POLYGON, LINE))
     assert other_lines.index.tolist() == lines.index.tolist()
     assert other_left_out.rows.tolist() == left_out.rows.tolist()

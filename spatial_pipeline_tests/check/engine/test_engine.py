@@ -25,7 +25,7 @@ from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError, SourceError
 from spatial_pipeline.model.features import FeatureBatch, Tile
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 from spatial_pipeline_tests.support import memory_raster, memory_vector, run_rule
 
 POINTS = memory_vector(
@@ -45,8 +45,8 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 class EveryFeature(FeatureCheck[Any]):
-    def check(self, batch: FeatureBatch) -> Findings:
-        return Findings.build(batch.rows, "seen", batch.geometry, measure=batch.rows, unit="m")
+    def check(self, batch: FeatureBatch) -> Violations:
+        return Violations.build(batch.rows, "seen", batch.geometry, measure=batch.rows, unit="m")
 
 
 def test_pieces_threads_and_order_do_not_show(stand_in: Any) -> None:
@@ -69,7 +69,7 @@ def test_rules_work_while_the_collector_rests(stand_in: Any) -> None:
     seen = []
 
     class Looking(EveryFeature):
-        def map(self, batch: FeatureBatch) -> tuple[int, Findings]:
+        def map(self, batch: FeatureBatch) -> tuple[int, Violations]:
             seen.append(gc.isenabled())
             return super().map(batch)
 
@@ -109,7 +109,7 @@ def test_accepted_violations(stand_in: Any, accepted: dict[str, Any], status: St
 
 def test_a_rule_that_raises_is_an_error_and_stops_no_other(stand_in: Any) -> None:
     class Raises(FeatureCheck[Any]):
-        def check(self, batch: FeatureBatch) -> Findings:
+        def check(self, batch: FeatureBatch) -> Violations:
             raise ZeroDivisionError("by nothing")
 
     stand_in(NotEmpty, Raises)
@@ -129,11 +129,11 @@ def test_rule_errors_say_their_message_only(stand_in: Any, stage: str) -> None:
             if here == stage:
                 raise RuleError("needs a grid")
 
-        def check(self, batch: FeatureBatch) -> Findings:
+        def check(self, batch: FeatureBatch) -> Violations:
             self.refuse("map")
-            return Findings.none()
+            return Violations.none()
 
-        def reduce(self, partials: Sequence[Any]) -> Outcome:
+        def reduce(self, partials: Sequence[Any]) -> RuleOutcome:
             self.refuse("reduce")
             return super().reduce(partials)
 
@@ -146,9 +146,9 @@ def test_a_hung_rule_times_out_and_the_others_finish(stand_in: Any) -> None:
     release = threading.Event()
 
     class Hangs(FeatureCheck[Any]):
-        def check(self, batch: FeatureBatch) -> Findings:
+        def check(self, batch: FeatureBatch) -> Violations:
             release.wait(20)
-            return Findings.none()
+            return Violations.none()
 
     stand_in(NotEmpty, Hangs)
     begun = time.perf_counter()
@@ -165,12 +165,12 @@ def test_a_timed_out_rule_stops_working(stand_in: Any) -> None:
     calls: list[int] = []
 
     class Slow(FeatureCheck[Any]):
-        def check(self, batch: FeatureBatch) -> Findings:
+        def check(self, batch: FeatureBatch) -> Violations:
             calls.append(1)
             for _ in range(400):
                 time.sleep(0.005)
                 self.context.cancelled()
-            return Findings.none()
+            return Violations.none()
 
     stand_in(NotEmpty, Slow)
     before = threading.active_count()
@@ -259,8 +259,10 @@ def test_planned_checks_run_all_their_pieces(stand_in: Any) -> None:
             for i in range(7):
                 yield lambda i=i: i * i
 
-        def reduce(self, partials: Sequence[int]) -> Outcome:
-            return Outcome(checked=len(partials), value=sum(partials), passed=True, threshold=91)
+        def reduce(self, partials: Sequence[int]) -> RuleOutcome:
+            return RuleOutcome(
+                checked=len(partials), value=sum(partials), passed=True, threshold=91
+            )
 
     stand_in(SameFeaturesAs, Counts)
     result, _ = run_rule(SameFeaturesAs(other={"uri": "x"}), POINTS, POINTS, jobs=3)
@@ -278,8 +280,8 @@ def test_tiles_get_the_widest_halo_asked_for(stand_in: Any) -> None:
             seen.append(len(tile.features))
             return tile.owned
 
-        def reduce(self, partials: Sequence[int]) -> Outcome:
-            return Outcome(checked=sum(partials))
+        def reduce(self, partials: Sequence[int]) -> RuleOutcome:
+            return RuleOutcome(checked=sum(partials))
 
     stand_in(MustNotOverlap, Wide)
     data = memory_vector([shapely.Point(i, i) for i in range(10)])
@@ -293,8 +295,8 @@ def test_windows_cover_the_raster_once(stand_in: Any) -> None:
         def map(self, window: PixelWindow) -> int:
             return int(window.values.sum())
 
-        def reduce(self, partials: Sequence[int]) -> Outcome:
-            return Outcome(checked=1, value=sum(partials), passed=True, threshold=0)
+        def reduce(self, partials: Sequence[int]) -> RuleOutcome:
+            return RuleOutcome(checked=1, value=sum(partials), passed=True, threshold=0)
 
     stand_in(PixelRange, Adds)
     values = np.arange(35 * 50).reshape(1, 35, 50)

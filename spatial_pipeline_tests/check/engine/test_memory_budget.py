@@ -12,7 +12,7 @@ from spatial_pipeline.check.engine.memory_budget import (
     PIECE,
     PIECE_BYTES,
     WORKING,
-    Room,
+    MemoryBudget,
     features_a_piece,
     in_lanes,
     piece_bytes,
@@ -28,7 +28,7 @@ def test_no_more_bytes_at_once_than_the_bound_and_the_large_run_alone(total: int
     held: list[int] = []
     most, alone = 0, True
 
-    async def work(room: Room, size: int) -> None:
+    async def work(room: MemoryBudget, size: int) -> None:
         nonlocal most, alone
         async with room.taken(size):
             held.append(size)
@@ -39,7 +39,7 @@ def test_no_more_bytes_at_once_than_the_bound_and_the_large_run_alone(total: int
             held.remove(size)
 
     async def main() -> int:
-        room = Room(total)
+        room = MemoryBudget(total)
         await asyncio.gather(*(work(room, chance.choice([1, 3, 9, 40])) for _ in range(60)))
         return room.held
 
@@ -54,13 +54,13 @@ def test_no_more_bytes_at_once_than_the_bound_and_the_large_run_alone(total: int
 def test_whoever_comes_first_goes_first() -> None:
     order: list[int] = []
 
-    async def work(room: Room, i: int, size: int) -> None:
+    async def work(room: MemoryBudget, i: int, size: int) -> None:
         async with room.taken(size):
             order.append(i)
             await asyncio.sleep(0.001)
 
     async def main() -> None:
-        room = Room(10)
+        room = MemoryBudget(10)
         await asyncio.gather(*(work(room, i, s) for i, s in enumerate([6, 100, 1, 6, 1])))
 
     asyncio.run(main())
@@ -69,7 +69,7 @@ def test_whoever_comes_first_goes_first() -> None:
 
 def test_who_gives_up_waiting_holds_nothing() -> None:
     async def main() -> int:
-        room = Room(10)
+        room = MemoryBudget(10)
         async with room.taken(10):
             waiting = [asyncio.create_task(room.taken(5).__aenter__()) for _ in range(3)]
             await asyncio.sleep(0)

@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import shapely
 
-from spatial_pipeline.check.engine.partitioning import Cut, Surroundings, selected
+from spatial_pipeline.check.engine.partitioning import Partitioning, Surroundings, selected
 from spatial_pipeline_tests.support import memory_vector
 
 
 def test_batches_are_cut_when_they_are_large() -> None:
     data = memory_vector([shapely.Point(i, i) for i in range(10)], batch_size=5)
     for size in (None, 5, 100):
-        cut = Cut(data, size)
+        cut = Partitioning(data, size)
         assert [cut.owned(i, ()).positions.tolist() for i in range(len(cut))] == [
             [0, 1, 2, 3, 4],
             [5, 6, 7, 8, 9],
         ]
-    small = Cut(data, 4)
+    small = Partitioning(data, 4)
     assert [small.owned(i, ()).positions.tolist() for i in range(len(small))] == [
         [0, 1],
         [2, 3, 4],
@@ -24,12 +24,12 @@ def test_batches_are_cut_when_they_are_large() -> None:
     assert [(s.batch, s.skipped, len(s)) for s in small.spans] == [
         (0, 0, 2), (0, 2, 3), (1, 0, 2), (1, 2, 3)
     ]  # fmt: skip
-    assert len(Cut(memory_vector([]), 4)) == 0
+    assert len(Partitioning(memory_vector([]), 4)) == 0
 
 
 def test_a_tile_holds_its_features_first_and_the_halo_after() -> None:
     data = memory_vector([shapely.box(i, 0, i + 1, 1) for i in range(10)], {"id": list(range(10))})
-    cut = Cut(data, 3)
+    cut = Partitioning(data, 3)
     assert len(cut) == 4
     tile = cut.tile(cut.owned(1, ["id"]), 0.0, ["id"])
     assert tile.owned == 3

@@ -14,7 +14,7 @@ import pytest
 import shapely
 
 from spatial_pipeline.check.engine.engine import Plan, evaluate
-from spatial_pipeline.check.engine.remote import Answers, Bench, Elapsed, Job, Window
+from spatial_pipeline.check.engine.remote import Answers, Bench, Elapsed, RemoteJob, Window
 from spatial_pipeline.check.engine.rule_run import Answer
 from spatial_pipeline.contract.rules.metadata import Unique
 from spatial_pipeline.contract.rules.parity import (
@@ -48,7 +48,7 @@ class Elsewhere:
         return data is not self.stranger
 
     @contextlib.asynccontextmanager
-    async def opened(self, job: Job) -> AsyncIterator[Elsewhere]:
+    async def opened(self, job: RemoteJob) -> AsyncIterator[Elsewhere]:
         self.rules = [r.check_name for r in job.rules]
         async with Workers(2) as workers:
             self.bench = await Bench.opened(pickle.loads(pickle.dumps(job)), workers)

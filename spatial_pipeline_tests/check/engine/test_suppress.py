@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.check.engine.engine import evaluate
 from spatial_pipeline.check.engine.suppress import (
-    Acceptance,
+    Suppression,
     area_of,
     fingerprints,
     grid_of,
@@ -29,22 +29,22 @@ from spatial_pipeline.contract.rules.topology import MustNotOverlap
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.result import Result
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 from spatial_pipeline_tests.support import memory_vector
 
 RULE = NotNull(columns=("name",))
 
 
-def found(n: int, **changes: Any) -> Findings:
+def found(n: int, **changes: Any) -> Violations:
     values: dict[str, Any] = {
         "geometry": shapely.points(np.arange(n), np.zeros(n)),
         "keys": [((i,),) for i in range(n)],
         **changes,
     }
-    return Findings.build(np.arange(n), "null", **values)
+    return Violations.build(np.arange(n), "null", **values)
 
 
-def judged(rule: Any, data: Any, accepted: Acceptance | None) -> tuple[Result, Findings]:
+def judged(rule: Any, data: Any, accepted: Suppression | None) -> tuple[Result, Violations]:
     done = evaluate([rule], data, key=("id",), accepted=lambda _: accepted)
     return asyncio.run(done)[0]
 
@@ -59,7 +59,7 @@ def test_areas_leave_out_what_lies_inside_of_them() -> None:
     area = memory_vector([shapely.box(95, -1, 130, 11)])
     union, note = area_of(area, squares().profile)
     assert note == ""
-    result, findings = judged(MustNotOverlap(), squares(), Acceptance(areas=union))
+    result, findings = judged(MustNotOverlap(), squares(), Suppression(areas=union))
     assert (result.status, result.violations, result.excepted) == (Status.FAILED, 1, {"areas": 1})
     assert findings.keys is not None
     assert findings.keys.tolist() == [((1,), (2,))]
@@ -70,7 +70,7 @@ def test_areas_leave_out_what_lies_inside_of_them() -> None:
 def test_a_violation_that_sticks_out_of_the_area_stays() -> None:
     area = memory_vector([shapely.box(95, 1, 130, 11)])
     union, _ = area_of(area, squares().profile)
-    result, _ = judged(MustNotOverlap(), squares(), Acceptance(areas=union))
+    result, _ = judged(MustNotOverlap(), squares(), Suppression(areas=union))
     assert (result.violations, result.excepted) == (2, {})
 
 
@@ -89,12 +89,12 @@ def test_invalid_areas_are_an_error() -> None:
 
 
 def test_keys_leave_out_violations_all_of_whose_features_are_listed() -> None:
-    some = Acceptance(keys=key_texts([[1], [2], [3]]))
+    some = Suppression(keys=key_texts([[1], [2], [3]]))
     result, findings = judged(MustNotOverlap(), squares(), some)
     assert (result.status, result.excepted) == (Status.FAILED, {"keys": 1})
     assert findings.keys is not None
     assert findings.keys.tolist() == [((3,), (4,))]
-    everything = Acceptance(keys=key_texts([[1], [2], [3], [4]]))
+    everything = Suppression(keys=key_texts([[1], [2], [3], [4]]))
     result, findings = judged(MustNotOverlap(), squares(), everything)
     assert (result.status, result.violations, len(findings)) == (Status.PASSED, 0, 0)
     assert result.message == "4 checked; 2 accepted by keys"
@@ -104,7 +104,7 @@ def test_keys_are_told_apart_by_type() -> None:
     assert key_texts([["1"]]) != key_texts([[1]])
 
 
-def baseline_of(rule: Any, findings: Findings, data: Any) -> Any:
+def baseline_of(rule: Any, findings: Violations, data: Any) -> Any:
     text = updated(None, "b.json", None, [(rule, findings)], data.profile)
     return parsed(text, "b.json", rule.check_name, None)
 
@@ -112,12 +112,12 @@ def baseline_of(rule: Any, findings: Findings, data: Any) -> Any:
 def test_a_baseline_accepts_what_it_lists_and_nothing_new() -> None:
     rule, data = MustNotOverlap(), squares()
     _, findings = judged(rule, data, None)
-    result, left = judged(rule, data, Acceptance(baseline=baseline_of(rule, findings, data)))
+    result, left = judged(rule, data, Suppression(baseline=baseline_of(rule, findings, data)))
     assert (result.status, result.excepted, len(left)) == (Status.PASSED, {"baseline": 2}, 0)
     more = memory_vector(
         [*data.everything.geometry, shapely.box(0, 9, 5, 20)], {"id": [1, 2, 3, 4, 5]}
     )
-    result, left = judged(rule, more, Acceptance(baseline=baseline_of(rule, findings, data)))
+    result, left = judged(rule, more, Suppression(baseline=baseline_of(rule, findings, data)))
     assert (result.status, result.violations) == (Status.FAILED, 1)
     assert left.keys is not None
     assert left.keys.tolist() == [((1,), (5,))]
@@ -128,7 +128,7 @@ def test_what_went_away_is_named() -> None:
     _, findings = judged(rule, data, None)
     baseline = baseline_of(rule, findings, data)
     mended = memory_vector(list(data.everything.geometry[:3]), {"id": [1, 2, 3]})
-    result, _ = judged(rule, mended, Acceptance(baseline=baseline))
+    result, _ = judged(rule, mended, Suppression(baseline=baseline))
     assert result.status is Status.PASSED
     assert "1 of the baseline are gone: [3],[4]@" in result.message
 
@@ -138,7 +138,7 @@ def test_the_same_defect_elsewhere_is_new() -> None:
     _, findings = judged(rule, data, None)
     moved = [shapely.affinity.translate(g, 0, 1) for g in data.everything.geometry]
     shifted = memory_vector(moved, {"id": [1, 2, 3, 4]})
-    accepted = Acceptance(baseline=baseline_of(rule, findings, data))
+    accepted = Suppression(baseline=baseline_of(rule, findings, data))
     result, _ = judged(rule, shifted, accepted)
     assert (result.status, result.violations) == (Status.FAILED, 2)
 
@@ -146,27 +146,27 @@ def test_the_same_defect_elsewhere_is_new() -> None:
 def test_two_alike_are_accepted_only_as_often_as_listed() -> None:
     twice = found(1).take([0, 0])
     baseline = baseline_of(RULE, found(1), memory_vector([]))
-    remaining = without_accepted(Outcome(2, twice), Acceptance(baseline=baseline))
+    remaining = without_accepted(RuleOutcome(2, twice), Suppression(baseline=baseline))
     assert remaining.counts == {"baseline": 1}
     assert len(remaining.outcome.findings) == 1
 
 
 def test_without_keys_and_place_the_reason_counts() -> None:
-    def lone(reason: str) -> Findings:
-        return Findings.build([-1], reason, keys=[()])
+    def lone(reason: str) -> Violations:
+        return Violations.build([-1], reason, keys=[()])
 
-    accepted = Acceptance(baseline=baseline_of(RULE, lone("old"), memory_vector([])))
-    assert without_accepted(Outcome(1, lone("old")), accepted).counts
-    assert not without_accepted(Outcome(1, lone("new")), accepted).counts
+    accepted = Suppression(baseline=baseline_of(RULE, lone("old"), memory_vector([])))
+    assert without_accepted(RuleOutcome(1, lone("old")), accepted).counts
+    assert not without_accepted(RuleOutcome(1, lone("new")), accepted).counts
 
 
 def test_a_rule_that_judges_one_number_stays_failed() -> None:
     rule = FeatureCount(min=9)
-    result, _ = judged(rule, squares(), Acceptance(keys=key_texts([[1]])))
+    result, _ = judged(rule, squares(), Suppression(keys=key_texts([[1]])))
     assert result.status is Status.FAILED
     findings = found(1)
-    outcome = Outcome(1, findings, passed=False)
-    remaining = without_accepted(outcome, Acceptance(keys=key_texts([[0]])))
+    outcome = RuleOutcome(1, findings, passed=False)
+    remaining = without_accepted(outcome, Suppression(keys=key_texts([[0]])))
     assert remaining.outcome.passed is False
     assert remaining.counts == {}
     assert remaining.outcome.notes == ("the rule judges one number, of which nothing is accepted",)
@@ -177,10 +177,10 @@ def test_a_rule_that_judges_one_number_stays_failed() -> None:
 )
 def test_findings_that_are_several_violations(measure: Any, violations: int, left: int) -> None:
     findings = found(2, measure=measure)
-    outcome = Outcome(100, findings, violations=violations)
-    remaining = without_accepted(outcome, Acceptance(keys=key_texts([[1]])))
+    outcome = RuleOutcome(100, findings, violations=violations)
+    remaining = without_accepted(outcome, Suppression(keys=key_texts([[1]])))
     assert remaining.outcome.violations == left
-    gone = without_accepted(outcome, Acceptance(keys=key_texts([[0], [1]])))
+    gone = without_accepted(outcome, Suppression(keys=key_texts([[0], [1]])))
     assert gone.outcome.violations == 0
 
 
@@ -194,7 +194,7 @@ def test_a_baseline_keeps_what_it_says_of_others() -> None:
     kept = parsed(second, "b.json", "not_null", None)
     assert kept is not None
     assert kept.known == Counter(fingerprints(found(2), kept.grid))
-    emptied = updated(second, "b.json", None, [(RULE, Findings.none())], profile)
+    emptied = updated(second, "b.json", None, [(RULE, Violations.none())], profile)
     assert json.loads(emptied)["rules"]["not_null"]["accepted"] == []
 
 
@@ -222,8 +222,8 @@ def test_the_grid_is_the_tolerance_or_a_part_of_the_extent() -> None:
     now=st.lists(st.integers(0, 5), max_size=8),
 )
 def test_new_ones_are_the_difference_of_multisets(old: list[int], now: list[int]) -> None:
-    def findings(values: list[int]) -> Findings:
-        return Findings.build(
+    def findings(values: list[int]) -> Violations:
+        return Violations.build(
             np.asarray(values, dtype=np.int64),
             "x",
             [shapely.Point(v, v) for v in values],
@@ -231,8 +231,8 @@ def test_new_ones_are_the_difference_of_multisets(old: list[int], now: list[int]
         )
 
     baseline = baseline_of(RULE, findings(old), memory_vector([]))
-    outcome = Outcome(len(now), findings(now))
-    remaining = without_accepted(outcome, Acceptance(baseline=baseline))
+    outcome = RuleOutcome(len(now), findings(now))
+    remaining = without_accepted(outcome, Suppression(baseline=baseline))
     left = Counter(int(r) for r in remaining.outcome.findings.rows[:, 0])
     assert left == Counter(now) - Counter(old)
     gone = sum((Counter(old) - Counter(now)).values())

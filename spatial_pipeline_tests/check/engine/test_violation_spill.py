@@ -28,9 +28,9 @@ from spatial_pipeline.contract.rules.validity import (
     ValidGeometry,
 )
 from spatial_pipeline.contract.vocabulary import Status
-from spatial_pipeline.model.violation_runs import SpilledFindings, parts_of, weight
-from spatial_pipeline.model.violations import Findings
-from spatial_pipeline.store.violation_files import FindingsFolder
+from spatial_pipeline.model.violation_runs import SpilledViolations, parts_of, weight
+from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.store.violation_files import ViolationFolder
 from spatial_pipeline_tests.store.test_violation_files import told
 from spatial_pipeline_tests.support import memory_vector
 
@@ -79,12 +79,12 @@ def test_findings_in_files_change_nothing(
         batch_size=7,
     )
     expected = evaluated(data, None, piece)
-    folder = FindingsFolder(limit, tmp_path_factory.mktemp("spilled"))
+    folder = ViolationFolder(limit, tmp_path_factory.mktemp("spilled"))
     found = evaluated(data, folder, piece)
     assert same(found) == same(expected)
     for (_, ours), (_, theirs) in zip(found, expected, strict=True):
-        assert isinstance(ours, SpilledFindings) or limit > 0 or not len(ours)
-        assert told(Findings.concat(parts_of(ours))) == told(theirs)
+        assert isinstance(ours, SpilledViolations) or limit > 0 or not len(ours)
+        assert told(Violations.concat(parts_of(ours))) == told(theirs)
 
 
 def test_uncovered_parts_of_all_kinds_in_files_are_told_the_same(tmp_path: Path) -> None:
@@ -101,24 +101,24 @@ def test_uncovered_parts_of_all_kinds_in_files_are_told_the_same(tmp_path: Path)
                 plan=Plan(2, piece_size=5, sink=sink),
             )
         )
-        for sink in (FindingsFolder(0, tmp_path), None)
+        for sink in (ViolationFolder(0, tmp_path), None)
     )  # fmt: skip
     assert same(found) == same(expected)
     (_, ours), (_, theirs) = found[0], expected[0]
-    assert isinstance(ours, SpilledFindings)
+    assert isinstance(ours, SpilledViolations)
     assert theirs.unit == "m² (lines: m)"
-    assert told(Findings.concat(parts_of(ours))) == told(theirs)
+    assert told(Violations.concat(parts_of(ours))) == told(theirs)
     assert "uncovered line" in found[0][0].message
 
 
-class Counting(FindingsFolder):
+class Counting(ViolationFolder):
     """Says how many findings were in memory when they went to a file."""
 
     def __init__(self, limit: int, parent: Path) -> None:
         super().__init__(limit, parent)
         self.sizes: list[int] = []
 
-    def write(self, findings: Findings, pieces: Any) -> Any:
+    def write(self, findings: Violations, pieces: Any) -> Any:
         self.sizes.append(len(findings))
         return super().write(findings, pieces)
 
@@ -131,11 +131,11 @@ def test_three_hundred_thousand_violations_keep_a_bounded_number_in_memory(tmp_p
         crs="EPSG:32633",
         batch_size=piece,
     )
-    sink = Counting(held * weight(Findings.build([0], "", shapely.Point())), tmp_path)
+    sink = Counting(held * weight(Violations.build([0], "", shapely.Point())), tmp_path)
     rule = [ValueRange(column="value", min=0, max=1)]
     jobs = 2
     ((result, found),) = evaluated(data, sink, piece, jobs, rules=rule)
-    assert isinstance(found, SpilledFindings)
+    assert isinstance(found, SpilledViolations)
     assert result.violations == len(found) == sum(sink.sizes) == count
     assert [v.keys for v in result.sample] == [((i,),) for i in range(20)]
     # Every lane may bring its piece before the first of them is counted.
@@ -161,20 +161,20 @@ def test_a_sheet_over_another_one_keeps_a_bounded_number_of_overlaps_in_memory(
     )
     rule = [MustNotOverlap()]
     ((expected, all_of_them),) = evaluated(data, None, 500, jobs, rules=rule)
-    one = weight(Findings.build([0], "", shapely.box(0, 0, 1, 1)))
+    one = weight(Violations.build([0], "", shapely.box(0, 0, 1, 1)))
     sink = Counting(held * one, tmp_path)
     monkeypatch.setattr(must_not_overlap, "DECODED", 1000)
     ((result, found),) = evaluated(data, sink, 500, jobs, rules=rule)
     assert same([(result, found)]) == same([(expected, all_of_them)])
     assert result.violations == len(found) == (2 * side - 1) ** 2
-    assert isinstance(found, SpilledFindings)
-    assert told(Findings.concat(parts_of(found))) == told(all_of_them)
+    assert isinstance(found, SpilledViolations)
+    assert told(Violations.concat(parts_of(found))) == told(all_of_them)
     # What is written at once: a share of the limit, and as many pairs as are decided at once.
     assert max(sink.sizes) <= held // SHARE + DECIDED
     assert len(sink.sizes) > 1
 
 
-class FullDisk(FindingsFolder):
+class FullDisk(ViolationFolder):
     def write(self, findings: Any, pieces: Any) -> Any:
         msg = "no space left on device"
         raise OSError(msg)

@@ -12,7 +12,7 @@ from spatial_pipeline.check.geometry.eligible import (
     LINE,
     POINT,
     POLYGON,
-    LeftOut,
+    Excluded,
     judged,
     notes,
     of_dimension,
@@ -86,9 +86,9 @@ def test_layers_keep_the_order_of_the_features_and_the_rest_is_left_out():
 
 
 def test_only_the_first_features_are_named_each_once():
-    some = LeftOut(np.arange(7), np.full(7, 2, dtype=np.int8))
+    some = Excluded(np.arange(7), np.full(7, 2, dtype=np.int8))
     data = memory_vector([BOX] * 7, {"a": list("tuvwxyz"), "b": list(range(7))})
-    assert LeftOut.concat([some, some]).rows.tolist() == list(range(7))
+    assert Excluded.concat([some, some]).rows.tolist() == list(range(7))
     assert notes(Context(data), some) == ("7 invalid geometries left out (rows 0, 1, 2, 3, 4, …)",)
     assert notes(Context(data, key=("a", "b")), some) == (
         "7 invalid geometries left out (t/0, u/1, v/2, w/3, x/4, …)",
@@ -96,7 +96,7 @@ def test_only_the_first_features_are_named_each_once():
     assert notes(Context(data, key=("a",)), some, " of the other") == (
         "7 invalid geometries of the other left out (rows 0, 1, 2, 3, 4, …)",
     )
-    assert notes(Context(data), LeftOut.concat([])) == ()
+    assert notes(Context(data), Excluded.concat([])) == ()
 
 
 @settings(max_examples=60, deadline=None)

@@ -19,7 +19,7 @@ from spatial_pipeline.check.geometry.unjudged import (
 from spatial_pipeline.contract.rules.validity import NotEmpty
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import VectorProfile
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline_tests.support import memory_vector, run_rule
 
 CURVE = struct.pack("<BII6d", 1, 8, 3, 0, 0, 1, 1, 2, 0)
@@ -63,8 +63,8 @@ def test_notes_count_each_kind():
 
 def test_summary_names_the_frequent_reasons_first():
     reasons = ["b", "a", "a", "c", "d", "d", "d"]
-    assert summary(Findings.build(np.arange(7), reasons)) == "3 × d, 2 × a, 1 × b, and 1 more"
-    assert summary(Findings.none()) == ""
+    assert summary(Violations.build(np.arange(7), reasons)) == "3 × d, 2 × a, 1 × b, and 1 more"
+    assert summary(Violations.none()) == ""
 
 
 def test_places_lie_on_the_geometries():

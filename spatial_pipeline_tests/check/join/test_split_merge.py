@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString, box
 
-from spatial_pipeline.check.join.split_merge import SHARE, Family, families
+from spatial_pipeline.check.join.split_merge import SHARE, SplitMerge, families
 
 
 def array(*geometries):
@@ -19,12 +19,12 @@ def array(*geometries):
 @pytest.mark.parametrize(
     ("wholes", "parts", "expected"),
     [
-        ([box(0, 0, 4, 2)], [box(0, 0, 2, 2), box(2, 0, 4, 2)], [Family(0, (0, 1))]),
+        ([box(0, 0, 4, 2)], [box(0, 0, 2, 2), box(2, 0, 4, 2)], [SplitMerge(0, (0, 1))]),
         # The neighbour that was moved a little is no part.
         (
             [box(0, 0, 4, 2)],
             [box(0, 0, 2, 2), box(2, 0, 4, 2), box(3.9, 0, 8, 2)],
-            [Family(0, (0, 1))],
+            [SplitMerge(0, (0, 1))],
         ),
         # One part is no split, half of the whole neither.
         ([box(0, 0, 4, 2)], [box(0, 0, 4, 2)], []),
@@ -32,12 +32,12 @@ def array(*geometries):
         # Parts that stick out belong to something else.
         ([box(0, 0, 4, 2)], [box(0, 0, 2, 4), box(2, 0, 4, 4)], []),
         # Two equal wholes: the first one keeps the parts.
-        ([box(0, 0, 4, 2)] * 2, [box(0, 0, 2, 2), box(2, 0, 4, 2)], [Family(0, (0, 1))]),
+        ([box(0, 0, 4, 2)] * 2, [box(0, 0, 2, 2), box(2, 0, 4, 2)], [SplitMerge(0, (0, 1))]),
         # Lines by their length; polygons do not split lines.
         (
             [LineString([(0, 0), (4, 0)])],
             [LineString([(0, 0), (1, 0)]), LineString([(1, 0), (4, 0)]), box(0, 0, 4, 1)],
-            [Family(0, (0, 1))],
+            [SplitMerge(0, (0, 1))],
         ),
         ([shapely.Point(0, 0)], [shapely.Point(0, 0), shapely.Point(0, 0)], []),
         ([None, shapely.Polygon()], [None, box(0, 0, 1, 1)], []),
@@ -63,7 +63,7 @@ def slow(wholes, parts):
         covered = sum(whole.intersection(parts[j]).area for j in inside)
         if len(inside) > 1 and covered >= SHARE * whole.area and not taken & set(inside):
             taken |= set(inside)
-            found.append(Family(i, tuple(inside)))
+            found.append(SplitMerge(i, tuple(inside)))
     return found
 
 

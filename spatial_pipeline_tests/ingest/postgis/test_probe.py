@@ -171,7 +171,7 @@ def test_a_view_that_takes_too_long_says_what_to_do(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.sql("CREATE VIEW slow AS SELECT 1 AS id, pg_sleep(60)::text AS s")
-    monkeypatch.setattr(probe, "LIMITS", probe.Limits(5.0, 0.5))
+    monkeypatch.setattr(probe, "LIMITS", probe.ServerLimits(5.0, 0.5))
     ((_, found),) = table_tokens(
         Source(uri="postgresql:", layer="slow"), [None], None, database.uri
     )

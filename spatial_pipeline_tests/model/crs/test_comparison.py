@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.model.crs.comparison import (
-    Comparison,
+    CrsComparison,
     authority,
     compare,
     label,
@@ -229,7 +229,7 @@ def test_a_shift_of_zeros_changes_nothing_on_wgs_84():
     zeros = bound("0,0,0,0,0,0,0")
     assert crs(zeros).is_bound
     for a, b in ((zeros, "EPSG:32633"), ("EPSG:32633", zeros), (zeros, bound("0,0,0"))):
-        assert compare(crs(a), crs(b)) == Comparison((), ())
+        assert compare(crs(a), crs(b)) == CrsComparison((), ())
         assert same(crs(a), crs(b))
         assert same_horizontally(crs(a), crs(b))
         assert same_text(a, b)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from spatial_pipeline.orchestration.backfill.planner import (
     ATTEMPTS,
     BREAKDOWNS,
-    Memory,
-    Step,
+    PlannedStep,
+    PlannerCursor,
     next_step,
 )
-from spatial_pipeline.orchestration.backfill.request import Requested, State
+from spatial_pipeline.orchestration.backfill.request import BackfillState, Requested
 from spatial_pipeline.pipeline.staleness import Outdated
 
 
@@ -24,17 +24,19 @@ def outdated(*keys: str, basis: str = "b") -> list[Outdated]:
     return [Outdated(k, "built under another contract", basis) for k in keys]
 
 
-def ended(step: Step, state: State = State.DONE, launched: Any = None) -> Requested:
+def ended(
+    step: PlannedStep, state: BackfillState = BackfillState.DONE, launched: Any = None
+) -> Requested:
     keys = frozenset(o.partition for o in step.launch)
     return Requested(step.identity, state, keys, keys if launched is None else frozenset(launched))
 
 
-def keys(step: Step) -> list[str]:
+def keys(step: PlannedStep) -> list[str]:
     return [o.partition for o in step.launch]
 
 
 def test_in_order_and_bounded() -> None:
-    step = next_step(Memory(), None, outdated("c", "b", "a"), set(), 2)
+    step = next_step(PlannerCursor(), None, outdated("c", "b", "a"), set(), 2)
     assert (keys(step), step.left) == (["c", "b"], 1)
     step = next_step(step.memory, ended(step), outdated("a"), set(), 2)
     assert (keys(step), step.left) == (["a"], 0)
@@ -43,15 +45,15 @@ def test_in_order_and_bounded() -> None:
 
 
 def test_one_backfill_at_a_time() -> None:
-    first = next_step(Memory(), None, outdated("a", "b"), set(), 1)
-    step = next_step(first.memory, ended(first, State.ACTIVE), [], set(), 1)
+    first = next_step(PlannerCursor(), None, outdated("a", "b"), set(), 1)
+    step = next_step(first.memory, ended(first, BackfillState.ACTIVE), [], set(), 1)
     assert keys(step) == []
     assert step.memory == first.memory
     assert step.told == f"backfill {first.identity} of 1 is under way"
 
 
 def test_partitions_that_another_run_makes_wait() -> None:
-    step = next_step(Memory(), None, outdated("a", "b"), {"a"}, 4)
+    step = next_step(PlannerCursor(), None, outdated("a", "b"), {"a"}, 4)
     assert (keys(step), step.left) == (["b"], 1)
     step = next_step(step.memory, ended(step), outdated("a"), {"a"}, 4)
     assert (keys(step), step.told) == ([], "1 being made by other runs")
@@ -59,7 +61,7 @@ def test_partitions_that_another_run_makes_wait() -> None:
 
 
 def test_what_stays_outdated_is_not_tried_without_end() -> None:
-    memory, last, asked = Memory(), None, 0
+    memory, last, asked = PlannerCursor(), None, 0
     for _ in range(10):
         step = next_step(memory, last, outdated("a"), set(), 4)
         if step.launch:
@@ -71,8 +73,8 @@ def test_what_stays_outdated_is_not_tried_without_end() -> None:
 
 
 def test_what_a_person_cancelled_is_left_until_the_next_change() -> None:
-    step = next_step(Memory(), None, outdated("a", "b", "c"), set(), 1)
-    last = ended(step, State.CANCELED)
+    step = next_step(PlannerCursor(), None, outdated("a", "b", "c"), set(), 1)
+    last = ended(step, BackfillState.CANCELED)
     # The contract changed between the cancelling and this tick: that is the next change.
     changed = next_step(step.memory, last, outdated("a", "b", "c", basis="new"), set(), 3)
     assert keys(changed) == ["a", "b", "c"]
@@ -87,32 +89,32 @@ def test_what_a_person_cancelled_is_left_until_the_next_change() -> None:
 
 
 def test_what_dagster_gave_up_goes_on_where_it_stopped_and_not_for_ever() -> None:
-    memory, last = Memory(), None
+    memory, last = PlannerCursor(), None
     for _ in range(BREAKDOWNS):
         step = next_step(memory, last, outdated("a", "b"), set(), 4)
         assert keys(step) == ["a", "b"]
-        memory, last = step.memory, ended(step, State.BROKEN, launched=())
+        memory, last = step.memory, ended(step, BackfillState.BROKEN, launched=())
     step = next_step(memory, last, outdated("a", "b"), set(), 4)
     assert keys(step) == []
     assert f"gave up {BREAKDOWNS} backfills" in step.told
 
 
 def test_a_tick_killed_before_it_could_remember() -> None:
-    before = Memory()
+    before = PlannerCursor()
     killed = next_step(before, None, outdated("a", "b"), set(), 1)
     again = next_step(before, None, outdated("a", "b"), set(), 1)
     assert again.identity == killed.identity
-    waiting = next_step(before, ended(killed, State.ACTIVE), [], set(), 1)
+    waiting = next_step(before, ended(killed, BackfillState.ACTIVE), [], set(), 1)
     assert keys(waiting) == []
     after = next_step(waiting.memory, ended(killed), outdated("b"), set(), 1)
     assert keys(after) == ["b"]
     assert after.identity != killed.identity
-    stopped = next_step(before, ended(killed, State.CANCELED), outdated("a", "b"), set(), 1)
+    stopped = next_step(before, ended(killed, BackfillState.CANCELED), outdated("a", "b"), set(), 1)
     assert keys(stopped) == []
 
 
 def test_the_same_change_a_second_time_is_another_backfill() -> None:
-    one = next_step(Memory(), None, outdated("a", basis="B"), set(), 1)
+    one = next_step(PlannerCursor(), None, outdated("a", basis="B"), set(), 1)
     two = next_step(one.memory, ended(one), outdated("a", basis="A"), set(), 1)
     three = next_step(two.memory, ended(two), outdated("a", basis="B"), set(), 1)
     assert keys(three) == ["a"]
@@ -125,13 +127,13 @@ bases = st.dictionaries(st.text(max_size=4), st.sampled_from(["b", "b+", "c++"])
 @settings(max_examples=50, deadline=None)
 @given(bases, bases, bases, st.integers(0, 3))
 def test_round_trip_through_the_cursor(a: Any, b: Any, c: Any, n: int) -> None:
-    memory = Memory("x", None, a, b, c, n)
-    assert Memory.of_text(memory.to_text()) == memory
+    memory = PlannerCursor("x", None, a, b, c, n)
+    assert PlannerCursor.of_text(memory.to_text()) == memory
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "3", "null", '{"tried": 3}', "reset"])
 def test_another_cursor_is_an_empty_memory(text: str | None) -> None:
-    assert Memory.of_text(text) == Memory()
+    assert PlannerCursor.of_text(text) == PlannerCursor()
 
 
 @settings(max_examples=60, deadline=None)
@@ -141,7 +143,7 @@ def test_any_history_makes_everything_and_comes_to_rest(data: st.DataObject) -> 
     everything = [f"p{i}" for i in range(6)]
     dead = data.draw(st.sets(st.sampled_from(everything)))
     at_most = data.draw(st.integers(1, 7))
-    left, memory, last = list(everything), Memory(), None
+    left, memory, last = list(everything), PlannerCursor(), None
     asked: list[str] = []
     breakdowns = 0
     for _ in range(60):
@@ -154,7 +156,7 @@ def test_any_history_makes_everything_and_comes_to_rest(data: st.DataObject) -> 
             memory = step.memory
         if breakdowns < BREAKDOWNS - 1 and data.draw(st.booleans()):
             breakdowns += 1
-            last = ended(step, State.BROKEN, launched=())
+            last = ended(step, BackfillState.BROKEN, launched=())
             continue
         last = ended(step)
         left = [k for k in left if k not in keys(step) or k in dead]

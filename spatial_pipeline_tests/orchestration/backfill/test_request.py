@@ -10,7 +10,7 @@ from dagster._core.execution.backfill import BulkActionStatus
 from dagster._core.test_utils import instance_for_test
 
 from spatial_pipeline.orchestration.backfill import request as backfills
-from spatial_pipeline.orchestration.backfill.request import STATES, TAG, Requested, State
+from spatial_pipeline.orchestration.backfill.request import STATES, TAG, BackfillState, Requested
 
 PARTITIONS = dg.StaticPartitionsDefinition(["a", "b", "c"])
 STAGED, PUBLISHED = dg.AssetKey(["x", "staged"]), dg.AssetKey(["x", "published"])
@@ -52,7 +52,7 @@ def test_asked_for_once(instance: dg.DagsterInstance) -> None:
     assert backfill.tags == {TAG: "x", "dagster/priority": "-1"}
     assert (backfill.title, backfill.description) == ("Title, with 3 words", "Why: it is")
     assert set(backfill.asset_selection or ()) == {STAGED, PUBLISHED}
-    expected = Requested("one", State.ACTIVE, frozenset({"a", "c"}), frozenset())
+    expected = Requested("one", BackfillState.ACTIVE, frozenset({"a", "c"}), frozenset())
     assert backfills.latest(instance, "x", STAGED) == expected
     assert backfills.latest(instance, "x", PUBLISHED) == expected
 

@@ -14,7 +14,7 @@ import pytest
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.publish.postgis import publisher as module
-from spatial_pipeline.publish.postgis.pool import Address, Database
+from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
 from spatial_pipeline_tests.publish.postgis.projects import (
     Project,
     contract,
@@ -177,7 +177,7 @@ def test_fifty_datasets_share_few_connections(own: Project, pools: str) -> None:
 
 
 def test_a_pool_belongs_to_its_loop(own: Project) -> None:
-    database = Database(Address(own.dsn))
+    database = Database(ServerAddress(own.dsn))
 
     async def ask() -> int:
         async with database.opened(), database.opened(), database.connection() as connection:
@@ -213,7 +213,7 @@ def test_a_pool_belongs_to_its_loop(own: Project) -> None:
 def test_wrong_addresses_are_named(dsn: str, said: str) -> None:
     async def ask() -> None:
         async with (
-            Database(Address(dsn, acquire_timeout_s=0.2)).opened() as database,
+            Database(ServerAddress(dsn, acquire_timeout_s=0.2)).opened() as database,
             database.connection(),
         ):
             pass
@@ -227,13 +227,13 @@ def test_a_wrong_password_is_not_tried_for_long(own: Project) -> None:
     wrong = own.dsn.replace(own.dsn.split("@")[0], "postgresql://postgres:secret-word")
 
     async def ask() -> None:
-        async with Database(Address(wrong)).opened() as database, database.connection():
+        async with Database(ServerAddress(wrong)).opened() as database, database.connection():
             pass
 
     with pytest.raises(StoreError, match="password authentication failed") as caught:
         asyncio.run(ask())
     assert "secret-word" not in str(caught.value)
-    assert "secret-word" not in repr(Address(wrong))
+    assert "secret-word" not in repr(ServerAddress(wrong))
 
 
 async def aenumerate(source: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pyproj
 
-from spatial_pipeline.publish.postgis.layout import Layout
+from spatial_pipeline.publish.postgis.layout import TableLayout
 from spatial_pipeline.publish.postgis.tables import OWN_SRIDS, find_postgis, find_srid
 from spatial_pipeline_tests.publish.postgis.projects import Project
 
@@ -14,8 +14,8 @@ OWN = pyproj.CRS.from_proj4("+proj=laea +lat_0=12 +lon_0=34 +datum=WGS84 +units=
 OTHER = pyproj.CRS.from_proj4("+proj=laea +lat_0=13 +lon_0=34 +datum=WGS84 +units=m")
 
 
-def layout(crs: pyproj.CRS | None) -> Layout:
-    return Layout((), (), "geometry", "Point", crs, ())
+def layout(crs: pyproj.CRS | None) -> TableLayout:
+    return TableLayout((), (), "geometry", "Point", crs, ())
 
 
 async def srids(dsn: str, *systems: pyproj.CRS | None) -> list[int]:

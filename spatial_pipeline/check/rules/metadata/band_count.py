@@ -10,18 +10,18 @@ from spatial_pipeline.contract.rules.metadata import (
     BandCount,
 )
 from spatial_pipeline.model.profile import Profile, RasterProfile
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.violations import RuleOutcome
 
 
 @evaluates(BandCount)
 class BandCountCheck(ProfileCheck[BandCount]):
     """Compares the number of bands."""
 
-    def evaluate(self, profile: Profile) -> Outcome:
+    def evaluate(self, profile: Profile) -> RuleOutcome:
         """The number of bands is the value."""
         count, promised = cast("RasterProfile", profile).count, self.rule.equals
         reasons = [] if count == promised else [f"{_bands(count)}, expected {promised}"]
-        return Outcome(
+        return RuleOutcome(
             checked=1,
             findings=_findings(reasons),
             passed=count == promised,

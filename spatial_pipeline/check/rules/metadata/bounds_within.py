@@ -17,8 +17,8 @@ from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, RasterProfile
-from spatial_pipeline.model.readers import VectorData
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 CHUNK = 65_536
 """Features whose parts are looked at at once."""
@@ -32,7 +32,7 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
     are compared, because the extent of data on both sides of 180° spans the world.
     """
 
-    def evaluate(self, profile: Profile) -> Outcome:
+    def evaluate(self, profile: Profile) -> RuleOutcome:
         """One violation for each side that the extent crosses, with the strip beyond it.
 
         Raises:
@@ -41,7 +41,7 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
         """
         extent = profile.bounds
         if extent is None:
-            return Outcome(checked=0, notes=("there is no extent: nothing has coordinates",))
+            return RuleOutcome(checked=0, notes=("there is no extent: nothing has coordinates",))
         # The extent of a raster is computed, that of features is as the file has it.
         slack = extent_rounding(profile) if isinstance(profile, RasterProfile) else (0.0, 0.0)
         if self.rule.bounds is not None:
@@ -55,13 +55,13 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
         if len(boxes) == 1:
             return _within(extent, boxes[0], where, slack)
         if _inside(_shrunk(extent, slack), boxes)[0]:
-            return Outcome(checked=1)
+            return RuleOutcome(checked=1)
         if isinstance(profile, RasterProfile):
-            findings = Findings.build([-1], f"the extent leaves {where}", _places([extent]))
-            return Outcome(checked=1, findings=findings)
-        return self._by_feature(cast("VectorData", self.context.data), boxes, where)
+            findings = Violations.build([-1], f"the extent leaves {where}", _places([extent]))
+            return RuleOutcome(checked=1, findings=findings)
+        return self._by_feature(cast("VectorReader", self.context.data), boxes, where)
 
-    def _by_feature(self, data: VectorData, boxes: tuple[Bounds, ...], where: str) -> Outcome:
+    def _by_feature(self, data: VectorReader, boxes: tuple[Bounds, ...], where: str) -> RuleOutcome:
         bounds = data.feature_bounds()
         known = np.isfinite(bounds).all(axis=1)
         suspects = np.flatnonzero(known & ~_inside(bounds, boxes))
@@ -69,7 +69,7 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
         for start in range(0, len(suspects), CHUNK):
             self.context.cancelled()
             parts.append(_outside(data.take(suspects[start : start + CHUNK], ()), boxes, where))
-        return Outcome(checked=int(known.sum()), findings=Findings.concat(parts))
+        return RuleOutcome(checked=int(known.sum()), findings=Violations.concat(parts))
 
 
 def _shrunk(extent: Bounds, slack: tuple[float, float]) -> NDArray[np.float64]:
@@ -79,7 +79,7 @@ def _shrunk(extent: Bounds, slack: tuple[float, float]) -> NDArray[np.float64]:
     return np.array([[xmin + x, ymin + y, xmax - x, ymax - y]])
 
 
-def _within(extent: Bounds, box: Bounds, where: str, slack: tuple[float, float]) -> Outcome:
+def _within(extent: Bounds, box: Bounds, where: str, slack: tuple[float, float]) -> RuleOutcome:
     """Compares the four sides of two boxes, up to the rounding of the first."""
     xmin, ymin, xmax, ymax = extent
     x, y = slack
@@ -92,9 +92,9 @@ def _within(extent: Bounds, box: Bounds, where: str, slack: tuple[float, float])
     broken = [
         (name, value, bound, strip) for name, outside, value, bound, strip in sides if outside
     ]
-    return Outcome(
+    return RuleOutcome(
         checked=4,
-        findings=Findings.build(
+        findings=Violations.build(
             np.full(len(broken), -1),
             [f"{name} {value:.12g} lies beyond {bound:.12g}" for name, value, bound, _ in broken],
             _places([strip for *_, strip in broken]),
@@ -104,13 +104,13 @@ def _within(extent: Bounds, box: Bounds, where: str, slack: tuple[float, float])
     )
 
 
-def _outside(batch: FeatureBatch, boxes: tuple[Bounds, ...], where: str) -> Findings:
+def _outside(batch: FeatureBatch, boxes: tuple[Bounds, ...], where: str) -> Violations:
     """Features of which a part lies in none of the boxes, with the extent of those parts."""
     parts, feature = shapely.get_parts(batch.geometry, return_index=True)
     lost = ~shapely.is_empty(parts) & ~_inside(shapely.bounds(parts), boxes)
     features, first = np.unique(feature[lost], return_index=True)
     boxes_of_parts = shapely.bounds(parts[lost])[first]
-    return Findings.build(
+    return Violations.build(
         batch.rows[features], f"lies outside {where}", _places(boxes_of_parts.tolist())
     )
 

@@ -10,20 +10,20 @@ from spatial_pipeline.contract.rules.metadata import (
     CloudOptimized,
 )
 from spatial_pipeline.model.profile import Profile, RasterProfile
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.violations import RuleOutcome
 
 
 @evaluates(CloudOptimized)
 class CloudOptimizedCheck(ProfileCheck[CloudOptimized]):
     """Repeats what the validator said of the source when it was ingested."""
 
-    def evaluate(self, profile: Profile) -> Outcome:
+    def evaluate(self, profile: Profile) -> RuleOutcome:
         """One finding an error; warnings are findings when the rule is strict, else notes."""
         raster = cast("RasterProfile", profile)
         reasons, warnings = raster.cog_errors, raster.cog_warnings
         if self.rule.strict:
             reasons, warnings = reasons + warnings, ()
-        return Outcome(
+        return RuleOutcome(
             checked=1,
             findings=_findings(reasons),
             passed=not reasons,

@@ -12,8 +12,8 @@ import numpy as np
 from spatial_pipeline.check.base import ProfileCheck, evaluates
 from spatial_pipeline.contract.rules.metadata import Columns, ColumnType
 from spatial_pipeline.model.profile import Column, Profile, VectorProfile
-from spatial_pipeline.model.readers import VectorData
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 _SIGNED = ("int8", "int16", "int32", "int64")
 _UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
@@ -54,10 +54,10 @@ class ColumnsCheck(ProfileCheck[Columns]):
     are read, and only nulls among them break it.
     """
 
-    def evaluate(self, profile: Profile) -> Outcome:
+    def evaluate(self, profile: Profile) -> RuleOutcome:
         """One violation a mistake; nothing to locate."""
         if not isinstance(profile, VectorProfile):
-            return Outcome(checked=0)
+            return RuleOutcome(checked=0)
         promised = {
             name.removesuffix("!"): (kind, name.endswith("!"))
             for name, kind in self.rule.schema_.items()
@@ -85,9 +85,9 @@ class ColumnsCheck(ProfileCheck[Columns]):
             if by_values
             else ()
         )
-        return Outcome(
+        return RuleOutcome(
             checked=len(profile.columns),
-            findings=Findings.build(np.full(len(mistakes), -1), mistakes),
+            findings=Violations.build(np.full(len(mistakes), -1), mistakes),
             message="; ".join(mistakes),
             notes=notes,
         )
@@ -95,7 +95,7 @@ class ColumnsCheck(ProfileCheck[Columns]):
     def _nulls(self, names: Sequence[str]) -> Iterator[str]:
         if not names:
             return
-        data = cast("VectorData", self.context.data)
+        data = cast("VectorReader", self.context.data)
         counts = dict.fromkeys(names, 0)
         for index in range(data.batch_count()):
             self.context.cancelled()

@@ -7,9 +7,9 @@ import pyproj
 from spatial_pipeline.check.base import ProfileCheck, evaluates
 from spatial_pipeline.check.crs.area_of_use import swapped
 from spatial_pipeline.contract.rules.metadata import Crs
-from spatial_pipeline.model.crs.comparison import Comparison, compare, label
+from spatial_pipeline.model.crs.comparison import CrsComparison, compare, label
 from spatial_pipeline.model.profile import Profile
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 
 @evaluates(Crs)
@@ -20,7 +20,7 @@ class CrsCheck(ProfileCheck[Crs]):
     x and y swapped fails too, whatever CRS it declares.
     """
 
-    def evaluate(self, profile: Profile) -> Outcome:
+    def evaluate(self, profile: Profile) -> RuleOutcome:
         """Fails with the names of both CRSs and what tells them apart."""
         accepted = (self.rule.equals,) if self.rule.equals is not None else self.rule.any_of or ()
         expected = [pyproj.CRS.from_user_input(text) for text in accepted]
@@ -43,13 +43,13 @@ class CrsCheck(ProfileCheck[Crs]):
         if mistakes:
             return _failed("; ".join(mistakes))
         assert same is not None
-        return Outcome(
+        return RuleOutcome(
             checked=1, passed=True, message=f"the CRS is {label(actual)}", notes=same.notes
         )
 
 
 def _difference(
-    actual: pyproj.CRS, expected: list[pyproj.CRS], comparisons: list[Comparison]
+    actual: pyproj.CRS, expected: list[pyproj.CRS], comparisons: list[CrsComparison]
 ) -> str:
     wanted = "; or ".join(
         f"{label(crs)}: {', '.join(c.differences)}"
@@ -58,7 +58,7 @@ def _difference(
     return f"the CRS is {label(actual)}, expected {wanted}"
 
 
-def _failed(reason: str) -> Outcome:
-    return Outcome(
-        checked=1, findings=Findings.build([-1], reason), passed=False, value=1, message=reason
+def _failed(reason: str) -> RuleOutcome:
+    return RuleOutcome(
+        checked=1, findings=Violations.build([-1], reason), passed=False, value=1, message=reason
     )

@@ -10,14 +10,14 @@ from spatial_pipeline.contract.rules.metadata import (
     DataTypeRule,
 )
 from spatial_pipeline.model.profile import Profile, RasterProfile
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.violations import RuleOutcome
 
 
 @evaluates(DataTypeRule)
 class DataTypeCheck(ProfileCheck[DataTypeRule]):
     """Compares the data type of every band."""
 
-    def evaluate(self, profile: Profile) -> Outcome:
+    def evaluate(self, profile: Profile) -> RuleOutcome:
         """One finding a band of another type."""
         allowed = self.rule.any_of or (self.rule.equals,)
         expected = " or ".join(str(a) for a in allowed)

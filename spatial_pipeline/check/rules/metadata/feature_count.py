@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from spatial_pipeline.check.base import BatchCheck, evaluates
 from spatial_pipeline.contract.rules.metadata import FeatureCount
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.violations import RuleOutcome
 
 
 @evaluates(FeatureCount)
@@ -20,7 +20,7 @@ class FeatureCountCheck(BatchCheck[FeatureCount]):
         """Features of this batch."""
         return len(batch)
 
-    def reduce(self, partials: Sequence[int]) -> Outcome:
+    def reduce(self, partials: Sequence[int]) -> RuleOutcome:
         """Compares the sum with the bounds; ``threshold`` is the nearer or the broken one."""
         count = sum(partials)
         least, most = self.rule.min, self.rule.max
@@ -36,7 +36,7 @@ class FeatureCountCheck(BatchCheck[FeatureCount]):
             else f"exactly {least}" if least == most
             else f"{least} to {most}"
         )  # fmt: skip
-        return Outcome(
+        return RuleOutcome(
             checked=count,
             violations=int(too_few or too_many),
             passed=not (too_few or too_many),

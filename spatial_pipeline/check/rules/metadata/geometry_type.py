@@ -16,7 +16,7 @@ from spatial_pipeline.check.geometry.unjudged import NULL, UNDECODABLE, undecoda
 from spatial_pipeline.contract.rules.metadata import GeometryTypeRule
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import VectorProfile
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 
 NAMES = (
     "Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString",
@@ -86,7 +86,7 @@ class GeometryTypeCheck(GeometryCheck[GeometryTypeRule]):
             if (why := self._mistake(NAMES[kind])) is not None
         }
         bad = np.flatnonzero(np.isin(types, list(reasons)))
-        findings = Findings.build(
+        findings = Violations.build(
             batch.rows[bad], [reasons[t] for t in types[bad].tolist()], places(batch.geometry[bad])
         )
         said = Counter({NULL: int((~judged & ~lost).sum()), UNDECODABLE: int(lost.sum())})

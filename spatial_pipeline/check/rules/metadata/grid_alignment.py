@@ -23,19 +23,19 @@ from spatial_pipeline.contract.rules.metadata import (
 )
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.profile import Profile, RasterProfile
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.violations import RuleOutcome
 
 
 @evaluates(GridAlignment)
 class GridAlignmentCheck(ProfileCheck[GridAlignment]):
     """Every pixel is a cell of the grid, up to a drift that is bounded at the raster's corners."""
 
-    def evaluate(self, profile: Profile) -> Outcome:
+    def evaluate(self, profile: Profile) -> RuleOutcome:
         """The largest offset of a corner, in pixels, is the value; one finding a corner."""
         raster = cast("RasterProfile", profile)
         grid, notes = self._grid(raster)
         if grid is None:
-            return Outcome(4, _findings(notes), passed=False, message=notes[0])
+            return RuleOutcome(4, _findings(notes), passed=False, message=notes[0])
         lies = alignment(raster, grid)
         ours, theirs = pixel_size(raster.transform), pixel_size(grid)
         if not np.allclose(ours, theirs, atol=0):
@@ -43,14 +43,14 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
             notes = (f"pixels are {ours[0]:.10g} × {ours[1]:.10g}, the cells {cell}", *notes)
         if not lies.cells:
             reason = "its pixels are no cells of the grid: other size or turned"
-            return Outcome(4, _findings([reason]), passed=False, message=reason, notes=notes)
+            return RuleOutcome(4, _findings([reason]), passed=False, message=reason, notes=notes)
         tolerance = self.rule.tolerance
         off = np.flatnonzero(~(lies.offset <= tolerance + offset_rounding(raster, grid)))
         worst = float(lies.offset.max())
         if not len(off):
             worst = min(worst, tolerance)
         names = ("first corner", "end of the first row", "last corner", "start of the last row")
-        return Outcome(
+        return RuleOutcome(
             checked=4,
             findings=_findings(
                 [f"{names[i]} is {lies.offset[i]:.4g} px off the grid" for i in off],

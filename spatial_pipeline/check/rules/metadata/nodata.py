@@ -14,14 +14,14 @@ from spatial_pipeline.contract.rules.metadata import (
     Nodata,
 )
 from spatial_pipeline.model.profile import BandProfile, Profile, RasterProfile, can_hold
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.violations import RuleOutcome
 
 
 @evaluates(Nodata)
 class NodataCheck(ProfileCheck[Nodata]):
     """Compares the declared nodata value of every band."""
 
-    def evaluate(self, profile: Profile) -> Outcome:
+    def evaluate(self, profile: Profile) -> RuleOutcome:
         """One finding a band that declares another value, or declares one where none may be."""
         raster = cast("RasterProfile", profile)
         impossible = [

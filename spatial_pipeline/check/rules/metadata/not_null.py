@@ -12,9 +12,9 @@ from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.contract.rules.metadata import NotNull
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
-Partial = tuple[int, Findings, Counter[str]]
+Partial = tuple[int, Violations, Counter[str]]
 
 
 @evaluates(NotNull)
@@ -35,9 +35,9 @@ class NotNullCheck(BatchCheck[NotNull], Repeating):
             found[name] = len(nulls)
             features = batch.take(nulls)
             parts.append(
-                Findings.build(features.rows, f"{name} is null", places(features.geometry))
+                Violations.build(features.rows, f"{name} is null", places(features.geometry))
             )
-        return len(batch) * len(self.rule.columns_), Findings.concat(parts), found
+        return len(batch) * len(self.rule.columns_), Violations.concat(parts), found
 
     def packed(self, partial: Partial, count: int) -> Words | None:  # noqa: ARG002
         """Values judged."""
@@ -45,22 +45,22 @@ class NotNullCheck(BatchCheck[NotNull], Repeating):
 
     def unpacked(self, words: Words, places: slice) -> Partial:  # noqa: ARG002
         """No nulls."""
-        return int(words[0]), Findings.none(), Counter()
+        return int(words[0]), Violations.none(), Counter()
 
-    def findings_of(self, partial: Partial) -> Findings:
+    def findings_of(self, partial: Partial) -> Violations:
         """The nulls."""
         return partial[1]
 
     def without_findings(self, partial: Partial) -> Partial:
         """Values judged, and nulls a column."""
-        return partial[0], Findings.none(), partial[2]
+        return partial[0], Violations.none(), partial[2]
 
-    def reduce(self, partials: Sequence[Partial]) -> Outcome:
+    def reduce(self, partials: Sequence[Partial]) -> RuleOutcome:
         """All nulls, with the number in each column."""
         found = sum((p[2] for p in partials), Counter())
         counts = [f"{found[name]} in {name}" for name in self.rule.columns_ if found[name]]
-        return Outcome(
+        return RuleOutcome(
             checked=sum(p[0] for p in partials),
-            findings=Findings.concat(p[1] for p in partials),
+            findings=Violations.concat(p[1] for p in partials),
             message=f"nulls: {', '.join(counts)}" if counts else "",
         )

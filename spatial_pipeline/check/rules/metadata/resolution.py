@@ -15,14 +15,14 @@ from spatial_pipeline.contract.rules.metadata import (
     Resolution,
 )
 from spatial_pipeline.model.profile import Profile, RasterProfile
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.violations import RuleOutcome
 
 
 @evaluates(Resolution)
 class ResolutionCheck(ProfileCheck[Resolution]):
     """Compares the lengths of a pixel's sides; they may be rotated."""
 
-    def evaluate(self, profile: Profile) -> Outcome:
+    def evaluate(self, profile: Profile) -> RuleOutcome:
         """The larger difference of the two sides is the value."""
         raster, equals = cast("RasterProfile", profile), self.rule.equals
         promised = equals if isinstance(equals, tuple) else (equals, equals)
@@ -38,7 +38,7 @@ class ResolutionCheck(ProfileCheck[Resolution]):
             f"pixel {('width', 'height')[i]} {size[i]:.10g}, expected {promised[i]:.10g}"
             for i in wrong
         ]
-        return Outcome(
+        return RuleOutcome(
             checked=2,
             findings=_findings(reasons, measure=[differences[i] for i in wrong], unit=unit),
             passed=not wrong,

@@ -16,8 +16,8 @@ from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.positions import Packed, packed
 from spatial_pipeline.contract.rules.metadata import Unique
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.readers import VectorData
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 CHUNK = 65_536
 """Suspects that are looked up at once."""
@@ -51,12 +51,12 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
         """The same rows, where they stand now."""
         return words, range(places.start, places.stop), 0
 
-    def reduce(self, partials: Sequence[Partial]) -> Outcome:
+    def reduce(self, partials: Sequence[Partial]) -> RuleOutcome:
         """One violation for every row whose key another row has."""
         nulls = sum(p[2] for p in partials)
         findings, count = self._duplicates(join_keys.suspects([p[:2] for p in partials]))
         n = len(findings)
-        return Outcome(
+        return RuleOutcome(
             checked=sum(len(p[0]) for p in partials),
             findings=findings,
             message=f"{n} rows share {count} key{'' if count == 1 else 's'}" if n else "",
@@ -65,11 +65,11 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
             else (),
         )
 
-    def _duplicates(self, suspects: NDArray[np.int64]) -> tuple[Findings, int]:
+    def _duplicates(self, suspects: NDArray[np.int64]) -> tuple[Violations, int]:
         """Findings of the rows that do share a key, and the number of such keys."""
         if not len(suspects):
-            return Findings.none(), 0
-        data = cast("VectorData", self.context.data)
+            return Violations.none(), 0
+        data = cast("VectorReader", self.context.data)
         names = list(self.rule.columns_)
         tables, parts, spots = [], [], []
         for start in range(0, len(suspects), CHUNK):
@@ -83,12 +83,14 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
         sizes = np.bincount(groups)[groups]
         bad = np.flatnonzero(sizes > 1)
         if not len(bad):
-            return Findings.none(), 0
+            return Violations.none(), 0
         told = zip(*(c.to_pylist() for c in table.take(pa.array(bad)).columns), strict=True)
         title = names[0] if len(names) == 1 else f"({', '.join(names)})"
         reasons = [
             f"{title} = {join_keys.labels(value)} occurs {n} times"
             for value, n in zip(told, sizes[bad], strict=True)
         ]
-        findings = Findings.build(rows[bad], reasons, points[bad], measure=sizes[bad], unit="rows")
+        findings = Violations.build(
+            rows[bad], reasons, points[bad], measure=sizes[bad], unit="rows"
+        )
         return findings, len(np.unique(groups[bad]))

@@ -19,7 +19,7 @@ from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.contract.rules.metadata import ValueRange
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 """Ticks a second of an Arrow time unit."""
@@ -27,7 +27,7 @@ DAY = 86_400
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 Limit = int | float | datetime | date
-Partial = tuple[int, int, Findings]
+Partial = tuple[int, int, Violations]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
         bounds = np.where(low[bad], _float(scale.least), _float(scale.most))
         with np.errstate(all="ignore"):
             measure = np.abs(values[bad].astype(np.float64) - bounds) / scale.step
-        findings = Findings.build(
+        findings = Violations.build(
             features.rows,
             reasons,
             places(features.geometry),
@@ -96,23 +96,23 @@ class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
 
     def unpacked(self, words: Words, places: slice) -> Partial:  # noqa: ARG002
         """No violations."""
-        return int(words[0]), int(words[1]), Findings.none()
+        return int(words[0]), int(words[1]), Violations.none()
 
-    def findings_of(self, partial: Partial) -> Findings:
+    def findings_of(self, partial: Partial) -> Violations:
         """The violations."""
         return partial[2]
 
     def without_findings(self, partial: Partial) -> Partial:
         """Values judged and nulls."""
-        return partial[0], partial[1], Findings.none()
+        return partial[0], partial[1], Violations.none()
 
-    def reduce(self, partials: Sequence[Partial]) -> Outcome:
+    def reduce(self, partials: Sequence[Partial]) -> RuleOutcome:
         """All violations, and how many nulls were not judged."""
         nulls = sum(p[1] for p in partials)
         plural = "" if nulls == 1 else "s"
-        return Outcome(
+        return RuleOutcome(
             checked=sum(p[0] for p in partials),
-            findings=Findings.concat(p[2] for p in partials),
+            findings=Violations.concat(p[2] for p in partials),
             notes=(f"{nulls} null{plural} in {self.rule.column} not judged",) if nulls else (),
         )
 

@@ -8,14 +8,14 @@ from spatial_pipeline.check.raster.reading import raster_profile
 from spatial_pipeline.check.raster.warp import Pixels
 from spatial_pipeline.contract.rules.parity import BandsMatch
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.readers import RasterData
+from spatial_pipeline.model.readers import RasterReader
 
 
 @evaluates(BandsMatch)
 class BandsMatchCheck(_PixelComparison[BandsMatch]):
     """Compares each band with the single-band raster that it is said to come from."""
 
-    def _pairs(self) -> list[tuple[int, RasterData, int]]:
+    def _pairs(self) -> list[tuple[int, RasterReader, int]]:
         return [(i, other, 1) for i, other in enumerate(self._others, 1)]
 
     def _obstacles(self) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ class BandsMatchCheck(_PixelComparison[BandsMatch]):
                 found.append(f"{other.profile.uri} has no band")
         return tuple(found)
 
-    def _read(self, window: PixelWindow, other: RasterData) -> Pixels:
+    def _read(self, window: PixelWindow, other: RasterReader) -> Pixels:
         _, height, width = window.values.shape
         there = other.read(window.row_off, window.col_off, height, width)
         return there.values, there.valid

@@ -20,13 +20,13 @@ from spatial_pipeline.check.join.geometry_difference import Mode
 from spatial_pipeline.check.join.key_join import NOWHERE, Side
 from spatial_pipeline.check.join.paired_diff import (
     CHUNK,
-    Comparison,
+    PairedComparison,
     column_types,
     differences,
     transformation,
 )
 from spatial_pipeline.check.raster.grid import grid_differences
-from spatial_pipeline.check.raster.pixel_difference import Difference, conclusion, difference
+from spatial_pipeline.check.raster.pixel_difference import PixelDifference, conclusion, difference
 from spatial_pipeline.check.raster.reading import needs_pixels, raster_profile, unread
 from spatial_pipeline.check.raster.regions import RegionFinder
 from spatial_pipeline.contract.rules.parity import RoundTrips
@@ -34,8 +34,8 @@ from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.crs.comparison import label, same
 from spatial_pipeline.model.profile import BandProfile, RasterProfile, VectorProfile
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.readers import RasterData, VectorData
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.readers import RasterReader, VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 GEOMETRY = "geometry"
 
@@ -52,12 +52,12 @@ class Structure:
     """
 
     changes: tuple[str, ...]
-    comparison: Comparison
+    comparison: PairedComparison
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Values:
+class ChangedValues:
     """What changed in some features.
 
     Attributes:
@@ -70,7 +70,7 @@ class Values:
     """
 
     checked: int
-    findings: Findings
+    findings: Violations
     counts: Counter[str]
     largest: float
     said: Counter[str]
@@ -95,7 +95,7 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
         if not self.context.others:
             msg = f"nothing was read back from {self.rule.format}"
             raise RuleError(msg)
-        data, back = (cast("VectorData", d) for d in (self.context.data, self.context.others[0]))
+        data, back = (cast("VectorReader", d) for d in (self.context.data, self.context.others[0]))
         structure = self._structure(data, back)
         i, j = self._partners(data, back)
         return [
@@ -106,10 +106,10 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
             ),
         ]
 
-    def reduce(self, partials: Sequence[Structure | Values]) -> Outcome:
+    def reduce(self, partials: Sequence[Structure | ChangedValues]) -> RuleOutcome:
         """Everything that changed."""
         structure = cast("Structure", partials[0])
-        pieces = [p for p in partials if isinstance(p, Values)]
+        pieces = [p for p in partials if isinstance(p, ChangedValues)]
         counts = sum((p.counts for p in pieces), Counter())
         largest = [p.largest for p in pieces if np.isfinite(p.largest)]
         unit = length_unit(structure.comparison.here.profile.pyproj_crs)
@@ -123,11 +123,11 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
             told.append(f"{name}: {counts[name]} changed{detail}")
         n = sum(p.checked for p in pieces)
         said = notes(sum((p.said for p in pieces), Counter()))
-        return Outcome(
+        return RuleOutcome(
             checked=n,
-            findings=Findings.concat(
+            findings=Violations.concat(
                 [
-                    Findings.build(np.full(len(structure.changes), -1), list(structure.changes)),
+                    Violations.build(np.full(len(structure.changes), -1), list(structure.changes)),
                     *(p.findings for p in pieces),
                 ]
             ),
@@ -136,7 +136,7 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
             notes=(*structure.notes, *said),
         )
 
-    def _structure(self, data: VectorData, back: VectorData) -> Structure:
+    def _structure(self, data: VectorReader, back: VectorReader) -> Structure:
         here, there = data.profile, back.profile
         ignored = set(self.rule.ignore)
         names = {c.name for p in (here, there) for c in p.columns}
@@ -155,7 +155,7 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
             said.append(f"values not compared, their types have nothing in common: {unlike}")
         if ignored:
             said.append(f"accepted without a look: {', '.join(self.rule.ignore)}")
-        comparison = Comparison(
+        comparison = PairedComparison(
             here=data,
             there=back,
             columns=columns,
@@ -191,7 +191,7 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
         return mode, note, said
 
     def _partners(
-        self, data: VectorData, back: VectorData
+        self, data: VectorReader, back: VectorReader
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Positions of the features, in the order in which they were written."""
         if data.profile.count != back.profile.count:
@@ -206,7 +206,7 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
 
 
 def _columns(
-    data: VectorData, back: VectorData, ignored: set[str]
+    data: VectorReader, back: VectorReader, ignored: set[str]
 ) -> tuple[tuple[tuple[str, str], ...], list[str], str]:
     """The columns to compare, what changed about columns, and those not to be compared."""
     ours, theirs = (tuple(c.name for c in d.profile.columns) for d in (data, back))
@@ -249,7 +249,9 @@ def _renamed(lost: list[str], added: list[str]) -> dict[str, str]:
     return found
 
 
-def _values(comparison: Comparison, here: NDArray[np.int64], there: NDArray[np.int64]) -> Values:
+def _values(
+    comparison: PairedComparison, here: NDArray[np.int64], there: NDArray[np.int64]
+) -> ChangedValues:
     """Compares some features."""
     found = differences(comparison, here, there)
     parts, counts = [], Counter[str]()
@@ -259,7 +261,7 @@ def _values(comparison: Comparison, here: NDArray[np.int64], there: NDArray[np.i
         counts[GEOMETRY] = len(moved)
         kinds = [str(k).replace("in the other", "when read back") for k in found.geometry.kind]
         parts.append(
-            Findings.build(
+            Violations.build(
                 found.rows[moved],
                 [f"{GEOMETRY}: {kinds[i]}" for i in moved.tolist()],
                 found.drawn[moved],
@@ -270,11 +272,11 @@ def _values(comparison: Comparison, here: NDArray[np.int64], there: NDArray[np.i
     for name, unlike in found.columns.items():
         counts[f"column {name}"] = int(unlike.sum())
         reasons = [f"column {name}: {a}, read back as {b}" for a, b in found.values[name]]
-        parts.append(Findings.build(found.rows[unlike], reasons, found.drawn[unlike]))
+        parts.append(Violations.build(found.rows[unlike], reasons, found.drawn[unlike]))
     distance = found.geometry.distance
-    return Values(
+    return ChangedValues(
         checked=len(here),
-        findings=Findings.concat(parts),
+        findings=Violations.concat(parts),
         counts=counts,
         largest=float(np.nanmax(distance)) if np.isfinite(distance).any() else np.nan,
         said=found.said,
@@ -312,13 +314,13 @@ class RasterRoundTripCheck(WindowCheck[RoundTrips]):
             raise RuleError(msg)
 
     @property
-    def _back(self) -> RasterData:
+    def _back(self) -> RasterReader:
         if not self.context.others:
             msg = f"nothing was read back from {self.rule.format}"
             raise RuleError(msg)
-        return cast("RasterData", self.context.others[0])
+        return cast("RasterReader", self.context.others[0])
 
-    def map(self, window: PixelWindow) -> list[Difference]:
+    def map(self, window: PixelWindow) -> list[PixelDifference]:
         """Differences of every band in this window."""
         here, there = raster_profile(self.context), self._back.profile
         if PIXELS in self.rule.ignore or grid_differences(here, there):
@@ -332,7 +334,7 @@ class RasterRoundTripCheck(WindowCheck[RoundTrips]):
             found.append(difference(self._finder, window, band + 1, *pixels, self.rule.tolerance))
         return found
 
-    def reduce(self, partials: Sequence[list[Difference]]) -> Outcome:
+    def reduce(self, partials: Sequence[list[PixelDifference]]) -> RuleOutcome:
         """One finding a property that changed, and one a region of pixels that did."""
         needs_pixels(partials)
         here, there = raster_profile(self.context), self._back.profile
@@ -343,16 +345,16 @@ class RasterRoundTripCheck(WindowCheck[RoundTrips]):
         if self.rule.ignore:
             said.append(f"accepted without a look: {', '.join(self.rule.ignore)}")
         parts = [d for window in partials for d in window]
-        pixels = Outcome(checked=0, notes=tuple(said))
+        pixels = RuleOutcome(checked=0, notes=tuple(said))
         if parts:
             dtype = here.bands[0].data_type
             pixels = conclusion(self._finder, parts, dtype, self.rule.tolerance, tuple(said))
         changed = sum(p.marks.count for p in parts)
         told = [*changes, *([pixels.message] if changed else [])]
-        return Outcome(
+        return RuleOutcome(
             checked=pixels.checked,
-            findings=Findings.concat(
-                [Findings.build(np.full(len(changes), -1), changes), pixels.findings]
+            findings=Violations.concat(
+                [Violations.build(np.full(len(changes), -1), changes), pixels.findings]
             ),
             violations=len(changes) + changed,
             message="; ".join(told)

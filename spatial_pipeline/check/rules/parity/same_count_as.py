@@ -11,8 +11,8 @@ from spatial_pipeline.check.base import PlannedCheck, evaluates
 from spatial_pipeline.check.join.where_filter import columns_of, mask
 from spatial_pipeline.contract.rules.parity import SameCountAs
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.readers import VectorData
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.violations import RuleOutcome
 
 
 @evaluates(SameCountAs)
@@ -31,7 +31,7 @@ class SameCountCheck(PlannedCheck[SameCountAs]):
             raise RuleError(msg)
         calls: list[Callable[[], Any]] = []
         for side, given in enumerate((self.context.data, self.context.others[0])):
-            data = cast("VectorData", given)
+            data = cast("VectorReader", given)
             if self.rule.where is None:
                 calls.append(partial(_stated, side, data))
             else:
@@ -39,7 +39,7 @@ class SameCountCheck(PlannedCheck[SameCountAs]):
                 calls += [partial(_selected, side, data, i, self.rule.where) for i in batches]
         return calls
 
-    def reduce(self, partials: Sequence[tuple[int, int]]) -> Outcome:
+    def reduce(self, partials: Sequence[tuple[int, int]]) -> RuleOutcome:
         """``value`` is the difference of the counts, ``threshold`` the accepted one."""
         counts: Counter[int] = Counter()
         for side, count in partials:
@@ -53,7 +53,7 @@ class SameCountCheck(PlannedCheck[SameCountAs]):
         if difference:
             message += f": {difference} {'more' if here > there else 'fewer'}"
             message += f", {accepted:g} accepted" if accepted else ""
-        return Outcome(
+        return RuleOutcome(
             checked=here,
             violations=int(not passed),
             passed=passed,
@@ -63,11 +63,11 @@ class SameCountCheck(PlannedCheck[SameCountAs]):
         )
 
 
-def _stated(side: int, data: VectorData) -> tuple[int, int]:
+def _stated(side: int, data: VectorReader) -> tuple[int, int]:
     return side, data.profile.count
 
 
-def _selected(side: int, data: VectorData, index: int, where: str) -> tuple[int, int]:
+def _selected(side: int, data: VectorReader, index: int, where: str) -> tuple[int, int]:
     """Features of a batch for which a condition holds."""
     names = [c.name for c in data.profile.columns]
     table = data.batch(index, columns_of(where, names), geometry=False).table

@@ -19,7 +19,7 @@ from spatial_pipeline.check.join.geometry_join import by_geometry
 from spatial_pipeline.check.join.key_join import Join, Side, by_key
 from spatial_pipeline.check.join.paired_diff import (
     CHUNK,
-    Comparison,
+    PairedComparison,
     differences,
     incomparable,
     transformation,
@@ -30,8 +30,8 @@ from spatial_pipeline.contract.rules import OtherDataset
 from spatial_pipeline.contract.rules.parity import SameFeaturesAs
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.crs.comparison import same
-from spatial_pipeline.model.readers import VectorData
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Joined:
 
     """
 
-    comparison: Comparison
+    comparison: PairedComparison
     here: Side
     there: Side
     join: Join
-    findings: Findings
+    findings: Violations
     said: Counter[str]
     notes: tuple[str, ...]
 
@@ -75,7 +75,7 @@ class Compared:
     """
 
     checked: int
-    findings: Findings
+    findings: Violations
     counts: Counter[str]
     columns: Counter[str]
     largest: float
@@ -107,7 +107,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
             raise RuleError(msg)
         calls: list[Callable[[], Any]] = []
         for other in self.context.others:
-            joined = self._joined(cast("VectorData", other))
+            joined = self._joined(cast("VectorReader", other))
             calls.append(partial(_itself, joined))
             i, j = joined.join.here, joined.join.there
             if not (joined.here.judged.all() or joined.there.judged.all()):
@@ -119,7 +119,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
             ]
         return calls
 
-    def reduce(self, partials: Sequence[Joined | Compared]) -> Outcome:
+    def reduce(self, partials: Sequence[Joined | Compared]) -> RuleOutcome:
         """Everything that differs, from all other datasets."""
         groups: list[tuple[Joined, list[Compared]]] = []
         for piece in partials:
@@ -139,7 +139,9 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
                 np.concatenate([np.empty((0, 2), np.int64), *(p.moved for p in pieces)]),
                 np.concatenate([np.empty((0, 4)), *(p.boxes for p in pieces)]),
             )
-            found = Findings.concat([joined.findings, *(p.findings for p in pieces), rest.findings])
+            found = Violations.concat(
+                [joined.findings, *(p.findings for p in pieces), rest.findings]
+            )
             if several:
                 found.reasons[:] = [f"{r} (compared with {name})" for r in found.reasons]
             findings.append(found)
@@ -150,9 +152,9 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
             counted = sum((p.said for p in pieces), joined.said)
             for note in (*joined.notes, *notes(counted), *rest.notes):
                 said[f"{name}: {note}" if several else note] = None
-        return Outcome(
+        return RuleOutcome(
             checked=checked,
-            findings=Findings.concat(findings),
+            findings=Violations.concat(findings),
             message="; ".join(messages),
             notes=tuple(said),
         )
@@ -169,8 +171,8 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
             else [o.profile.uri for o in self.context.others]
         )
 
-    def _joined(self, other: VectorData) -> Joined:
-        data = cast("VectorData", self.context.data)
+    def _joined(self, other: VectorReader) -> Joined:
+        data = cast("VectorReader", self.context.data)
         comparison, said = self._comparison(data, other)
         bad = incomparable(comparison)
         columns = tuple(c for c in comparison.columns if c[0] not in bad)
@@ -190,14 +192,14 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
             here=sides[0],
             there=sides[1],
             join=join,
-            findings=Findings.build(np.full(len(reasons), -1), reasons),
+            findings=Violations.build(np.full(len(reasons), -1), reasons),
             said=counted,
             notes=said,
         )
 
     def _comparison(
-        self, data: VectorData, other: VectorData
-    ) -> tuple[Comparison, tuple[str, ...]]:
+        self, data: VectorReader, other: VectorReader
+    ) -> tuple[PairedComparison, tuple[str, ...]]:
         """What is compared with one of the others, and what must be said of it."""
         rule = self.rule
         mode = self._mode(data, other)
@@ -214,7 +216,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
                     said.append("transformed coordinates are rounded: give a tolerance")
             if rule.tolerance and in_degrees(crs):
                 said.append("the tolerance is in degrees")
-        comparison = Comparison(
+        comparison = PairedComparison(
             here=data,
             there=other,
             columns=columns,
@@ -227,7 +229,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
         )
         return comparison, tuple(said)
 
-    def _mode(self, data: VectorData, other: VectorData) -> Mode | Any:
+    def _mode(self, data: VectorReader, other: VectorReader) -> Mode | Any:
         rule = self.rule
         mode = rule.geometry
         if rule.tolerance and mode != "ignore":
@@ -246,7 +248,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
         return mode
 
     def _columns(
-        self, data: VectorData, other: VectorData
+        self, data: VectorReader, other: VectorReader
     ) -> tuple[tuple[tuple[str, str], ...], list[str]]:
         """The attributes to compare, and what must be said of the others."""
         ours, theirs = ([c.name for c in d.profile.columns] for d in (data, other))
@@ -270,7 +272,7 @@ def _itself(joined: Joined) -> Joined:
 
 
 def _compared(
-    comparison: Comparison, here: NDArray[np.int64], there: NDArray[np.int64]
+    comparison: PairedComparison, here: NDArray[np.int64], there: NDArray[np.int64]
 ) -> Compared:
     """Compares some pairs."""
     found = differences(comparison, here, there)
@@ -285,7 +287,7 @@ def _compared(
     distance = found.geometry.distance
     return Compared(
         checked=len(here),
-        findings=Findings.build(
+        findings=Violations.build(
             found.rows[bad],
             reasons,
             found.drawn[bad],

@@ -11,7 +11,7 @@ from spatial_pipeline.check.raster.warp import Pixels, Warp
 from spatial_pipeline.contract.rules.parity import SamePixelsAs
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.readers import RasterData
+from spatial_pipeline.model.readers import RasterReader
 
 
 @evaluates(SamePixelsAs)
@@ -23,7 +23,7 @@ class SamePixelsCheck(_PixelComparison[SamePixelsAs]):
         self._warp: Warp | None = None
         self._lock = threading.Lock()
 
-    def _pairs(self) -> list[tuple[int, RasterData, int]]:
+    def _pairs(self) -> list[tuple[int, RasterReader, int]]:
         other = self._others[0]
         count = raster_profile(self.context).count
         bands = self.rule.bands or range(1, count + 1)
@@ -40,7 +40,7 @@ class SamePixelsCheck(_PixelComparison[SamePixelsAs]):
             found += (f"{there.count} bands in {there.uri}, not {here.count}",)
         return found
 
-    def _read(self, window: PixelWindow, other: RasterData) -> Pixels:
+    def _read(self, window: PixelWindow, other: RasterReader) -> Pixels:
         _, height, width = window.values.shape
         place = window.row_off, window.col_off, height, width
         if self.rule.resample is None:
@@ -48,7 +48,7 @@ class SamePixelsCheck(_PixelComparison[SamePixelsAs]):
             return there.values, there.valid
         return self._warped(other).read(*place)
 
-    def _warped(self, other: RasterData) -> Warp:
+    def _warped(self, other: RasterReader) -> Warp:
         with self._lock:
             if self._warp is None:
                 if self.rule.resample is None:

@@ -17,8 +17,8 @@ from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.hashing import checksums
 from spatial_pipeline.model.profile import RasterProfile, VectorProfile
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.readers import RasterData, VectorData
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.readers import RasterReader, VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 OLD = "staged by an older version of ingest, which took no checksums: stage it again"
 
@@ -72,7 +72,7 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
         names = self._profile.checksums or ()
         return int(words[0]), dict(zip(names, map(int, words[1:]), strict=True))
 
-    def reduce(self, partials: Sequence[tuple[int, checksums.Sums]]) -> Outcome:
+    def reduce(self, partials: Sequence[tuple[int, checksums.Sums]]) -> RuleOutcome:
         """One violation a column that differs; one only when rows are missing or renumbered."""
         profile = self._profile
         if profile.checksums is None:
@@ -94,9 +94,9 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
         helpers = {profile.row_column, profile.bbox_column, profile.geometry_column}
         columns = len(set(wanted) - helpers)
         judged = "geometry and " if profile.geometry_column is not None else ""
-        return Outcome(
+        return RuleOutcome(
             checked=staged,
-            findings=Findings.build(np.full(len(reasons), -1), reasons),
+            findings=Violations.build(np.full(len(reasons), -1), reasons),
             message=f"{'; '.join(reasons)}"
             if reasons
             else f"{staged} features, {judged}{columns} columns are as they were read",
@@ -127,8 +127,8 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
         return ""
 
     @property
-    def _data(self) -> VectorData:
-        return cast("VectorData", self.context.data)
+    def _data(self) -> VectorReader:
+        return cast("VectorReader", self.context.data)
 
     @property
     def _profile(self) -> VectorProfile:
@@ -151,7 +151,7 @@ class StagedRasterCheck(WindowCheck[StagedMatchesSource]):
         checksums.add_window(cells, window.values, masks, window.row_off, window.col_off, side)
         return height * width, cells
 
-    def reduce(self, partials: Sequence[tuple[int, NDArray[np.uint64]]]) -> Outcome:
+    def reduce(self, partials: Sequence[tuple[int, NDArray[np.uint64]]]) -> RuleOutcome:
         """One violation a cell of a band that differs, and one a tag that is lost."""
         profile = self._profile
         wanted = checksums.cells_read(profile.checksums or ())
@@ -164,9 +164,9 @@ class StagedRasterCheck(WindowCheck[StagedMatchesSource]):
             raise RuleError(msg)
         places = np.argwhere(wanted != cells)
         tags = self._lost_tags()
-        findings = Findings.concat(
+        findings = Violations.concat(
             [
-                Findings.build(
+                Violations.build(
                     np.full(len(places), -1),
                     [
                         f"band {b + 1}: staged pixels or mask are not those that were read"
@@ -174,7 +174,7 @@ class StagedRasterCheck(WindowCheck[StagedMatchesSource]):
                     ],
                     geometry=self._outlines(places),
                 ),
-                Findings.build(np.full(len(tags), -1), tags),
+                Violations.build(np.full(len(tags), -1), tags),
             ]
         )
         pixels = sum(n for n, _ in partials)
@@ -185,12 +185,12 @@ class StagedRasterCheck(WindowCheck[StagedMatchesSource]):
             else f"{pixels} pixels of {profile.count} bands, masks and tags are as they were read"
         )
         lost = tuple(n for n in profile.notes if "not carried over" in n)
-        return Outcome(checked=pixels, findings=findings, message=message, notes=lost)
+        return RuleOutcome(checked=pixels, findings=findings, message=message, notes=lost)
 
     def _lost_tags(self) -> list[str]:
         """Tags of the source that the staged raster lost since ingest looked."""
         profile = self._profile
-        staged = cast("RasterData", self.context.data).tags()
+        staged = cast("RasterReader", self.context.data).tags()
         said = "\n".join(profile.notes)
         return [
             f"tag {key}: staged is {staged.get(key)!r}, read was {value!r}"

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import TileCheck, evaluates
 from spatial_pipeline.check.coverage.arrangement import directed_edges, segments
-from spatial_pipeline.check.coverage.measure_summary import NOTHING, Tally, summary
+from spatial_pipeline.check.coverage.measure_summary import NOTHING, MeasureSummary, summary
 from spatial_pipeline.check.coverage.near_edges import alongside, equal_rows
 from spatial_pipeline.check.coverage.piece_residue import Outlines, outlines
 from spatial_pipeline.check.coverage.segment_conflicts import spans
 from spatial_pipeline.check.crs.transformation import in_degrees, length_unit
 from spatial_pipeline.check.geometry.boxes import Boxes, diagonals
-from spatial_pipeline.check.geometry.eligible import POLYGON, LeftOut, notes
+from spatial_pipeline.check.geometry.eligible import POLYGON, Excluded, notes
 from spatial_pipeline.check.geometry.unjudged import require_geometry
 from spatial_pipeline.contract.rules.topology import MatchedEdges
 from spatial_pipeline.model.features import Tile
 from spatial_pipeline.model.profile import VectorProfile
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 MISSING, NEAR = "missing vertex", "nearly coincident"
 ULPS = 4
@@ -44,9 +44,9 @@ class Unmatched:
     """
 
     checked: int
-    findings: Findings
-    left_out: LeftOut
-    told: Tally = NOTHING
+    findings: Violations
+    left_out: Excluded
+    told: MeasureSummary = NOTHING
 
 
 @evaluates(MatchedEdges)
@@ -70,7 +70,7 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
         found = outlines(batch, profile)
         _, left_out = found.layers(profile, (POLYGON,))
         owned = np.isin(left_out.rows, batch.rows[: tile.owned])
-        left_out = LeftOut(left_out.rows[owned], left_out.kinds[owned])
+        left_out = Excluded(left_out.rows[owned], left_out.kinds[owned])
         checked = int((found.index < tile.owned).sum())
         edges, polygon = _unmatched(found, self._reach)
         beside = alongside(
@@ -81,7 +81,7 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
         rows = np.stack([batch.rows[polygon[edge]], batch.rows[other]], axis=1)
         order = np.lexsort((*edges[edge].T[::-1], rows[:, 1], rows[:, 0]))
         reasons = np.where(beside.offset[long] <= self._rounding, MISSING, NEAR).astype(object)
-        findings = Findings.build(
+        findings = Violations.build(
             rows[order],
             reasons[order],
             segments(edges[edge[order]]),
@@ -90,22 +90,22 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
         )
         return Unmatched(checked, findings, left_out)
 
-    def findings_of(self, partial: Unmatched) -> Findings:
+    def findings_of(self, partial: Unmatched) -> Violations:
         """The edges."""
         return partial.findings
 
     def without_findings(self, partial: Unmatched) -> Unmatched:
         """The rest, and what is to be said of the edges."""
-        return replace(partial, findings=Findings.none(), told=_told(partial))
+        return replace(partial, findings=Violations.none(), told=_told(partial))
 
-    def reduce(self, partials: Sequence[Unmatched]) -> Outcome:
+    def reduce(self, partials: Sequence[Unmatched]) -> RuleOutcome:
         """All violations; ``max_violations`` decides."""
-        findings = Findings.concat(p.findings for p in partials)
-        told = Tally.sum(map(_told, partials))
-        said = list(notes(self.context, LeftOut.concat(p.left_out for p in partials)))
+        findings = Violations.concat(p.findings for p in partials)
+        told = MeasureSummary.sum(map(_told, partials))
+        said = list(notes(self.context, Excluded.concat(p.left_out for p in partials)))
         if (self.rule.tolerance or self.rule.distance) and in_degrees(self._profile.pyproj_crs):
             said.append("tolerance and distance are in degrees")
-        return Outcome(
+        return RuleOutcome(
             checked=sum(p.checked for p in partials),
             findings=findings,
             message=summary(told, "unmatched edge", "longest"),
@@ -126,9 +126,9 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
         return ULPS * float(np.spacing(max(map(abs, bounds)))) if bounds else 0.0
 
 
-def _told(partial: Unmatched) -> Tally:
+def _told(partial: Unmatched) -> MeasureSummary:
     """What is to be said of the edges, wherever they are."""
-    return partial.told + Tally.of(partial.findings)
+    return partial.told + MeasureSummary.of(partial.findings)
 
 
 def _unmatched(found: Outlines, reach: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -15,19 +15,19 @@ from spatial_pipeline.check.coverage.difference_with_union import COVERS, uncove
 from spatial_pipeline.check.coverage.inscribed_circles import in_circles
 from spatial_pipeline.check.coverage.measure_summary import (
     NOTHING,
-    Tally,
+    MeasureSummary,
     common_unit,
     joined,
     summary,
 )
 from spatial_pipeline.check.coverage.winding_grid import in_union
 from spatial_pipeline.check.crs.transformation import area_unit, in_degrees, length_unit
-from spatial_pipeline.check.geometry.eligible import LINE, POINT, POLYGON, LeftOut, judged, notes
+from spatial_pipeline.check.geometry.eligible import LINE, POINT, POLYGON, Excluded, judged, notes
 from spatial_pipeline.check.geometry.fast_facts import plain
 from spatial_pipeline.check.incremental.feature_cache import PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 UNCOVERED = "uncovered"
 
@@ -46,10 +46,10 @@ class Uncovered:
     """
 
     checked: int
-    findings: tuple[Findings, Findings, Findings]
-    left_out: LeftOut
-    other_left_out: LeftOut
-    told: tuple[Tally, Tally, Tally] = (NOTHING, NOTHING, NOTHING)
+    findings: tuple[Violations, Violations, Violations]
+    left_out: Excluded
+    other_left_out: Excluded
+    told: tuple[MeasureSummary, MeasureSummary, MeasureSummary] = (NOTHING, NOTHING, NOTHING)
 
 
 @evaluates(MustBeCoveredBy)
@@ -80,7 +80,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
             seen[index] = True
             open_ = ~within[index]
             if not open_.any():
-                findings.append(Findings.none())
+                findings.append(Violations.none())
                 continue
             parts, measure = uncovered(
                 layer.geometry[open_],
@@ -95,7 +95,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
             )
             found = ~shapely.is_missing(parts)
             findings.append(
-                Findings.build(
+                Violations.build(
                     batch.rows[index[open_][found]],
                     UNCOVERED,
                     shapely.force_2d(parts[found]),
@@ -124,24 +124,26 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         """The features were covered."""
         return replace(partial, checked=partial.checked + len(facts))
 
-    def findings_of(self, partial: Uncovered) -> Findings:
+    def findings_of(self, partial: Uncovered) -> Violations:
         """The violations of all kinds."""
         return joined(*partial.findings)
 
     def without_findings(self, partial: Uncovered) -> Uncovered:
         """The rest, and what is to be said of the violations."""
-        none = Findings.none()
+        none = Violations.none()
         return replace(partial, findings=(none, none, none), told=_told(partial))
 
-    def reduce(self, partials: Sequence[Uncovered]) -> Outcome:
+    def reduce(self, partials: Sequence[Uncovered]) -> RuleOutcome:
         """All violations; ``max_violations`` decides."""
-        areas, lines, points = (Tally.sum(p[i] for p in map(_told, partials)) for i in range(3))
-        findings = Findings.concat(f for i in range(3) for f in (p.findings[i] for p in partials))
+        areas, lines, points = (
+            MeasureSummary.sum(p[i] for p in map(_told, partials)) for i in range(3)
+        )
+        findings = Violations.concat(f for i in range(3) for f in (p.findings[i] for p in partials))
         said = [
-            *notes(self.context, LeftOut.concat(p.left_out for p in partials)),
+            *notes(self.context, Excluded.concat(p.left_out for p in partials)),
             *notes(
                 self.context,
-                LeftOut.concat(p.other_left_out for p in partials),
+                Excluded.concat(p.other_left_out for p in partials),
                 " of the other dataset",
             ),
         ]
@@ -153,7 +155,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
             summary(lines, "uncovered line", "longest"),
             summary(points, "uncovered point"),
         )
-        return Outcome(
+        return RuleOutcome(
             checked=sum(p.checked for p in partials),
             findings=replace(findings, unit=common_unit(areas, lines) or findings.unit),
             message=", ".join(filter(None, parts)),
@@ -169,9 +171,9 @@ def surely_within(bounds: NDArray[np.float64], covers: NDArray[np.object_]) -> N
     return within
 
 
-def _told(partial: Uncovered) -> tuple[Tally, Tally, Tally]:
+def _told(partial: Uncovered) -> tuple[MeasureSummary, MeasureSummary, MeasureSummary]:
     """What is to be said of the violations of each kind, wherever they are."""
     areas, lines, points = (
-        t + Tally.of(f) for t, f in zip(partial.told, partial.findings, strict=True)
+        t + MeasureSummary.of(f) for t, f in zip(partial.told, partial.findings, strict=True)
     )
     return areas, lines, points

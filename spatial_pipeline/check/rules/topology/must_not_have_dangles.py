@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.base import Context, TileCheck, evaluates
 from spatial_pipeline.check.coverage.polygon_lookup import shared_boxes
 from spatial_pipeline.check.crs.transformation import in_degrees, length_unit, transformed
-from spatial_pipeline.check.geometry.eligible import LINE, POLYGON, LeftOut, judged, notes
+from spatial_pipeline.check.geometry.eligible import LINE, POLYGON, Excluded, judged, notes
 from spatial_pipeline.check.geometry.line_ends import FreeEnds, free_ends
 from spatial_pipeline.check.incremental.feature_cache import PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.contract.rules.topology import MustNotHaveDangles
 from spatial_pipeline.model.features import FeatureBatch, Tile
 from spatial_pipeline.model.profile import VectorProfile
-from spatial_pipeline.model.readers import VectorData
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 DANGLE, UNDERSHOOT, OVERSHOOT = "dangle", "undershoot", "overshoot"
 
@@ -45,9 +45,9 @@ class Dangles:
     """
 
     checked: int
-    findings: Findings
-    left_out: LeftOut
-    exceptions_left_out: LeftOut
+    findings: Violations
+    left_out: Excluded
+    exceptions_left_out: Excluded
     note: str
     taken: Counter[str] = field(default_factory=Counter)
 
@@ -118,7 +118,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         number = np.arange(len(parts)) - np.searchsorted(line, line)
         several = shapely.get_num_geometries(lines.geometry)[line] > 1
         last = shapely.get_num_points(parts) - 1
-        findings = Findings.build(
+        findings = Violations.build(
             features.rows[index[part]],
             reason[kept],
             ends.point[kept],
@@ -143,12 +143,12 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
             return reason, measure, np.arange(len(over))
         return reason, measure, np.flatnonzero(~(measure <= self.rule.tolerance))
 
-    def _excepted(self, points: NDArray[np.object_]) -> tuple[NDArray[np.bool_], LeftOut, str]:
+    def _excepted(self, points: NDArray[np.object_]) -> tuple[NDArray[np.bool_], Excluded, str]:
         """Which points lie in the areas of exception, looked up in the CRS of these."""
-        excepted, left_out, note = np.zeros(len(points), dtype=bool), LeftOut.concat([]), ""
+        excepted, left_out, note = np.zeros(len(points), dtype=bool), Excluded.concat([]), ""
         if self.rule.except_within is None or not len(points):
             return excepted, left_out, note
-        areas = cast("VectorData", self.context.others[0])
+        areas = cast("VectorReader", self.context.others[0])
         here = cast("VectorProfile", self.context.data.profile).pyproj_crs
         if here is not None:
             points, note = transformed(points, here, areas.profile.pyproj_crs)
@@ -158,22 +158,22 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         excepted[shapely.STRtree(points).query(layer.geometry, predicate="intersects")[1]] = True
         return excepted, left_out, note
 
-    def findings_of(self, partial: Dangles) -> Findings:
+    def findings_of(self, partial: Dangles) -> Violations:
         """The free ends."""
         return partial.findings
 
     def without_findings(self, partial: Dangles) -> Dangles:
         """The rest, and which kinds of free ends there were."""
-        return replace(partial, findings=Findings.none(), taken=_kinds(partial))
+        return replace(partial, findings=Violations.none(), taken=_kinds(partial))
 
-    def reduce(self, partials: Sequence[Dangles]) -> Outcome:
+    def reduce(self, partials: Sequence[Dangles]) -> RuleOutcome:
         """All free ends; ``max_violations`` decides."""
-        findings = Findings.concat(p.findings for p in partials)
+        findings = Violations.concat(p.findings for p in partials)
         said = [
-            *notes(self.context, LeftOut.concat(p.left_out for p in partials)),
+            *notes(self.context, Excluded.concat(p.left_out for p in partials)),
             *notes(
                 self.context,
-                LeftOut.concat(p.exceptions_left_out for p in partials),
+                Excluded.concat(p.exceptions_left_out for p in partials),
                 " of except_within",
             ),
             *sorted({f"ends {p.note}" for p in partials if p.note}),
@@ -181,7 +181,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         crs = cast("VectorProfile", self.context.data.profile).pyproj_crs
         if self.rule.tolerance and in_degrees(crs):
             said.append("the tolerance is in degrees")
-        return Outcome(
+        return RuleOutcome(
             checked=sum(p.checked for p in partials),
             findings=findings,
             message=_message(sum(map(_kinds, partials), Counter[str]())),

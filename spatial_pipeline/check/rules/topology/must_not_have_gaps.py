@@ -11,12 +11,12 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, Context, evaluates
-from spatial_pipeline.check.coverage.arrangement import Chain, boundary_edges
+from spatial_pipeline.check.coverage.arrangement import EdgeChain, boundary_edges
 from spatial_pipeline.check.coverage.coverage_delta import EDGES, NET, Former, remembered
 from spatial_pipeline.check.coverage.faces import faces, shared_faces
-from spatial_pipeline.check.coverage.feature_lookup import Known, around, bare
-from spatial_pipeline.check.coverage.keep_budget import Keeping
-from spatial_pipeline.check.coverage.measure_summary import Tally, summary
+from spatial_pipeline.check.coverage.feature_lookup import FeatureLookup, around, bare
+from spatial_pipeline.check.coverage.keep_budget import KeepBudget
+from spatial_pipeline.check.coverage.measure_summary import MeasureSummary, summary
 from spatial_pipeline.check.coverage.overlap_pairs import QUERIED
 from spatial_pipeline.check.coverage.piece_residue import outlines
 from spatial_pipeline.check.coverage.polygon_lookup import Polygons, all_polygons, shared_boxes
@@ -31,7 +31,7 @@ from spatial_pipeline.check.coverage.voids import (
 )
 from spatial_pipeline.check.crs.transformation import area_unit, in_degrees
 from spatial_pipeline.check.geometry.boxes import meeting
-from spatial_pipeline.check.geometry.eligible import POLYGON, LeftOut, notes
+from spatial_pipeline.check.geometry.eligible import POLYGON, Excluded, notes
 from spatial_pipeline.check.geometry.unjudged import require_geometry
 from spatial_pipeline.check.incremental.feature_cache import AGAIN, UNKNOWN, Facts, NeighbourCheck
 from spatial_pipeline.check.join.positions import Packed, marked, packed, unpacked
@@ -39,8 +39,8 @@ from spatial_pipeline.contract.rules.topology import MustNotHaveGaps
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import VectorProfile
-from spatial_pipeline.model.readers import VectorData
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 GAP = "gap"
 ATTACHED, ALONE = 1, 2
@@ -60,10 +60,10 @@ class Boundaries:
 
     """
 
-    chain: Chain
+    chain: EdgeChain
     positions: Packed
     alone: Packed
-    left_out: LeftOut
+    left_out: Excluded
     kept: FeatureBatch
 
 
@@ -84,10 +84,10 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
 
     def __init__(self, rule: MustNotHaveGaps, context: Context) -> None:
         super().__init__(rule, context)
-        self._keeping = Keeping()
+        self._keeping = KeepBudget()
         self._known: Facts | None = None
         self._former: Former | None = None
-        self._left: Chain | None = None
+        self._left: EdgeChain | None = None
 
     def map(self, batch: FeatureBatch) -> Boundaries:
         """What is left of the edges of this batch.
@@ -183,10 +183,10 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         return np.concatenate(found)
 
     @property
-    def _data(self) -> VectorData:
-        return cast("VectorData", self.context.data)
+    def _data(self) -> VectorReader:
+        return cast("VectorReader", self.context.data)
 
-    def reduce(self, partials: Sequence[Boundaries]) -> Outcome:
+    def reduce(self, partials: Sequence[Boundaries]) -> RuleOutcome:
         """All gaps; ``max_violations`` decides.
 
         Raises:
@@ -199,7 +199,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         attached = self._members((p.positions for p in partials), ATTACHED)
         alone = self._members((p.alone for p in partials), ALONE)
         chain = self._whole([p.chain for p in partials], alone)
-        left_out = LeftOut.concat(p.left_out for p in partials)
+        left_out = Excluded.concat(p.left_out for p in partials)
         said = list(notes(self.context, left_out))
         area = self._other("within", said)
         accepted = self._other("allowed", said)
@@ -214,7 +214,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
             interest = shapely.union_all(area[0])
             made = faces(np.concatenate([chain.edges, boundary_edges(interest)]))
         stop = self.context.cancelled
-        known = Known(self._data, [p.kept for p in partials])
+        known = FeatureLookup(self._data, [p.kept for p in partials])
         polygons = Polygons(self._data, attached, stop, known)
         gaps = uncovered_faces(made, polygons, interest)
         gaps = without(gaps, Polygons(self._data, alone, stop, known))
@@ -226,13 +226,13 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         rows, capped = bordering(gaps, polygons)
         if capped:
             said.append(f"only {rows.shape[1]} neighbours of a gap are named, {capped} have more")
-        findings = Findings.build(
+        findings = Violations.build(
             rows, GAP, gaps, shapely.area(gaps), area_unit(profile.pyproj_crs)
         )
-        return Outcome(
+        return RuleOutcome(
             checked=int(attached.sum() + alone.sum()),
             findings=findings,
-            message=summary(Tally.of(findings), GAP),
+            message=summary(MeasureSummary.of(findings), GAP),
             notes=(*said, *self._degrees(profile)),
         )
 
@@ -243,10 +243,10 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
             out |= ~self._known.looked & (self._known.classes == kind)
         return out
 
-    def _whole(self, chains: Sequence[Chain], alone: NDArray[np.bool_]) -> Chain:
+    def _whole(self, chains: Sequence[EdgeChain], alone: NDArray[np.bool_]) -> EdgeChain:
         """What is left of the edges of all polygons."""
         if self._known is None or self._former is None:
-            self._left = Chain.sum(chains)
+            self._left = EdgeChain.sum(chains)
         else:
             # What stands alone now has no edges in the chain, whatever it had.
             gone = alone & (self._known.kinds != ALONE)
@@ -268,7 +268,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         given = [n for n in ("within", "allowed") if getattr(self.rule, n) is not None]
         if name not in given:
             return None
-        data = cast("VectorData", self.context.others[given.index(name)])
+        data = cast("VectorReader", self.context.others[given.index(name)])
         crs = self._data.profile.pyproj_crs
         polygons, left_out, note = all_polygons(data, crs, self.context.cancelled)
         said.extend(notes(self.context, left_out, f" of {name}"))

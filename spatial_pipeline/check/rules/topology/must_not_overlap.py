@@ -12,14 +12,14 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, Context, evaluates
-from spatial_pipeline.check.coverage.arrangement import Chain
+from spatial_pipeline.check.coverage.arrangement import EdgeChain
 from spatial_pipeline.check.coverage.coverage_delta import Former, remembered
 from spatial_pipeline.check.coverage.faces import shared_faces
-from spatial_pipeline.check.coverage.feature_lookup import Known, bare
-from spatial_pipeline.check.coverage.keep_budget import Keeping
+from spatial_pipeline.check.coverage.feature_lookup import FeatureLookup, bare
+from spatial_pipeline.check.coverage.keep_budget import KeepBudget
 from spatial_pipeline.check.coverage.measure_summary import (
     NOTHING,
-    Tally,
+    MeasureSummary,
     common_unit,
     joined,
     summary,
@@ -41,8 +41,8 @@ from spatial_pipeline.check.crs.transformation import area_unit, in_degrees, len
 from spatial_pipeline.check.geometry.eligible import (
     LINE,
     POLYGON,
-    Layer,
-    LeftOut,
+    EligibleParts,
+    Excluded,
     notes,
     of_dimension,
 )
@@ -57,13 +57,13 @@ from spatial_pipeline.check.incremental.feature_cache import (
 )
 from spatial_pipeline.check.join.join_keys import groups
 from spatial_pipeline.check.join.positions import Packed, marked, packed, unpacked
-from spatial_pipeline.check.violation_buffer import Collected
+from spatial_pipeline.check.violation_buffer import ViolationBuffer
 from spatial_pipeline.contract.rules.topology import MustNotOverlap
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.readers import VectorData
+from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.violation_runs import with_found
-from spatial_pipeline.model.violations import Findings, Outcome
-from spatial_pipeline.runtime.shared_work import Together
+from spatial_pipeline.model.violations import RuleOutcome, Violations
+from spatial_pipeline.runtime.shared_work import SharedWork
 
 OVERLAP, SHARED_LINE = "overlap", "shared line"
 CHUNK = 1024
@@ -94,17 +94,17 @@ class Overlaps:
     """
 
     checked: int
-    areas: Findings
-    stretches: Findings
-    left_out: LeftOut
+    areas: Violations
+    stretches: Violations
+    left_out: Excluded
     dimensions: frozenset[int]
-    chain: Chain | None
+    chain: EdgeChain | None
     polygons: Packed
     lines: Packed
     across: NDArray[np.int64]
     across_lines: NDArray[np.int64]
     kept: FeatureBatch
-    told: tuple[Tally, Tally] = (NOTHING, NOTHING)
+    told: tuple[MeasureSummary, MeasureSummary] = (NOTHING, NOTHING)
 
 
 @evaluates(MustNotOverlap)
@@ -126,9 +126,9 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
     def __init__(self, rule: MustNotOverlap, context: Context) -> None:
         super().__init__(rule, context)
         self._neighbours = Neighbours(self._data)
-        self._keeping = Keeping()
+        self._keeping = KeepBudget()
         self._former: Former | None = None
-        self._left: Chain | None = None
+        self._left: EdgeChain | None = None
         self._slight: list[NDArray[np.int64]] = []
 
     def map(self, batch: FeatureBatch) -> Overlaps:
@@ -194,7 +194,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         whole = outlines(batch, profile)
         (_, lines), left_out = whole.layers(profile, (POLYGON, LINE))
         polygons, none = whole.index, np.empty((0, 2), dtype=np.int64)
-        chain, kept, areas, across = None, None, Findings.none(), none
+        chain, kept, areas, across = None, None, Violations.none(), none
         if self._former is not None:
             within = whole.within(self._former.changed, self._data.feature_bounds(), polygons[:0])
             chain, kept = within.take(within.inside), bare(batch, polygons)
@@ -203,7 +203,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
             chain, kept = remnant.chain, remnant.kept
         else:
             inside, across = self._near(batch, polygons, AREA, familiar)
-            areas = Findings.concat(self._decided(batch, inside, whole.geometry, POLYGON))
+            areas = Violations.concat(self._decided(batch, inside, whole.geometry, POLYGON))
         inside, across_lines = self._near(batch, lines.index, STRETCH, familiar)
         decided = self._decided(batch, inside, partial(_picked, lines), LINE)
         asked = np.concatenate([across[:, 0], across_lines[:, 0]])
@@ -214,7 +214,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return Overlaps(
             checked=len(np.union1d(polygons, lines.index)) if len(lines) else len(polygons),
             areas=areas,
-            stretches=Findings.concat(decided),
+            stretches=Violations.concat(decided),
             left_out=left_out,
             dimensions=frozenset(
                 d for d, h in ((POLYGON, polygons), (LINE, lines.index)) if len(h)
@@ -228,8 +228,8 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         )
 
     @property
-    def _data(self) -> VectorData:
-        return cast("VectorData", self.context.data)
+    def _data(self) -> VectorReader:
+        return cast("VectorReader", self.context.data)
 
     def _near(
         self,
@@ -246,7 +246,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         pairs: Pairs,
         geometry: Callable[[NDArray[np.int64]], NDArray[np.object_]],
         dimension: int,
-    ) -> Iterator[Findings]:
+    ) -> Iterator[Violations]:
         """The violations among pairs of features of a batch, so many pairs at a time."""
         one, other = pairs
         if self.rule.group_by and len(one):
@@ -260,7 +260,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
                 partial(self._some_decided, batch, (one[c], other[c]), geometry, dimension)
                 for c in chunks
             ]
-            yield Findings.concat(Together(calls).results())
+            yield Violations.concat(SharedWork(calls).results())
 
     def _some_decided(
         self,
@@ -268,7 +268,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         pairs: Pairs,
         geometry: Callable[[NDArray[np.int64]], NDArray[np.object_]],
         dimension: int,
-    ) -> Findings:
+    ) -> Violations:
         self.context.cancelled()
         held, place = np.unique(np.stack(pairs), return_inverse=True)
         a, b = place.reshape(2, -1)
@@ -276,7 +276,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
 
     def _violations(
         self, geometry: NDArray[np.object_], rows: NDArray[np.int64], pairs: Pairs, dimension: int
-    ) -> Findings:
+    ) -> Violations:
         """The violations among pairs of geometries."""
         one, other = pairs
         pattern = AREA if dimension == POLYGON else STRETCH
@@ -284,7 +284,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         one, other = one[met], other[met]
         shared, measure = shared_parts(geometry[one], geometry[other], dimension)
         crs = self.context.data.profile.pyproj_crs
-        findings = Findings.build(
+        findings = Violations.build(
             np.sort(np.stack([rows[one], rows[other]], axis=1), axis=1),
             OVERLAP if dimension == POLYGON else SHARED_LINE,
             shared,
@@ -298,8 +298,8 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return findings.take(large)
 
     def _across(
-        self, partials: Sequence[Overlaps], known: Known, dimension: int
-    ) -> Iterator[Findings]:
+        self, partials: Sequence[Overlaps], known: FeatureLookup, dimension: int
+    ) -> Iterator[Violations]:
         """The violations among pairs of two batches that boxes found."""
         of_line = dimension == LINE
         pairs = np.concatenate([p.across_lines if of_line else p.across for p in partials])
@@ -317,11 +317,13 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
             parts = of_dimension(batch.geometry, dimension)
             yield from self._decided(batch, (one, other), parts.__getitem__, dimension)
 
-    def _in_coverage(self, partials: Sequence[Overlaps], known: Known) -> Iterator[Findings]:
+    def _in_coverage(
+        self, partials: Sequence[Overlaps], known: FeatureLookup
+    ) -> Iterator[Violations]:
         """The violations among the polygons of the batches that are a coverage."""
         parts = [p for p in partials if p.chain is not None]
-        chains = [cast("Chain", p.chain) for p in parts]
-        chain = Chain.sum(chains) if self._former is None else self._former.now(chains)
+        chains = [cast("EdgeChain", p.chain) for p in parts]
+        chain = EdgeChain.sum(chains) if self._former is None else self._former.now(chains)
         if len(parts) == len(partials):
             self._left = chain
         if not len(chain):
@@ -351,17 +353,17 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
             for pairs in pairs_in(regions, areas, batch.positions, owned):
                 yield from self._decided(batch, pairs, areas.__getitem__, POLYGON)
 
-    def findings_of(self, partial: Overlaps) -> Findings:
+    def findings_of(self, partial: Overlaps) -> Violations:
         """The pairs within the batch."""
         return joined(partial.areas, partial.stretches)
 
     def without_findings(self, partial: Overlaps) -> Overlaps:
         """The rest, and what is to be said of the pairs."""
         areas, stretches = _told(partial)
-        none = Findings.none()
+        none = Violations.none()
         return replace(partial, areas=none, stretches=none, told=(areas, stretches))
 
-    def reduce(self, partials: Sequence[Overlaps]) -> Outcome:
+    def reduce(self, partials: Sequence[Overlaps]) -> RuleOutcome:
         """All pairs; ``max_violations`` decides.
 
         Raises:
@@ -369,30 +371,32 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
 
         """
         require_geometry(self.context.data.profile)
-        areas, stretches = (Tally.sum(p[i] for p in map(_told, partials)) for i in range(2))
-        collected = Collected(self.context)
+        areas, stretches = (
+            MeasureSummary.sum(p[i] for p in map(_told, partials)) for i in range(2)
+        )
+        collected = ViolationBuffer(self.context)
         for p in partials:
             collected.add(p.areas)
             collected.add(p.stretches)
         if partials:
-            known = Known(self._data, [p.kept for p in partials], self.rule.group_by)
+            known = FeatureLookup(self._data, [p.kept for p in partials], self.rule.group_by)
             for found in self._across(partials, known, POLYGON):
                 collected.add(found)
-                areas += Tally.of(found)
+                areas += MeasureSummary.of(found)
             for found in self._in_coverage(partials, known):
                 collected.add(found)
-                areas += Tally.of(found)
+                areas += MeasureSummary.of(found)
             for found in self._across(partials, known, LINE):
                 collected.add(found)
-                stretches += Tally.of(found)
-        said = list(notes(self.context, LeftOut.concat(p.left_out for p in partials)))
+                stretches += MeasureSummary.of(found)
+        said = list(notes(self.context, Excluded.concat(p.left_out for p in partials)))
         if len(frozenset[int]().union(*(p.dimensions for p in partials))) > 1:
             said.append("polygons and lines are not compared with each other")
         crs = getattr(self.context.data.profile, "pyproj_crs", None)
         if self.rule.tolerance and in_degrees(crs):
             said.append("the tolerance is in square degrees (lines: degrees)")
         parts = summary(areas, OVERLAP), summary(stretches, SHARED_LINE, "longest")
-        outcome = Outcome(
+        outcome = RuleOutcome(
             checked=sum(p.checked for p in partials),
             message=", ".join(filter(None, parts)),
             notes=tuple(said),
@@ -400,12 +404,14 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return with_found(outcome, collected.found(common_unit(areas, stretches)))
 
 
-def _told(partial: Overlaps) -> tuple[Tally, Tally]:
+def _told(partial: Overlaps) -> tuple[MeasureSummary, MeasureSummary]:
     """What is to be said of the pairs within a batch, wherever they are."""
     areas, stretches = partial.told
-    return areas + Tally.of(partial.areas), stretches + Tally.of(partial.stretches)
+    return areas + MeasureSummary.of(partial.areas), stretches + MeasureSummary.of(
+        partial.stretches
+    )
 
 
-def _picked(layer: Layer, index: NDArray[np.int64]) -> NDArray[np.object_]:
+def _picked(layer: EligibleParts, index: NDArray[np.int64]) -> NDArray[np.object_]:
     """The geometries of features of a layer."""
     return layer.geometry[np.searchsorted(layer.index, index)]

@@ -15,7 +15,7 @@ from spatial_pipeline.check.geometry.unjudged import EMPTY, NULL, UNDECODABLE, u
 from spatial_pipeline.check.geometry.wkb_vertices import Vertices, finite_places, vertices
 from spatial_pipeline.contract.rules.validity import FiniteCoordinates
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 
 AXES = ("x", "y", "z", "m")
 
@@ -43,13 +43,13 @@ class FiniteCoordinatesCheck(GeometryCheck[FiniteCoordinates]):
             else:
                 parts.append(_findings(int(batch.rows[i]), found))
         said = {NULL: int(null.sum()), EMPTY: int(empty.sum()), UNDECODABLE: unknown}
-        return Judged(len(batch) - sum(said.values()), Findings.concat(parts), Counter(said))
+        return Judged(len(batch) - sum(said.values()), Violations.concat(parts), Counter(said))
 
 
-def _findings(row: int, found: Vertices) -> Findings:
+def _findings(row: int, found: Vertices) -> Violations:
     values = found.coordinates
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    return Findings.build(
+    return Violations.build(
         np.full(len(bad), row),
         [_reason(v) for v in values[bad].tolist()],
         finite_places(values[:, :2], bad),

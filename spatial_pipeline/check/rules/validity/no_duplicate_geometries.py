@@ -40,8 +40,8 @@ from spatial_pipeline.check.join.positions import Packed, packed, unpacked
 from spatial_pipeline.contract.rules.validity import NoDuplicateGeometries
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.readers import VectorData
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 CHUNK = 65_536
 """Suspects that are looked up at once."""
@@ -145,7 +145,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
             said=partial.said + Counter({THREE_D: deep}) if deep else partial.said,
         )
 
-    def reduce(self, partials: Sequence[Footprints]) -> Outcome:
+    def reduce(self, partials: Sequence[Footprints]) -> RuleOutcome:
         """Looks at the geometries that have the same footprint.
 
         Raises:
@@ -165,10 +165,12 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
         return self._near(positions, hashes, bounds, said)
 
     @property
-    def _data(self) -> VectorData:
-        return cast("VectorData", self.context.data)
+    def _data(self) -> VectorReader:
+        return cast("VectorReader", self.context.data)
 
-    def _equal(self, suspects: NDArray[np.int64], checked: int, said: tuple[str, ...]) -> Outcome:
+    def _equal(
+        self, suspects: NDArray[np.int64], checked: int, said: tuple[str, ...]
+    ) -> RuleOutcome:
         rows, marks, tables = [np.empty(0, np.int64)], [np.empty(0, "S16")], []
         last: FeatureBatch | None = None
         for batch in self._taken(suspects):
@@ -191,9 +193,9 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
             shapes = [np.empty(0, dtype=object)]
             shapes += [b.geometry for b in self._taken(suspects[again])]
         sources = len(np.unique(first))
-        return Outcome(
+        return RuleOutcome(
             checked=checked,
-            findings=Findings.build(
+            findings=Violations.build(
                 np.stack([first, row[again]], axis=1),
                 "duplicate geometry",
                 np.concatenate(shapes),
@@ -213,11 +215,11 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
         hashes: NDArray[np.uint64],
         bounds: NDArray[np.float64],
         said: tuple[str, ...],
-    ) -> Outcome:
+    ) -> RuleOutcome:
         crs = self._data.profile.pyproj_crs
         if in_degrees(crs):
             said = (*said, "the tolerance is in degrees")
-        parts: list[Findings] = []
+        parts: list[Violations] = []
         found, capped = 0, False
         for i, j in candidates(hashes, bounds, self.rule.tolerance):
             self.context.cancelled()
@@ -231,9 +233,9 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
                 capped = True
                 said = (*said, f"the search ended after {found} pairs")
                 break
-        return Outcome(
+        return RuleOutcome(
             checked=len(positions),
-            findings=Findings.concat(parts),
+            findings=Violations.concat(parts),
             passed=False if capped else None,
             value=found if capped else None,
             message=f"{found} pair{'' if found == 1 else 's'} of geometries within "
@@ -243,10 +245,10 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
             notes=said,
         )
 
-    def _pairs(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> Findings:
+    def _pairs(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> Violations:
         """Findings of the pairs of staged positions that are within the tolerance."""
         if not len(a):
-            return Findings.none()
+            return Violations.none()
         positions, index = np.unique(np.concatenate([a, b]), return_inverse=True)
         i, j = index[: len(a)], index[len(a) :]
         names = list(self.rule.with_columns)
@@ -265,7 +267,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
         near = distance <= self.rule.tolerance
         rows = np.sort(np.stack([batch.rows[i[near]], batch.rows[j[near]]], axis=1), axis=1)
         later = np.where(batch.rows[i[near]] > batch.rows[j[near]], i[near], j[near])
-        return Findings.build(
+        return Violations.build(
             rows,
             "duplicate geometry within the tolerance",
             batch.geometry[later],

@@ -22,8 +22,8 @@ from spatial_pipeline.check.raster.regions import MarkedPixels, Marks, RegionFin
 from spatial_pipeline.contract.rules.validity import NodataFraction
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.readers import VectorData
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 
 @evaluates(NodataFraction)
@@ -53,7 +53,7 @@ class NodataFractionCheck(WindowCheck[NodataFraction]):
             found.append(MarkedPixels(pixels, self._finder.mark(window, band, missing)))
         return found
 
-    def reduce(self, partials: Sequence[list[MarkedPixels]]) -> Outcome:
+    def reduce(self, partials: Sequence[list[MarkedPixels]]) -> RuleOutcome:
         """The worst band decides; one finding a failing band, with the places without data."""
         needs_pixels(partials)
         _, notes = self._area()
@@ -73,9 +73,9 @@ class NodataFractionCheck(WindowCheck[NodataFraction]):
             places.append(union(regions))
             notes = (*notes, *((f"band {bands[i]}: {note}",) if note else ()))
         worst = max(range(len(bands)), key=lambda i: shares[i])
-        return Outcome(
+        return RuleOutcome(
             checked=pixels * len(bands),
-            findings=Findings.build(
+            findings=Violations.build(
                 np.full(len(failing), -1),
                 [
                     f"band {bands[i]}: {share_text(shares[i])} without data, "
@@ -105,6 +105,6 @@ class NodataFractionCheck(WindowCheck[NodataFraction]):
                 if isinstance(within, tuple):
                     self._known = PixelArea.of([shapely.box(*within)], profile.transform), ()
                 else:
-                    polygons = cast("VectorData", self.context.others[0])
+                    polygons = cast("VectorReader", self.context.others[0])
                     self._known = polygon_area(polygons, profile)
             return self._known

@@ -12,7 +12,7 @@ from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
 from spatial_pipeline.check.geometry.unjudged import UNDECODABLE, undecodable
 from spatial_pipeline.contract.rules.validity import NotEmpty
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 
 
 @evaluates(NotEmpty)
@@ -32,6 +32,6 @@ class NotEmptyCheck(GeometryCheck[NotEmpty]):
         reasons[~null[rows]] = [f"the {name} is empty" for name in names]
         return Judged(
             len(batch) - int(lost.sum()),
-            Findings.build(batch.rows[rows], reasons),
+            Violations.build(batch.rows[rows], reasons),
             Counter({UNDECODABLE: int(lost.sum())}),
         )

@@ -20,7 +20,7 @@ from spatial_pipeline.check.raster.regions import MarkedPixels, Marks, RegionFin
 from spatial_pipeline.contract.rules.validity import PixelRange
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.violations import Outcome
+from spatial_pipeline.model.violations import RuleOutcome
 
 Bound = int | float | np.floating[Any]
 
@@ -43,7 +43,7 @@ class PixelRangeCheck(WindowCheck[PixelRange]):
             for band in chosen_bands(self.rule.band, raster_profile(self.context))
         ]
 
-    def reduce(self, partials: Sequence[list[MarkedPixels]]) -> Outcome:
+    def reduce(self, partials: Sequence[list[MarkedPixels]]) -> RuleOutcome:
         """One finding a region; every pixel of it is a violation."""
         needs_pixels(partials)
         judged = [j for window in partials for j in window]
@@ -52,7 +52,7 @@ class PixelRangeCheck(WindowCheck[PixelRange]):
         violations = sum(j.marks.count for j in judged)
         nan = sum(j.nan for j in judged)
         places = f"{len(findings)} {'cell' if note else 'region'}{'s' * (len(findings) != 1)}"
-        return Outcome(
+        return RuleOutcome(
             checked=checked,
             findings=findings,
             violations=violations,

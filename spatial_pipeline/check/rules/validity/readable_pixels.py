@@ -11,7 +11,7 @@ from spatial_pipeline.check.base import WindowCheck, evaluates
 from spatial_pipeline.check.raster.reading import raster_profile
 from spatial_pipeline.contract.rules.validity import ReadablePixels
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.violations import Findings, Outcome
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 
 @evaluates(ReadablePixels)
@@ -22,7 +22,7 @@ class ReadablePixelsCheck(WindowCheck[ReadablePixels]):
         """Number of pixels decoded."""
         return window.values.size
 
-    def reduce(self, partials: Sequence[int]) -> Outcome:
+    def reduce(self, partials: Sequence[int]) -> RuleOutcome:
         """One finding a broken block; without a single pixel the source itself is the finding."""
         profile = raster_profile(self.context)
         blocks = profile.broken_blocks
@@ -39,8 +39,8 @@ class ReadablePixelsCheck(WindowCheck[ReadablePixels]):
         elif partials and decoded != expected:
             reasons.append(f"{decoded} of {expected} staged pixels decode")
             places.append(None)
-        return Outcome(
+        return RuleOutcome(
             checked=decoded,
-            findings=Findings.build(np.full(len(reasons), -1), reasons, places),
+            findings=Violations.build(np.full(len(reasons), -1), reasons, places),
             message=message if blocks or not reasons else reasons[0],
         )

@@ -19,11 +19,11 @@ from spatial_pipeline.check.geometry.unjudged import (
     decoding_error,
     undecodable,
 )
-from spatial_pipeline.check.geometry.validity_errors import Defect, defects
+from spatial_pipeline.check.geometry.validity_errors import ValidityError, defects
 from spatial_pipeline.check.geometry.wkb_vertices import finite_places, vertices
 from spatial_pipeline.contract.rules.validity import ValidGeometry
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 
 
 @evaluates(ValidGeometry)
@@ -46,7 +46,7 @@ class ValidGeometryCheck(GeometryCheck[ValidGeometry]):
         parts = [self._lost(batch, np.flatnonzero(lost))]
         for i, first in zip(bad, shapely.is_valid_reason(geometry[bad]), strict=True):
             self.context.cancelled()
-            found: list[Defect] = []
+            found: list[ValidityError] = []
             if self.rule.all_errors:
                 try:
                     found = defects(geometry[i])
@@ -60,17 +60,17 @@ class ValidGeometryCheck(GeometryCheck[ValidGeometry]):
             SCRIBBLE: scribbles,
             THREE_D: int((shapely.has_z(geometry) | shapely.has_m(geometry)).sum()),
         }
-        return Judged(len(batch) - said[NULL], Findings.concat(parts), Counter(said))
+        return Judged(len(batch) - said[NULL], Violations.concat(parts), Counter(said))
 
     @staticmethod
-    def _lost(batch: FeatureBatch, index: NDArray[np.int64]) -> Findings:
+    def _lost(batch: FeatureBatch, index: NDArray[np.int64]) -> Violations:
         if batch.wkb is None:
-            return Findings.none()
+            return Violations.none()
         reasons = [f"does not decode: {decoding_error(batch.wkb[int(i)].as_py())}" for i in index]
-        return Findings.build(batch.rows[index], reasons)
+        return Violations.build(batch.rows[index], reasons)
 
 
-def first_defect(geometry: shapely.Geometry, told: str) -> Defect:
+def first_defect(geometry: shapely.Geometry, told: str) -> ValidityError:
     """The defect that GEOS tells, with the address of its place.
 
     Args:
@@ -80,11 +80,11 @@ def first_defect(geometry: shapely.Geometry, told: str) -> Defect:
     """
     match = re.fullmatch(r"(.*?)\[(\S+) (\S+)(?: \S+)*\]", told)
     if match is None:
-        return Defect(told, None)
+        return ValidityError(told, None)
     reason, x, y = match.group(1), float(match.group(2)), float(match.group(3))
     found = vertices(shapely.to_wkb(geometry))
     if found is None:
-        return Defect(reason, shapely.Point(x, y))
+        return ValidityError(reason, shapely.Point(x, y))
     xy = found.coordinates[:, :2]
     place: shapely.Geometry | None = None
     if np.isfinite([x, y]).all():
@@ -94,12 +94,14 @@ def first_defect(geometry: shapely.Geometry, told: str) -> Defect:
         at = int(np.argmin(np.isfinite(xy).all(axis=1)))
         place = finite_places(xy, np.array([at]))[0]
     if at < 0:
-        return Defect(reason, place)
-    return Defect(reason, place, int(found.part[at]), int(found.ring[at]), int(found.vertex[at]))
+        return ValidityError(reason, place)
+    return ValidityError(
+        reason, place, int(found.part[at]), int(found.ring[at]), int(found.vertex[at])
+    )
 
 
-def _findings(row: int, found: list[Defect]) -> Findings:
-    return Findings.build(
+def _findings(row: int, found: list[ValidityError]) -> Violations:
+    return Violations.build(
         np.full(len(found), row),
         [d.reason for d in found],
         [d.geometry for d in found],

@@ -21,7 +21,7 @@ from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.result import Result
-from spatial_pipeline.model.violations import Findings
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
 from spatial_pipeline_tests.ingest.sources import (
     points,
@@ -36,7 +36,7 @@ COUNT = 40_000
 """More than two row groups."""
 
 
-def judged(data: Any, jobs: int = 1) -> tuple[Result, Findings]:
+def judged(data: Any, jobs: int = 1) -> tuple[Result, Violations]:
     return asyncio.run(evaluate([StagedMatchesSource()], data, plan=Plan(jobs=jobs)))[0]
 
 
