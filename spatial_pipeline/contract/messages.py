@@ -59,7 +59,7 @@ class Repair:
 
 
 @dataclass(frozen=True)
-class Problem:
+class FieldProblem:
     """One thing that is wrong.
 
     Attributes:
@@ -84,7 +84,7 @@ class Problem:
         return dotted(self.location[:-1] if unknown else self.location)
 
 
-def told(errors: list[ErrorDetails], value: Any, model: type[BaseModel]) -> Iterator[Problem]:
+def told(errors: list[ErrorDetails], value: Any, model: type[BaseModel]) -> Iterator[FieldProblem]:
     """Errors of a model in plain words.
 
     Args:
@@ -118,7 +118,7 @@ def _consequence(error: ErrorDetails) -> bool:
 
 def _branch(
     place: Location, by_tag: dict[str, list[ErrorDetails]], value: Any, model: type[BaseModel]
-) -> Iterator[Problem]:
+) -> Iterator[FieldProblem]:
     """The problems of the branch of a union that was meant."""
     given = at(value, place)
 
@@ -136,7 +136,7 @@ def _branch(
         if "a number" in phrases:
             phrases = [p for p in phrases if p != "a whole number"]
         wanted = one_of(list(dict.fromkeys(phrases)))
-        yield Problem(place, f"expected {wanted}, got {shown(given)}")
+        yield FieldProblem(place, f"expected {wanted}, got {shown(given)}")
         return
     models = {tag: m for tag in fitting if (m := _models().get(tag)) is not None}
     if len(models) < 2 or not isinstance(given, dict):
@@ -147,7 +147,7 @@ def _branch(
     complete = [tag for tag, keys in required.items() if keys and keys <= given.keys()]
     if len(complete) > 1:
         keys = quoted(sorted({k for t in complete for k in required[t]}))
-        yield Problem(place, f"give {keys}, not both", on_key=True)
+        yield FieldProblem(place, f"give {keys}, not both", on_key=True)
         return
     likeness = {
         tag: sum(closest(k, _keys(m)).word is not None for k in given)
@@ -160,24 +160,24 @@ def _branch(
     else:
         keys = quoted(k for r in required.values() for k in sorted(r))
         extra = "" if not given else f", not {quoted(map(str, given))}"
-        yield Problem(place, f"give {keys}{extra}", on_key=True)
+        yield FieldProblem(place, f"give {keys}{extra}", on_key=True)
 
 
-def _plain(error: ErrorDetails, value: Any, model: type[BaseModel]) -> Problem:
+def _plain(error: ErrorDetails, value: Any, model: type[BaseModel]) -> FieldProblem:
     """One error in plain words."""
     kind, place = error["type"], error["loc"]
     context: Mapping[str, Any] = error.get("ctx", {})
     if kind == "missing":
         parent = at(value, place[:-1])
         if isinstance(parent, list):
-            return Problem(place[:-1], f"the list is too short: {len(parent)} values")
+            return FieldProblem(place[:-1], f"the list is too short: {len(parent)} values")
         key = str(place[-1])
-        return Problem(place[:-1], f"missing key {key!r}", on_key=True, missing=key)
+        return FieldProblem(place[:-1], f"missing key {key!r}", on_key=True, missing=key)
     if kind in {"extra_forbidden", "invalid_key"}:
         return _unknown_key(place, value, model)
     if place and place[-1] == "[key]":
         text = f"expected text as key, got {shown(place[-2])}: quote it"
-        return Problem(place[:-1], text, on_key=True)
+        return FieldProblem(place[:-1], text, on_key=True)
     given = error["input"]
     if kind in {"literal_error", "enum"}:
         words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
@@ -190,13 +190,13 @@ def _plain(error: ErrorDetails, value: Any, model: type[BaseModel]) -> Problem:
         )
         text += near.hint
         repair = None if near.word is None else Repair(place, value=near.word)
-        return Problem(place, text, repair=repair)
+        return FieldProblem(place, text, repair=repair)
     if kind in BOUNDS:
         words_, name = BOUNDS[kind]
-        return Problem(place, f"expected {words_} {context[name]:g}, got {shown(given)}")
+        return FieldProblem(place, f"expected {words_} {context[name]:g}, got {shown(given)}")
     if SHAPES.search(kind):
-        return Problem(place, _expected(error))
-    return Problem(place, _other(kind, given, context, error))
+        return FieldProblem(place, _expected(error))
+    return FieldProblem(place, _other(kind, given, context, error))
 
 
 def _other(kind: str, given: Any, context: Mapping[str, Any], error: ErrorDetails) -> str:
@@ -224,7 +224,7 @@ def _other(kind: str, given: Any, context: Mapping[str, Any], error: ErrorDetail
     return f"{message[:1].lower()}{message[1:]}, got {shown(given)}"
 
 
-def _unknown_key(place: Location, value: Any, model: type[BaseModel]) -> Problem:
+def _unknown_key(place: Location, value: Any, model: type[BaseModel]) -> FieldProblem:
     key = place[-1]
     known = _keysat(model, place[:-1], value)
     near = closest(key, known)
@@ -237,7 +237,7 @@ def _unknown_key(place: Location, value: Any, model: type[BaseModel]) -> Problem
         hint = f"; known: {', '.join(sorted(known))}" if known else ""
     usable = near.word is not None and near.word not in given
     repair = Repair(place, key=near.word) if usable else Repair(place, drop=True)
-    return Problem(place, f"unknown key {str(key)!r}{hint}", on_key=True, repair=repair)
+    return FieldProblem(place, f"unknown key {str(key)!r}{hint}", on_key=True, repair=repair)
 
 
 def _expected(error: ErrorDetails) -> str:

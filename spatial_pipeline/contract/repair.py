@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from spatial_pipeline.contract.messages import BOOLEAN, Problem, Repair, at, navigable, told
+from spatial_pipeline.contract.messages import BOOLEAN, FieldProblem, Repair, at, navigable, told
 from spatial_pipeline.contract.spelling import shown
 from spatial_pipeline.contract.yaml_positions import Location
 
@@ -24,7 +24,7 @@ ROUNDS = 10
 
 def problems(
     model: type[BaseModel], value: Mapping[str, Any], droppable: Collection[str] = ()
-) -> list[Problem]:
+) -> list[FieldProblem]:
     """Everything that is wrong with a value for a model; empty means that it is right.
 
     Args:
@@ -33,7 +33,7 @@ def problems(
         droppable: keys that can be left out for judging the rest when their value is wrong.
 
     """
-    found: dict[tuple[Location, str], Problem] = {}
+    found: dict[tuple[Location, str], FieldProblem] = {}
     written: dict[Location, Location] = {}
     judged = copy.deepcopy(dict(value))
     for _ in range(ROUNDS):
@@ -65,7 +65,7 @@ def problems(
     return list(found.values())
 
 
-def _refused(model: type[BaseModel], value: Mapping[str, Any]) -> Iterator[Problem]:
+def _refused(model: type[BaseModel], value: Mapping[str, Any]) -> Iterator[FieldProblem]:
     """What pydantic refuses."""
     try:
         model.model_validate(value)
@@ -83,7 +83,7 @@ class _Flag:
         return shown(self.value)
 
 
-def _flags(model: type[BaseModel], value: Mapping[str, Any]) -> Iterator[Problem]:
+def _flags(model: type[BaseModel], value: Mapping[str, Any]) -> Iterator[FieldProblem]:
     """True and false where a number is wanted."""
     flagged = _with_flags(value)
     try:
