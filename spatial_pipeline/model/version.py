@@ -51,6 +51,9 @@ class Publication:
         published_at: ISO 8601 time in UTC.
         history: versions published before, latest first.
         withdrawn: versions taken back by a rollback; the gate refuses them.
+        number: counts the changes of the pointer. Of two pointers to one partition, one in the
+            store and one in the database, the later one has the greater number; clocks may be
+            set back.
 
     """
 
@@ -59,3 +62,4 @@ class Publication:
     published_at: str
     history: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
+    number: int = 0

@@ -111,15 +111,16 @@ def advanced(
 ) -> Publication:
     """The pointer after this version is published; the former one when that changes nothing."""
     if former is not None and former.version == version.id:
-        return replace(former, contract_hash=contract.rules_hash)
+        return _numbered(replace(former, contract_hash=contract.rules_hash), former)
     history = () if former is None else (former.version, *former.history)
-    return Publication(
+    publication = Publication(
         version=version.id,
         contract_hash=contract.rules_hash,
         published_at=datetime.now(UTC).isoformat(timespec="seconds"),
         history=tuple(dict.fromkeys(h for h in history if h != version.id)),
         withdrawn=() if former is None else former.withdrawn,
     )
+    return _numbered(publication, former)
 
 
 def reversed_to(
@@ -130,4 +131,11 @@ def reversed_to(
     withdrawn = set(publication.withdrawn) - {version.id}
     if former is not None and former.version != version.id:
         withdrawn.add(former.version)
-    return replace(publication, withdrawn=tuple(sorted(withdrawn)))
+    return _numbered(replace(publication, withdrawn=tuple(sorted(withdrawn))), former)
+
+
+def _numbered(publication: Publication, former: Publication | None) -> Publication:
+    """The pointer with the number after the former one's, unless both say the same."""
+    before = 0 if former is None else former.number
+    publication = replace(publication, number=before)
+    return publication if publication == former else replace(publication, number=before + 1)

@@ -3,9 +3,9 @@
 Two pointers say what is published: one in the database, in the same transaction as the rows and
 the gate's decision, and one in the store of files. The database goes first. A crash before its
 commit leaves both at the former version. A crash between its commit and the switch of the file
-leaves the file behind; whoever publishes the partition next sees the later publication in the
-database and switches the file before anything else. The other order would show a version to the
-readers of files that the database may still refuse.
+leaves the file behind; whoever publishes the partition next sees by its number the later
+publication in the database and switches the file before anything else. The other order would show
+a version to the readers of files that the database may still refuse.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ async def _agreed(version: Version, shelf: VersionStore, tables: Tables) -> Publ
     in_database = await tables.published()
     if in_database is None:
         return on_file
-    if on_file is not None and on_file.published_at > in_database.published_at:
+    if on_file is not None and on_file.number > in_database.number:
         return on_file
     if on_file != in_database:
         await _switched(version, shelf, in_database)

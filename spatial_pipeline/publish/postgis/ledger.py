@@ -54,6 +54,7 @@ async def published(
         published_at=row["published_at"],
         history=tuple(row["history"]),
         withdrawn=tuple(row["withdrawn"]),
+        number=row["number"],
     )
 
 
@@ -76,10 +77,11 @@ async def record(
         _jsonb(verdict.to_json()),
     )
     await connection.execute(
-        "INSERT INTO spatial_pipeline.publications VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        "INSERT INTO spatial_pipeline.publications (dataset, partition, version, contract_hash,"
+        " published_at, history, withdrawn, number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
         f" ON CONFLICT {_CONFLICT}) DO UPDATE SET version = excluded.version,"
         " contract_hash = excluded.contract_hash, published_at = excluded.published_at,"
-        " history = excluded.history, withdrawn = excluded.withdrawn",
+        " history = excluded.history, withdrawn = excluded.withdrawn, number = excluded.number",
         version.dataset,
         version.partition,
         publication.version,
@@ -87,6 +89,7 @@ async def record(
         publication.published_at,
         list(publication.history),
         list(publication.withdrawn),
+        publication.number,
     )
 
 

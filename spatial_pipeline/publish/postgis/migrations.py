@@ -81,6 +81,11 @@ MIGRATIONS = (
     COMMENT ON COLUMN spatial_pipeline.parts.geometry IS
         'Sum over the rows of 60 bits of the MD5 of the geometries, as they were proven.';
     """,
+    """
+    ALTER TABLE spatial_pipeline.publications ADD number bigint NOT NULL DEFAULT 0;
+    COMMENT ON COLUMN spatial_pipeline.publications.number IS
+        'Counts the changes of the pointer: of this one and published.json, the later is greater.';
+    """,
 )
 
 
