@@ -28,6 +28,8 @@ class Settings(BaseSettings):
         database_pool_size: most connections of one process.
         database_acquire_timeout_s: how long to wait for a connection of a full or starting server.
         database_statement_timeout_s: longest statement, COPY and index builds included.
+        lock_timeout_s: longest wait for a lock that another process holds, in the store or in the
+            database; whose it is is logged after ten seconds.
         autostart: False lets the schedules and sensors of contracts begin switched off, as on a
             developer's machine; a switch thrown in Dagster's UI counts more than this.
         alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
@@ -66,6 +68,7 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(4, ge=1)
     database_acquire_timeout_s: float = Field(60.0, gt=0)
     database_statement_timeout_s: float = Field(3600.0, gt=0)
+    lock_timeout_s: float = Field(3600.0, gt=0)
     fetch_max_bytes: int = Field(64 << 30, ge=1)
     fetch_connect_timeout_s: float = Field(10.0, gt=0)
     fetch_read_timeout_s: float = Field(60.0, gt=0)

@@ -89,6 +89,7 @@ def database_of(settings: Settings) -> Database | None:
             pool_size=settings.database_pool_size,
             acquire_timeout_s=settings.database_acquire_timeout_s,
             statement_timeout_s=settings.database_statement_timeout_s,
+            patience_s=settings.lock_timeout_s,
         )
     )
 
@@ -148,7 +149,7 @@ class Pipeline:
         address = settings.database_url
         return cls(
             contracts={c.name: c for c in contracts},
-            store=Store(settings.store),
+            store=Store(settings.store, settings.lock_timeout_s),
             allowed_sources=settings.allowed_sources,
             database=database or database_of(settings),
             database_url=None if address is None else address.get_secret_value(),

@@ -46,18 +46,6 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock; the operating system drops it when the process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
-
-
-@contextlib.contextmanager
 def locked_now(path: Path) -> Iterator[bool]:
     """Holds an exclusive lock if nobody has it; False when somebody does."""
     path.parent.mkdir(parents=True, exist_ok=True)

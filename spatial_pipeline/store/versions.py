@@ -39,7 +39,8 @@ from spatial_pipeline.model.schema_diff import (
 )
 from spatial_pipeline.model.version import Publication, Staging, Version
 from spatial_pipeline.store.contents import column_contents
-from spatial_pipeline.store.files import locked, sync_file, sync_folder, write_json
+from spatial_pipeline.store.files import sync_file, sync_folder, write_json
+from spatial_pipeline.store.locks import TIMEOUT_S, locked
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
 
 UNFINISHED = ".unfinished-"
@@ -49,13 +50,20 @@ REMEMBERED = 1000
 
 
 class Store:
-    """A folder of versions."""
+    """A folder of versions.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the folder.
+        lock_timeout_s: longest wait for what another process is doing to a partition.
+
+    """
+
+    def __init__(self, root: Path, lock_timeout_s: float = TIMEOUT_S) -> None:
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(root)):
             msg = f"SPATIAL_STORE={root}: only folders are supported so far"
             raise StoreError(msg)
         self.root = root.absolute()
+        self.lock_timeout_s = lock_timeout_s
 
     def folder(self, dataset: str, partition: str | None) -> Path:
         """Folder of one partition of a dataset."""
@@ -355,8 +363,14 @@ class Store:
 
     @contextlib.contextmanager
     def lock(self, dataset: str, partition: str | None, purpose: str) -> Iterator[None]:
-        """Only one process at a time does this to a partition."""
-        with locked(self.folder(dataset, partition) / f".{purpose}.lock"):
+        """Only one process at a time does this to a partition.
+
+        Raises:
+            StoreError: another process does it and does not end in time.
+
+        """
+        file = self.folder(dataset, partition) / f".{purpose}.lock"
+        with locked(file, self.lock_timeout_s):
             yield
 
     def _sweep(self, folder: Path) -> None:

@@ -18,16 +18,20 @@ from spatial_pipeline_tests.publish.postgis.test_publisher import run
 
 __all__ = ["project", "template"]
 
+Two = tuple[Project, VectorContract, Version, Version]
+
 
 @pytest.fixture
-def two(project: Project) -> tuple[Project, VectorContract, Version, Version]:
+def two(project: Project) -> Two:
     """Two versions of a dataset, published to its table one after the other."""
     of = contract(project.folder)
-    versions = []
-    for mark in (1, 2):
-        versions.append(project.proven(of, 3, mark))
-        asyncio.run(project.pipeline().apublish(of, versions[-1]))
-    return project, of, *versions
+
+    def published(mark: int) -> Version:
+        version = project.proven(of, 3, mark)
+        asyncio.run(project.pipeline().apublish(of, version))
+        return version
+
+    return project, of, published(1), published(2)
 
 
 def shown(project: Project) -> list[Any]:
@@ -51,7 +55,7 @@ def crashed(project: Project, monkeypatch: pytest.MonkeyPatch, action: Any) -> N
 
 
 def test_a_contract_that_was_edited_is_published_again(
-    two: tuple[Project, VectorContract, Version, Version],
+    two: Two,
 ) -> None:
     project, _, _, second = two
     for least in (1, 2):
@@ -63,9 +67,7 @@ def test_a_contract_that_was_edited_is_published_again(
 
 
 @pytest.mark.parametrize("back", [False, True])
-def test_a_lost_pointer_comes_back_from_the_database(
-    two: tuple[Project, VectorContract, Version, Version], back: bool
-) -> None:
+def test_a_lost_pointer_comes_back_from_the_database(two: Two, back: bool) -> None:
     project, of, first, second = two
     store = project.pipeline().store
     if back:
@@ -82,9 +84,7 @@ def test_a_lost_pointer_comes_back_from_the_database(
     assert shown(project) == ([1, first.id, first.id] if back else [2, second.id, second.id])
 
 
-def test_a_pointer_that_is_one_behind_follows(
-    two: tuple[Project, VectorContract, Version, Version], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pointer_that_is_one_behind_follows(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     project, of, _, _ = two
     third = project.proven(of, 3, 3)
     crashed(project, monkeypatch, lambda p: p.apublish(of, third))
@@ -93,7 +93,7 @@ def test_a_pointer_that_is_one_behind_follows(
 
 
 def test_rollback_to_what_is_published_changes_nothing(
-    two: tuple[Project, VectorContract, Version, Version],
+    two: Two,
 ) -> None:
     project, of, _, second = two
     before = project.pipeline().store.published("points", None)
@@ -110,7 +110,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
 
     class Clock(datetime):
         @classmethod
-        def now(cls, tz: Any = None) -> datetime:
+        def now(cls, tz: Any = None) -> Any:
             return times[-1]
 
     monkeypatch.setattr(files, "datetime", Clock)
@@ -118,7 +118,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
 
 
 def test_a_clock_set_back_brings_no_withdrawn_version_back(
-    clock: list[datetime], two: tuple[Project, VectorContract, Version, Version],
+    clock: list[datetime], two: Two,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     project, of, first, second = two
@@ -129,9 +129,7 @@ def test_a_clock_set_back_brings_no_withdrawn_version_back(
     assert shown(project) == [1, first.id, first.id]
 
 
-def test_files_that_went_ahead_of_the_database_count(
-    clock: list[datetime], two: tuple[Project, VectorContract, Version, Version]
-) -> None:
+def test_files_that_went_ahead_of_the_database_count(clock: list[datetime], two: Two) -> None:
     project, of, first, second = two
     files_only = contract(project.folder, publish=None)
     clock.append(datetime(2026, 1, 1, tzinfo=UTC))
@@ -143,7 +141,7 @@ def test_files_that_went_ahead_of_the_database_count(
 
 
 def test_every_change_of_the_pointer_is_counted(
-    two: tuple[Project, VectorContract, Version, Version],
+    two: Two,
 ) -> None:
     project, of, _, second = two
     pipeline = project.pipeline()

@@ -66,7 +66,7 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
     from spatial_pipeline.store.versions import Store
 
     settings = Settings()
-    store = Store(settings.store)
+    store = Store(settings.store, settings.lock_timeout_s)
     origin = context.code_location_origin
     name = origin.location_name if origin is not None else "location"
     with locked_now(_lock(store.root, name)) as free:

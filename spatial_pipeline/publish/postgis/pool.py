@@ -16,6 +16,7 @@ import asyncpg
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.publish.postgis.migrations import migrate
 from spatial_pipeline.runtime.json_text import json_text
+from spatial_pipeline.store.locks import TIMEOUT_S
 
 APPLICATION = "spatial_pipeline"
 CLOSE_S = 10.0
@@ -52,6 +53,7 @@ class ServerAddress:
         lock_timeout_s: longest wait for a lock on a table that readers use; while we wait, new
             readers wait behind us.
         lock_attempts: how often such a lock is asked for.
+        patience_s: longest wait for another process that publishes the same partition.
 
     """
 
@@ -61,6 +63,7 @@ class ServerAddress:
     statement_timeout_s: float = 3600.0
     lock_timeout_s: float = 1.0
     lock_attempts: int = 30
+    patience_s: float = TIMEOUT_S
 
 
 class Database:

@@ -15,6 +15,7 @@ from spatial_pipeline.publish import table
 from spatial_pipeline.publish.postgis import publisher as module
 from spatial_pipeline.publish.postgis.pool import Database
 from spatial_pipeline.settings import Settings
+from spatial_pipeline.store import locks
 from spatial_pipeline_tests.publish.postgis.projects import (
     Project,
     contract,
@@ -469,3 +470,27 @@ def test_nobody_publishes_a_partition_at_the_same_time(project: Project) -> None
     assert len({pointer.version, *pointer.history}) == len(versions)
     counts = run(project.dsn, "SELECT DISTINCT mark, count(*) OVER () FROM gis.points")
     assert [(10 + mark, n) for mark, n in counts] == [(n, n) for _, n in counts]
+
+
+def test_a_publication_that_waits_names_the_session_and_gives_up(
+    project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(locks, "SAY_AFTER_S", 0.05)
+    of = contract(project.folder)
+    version = project.proven(of, 3)
+
+    async def story() -> int:
+        other = await asyncpg.connect(project.dsn)
+        await other.execute(
+            "SELECT pg_advisory_lock(hashtextextended('spatial_pipeline publish points None', 0))"
+        )
+        try:
+            await project.pipeline(lock_timeout_s=0.3).apublish(of, version)
+        finally:
+            await other.close()
+        return 0
+
+    with pytest.raises(StoreError, match=r"locked by session \d+ of .* since 20.*given up"):
+        asyncio.run(story())
+    assert "publishing points is locked by session" in caplog.text
+    asyncio.run(project.pipeline(lock_timeout_s=0.3).apublish(of, version))
