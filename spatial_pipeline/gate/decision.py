@@ -44,6 +44,7 @@ def decide(
     verdict: Verdict | None,
     withdrawn: Sequence[str] = (),
     schema: SchemaEvidence | None = None,
+    content: str | None = None,
 ) -> Decision:
     """Fail closed: every blocking rule of today's contract passed on this very version.
 
@@ -56,6 +57,8 @@ def decide(
         withdrawn: ids of versions that a rollback took back.
         schema: how the schema differs from what readers know; None when there is nothing to
             compare it with.
+        content: digest of the version's bytes as they are now; not compared unless given. Whoever
+            publishes gives it.
 
     """
     reasons: list[str] = []
@@ -68,6 +71,10 @@ def decide(
     if judged != (version.dataset, version.partition, version.id):
         reasons.append(f"the verdict is about {'/'.join(str(j) for j in judged)}")
         return Decision(version, tuple(reasons))
+    if content is not None and verdict.content is None:
+        reasons.append("checked by an earlier release, which wrote no digest: check it again")
+    elif content is not None and verdict.content != content:
+        reasons.append("its files changed since they were checked: run it again")
     results = {r.name: r for r in verdict.results}
     for rule in contract.effective_rules:
         if rule.severity is not Severity.ERROR:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from spatial_pipeline.contract.database_url import Address, admit, is_database, parse, redacted
 from spatial_pipeline.contract.models import Source
@@ -31,6 +30,7 @@ from spatial_pipeline.sources.fingerprint import name_of, uri_of
 from spatial_pipeline.sources.fingerprint import version_id as file_version_id
 from spatial_pipeline.sources.local import SourceFiles, resolve, resolve_fetched
 from spatial_pipeline.sources.transfer import DEFAULTS, TransferLimits, remote
+from spatial_pipeline.temporary import temporary_folder
 
 Progress = Callable[[int, int | None], None]
 
@@ -239,7 +239,7 @@ def _opened_remote(
 ) -> Iterator[OpenedSource]:
     shown = redacted(uri)
     with ExitStack() as stack:
-        temporary = Path(stack.enter_context(TemporaryDirectory(prefix="spatial-pipeline-")))
+        temporary = stack.enter_context(temporary_folder())
         try:
             found = stack.enter_context(remote(uri, allowed, limits))
             proof = None

@@ -96,6 +96,7 @@ class Verdict:
         contract_hash: hash of the rules of the contract that was judged last.
         results: one result a rule, in the order of the contract.
         checked_at: ISO 8601 time in UTC of the last change.
+        content: digest of the bytes that were judged; None in verdicts of earlier releases.
 
     """
 
@@ -105,6 +106,7 @@ class Verdict:
     contract_hash: str
     results: tuple[Result, ...]
     checked_at: str
+    content: str | None = field(default=None, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -120,6 +122,7 @@ class Verdict:
             "contract_hash": self.contract_hash,
             "checked_at": self.checked_at,
             "passed": self.passed,
+            "content": self.content,
             "results": [r.to_json() for r in self.results],
         }
 
@@ -133,4 +136,5 @@ class Verdict:
             contract_hash=value["contract_hash"],
             results=tuple(Result.from_json(r) for r in value["results"]),
             checked_at=value["checked_at"],
+            content=value.get("content"),
         )

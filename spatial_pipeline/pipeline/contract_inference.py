@@ -6,8 +6,6 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
@@ -27,6 +25,7 @@ from spatial_pipeline.model.result import Result
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report.violations import TYPES
 from spatial_pipeline.store.versions import Store
+from spatial_pipeline.temporary import temporary_folder
 
 COLUMN_TYPES: tuple[ColumnType, ...] = (
     "string", "integer", "number", "boolean", "date", "time", "datetime", "binary",
@@ -79,8 +78,8 @@ async def infer(pipeline: Pipeline, uri: str, layer: str | None = None) -> Infer
         ContractError: no contract can name such a source.
 
     """
-    with TemporaryDirectory(prefix="spatial-pipeline-") as folder:
-        trial = _Trial(replace(pipeline, store=Store(Path(folder))), uri, layer)
+    with temporary_folder() as folder:
+        trial = _Trial(replace(pipeline, store=Store(folder)), uri, layer)
         trial.open()
         return await trial.infer()
 

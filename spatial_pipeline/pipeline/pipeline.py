@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from spatial_pipeline import ingest
 from spatial_pipeline.check.engine.engine import Evaluation, Plan, evaluate
@@ -49,6 +48,7 @@ from spatial_pipeline.sources.fingerprint import uri_of
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline.store.violation_files import spilling
+from spatial_pipeline.temporary import temporary_folder
 
 Progress = Callable[[int, int | None], None]
 FINDINGS_SHARE = 8
@@ -213,14 +213,14 @@ class Pipeline:
         with (
             watching(self.slow_callback_s),
             spilling(self.memory // FINDINGS_SHARE) as sink,
-            TemporaryDirectory(prefix="spatial-pipeline-") as temporary,
+            temporary_folder() as temporary,
         ):
 
             def going(_done: int, _total: int | None) -> None:
                 if stop.is_set():
                     raise asyncio.CancelledError
 
-            bench = Store(Path(temporary))
+            bench = Store(temporary)
             compared = Comparisons(self, contract, version, bench, stand_in, going)
             async with connected(
                 self.dask_scheduler, self.store.root, patience_s=self.dask_patience_s
@@ -315,7 +315,8 @@ class Pipeline:
             known = ", ".join(v.id for v in self.store.versions(name, partition)) or "none"
             msg = f"{version} is not in the store; versions of {name}: {known}"
             raise StoreError(msg)
-        if not decide(contract, version, self.store.verdict(version)).open:
+        content = await asyncio.to_thread(self.store.content, version)
+        if not decide(contract, version, self.store.verdict(version), content=content).open:
             await self.audit(contract, version)
         missing = self._missing_database(contract)
         if missing:

@@ -21,11 +21,17 @@ class VersionStore(Protocol):
     def verdict(self, version: Version) -> Verdict | None:
         """The verdict beside a version."""
 
+    def content(self, version: Version) -> str:
+        """Digest of the bytes of a version as they are now."""
+
     def schema_evidence(self, version: Version) -> SchemaEvidence | None:
         """How the schema of a version differs from what readers know."""
 
     def published(self, dataset: str, partition: str | None) -> Publication | None:
         """What readers see."""
+
+    def mend(self, dataset: str, partition: str | None) -> None:
+        """Makes a lost or damaged pointer whole again."""
 
     def switch(self, dataset: str, partition: str | None, publication: Publication) -> None:
         """Makes readers see another version, at once."""
@@ -47,6 +53,7 @@ def publish(contract: DatasetContract, version: Version, shelf: VersionStore) ->
 
     """
     with shelf.lock(version.dataset, version.partition, "publish"):
+        shelf.mend(version.dataset, version.partition)
         former = shelf.published(version.dataset, version.partition)
         withdrawn = () if former is None else former.withdrawn
         ask(contract, version, shelf, withdrawn)
@@ -69,6 +76,7 @@ def roll_back(contract: DatasetContract, version: Version, shelf: VersionStore) 
 
     """
     with shelf.lock(version.dataset, version.partition, "publish"):
+        shelf.mend(version.dataset, version.partition)
         former = shelf.published(version.dataset, version.partition)
         ask(contract, version, shelf, None)
         publication = reversed_to(contract, version, former)
@@ -96,10 +104,9 @@ def ask(
 
     """
     verdict = shelf.verdict(version)
-    if withdrawn is None:
-        decision = decide(contract, version, verdict)
-    else:
-        decision = decide(contract, version, verdict, withdrawn, shelf.schema_evidence(version))
+    content = shelf.content(version)
+    schema = None if withdrawn is None else shelf.schema_evidence(version)
+    decision = decide(contract, version, verdict, withdrawn or (), schema, content)
     if verdict is None or not decision.open:
         msg = f"{version} is held: {'; '.join(decision.reasons)}"
         raise GateClosedError(msg, decision.reasons)

@@ -70,7 +70,13 @@ async def roll_back(
 
 async def _agreed(version: Version, shelf: VersionStore, tables: Tables) -> Publication | None:
     """The latest publication; the file follows when a crash left it behind."""
-    on_file = await asyncio.to_thread(shelf.published, version.dataset, version.partition)
+
+    def mended() -> Publication | None:
+        with shelf.lock(version.dataset, version.partition, "publish"):
+            shelf.mend(version.dataset, version.partition)
+            return shelf.published(version.dataset, version.partition)
+
+    on_file = await asyncio.to_thread(mended)
     in_database = await tables.published()
     if in_database is None:
         return on_file

@@ -7,6 +7,7 @@ asks looks at everything then.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,12 +77,33 @@ def remember(version: Path, name: str, wording: str, arrays: Mapping[str, Any]) 
     temporary = folder / f".{name}.{uuid4().hex}.tmp"
     with contextlib.suppress(OSError):
         folder.mkdir(exist_ok=True)
+        _sweep(folder)
         try:
             with temporary.open("wb") as file:
+                # Says to those who sweep that its process lives.
+                fcntl.flock(file, fcntl.LOCK_EX)
                 np.savez(file, **{WORDING: np.array(wording), **arrays})
             temporary.replace(folder / f"{name}.npz")
         finally:
             temporary.unlink(missing_ok=True)
 
 
-__all__ = ["identities", "recalled", "remember"]
+def forget_unfinished(partition: Path) -> None:
+    """Removes what killed processes left half written in all versions of a partition.
+
+    Args:
+        partition: folder of the partition.
+
+    """
+    for folder in partition.glob(f"*/{FOLDER}"):
+        _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    for path in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+__all__ = ["forget_unfinished", "identities", "recalled", "remember"]

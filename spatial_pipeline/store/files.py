@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,6 +30,23 @@ def sync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sweep(folder: Path, patterns: Sequence[str]) -> None:
+    """Removes what killed processes left; the caller holds the lock that writers hold.
+
+    Args:
+        folder: where to look.
+        patterns: names of temporary files and folders, as ``Path.glob`` takes them.
+
+    """
+    for pattern in patterns:
+        for leftover in folder.glob(pattern):
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    leftover.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:

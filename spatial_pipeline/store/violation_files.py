@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import tempfile
 import threading
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +18,12 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.runtime.json_text import json_text
+from spatial_pipeline.temporary import PREFIX as TEMPORARY
+from spatial_pipeline.temporary import TemporaryFolder
 
-PREFIX = "spatial-pipeline-findings-"
+PREFIX = f"{TEMPORARY}findings-"
 BLOCK = 1024
 """Findings a record batch: what is read at once at least."""
-
-
-class _Folder:
-    """A temporary folder that is removed with this object, or when the process ends."""
-
-    def __init__(self, parent: Path | None) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        self.remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +35,7 @@ class FileRun:
     unit: str
     first: NDArray[np.int64]
     block: int = BLOCK
-    folder: _Folder | None = None
+    folder: TemporaryFolder | None = None
 
     def __len__(self) -> int:
         return self.size
@@ -104,7 +95,7 @@ class ViolationFolder:
     def __init__(self, limit: int, parent: Path | None = None) -> None:
         self.limit = limit
         self._parent = parent
-        self._folder: _Folder | None = None
+        self._folder: TemporaryFolder | None = None
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -112,10 +103,10 @@ class ViolationFolder:
         if self._folder is not None:
             self._folder.remove()
 
-    def _opened(self) -> _Folder:
+    def _opened(self) -> TemporaryFolder:
         with self._lock:
             if self._folder is None:
-                self._folder = _Folder(self._parent)
+                self._folder = TemporaryFolder(self._parent, PREFIX)
             return self._folder
 
     def write(self, findings: Violations, pieces: NDArray[np.int64]) -> FileRun:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def test_files_go_with_the_findings_and_when_a_check_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "FINDINGS_SHARE", 1 << 60)
-    monkeypatch.setattr(violation_files.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     given = contract(tmp_path)
     pipeline = Pipeline.of([given], Settings(store=tmp_path / "store"))
     version = pipeline.stage(given)
