@@ -39,7 +39,7 @@ from spatial_pipeline.errors import GateClosedError, NotPublishedError
 from spatial_pipeline.model.version import Publication
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
-from spatial_pipeline.temporary import PREFIX
+from spatial_pipeline.runtime.temporary import PREFIX
 from spatial_pipeline.testing.postgis import running_cluster
 
 STAGES = ("stage", "audit", "publish", "table", "rollback")

@@ -20,7 +20,7 @@ from apprise.plugins.email import base as apprise_email
 
 from spatial_pipeline.alert.message import Message
 from spatial_pipeline.errors import ContractError
-from spatial_pipeline.temporary import temporary_folder
+from spatial_pipeline.runtime.temporary import temporary_folder
 
 # Apprise writes whole URLs into its log ("Unparseable URL …", and more at DEBUG). What it says is
 # told by whoever sends, without secrets, and nowhere else.

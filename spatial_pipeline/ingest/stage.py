@@ -30,7 +30,7 @@ from spatial_pipeline.sources.fingerprint import name_of, uri_of
 from spatial_pipeline.sources.fingerprint import version_id as file_version_id
 from spatial_pipeline.sources.local import SourceFiles, resolve, resolve_fetched
 from spatial_pipeline.sources.transfer import DEFAULTS, TransferLimits, remote
-from spatial_pipeline.temporary import temporary_folder
+from spatial_pipeline.runtime.temporary import temporary_folder
 
 Progress = Callable[[int, int | None], None]
 

@@ -25,7 +25,7 @@ from spatial_pipeline.model.result import Result
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report.violations import TYPES
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.temporary import temporary_folder
+from spatial_pipeline.runtime.temporary import temporary_folder
 
 COLUMN_TYPES: tuple[ColumnType, ...] = (
     "string", "integer", "number", "boolean", "date", "time", "datetime", "binary",

@@ -48,7 +48,7 @@ from spatial_pipeline.sources.fingerprint import uri_of
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline.store.violation_files import spilling
-from spatial_pipeline.temporary import temporary_folder
+from spatial_pipeline.runtime.temporary import temporary_folder
 
 Progress = Callable[[int, int | None], None]
 FINDINGS_SHARE = 8

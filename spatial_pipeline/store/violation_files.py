@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.runtime.json_text import json_text
-from spatial_pipeline.temporary import PREFIX as TEMPORARY
-from spatial_pipeline.temporary import TemporaryFolder
+from spatial_pipeline.runtime.temporary import PREFIX as TEMPORARY
+from spatial_pipeline.runtime.temporary import TemporaryFolder
 
 PREFIX = f"{TEMPORARY}findings-"
 BLOCK = 1024

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from spatial_pipeline.temporary import PREFIX, YOUNG_S, TemporaryFolder, temporary_folder
+from spatial_pipeline.runtime.temporary import PREFIX, YOUNG_S, TemporaryFolder, temporary_folder
 
 processes = multiprocessing.get_context("spawn")
 
