@@ -116,6 +116,7 @@ def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:
         crs=layer.crs,
         geometry_type=layer.geometry_type,
         geometry_column=layer.geometry,
+        geometry_required=layer.geometry in layer.required,
         row_column=free_name("__row", names),
         bbox_column=free_name("bbox", names),
         columns=tuple(

@@ -56,6 +56,7 @@ class VectorProfile:
         geometry_type: type that the source declares (``Unknown`` when mixed), None
             without geometry.
         geometry_column: name of the geometry column in the staged file, None without geometry.
+        geometry_required: True when the source declares that no geometry is null.
         row_column: name of the column that holds the 0-based source row.
         bbox_column: name of the covering column in the staged file.
         columns: attribute columns in source order, without geometry and helper columns.
@@ -93,6 +94,7 @@ class VectorProfile:
     error: str | None = None
     notes: tuple[str, ...] = ()
     checksums: dict[str, str] | None = None
+    geometry_required: bool = False
     kind: Literal["vector"] = "vector"
 
     @cached_property

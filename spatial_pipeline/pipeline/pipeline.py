@@ -360,6 +360,7 @@ class Pipeline:
             table=contract.table,
             key=contract.key_columns,
             comment=contract.description or contract.name,
+            geometry=contract.geometry_column,
         )
         async with self.database.opened() as database, publishing(database, candidate) as publisher:
             yield publisher

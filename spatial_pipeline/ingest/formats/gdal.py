@@ -178,7 +178,7 @@ def _described(
         declared_bounds=_bounds(info.get("total_bounds")),
         batches=_batches(reader, attributes, schema, notes),
         required=frozenset(
-            n for n, i in zip(names, attributes, strict=False) if not source.field(i).nullable
+            f.name for f, i in zip(fields, attributes, strict=True) if not source.field(i).nullable
         ),
         notes=notes,
     )

@@ -74,13 +74,13 @@ def _described(file: pq.ParquetFile, notes: list[str]) -> Layer:
     names = distinct_names([source.field(i).name for i in columns])
     types = [staged_type(source.field(i).type) for i in columns]
     fields = [pa.field(n, t) for n, t in zip(names, types, strict=True)]
-    required = frozenset(
-        n for n, i in zip(names, columns, strict=True) if not source.field(i).nullable
-    )
     if geometry is not None and primary is not None:
         fields.append(pa.field(geometry.name, pa.binary()))
         columns.append(primary)
     schema = pa.schema(fields)
+    required = frozenset(
+        f.name for f, i in zip(schema, columns, strict=True) if not source.field(i).nullable
+    )
     defects = Defects()
     return Layer(
         driver="Parquet",

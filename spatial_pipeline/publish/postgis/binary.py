@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.features import FeatureBatch, decoded
 from spatial_pipeline.publish.postgis.columns import ColumnType, big_endian
+from spatial_pipeline.publish.postgis.wkb_types import EWKB_FLAGS, LITTLE, promoted
+from spatial_pipeline.publish.postgis.wkb_types import heads as heads_of
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
 DIGITS = 15
 """Hexadecimal digits of a row's MD5 that are summed: 60 bits."""
-_LITTLE = 1
-_FLAGS = 0xE0000000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +53,28 @@ class Digest:
 
 
 class Encoder:
-    """Encodes the batches of one dataset, one after another."""
+    """Encodes the batches of one dataset, one after another.
 
-    def __init__(self, types: Sequence[ColumnType], srid: int | None) -> None:
+    Attributes:
+        promoted: geometries that became Multi ones so far.
+
+    """
+
+    def __init__(
+        self, types: Sequence[ColumnType], srid: int | None, *, multi: bool = False
+    ) -> None:
         """Prepares the constants.
 
         Args:
             types: PostgreSQL types of the attribute columns.
             srid: SRID that every geometry gets; None for a dataset without geometry.
+            multi: single geometries become Multi ones of one part.
 
         """
         self._types = types
         self._srid = srid
+        self._multi = multi
+        self.promoted = 0
         self._duckdb = duckdb.connect(config={"threads": 1})
 
     def close(self) -> None:
@@ -93,6 +103,9 @@ class Encoder:
         wkb = nothing
         if self._srid is not None:
             wkb = nothing if batch.wkb is None else normal_wkb(batch.wkb)
+            if self._multi:
+                wkb, count_promoted = promoted(wkb)
+                self.promoted += count_promoted
             stream += _ewkb(wkb, self._srid)
         return _bytes(_joined(stream)), self._digest(_joined(record) if fields else nothing, wkb)
 
@@ -137,10 +150,10 @@ def normal_wkb(wkb: pa.Array) -> pa.Array:
     Only what is written differently is decoded and written again; what cannot be decoded stays.
     """
     wkb = wkb.cast(pa.binary())
-    heads = _heads(wkb)
+    heads = heads_of(wkb)
     codes = heads[:, 1:].copy().view("<u4").reshape(-1)
     # A collection may hold parts in another byte order; such parts are not looked for.
-    odd = np.flatnonzero((heads[:, 0] != _LITTLE) | (codes & _FLAGS != 0))
+    odd = np.flatnonzero((heads[:, 0] != LITTLE) | (codes & EWKB_FLAGS != 0))
     odd = odd[wkb.is_valid().to_numpy(zero_copy_only=False)[odd]]
     if not len(odd):
         return wkb
@@ -148,27 +161,15 @@ def normal_wkb(wkb: pa.Array) -> pa.Array:
     geometries = decoded(values[odd])
     known = ~shapely.is_missing(geometries)
     values = values.copy()
-    values[odd[known]] = shapely.to_wkb(geometries[known], byte_order=_LITTLE, flavor="iso")
+    values[odd[known]] = shapely.to_wkb(geometries[known], byte_order=LITTLE, flavor="iso")
     return pa.array(values, pa.binary())
-
-
-def _heads(wkb: pa.Array) -> NDArray[np.uint8]:
-    """(n, 5) byte order and type of each geometry; zeros where it is shorter or null."""
-    offsets = np.frombuffer(wkb.buffers()[1], np.int32)[wkb.offset : wkb.offset + len(wkb) + 1]
-    data = np.frombuffer(wkb.buffers()[2] or b"", np.uint8)
-    heads = np.zeros((len(wkb), 5), dtype=np.uint8)
-    if not len(wkb):
-        return heads
-    long = np.flatnonzero(np.diff(offsets) >= 5)
-    heads[long] = data[offsets[long][:, None] + np.arange(5)]
-    return heads
 
 
 def _ewkb(wkb: pa.Array, srid: int) -> tuple[pa.Array, pa.Array]:
     """Length and EWKB header of each geometry, and what follows the header."""
-    heads = _heads(wkb)
+    heads = heads_of(wkb)
     null = wkb.is_null().to_numpy(zero_copy_only=False)
-    little = heads[:, 0] == _LITTLE
+    little = heads[:, 0] == LITTLE
     sizes = pc.fill_null(pc.binary_length(wkb), 0).to_numpy(zero_copy_only=False)
     short = ~null & (sizes < 5)
     out = np.empty((len(wkb), 13), dtype=np.uint8)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyproj
 
+from spatial_pipeline.contract.geometry_type import GeometryType
+from spatial_pipeline.contract.models import GeometryColumn
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.crs import comparison
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.publish.postgis.columns import ColumnType, column_type
+from spatial_pipeline.publish.postgis.geometry_column import Wanted, wanted
 from spatial_pipeline.publish.postgis.identifiers import quoted_column
+from spatial_pipeline.publish.postgis.wkb_types import types_of
+from spatial_pipeline.runtime.json_text import json_text
 
 OGC_LON_LAT = {("OGC", "CRS84"): ("EPSG", "4326"), ("OGC", "CRS83"): ("EPSG", "4269")}
 """CRSs of the OGC that differ from EPSG's in the order of axes, which PostGIS does not have."""
@@ -33,6 +37,10 @@ class TableLayout:
             geometries have no dimension in common.
         crs: CRS of the geometries.
         key: columns that identify a row.
+        wanted: what decides the geometry type where a table has one already.
+        srid: number that the contract asks for; None when it does not.
+        required: columns that hold no nulls by declaration.
+        asked: what the contract says of the geometry column, empty when it says nothing.
 
     """
 
@@ -42,6 +50,10 @@ class TableLayout:
     geometry_type: str | None
     crs: pyproj.CRS | None
     key: tuple[str, ...]
+    wanted: Wanted = field(default_factory=Wanted)
+    srid: int | None = None
+    required: frozenset[str] = frozenset()
+    asked: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -50,7 +62,11 @@ class TableLayout:
 
 
 def layout_of(
-    path: Path, profile: VectorProfile, key: tuple[str, ...], table: TableName
+    path: Path,
+    profile: VectorProfile,
+    key: tuple[str, ...],
+    table: TableName,
+    column: GeometryColumn = GeometryColumn(),  # noqa: B008 - frozen
 ) -> TableLayout:
     """The layout of a staged file.
 
@@ -59,6 +75,7 @@ def layout_of(
         profile: its profile.
         key: columns that identify a feature.
         table: where it will be published, for messages.
+        column: what the contract says of the geometry column.
 
     Raises:
         StoreError: a column cannot be in a table, and why.
@@ -82,6 +99,12 @@ def layout_of(
             types.append(column_type(name, schema.field(name).type))
         except StoreError as exc:
             mistakes.append(str(exc))
+    decides = wanted(profile, _found(path, profile), column.parsed)
+    geometry_type: GeometryType | None = None
+    try:
+        geometry_type = decides.type
+    except StoreError as exc:
+        mistakes.append(str(exc))
     if mistakes:
         msg = f"{table} cannot be written: {'; '.join(mistakes)}"
         raise StoreError(msg)
@@ -89,10 +112,19 @@ def layout_of(
         names=names,
         types=tuple(types),
         geometry=profile.geometry_column,
-        geometry_type=_geometry_type(schema, profile),
+        geometry_type=None if geometry_type is None else str(geometry_type),
         crs=profile.pyproj_crs,
         key=key,
+        wanted=decides,
+        srid=column.srid,
+        required=_required(profile, column),
+        asked=asked_of(column),
     )
+
+
+def asked_of(column: GeometryColumn) -> str:
+    """What a contract says of the geometry column, as text that names it."""
+    return json_text(column.model_dump(exclude_none=True)) if column.model_fields_set else ""
 
 
 def authority(crs: pyproj.CRS) -> tuple[str, str] | None:
@@ -104,15 +136,22 @@ def authority(crs: pyproj.CRS) -> tuple[str, str] | None:
     return OGC_LON_LAT.get((name, code), (name, code))
 
 
-def _geometry_type(schema: pa.Schema, profile: VectorProfile) -> str | None:
-    """The narrowest type modifier that all geometries fit, None when there is none."""
-    geo = json.loads((schema.metadata or {}).get(b"geo", b"{}"))
-    column = geo.get("columns", {}).get(profile.geometry_column, {})
-    found = [str(t).split(" ") for t in column.get("geometry_types", ())]
-    if not found:
-        return None if profile.count else "Geometry"
-    dimensions = {d[0] if d else "" for _, *d in found}
-    if len(dimensions) > 1:
-        return None
-    bases = {base for base, *_ in found}
-    return (bases.pop() if len(bases) == 1 else "Geometry") + dimensions.pop()
+def _found(path: Path, profile: VectorProfile) -> frozenset[GeometryType]:
+    """Types that occur in a staged file, by the headers of the geometries.
+
+    The metadata of GeoParquet has no name for M, and none for the dimensions of what is empty.
+    """
+    if profile.geometry_column is None:
+        return frozenset()
+    with pq.ParquetFile(path) as file:
+        batches = file.iter_batches(columns=[profile.geometry_column])
+        return frozenset().union(*(types_of(b.column(0).cast(pa.binary())) for b in batches))
+
+
+def _required(profile: VectorProfile, column: GeometryColumn) -> frozenset[str]:
+    """Columns that the source or the contract declares to hold no nulls."""
+    names = {c.name for c in profile.columns if not c.nullable}
+    required = profile.geometry_required if column.nullable is None else not column.nullable
+    if profile.geometry_column is not None and required:
+        names.add(profile.geometry_column)
+    return frozenset(names)

@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import pyarrow as pa
 
+from spatial_pipeline.contract.models import GeometryColumn
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.features import FeatureBatch
@@ -22,7 +23,7 @@ from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.postgis import ledger, readers, tables
 from spatial_pipeline.publish.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
-from spatial_pipeline.publish.postgis.layout import TableLayout, layout_of
+from spatial_pipeline.publish.postgis.layout import asked_of, layout_of
 from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
 from spatial_pipeline.store.locks import Patience
 
@@ -45,6 +46,7 @@ class Candidate:
         table: where a vector dataset goes, None when it is only written down.
         key: columns that identify a feature.
         comment: comment of the table.
+        geometry: what the contract says of the geometry column.
 
     """
 
@@ -55,13 +57,15 @@ class Candidate:
     table: TableName | None
     key: tuple[str, ...]
     comment: str
+    geometry: GeometryColumn = field(default_factory=GeometryColumn)
 
 
 @dataclass
 class _Sent:
-    """Digest of what was sent so far."""
+    """Digest of what was sent so far, and how many geometries were promoted to Multi types."""
 
     digest: Digest = field(default_factory=Digest)
+    promoted: int = 0
 
 
 class Publisher:
@@ -90,7 +94,7 @@ class Publisher:
         connection, candidate = self._connection, self._candidate
         if candidate.table is None:
             return True
-        name = tables.part_name(candidate.table, candidate.version)
+        name = tables.part_name(candidate.table, candidate.version, asked_of(candidate.geometry))
         if not await tables.is_attached(connection, candidate.table, name):
             return False
         known = await ledger.parts(connection, candidate.version, candidate.table)
@@ -99,7 +103,12 @@ class Publisher:
             return False
         await readers.refuse_strangers(connection, candidate.table)
         layout = await asyncio.to_thread(
-            layout_of, candidate.path, candidate.profile, candidate.key, candidate.table
+            layout_of,
+            candidate.path,
+            candidate.profile,
+            candidate.key,
+            candidate.table,
+            candidate.geometry,
         )
         postgis = await tables.find_postgis(connection)
         stored = await tables.digest_of(connection, postgis, tables.TablePart(name, layout, 0))
@@ -167,25 +176,35 @@ class Publisher:
             raise StoreError(msg)
         await ledger.refuse_foreign(connection, table, candidate.version.dataset)
         postgis = await tables.find_postgis(connection)
-        layout = await asyncio.to_thread(layout_of, candidate.path, profile, candidate.key, table)
-        name = tables.part_name(table, candidate.version)
+        layout = await asyncio.to_thread(
+            layout_of, candidate.path, profile, candidate.key, table, candidate.geometry
+        )
+        name = tables.part_name(table, candidate.version, layout.asked)
         known = [
             p for p in await ledger.parts(connection, candidate.version, table) if p.name == name
         ]
         kept = bool(known) and await tables.relation_kind(connection, name) is not None
         sent = _Sent()
+        version, part = candidate.version, None
         if kept:
-            part = tables.TablePart(
-                name, layout, await tables.find_srid(connection, postgis, layout)
-            )
-            async with contextlib.aclosing(rows(candidate.data, layout, part.srid, sent)) as stream:
+            part = await tables.kept_part(connection, postgis, table, version, layout)
+        if part is not None:
+            async with contextlib.aclosing(rows(candidate.data, part, sent)) as stream:
                 async for _chunk in stream:
                     pass
         else:
-            part = await tables.new_part(connection, postgis, table, candidate.version, layout)
-            async with contextlib.aclosing(rows(candidate.data, layout, part.srid, sent)) as stream:
+            part = await tables.new_part(connection, postgis, table, version, layout)
+            async with contextlib.aclosing(rows(candidate.data, part, sent)) as stream:
                 await tables.fill(connection, part, stream)
             await tables.finish(connection, part, candidate.comment)
+        if sent.promoted:
+            logger.warning(
+                "%s: %d of %d geometries are promoted to Multi types in %s",
+                candidate.version,
+                sent.promoted,
+                sent.digest.count,
+                table,
+            )
         await self._matched(candidate, postgis, part, sent.digest)
         return part, sent.digest
 
@@ -317,11 +336,11 @@ async def _holder(connection: asyncpg.Connection, key: str) -> str:
     return f"session {row['pid']} of {row['host']}{port} since {row['since']}"
 
 
-async def rows(
-    data: VectorReader, layout: TableLayout, srid: int, sent: _Sent
-) -> AsyncGenerator[bytes]:
+async def rows(data: VectorReader, part: tables.TablePart, sent: _Sent) -> AsyncGenerator[bytes]:
     """The binary COPY stream of staged features; one batch is sent while the next is encoded."""
-    encoder = Encoder(layout.types, None if layout.geometry is None else srid)
+    layout = part.layout
+    srid = None if layout.geometry is None else part.srid
+    encoder = Encoder(layout.types, srid, multi=part.multi)
     following: asyncio.Task[tuple[pa.Buffer, Digest]] | None = None
 
     def encode(index: int) -> tuple[pa.Buffer, Digest]:
@@ -345,6 +364,7 @@ async def rows(
     finally:
         if following is not None:
             await asyncio.wait([following])
+        sent.promoted = encoder.promoted
         encoder.close()
 
 

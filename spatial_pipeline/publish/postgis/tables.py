@@ -11,28 +11,33 @@ a whole version too, where it would find an empty table with ordinary rows.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import AsyncIterator, Set
 from dataclasses import dataclass
 
 import asyncpg
 
+from spatial_pipeline.contract.geometry_type import GeometryType
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.publish.postgis.binary import Digest, digest_sql
+from spatial_pipeline.publish.postgis.geometry_column import takes_multi
 from spatial_pipeline.publish.postgis.identifiers import (
     quoted,
     quoted_column,
     quoted_table,
     shortened,
 )
-from spatial_pipeline.publish.postgis.layout import TableLayout, authority
+from spatial_pipeline.publish.postgis.layout import TableLayout
+from spatial_pipeline.publish.postgis.modifiers import (
+    conform_nulls,
+    conform_srid,
+    present_column,
+    srid_check,
+)
 from spatial_pipeline.publish.postgis.readers import hide, refuse_strangers
+from spatial_pipeline.publish.postgis.srids import srid_of
 from spatial_pipeline.runtime.hashing import fingerprint
-
-OWN_SRIDS = 910_000
-"""First SRID for a CRS that spatial_ref_sys does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class PostGIS:
         """``ST_AsBinary``."""
         return f"{self.schema}.ST_AsBinary"
 
-    def column(self, geometry_type: str | None, srid: int) -> str:
+    def column(self, geometry_type: object | None, srid: int) -> str:
         """Type of a geometry column with its modifier."""
         if geometry_type is None:
             return f"{self.schema}.geometry"
@@ -76,47 +81,21 @@ async def find_postgis(connection: asyncpg.Connection) -> PostGIS:
 
 
 async def find_srid(connection: asyncpg.Connection, postgis: PostGIS, layout: TableLayout) -> int:
-    """SRID of the layout's CRS; 0 without a CRS. A CRS that PostGIS does not know is added.
+    """SRID of the layout's CRS; see :func:`srids.srid_of`."""
+    return await srid_of(connection, f"{postgis.schema}.spatial_ref_sys", layout.crs, layout.srid)
 
-    Raises:
-        asyncpg.PostgresError: the CRS is unknown and may not be added.
+
+def part_name(table: TableName, version: Version, asked: str = "") -> TableName:
+    """Name of the part that holds a version: short enough, and its own.
+
+    Args:
+        table: the table that readers name.
+        version: what the part holds.
+        asked: what the contract says of its columns (:attr:`Layout.asked`).
 
     """
-    if layout.crs is None:
-        return 0
-    table = f"{postgis.schema}.spatial_ref_sys"
-    known = authority(layout.crs)
-    if known is not None and known[1].isdecimal():
-        srid = await connection.fetchval(
-            f"SELECT srid FROM {table} WHERE upper(auth_name) = upper($1) AND auth_srid = $2::int",
-            known[0],
-            int(known[1]),
-        )
-        if srid is not None:
-            return int(srid)
-    text = layout.crs.to_wkt("WKT1_GDAL")
-    with warnings.catch_warnings():
-        # The WKT keeps what the PROJ string loses, and PostGIS asks the WKT first.
-        warnings.simplefilter("ignore", UserWarning)
-        proj4 = layout.crs.to_proj4()
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", table)
-    srid = await connection.fetchval(f"SELECT min(srid) FROM {table} WHERE srtext = $1", text)
-    if srid is None:
-        srid = await connection.fetchval(
-            f"INSERT INTO {table} (srid, auth_name, auth_srid, srtext, proj4text)"
-            " SELECT s, 'spatial_pipeline', s, $1, $2"
-            f" FROM (SELECT coalesce(max(srid), $3::int - 1) + 1 AS s FROM {table}"
-            " WHERE srid BETWEEN $3::int AND 998998) AS free RETURNING srid",
-            text,
-            proj4,
-            OWN_SRIDS,
-        )
-    return int(srid)
-
-
-def part_name(table: TableName, version: Version) -> TableName:
-    """Name of the part that holds a version: short enough, and its own."""
-    mark = fingerprint(table.schema, table.table, version.dataset, version.partition, version.id)
+    of = (table.schema, table.table, version.dataset, version.partition, version.id)
+    mark = fingerprint(*of, asked) if asked else fingerprint(*of)
     return TableName(table.schema, f"{shortened(table.table, 40)}__{mark}")
 
 
@@ -128,12 +107,14 @@ class TablePart:
         name: its name.
         layout: its columns.
         srid: SRID of its geometries.
+        multi: True when single geometries are promoted for its column.
 
     """
 
     name: TableName
     layout: TableLayout
     srid: int
+    multi: bool = False
 
 
 async def new_part(
@@ -145,22 +126,69 @@ async def new_part(
 ) -> TablePart:
     """Creates the empty part of a version; must be in the transaction that fills it."""
     srid = await find_srid(connection, postgis, layout)
-    geometry_type = layout.geometry_type
-    if layout.geometry is not None:
-        declared = await _declared(connection, postgis, table, layout.geometry)
-        if declared in {(t, srid if t else 0) for t in _wider(geometry_type)}:
-            geometry_type = declared[0]
-    part = TablePart(part_name(table, version), layout, srid)
-    kinds = [*(t.sql for t in layout.types), postgis.column(geometry_type, srid)]
-    columns = ", ".join(
-        f"{quoted_column(name)} {kind}" for name, kind in zip(layout.columns, kinds, strict=False)
-    )
+    kind = await column_for(connection, postgis, table, version, layout, srid)
+    name = part_name(table, version, layout.asked)
+    part = TablePart(name, layout, srid, takes_multi(kind))
+    kinds = [*(t.sql for t in layout.types), postgis.column(kind, srid)]
+    columns = [
+        f"{quoted_column(name)} {kind}{' NOT NULL' if name in layout.required else ''}"
+        for name, kind in zip(layout.columns, kinds, strict=False)
+    ]
+    if layout.geometry is not None and kind is None and srid:
+        columns.append(srid_check(postgis.schema, layout.geometry, srid))
     try:
-        await connection.execute(f"CREATE TABLE {quoted_table(part.name)} ({columns})")
+        await connection.execute(f"CREATE TABLE {quoted_table(part.name)} ({', '.join(columns)})")
     except asyncpg.InvalidSchemaNameError as exc:
         msg = f"{table}: there is no schema {table.schema!r} in the database"
         raise StoreError(msg) from exc
     return part
+
+
+async def kept_part(
+    connection: asyncpg.Connection,
+    postgis: PostGIS,
+    table: TableName,
+    version: Version,
+    layout: TableLayout,
+) -> TablePart | None:
+    """The part of a version that was kept, None when its geometry column fits the table no more.
+
+    Such a part is dropped, so that the rows can be written anew under its name.
+
+    Raises:
+        StoreError: readers hold the part that is dropped.
+
+    """
+    srid = await find_srid(connection, postgis, layout)
+    kind = await column_for(connection, postgis, table, version, layout, srid)
+    part = TablePart(part_name(table, version, layout.asked), layout, srid, takes_multi(kind))
+    if layout.geometry is None:
+        return part
+    column = (postgis.schema, part.name, layout.geometry, version)
+    present = await present_column(connection, *column)
+    if present is not None and (present.type, present.srid) == (kind, srid):
+        return part
+    try:
+        await connection.execute(f"DROP TABLE {quoted_table(part.name)}")
+    except (asyncpg.LockNotAvailableError, asyncpg.DependentObjectsStillExistError) as exc:
+        msg = f"{part.name} holds another geometry type and cannot be dropped: {exc}"
+        raise StoreError(msg) from exc
+    return None
+
+
+async def column_for(
+    connection: asyncpg.Connection,
+    postgis: PostGIS,
+    table: TableName,
+    version: Version,
+    layout: TableLayout,
+    srid: int,
+) -> GeometryType | None:
+    """Type of the geometry column of a part; None for one without type modifier."""
+    if layout.geometry is None:
+        return None
+    present = await present_column(connection, postgis.schema, table, layout.geometry, version)
+    return layout.wanted.fitting(present, srid)
 
 
 async def fill(
@@ -181,7 +209,11 @@ async def fill(
             format="binary",
             freeze=True,
         )
-    except (asyncpg.DataError, asyncpg.InternalServerError) as exc:
+    except (
+        asyncpg.DataError,
+        asyncpg.InternalServerError,
+        asyncpg.NotNullViolationError,
+    ) as exc:
         where = f" ({exc.context})" if getattr(exc, "context", None) else ""
         msg = f"{part.name} cannot take a row: {exc}{where}"
         raise StoreError(msg) from exc
@@ -253,6 +285,10 @@ async def exchange(
     if former is not None:
         await connection.execute(f"ALTER TABLE {quoted_table(former)} NO INHERIT {parent}")
     await _conform(connection, table, part, ours)
+    await conform_nulls(connection, table, part.name, part.layout.required)
+    if part.layout.geometry is not None:
+        postgis = await find_postgis(connection)
+        await conform_srid(connection, postgis.schema, table, part.name, part.layout.geometry)
     if not await is_attached(connection, table, part.name):
         await connection.execute(f"ALTER TABLE {child} INHERIT {parent}")
     await refuse_strangers(connection, table)
@@ -318,7 +354,7 @@ async def _conform(
                 if others:
                     msg = (
                         f"{table}: column {name!r} is {present[name]} in the other partitions and"
-                        f" {kind} in this one"
+                        f" {kind} in this one{_way_out(part, name)}"
                     )
                     raise StoreError(msg)
                 await connection.execute(
@@ -342,27 +378,8 @@ async def _conform(
         raise StoreError(msg) from exc
 
 
-async def _declared(
-    connection: asyncpg.Connection, postgis: PostGIS, table: TableName, column: str
-) -> tuple[str | None, int]:
-    """Declared type and SRID of a table's geometry column; ("", 0) when there is no such."""
-    row = await connection.fetchrow(
-        "SELECT atttypmod,"
-        f" {postgis.schema}.postgis_typmod_type(atttypmod) AS type,"
-        f" {postgis.schema}.postgis_typmod_srid(atttypmod) AS srid"
-        " FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped"
-        f" AND atttypid = to_regtype('{postgis.schema}.geometry')",
-        quoted_table(table),
-        column,
-    )
-    if row is None:
-        return "", 0
-    return (None, 0) if row["atttypmod"] == -1 else (row["type"], row["srid"])
-
-
-def _wider(geometry_type: str | None) -> tuple[str | None, ...]:
-    """Declared types that these geometries fit too, so that the table need not change."""
-    if geometry_type is None:
-        return (None,)
-    base = geometry_type.rstrip("ZM")
-    return (None, "Geometry" + geometry_type[len(base) :], geometry_type)
+def _way_out(part: TablePart, column: str) -> str:
+    """What to do about a geometry column that cannot have two types."""
+    if column != part.layout.geometry:
+        return ""
+    return ": publish all partitions to another table, with publish: {table: …, geometry: …}"
