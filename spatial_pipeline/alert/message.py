@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from spatial_pipeline.alert.incidents import IncidentChange, What
 from spatial_pipeline.alert.problems import Key, Kind, Problem
 from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.result import keys_text
 from spatial_pipeline.model.violations import Violation
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def line(change: IncidentChange) -> str:
 
 def defect(violation: Violation) -> str:
     """One violation in one line, with its coordinates."""
-    keys = ", ".join("/".join(str(v) for v in key) for key in violation.keys)
+    keys = keys_text(violation.keys)
     parts = [violation.reason, keys]
     if violation.location is not None:
         parts.append("at {:.10g}, {:.10g}".format(*violation.location))

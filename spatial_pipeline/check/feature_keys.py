@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from datetime import date, datetime
 from typing import Any, cast
 
 import numpy as np
 
+from spatial_pipeline.arrow_json import json_values
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.readers import Reader, VectorReader
 from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.runtime.json_text import plain
 
 Keys = tuple[tuple[Any, ...], ...]
 
@@ -35,33 +35,17 @@ def _keys(findings: Violations, data: Reader, key: tuple[str, ...]) -> list[Keys
     if key and len(involved) and set(key) <= names:
         vector = cast("VectorReader", data)
         batch = vector.take(vector.rows_to_positions(involved), key, geometry=False)
-        columns = [batch.table.column(k).to_pylist() for k in key]
+        columns = [json_values(batch.table.column(k)) for k in key]
         values = zip(*columns, strict=True)
-        known = {
-            int(row): tuple(json_value(v) for v in value)
-            for row, value in zip(batch.rows, values, strict=True)
-        }
+        known = {int(row): value for row, value in zip(batch.rows, values, strict=True)}
     else:
         known = {int(row): (int(row),) for row in involved}
     return [
-        tuple(tuple(json_value(v) for v in k) for k in given[i])
+        tuple(tuple(plain(v) for v in k) for k in given[i])
         if given is not None and given[i] is not None
         else tuple(known[int(r)] for r in rows[i] if r >= 0)
         for i in range(len(findings))
     ]
 
 
-def json_value(value: Any) -> Any:
-    """A key value as JSON can hold it."""
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)
-
-
-__all__ = ["Keys", "json_value", "keyed"]
+__all__ = ["Keys", "keyed"]

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from spatial_pipeline.contract.vocabulary import Family, Severity, Status
 from spatial_pipeline.model.violations import Violation
+from spatial_pipeline.runtime.json_text import json_text
+
+
+def key_text(key: Sequence[Any]) -> str:
+    """A key for people: text and numbers as they are, lists and booleans as JSON writes them."""
+    return "/".join(json_text(v) if isinstance(v, (bool, list, dict)) else str(v) for v in key)
+
+
+def keys_text(keys: Sequence[Sequence[Any]]) -> str:
+    """Keys for people: ``08001, 08005``."""
+    return ", ".join(map(key_text, keys))
 
 
 @dataclass(frozen=True)

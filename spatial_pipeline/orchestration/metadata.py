@@ -11,7 +11,7 @@ import dagster as dg
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.model.crs.comparison import label
 from spatial_pipeline.model.profile import Profile, VectorProfile
-from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.result import Result, keys_text
 from spatial_pipeline.model.schema_diff import schema_of
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violations import Violation
@@ -117,7 +117,7 @@ def of_result(
             records=[
                 dg.TableRecord(
                     {
-                        "keys": ", ".join("/".join(str(v) for v in k) for k in violation.keys),
+                        "keys": keys_text(violation.keys),
                         "reason": violation.reason,
                         "x": _coordinate(violation, 0),
                         "y": _coordinate(violation, 1),

@@ -12,6 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.contract.vocabulary import Bounds
+from spatial_pipeline.model.result import keys_text
 from spatial_pipeline.model.violation_runs import AnyViolations, parts_of
 from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.checked import Checked
@@ -215,5 +216,5 @@ def _total(geometry: NDArray[Any]) -> Bounds | None:
 
 def _keys(keys: Sequence[Sequence[Any]]) -> str:
     """``: 08001, 08005``."""
-    text = ", ".join("/".join(str(v) for v in key) for key in keys)
+    text = keys_text(keys)
     return f": {text}" if text else ""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import CATALOGUE
-from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.result import Result, key_text
 from spatial_pipeline.model.violation_runs import parts_of
 from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.catalogue import description
@@ -111,7 +111,7 @@ def _results(
     out = []
     for i in range(len(findings)):
         measure = float(findings.measure[i])
-        shown = " and ".join("/".join(map(str, k)) for k in keys[i])
+        shown = " and ".join(map(key_text, keys[i]))
         size = "" if measure != measure else f", {measure:g} {findings.unit}".rstrip()
         text = f"{one.title}: {result.name}: {findings.reasons[i]}{size}"
         place = places[i]

@@ -10,12 +10,14 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.arrow_json import json_values
 from spatial_pipeline.check.geometry.star_shaped import turning
 from spatial_pipeline.check.geometry.unjudged import undecodable
 from spatial_pipeline.check.geometry.wkb_rings import plain_rings
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.result import key_text
 
 if TYPE_CHECKING:
     from spatial_pipeline.check.base import Context
@@ -231,5 +233,5 @@ def _names(context: Context, rows: NDArray[np.int64], whose: str) -> str:
         return f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows.tolist()))}"
     data = cast("VectorReader", context.data)
     batch = data.take(data.rows_to_positions(rows), context.key, geometry=False)
-    columns = [batch.table.column(k).to_pylist() for k in context.key]
-    return ", ".join("/".join(map(str, k)) for k in zip(*columns, strict=True))
+    columns = [json_values(batch.table.column(k)) for k in context.key]
+    return ", ".join(key_text(k) for k in zip(*columns, strict=True))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spatial_pipeline.arrow_json import json_values
 from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.attribute_difference import comparable_keys
 from spatial_pipeline.check.join.where_filter import columns_of, mask
@@ -81,7 +82,7 @@ class Side:
         """Key values of features; their source rows when there is no key."""
         found: list[tuple[Any, ...]] = []
         for _, batch in _read(self.data, self.key, self.cancelled, positions):
-            columns = [batch.table.column(k).to_pylist() for k in self.key]
+            columns = [json_values(batch.table.column(k)) for k in self.key]
             found += zip(*(columns or [batch.rows.tolist()]), strict=True)
         return found
 

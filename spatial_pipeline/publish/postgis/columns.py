@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spatial_pipeline.arrow_json import json_values
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.runtime.json_text import json_text
 
@@ -160,7 +161,7 @@ def _nothing(column: pa.Array) -> pa.Array:
 
 def _documents(column: pa.Array) -> pa.Array:
     """Lists, structs and maps as JSON; dates and bytes in them as text."""
-    texts = [None if v is None else json_text(v).encode() for v in column.to_pylist()]
+    texts = [None if v is None else json_text(v).encode() for v in json_values(column)]
     return pa.array(texts, pa.binary())
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spatial_pipeline.arrow_json import json_values
 from spatial_pipeline.check.base import BatchCheck, evaluates
 from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
@@ -84,7 +85,7 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
         bad = np.flatnonzero(sizes > 1)
         if not len(bad):
             return Violations.none(), 0
-        told = zip(*(c.to_pylist() for c in table.take(pa.array(bad)).columns), strict=True)
+        told = zip(*map(json_values, table.take(pa.array(bad)).columns), strict=True)
         title = names[0] if len(names) == 1 else f"({', '.join(names)})"
         reasons = [
             f"{title} = {join_keys.labels(value)} occurs {n} times"
