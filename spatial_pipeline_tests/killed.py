@@ -38,8 +38,8 @@ from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import GateClosedError, NotPublishedError
 from spatial_pipeline.model.version import Publication
 from spatial_pipeline.pipeline.pipeline import Pipeline
-from spatial_pipeline.settings import Settings
 from spatial_pipeline.runtime.temporary import PREFIX
+from spatial_pipeline.settings import Settings
 from spatial_pipeline.testing.postgis import running_cluster
 
 STAGES = ("stage", "audit", "publish", "table", "rollback")

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from spatial_pipeline.arrow_json import json_values
+from spatial_pipeline.model.arrow_json import json_values
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.readers import Reader, VectorReader
 from spatial_pipeline.model.violations import Violations

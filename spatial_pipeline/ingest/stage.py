@@ -26,11 +26,11 @@ from spatial_pipeline.ingest.postgis.source import SnapshotTable, count_rows, op
 from spatial_pipeline.ingest.vector import ingest_layer
 from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.runtime import hashing
+from spatial_pipeline.runtime.temporary import temporary_folder
 from spatial_pipeline.sources.fingerprint import name_of, uri_of
 from spatial_pipeline.sources.fingerprint import version_id as file_version_id
 from spatial_pipeline.sources.local import SourceFiles, resolve, resolve_fetched
 from spatial_pipeline.sources.transfer import DEFAULTS, TransferLimits, remote
-from spatial_pipeline.runtime.temporary import temporary_folder
 
 Progress = Callable[[int, int | None], None]
 

@@ -24,8 +24,8 @@ from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report.violations import TYPES
-from spatial_pipeline.store.versions import Store
 from spatial_pipeline.runtime.temporary import temporary_folder
+from spatial_pipeline.store.versions import Store
 
 COLUMN_TYPES: tuple[ColumnType, ...] = (
     "string", "integer", "number", "boolean", "date", "time", "datetime", "binary",

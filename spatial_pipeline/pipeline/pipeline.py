@@ -43,12 +43,12 @@ from spatial_pipeline.runtime.event_loop import SLOW, to_thread_whole, watching
 from spatial_pipeline.runtime.hashing import fingerprint
 from spatial_pipeline.runtime.malloc import give_back
 from spatial_pipeline.runtime.memory import default_memory
+from spatial_pipeline.runtime.temporary import temporary_folder
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.sources.fingerprint import uri_of
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline.store.violation_files import spilling
-from spatial_pipeline.runtime.temporary import temporary_folder
 
 Progress = Callable[[int, int | None], None]
 FINDINGS_SHARE = 8

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spatial_pipeline.arrow_json import json_values
+from spatial_pipeline.model.arrow_json import json_values
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.violation_runs import parts_of
 from spatial_pipeline.report import violations

@@ -10,10 +10,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.arrow_json import json_values
 from spatial_pipeline.check.geometry.star_shaped import turning
 from spatial_pipeline.check.geometry.unjudged import undecodable
 from spatial_pipeline.check.geometry.wkb_rings import plain_rings
+from spatial_pipeline.model.arrow_json import json_values
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.model.readers import VectorReader

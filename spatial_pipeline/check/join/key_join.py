@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spatial_pipeline.arrow_json import json_values
 from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.attribute_difference import comparable_keys
 from spatial_pipeline.check.join.where_filter import columns_of, mask
 from spatial_pipeline.errors import RuleError
+from spatial_pipeline.model.arrow_json import json_values
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.readers import VectorReader
 

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spatial_pipeline.arrow_json import json_values
 from spatial_pipeline.errors import StoreError
+from spatial_pipeline.model.arrow_json import json_values
 from spatial_pipeline.runtime.json_text import json_text
 
 EPOCH_DAYS = 10_957

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spatial_pipeline.arrow_json import json_values
 from spatial_pipeline.check.base import BatchCheck, evaluates
 from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.positions import Packed, packed
 from spatial_pipeline.contract.rules.metadata import Unique
+from spatial_pipeline.model.arrow_json import json_values
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.violations import RuleOutcome, Violations

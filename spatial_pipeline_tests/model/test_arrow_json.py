@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spatial_pipeline.arrow_json import Bare, json_values
+from spatial_pipeline.model.arrow_json import Bare, json_values
 from spatial_pipeline.runtime.json_text import json_text, plain
 
 
