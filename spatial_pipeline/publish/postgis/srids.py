@@ -3,7 +3,7 @@
 A CRS with a code of an authority has the number that PostGIS ships. Every other definition keeps
 the number under which it stands in the database word for word, else has that of the authority that
 means the same, else that of a definition with the same behaviour
-(:mod:`spatial_pipeline.model.crs.comparison`): one that another tool wrote in other words is found again.
+(``model/crs/comparison.py``): one that another tool wrote in other words is found again.
 """
 
 from __future__ import annotations
