@@ -81,6 +81,20 @@ MIGRATIONS = (
     COMMENT ON COLUMN spatial_pipeline.parts.geometry IS
         'Sum over the rows of 60 bits of the MD5 of the geometries, as they were proven.';
     """,
+    """
+    ALTER TABLE spatial_pipeline.tables ADD description text, ADD secured boolean;
+    COMMENT ON COLUMN spatial_pipeline.tables.description IS
+        'The comment that was set last; another one is the owner''s and stays.';
+    COMMENT ON COLUMN spatial_pipeline.tables.secured IS
+        'Whether the table had row-level security; one that replaces it has it from the start.';
+    ALTER TABLE spatial_pipeline.parts ADD relation oid, ADD written bigint;
+    COMMENT ON COLUMN spatial_pipeline.parts.relation IS
+        'The part as it was filled; a name may be given to another table.';
+    COMMENT ON COLUMN spatial_pipeline.parts.written IS
+        'The transaction that filled the part: rows of another one were not proven.';
+    CREATE INDEX ON spatial_pipeline.parts (dataset);
+    CREATE INDEX ON spatial_pipeline.parts (part_schema, table_name);
+    """,
 )
 
 

@@ -16,10 +16,18 @@ from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.pieces import FeatureBatch, VectorData
 from spatial_pipeline.results import Verdict
-from spatial_pipeline.store.postgis import ledger, readers, tables
+from spatial_pipeline.store.postgis import ledger, proof, readers, tables, verify
 from spatial_pipeline.store.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
 from spatial_pipeline.store.postgis.identifiers import quoted_table
 from spatial_pipeline.store.postgis.layout import Layout, layout_of
+from spatial_pipeline.store.postgis.ownership import (
+    adopt,
+    is_held,
+    marker,
+    owner_comment,
+    refuse_altered,
+    replace_dropped,
+)
 from spatial_pipeline.store.postgis.pool import Address, Database
 from spatial_pipeline.versions import Profile, Publication, RasterProfile, VectorProfile, Version
 
@@ -84,29 +92,44 @@ class Publisher:
                 them.
 
         """
-        connection, candidate = self._connection, self._candidate
-        if candidate.table is None:
+        connection, address, table = self._connection, self._address, self._candidate.table
+        if table is None:
             return True
-        name = tables.part_name(candidate.table, candidate.version)
-        if not await tables.is_attached(connection, candidate.table, name):
+        patience = address.lock_timeout_s * address.lock_attempts
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
+                return await self._shown(table)
+        except LOCKED_OUT as exc:
+            msg = f"{table} could not be read: somebody holds it locked for {patience:g} s"
+            raise StoreError(msg) from exc
+
+    async def _shown(self, table: TableName) -> bool:
+        """True when the rows that readers see are the proven ones of the candidate."""
+        connection, candidate = self._connection, self._candidate
+        await ledger.refuse_foreign(connection, table, candidate.version.dataset)
+        name = tables.part_name(table, candidate.version)
+        if not await tables.is_attached(connection, table, name):
             return False
-        known = await ledger.parts(connection, candidate.version, candidate.table)
-        proven = next((p.proven for p in known if p.name == name), None)
-        if proven is None or not isinstance(candidate.profile, VectorProfile):
+        known = await ledger.parts(connection, candidate.version, table)
+        part = next((p for p in known if p.name == name), None)
+        if part is None or part.proven is None or not isinstance(candidate.profile, VectorProfile):
             return False
-        await readers.refuse_strangers(connection, candidate.table)
+        await connection.execute(f"LOCK TABLE {quoted_table(table)} IN ACCESS SHARE MODE")
+        await readers.refuse_strangers(connection, table)
+        ours = await ledger.published_columns(connection, candidate.version.dataset)
+        await refuse_altered(connection, table, ours)
+        await readers.close_parts(connection, table)
+        # Nobody may read a part by name now; the second fence can wait for the next run.
+        with contextlib.suppress(*LOCKED_OUT):
+            async with connection.transaction():
+                await connection.execute("SET LOCAL lock_timeout = '250ms'")
+                await readers.secure_parts(connection, table)
+        await ledger.recognise(connection, table, None)
         layout = await asyncio.to_thread(
-            layout_of, candidate.path, candidate.profile, candidate.key, candidate.table
+            layout_of, candidate.path, candidate.profile, candidate.key, table
         )
-        postgis = await tables.find_postgis(connection)
-        stored = await tables.digest_of(connection, postgis, tables.Part(name, layout, 0))
-        if stored != proven:
-            msg = (
-                f"{candidate.table}: rows of {candidate.version} were changed by hand since"
-                f" they were published ({stored.count} rows of {proven.count}): DROP TABLE"
-                f" {quoted_table(name)} and publish again"
-            )
-            raise StoreError(msg)
+        await verify.refuse_changed(connection, table, candidate.version, part, layout)
         return True
 
     async def promote(
@@ -128,7 +151,7 @@ class Publisher:
             await connection.execute("SET LOCAL synchronous_commit = on")
             part = None
             if candidate.table is not None:
-                part, proven = await self._prepared(candidate, candidate.table)
+                part, proven, written = await self._prepared(candidate, candidate.table)
             verdict = await ask()
             await ledger.record(
                 connection, candidate.version, publication, candidate.profile, verdict
@@ -138,9 +161,10 @@ class Publisher:
                     connection, candidate.version, str(candidate.path), candidate.profile
                 )
             if part is not None and candidate.table is not None:
-                await self._exchanged(candidate, candidate.table, part, proven)
+                await self._exchanged(candidate, candidate.table, part, proven, written)
         await ledger.sweep(connection, candidate.version)
         if candidate.table is not None:
+            await self._seen(candidate.table)
             for old in await ledger.left_behind(connection, candidate.version, candidate.table):
                 logger.warning(
                     "%s goes to %s now; %s keeps what was published to it before, see the section"
@@ -150,10 +174,25 @@ class Publisher:
                     old,
                 )
 
-    async def _prepared(self, candidate: Candidate, table: TableName) -> tuple[tables.Part, Digest]:
-        """The part with the candidate's rows, and what they are proven to hold.
+    async def _seen(self, table: TableName) -> None:
+        """published_matches_staged once more, through the name that readers use.
 
-        It is a new one, or the one that was kept.
+        Raises:
+            StoreError: they see something else already.
+
+        """
+        if not await self.shows():
+            msg = f"{table} was changed by hand at the moment of its publication: publish again"
+            raise StoreError(msg)
+        # Nobody else analyzes a table without rows of its own, and its parts are not asked for it.
+        await self._connection.execute(f"ANALYZE (SKIP_LOCKED) {quoted_table(table)}")
+
+    async def _prepared(
+        self, candidate: Candidate, table: TableName
+    ) -> tuple[tables.Part, Digest, proof.Written | None]:
+        """The part with the candidate's rows, what they are proven to hold, and their origin.
+
+        It is a new one, or the one that was kept, whose origin is known.
         """
         connection = self._connection
         profile = candidate.profile
@@ -164,12 +203,10 @@ class Publisher:
         postgis = await tables.find_postgis(connection)
         layout = await asyncio.to_thread(layout_of, candidate.path, profile, candidate.key, table)
         name = tables.part_name(table, candidate.version)
-        known = [
-            p for p in await ledger.parts(connection, candidate.version, table) if p.name == name
-        ]
-        kept = bool(known) and await tables.relation_kind(connection, name) is not None
+        await verify.refuse_loss(connection, postgis, table, candidate.version, name)
         sent = _Sent()
-        if kept:
+        written = None
+        if await is_held(connection, name):
             part = tables.Part(name, layout, await tables.find_srid(connection, postgis, layout))
             async with contextlib.aclosing(rows(candidate.data, layout, part.srid, sent)) as stream:
                 async for _chunk in stream:
@@ -178,9 +215,12 @@ class Publisher:
             part = await tables.new_part(connection, postgis, table, candidate.version, layout)
             async with contextlib.aclosing(rows(candidate.data, layout, part.srid, sent)) as stream:
                 await tables.fill(connection, part, stream)
-            await tables.finish(connection, part, candidate.comment)
+            await tables.finish(connection, part, marker(candidate.version, table))
+            written = await proof.written_now(connection, name)
         await self._matched(candidate, postgis, part, sent.digest)
-        return part, sent.digest
+        if written is None:
+            await verify.refuse_srids(connection, postgis, part, quoted_table(name))
+        return part, sent.digest, written
 
     async def _matched(
         self, candidate: Candidate, postgis: tables.PostGIS, part: tables.Part, sent: Digest
@@ -205,7 +245,12 @@ class Publisher:
             raise StoreError(msg)
 
     async def _exchanged(
-        self, candidate: Candidate, table: TableName, part: tables.Part, proven: Digest
+        self,
+        candidate: Candidate,
+        table: TableName,
+        part: tables.Part,
+        proven: Digest,
+        written: proof.Written | None,
     ) -> None:
         """Exchanges the parts as soon as no reader is in the way; asks for the lock in short waits.
 
@@ -225,10 +270,13 @@ class Publisher:
                     )
                     await ledger.claim(connection, table, version.dataset)
                     current = await self._current(version, table, part)
-                    await ledger.record_part(connection, version, table, part.name, proven)
+                    await ledger.record_part(connection, version, table, part.name, proven, written)
                     ours = await ledger.published_columns(connection, version.dataset)
-                    await tables.exchange(connection, table, part, current, candidate.comment, ours)
-                    await ledger.recognise(connection, table)
+                    await replace_dropped(connection, table)
+                    kept = await owner_comment(connection, table)
+                    comment = None if kept else candidate.comment
+                    await tables.exchange(connection, table, part, current, comment, ours)
+                    await ledger.recognise(connection, table, comment)
                 return
             except LOCKED_OUT as exc:
                 if attempt + 1 == address.lock_attempts:
@@ -268,6 +316,7 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
         key = f"spatial_pipeline publish {version.dataset} {version.partition!r}"
         await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key)
         try:
+            await adopt(connection, version)
             await ledger.sweep(connection, version)
             yield Publisher(connection, database.address, candidate)
         finally:
