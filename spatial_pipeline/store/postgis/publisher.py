@@ -92,17 +92,23 @@ class Publisher:
                 them.
 
         """
-        connection, address, table = self._connection, self._address, self._candidate.table
+        table = self._candidate.table
         if table is None:
             return True
-        patience = address.lock_timeout_s * address.lock_attempts
+        async with self._connection.transaction(), self._reading(table):
+            return await self._shown(table)
+
+    @contextlib.asynccontextmanager
+    async def _reading(self, table: TableName) -> AsyncIterator[None]:
+        """Bounds the wait for a lock of somebody else on a table that is read, in a transaction."""
+        patience = self._address.lock_timeout_s * self._address.lock_attempts
+        await self._connection.execute(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
         try:
-            async with connection.transaction():
-                await connection.execute(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
-                return await self._shown(table)
+            yield
         except LOCKED_OUT as exc:
             msg = f"{table} could not be read: somebody holds it locked for {patience:g} s"
             raise StoreError(msg) from exc
+        await self._connection.execute("SET LOCAL lock_timeout TO DEFAULT")
 
     async def _shown(self, table: TableName) -> bool:
         """True when the rows that readers see are the proven ones of the candidate."""
@@ -115,10 +121,10 @@ class Publisher:
         part = next((p for p in known if p.name == name), None)
         if part is None or part.proven is None or not isinstance(candidate.profile, VectorProfile):
             return False
-        await connection.execute(f"LOCK TABLE {quoted_table(table)} IN ACCESS SHARE MODE")
-        await readers.refuse_strangers(connection, table)
         ours = await ledger.published_columns(connection, candidate.version.dataset)
         await refuse_altered(connection, table, ours)
+        await connection.execute(f"LOCK TABLE {quoted_table(table)} IN ACCESS SHARE MODE")
+        await readers.refuse_strangers(connection, table)
         await readers.close_parts(connection, table)
         # Nobody may read a part by name now; the second fence can wait for the next run.
         with contextlib.suppress(*LOCKED_OUT):
@@ -199,11 +205,15 @@ class Publisher:
         if candidate.data is None or not isinstance(profile, VectorProfile):
             msg = f"{candidate.version} has no features to write to {table}"
             raise StoreError(msg)
-        await ledger.refuse_foreign(connection, table, candidate.version.dataset)
+        dataset = candidate.version.dataset
+        await ledger.refuse_foreign(connection, table, dataset)
+        # Asked again when the table is locked; a table that is refused should not cost a COPY.
+        await refuse_altered(connection, table, await ledger.published_columns(connection, dataset))
         postgis = await tables.find_postgis(connection)
         layout = await asyncio.to_thread(layout_of, candidate.path, profile, candidate.key, table)
         name = tables.part_name(table, candidate.version)
-        await verify.refuse_loss(connection, postgis, table, candidate.version, name)
+        async with self._reading(table):
+            await verify.refuse_loss(connection, postgis, table, candidate.version, name)
         sent = _Sent()
         written = None
         if await is_held(connection, name):
