@@ -227,13 +227,19 @@ class Publisher:
                 await tables.fill(connection, part, stream)
             await tables.finish(connection, part, marker(candidate.version, table))
             written = await proof.written_now(connection, name)
-        await self._matched(candidate, postgis, part, sent.digest)
+        await self._matched(candidate, postgis, part, sent.digest, kept=written is None)
         if written is None:
             await verify.refuse_srids(connection, postgis, part, quoted_table(name))
         return part, sent.digest, written
 
     async def _matched(
-        self, candidate: Candidate, postgis: tables.PostGIS, part: tables.Part, sent: Digest
+        self,
+        candidate: Candidate,
+        postgis: tables.PostGIS,
+        part: tables.Part,
+        sent: Digest,
+        *,
+        kept: bool,
     ) -> None:
         """published_matches_staged: the rows that the server holds are the staged ones."""
         stored = await tables.digest_of(self._connection, postgis, part)
@@ -252,6 +258,11 @@ class Publisher:
                 f"published_matches_staged failed for {candidate.version}: {part.name} differs in"
                 f" {', '.join(differing) or 'count'} ({stored.count} rows of {staged})"
             )
+            if kept:
+                msg += (
+                    "; it was kept from an earlier publication and changed by hand: copy what you"
+                    f" need from it, DROP TABLE {quoted_table(part.name)}, and publish again"
+                )
             raise StoreError(msg)
 
     async def _exchanged(
