@@ -35,9 +35,11 @@ async def refuse_strangers(connection: asyncpg.Connection, table: TableName) -> 
         " UNION SELECT i.inhrelid FROM pg_inherits i JOIN below b ON b.inhrelid = i.inhparent)"
         " SELECT c.oid::regclass::text AS name FROM below"
         " JOIN pg_class c ON c.oid = below.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE NOT EXISTS (SELECT FROM spatial_pipeline.parts p"
-        " WHERE (p.part_schema, p.part_name) = (n.nspname, c.relname)"
-        " AND coalesce(p.relation, c.oid) = c.oid) ORDER BY 1",
+        # NOT EXISTS, or names in their own collation, would scan the parts of all tables.
+        " WHERE (SELECT true FROM spatial_pipeline.parts p"
+        ' WHERE p.part_schema = n.nspname::text COLLATE "default"'
+        ' AND p.part_name = c.relname::text COLLATE "default"'
+        " AND coalesce(p.relation, c.oid) = c.oid) IS NULL ORDER BY 1",
         parent,
     )
     if strange:

@@ -17,7 +17,14 @@ from spatial_pipeline_tests.store.postgis.test_publisher import run
 from spatial_pipeline_tests.store.postgis.test_readers import script
 
 TABLES = 5000
-READ = "SELECT sum(seq_tup_read)::bigint FROM pg_stat_all_tables"
+READ = (
+    "SELECT sum(pg_stat_get_tuples_returned(c)) FROM unnest(ARRAY['pg_class', 'pg_attribute',"
+    " 'pg_attrdef', 'pg_constraint', 'pg_depend', 'pg_description', 'pg_index', 'pg_inherits',"
+    " 'pg_rewrite', 'pg_statistic', 'pg_trigger', 'pg_type', 'spatial_pipeline.parts',"
+    " 'spatial_pipeline.publications', 'spatial_pipeline.tables',"
+    " 'spatial_pipeline.versions']::regclass[]) AS c"
+)
+"""Rows that sequential scans read; the views of statistics scan pg_class themselves."""
 MANY = f"""
     DO $$ BEGIN
         FOR i IN 1..{TABLES} LOOP
