@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console, RenderableType
 
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.runtime.json_text import json_text
 
 WRONG = 2
 WIDTH = 160

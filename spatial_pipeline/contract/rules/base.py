@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from spatial_pipeline.contract import remote_url
-from spatial_pipeline.contract.rules.accepted import Areas, content_of
-from spatial_pipeline.results import Family, Scope, Severity
-from spatial_pipeline.versions import Kind, fingerprint
+from spatial_pipeline.contract.rules.suppressions import Areas, content_of
+from spatial_pipeline.contract.vocabulary import Family, Kind, Scope, Severity
+from spatial_pipeline.runtime.hashing import fingerprint
 
 BOTH: frozenset[Kind] = frozenset({"vector", "raster"})
 VECTOR: frozenset[Kind] = frozenset({"vector"})
