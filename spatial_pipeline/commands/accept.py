@@ -43,7 +43,7 @@ def accept(
     from spatial_pipeline.schema_acceptance import accept as accept_schema
     from spatial_pipeline.schema_acceptance import pending
 
-    own, neighbours = project_of(contracts or samples(), as_json=False)
+    own, neighbours = project_of(contracts or samples(), False, [dataset])
     everything = [*own, *neighbours]
     contract = named(everything, dataset)
     if partition is not None and (mistake := partition_mistake(contract, partition)):

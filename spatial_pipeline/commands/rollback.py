@@ -30,7 +30,7 @@ def rollback(
     contracts: ContractsOption = None,
 ) -> None:
     """Publish an earlier version again, if it passes the contract of today."""
-    own, neighbours = project_of(contracts or samples(), as_json=False)
+    own, neighbours = project_of(contracts or samples(), False, [dataset])
     everything = [*own, *neighbours]
     contract = named(everything, dataset)
     if partition is not None and contract.partitions is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,11 +15,11 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 import httpx2
-import stamina
 
 from spatial_pipeline.contract.remote_url import RemoteUrl, admit, names_an_address, parse
 from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreachableError
 from spatial_pipeline.ingest.remote import addresses
+from spatial_pipeline.ingest.remote.attempts import Attempts, attempts
 from spatial_pipeline.ingest.remote.limits import Budget, Limits
 from spatial_pipeline.ingest.remote.stats import Stat
 from spatial_pipeline.ingest.sidecars import candidates
@@ -262,10 +262,8 @@ class WebFiles:
         admit(beside, self._allowed)
         return beside
 
-    def _attempts(self) -> Iterable[stamina.Attempt]:
-        return stamina.retry_context(
-            on=RETRIED, attempts=self._limits.attempts, timeout=None, wait_max=30.0
-        )
+    def _attempts(self) -> Attempts:
+        return attempts(RETRIED, self._limits)
 
 
 class _Transfer:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 import obstore
-import stamina
 from obstore.exceptions import (
     BaseError,
     GenericError,
@@ -22,6 +21,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from spatial_pipeline.contract.remote_url import RemoteUrl, admit
 from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreachableError
+from spatial_pipeline.ingest.remote.attempts import Attempts, attempts
 from spatial_pipeline.ingest.remote.limits import Budget, Limits
 from spatial_pipeline.ingest.remote.stats import Stat
 from spatial_pipeline.ingest.sidecars import FOLDERS, candidates, wanted
@@ -118,10 +118,8 @@ class StoredFiles:
     def _key(self, name: str) -> str:
         return f"{self._folder}/{name}" if self._folder else name
 
-    def _attempts(self) -> Iterable[stamina.Attempt]:
-        return stamina.retry_context(
-            on=BrokenError, attempts=self._limits.attempts, timeout=None, wait_max=30.0
-        )
+    def _attempts(self) -> Attempts:
+        return attempts(BrokenError, self._limits)
 
 
 class _Transfer:
