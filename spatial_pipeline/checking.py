@@ -12,7 +12,7 @@ from spatial_pipeline.cancellation import in_thread
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.rules.metadata import Readable
-from spatial_pipeline.errors import SpatialPipelineError
+from spatial_pipeline.errors import ContractError, SpatialPipelineError
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked, context_of
 from spatial_pipeline.results import Findings, Result, Severity, Status
@@ -104,7 +104,8 @@ async def _check(
         results = (_failed(r, message) for r in rules)
         identity = None if version is None else version.id
         failed = tuple((r, Findings.none()) for r in results)
-        return Checked(contract.name, key, identity, failed)
+        mistakes = tuple(message.splitlines()) if isinstance(exc, ContractError) else ()
+        return Checked(contract.name, key, identity, failed, mistakes=mistakes)
     return Checked(contract.name, key, version.id, tuple(audit.evaluations), data.profile, shapes)
 
 

@@ -22,6 +22,7 @@ from spatial_pipeline.check.engine import Evaluation, Plan, evaluate
 from spatial_pipeline.cluster import PATIENCE_S, connected
 from spatial_pipeline.comparisons import OTHERS, Comparisons
 from spatial_pipeline.contract.database_url import redacted
+from spatial_pipeline.contract.mistakes import raise_all
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.earlier import earlier
 from spatial_pipeline.errors import (
@@ -50,6 +51,7 @@ from spatial_pipeline.versions import (
     Kind,
     Publication,
     Staging,
+    VectorProfile,
     Version,
     fingerprint,
 )
@@ -204,6 +206,7 @@ class Pipeline:
             progress: called with pieces done and pieces planned.
 
         Raises:
+            ContractError: the data have no such column as ``key`` of the contract names.
             ClusterError: ``dask_scheduler`` names no scheduler that answers; nothing is checked
                 on this machine instead, and no verdict is stored.
 
@@ -212,6 +215,8 @@ class Pipeline:
             r.pinned() for r in contract.effective_rules if only is None or r.check_name in only
         ]
         data = await asyncio.to_thread(self.store.open, version)
+        if isinstance(data.profile, VectorProfile) and data.profile.error is None:
+            raise_all(contract.key_mistakes([c.name for c in data.profile.columns]))
         stop = threading.Event()
         with (
             watching(self.slow_callback_s),

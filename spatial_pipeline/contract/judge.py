@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from spatial_pipeline.contract.cron import cron_mistake
 from spatial_pipeline.contract.documents import Location
 from spatial_pipeline.contract.mistakes import Mistake, Place
-from spatial_pipeline.contract.models import MODELS, Contract, VectorContract
+from spatial_pipeline.contract.models import MODELS, OWNER, Contract, VectorContract
 from spatial_pipeline.contract.problems import problems
 from spatial_pipeline.contract.rules import CATALOGUE, Rule
 from spatial_pipeline.contract.words import closest, shown
@@ -19,7 +19,7 @@ from spatial_pipeline.contract.words import closest, shown
 Model = type[Contract]
 COMMON = frozenset(f.alias or name for name, f in Rule.model_fields.items()) - {"rule"}
 """Parameters of every rule."""
-OWNER = re.compile(r"team:.+|[^@\s]+@[^@\s]+\.[^@\s]+")
+LIKE_AN_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def judge(type_name: Any, attributes: Any, place: Place) -> tuple[Contract | None, list[Mistake]]:
@@ -45,7 +45,7 @@ def judge(type_name: Any, attributes: Any, place: Place) -> tuple[Contract | Non
         text = f"attributes: expected a mapping (key: value), got {shown(attributes)}"
         return None, [*mistakes, place.mistake(("attributes",), text)]
     mistakes += _head_mistakes(attributes, meant or VectorContract, place)
-    mistakes += _rules_mistakes(attributes.get("rules", []), meant, place)
+    mistakes += _rules_mistakes(attributes.get("rules", ()), meant, place, "rules" in attributes)
     mistakes += _whole_mistakes(attributes, place)
     if mistakes or model is None:
         return None, mistakes
@@ -60,6 +60,9 @@ def judge(type_name: Any, attributes: Any, place: Place) -> tuple[Contract | Non
             rule.check_name: place.lines.of(("attributes", "rules", i))
             for i, rule in enumerate(contract.rules)
         }
+        contract._key_lines = tuple(  # noqa: SLF001
+            place.lines.of(("attributes", "key", i)) for i, _ in enumerate(contract.key_columns)
+        )
     return contract, []
 
 
@@ -74,12 +77,17 @@ def _head_mistakes(attributes: Mapping[str, Any], model: Model, place: Place) ->
             yield place.mistake(("attributes",), f"attributes: {problem.text}", key=True)
 
 
-def _rules_mistakes(rules: Any, model: Model | None, place: Place) -> Iterator[Mistake]:
+def _rules_mistakes(
+    rules: Any, model: Model | None, place: Place, written: bool
+) -> Iterator[Mistake]:
     """Mistakes of all rules, each by itself, then of their names."""
     root: Location = ("attributes", "rules")
     if not isinstance(rules, (list, tuple)):
         yield place.mistake(root, f"rules: expected a list, got {shown(rules)}")
         return
+    if not rules and written:
+        text = "rules: is empty: name a rule, or leave out the key for the rules that are always on"
+        yield place.mistake(root, text, key=True)
     first: dict[str, int] = {}
     for index, rule in enumerate(rules):
         where = (*root, index)
@@ -138,8 +146,14 @@ def _whole_mistakes(attributes: Mapping[str, Any], place: Place) -> Iterator[Mis
         yield place.mistake(("attributes", "schedule"), f"schedule: {wrong}")
     owners = attributes.get("owners")
     for index, owner in enumerate(owners if isinstance(owners, (list, tuple)) else ()):
-        if isinstance(owner, str) and not OWNER.fullmatch(owner):
+        if isinstance(owner, str) and not re.fullmatch(OWNER, owner, re.DOTALL):
             text = f"owners: {shown(owner)} is neither an e-mail address nor team:name"
+            if LIKE_AN_ADDRESS.fullmatch(owner):
+                text = (
+                    f"owners: Dagster refuses {shown(owner)}: an e-mail address has ASCII letters, "
+                    "digits and . _ % + - before the @, and ends in 2 to 7 letters; or give "
+                    "team:name"
+                )
             yield place.mistake(("attributes", "owners", index), text)
     source = attributes.get("source")
     uri = source.get("uri") if isinstance(source, Mapping) else None

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, StrictBool, field_validator, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    StrictBool,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.database_url import is_database
+from spatial_pipeline.contract.mistakes import Mistake
 from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.contract.timing import Automation, Freshness, TimeZone, Watch
+from spatial_pipeline.contract.words import closest
 from spatial_pipeline.versions import INGEST_VERSION, Kind, fingerprint
 
 ALWAYS_ON: tuple[Rule, ...] = (Readable(), StagedMatchesSource())
 """Rules of every contract, whether it names them or not."""
+
+
+OWNER = r"team:.+|\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Z|a-z]{2,7}\b"
+"""Regular expression of the owners that Dagster accepts, as it is written there."""
+NO_PARTITION_KEY = ("...", "\a", "\b", "\f", "\n", "\r", "\t", "\v", "\0")
+"""Texts that Dagster refuses in a partition key."""
+Owner = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^({OWNER})$"})]
 
 
 class Source(ContractModel):
@@ -92,6 +109,11 @@ class StaticPartitions(ContractModel):
         if len(set(value)) != len(value):
             msg = "partition keys are distinct"
             raise ValueError(msg)
+        for key in value:
+            for refused in NO_PARTITION_KEY:
+                if refused in key:
+                    msg = f"Dagster refuses the partition key {key!r}: it contains {refused!r}"
+                    raise ValueError(msg)
         return value
 
 
@@ -104,7 +126,7 @@ class DailyPartitions(ContractModel):
 class DynamicPartitions(ContractModel):
     """Partitions that appear while the pipeline runs."""
 
-    dynamic: str = Field(description="Name of the dynamic partition set.")
+    dynamic: str = Field(min_length=1, description="Name of the dynamic partition set.")
 
 
 class Publish(ContractModel):
@@ -151,7 +173,7 @@ class DatasetContract(ContractModel):
     group: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_]+$", description="Asset group in the Dagster UI."
     )
-    owners: tuple[str, ...] = Field((), description="team:name or e-mail addresses.")
+    owners: tuple[Owner, ...] = Field((), description="team:name or e-mail addresses.")
     source: Source = Field(description="Where the data comes from.")
     partitions: StaticPartitions | DailyPartitions | DynamicPartitions | None = Field(
         None, description="{static: [...]}, {daily: first day} or {dynamic: name}."
@@ -174,7 +196,11 @@ class DatasetContract(ContractModel):
         description="When published data are late: {at_most: 26h} or {deadline: cron expression, "
         "within: 8h}.",
     )
-    rules: tuple[AnyRule, ...] = Field((), description="What must hold before publication.")
+    rules: tuple[AnyRule, ...] = Field(
+        (),
+        description="What must hold before publication; at least one where the key is written.",
+        json_schema_extra={"minItems": 1},
+    )
     on_schema_change: Literal["hold", "accept_additive", "backfill"] = Field(
         "hold",
         description="When the schema of the source differs from the published one's and no rule "
@@ -189,6 +215,7 @@ class DatasetContract(ContractModel):
 
     _path: Path | None = PrivateAttr(None)
     _lines: dict[str, int] = PrivateAttr(default_factory=dict)
+    _key_lines: tuple[int, ...] = PrivateAttr(())
 
     @model_validator(mode="after")
     def _consistent(self) -> DatasetContract:
@@ -222,6 +249,23 @@ class DatasetContract(ContractModel):
     def line_of(self, check: str) -> int:
         """1-based line of a rule in the file, of the first rule for one that is not written."""
         return self._lines.get(check, min(self._lines.values(), default=1))
+
+    def key_mistakes(self, columns: Sequence[str]) -> list[Mistake]:
+        """Columns of ``key`` that the data do not have, with their lines.
+
+        Args:
+            columns: names of the columns of the data.
+
+        """
+        return [
+            Mistake(
+                self.path,
+                self._key_lines[i] if self._key_lines else None,
+                f"key: the data have no column {name!r}{closest(name, columns).hint}",
+            )
+            for i, name in enumerate(self.key_columns)
+            if name not in columns
+        ]
 
     @property
     def base(self) -> Path:
