@@ -14,7 +14,7 @@ from spatial_pipeline.commands.project import (
     project_of,
     samples,
 )
-from spatial_pipeline.commands.terminal import say, wrong
+from spatial_pipeline.commands.terminal import print_text, say, wrong
 from spatial_pipeline.errors import SpatialPipelineError
 
 
@@ -68,5 +68,5 @@ def accept(
         say(f"{dataset}: {exc}")
         raise typer.Exit(FAILED) from exc
     where = "" if partition is None else f"[{partition}]"
-    typer.echo(f"{dataset}{where}: schema {accepted.schema} accepted by {accepted.by}")
+    print_text(f"{dataset}{where}: schema {accepted.schema} accepted by {accepted.by}\n")
     say(f"spatial-pipeline run {dataset} publishes it, if its rules pass")
