@@ -26,6 +26,8 @@ from spatial_pipeline.check.workers import Workers
 from spatial_pipeline.errors import ClusterError
 from spatial_pipeline.heap import keep_arrays
 
+READY = True
+"""Found by those who ask whether this package can be loaded here."""
 KEPT = 4
 """Jobs that a worker keeps open; more when pieces of more are under way."""
 FORGOTTEN = 256
@@ -222,4 +224,4 @@ async def _make_room(kept: _Kept) -> None:
         await kept.opened.pop(identity).close()
 
 
-__all__ = ["Order", "Place", "evaluate_places", "forget", "versions"]
+__all__ = ["READY", "Order", "Place", "evaluate_places", "forget", "versions"]
