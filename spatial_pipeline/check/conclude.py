@@ -12,12 +12,23 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.check.accepted import Acceptances, Remaining, without_accepted
+from spatial_pipeline.check.filters import columns_of, mask
 from spatial_pipeline.check.named import Keys, keyed
 from spatial_pipeline.check.task import Task
 from spatial_pipeline.check.workers import Workers
-from spatial_pipeline.pieces import Data
-from spatial_pipeline.results import SAMPLE_SIZE, Findings, Outcome, Result, Status, Violation
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.pieces import Data, VectorData
+from spatial_pipeline.results import (
+    SAMPLE_SIZE,
+    Findings,
+    Outcome,
+    Result,
+    Severity,
+    Status,
+    Violation,
+)
 from spatial_pipeline.spilled import FindingsSink, SomeFindings, found_by, in_memory, with_found
+from spatial_pipeline.versions import VectorProfile
 
 
 async def conclude(
@@ -46,8 +57,12 @@ async def conclude(
         call = partial(_finish, task, task.outcome, data, key, accepted, sink)
         finished = await task.call(workers, call)
         if finished is not None:
-            remaining, sample = finished
+            remaining, sample, unjudged = finished
             judged = _judged(result, remaining.outcome, task)
+            if unjudged and judged.passed:
+                blocks = rule.severity is Severity.ERROR
+                status = Status.ERROR if blocks else judged.status
+                judged = replace(judged, status=status, message=unjudged)
             judged = replace(judged, sample=sample, excepted=remaining.counts)
             findings = found_by(remaining.outcome)
             return replace(judged, elapsed_s=round(task.elapsed, 6)), findings
@@ -90,7 +105,7 @@ def _finish(
     key: tuple[str, ...],
     accepted: Acceptances,
     sink: FindingsSink | None,
-) -> tuple[Remaining, tuple[Violation, ...]]:
+) -> tuple[Remaining, tuple[Violation, ...], str]:
     findings = found_by(outcome)
     if isinstance(findings, Findings):
         findings = keyed(findings.sorted(), data, key)
@@ -111,7 +126,35 @@ def _finish(
         )
         for i in range(len(head))
     )
-    return remaining, sample
+    return remaining, sample, unjudged(task.rule, outcome, data)
+
+
+def unjudged(rule: Rule, outcome: Outcome, data: Data) -> str:
+    """Why a rule judged nothing although there are features; empty when that is in order.
+
+    It is in order for a layer without features, and where the condition of the rule selects none.
+    """
+    profile = data.profile
+    if not isinstance(profile, VectorProfile) or outcome.passed is not None:
+        return ""
+    if outcome.checked or profile.count == 0 or profile.error is not None:
+        return ""
+    if rule.where is not None and not _selects(cast("VectorData", data), rule.where):
+        return ""
+    selected = "" if rule.where is None else " that where selects"
+    said = f"nothing to judge: no feature{selected} has {rule.judges}, of {profile.count}"
+    if rule.severity is Severity.WARN:
+        return said
+    return f"{said}; leave the rule out, or give it severity: warn"
+
+
+def _selects(data: VectorData, condition: str) -> bool:
+    """True when a condition holds for any feature."""
+    columns = columns_of(condition, [c.name for c in data.profile.columns])
+    return any(
+        mask(data.batch(i, columns, geometry=False).table, condition).any()
+        for i in range(data.batch_count())
+    )
 
 
 def locations(findings: Findings) -> Sequence[tuple[float, float] | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -69,4 +70,6 @@ def accept(
         raise typer.Exit(FAILED) from exc
     where = "" if partition is None else f"[{partition}]"
     print_text(f"{dataset}{where}: schema {accepted.schema} accepted by {accepted.by}\n")
-    say(f"spatial-pipeline run {dataset} publishes it, if its rules pass")
+    chosen_partition = "" if partition is None else f" --partition {shlex.quote(partition)}"
+    command = f"spatial-pipeline run {dataset}{chosen_partition}{contract.option}"
+    say(f"{command} publishes it, if its rules pass")

@@ -11,7 +11,14 @@ from pydantic import ValidationError
 from spatial_pipeline.contract.cron import cron_mistake
 from spatial_pipeline.contract.documents import Location
 from spatial_pipeline.contract.mistakes import Mistake, Place
-from spatial_pipeline.contract.models import MODELS, OWNER, Contract, VectorContract
+from spatial_pipeline.contract.models import (
+    MODELS,
+    NO_RASTER_SOURCE,
+    OWNER,
+    Contract,
+    RasterContract,
+    VectorContract,
+)
 from spatial_pipeline.contract.problems import problems
 from spatial_pipeline.contract.rules import CATALOGUE, Rule
 from spatial_pipeline.contract.words import closest, shown
@@ -69,6 +76,13 @@ def judge(type_name: Any, attributes: Any, place: Place) -> tuple[Contract | Non
 def _head_mistakes(attributes: Mapping[str, Any], model: Model, place: Place) -> Iterator[Mistake]:
     """Mistakes of everything but the rules."""
     head = {k: v for k, v in attributes.items() if k != "rules"}
+    if issubclass(model, RasterContract) and isinstance(head.get("source"), Mapping):
+        source = dict(head["source"])
+        for name in [n for n in source if n in NO_RASTER_SOURCE]:
+            text = f"source.{name}: leave it out: {NO_RASTER_SOURCE[name]}"
+            yield place.mistake(("attributes", "source", name), text, key=True)
+            del source[name]
+        head["source"] = source
     for problem in problems(model, {**head, "rules": []}):
         if problem.location:
             where = ("attributes", *problem.location)
@@ -134,9 +148,20 @@ def _rule_mistakes(
         yield place.mistake((*where, "rule"), text)
     judged = rule if catalogued else {k: v for k, v in rule.items() if k in {"rule", *COMMON}}
     label = rule.get("name") or rule.get("rule") or "rule"
+    unusable = {} if catalogued is None else _unusable(catalogued, model)
+    for name in [n for n in judged if n in unusable]:
+        text = f"{label}: {name}: leave it out: {unusable[name]}"
+        yield place.mistake((*where, name), text, key=True)
+    judged = {k: v for k, v in judged.items() if k not in unusable}
     for problem in problems(catalogued or Rule, {"rule": "rule", **judged}, COMMON):
         text = f"{label}: {problem.subject}{problem.text}"
         yield place.mistake((*where, *problem.location), text, key=problem.on_key)
+
+
+def _unusable(rule: type[Rule], model: Model | None) -> Mapping[str, str]:
+    """Parameters that a rule cannot use in this contract, with the reason."""
+    fits = model is not None and model.kind in rule.kinds
+    return rule.unusable(model.kind if model is not None and fits else next(iter(rule.kinds)))
 
 
 def _whole_mistakes(attributes: Mapping[str, Any], place: Place) -> Iterator[Mistake]:

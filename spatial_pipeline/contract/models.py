@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
+    ConfigDict,
     Field,
     PrivateAttr,
     StrictBool,
@@ -19,7 +22,8 @@ from pydantic import (
 
 from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.database_url import is_database
-from spatial_pipeline.contract.mistakes import Mistake
+from spatial_pipeline.contract.layers import layer_of, without_layer
+from spatial_pipeline.contract.mistakes import Mistake, shown_path
 from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
@@ -43,6 +47,8 @@ Owner = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^({OWNER})
 class Source(ContractModel):
     """Where the data comes from."""
 
+    model_config = ConfigDict(json_schema_extra=without_layer)
+
     uri: str = Field(
         min_length=1,
         description="Path relative to the contract file, a zip, or package://name/path for data "
@@ -50,7 +56,7 @@ class Source(ContractModel):
         "postgresql: for SPATIAL_DATABASE_URL, postgresql://user@host/database; {partition} is "
         "filled in.",
     )
-    layer: str | None = Field(
+    layer: Annotated[str | None, AfterValidator(layer_of)] = Field(
         None, description="Layer of a container with several; schema.table of a database."
     )
     query: str | None = Field(
@@ -96,6 +102,13 @@ class Source(ContractModel):
     def ingest_key(self) -> str:
         """Fingerprint of these options and of the ingest code: what a version depends on."""
         return fingerprint(self.model_dump(mode="json"), INGEST_VERSION)
+
+
+NO_RASTER_SOURCE: Mapping[str, str] = {
+    "where": "it selects features, and a raster has none",
+    "query": "rasters are not read from a database",
+}
+"""Parameters of a source that rasters have no use for, with the reason."""
 
 
 class StaticPartitions(ContractModel):
@@ -231,6 +244,11 @@ class DatasetContract(ContractModel):
             for r in self.rules
             if self.kind not in r.kinds
         ]
+        mistakes += [
+            f"{r.check_name}: {name}: {reason}"
+            for r in self.rules
+            for name, reason in r.unused(self.kind)
+        ]
         if (self.partitions is None) == ("{partition}" in self.source.uri):
             mistakes.append("a partitioned dataset has {partition} in source.uri, and no other has")
         if self.backfill is not None and self.on_schema_change != "backfill":
@@ -249,6 +267,11 @@ class DatasetContract(ContractModel):
     def line_of(self, check: str) -> int:
         """1-based line of a rule in the file, of the first rule for one that is not written."""
         return self._lines.get(check, min(self._lines.values(), default=1))
+
+    @property
+    def option(self) -> str:
+        """`` --contracts file``, with which a command finds the contract; empty without a file."""
+        return "" if self.path is None else f" --contracts {shlex.quote(shown_path(self.path))}"
 
     def key_mistakes(self, columns: Sequence[str]) -> list[Mistake]:
         """Columns of ``key`` that the data do not have, with their lines.
@@ -331,6 +354,19 @@ class RasterContract(DatasetContract):
 
     kind: ClassVar[Kind] = "raster"
     type_name: ClassVar[str] = "spatial_pipeline.RasterDataset"
+
+    source: Source = Field(
+        description="Where the data comes from.",
+        json_schema_extra={"properties": dict.fromkeys(NO_RASTER_SOURCE, False)},
+    )
+
+    @model_validator(mode="after")
+    def _no_features(self) -> Self:
+        for name, reason in NO_RASTER_SOURCE.items():
+            if getattr(self.source, name) is not None:
+                msg = f"source.{name}: leave it out: {reason}"
+                raise ValueError(msg)
+        return self
 
 
 Contract = VectorContract | RasterContract

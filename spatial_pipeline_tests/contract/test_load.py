@@ -192,9 +192,11 @@ def test_all_mistakes_come_at_once_each_with_its_line_and_suggestion(tmp_path: P
         ("{rule: value_range, column: a}", ["6: value_range: give min, max or both"]),
         ("{rule: feature_count, mim: 5}", ["6: feature_count: unknown key 'mim'; did you mean 'min'?"]),
         (
-            "{rule: feature_count, min: -1, max_violations: x}",
+            "{rule: feature_count, min: -1, timeout_s: x, max_violations: x}",
             [
-                "6: feature_count: max_violations: expected a whole number, got 'x'",
+                "6: feature_count: max_violations: leave it out: the rule judges one number, so"
+                " there are no violations to accept",
+                "6: feature_count: timeout_s: expected a number, got 'x'",
                 "6: feature_count: min: expected at least 0, got -1",
             ],
         ),

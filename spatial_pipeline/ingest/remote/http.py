@@ -50,7 +50,12 @@ UNUSUAL = (
 
 
 class WebFiles:
-    """A file of a web server and the files that travel with it."""
+    """A file of a web server and the files that travel with it.
+
+    Attributes:
+        pages: sidecars in whose place the server sends a web page.
+
+    """
 
     def __init__(self, remote: RemoteUrl, allowed: Sequence[str] | None, limits: Limits) -> None:
         admit(remote, allowed)
@@ -68,6 +73,7 @@ class WebFiles:
         ).as_dict()
         # A server that refuses HEAD is asked for one byte.
         self._head_works = True
+        self.pages: dict[str, None] = {}
 
     def close(self) -> None:
         """Closes all connections."""
@@ -136,7 +142,7 @@ class WebFiles:
         if self._head_works:
             with self.opened("HEAD", name) as response:
                 status, there = response.status_code, response.is_success
-                found = _stat_unless_page(response, named=named)
+                found = self._stat_unless_page(name, response, named=named)
             # Some programs tell the length of their answer to HEAD, which is nothing.
             if there and (found is None or found.size != 0):
                 return found
@@ -146,12 +152,23 @@ class WebFiles:
             status = response.status_code
             if response.is_success or status == EMPTY:
                 self._head_works = self._head_works and not named
-                return _stat_unless_page(response, named=named)
+                return self._stat_unless_page(name, response, named=named)
         if not named or status in ABSENT:
             return None
         reason = "may not be read" if status in REFUSED else "cannot be read"
         msg = f"{reason}: the server answers {status} {_phrase(status)}".rstrip()
         raise SourceError(msg)
+
+    def _stat_unless_page(
+        self, name: str, response: httpx2.Response, *, named: bool
+    ) -> Stat | None:
+        """What the server says of a file; a web page in place of a sidecar is none."""
+        page = response.headers.get("content-type", "").startswith("text/html")
+        if not page or named:
+            return _stat(response)
+        if response.is_success:
+            self.pages[name] = None
+        return None
 
     @contextmanager
     def opened(
@@ -344,12 +361,6 @@ class _Transfer:
 def _authority(host: str, port: int | None) -> str:
     host = f"[{host}]" if ":" in host else host
     return host if port is None else f"{host}:{port}"
-
-
-def _stat_unless_page(response: httpx2.Response, *, named: bool) -> Stat | None:
-    """What the server says of a file; a web page in place of a sidecar is none."""
-    page = response.headers.get("content-type", "").startswith("text/html")
-    return None if page and not named else _stat(response)
 
 
 def _stat(response: httpx2.Response) -> Stat:
