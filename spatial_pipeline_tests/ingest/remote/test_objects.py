@@ -160,9 +160,9 @@ def test_missing_credentials_say_what_to_set(
     limits = Limits(attempts=1, connect_timeout_s=0.5, read_timeout_s=0.5)
     with pytest.raises(SourceError, match="no credentials: set AWS_ACCESS_KEY_ID"):
         fetch(f"s3://{bucket}/a.fgb", tmp_path, limits)
-    # The other way out: then the bucket is asked, and this one is private.
+    # The other way out: then the bucket is asked.
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
-    with pytest.raises(SourceError, match="403 Forbidden"):
+    with pytest.raises(SourceError, match="does not exist"):
         fetch(f"s3://{bucket}/a.fgb", tmp_path, limits)
 
 
