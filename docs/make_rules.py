@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline.contract.vocabulary import Family
 from spatial_pipeline.report.catalogue import left_out, rule_json
-from spatial_pipeline.results import Family
 
 FAMILIES = {
     Family.METADATA: "The file, its schema and its attributes.",

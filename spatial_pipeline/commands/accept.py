@@ -41,8 +41,8 @@ def accept(
     import getpass
 
     from spatial_pipeline.contract.partitions import partition_mistake
-    from spatial_pipeline.schema_acceptance import accept as accept_schema
-    from spatial_pipeline.schema_acceptance import pending
+    from spatial_pipeline.pipeline.schema_approval import accept as accept_schema
+    from spatial_pipeline.pipeline.schema_approval import pending
 
     own, neighbours = project_of(contracts or samples(), False, [dataset])
     everything = [*own, *neighbours]

@@ -25,8 +25,8 @@ def send_sample(
 ) -> None:
     """Send a sample to every channel and say which took it; exit 1 if one did not."""
     from spatial_pipeline.alert.message import Links
-    from spatial_pipeline.alerting import channels_of, sample
-    from spatial_pipeline.contract.words import closest
+    from spatial_pipeline.contract.spelling import closest
+    from spatial_pipeline.pipeline.alert_context import channels_of, sample
 
     environment = settings()
     try:

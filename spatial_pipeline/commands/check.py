@@ -26,7 +26,7 @@ from spatial_pipeline.commands.terminal import (
     wrong,
 )
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.runtime import run_sync
+from spatial_pipeline.runtime.event_loop import run_sync
 
 if TYPE_CHECKING:
     from spatial_pipeline.contract.models import Contract
@@ -78,7 +78,7 @@ def check(
 
     from dataclasses import replace
 
-    from spatial_pipeline.checking import check_all
+    from spatial_pipeline.pipeline.batch_check import check_all
     from spatial_pipeline.report.checked import as_json as to_json
 
     pipeline = pipeline_of([*own, *neighbours])
@@ -115,7 +115,7 @@ def check(
 
 
 def _write_baselines(contracts: Sequence[Contract], checked: Sequence[Checked]) -> None:
-    from spatial_pipeline.acceptance import write_baselines
+    from spatial_pipeline.pipeline.suppressions import write_baselines
 
     try:
         written = write_baselines(contracts, checked)

@@ -32,7 +32,7 @@ def held(
     from rich.markup import escape
     from rich.table import Table
 
-    from spatial_pipeline.inventory import inventory
+    from spatial_pipeline.pipeline.held import inventory
     from spatial_pipeline.store.versions import Store
 
     judged = None

@@ -13,7 +13,7 @@ from spatial_pipeline.errors import ContractError, SpatialPipelineError
 
 if TYPE_CHECKING:
     from spatial_pipeline.contract.models import Contract
-    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.pipeline import Pipeline
     from spatial_pipeline.settings import Settings
 
 FAILED = 1
@@ -73,7 +73,7 @@ def targets_of(
 ) -> list[tuple[Contract, str | None]]:
     """The contracts and partitions that are meant; exits when nothing is."""
     from spatial_pipeline.contract.partitions import keys_of, partition_mistake
-    from spatial_pipeline.contract.words import closest
+    from spatial_pipeline.contract.spelling import closest
 
     names = list(dict.fromkeys(r.check_name for c in contracts for r in c.effective_rules))
     for rule in rules:
@@ -105,7 +105,7 @@ def targets_of(
 
 def named(contracts: Sequence[Contract], name: str) -> Contract:
     """The contract of a dataset; exits when there is none."""
-    from spatial_pipeline.contract.words import closest
+    from spatial_pipeline.contract.spelling import closest
 
     by_name = {c.name: c for c in contracts}
     if name not in by_name:
@@ -122,7 +122,7 @@ def start_reader() -> None:
 
 def pipeline_of(contracts: Sequence[Contract]) -> Pipeline:
     """The pipeline in the environment's store; exits when the environment is wrong."""
-    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.pipeline import Pipeline
 
     try:
         return Pipeline.of(contracts, settings())

@@ -17,7 +17,7 @@ from spatial_pipeline.commands.project import (
 )
 from spatial_pipeline.commands.terminal import print_text, say, wrong
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.runtime import run_sync
+from spatial_pipeline.runtime.event_loop import run_sync
 
 
 def rollback(

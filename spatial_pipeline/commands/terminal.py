@@ -12,7 +12,7 @@ from typing import Any, NoReturn, ParamSpec, TextIO, TypeVar
 import typer
 from rich.console import Console, RenderableType
 
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.runtime.json_text import json_text
 
 WRONG = 2
 WIDTH = 160

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spatial_pipeline.contract.documents import Document, DocumentError, read_documents
-from spatial_pipeline.contract.judge import judge
-from spatial_pipeline.contract.mistakes import Mistake, Place, raise_all
+from spatial_pipeline.contract.errors import AttributePlace, Mistake, raise_all
 from spatial_pipeline.contract.models import MODELS, Contract, VectorContract
-from spatial_pipeline.contract.operations import Operations, judge_operations
+from spatial_pipeline.contract.operations import OperationsContract, judge_operations
 from spatial_pipeline.contract.references import Declared, declared, reference_mistakes
-from spatial_pipeline.contract.words import closest, quoted, shown
+from spatial_pipeline.contract.spelling import closest, quoted, shown
+from spatial_pipeline.contract.validate import judge
+from spatial_pipeline.contract.yaml_positions import Document, DocumentError, read_documents
 from spatial_pipeline.errors import ContractError
 
 ENDINGS = (".yaml", ".yml")
@@ -152,7 +152,7 @@ def parse_attributes(
 
     """
     document = _document_of(path, attributes.get("name"))
-    place = Place(path, None if document is None else document.lines)
+    place = AttributePlace(path, None if document is None else document.lines)
     contract, mistakes = judge(type_name, attributes, place)
     doubles = [] if document is None else _double_mistakes(document, path)
     raise_all([*doubles, *mistakes])
@@ -162,7 +162,7 @@ def parse_attributes(
     return contract
 
 
-def parse_operations(attributes: Mapping[str, Any], path: Path | None = None) -> Operations:
+def parse_operations(attributes: Mapping[str, Any], path: Path | None = None) -> OperationsContract:
     """Operations from the attributes of a component.
 
     Args:
@@ -174,7 +174,7 @@ def parse_operations(attributes: Mapping[str, Any], path: Path | None = None) ->
 
     """
     document = _document_of(path, None)
-    place = Place(path, None if document is None else document.lines)
+    place = AttributePlace(path, None if document is None else document.lines)
     operations, mistakes = judge_operations(attributes, place)
     doubles = [] if document is None else _double_mistakes(document, path)
     raise_all([*doubles, *mistakes])
@@ -195,7 +195,7 @@ def check_references(contracts: Sequence[Contract]) -> None:
     datasets: list[Declared] = []
     for contract in contracts:
         document = _document_of(contract.path, contract.name)
-        place = Place(contract.path, None if document is None else document.lines)
+        place = AttributePlace(contract.path, None if document is None else document.lines)
         dataset = declared(contract.type_name, contract.model_dump(by_alias=True), place)
         datasets += [] if dataset is None else [dataset]
     raise_all(reference_mistakes(datasets))
@@ -256,7 +256,7 @@ def _in_order(mistakes: Iterable[Mistake], files: Sequence[Path]) -> list[Mistak
 
 
 def _read_document(document: Document, path: Path) -> _Read:
-    place = Place(path, document.lines)
+    place = AttributePlace(path, document.lines)
     mistakes = _double_mistakes(document, path)
     value = document.value
     if not isinstance(value, dict):
@@ -274,7 +274,7 @@ def _read_document(document: Document, path: Path) -> _Read:
         if near.word is not None:
             value.setdefault(near.word, value[key])
     kind = value.get("type")
-    if kind == Operations.type_name:
+    if kind == OperationsContract.type_name:
         return _Read(mistakes=(*mistakes, *judge_operations(value.get("attributes"), place)[1]))
     if kind is None:
         mistakes.append(place.mistake((), f"missing key 'type': {quoted(MODELS)}", key=True))

@@ -22,16 +22,18 @@ from pydantic import (
 
 from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.database_url import is_database
+from spatial_pipeline.contract.errors import Mistake, shown_path
+from spatial_pipeline.contract.geometry_type import GeometryType, GeometryTypeName
 from spatial_pipeline.contract.layers import layer_of, without_layer
-from spatial_pipeline.contract.mistakes import Mistake, shown_path
 from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
+from spatial_pipeline.contract.schedule import Automation, Freshness, TimeZone, Watch
+from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.table_name import TableName
-from spatial_pipeline.contract.timing import Automation, Freshness, TimeZone, Watch
-from spatial_pipeline.contract.words import closest
-from spatial_pipeline.versions import INGEST_VERSION, Kind, fingerprint
+from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
+from spatial_pipeline.runtime.hashing import fingerprint
 
 ALWAYS_ON: tuple[Rule, ...] = (Readable(), StagedMatchesSource())
 """Rules of every contract, whether it names them or not."""
@@ -42,6 +44,8 @@ OWNER = r"team:.+|\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Z|a-z]{2,7}\b"
 NO_PARTITION_KEY = ("...", "\a", "\b", "\f", "\n", "\r", "\t", "\v", "\0")
 """Texts that Dagster refuses in a partition key."""
 Owner = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^({OWNER})$"})]
+MAX_SRID = 998_999
+"""Largest number of spatial_ref_sys (PostGIS' SRID_USER_MAXIMUM)."""
 
 
 class Source(ContractModel):
@@ -142,12 +146,39 @@ class DynamicPartitions(ContractModel):
     dynamic: str = Field(min_length=1, description="Name of the dynamic partition set.")
 
 
+class GeometryColumn(ContractModel):
+    """Geometry column of the published table; what is left out follows source, table and data."""
+
+    type: GeometryTypeName | None = Field(
+        None, description="Type and dimensions as PostGIS spells them: MultiPolygonZ."
+    )
+    srid: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_SRID,
+        description="Number in spatial_ref_sys; made with the CRS of the source when it is free.",
+    )
+    nullable: StrictBool | None = Field(
+        None, description="false: the column is NOT NULL, and a version with nulls is refused."
+    )
+
+    @property
+    def parsed(self) -> GeometryType | None:
+        """The type as a value."""
+        return None if self.type is None else GeometryType.parse(self.type)
+
+
 class Publish(ContractModel):
     """Where readers find the dataset beside the files of the store."""
 
     table: str = Field(
         description="Table in the database of SPATIAL_DATABASE_URL: schema.table, taken literally; "
         'a part that contains a dot or a quote stands in double quotes ("my.schema".t).'
+    )
+    geometry: GeometryTypeName | GeometryColumn | None = Field(
+        None,
+        description="Type of the geometry column, as MultiPolygonZ, or {type: MultiPolygonZ, "
+        "srid: 25832, nullable: false}. Single geometries are promoted to Multi types.",
     )
 
     @field_validator("table")
@@ -160,6 +191,13 @@ class Publish(ContractModel):
     def table_name(self) -> TableName:
         """Schema and table."""
         return TableName.parse(self.table)
+
+    @property
+    def geometry_column(self) -> GeometryColumn:
+        """What the contract says of the geometry column."""
+        if isinstance(self.geometry, str):
+            return GeometryColumn(type=self.geometry)
+        return self.geometry or GeometryColumn()
 
 
 class Backfill(ContractModel):
@@ -324,6 +362,11 @@ class DatasetContract(ContractModel):
         """The table that the dataset is published to, None when it goes to files only."""
         return None
 
+    @property
+    def geometry_column(self) -> GeometryColumn:
+        """What the contract says of the geometry column of the table."""
+        return GeometryColumn()
+
 
 class VectorContract(DatasetContract):
     """Contract of a vector dataset."""
@@ -335,7 +378,9 @@ class VectorContract(DatasetContract):
         (), description="Columns that identify a feature in violations and parity."
     )
     publish: Publish | None = Field(
-        None, description="{table: schema.table} of a PostGIS database; files only without it."
+        None,
+        description="{table: schema.table, geometry: MultiPolygonZ} of a PostGIS database; files "
+        "only without it.",
     )
 
     @property
@@ -347,6 +392,11 @@ class VectorContract(DatasetContract):
     def table(self) -> TableName | None:
         """The table that the dataset is published to, None when it goes to files only."""
         return None if self.publish is None else self.publish.table_name
+
+    @property
+    def geometry_column(self) -> GeometryColumn:
+        """What the contract says of the geometry column of the table."""
+        return GeometryColumn() if self.publish is None else self.publish.geometry_column
 
 
 class RasterContract(DatasetContract):

@@ -14,8 +14,13 @@ from spatial_pipeline.contract.rules.metadata import (
     Nodata,
     Resolution,
 )
-from spatial_pipeline.results import Severity
-from spatial_pipeline.schema_change import ChangeKind, Difference, SchemaChange, SchemaEvidence
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.schema_diff import (
+    ChangeKind,
+    SchemaChange,
+    SchemaDifference,
+    SchemaEvidence,
+)
 
 SHOWN = 12
 """Digits of a schema's fingerprint that a person is asked to repeat."""
@@ -63,14 +68,14 @@ def schema_reasons(contract: DatasetContract, evidence: SchemaEvidence | None) -
     return (told,)
 
 
-def _declares(rule: Rule, difference: Difference) -> bool:
+def _declares(rule: Rule, difference: SchemaDifference) -> bool:
     if isinstance(rule, Columns):
         return _names(rule, difference)
     declared = DECLARED.get(type(rule))
     return declared is not None and difference.kind in declared
 
 
-def _names(rule: Columns, difference: Difference) -> bool:
+def _names(rule: Columns, difference: SchemaDifference) -> bool:
     """Whether a list of columns says what became of one."""
     if difference.column is None:
         return False

@@ -15,12 +15,12 @@ import dagster as dg
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import OtherDataset
 from spatial_pipeline.errors import SpatialPipelineError, StoreError
+from spatial_pipeline.model.result import Verdict
+from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.orchestration.dataset import dataset_definitions
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.run_end import RunEnd, run_end
-from spatial_pipeline.results import Verdict
-from spatial_pipeline.run import Pipeline
-from spatial_pipeline.versions import Publication, Version
+from spatial_pipeline.pipeline.pipeline import Pipeline
 
 logger = logging.getLogger("spatial_pipeline")
 Outcome = Literal["published", "held", "failed"]

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spatial_pipeline.contract.rules import CATALOGUE, Rule, rule_id
-from spatial_pipeline.contract.words import one_of
+from spatial_pipeline.contract.spelling import one_of
 
 COMMON = tuple(f.alias or name for name, f in Rule.model_fields.items() if name != "rule")
 

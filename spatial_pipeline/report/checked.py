@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.json_text import plain
-from spatial_pipeline.pieces import Data
-from spatial_pipeline.results import Result
-from spatial_pipeline.spilled import SomeFindings
-from spatial_pipeline.versions import Profile, VectorProfile
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.readers import Reader
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violation_runs import AnyViolations
+from spatial_pipeline.runtime.json_text import plain
 
 RESULT_KEYS = (
     "name", "rule", "family", "severity", "passed", "status", "checked", "violations", "value",
@@ -39,7 +39,7 @@ class Checked:
     dataset: str
     partition: str | None
     version: str | None
-    evaluations: tuple[tuple[Result, SomeFindings], ...]
+    evaluations: tuple[tuple[Result, AnyViolations], ...]
     profile: Profile | None = None
     context: NDArray[Any] | None = None
     mistakes: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ def _result(result: Result) -> dict[str, Any]:
     return kept
 
 
-def context_of(data: Data, most: int) -> NDArray[Any] | None:
+def context_of(data: Reader, most: int) -> NDArray[Any] | None:
     """Features spread evenly over a vector dataset, to draw under violations.
 
     Args:

@@ -9,8 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.result import Result
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.results import Result, Status
 
 STYLES = {Status.PASSED: "green", Status.FAILED: "red", Status.ERROR: "red", Status.TIMEOUT: "red"}
 

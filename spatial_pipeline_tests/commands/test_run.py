@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import stamina
 
-from spatial_pipeline import cluster
+from spatial_pipeline.distributed import client
 from spatial_pipeline_tests.commands.projects import Project, points, rows
-from spatial_pipeline_tests.ingest.remote.web import serving
 from spatial_pipeline_tests.postgres import Cluster
+from spatial_pipeline_tests.sources.web import serving
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_scheduler_that_does_not_answer_is_a_failure_although_an_old_verdict_i
     project.dataset("a")
     code, before, _ = project.run()
     assert (code, before["a"]["outcome"]) == (0, "published")
-    monkeypatch.setattr(cluster, "CONNECT_S", 0.3)
+    monkeypatch.setattr(client, "CONNECT_S", 0.3)
     code, found, said = project.run(SPATIAL_DASK_SCHEDULER="tcp://127.0.0.1:9")
     assert code == 1
     assert (found["a"]["published"], found["a"]["outcome"]) == (False, "failed")

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from spatial_pipeline import cluster
-from spatial_pipeline.ingest.remote import DEFAULTS
+from spatial_pipeline.distributed import client
+from spatial_pipeline.sources.limits import DEFAULTS
 from spatial_pipeline_tests.commands.projects import Project, points
-from spatial_pipeline_tests.ingest.remote.web import Web, serving
+from spatial_pipeline_tests.sources.web import Web, serving
 
 BODY = points(range(5)).encode()
 NOWHERE = "127.0.0.1:9"
@@ -130,7 +130,7 @@ KINDS = {
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(cluster, "CONNECT_S", 0.2)
+    monkeypatch.setattr(client, "CONNECT_S", 0.2)
     with serving() as web:
         world = World(Project(tmp_path), web)
         world.environment["SPATIAL_FETCH_ATTEMPTS"] = "2"

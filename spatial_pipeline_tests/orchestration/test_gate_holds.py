@@ -11,12 +11,13 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import instance_for_test
 
-from spatial_pipeline.check import base, catalogue
+from spatial_pipeline.check import base
 from spatial_pipeline.check.base import FeatureCheck
+from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.rules.validity import NotEmpty
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.orchestration.assets import published_key, staged_key
-from spatial_pipeline.pieces import FeatureBatch
-from spatial_pipeline.results import Findings
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, Project, run
 
 STAGED = dg.AssetSelection.assets(staged_key("points"))
@@ -121,7 +122,7 @@ def test_a_check_that_raises(
     project: Project, kept: str, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Raises(FeatureCheck[Any]):
-        def check(self, batch: FeatureBatch) -> Findings:
+        def check(self, batch: FeatureBatch) -> Violations:
             raise RuntimeError("a bug in the rule")
 
     replace_check(monkeypatch, Raises)
@@ -140,9 +141,9 @@ def test_a_check_that_times_out(
     release = threading.Event()
 
     class Hangs(FeatureCheck[Any]):
-        def check(self, batch: FeatureBatch) -> Findings:
+        def check(self, batch: FeatureBatch) -> Violations:
             release.wait(30)
-            return Findings.none()
+            return Violations.none()
 
     replace_check(monkeypatch, Hangs)
     rules = [{"rule": "not_empty", "timeout_s": 0.2}, {"rule": "feature_count", "min": 1}]
@@ -195,7 +196,7 @@ def test_the_check_op_itself_breaks(
     async def broken(*_: Any, **__: Any) -> None:
         raise OSError("the store is away")
 
-    monkeypatch.setattr("spatial_pipeline.run.Pipeline.audit", broken)
+    monkeypatch.setattr("spatial_pipeline.pipeline.pipeline.Pipeline.audit", broken)
     project.supply([[5, 5]])
     result = run(project.definitions(), instance)
     evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
@@ -213,14 +214,14 @@ def test_a_rule_without_a_result(
     project: Project, kept: str, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a lost yield does: the gate stays closed, and Dagster is told."""
-    from spatial_pipeline import run as story
+    from spatial_pipeline.pipeline import pipeline
 
-    whole = story.evaluate
+    whole = pipeline.evaluate
 
     async def loses(rules: Any, *args: Any, **kwargs: Any) -> Any:
         return [e for e in await whole(rules, *args, **kwargs) if e[0].rule != "not_empty"]
 
-    monkeypatch.setattr(story, "evaluate", loses)
+    monkeypatch.setattr(pipeline, "evaluate", loses)
     project.supply([[5, 5]])
     result = run(project.definitions(), instance)
     by_name = {e.check_name: e for e in result.get_asset_check_evaluations()}

@@ -4,6 +4,8 @@ from io import StringIO
 
 from rich.console import Console, RenderableType
 
+from spatial_pipeline.contract.vocabulary import Severity, Status
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.summary import (
     Ran,
     check_summary,
@@ -11,7 +13,6 @@ from spatial_pipeline.report.summary import (
     results_table,
     run_table,
 )
-from spatial_pipeline.results import Findings, Severity, Status
 from spatial_pipeline_tests.report.cases import PASSED, checked, result
 
 
@@ -30,7 +31,7 @@ def test_results_say_how_each_rule_ended() -> None:
 
 def test_markup_in_names_and_messages_is_text() -> None:
     odd = result("x[red]", message="[/bold] [link=x]")
-    shown = text(results_table(checked("a[b]", evaluations=((odd, Findings.none()),))))
+    shown = text(results_table(checked("a[b]", evaluations=((odd, Violations.none()),))))
     assert "[/bold] [link=x]" in shown
     assert "a[b]: held" in shown
 
@@ -39,9 +40,9 @@ def test_datasets_say_which_rules_block() -> None:
     warned = result("gaps", severity=Severity.WARN)
     stopped = result("late", status=Status.TIMEOUT)
     rows = [
-        checked("a", evaluations=((PASSED, Findings.none()),)),
-        checked("b", evaluations=((warned, Findings.none()), (stopped, Findings.none()))),
-        checked("c", evaluations=((warned, Findings.none()),), version=None),
+        checked("a", evaluations=((PASSED, Violations.none()),)),
+        checked("b", evaluations=((warned, Violations.none()), (stopped, Violations.none()))),
+        checked("c", evaluations=((warned, Violations.none()),), version=None),
     ]
     lines = text(datasets_table(rows)).splitlines()[2:]
     assert [line.split("│")[2].strip() for line in lines] == ["passed", "held", "passed"]

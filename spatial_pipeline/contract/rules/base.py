@@ -20,11 +20,11 @@ from pydantic_core import CoreSchema
 
 from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.layers import layer_of, without_layer
-from spatial_pipeline.contract.rules.accepted import Areas, content_of
+from spatial_pipeline.contract.rules.suppressions import Areas, content_of
 from spatial_pipeline.contract.rules.usable import RASTER as NO_RASTER
 from spatial_pipeline.contract.rules.usable import Needs
-from spatial_pipeline.results import Family, Scope, Severity
-from spatial_pipeline.versions import Kind, fingerprint
+from spatial_pipeline.contract.vocabulary import Family, Kind, Scope, Severity
+from spatial_pipeline.runtime.hashing import fingerprint
 
 BOTH: frozenset[Kind] = frozenset({"vector", "raster"})
 VECTOR: frozenset[Kind] = frozenset({"vector"})

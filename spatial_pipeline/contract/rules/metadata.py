@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-import pyproj
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
-from pyproj.exceptions import CRSError
 
 from spatial_pipeline.contract.rules.base import (
     BOTH,
@@ -29,8 +27,7 @@ from spatial_pipeline.contract.rules.usable import (
     ONE_NUMBER,
     Needs,
 )
-from spatial_pipeline.results import Family, Scope
-from spatial_pipeline.versions import Bounds, Kind
+from spatial_pipeline.contract.vocabulary import Bounds, Family, Kind, Scope
 
 GeometryType = Literal[
     "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
@@ -48,6 +45,10 @@ DataType = Literal[
 
 
 def _known_crs(text: str) -> str:
+    # Contracts load without a numeric library until one of them names a CRS.
+    import pyproj
+    from pyproj.exceptions import CRSError
+
     try:
         pyproj.CRS.from_user_input(text)
     except CRSError as exc:

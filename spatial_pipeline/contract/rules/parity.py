@@ -16,8 +16,7 @@ from spatial_pipeline.contract.rules.base import (
     Rule,
 )
 from spatial_pipeline.contract.rules.usable import ONE_NUMBER, Needs
-from spatial_pipeline.results import Family, Scope
-from spatial_pipeline.versions import Kind
+from spatial_pipeline.contract.vocabulary import Family, Kind, Scope
 
 
 class ParityRule(Rule):

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from spatial_pipeline.contract.rules.base import NotNegative, Other, OtherDataset, OtherSource, Rule
-from spatial_pipeline.results import Family, Scope
+from spatial_pipeline.contract.vocabulary import Family, Scope
 
 
 class TopologyRule(Rule):

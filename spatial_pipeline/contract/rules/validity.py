@@ -18,8 +18,7 @@ from spatial_pipeline.contract.rules.base import (
     Rule,
 )
 from spatial_pipeline.contract.rules.usable import ONE_NUMBER, Needs
-from spatial_pipeline.results import Family, Scope
-from spatial_pipeline.versions import Bounds, Kind
+from spatial_pipeline.contract.vocabulary import Bounds, Family, Kind, Scope
 
 Band = Annotated[int, Field(ge=1)]
 

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from spatial_pipeline.check.join.where_filter import columns_of, mask
+from spatial_pipeline.errors import RuleError
+
+TABLE = pa.table({"a": [1, 2, None], 'we"ird; x': ["x", "y", "z"], "n": [7, 8, 9]})
+
+
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        ("a > 1", [False, True, False]),
+        ('a IS NULL OR "we""ird; x" = \'x\'', [True, False, True]),
+        ("n % 2 = 1", [True, False, True]),
+        ("true", [True, True, True]),
+        ("null", [False, False, False]),
+    ],
+)
+def test_mask(condition: str, kept: list[bool]) -> None:
+    assert mask(TABLE, condition).tolist() == kept
+
+
+def test_mask_of_nothing() -> None:
+    assert mask(TABLE.slice(0, 0), "a > 1").tolist() == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "a >",
+        "b = 1",
+        "a = 1) or (1 = 1",
+        "a = 1; drop table features",
+        "(select count(*) from read_csv('/etc/passwd')) > 0",
+        "a = 1 union select 1",
+    ],
+)
+def test_what_is_no_condition_is_refused(condition: str) -> None:
+    with pytest.raises(RuleError, match=r"^where: "):
+        mask(TABLE, condition)
+
+
+def test_columns_of_a_condition() -> None:
+    names = ["a", "Name", 'we"ird; x', "unused"]
+    assert columns_of('"we""ird; x" = \'q\' and NAME is null', names) == ("a", "Name", 'we"ird; x')
