@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -18,6 +19,7 @@ from spatial_pipeline.contract.rules.base import (
     OtherSource,
     Rule,
 )
+from spatial_pipeline.contract.rules.usable import ONE_NUMBER, Needs
 from spatial_pipeline.contract.vocabulary import Bounds, Family, Kind, Scope
 
 Band = Annotated[int, Field(ge=1)]
@@ -142,16 +144,14 @@ class PixelRange(RasterValidityRule):
 
     rule: Literal["pixel_range"] = "pixel_range"
     iso_element: ClassVar[str] = "domain consistency"
+    needs: ClassVar[Needs] = Needs.some("min", "max")
     band: Band | None = Field(None, description="1-based band; all bands unless given.")
     min: float | None = Field(None, description="Smallest value, as stored.")
     max: float | None = Field(None, description="Largest value, as stored.")
 
     @model_validator(mode="after")
-    def _some_bound(self) -> Self:
+    def _ordered(self) -> Self:
         bounds = [b for b in (self.min, self.max) if b is not None]
-        if not bounds:
-            msg = "give min, max or both"
-            raise ValueError(msg)
         if any(math.isnan(b) for b in bounds):
             msg = "min and max are numbers, not NaN"
             raise ValueError(msg)
@@ -166,6 +166,7 @@ class NodataFraction(RasterValidityRule):
 
     rule: Literal["nodata_fraction"] = "nodata_fraction"
     iso_element: ClassVar[str] = "completeness"
+    ignores: ClassVar[Mapping[str, str]] = ONE_NUMBER
     band: Band | None = Field(None, description="1-based band; all bands unless given.")
     max: Fraction = Field(description="Largest share of pixels without data.")
     within: OtherDataset | OtherSource | Bounds | None = Field(
