@@ -359,7 +359,7 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
     version = candidate.version
     async with database.connection() as connection:
         key = f"spatial_pipeline publish {version.dataset} {version.partition!r}"
-        await _locked(connection, key, f"publishing {version.dataset}", database.address.patience_s)
+        await _locked(connection, key, f"publishing {version.dataset}", database.address)
         try:
             await adopt(connection, version)
             await ledger.sweep(connection, version)
@@ -370,20 +370,30 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
                 await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", key)
 
 
-async def _locked(connection: asyncpg.Connection, key: str, what: str, timeout_s: float) -> None:
+async def _locked(
+    connection: asyncpg.Connection, key: str, what: str, address: ServerAddress
+) -> None:
     """Takes a session lock; says whose it is while it waits.
 
     Raises:
         StoreError: another session holds it and does not give it back in time.
 
     """
-    patience = Patience(what, timeout_s)
-    while not await connection.fetchval(
-        "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", key
-    ):
-        if patience.due:
-            patience.say(await _holder(connection, key))
-        await asyncio.sleep(patience.pause())
+    patience = Patience(what, address.patience_s)
+    while True:
+        # A statement that waits longer than it may would be ended without a word on the lock.
+        wait_ms = 1000 * min(patience.until_due(), address.statement_timeout_s / 2)
+        await connection.execute(
+            "SELECT set_config('lock_timeout', $1, false)", str(max(int(wait_ms), 1))
+        )
+        try:
+            await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key)
+        except asyncpg.LockNotAvailableError:
+            if patience.due:
+                patience.say(await _holder(connection, key))
+        else:
+            await connection.execute("RESET lock_timeout")
+            return
 
 
 async def _holder(connection: asyncpg.Connection, key: str) -> str:
