@@ -62,6 +62,7 @@ class NoHoles(ValidityRule):
 
     rule: Literal["no_holes"] = "no_holes"
     scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[str] = "a polygon"
     tolerance: Area = Field(0.0, description="Holes up to this area are accepted.")
 
 
@@ -76,17 +77,11 @@ class LimitRule(ValidityRule):
     """A rule with one bound, or with one for each class of features."""
 
     scope: ClassVar[Scope] = Scope.FEATURE
+    needs: ClassVar[Needs] = Needs.one("value", "limits")
     limits: ClassLimits | None = Field(
         None,
         description="Bounds by class, in place of value: {by: column, values: {class: bound}}.",
     )
-
-    @model_validator(mode="after")
-    def _one_limit(self) -> Self:
-        if (getattr(self, "value", None) is None) == (self.limits is None):
-            msg = "give value or limits"
-            raise ValueError(msg)
-        return self
 
     def columns(self) -> tuple[str, ...]:
         """The column that names the class."""
@@ -97,6 +92,7 @@ class MinArea(LimitRule):
     """Polygons are at least so large (the minimum mapping unit)."""
 
     rule: Literal["min_area"] = "min_area"
+    judges: ClassVar[str] = "a valid polygon"
     value: Area | None = Field(None, description="Smallest area that is accepted.")
     by_part: bool = Field(False, description="Judge each part of a multipolygon by itself.")
     except_at_border: bool = Field(
