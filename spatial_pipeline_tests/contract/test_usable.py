@@ -103,6 +103,10 @@ def subsets(values: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
         yield {name: values[name][-1] for name in chosen}
 
 
+LIMITED = (
+    "min_area", "max_area", "min_length", "max_length", "min_segment_length",
+    "max_segment_length", "min_hole_area",
+)  # fmt: skip
 CHOICES: dict[str, dict[str, list[Any]]] = {
     "crs": {"equals": ["EPSG:4326", None], "any_of": [["EPSG:4326"], None]},
     "bounds_within": {"bounds": [[0, 0, 1, 1], None], "area_of_use": [True, False]},
@@ -118,6 +122,9 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
     "grid_alignment": {"origin": [[0, 0], None], "resolution": [1, None], "other": [OTHER, None]},
     "pixel_range": {"min": [0, None], "max": [5, None]},
     "same_features_as": {"other": [OTHER, None], "others": [[OTHER], None]},
+    "part_count": {"min": [1, None], "max": [5, None]},
+    "ring_count": {"min": [1, None], "max": [5, None]},
+    **{n: {"value": [1, None], "limits": [{"by": "a", "values": {"b": 1}}, None]} for n in LIMITED},
 }
 
 
