@@ -124,6 +124,9 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
     "same_features_as": {"other": [OTHER, None], "others": [[OTHER], None]},
     "part_count": {"min": [1, None], "max": [5, None]},
     "ring_count": {"min": [1, None], "max": [5, None]},
+    "coordinate_precision": {"grid": [1, None], "max_decimals": [2, None]},
+    "z_range": {"min": [0, None], "max": [5, None], "max_step": [1, None]},
+    "dimensions": {"any_of": [["XY"], None], "not_constant_zero": [True, False]},
     **{n: {"value": [1, None], "limits": [{"by": "a", "values": {"b": 1}}, None]} for n in LIMITED},
 }
 

@@ -99,7 +99,7 @@ class PathVertices:
         ends = np.stack([self.xy[start], self.xy[start + 1]], axis=1)
         return np.asarray(shapely.linestrings(ends), dtype=object)
 
-    def place(self, index: NDArray[np.integer[Any]]) -> dict[str, NDArray[np.int64]]:
+    def place(self, index: NDArray[np.integer[Any]]) -> dict[str, Any]:
         """Part, ring and vertex of vertices, as violations name them."""
         return {
             "part": self.part[index],

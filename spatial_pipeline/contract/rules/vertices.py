@@ -6,7 +6,14 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from spatial_pipeline.contract.rules.base import Area, Length, Positive
+from spatial_pipeline.contract.rules.base import (
+    Area,
+    ContractModel,
+    Finite,
+    Length,
+    NotNegative,
+    Positive,
+)
 from spatial_pipeline.contract.rules.usable import Needs
 from spatial_pipeline.contract.rules.validity import LimitRule, ValidityRule
 from spatial_pipeline.contract.vocabulary import Scope
@@ -186,3 +193,111 @@ class CoordinatePrecision(VertexRule):
     max_decimals: Annotated[int, Field(ge=0, le=17)] | None = Field(
         None, description="Largest number of decimals."
     )
+
+
+class ZRange(VertexRule):
+    """Elevations lie within bounds, and change little from vertex to vertex."""
+
+    rule: Literal["z_range"] = "z_range"
+    iso_element: ClassVar[str] = "domain consistency"
+    judges: ClassVar[str] = "a geometry with Z"
+    needs: ClassVar[Needs] = Needs.some("min", "max", "max_step")
+    min: Finite | None = Field(None, description="Smallest Z that is accepted.")
+    max: Finite | None = Field(None, description="Largest Z that is accepted.")
+    max_step: NotNegative | None = Field(
+        None, description="Largest difference in Z between neighbouring vertices."
+    )
+
+
+class MonotonicMeasure(VertexRule):
+    """M never turns back along a line; equal values are accepted."""
+
+    rule: Literal["monotonic_measure"] = "monotonic_measure"
+    judges: ClassVar[str] = "a line with M"
+    direction: Literal["increasing", "decreasing"] = Field(
+        "increasing", description="How M changes from the start of a line to its end."
+    )
+
+
+class SimpleGeometry(VertexRule):
+    """Lines and multipoints are simple: every self-intersection and repeated point is shown.
+
+    The lines of a feature are judged together, and so are its points.
+    """
+
+    rule: Literal["simple_geometry"] = "simple_geometry"
+    judges: ClassVar[str] = "a point or a line"
+
+
+class CoordinatesInDomain(VertexRule):
+    """Coordinates lie inside the area of use of the CRS; swapped ones are named as such."""
+
+    rule: Literal["coordinates_in_domain"] = "coordinates_in_domain"
+    iso_element: ClassVar[str] = "domain consistency"
+
+    def needs_crs(self) -> bool:
+        """The area of use is that of the CRS."""
+        return True
+
+
+class Antimeridian(VertexRule):
+    """Nothing crosses 180° unsplit, and rings around a pole pass through it (RFC 7946, 3.1.9)."""
+
+    rule: Literal["antimeridian"] = "antimeridian"
+    judges: ClassVar[str] = "a line or a polygon"
+
+    def needs_crs(self) -> bool:
+        """Longitudes are told by the CRS."""
+        return True
+
+
+class MeasureColumns(ContractModel):
+    """Columns that store measures of the geometry."""
+
+    area: str | None = Field(None, description="Column of the area.")
+    length: str | None = Field(None, description="Column of the length.")
+    perimeter: str | None = Field(None, description="Column of the perimeter.")
+    x: str | None = Field(None, description="Column of x of the point, or of the centroid.")
+    y: str | None = Field(None, description="Column of y of the point, or of the centroid.")
+    lon: str | None = Field(None, description="Column of its longitude (WGS 84).")
+    lat: str | None = Field(None, description="Column of its latitude (WGS 84).")
+
+    @property
+    def by_measure(self) -> dict[str, str]:
+        """Measure → column."""
+        return {n: c for n in type(self).model_fields if (c := getattr(self, n)) is not None}
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.by_measure:
+            msg = f"name a column for one of {', '.join(type(self).model_fields)}"
+            raise ValueError(msg)
+        return self
+
+
+class MeasureTolerance(ContractModel):
+    """Accepted difference of a stored measure; the larger one counts."""
+
+    absolute: NotNegative = Field(0.0, description="In units of the measure.")
+    relative: NotNegative = Field(1e-6, description="Share of the measure.")
+
+
+class MeasuresMatch(VertexRule):
+    """Stored measures are those of the geometry; a null is none."""
+
+    rule: Literal["measures_match"] = "measures_match"
+    iso_element: ClassVar[str] = "quantitative attribute accuracy"
+    columns_: MeasureColumns = Field(
+        alias="columns", description="Measure → column: area, length, perimeter, x, y, lon, lat."
+    )
+    tolerance: MeasureTolerance = Field(
+        MeasureTolerance(), description="Accepted difference: absolute or relative."
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the measures."""
+        return tuple(dict.fromkeys(self.columns_.by_measure.values()))
+
+    def needs_crs(self) -> bool:
+        """Longitude and latitude are those of the CRS."""
+        return self.columns_.lon is not None or self.columns_.lat is not None
