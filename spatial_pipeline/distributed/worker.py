@@ -26,6 +26,8 @@ from spatial_pipeline.errors import ClusterError
 from spatial_pipeline.runtime.malloc import keep_arrays
 from spatial_pipeline.runtime.workers import Workers
 
+READY = True
+"""Found by those who ask whether this package can be loaded here."""
 KEPT = 4
 """Jobs that a worker keeps open; more when pieces of more are under way."""
 FORGOTTEN = 256
@@ -217,4 +219,4 @@ async def _make_room(kept: _Kept) -> None:
         await kept.opened.pop(identity).close()
 
 
-__all__ = ["JobOrder", "PieceAddress", "evaluate_places", "forget", "versions"]
+__all__ = ["READY", "JobOrder", "PieceAddress", "evaluate_places", "forget", "versions"]

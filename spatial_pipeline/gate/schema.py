@@ -63,6 +63,7 @@ def schema_reasons(contract: DatasetContract, evidence: SchemaEvidence | None) -
     told = (
         f"the schema differs from that of {evidence.reference}: {change}; if this is meant:"
         f" spatial-pipeline accept {contract.name} --schema {evidence.fingerprint[:SHOWN]}"
+        f"{contract.option}"
     )
     return (told,)
 

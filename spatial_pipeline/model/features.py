@@ -110,6 +110,20 @@ class FeatureBatch:
         """The fields: what was computed from them, and its locks, are made anew elsewhere."""
         return {f.name: self.__dict__[f.name] for f in dataclasses.fields(self)}
 
+    def memo(self, key: Any, make: Callable[[], T]) -> T:
+        """The value of a key, made once for this batch, whoever asks for it.
+
+        Args:
+            key: names what is made; hashable.
+            make: makes it; called in one thread at a time, under a lock of the key.
+
+        """
+        values = self.__dict__.setdefault("_memo", {})
+        with values.setdefault(("lock", key), threading.Lock()):
+            if key not in values:
+                values[key] = make()
+        return cast("T", values[key])
+
     @computed
     def geometry(self) -> NDArray[np.object_]:
         """(n,) Shapely geometries; None for null and for what does not decode."""

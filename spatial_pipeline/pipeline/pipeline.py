@@ -18,6 +18,7 @@ from pathlib import Path
 from spatial_pipeline import ingest
 from spatial_pipeline.check.engine.engine import Evaluation, Plan, evaluate
 from spatial_pipeline.contract.database_url import redacted
+from spatial_pipeline.contract.errors import raise_all
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.distributed.client import PATIENCE_S, connected
@@ -29,6 +30,7 @@ from spatial_pipeline.errors import (
 )
 from spatial_pipeline.gate.decision import Decision, decide, merged
 from spatial_pipeline.ingest.probe import probe
+from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.version import Publication, Staging, Version
@@ -201,6 +203,7 @@ class Pipeline:
             progress: called with pieces done and pieces planned.
 
         Raises:
+            ContractError: the data have no such column as ``key`` of the contract names.
             ClusterError: ``dask_scheduler`` names no scheduler that answers; nothing is checked
                 on this machine instead, and no verdict is stored.
 
@@ -209,6 +212,8 @@ class Pipeline:
             r.pinned() for r in contract.effective_rules if only is None or r.check_name in only
         ]
         data = await asyncio.to_thread(self.store.open, version)
+        if isinstance(data.profile, VectorProfile) and data.profile.error is None:
+            raise_all(contract.key_mistakes([c.name for c in data.profile.columns]))
         stop = threading.Event()
         with (
             watching(self.slow_callback_s),
