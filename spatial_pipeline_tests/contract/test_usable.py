@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 import yaml
 from pydantic import ValidationError
-from spatial_pipeline.contract.json_schema import schema
 
+from spatial_pipeline.contract.json_schema import schema
 from spatial_pipeline.contract.models import MODELS
 from spatial_pipeline.contract.rules import CATALOGUE
 from spatial_pipeline_tests.contract.test_load import mistakes, written
