@@ -15,7 +15,8 @@ from spatial_pipeline.check.forms.feature_rule import (
     feature_rule,
 )
 from spatial_pipeline.check.forms.limits import limits, measured
-from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.check.forms.profile_rule import profile_rule
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 __all__ = [
     "Features",
@@ -26,9 +27,11 @@ __all__ = [
     "Points",
     "PointsAndLines",
     "Polygons",
+    "RuleOutcome",
     "Violations",
     "WithZ",
     "feature_rule",
     "limits",
     "measured",
+    "profile_rule",
 ]
