@@ -61,7 +61,7 @@ class PathVertices:
             feature=parts.feature[owner][path],
             part=parts.part[owner][path],
             ring=ring[path],
-            vertex=np.arange(len(path)) - np.searchsorted(path, path),
+            vertex=np.arange(len(path)) - _runs(path)[0],
         )
 
     @property
@@ -132,13 +132,12 @@ class Corners:
         kept = np.flatnonzero(moved)
         if not len(kept):
             return cls(kept, kept, kept)
-        start = np.searchsorted(path[kept], path[kept])
-        last = np.append(path[kept][1:] != path[kept][:-1], True)
-        again = last & (kept != kept[start]) & (xy[kept] == xy[kept[start]]).all(axis=1)
-        kept = kept[~(again & (vertices.ring[kept] >= 0))]
-        of = path[kept]
-        start = np.searchsorted(of, of)
-        stop = np.searchsorted(of, of, side="right") - 1
+        start, stop = _runs(path[kept])
+        here = np.arange(len(kept))
+        ends = np.flatnonzero((here == stop) & (here > start) & (vertices.ring[kept] >= 0))
+        again = (xy[kept[ends]] == xy[kept[start[ends]]]).all(axis=1)
+        kept = np.delete(kept, ends[again])
+        start, stop = _runs(path[kept])
         here = np.arange(len(kept))
         cyclic = (vertices.ring[kept] >= 0) & (stop > start)
         inner = (here > start) & (here < stop)
@@ -146,3 +145,12 @@ class Corners:
         after = np.where(here < stop, here + 1, start)
         chosen = inner | cyclic
         return cls(kept[chosen], kept[before[chosen]], kept[after[chosen]])
+
+
+def _runs(number: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(m,) first and last place of the run of equal numbers that each of (m,) belongs to."""
+    new = np.ones(len(number), dtype=bool)
+    new[1:] = number[1:] != number[:-1]
+    first = np.flatnonzero(new)
+    run = np.cumsum(new) - 1
+    return first[run], np.append(first[1:], len(number))[run] - 1

@@ -43,5 +43,7 @@ def _offsets(
         found.append((f"off the grid of {rule.grid:.15g}{f' {unit}' if unit else ''}", off))
     if rule.max_decimals is not None:
         off = np.abs(xy - np.round(xy, rule.max_decimals))
+        # Numbers that lie farther apart than the last decimal have no more of them.
+        off[np.spacing(np.abs(xy)) >= 10.0**-rule.max_decimals] = 0.0
         found.append((f"more than {rule.max_decimals} decimals", off))
     return found

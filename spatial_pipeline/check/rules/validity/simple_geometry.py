@@ -40,9 +40,11 @@ def _lines(features: PointsAndLines) -> Violations:
 
 def _points(features: PointsAndLines) -> Violations:
     points = simple_parts(features.geometry, 0)
-    places = np.column_stack([points.feature, shapely.get_coordinates(points.geometry)])
+    count = np.bincount(points.feature, minlength=len(features))
+    several = np.flatnonzero(count[points.feature] > 1)
+    places = np.column_stack([points.feature, shapely.get_coordinates(points.geometry)])[several]
     first = np.unique(places, axis=0, return_index=True)[1]
-    again = np.setdiff1d(np.arange(len(places)), first)
+    again = np.delete(several, first)
     return features.violations(
         points.feature[again],
         "repeated point",

@@ -71,3 +71,9 @@ def test_each_vertex_of_a_ring_is_named_once():
 def test_one_of_grid_and_decimals_is_needed():
     with pytest.raises(ValueError, match="give grid, max_decimals or both"):
         CoordinatePrecision()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(1, 1e9))
+def test_no_number_has_more_decimals_than_can_be_stored(value):
+    assert everywhere(CoordinatePrecision(max_decimals=17), [shapely.Point(value, 0)])[1] == []
