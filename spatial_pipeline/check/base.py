@@ -1,8 +1,9 @@
-"""What a check is: one class a rule, by the scope that decides which pieces it sees.
+"""Base classes of checks: one class per rule, by the scope that decides which pieces it sees.
 
-A check is stateless apart from its rule and what :meth:`Check.prepare` returned: ``map`` is called
-for many pieces at once from several threads, in any order; ``reduce`` gets the results in the order
-of the pieces. So the outcome depends neither on the number of threads nor on the order of work.
+A check is stateless apart from its rule and the return value of :meth:`Check.prepare`: ``map`` is
+called for many pieces at once from several threads, in any order; ``reduce`` gets the results in
+the order of the pieces. So the outcome depends neither on the number of threads nor on the order of
+work.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ class Cancelled(Exception):  # noqa: N818 - a signal, not an error
 
 @dataclass(frozen=True)
 class Context:
-    """What a check may use beside its pieces.
+    """Context of a check beside its pieces.
 
     Attributes:
         data: the staged version under check, for look-ups by position.
         others: the other datasets of the rule, in the order of ``Rule.others()``.
         key: key columns of the contract.
         cancelled: raises :class:`Cancelled` when the time is up; long loops call it.
-        sink: takes findings that are too many for memory; None keeps them all.
+        sink: takes violations that exceed the memory limit; None keeps them all.
 
     """
 
@@ -57,9 +58,9 @@ class Check(ABC, Generic[R]):
         self.context = context
 
     def findings_of(self, partial: Any) -> Violations | None:  # noqa: ARG002 - a check may say
-        """The findings of a partial result that go into the outcome as they are, if any do.
+        """The violations of a partial result that go into the outcome unchanged, if any.
 
-        They may be taken out to a file before ``reduce`` sees the partial result.
+        They may be moved to a file before ``reduce`` sees the partial result.
         """
         return None
 
@@ -102,7 +103,7 @@ class FeatureCheck(BatchCheck[R]):
         """Violations of the features of this batch."""
 
     def map(self, batch: FeatureBatch) -> tuple[int, Violations]:
-        """Number judged and violations."""
+        """Number of features checked, and their violations."""
         return len(batch), self.check(batch)
 
     def findings_of(self, partial: tuple[int, Violations]) -> Violations:
@@ -110,7 +111,7 @@ class FeatureCheck(BatchCheck[R]):
         return partial[1]
 
     def without_findings(self, partial: tuple[int, Violations]) -> tuple[int, Violations]:
-        """The number judged."""
+        """The number of features checked."""
         return partial[0], Violations.none()
 
     def reduce(self, partials: Sequence[tuple[int, Violations]]) -> RuleOutcome:
@@ -201,8 +202,7 @@ def evaluates(model: type[Rule], kind: Kind | None = None) -> Callable[[C], C]:
 
     Args:
         model: the rule model.
-        kind: the kind of data that this class judges; None for every kind that has no class of
-            its own.
+        kind: the kind of data that this class checks; None for every kind without its own class.
 
     """
 

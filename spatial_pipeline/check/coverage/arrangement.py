@@ -94,10 +94,10 @@ class EdgeChain:
 
     @classmethod
     def sum(cls, chains: Sequence[EdgeChain]) -> EdgeChain:
-        """All chains in one, edges in ascending order: the same however they were cut.
+        """All chains in one, edges in ascending order, independent of the partitioning.
 
-        Neighbours come first: most of what is left of them cancels, and is never held together with
-        what is left of all others.
+        Neighbours are added first: most of their residual edges cancel, and are never held together
+        with those of all others.
         """
         while len(chains) > AT_ONCE:
             firsts = range(0, len(chains), AT_ONCE)
@@ -135,11 +135,11 @@ def directed_edges(polygons: NDArray[np.object_]) -> Edges:
 
 @dataclass(frozen=True)
 class Residue:
-    """What is left of directed edges when opposite ones cancel.
+    """Residual edges: directed edges that remain when opposite ones cancel.
 
     Attributes:
         edges: the edges.
-        left: (k,) one of the edges for each undirected edge that is left.
+        left: (k,) one of the edges for each undirected residual edge.
         net: (k,) runs in the direction of that edge minus runs against it, never 0.
         once: (n,) bool: where the undirected edge occurs only once.
 
@@ -163,11 +163,11 @@ class Residue:
 
 
 def residue(edges: Edges, runs: NDArray[np.int64] | None = None) -> Residue:
-    """What is left of directed edges when opposite ones cancel.
+    """The residual edges of directed edges, after opposite ones cancel.
 
     Args:
         edges: directed edges, coordinates finite.
-        runs: (n,) how often each is run through; once unless given.
+        runs: (n,) multiplicity of each edge; 1 unless given.
 
     """
     n = len(edges)

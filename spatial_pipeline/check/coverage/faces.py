@@ -1,9 +1,10 @@
-"""The faces of what is left of a coverage, a few thousand edges at a time and once for all rules.
+"""The faces of the residual edges of a coverage, built in small jobs and shared by all rules.
 
-Edges that touch or nearly do are connected, and no two sets of connected edges touch each other:
-each can be noded and turned into faces by itself, in any thread. One set may lie inside of a face
-of another one, as an island does: its outer rings are cut out of the smallest face around it then.
-What comes out is what an arrangement of all edges at once gives, without a call that takes long.
+Edges that touch or nearly touch are connected, and no two sets of connected edges touch each other:
+each set can be noded and turned into faces by itself, in any thread, a few thousand edges at a
+time. One set may lie inside a face of another, as an island does: its outer rings are then cut out
+of the smallest face around it. The result equals an arrangement of all edges at once, without one
+long call.
 """
 
 from __future__ import annotations
@@ -207,7 +208,7 @@ def connected(n: int, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArr
 def _nested(
     cells: NDArray[np.object_], of: NDArray[np.int64], places: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Faces and the sets of edges that lie in them and in no smaller one.
+    """Pairs each set of edges with the smallest face that contains it.
 
     Args:
         cells: (n,) faces, sets inside of them not cut out.
@@ -220,7 +221,7 @@ def _nested(
     """
     boxes = Boxes(np.concatenate([places, places], axis=1))
     face, inside = boxes.query(diagonals(shapely.bounds(cells).reshape(-1, 4)))
-    # Edges that lie on each other make no face: nothing of them can be cut out.
+    # Edges that coincide enclose no face, so nothing can be cut out.
     alien = (of[face] != inside) & np.isin(inside, of)
     face, inside = face[alien], inside[alien]
     shapely.prepare(cells[np.unique(face)])
@@ -244,7 +245,7 @@ def _without(
 
     """
     held, group = np.unique(of, return_inverse=True)
-    # What lies inside of the sets is theirs or was cut out of them: only the outer rings count.
+    # Everything inside the sets belongs to them or was cut out of them: only outer rings count.
     shells = shapely.polygons(shapely.get_exterior_ring(islands))
     filled = shapely.get_parts(united(shells, group, len(held)))
     # Faces thinner than rounding may unite to nothing: an empty ring is no hole.

@@ -34,9 +34,9 @@ def bare(batch: FeatureBatch, index: NDArray[np.int64]) -> FeatureBatch:
 
 
 def around(bounds: NDArray[np.float64], index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Some features and most of those beside them: whoever wants the former wants these too.
+    """Adds most of the neighbours to some features, to prefetch them together.
 
-    Looked up in a coarse grid: a feature that it misses is read again, no more.
+    Looked up in a coarse grid: a neighbour that it misses is read later.
 
     Args:
         bounds: (n, 4) bounds of the features of a batch; NaN rows lie nowhere.

@@ -1,4 +1,4 @@
-"""Which boxes surely lie in a polygon, for a circle inside of it holds them."""
+"""Boxes that certainly lie in a polygon, because a circle inside the polygon contains them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def alongside(
     reach: float,
     cancelled: Callable[[], None],
 ) -> Alongside:
-    """Which edges have others run along them the other way, no farther than ``reach``.
+    """Edges along which others run in the opposite direction, no farther than ``reach``.
 
     The distance between two straight stretches is largest at one of their ends, so those are
     compared, where both edges are. Stretches no longer than ``reach`` do not count: there any two
@@ -49,9 +49,9 @@ def alongside(
     Args:
         edges: (n, 4) x, y of the start and x, y of the end of directed edges of some length.
         polygon: (n,) the polygon to the left of each edge.
-        asked: (n,) bool: the edges that are asked about; the others only run along them.
+        asked: (n,) bool: the edges to test; the others are only candidates that run along them.
         reach: largest distance, units of the coordinates.
-        cancelled: raises when nobody waits any more.
+        cancelled: raises when the check was cancelled.
 
     """
     boxes = Boxes(spans(edges, reach))

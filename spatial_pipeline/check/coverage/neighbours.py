@@ -1,4 +1,4 @@
-"""Features whose boxes meet: all of a dataset, or those that anything new can be said of."""
+"""Pairs of features whose boxes meet: all of a dataset, or those affected by an edit."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ class Neighbours:
             at = np.minimum(np.searchsorted(here, other), len(here) - 1)
             own = here[at] == other
             ahead = own & ((one < other) | waits[at])
-            # A pair is measured the same way whoever found it: the lower one first.
+            # A pair is always measured the same way: the lower position first.
             pair = np.sort([index[np.searchsorted(here, one[ahead])], index[at[ahead]]], axis=0)
             inside.append((pair[0], pair[1]))
-            # The batch's other features are no polygons, or invalid: nobody compares with them.
+            # The batch's other features are not polygons, or invalid: they are not compared.
             known = np.minimum(np.searchsorted(batch.positions, other), len(batch) - 1)
             out = batch.positions[known] != other
             across.append(np.stack([one[out], other[out]], axis=1))

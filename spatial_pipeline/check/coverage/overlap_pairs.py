@@ -1,9 +1,10 @@
-"""Which pairs of features share interior, decided exactly and for most of them without a look.
+"""Pairs of features that share interior, decided exactly, most of them without a predicate.
 
-In a coverage nearly every edge cancels with its twin (see ``arrangement``). What is left of the
-chain bounds every region that several polygons cover, so only pairs whose boxes meet such a region
-need the exact predicate. Regions are searched with rounding on the safe side: edges that cross,
-touch or nearly do count as doubtful themselves, for rounding could hide the sliver between them.
+In a coverage nearly every edge cancels with its twin (see ``arrangement``). The residual edges
+bound every region that several polygons cover, so only pairs whose boxes meet such a region need
+the exact predicate. The search for regions errs on the safe side of rounding: edges that cross,
+touch or nearly touch count as doubtful themselves, because rounding could hide the sliver between
+them.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def meeting(
         position: (n,) distinct staged positions.
         owned: (n,) bool: pairs are found from the member of lower position, when this is owned.
         pattern: DE-9IM pattern, ``AREA`` or ``STRETCH``.
-        together: which pairs are to be compared at all; None for all.
+        together: pairs to compare; None for all.
         cancel: raises when the time is up.
 
     Returns:
@@ -189,7 +190,7 @@ def share_area(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[
 def shared_parts(
     one: NDArray[np.object_], other: NDArray[np.object_], dimension: int
 ) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
-    """What pairs of geometries share, and its area or length.
+    """The intersection of pairs of geometries, and its area or length.
 
     Where the intersection rounds to something of lower dimension, this is what is returned, with
     measure 0; where it rounds to nothing, the middle of where the two boxes meet.

@@ -1,7 +1,8 @@
-"""What polygons of a piece add to a coverage: the edges along which no neighbour runs back.
+"""Residual edges of the polygons of a piece: edges along which no neighbour runs back.
 
-Worked out once for all rules of a coverage, a few thousand features at a time, so that what a step
-needs stays in the cache. Polygons that are star-shaped, as most are, never become objects.
+Computed once for all rules of a coverage, a few thousand features at a time, so that the working
+set stays in the processor's cache. Star-shaped polygons, which are most, are never decoded to
+objects.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ time; of twice as many, threads have less to share."""
 
 @dataclass(frozen=True)
 class Remnant:
-    """What is left of the edges of a piece.
+    """Residual edges of a piece.
 
     Attributes:
-        chain: the edges left.
+        chain: the residual edges.
         kept: the polygons that they belong to, and most of those beside them.
 
     """
@@ -54,10 +55,10 @@ class Remnant:
 
 @dataclass(frozen=True)
 class Within:
-    """What is left of the edges of a piece, and which of them lie within some boxes.
+    """Residual edges of a piece, and those of them that lie within some boxes.
 
     Attributes:
-        chain: the edges left.
+        chain: the residual edges.
         runner: (n,) index of one polygon that runs through each of them.
         inside: (n,) bool: those within one of the boxes.
 
@@ -109,9 +110,9 @@ class Outlines:
         return sum(len(r.left) for r in self.remains) / max(every, 1)
 
     def remnant(self, bounds: NDArray[np.float64], without: NDArray[np.int64]) -> Remnant:
-        """What is left of the edges of all polygons but some, and who must be known for it.
+        """The residual edges of all polygons but some, and the polygons needed to report them.
 
-        Made once for all rules that leave out the same.
+        Computed once for all rules that leave out the same polygons.
 
         Args:
             bounds: (m, 4) bounds of all features of the dataset.
@@ -131,9 +132,10 @@ class Outlines:
     def within(
         self, boxes: Boxes, bounds: NDArray[np.float64], without: NDArray[np.int64]
     ) -> Within:
-        """What is left of the edges of all polygons but some, and which lie within some boxes.
+        """The residual edges of all polygons but some, and those that lie within some boxes.
 
-        Made once for all rules that leave out the same and look into boxes of the same array.
+        Computed once for all rules that leave out the same polygons and pass the same array of
+        boxes.
 
         Args:
             boxes: the boxes.
@@ -152,13 +154,13 @@ class Outlines:
             return found
 
     def chain(self, without: NDArray[np.int64]) -> tuple[EdgeChain, NDArray[np.int64]]:
-        """What is left of the edges of all polygons but some that share none of theirs.
+        """The residual edges of all polygons but some that share none of their edges.
 
         Args:
             without: indices of the polygons left out.
 
         Returns:
-            The chain, and (len(chain),) index of one polygon that runs through each of its edges.
+            The chain, and (len(chain),) index of one polygon that contains each of its edges.
 
         """
         out = np.zeros(len(self.batch), dtype=bool)
@@ -182,7 +184,7 @@ class Outlines:
     def layers(
         self, profile: Profile, dimensions: tuple[int, ...]
     ) -> tuple[list[EligibleParts], Excluded]:
-        """The other features as ``judged`` sees them; indices are into the piece."""
+        """The other features as ``eligible.judged`` returns them; indices are into the piece."""
         layers, left_out = judged(self.others, profile, dimensions)
         return [EligibleParts(layer.geometry, self.rest[layer.index]) for layer in layers], left_out
 
@@ -375,7 +377,7 @@ def _of(index: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
 def _places(
     ascending: NDArray[np.int64], wanted: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Where values stand in an ascending array, and whether they do."""
+    """Positions of values in an ascending array, and whether each is present."""
     at = np.searchsorted(ascending, wanted)
     found = at < len(ascending)
     found[found] = ascending[at[found]] == wanted[found]

@@ -1,4 +1,4 @@
-"""Which segments cross, touch or come nearer to each other than rounding can be trusted."""
+"""Segments that cross, touch or come nearer to each other than rounding can be trusted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def spans(edges: NDArray[np.float64], margin: float) -> NDArray[np.float64]:
 def clashes(
     edges: NDArray[np.float64], boxes: Boxes, some: slice, margin: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """What some segments have to do with those after them.
+    """Conflicts of some segments with those after them.
 
     Two segments clash when one comes within the margin of the other except at a shared end. One
     that is shorter than the margin clashes by itself.
@@ -30,7 +30,7 @@ def clashes(
     Args:
         edges: (n, 4) segments.
         boxes: their ``spans``.
-        some: which of them are looked at.
+        some: the segments to test.
         margin: units of the coordinates.
 
     Returns:

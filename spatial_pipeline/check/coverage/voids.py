@@ -15,7 +15,7 @@ from spatial_pipeline.check.geometry.rounding import magnitudes, noise
 
 THOUSANDTH = 1e-3
 CELLS = 20_000_000
-"""Neighbours named in all: bounds the memory of findings where voids have thousands of them."""
+"""Neighbours named in all: bounds the memory of violations where voids have thousands of them."""
 REACH = 1e-12
 """Distance at which a polygon still borders on a void, relative to the largest coordinate: the
 rounding of the points at which edges cross."""

@@ -1,9 +1,9 @@
-"""Which boxes surely lie in the union of polygons, known without a look at one polygon or feature.
+"""Boxes that certainly lie in the union of polygons, decided from residual edges and a grid.
 
-Edges along which two polygons meet cancel (see ``arrangement``); around what is left of them, the
-number of polygons is the same everywhere. A grid knows for each of its cells whether such an edge
-is near, and if none is, how many polygons lie around the cell: the winding number of the edges
-left, added up along each column. A box over cells without edges, and with polygons around, is
+Edges along which two polygons meet cancel (see ``arrangement``); between residual edges, the number
+of covering polygons is constant. The grid stores for each cell whether a residual edge is near, and
+if none is, the number of polygons around the cell: the winding number, accumulated along each
+column from the residual edges. A box over cells without edges, and with polygons around, is
 covered.
 """
 
@@ -155,7 +155,7 @@ def _covered(grid: _Grid, chain: EdgeChain) -> NDArray[np.bool_]:
 def _counted(
     place: NDArray[np.int64], weights: NDArray[np.float64] | None, shape: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """How often each place of an array of that shape is named, or the sum of its weights."""
+    """Number of occurrences of each cell of an array of that shape, or the sum of its weights."""
     return np.bincount(place, weights, shape[0] * shape[1]).astype(np.float64).reshape(shape)
 
 

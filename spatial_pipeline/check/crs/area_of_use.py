@@ -87,10 +87,10 @@ def _grown(box: Bounds) -> Bounds:
 
 
 def swapped(crs: pyproj.CRS, bounds: Bounds) -> str | None:
-    """What tells that x and y of the data are swapped, None when nothing does.
+    """Evidence that x and y of the data are swapped; None without any.
 
-    Told only where the extent makes no sense as it is and does when swapped: latitudes that
-    cannot be, or an extent that misses the area of use altogether and lies inside it when swapped.
+    Reported only where the extent is implausible as it is and plausible when swapped: impossible
+    latitudes, or an extent entirely outside the area of use that lies inside it when swapped.
     """
     flat = horizontal(crs)
     xmin, ymin, xmax, ymax = bounds

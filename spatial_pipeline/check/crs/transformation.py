@@ -21,7 +21,7 @@ _UNITS = {"metre": "m", "degree": "°", "foot": "ft", "US survey foot": "ftUS", 
 def transformed(
     geometries: NDArray[np.object_], from_crs: pyproj.CRS | None, to_crs: pyproj.CRS | None
 ) -> tuple[NDArray[np.object_], str]:
-    """Geometries in another CRS, x first, and what must be said about it.
+    """Transforms geometries to another CRS, x first; returns them and a note on the operation.
 
     The operation is PROJ's best one for each coordinate, and never a ballpark one. Only vertices
     are moved: the straight line between two of them stays straight in the new CRS. Z is kept as

@@ -1,7 +1,7 @@
-"""Runs the rules of a contract over one version: read once, check everything.
+"""Evaluates the rules of a contract on one version, reading the data once.
 
-Every piece of data is decoded once and offered to all rules that want it; work runs in threads;
-whatever happens to a rule (it raises, hangs, needs what is not there), it gets exactly one result.
+Every piece of data is decoded once and offered to all rules that need it; work runs in threads.
+Whatever happens to a rule (it raises, hangs, lacks data), it gets exactly one result.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ Works = Sequence[Work]
 
 @dataclass(frozen=True)
 class Plan:
-    """How the work is cut and how much of it runs at once.
+    """The partitioning of the work and its concurrency.
 
     Attributes:
         jobs: worker threads.
         piece_size: features a piece; None lets memory and threads decide.
-        memory: bytes that the pieces in flight may need together; None is without bound.
-        sink: takes findings beyond its limit out of memory; None keeps them all.
+        memory: bytes that the pieces in flight may need together; None means no bound.
+        sink: moves violations beyond its limit out of memory; None keeps them all.
 
     """
 
@@ -121,14 +121,14 @@ async def evaluate(
         key: columns that identify a feature in violations; empty means source rows.
         others: opens the other data of a rule, in the order of ``Rule.others()``; called in a
             thread; what it raises becomes the result of that rule.
-        accepted: what is accepted of a rule; called in a thread, like ``others``.
-        plan: how the work is cut.
+        accepted: the suppressions of a rule; called in a thread, like ``others``.
+        plan: partitioning and concurrency.
         progress: called on the event loop with pieces done and pieces planned.
-        stop: set when the check is cancelled or fails, before it waits for its threads; what
-            ``others`` does for long may look at it.
-        remote: other machines, which look at the pieces that they can reach all data for.
-        history: what earlier versions left behind, so that only what changed is looked at; not
-            asked where other machines look. The results are those of a check without it.
+        stop: set when the check is cancelled or fails, before it waits for its threads; long work
+            in ``others`` may check it.
+        remote: other machines, which evaluate the pieces for which they can reach all data.
+        history: caches of earlier versions, so that only changes are evaluated; not used with other
+            machines. The results equal those of a check without it.
 
     A cancelled check stops its threads at their next chunk and leaves none running.
 
@@ -209,7 +209,7 @@ class _Run:
         self.damaged = False
 
     def admit(self, task: RuleRun) -> None:
-        """Refuses what cannot be judged on this data at all."""
+        """Refuses rules that cannot be evaluated on this data at all."""
         profile = self.data.profile
         task.bind(self.data)
         if task.rule.rule in {"readable", "readable_pixels"}:
@@ -380,7 +380,7 @@ class _Run:
         await in_lanes(steps, self.plan.in_flight)
 
     async def shared(self, task: RuleRun, index: int, call: Callable[[], Any]) -> None:
-        """A step of a size that nobody knows: it takes an equal share of the memory."""
+        """Runs a step of unknown size: it takes an equal share of the memory."""
         async with self.room.taken((self.plan.memory or 0) // self.plan.in_flight):
             await task.step(self.workers, index, call)
 

@@ -39,7 +39,7 @@ async def conclude(
     accepted: Acceptances = lambda _: None,
     sink: ViolationSink | None = None,
 ) -> tuple[Result, AnyViolations]:
-    """The result of a task and its findings in canonical order, keys filled in."""
+    """The result of a rule run, and its violations in canonical order, keys filled in."""
     rule = task.rule
     findings: AnyViolations = Violations.none()
     result = Result(
@@ -130,9 +130,9 @@ def _finish(
 
 
 def unjudged(rule: Rule, outcome: RuleOutcome, data: Reader) -> str:
-    """Why a rule judged nothing although there are features; empty when that is in order.
+    """The reason why a rule checked nothing although there are features; empty when valid.
 
-    It is in order for a layer without features, and where the condition of the rule selects none.
+    A layer without features is valid, and so is a condition of the rule that selects none.
     """
     profile = data.profile
     if not isinstance(profile, VectorProfile) or outcome.passed is not None:

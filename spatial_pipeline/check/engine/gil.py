@@ -23,8 +23,8 @@ def responsive() -> Iterator[None]:
     Geometries are objects that the cyclic garbage collector tracks: making some hundred thousand of
     them starts full collections, each of which holds the GIL until it has looked at every object
     alive, and takes nearly half of the time of a check. They cannot form cycles, so the collector
-    rests meanwhile; whatever else does form some is collected afterwards. Threads that compute in
-    Python hand over the GIL ten times as often as usual.
+    is paused meanwhile; other cycles are collected afterwards. The switch interval is a tenth of
+    the default, so threads that compute in Python hand over the GIL ten times as often.
 
     The settings are the process's: the first block that is entered changes them, the last one that
     is left restores them.

@@ -1,4 +1,4 @@
-"""Cuts a staged vector version into pieces and finds what lies around each of them."""
+"""Partitions a staged vector version into pieces, and finds the features around each piece."""
 
 from __future__ import annotations
 
@@ -51,10 +51,9 @@ class Span:
 
 @dataclass(frozen=True)
 class Partitioning:
-    """How a version is cut: by its own batches, or each of them into parts of ``size`` at most.
+    """The partitioning of a version: its own batches, or parts of at most ``size`` of each.
 
-    No piece has features of two batches: where a batch is the same as in an earlier version, its
-    pieces are.
+    No piece has features of two batches, so equal batches of two versions have equal pieces.
     """
 
     data: VectorReader

@@ -23,15 +23,15 @@ from spatial_pipeline.runtime.workers import Workers
 
 @dataclass(frozen=True)
 class RemoteJob:
-    """The rules that are evaluated elsewhere, and how the data is cut for them.
+    """The rules that are evaluated on other machines, and the partitioning of the data for them.
 
     Attributes:
         data: the staged version.
-        rules: rules that see pieces of it, and rules that plan for themselves.
+        rules: rules that see pieces of it, and rules that plan their own work.
         others: for each rule, the other data that it compares with.
         key: key columns of the contract.
         columns: attribute columns that the rules need; of vector data.
-        size: features a piece; None means the version's own batches.
+        size: features per piece; None means the version's own batches.
 
     """
 
@@ -57,13 +57,13 @@ class Pieces(Protocol):
     async def answers(
         self, index: int, elapsed: Callable[[], Elapsed], window: Window | None = None
     ) -> Answers:
-        """What the rules make of piece ``index``, of a raster of this window.
+        """The answers of the rules about piece ``index``; ``window`` is set for rasters.
 
-        Waits for its turn: no more pieces are under way than the machines have use for. Only then
-        it looks at ``elapsed``; where that is empty, nobody is asked.
+        Waits for its turn: no more pieces are in flight than the machines can use. Only then
+        ``elapsed`` is read; if it is empty, no machine is asked.
 
         Raises:
-            RuleError: no machine can answer; the message says why.
+            RuleError: no machine can answer; the message gives the reason.
 
         """
 
@@ -73,7 +73,7 @@ class RemoteWorkers(Protocol):
 
     @property
     def lanes(self) -> int:
-        """How many pieces to ask for at once, at most."""
+        """Maximum number of pieces to request at once."""
 
     def reaches(self, data: Reader) -> bool:
         """True when the other machines can open this data."""
@@ -102,7 +102,7 @@ class Bench:
     async def evaluate_piece(
         self, index: int, elapsed: Elapsed, window: Window | None = None
     ) -> Answers:
-        """What the rules make of a piece: the same as on any other machine."""
+        """Evaluates the rules on a piece; the answers are the same on any machine."""
         twins = {i: self.tasks[i].twin(seconds) for i, seconds in elapsed.items()}
         tasks = list(twins.values())
         with responsive():

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass
 class _Shared:
-    """What all twins of a task have in common."""
+    """State shared by all twins of a rule run."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -44,14 +44,14 @@ class _Shared:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one rule makes of one piece, wherever that was.
+    """The answer of one rule about one piece, from any machine.
 
     Attributes:
         value: the partial result; means nothing when there is a status.
         seconds: work of the rule on this piece.
-        status: why the rule has ended; None while it goes on.
+        status: status with which the rule has ended; None while it goes on.
         error: the same in words.
-        notes: what the look-up in another CRS has to say.
+        notes: notes on look-ups in another CRS.
 
     """
 
@@ -132,7 +132,7 @@ class RuleRun:
             self.partials.clear()
 
     def stop(self) -> None:
-        """Asks the rule's threads to stop at the end of their chunk, whatever comes of it."""
+        """Asks the rule's threads to stop at the end of their chunk."""
         self._shared.stop.set()
 
     def twin(self, elapsed: float) -> Self:
@@ -149,7 +149,7 @@ class RuleRun:
         return twin
 
     def answer(self, index: int, elapsed: float) -> Answer:
-        """What a twin has made of piece ``index``; there is none without a value or a reason."""
+        """The answer of a twin about piece ``index``; an error when it stopped without one."""
         seconds = self.elapsed - elapsed
         if index in self.partials:
             return Answer(self.partials[index], seconds, notes=self.notes())
@@ -229,7 +229,7 @@ class RuleRun:
             return self._shared.around
 
     def notes(self) -> tuple[str, ...]:
-        """What the look-up in another CRS has to say."""
+        """Notes on look-ups in another CRS."""
         around = self._shared.around
         return (around.note,) if around is not None and around.note else self._told
 

@@ -89,14 +89,14 @@ class Boxes:
         return candidates[near]
 
     def query(self, geometry: NDArray[np.object_] | shapely.Geometry) -> NDArray[np.int64]:
-        """Which boxes meet the boxes of geometries, as ``shapely.STRtree.query`` says it.
+        """Boxes that meet the boxes of geometries, in the form of ``shapely.STRtree.query``.
 
         Args:
             geometry: (m,) geometries, or one.
 
         Returns:
-            (2, k) indices of geometries, ascending, and of boxes; of one geometry (k,) indices of
-            boxes.
+            (2, k) indices of geometries, ascending, and of boxes; for one geometry (k,) indices of
+                boxes.
 
         """
         found = self.pairs(shapely.bounds(np.asarray(geometry, dtype=object)).reshape(-1, 4))
@@ -113,7 +113,7 @@ class Boxes:
         return found[:, np.lexsort(found[::-1])]
 
     def meetings(self, asked: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The pairs in any order: putting them in order takes as long as finding them."""
+        """The pairs in any order: sorting them takes as long as finding them."""
         pairs, few = [np.empty((2, 0), dtype=np.int64)], [np.empty((2, 0), dtype=np.int64)]
         for chunk in self._chunks(asked):
             close = np.flatnonzero(_meet(asked, self._extents[chunk]))

@@ -1,4 +1,4 @@
-"""Which parts of which features a topology rule judges, and what it says about the others."""
+"""Eligibility of features for topology rules: the parts to check, and notes on the others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COLLECTION = 7
 POLYGON, LINE, POINT = 2, 1, 0
 FEW = 8
-"""Features below which arrays take longer to set up than GEOS takes to judge."""
+"""Features below which setting up arrays takes longer than GEOS takes to check them."""
 AT_ONCE = 2048
 """Features whose vertices fit the cache."""
 NAMED = 5
@@ -78,7 +78,7 @@ class Excluded:
 
 @dataclass(frozen=True)
 class EligibleParts:
-    """The parts of one dimension of the features that are judged.
+    """The eligible parts of one dimension.
 
     Attributes:
         geometry: (m,) (multi)polygons, (multi)lines or (multi)points.
@@ -96,19 +96,19 @@ class EligibleParts:
 def judged(
     batch: FeatureBatch, profile: Profile, dimensions: Sequence[int], owned: int | None = None
 ) -> tuple[list[EligibleParts], Excluded]:
-    """The valid parts of these dimensions, and what a note must speak of.
+    """The valid parts of these dimensions, and the features left out.
 
-    Geometry collections are judged by their parts of these dimensions; polygons of one collection
-    that share an area become one.
+    Geometry collections are checked by their parts of these dimensions; polygons of one collection
+    that share an area are united.
 
     Args:
         batch: the features.
         profile: profile of their dataset.
-        dimensions: topological dimensions that the rule judges.
-        owned: only the first ``owned`` features are spoken of; None for all.
+        dimensions: topological dimensions that the rule checks.
+        owned: only the first ``owned`` features are noted; None for all.
 
     Returns:
-        One layer a dimension, in the order given, and the features left out.
+        One layer per dimension, in the order given, and the features left out.
 
     """
     if not len(batch):
@@ -152,7 +152,7 @@ def judged(
 
 
 def _know_validity(batch: FeatureBatch) -> None:
-    """Keeps in the batch which features are valid; GEOS judges only what is no star."""
+    """Stores validity in the batch; GEOS checks only features that are not star-shaped."""
     if batch.wkb is None or "valid" in batch.__dict__ or len(batch) < FEW:
         return
     valid = np.zeros(len(batch), dtype=bool)

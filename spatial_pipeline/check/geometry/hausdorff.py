@@ -1,11 +1,11 @@
-"""Whether two geometries lie within a distance of each other everywhere, and if not, how far off.
+"""Hausdorff distance test: whether two geometries lie within a tolerance of each other.
 
 The distance is Hausdorff's, of points, lines and boundaries: no point of either geometry is farther
-from the other one than the tolerance. GEOS's ``hausdorff_distance`` looks at vertices only, so it
-never exceeds the true distance and can miss it altogether: it is 0 for two polygons that join
-the same vertices in different order. Here the vertices rule out; what they leave is decided on the
-whole of the segments. The points of a segment that are within the tolerance of another segment are
-an interval (both are convex), so a geometry is near when such intervals cover all its segments.
+from the other than the tolerance. GEOS's ``hausdorff_distance`` compares vertices only, so it never
+exceeds the true distance and can miss it altogether: it is 0 for two polygons that join the same
+vertices in different order. Here the vertices are used to reject; the remaining pairs are decided
+on whole segments. The points of a segment that are within the tolerance of another segment are an
+interval (both are convex), so a geometry is near when such intervals cover all its segments.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ def hausdorff(
     tolerance: float,
     cancelled: Callable[[], None] = lambda: None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which of n pairs of geometries are within a tolerance, and how far the others are apart.
+    """Tests which of n pairs of geometries are within a tolerance, and measures the others.
 
     Polygons are within it when their boundaries are, and when no circle of that radius fits between
-    them (boundaries alone do not tell a hole from an island in it). Points, lines and polygons are
-    never within a tolerance of each other.
+    them (boundaries alone cannot distinguish a hole from an island in it). Points, lines and
+    polygons are never within a tolerance of each other.
 
     Args:
-        here: (n,) geometries with finite coordinates, none of them null or empty; judged in the XY
-            plane.
+        here: (n,) geometries with finite coordinates, none of them null or empty; compared in the
+            XY plane.
         there: (n,) likewise.
         tolerance: distance in the units of the coordinates.
         cancelled: raises when the time is up.
@@ -234,7 +234,7 @@ def _running_maximum(values: NDArray[np.float64], group: NDArray[np.int64]) -> N
 def _near(
     a: Segments, b: Segments, length: NDArray[np.float64], reach: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where along each segment ``a`` its distance from segment ``b`` is at most ``reach``.
+    """The interval of each segment ``a`` whose distance from segment ``b`` is at most ``reach``.
 
     The points within a distance of a segment are two discs and the rectangle between them.
 
@@ -270,7 +270,7 @@ def _slab(
     least: NDArray[np.float64],
     most: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where ``least <= at + s * slope <= most``, as begin and end of s."""
+    """The interval of s with ``least <= at + s * slope <= most``, as begin and end."""
     with np.errstate(divide="ignore", invalid="ignore"):
         one, two = (least - at) / slope, (most - at) / slope
     level = slope == 0

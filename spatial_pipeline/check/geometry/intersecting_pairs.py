@@ -1,8 +1,8 @@
-"""Which geometries of two sets meet, without keeping the GIL for long.
+"""Intersecting pairs of geometries of two sets, without keeping the GIL for long.
 
-``shapely.STRtree.query`` keeps the GIL until it has answered for all geometries, their exact
-predicates included. Here the tree says only whose boxes meet, for a few geometries a call; the
-predicates are ufuncs, which release the GIL, so that other threads work meanwhile.
+``shapely.STRtree.query`` keeps the GIL until it has answered for all geometries, including their
+exact predicates. Here the tree only finds pairs whose boxes meet, for a few geometries per call;
+the predicates are ufuncs, which release the GIL, so that other threads can work.
 """
 
 from __future__ import annotations

@@ -9,8 +9,11 @@ import shapely
 from numpy.typing import NDArray
 
 STEEP = 0.1
-"""Least ratio of the distance from a crossed line to the length of the tail beyond it, for the tail
-to explain why that line is near; below it the end approaches the line anew."""
+"""Minimum ratio of the distance from a crossed line to the length of the tail beyond it.
+
+From this ratio on, the tail explains why that line is near; below it the end approaches the line
+independently.
+"""
 CLOSING = 0.5
 """A line whose ends are nearer to each other than this share of its length all but closes."""
 
@@ -113,10 +116,10 @@ def _misses(
     points: NDArray[np.object_],
     reach: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far free ends fall short of a line, and how far they run past one; NaN beyond reach.
+    """Distances by which free ends undershoot and overshoot a line; NaN beyond reach.
 
-    A line that the tail of the end crosses is near because of that; only when the end is much
-    nearer to it than the tail is long does it count as a line fallen short of.
+    A line that the tail of the end crosses is near for that reason; it counts as an undershoot only
+    when the end is much nearer to it than the tail is long.
     """
     n = len(part)
     end, line = shapely.STRtree(parts).query(points, predicate="dwithin", distance=reach)

@@ -1,4 +1,4 @@
-"""Which ring may lie in which: holes in their shell, parts beside each other, interiors whole."""
+"""Nesting of rings: holes inside their shell, parts side by side, connected interiors."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Nesting:
         return found + self._nested_shells()
 
     def _apart(self, a: int, b: int) -> bool:
-        """Whether the two rings can be compared: both simple, and neither crosses the other."""
+        """True when two rings can be compared: both simple, and not crossing each other."""
         pair = (min(a, b), max(a, b))
         return self.simple[a] and self.simple[b] and pair not in self.conflicts
 
@@ -101,8 +101,8 @@ class Nesting:
     def _disconnected(self, members: Sequence[int]) -> list[Misplaced]:
         """Touches that cut the interior of a polygon in two.
 
-        Rings and the points at which they touch form a graph: the interior is connected if and
-        only if the graph has no cycle. One defect for every independent cycle.
+        Rings and the points at which they touch form a graph: the interior is connected if and only
+        if the graph has no cycle. One defect per independent cycle.
         """
         among = {r for r in members if self.simple[r]}
         touching: defaultdict[tuple[float, float], set[int]] = defaultdict(set)

@@ -1,9 +1,8 @@
-"""Polygons that are valid at a glance: those that are star-shaped around their middle.
+"""Fast validity test for star-shaped polygons, by one cross product per edge.
 
 When every edge of a closed ring turns the same way around a point, and all of them together go
-around it once, then every ray from the point meets the ring once: the ring is simple. Most polygons
-of a coverage are like that, and it takes a cross product an edge to know. The others are not judged
-here.
+around it once, every ray from the point meets the ring once, so the ring is simple. Most polygons
+of a coverage are star-shaped around their middle. The others are not decided here.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def _turning(
         if each:
             np.copysign(np.abs(cross) > sure, cross, out=cross)
             sure = np.zeros(1)
-        # The step from one ring to the next is nobody's: it does what the one before it does.
+        # The step from one ring to the next belongs to no ring: it copies the step before it.
         cross[last] = cross[last - 1]
         once = _crossings(dy, first, last) == 2
         out[once & (np.minimum.reduceat(cross, first) > sure)] = 1

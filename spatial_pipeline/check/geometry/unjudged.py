@@ -1,4 +1,4 @@
-"""Geometries that cannot be judged: which, why, and the notes about them."""
+"""Geometries that cannot be checked: detection, reasons and notes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCRIBBLE = "geometry that crosses itself too often: only its first defect is lis
 INVALID = "invalid geometry"
 
 OF_KIND = ("point feature", "line feature", "polygon feature", "geometry collection")
-"""Features without a part of the dimension that a rule judges, by their dimension."""
+"""Features without a part of the dimension that a rule checks, by their dimension."""
 
 THREE_D = "geometry with Z or M, judged in the XY plane"
 
@@ -88,11 +88,11 @@ def decoding_error(wkb: bytes | None) -> str:
 
 
 def summary(findings: Violations, taken: Counter[str] | None = None) -> str:
-    """How often each reason was found, the most frequent ones first.
+    """Reasons of the violations with their counts, the most frequent ones first.
 
     Args:
         findings: violations in memory.
-        taken: reasons of those that are not.
+        taken: reasons of those in files.
 
     """
     counts = Counter(findings.reasons.tolist()) + (taken or Counter())

@@ -42,7 +42,7 @@ def defects(geometry: shapely.Geometry) -> list[ValidityError]:
     """All defects of a geometry; parts are numbered through nested collections.
 
     Raises:
-        TooManyMeetings: it crosses itself so often that nobody could read the list.
+        TooManyMeetings: it crosses itself too often for a readable list.
 
     """
     single = geometry.geom_type in {"Point", "LineString", "LinearRing", "Polygon"}

@@ -116,7 +116,7 @@ def _bottleneck(costs: Costs) -> float:
 
 
 def _matches(costs: Costs, limit: float) -> bool:
-    """Whether every i can be paired with a j of its own at no more than ``limit``."""
+    """True when every i can be paired with a different j at no more than ``limit``."""
     taken_by: dict[int, int] = {}
     taken: dict[int, int] = {}
     for start in costs:

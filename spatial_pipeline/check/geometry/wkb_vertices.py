@@ -59,7 +59,7 @@ class Vertices:
         to_vertex, to_segment = (
             np.where(np.isfinite(d), d, np.inf) for d in (to_vertex, to_segment)
         )
-        # GEOS tells places with 15 digits: a vertex so close is the place itself.
+        # GEOS prints positions with 15 digits: a vertex that close is the position itself.
         if to_vertex.min() <= 1e-13 * max(abs(x), abs(y), 1.0):
             return int(to_vertex.argmin())
         return int(to_segment.argmin()) if np.isfinite(to_segment.min()) else -1

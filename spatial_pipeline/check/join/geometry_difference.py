@@ -1,4 +1,4 @@
-"""How the geometries of paired features differ, and where the difference lies."""
+"""Differences between the geometries of paired features: kind, distance and place."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ RESHAPED = "same place, other vertices"
 
 @dataclass(frozen=True)
 class GeometryDifference:
-    """How n pairs of geometries differ.
+    """Differences of n pairs of geometries.
 
     Attributes:
         differs: (n,) bool.
-        kind: (n,) object: what is different; empty where nothing is.
-        distance: (n,) how far apart the geometries are, NaN where they do not differ or no distance
-            can be told.
-        said: how many pairs each note is about.
+        kind: (n,) object: kind of difference; empty where there is none.
+        distance: (n,) distance of the geometries, NaN where they do not differ or it is undefined.
+        said: number of pairs for each note.
 
     """
 
@@ -58,8 +57,8 @@ def difference(
 
     Exact means the same type and the same coordinates (Z and M too) in the same order. Topological
     means the same set of points in the plane, wherever rings begin and whatever vertices lie on
-    straight edges; a multi-geometry of one part equals that part. Within a tolerance is what
-    :func:`hausdorff` says. Unless compared exactly, all empty geometries are the same.
+    straight edges; a multi-geometry of one part equals that part. With a tolerance,
+    :func:`hausdorff` decides. Unless compared exactly, all empty geometries are the same.
 
     Args:
         here: (n,) geometries or None.
@@ -108,7 +107,7 @@ def difference(
 def topologically_equal(here: NDArray[np.object_], there: NDArray[np.object_]) -> NDArray[np.bool_]:
     """(n,) bool: pairs of finite geometries that are the same set of points in the plane.
 
-    Invalid geometries, of which that cannot be told, are equal when their normal forms are.
+    Invalid geometries, for which this is undefined, are equal when their normal forms are.
     """
     ours, theirs = (shapely.normalize(shapely.force_2d(g)) for g in (here, there))
     same = np.asarray(shapely.equals_identical(ours, theirs), dtype=bool)
@@ -160,7 +159,7 @@ def _explain(
     mode: Mode,
     cancelled: Callable[[], None],
 ) -> None:
-    """Says of pairs that differ by their vertices what the difference is."""
+    """Describes the difference of pairs that differ by their vertices."""
     n = len(here)
     a, b = here[index], there[index]
     _mark(out, _at(index, n), RESHAPED)

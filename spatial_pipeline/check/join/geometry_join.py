@@ -1,4 +1,4 @@
-"""Which features of two datasets belong together when nothing but their geometry says so."""
+"""Joins the features of two datasets by geometry alone, without a key."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _NULL = bytes(DIGEST_SIZE)
 
 @dataclass(frozen=True)
 class _Marks:
-    """What tells the features of one dataset apart; all arrays in staged order.
+    """Properties that distinguish the features of one dataset; all arrays in staged order.
 
     Attributes:
         digest: (n,) 128-bit digest of the geometry, zero for null.
         values: (n,) hash of the compared attributes.
-        bounds: (n, 4) bounds in the CRS of the dataset under check; NaN for geometries that can be
-            compared in no other way than by their digest.
-        said: how many features each note is about.
+        bounds: (n, 4) bounds in the CRS of the dataset under check; NaN for geometries that can
+            only be compared by their digest.
+        said: number of features for each note.
 
     """
 
@@ -55,15 +55,16 @@ class _Marks:
 
 
 def by_geometry(comparison: PairedComparison) -> tuple[Join, Counter[str]]:
-    """Joins two datasets on equal geometries, each with one partner at most.
+    """Joins two datasets on equal geometries, each feature with at most one partner.
 
-    First those of the same bytes and attributes. Of what is left, exact comparison joins the same
+    First those with the same bytes and attributes. Of the rest, exact comparison joins the same
     bytes, topological comparison the same shapes, and a tolerance the nearest geometries first; of
     several at the same distance those with equal attributes. Features without geometry are joined
     when all compared attributes are equal.
 
     Raises:
-        RuleError: so many geometries are within the tolerance of each other that it tells nothing.
+        RuleError: so many geometries are within the tolerance of each other that a join is
+            meaningless.
 
     """
     here = _marks(comparison, comparison.here, lambda b: b.geometry)
@@ -215,7 +216,7 @@ def _similar(
 def _alike(
     comparison: PairedComparison, i: NDArray[np.int64], j: NDArray[np.int64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which pairs of positions have the same geometry by the rule, and how far they are apart."""
+    """Tests which pairs of positions have the same geometry by the rule, and their distance."""
     comparison.cancelled()
     (ours, p), (theirs, q) = (np.unique(x, return_inverse=True) for x in (i, j))
     a = comparison.here.take(ours, ()).geometry[p]

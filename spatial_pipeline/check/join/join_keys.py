@@ -62,10 +62,10 @@ def shared(values: NDArray[Any]) -> NDArray[np.int64]:
 def suspects(parts: Sequence[tuple[NDArray[np.uint64], Packed]]) -> NDArray[np.int64]:
     """Ascending positions of the hashes that occur more than once in all parts together.
 
-    Looked at by ranges of hashes of which one fits into memory, however many there are.
+    Processed by ranges of hashes, each of which fits into memory.
 
     Args:
-        parts: (n,) hashes and the (n,) positions that they are of.
+        parts: (n,) hashes and their (n,) positions.
 
     """
     total = sum(len(hashes) for hashes, _ in parts)
@@ -85,14 +85,14 @@ def suspects(parts: Sequence[tuple[NDArray[np.uint64], Packed]]) -> NDArray[np.i
 
 
 def _crowded(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
-    """Indices of hashes, among them all that occur more than once; most others are not.
+    """Indices of hashes, including all that occur more than once; few of the others.
 
-    Thrown into buckets, each is told who came last into its own: who finds itself there, and is
-    found by nobody else, has no equal. To sort all of them takes twice as long.
+    The hashes are written to buckets, last writer wins: a hash that finds itself in its bucket, and
+    is found by no other, is unique. Sorting all of them takes twice as long.
 
     Args:
         hashes: (n,) the hashes.
-        bits: how many of their highest bits are the same.
+        bits: number of their highest bits that are equal.
 
     """
     n = len(hashes)

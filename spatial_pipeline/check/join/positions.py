@@ -1,4 +1,4 @@
-"""Staged positions in little memory: most pieces judge features in a row, which two numbers say."""
+"""Compact staged positions: a range of two numbers where a piece checks consecutive features."""
 
 from __future__ import annotations
 

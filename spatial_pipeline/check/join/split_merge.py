@@ -1,4 +1,4 @@
-"""Which old features were split into several new ones, and which were merged into one."""
+"""Old features that were split into several new ones, or merged into one."""
 
 from __future__ import annotations
 

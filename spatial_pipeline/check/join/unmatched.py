@@ -1,4 +1,4 @@
-"""What becomes of features without a partner: new, gone, split, merged, or not to be told."""
+"""Classification of features without a partner: new, gone, split, merged, or undetermined."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Keys = tuple[tuple[Any, ...], ...]
 
 @dataclass(frozen=True)
 class Unpaired:
-    """What became of the features without a partner.
+    """Classified features without a partner.
 
     Attributes:
-        checked: how many there are in both datasets.
-        findings: one for each, or for each family of them.
-        counts: how many findings of each class.
-        notes: what must be said.
+        checked: their number in both datasets.
+        findings: one violation for each, or for each family of them.
+        counts: number of violations of each class.
+        notes: remarks.
 
     """
 
@@ -157,7 +157,7 @@ def _families(
     gone: NDArray[np.int64],
     shapes: tuple[NDArray[np.object_], NDArray[np.object_]],
 ) -> tuple[list[_Relation], list[str]]:
-    """Splits and merges, and what must be said about the search for them."""
+    """Splits and merges, and remarks about the search for them."""
     if comparison.here.profile.geometry_column is None or not (len(new) or len(gone)):
         return [], []
     lonely_shapes = np.concatenate(shapes)
@@ -232,7 +232,7 @@ def _read(
 def _only_there(
     side: Side, positions: NDArray[np.int64], reasons: Any, geometry: Any
 ) -> Violations:
-    """Findings about features that only the other dataset has."""
+    """Violations for features that only the other dataset has."""
     return Violations.build(
         np.full(len(positions), -1),
         reasons,

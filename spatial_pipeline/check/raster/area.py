@@ -1,4 +1,4 @@
-"""Which pixels of a raster lie within polygons, by their centres."""
+"""Pixels of a raster whose centres lie within polygons."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PixelArea:
         )
 
     def mask(self, row_off: int, col_off: int, height: int, width: int) -> NDArray[np.bool_]:
-        """Which pixels of a window have their centre in the area.
+        """Pixels of a window whose centre is in the area.
 
         Scan lines through the pixel centres with the nonzero winding rule (Foley et al., Computer
         Graphics, section 3.6). A centre on an edge belongs to the polygon on its right or, on a

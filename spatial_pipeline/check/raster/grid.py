@@ -1,4 +1,4 @@
-"""How two pixel grids lie to each other."""
+"""Alignment of two pixel grids."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def corners(profile: RasterProfile) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a raster lies on a grid.
+    """Position of a raster relative to a grid.
 
     Attributes:
         offset: (4,) largest distance of each corner (see :func:`corners`) along an axis of the grid
-            from where it would be if every pixel were a cell of the grid, in cells.
+            from its ideal position, with every pixel a cell of the grid, in cells.
         cells: True when a pixel is as large as a cell and its sides are parallel to the cell's.
 
     """
@@ -71,7 +71,7 @@ class Alignment:
 
 
 def alignment(profile: RasterProfile, grid: Transform) -> Alignment:
-    """How a raster lies on the grid of another transform in the same CRS."""
+    """The alignment of a raster with the grid of another transform in the same CRS."""
     ends = to_pixels(to_crs(corners(profile), profile.transform), grid)
     sides = to_pixels(
         to_crs(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), profile.transform), grid

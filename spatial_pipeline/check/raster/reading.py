@@ -20,7 +20,7 @@ def raster_profile(context: Context) -> RasterProfile:
 
 
 def chosen_bands(band: int | None, profile: RasterProfile) -> list[int]:
-    """The 1-based bands that a rule judges.
+    """The 1-based bands that a rule checks.
 
     Raises:
         RuleError: the raster has no such band.
@@ -47,7 +47,7 @@ def needs_pixels(partials: Sequence[Any]) -> None:
 
 
 def unread(profile: RasterProfile) -> tuple[str, ...]:
-    """What must be said of a source with broken blocks."""
+    """Notes on a source with broken blocks."""
     count = len(profile.broken_blocks)
     return (f"{count} blocks of the source do not decode and were not judged",) if count else ()
 

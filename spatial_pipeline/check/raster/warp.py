@@ -158,7 +158,7 @@ class Warp:
         return _snapped(placed[:, axis])
 
     def _moved(self, points: Floats) -> tuple[Floats, str]:
-        """(n, 2) coordinates in the CRS of the other raster, and what must be said about it."""
+        """(n, 2) coordinates in the CRS of the other raster, and a note on the transformation."""
         if self._same_crs:
             return points, ""
         # As one line, because a geometry a point would cost more than the transformation.
