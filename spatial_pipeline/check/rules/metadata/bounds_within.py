@@ -105,7 +105,7 @@ def _within(extent: Bounds, box: Bounds, where: str, slack: tuple[float, float])
 
 
 def _outside(batch: FeatureBatch, boxes: tuple[Bounds, ...], where: str) -> Violations:
-    """Features of which a part lies in none of the boxes, with the extent of those parts."""
+    """Features with a part outside all boxes, with the extent of those parts."""
     parts, feature = shapely.get_parts(batch.geometry, return_index=True)
     lost = ~shapely.is_empty(parts) & ~_inside(shapely.bounds(parts), boxes)
     features, first = np.unique(feature[lost], return_index=True)

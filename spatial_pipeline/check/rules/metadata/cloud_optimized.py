@@ -18,7 +18,7 @@ class CloudOptimizedCheck(ProfileCheck[CloudOptimized]):
     """Repeats what the validator said of the source when it was ingested."""
 
     def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One finding an error; warnings are findings when the rule is strict, else notes."""
+        """One violation per error; warnings are violations when the rule is strict, else notes."""
         raster = cast("RasterProfile", profile)
         reasons, warnings = raster.cog_errors, raster.cog_warnings
         if self.rule.strict:

@@ -39,7 +39,7 @@ ARROW_NAMES: dict[str, tuple[str, ...]] = {
 
 
 def type_matches(arrow: str, promised: ColumnType) -> bool:
-    """Whether an Arrow type, as text, is of the type that a contract promises."""
+    """True when an Arrow type, as text, is of the type that a contract promises."""
     encoded = re.match(r"dictionary<values=([^,]+),", arrow)
     name = re.split(r"[\[(<]", encoded.group(1) if encoded else arrow, maxsplit=1)[0]
     return promised == "any" or name in ARROW_NAMES[promised]

@@ -18,7 +18,7 @@ class DataTypeCheck(ProfileCheck[DataTypeRule]):
     """Compares the data type of every band."""
 
     def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One finding a band of another type."""
+        """One violation per band of another type."""
         allowed = self.rule.any_of or (self.rule.equals,)
         expected = " or ".join(str(a) for a in allowed)
         return _by_band(

@@ -31,7 +31,7 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
     """Every pixel is a cell of the grid, up to a drift that is bounded at the raster's corners."""
 
     def evaluate(self, profile: Profile) -> RuleOutcome:
-        """The largest offset of a corner, in pixels, is the value; one finding a corner."""
+        """The largest offset of a corner, in pixels, is the value; one violation per corner."""
         raster = cast("RasterProfile", profile)
         grid, notes = self._grid(raster)
         if grid is None:

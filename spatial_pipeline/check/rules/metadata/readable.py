@@ -69,7 +69,7 @@ class ReadableVector(BatchCheck[Readable], Remembering):
         return RuleOutcome(checked=seen, findings=findings, message=message, notes=profile.notes)
 
     def facts(self, batch: FeatureBatch, partial: tuple[int, Violations]) -> Facts:
-        """Which features have a geometry that decodes."""
+        """Classes of the features: those whose geometry decodes."""
         classes = np.full(partial[0], PLAIN, dtype=np.uint8)
         classes[shapely.is_missing(batch.geometry)] = UNKNOWN
         return Facts(classes)
@@ -137,7 +137,7 @@ class ReadableRaster(WindowCheck[Readable]):
 
 
 def broken_blocks(blocks: Sequence[BrokenBlock]) -> Violations:
-    """One finding a block that does not decode: its extent, named by band and place."""
+    """One violation per block that does not decode: its extent, named by band and place."""
     if not blocks:
         return Violations.none()
     reasons = [

@@ -45,7 +45,7 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
         return join_keys.hashes(table)[whole], packed(batch.positions[whole]), int((~whole).sum())
 
     def packed(self, partial: Partial, count: int) -> Words | None:
-        """Hashes of all rows of a piece, none of which is without a key."""
+        """Hashes of all rows of a piece; None when a row has no key."""
         return partial[0] if len(partial[0]) == count else None
 
     def unpacked(self, words: Words, places: slice) -> Partial:
@@ -67,7 +67,7 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
         )
 
     def _duplicates(self, suspects: NDArray[np.int64]) -> tuple[Violations, int]:
-        """Findings of the rows that do share a key, and the number of such keys."""
+        """Violations of the rows that do share a key, and the number of such keys."""
         if not len(suspects):
             return Violations.none(), 0
         data = cast("VectorReader", self.context.data)

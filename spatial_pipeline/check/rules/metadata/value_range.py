@@ -50,16 +50,17 @@ class Scale:
 
 @evaluates(ValueRange)
 class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
-    """Compares a column with bounds; nulls are not judged, NaN lies within no bounds.
+    """Compares a column with bounds; nulls are not checked, NaN lies within no bounds.
 
     Bounds are taken on the scale of the column: rounded to 32 bits for 32-bit floats, exact for
-    integers of any size. A day as upper bound is meant to its end; a time without a zone is UTC.
+    integers of any size. A date as upper bound includes the whole day; a time without a zone is
+    UTC.
     """
 
     needs_geometry = False
 
     def map(self, batch: FeatureBatch) -> Partial:
-        """Values judged, nulls, and violations.
+        """Values checked, nulls, and violations.
 
         Raises:
             RuleError: the column cannot be compared with the bounds.
@@ -91,7 +92,7 @@ class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
         return len(values), len(batch) - len(values), findings
 
     def packed(self, partial: Partial, count: int) -> Words | None:  # noqa: ARG002
-        """Values judged and nulls."""
+        """Number of values checked, and of nulls."""
         return None if len(partial[2]) else np.array(partial[:2], dtype=np.uint64)
 
     def unpacked(self, words: Words, places: slice) -> Partial:  # noqa: ARG002
@@ -103,11 +104,11 @@ class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
         return partial[2]
 
     def without_findings(self, partial: Partial) -> Partial:
-        """Values judged and nulls."""
+        """Values checked and nulls."""
         return partial[0], partial[1], Violations.none()
 
     def reduce(self, partials: Sequence[Partial]) -> RuleOutcome:
-        """All violations, and how many nulls were not judged."""
+        """All violations, and a note on the nulls that were not checked."""
         nulls = sum(p[1] for p in partials)
         plural = "" if nulls == 1 else "s"
         return RuleOutcome(

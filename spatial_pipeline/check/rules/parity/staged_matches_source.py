@@ -1,4 +1,4 @@
-"""What was staged is what was read: checksums of ingest against those of the staged file."""
+"""Compares checksums from ingest with those of the staged file."""
 
 from __future__ import annotations
 

@@ -36,10 +36,10 @@ class Unmatched:
     """Partial result of one tile.
 
     Attributes:
-        checked: owned features judged.
-        findings: edges of owned features.
-        left_out: owned features that a note must speak of.
-        told: of edges that are not in memory any more.
+        checked: owned features checked.
+        findings: violations: edges of owned features.
+        left_out: owned features to mention in a note.
+        told: summary of violations that are in files.
 
     """
 
@@ -51,11 +51,12 @@ class Unmatched:
 
 @evaluates(MatchedEdges)
 class MatchedEdgesCheck(TileCheck[MatchedEdges]):
-    """One violation an edge that a neighbour runs along without having the same edge.
+    """One violation per edge that a neighbour runs along without having the same edge.
 
-    Edges with a reversed twin cancel, see ``arrangement``; only what is left is compared. Both
-    neighbours are told of their own edges: the one that misses a vertex has a long one, the other
-    two short ones. Edges that run the same way are an overlap, another rule's business.
+    Edges with a reversed twin cancel, see ``arrangement``; only the residual edges are compared.
+    Each neighbour gets violations for its own edges: the one that misses a vertex has one long
+    edge, the other two short ones. Edges that run in the same direction are an overlap, which
+    another rule reports.
     """
 
     def halo(self) -> float:
@@ -95,7 +96,7 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
         return partial.findings
 
     def without_findings(self, partial: Unmatched) -> Unmatched:
-        """The rest, and what is to be said of the edges."""
+        """The partial result without its violations, and their summary."""
         return replace(partial, findings=Violations.none(), told=_told(partial))
 
     def reduce(self, partials: Sequence[Unmatched]) -> RuleOutcome:
@@ -127,7 +128,7 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
 
 
 def _told(partial: Unmatched) -> MeasureSummary:
-    """What is to be said of the edges, wherever they are."""
+    """Summary of the violations, in memory or in files."""
     return partial.told + MeasureSummary.of(partial.findings)
 
 

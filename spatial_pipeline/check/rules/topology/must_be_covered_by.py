@@ -37,11 +37,11 @@ class Uncovered:
     """Partial result of one tile.
 
     Attributes:
-        checked: features judged.
+        checked: features checked.
         findings: uncovered parts of polygons, of lines, and points.
-        left_out: features that a note must speak of.
+        left_out: features to mention in a note.
         other_left_out: features of the other dataset around them that cover nothing.
-        told: of parts of each kind that are not in memory any more.
+        told: summaries of violations of each kind that are in files.
 
     """
 
@@ -112,7 +112,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         return () if here == there else None
 
     def facts(self, batch: FeatureBatch, partial: Uncovered) -> Facts:
-        """Which features are covered, by others of which nothing is to be said either."""
+        """Classes of the features: covered, by others with nothing to report either."""
         classes = np.full(len(batch), PLAIN, dtype=np.uint8)
         told = [partial.left_out.rows, *(f.rows[:, 0] for f in partial.findings)]
         classes[np.isin(batch.rows, np.concatenate(told))] = UNKNOWN
@@ -129,7 +129,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         return joined(*partial.findings)
 
     def without_findings(self, partial: Uncovered) -> Uncovered:
-        """The rest, and what is to be said of the violations."""
+        """The partial result without its violations, and their summary."""
         none = Violations.none()
         return replace(partial, findings=(none, none, none), told=_told(partial))
 
@@ -172,7 +172,7 @@ def surely_within(bounds: NDArray[np.float64], covers: NDArray[np.object_]) -> N
 
 
 def _told(partial: Uncovered) -> tuple[MeasureSummary, MeasureSummary, MeasureSummary]:
-    """What is to be said of the violations of each kind, wherever they are."""
+    """Summaries of the violations of each kind, in memory or in files."""
     areas, lines, points = (
         t + MeasureSummary.of(f) for t, f in zip(partial.told, partial.findings, strict=True)
     )

@@ -90,7 +90,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         self._left: EdgeChain | None = None
 
     def map(self, batch: FeatureBatch) -> Boundaries:
-        """What is left of the edges of this batch.
+        """The residual edges of this batch.
 
         Raises:
             RuleError: the source has no geometry column.
@@ -103,7 +103,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         self._known, self._former = known, Former.of(known)
 
     def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Boundaries:
-        """What is left of the edges that lie where something changed."""
+        """The residual edges that lie where something changed."""
         return self._mapped(batch, known)
 
     def reach(self) -> float:
@@ -111,7 +111,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         return 0.0
 
     def facts(self, batch: FeatureBatch, partial: Boundaries) -> Facts:
-        """Which features have edges in the chain, which stand alone, which a note speaks of."""
+        """Classes of the features: with edges in the chain, isolated, or mentioned in a note."""
         classes = np.zeros(len(batch), dtype=np.uint8)
         classes[np.searchsorted(batch.positions, unpacked(partial.positions))] = ATTACHED
         classes[np.searchsorted(batch.positions, unpacked(partial.alone))] = ALONE
@@ -138,7 +138,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
     def recalled(
         self, partial: Boundaries, _positions: NDArray[np.int64], _facts: Facts
     ) -> Boundaries:
-        """Of the polygons, no edge has changed; what they are is known for all pieces at once."""
+        """Adds unchanged polygons; their edges are updated for all pieces at once."""
         return partial
 
     def _mapped(self, batch: FeatureBatch, known: NDArray[np.uint8] | None) -> Boundaries:
@@ -169,10 +169,10 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         )
 
     def _alone(self, positions: NDArray[np.int64], lone: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those polygons of one ring whose box touches no other feature's.
+        """Polygons of one ring whose box touches no other feature's box.
 
         Whether an edge has a twin nearby only saves look-ups: a polygon with one has a neighbour,
-        so the answer does not depend on how the data was cut.
+        so the answer does not depend on the partitioning.
         """
         boxes = shared_boxes(self._data)
         found = [np.empty(0, dtype=np.int64)]
@@ -244,11 +244,11 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         return out
 
     def _whole(self, chains: Sequence[EdgeChain], alone: NDArray[np.bool_]) -> EdgeChain:
-        """What is left of the edges of all polygons."""
+        """The residual edges of all polygons."""
         if self._known is None or self._former is None:
             self._left = EdgeChain.sum(chains)
         else:
-            # What stands alone now has no edges in the chain, whatever it had.
+            # Polygons that are isolated now have no edges in the chain, even if they had before.
             gone = alone & (self._known.kinds != ALONE)
             self._left = self._former.now(chains, self._data.feature_bounds()[gone])
         return self._left

@@ -77,19 +77,19 @@ class Overlaps:
     """Partial result of one batch.
 
     Attributes:
-        checked: features judged.
-        areas: pairs of polygons of the batch that share an area, unless the chain says it.
+        checked: features checked.
+        areas: pairs of polygons of the batch that share an area, unless the chain decides.
         stretches: pairs of lines of the batch that share a stretch.
-        left_out: features that a note must speak of.
-        dimensions: which dimensions the features have.
-        chain: what is left of the edges of the polygons where most of them cancel, else None.
+        left_out: features to mention in a note.
+        dimensions: dimensions of the features.
+        chain: residual edges of the polygons where most edges cancel, else None.
         polygons: staged positions of all valid polygons.
         lines: staged positions of all valid lines.
         across: (k, 2) pairs of a polygon of this batch, outside of the chain, and a feature of
             another one whose boxes meet.
-        across_lines: (k, 2) the same of lines.
-        kept: the features of this batch that are wanted again.
-        told: of areas and of stretches that are not in memory any more.
+        across_lines: (k, 2) the same for lines.
+        kept: features of this batch that are needed again.
+        told: summaries of areas and of stretches that are in files.
 
     """
 
@@ -141,7 +141,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return self._mapped(batch, None)
 
     def begin(self, known: Facts) -> None:
-        """Whoever is to be compared meets nobody new but those that are looked at because of it."""
+        """Restricts neighbour look-ups to features that changed or lie next to a change."""
         self._neighbours = Neighbours(self._data, np.flatnonzero(known.looked))
         self._former = Former.of(known)
 
@@ -158,7 +158,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return None if self.rule.group_by else ()
 
     def facts(self, batch: FeatureBatch, partial: Overlaps) -> Facts:
-        """Which features are polygons and which lines; those in a pair are found at the end."""
+        """Classes of the features: polygons or lines; those in a pair are determined at the end."""
         classes = np.zeros(len(batch), dtype=np.uint8)
         classes[np.searchsorted(batch.positions, unpacked(partial.polygons))] = PLAIN
         classes[np.searchsorted(batch.positions, unpacked(partial.lines))] = DEEP
@@ -171,15 +171,15 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         extras = remembered(self._left, len(facts))
         if extras is None:
             return Facts(classes)
-        # The chain does not tell pairs within the tolerance from others: whoever looks for those
-        # that share an area has to meet all of them.
+        # The chain does not distinguish pairs within the tolerance from others: finding those that
+        # share an area requires all of them.
         rows = np.concatenate([np.empty(0, np.int64), *(s.ravel() for s in self._slight)])
         slight = self._data.rows_to_positions(np.unique(rows))
         classes[slight[classes[slight] != UNKNOWN]] |= np.uint8(AGAIN)
         return Facts(classes, extras=extras)
 
     def recalled(self, partial: Overlaps, _positions: NDArray[np.int64], facts: Facts) -> Overlaps:
-        """The features were compared with those around them, none of which has changed."""
+        """Adds features that were compared with their neighbours, none of which has changed."""
         kinds = {POLYGON: PLAIN, LINE: DEEP}
         there = frozenset(d for d, kind in kinds.items() if (facts.classes == kind).any())
         return replace(
@@ -358,7 +358,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return joined(partial.areas, partial.stretches)
 
     def without_findings(self, partial: Overlaps) -> Overlaps:
-        """The rest, and what is to be said of the pairs."""
+        """The partial result without its violations, and their summary."""
         areas, stretches = _told(partial)
         none = Violations.none()
         return replace(partial, areas=none, stretches=none, told=(areas, stretches))
@@ -405,7 +405,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
 
 
 def _told(partial: Overlaps) -> tuple[MeasureSummary, MeasureSummary]:
-    """What is to be said of the pairs within a batch, wherever they are."""
+    """Summaries of the pairs within a batch, in memory or in files."""
     areas, stretches = partial.told
     return areas + MeasureSummary.of(partial.areas), stretches + MeasureSummary.of(
         partial.stretches

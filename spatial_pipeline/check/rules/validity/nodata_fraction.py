@@ -54,7 +54,7 @@ class NodataFractionCheck(WindowCheck[NodataFraction]):
         return found
 
     def reduce(self, partials: Sequence[list[MarkedPixels]]) -> RuleOutcome:
-        """The worst band decides; one finding a failing band, with the places without data."""
+        """The worst band decides; one violation per failing band, with the places without data."""
         needs_pixels(partials)
         _, notes = self._area()
         bands = chosen_bands(self.rule.band, raster_profile(self.context))

@@ -71,11 +71,11 @@ class ValidGeometryCheck(GeometryCheck[ValidGeometry]):
 
 
 def first_defect(geometry: shapely.Geometry, told: str) -> ValidityError:
-    """The defect that GEOS tells, with the address of its place.
+    """The defect that GEOS reports, with the address of its place.
 
     Args:
         geometry: the invalid geometry.
-        told: what ``shapely.is_valid_reason`` says: ``reason[x y]``.
+        told: the text of ``shapely.is_valid_reason``: ``reason[x y]``.
 
     """
     match = re.fullmatch(r"(.*?)\[(\S+) (\S+)(?: \S+)*\]", told)
