@@ -53,7 +53,7 @@ class VectorReader(Protocol):
         """Number of features that are present, whatever the profile says."""
 
     def row_bytes(self, columns: Sequence[str]) -> float:
-        """Bytes of a feature as it is staged, on average: its geometry and these columns."""
+        """Average staged bytes of a feature: its geometry and these columns."""
 
     def batch(self, index: int, columns: Sequence[str], *, geometry: bool = True) -> FeatureBatch:
         """Batch ``index`` with the named attribute columns; geometry when wanted."""
@@ -86,7 +86,7 @@ class CountedVector:
 
     @property
     def version_id(self) -> str:
-        """Name of what is known of it."""
+        """Name that stands for the known content."""
         return fingerprint("count", self.profile.uri, self.profile.layer, self.profile.count)
 
     def batch_count(self) -> int:

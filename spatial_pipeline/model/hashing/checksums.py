@@ -117,7 +117,7 @@ def add_window(
 ) -> None:
     """Adds the pixels of a window to the sums of the cells that it meets.
 
-    Each pixel is weighted with an odd number of its own, so no single change cancels itself.
+    Each pixel has a different odd weight, so no single change cancels itself.
 
     Args:
         cells: sums, see :func:`empty_cells`; changed in place.
@@ -224,7 +224,7 @@ def _plain(array: Any) -> Any:
         return array.cast(pa.binary())
     if pa.types.is_date64(kind):
         return array.cast(pa.date32())
-    # Parquet knows no seconds.
+    # Parquet has no unit of seconds.
     if pa.types.is_timestamp(kind) and kind.unit == "s":
         return array.cast(pa.timestamp("ms", kind.tz))
     if pa.types.is_time32(kind) and kind.unit == "s":
@@ -273,16 +273,16 @@ def _bytes_sum(array: Any, valid: NDArray[np.bool_], seeds: Words) -> int:
     keep = (64 * counts - 8 * lengths)[filled].astype(np.uint64)
     last = ends[filled] - 1
     words[last] = (words[last] << keep) >> keep
-    # Seed of the row plus the place in the value, as one sum over the numbers of the words.
+    # Seed of the row plus the offset in the value, as one sum over the word numbers.
     words += np.repeat(seeds - _STEP * first.astype(np.uint64), counts)
     words += _STEP * (numbers + 1).view(np.uint64)
     return total + _total(_mixed(words))
 
 
 def _uniform(data: NDArray[np.uint8], length: int, seeds: Words) -> Words:
-    """(n, words) what is mixed of n values of one length that follow each other.
+    """(n, words) mixed words of n consecutive values of one length.
 
-    Points have one, as have most features of a regular make; nothing needs to be looked up then.
+    Points have one length, as do most features of regular shape; no look-up is needed then.
 
     Args:
         data: the bytes of all values, and eight more.
@@ -304,14 +304,14 @@ def _lengths_sum(lengths: NDArray[np.int64], valid: NDArray[np.bool_], seeds: Wo
 
 
 def _spread(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For (n,) counts: whose each of their sum is, and its number among its own."""
+    """Expands (n,) counts: for each unit of their sum, its owner and its number there."""
     ends = np.cumsum(counts)
     owner = np.repeat(np.arange(len(counts)), counts)
     return owner, np.arange(len(owner)) - (ends - counts)[owner]
 
 
 def _mixed(words: Words) -> Words:
-    """The words, every bit of each depending on all its bits; works in place."""
+    """Mixes the words in place; every bit depends on all bits of the same word."""
     for _ in range(2):
         words ^= words >> _HALF
         words *= _MULTIPLIER
