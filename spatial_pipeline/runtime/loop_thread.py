@@ -52,7 +52,7 @@ class PrivateLoop:
         return self.start(work).result()
 
     def _serve(self) -> None:
-        # A runner cancels what is left and closes the loop in the thread that used it.
+        # A runner cancels remaining tasks and closes the loop in the thread that used it.
         with asyncio.Runner() as runner:
             loop = runner.get_loop()
             loop.call_soon(self._ready.set_result, loop)

@@ -73,8 +73,8 @@ class Workers:
             timeout: seconds from the moment that a thread takes the call; None waits for ever.
 
         Raises:
-            TimeoutError: the time is up; the thread goes on until ``call`` ends by itself or looks
-                at its cancellation, which is raised then, as it is when this task is cancelled.
+            TimeoutError: the time is up; the thread goes on until ``call`` ends by itself or checks
+                its cancellation token, which is raised then, as it is when this task is cancelled.
 
         """
         async with self._free:
@@ -132,7 +132,7 @@ _CREW: ContextVar[Workers | None] = ContextVar("crew", default=None)
 
 
 def ask_for_help(call: Callable[[], object]) -> None:
-    """Has a call made by an idle thread beside this one, if this is one of ``Workers`` at all."""
+    """Runs a call in an idle thread beside this one, if this thread belongs to ``Workers``."""
     crew = _CREW.get()
     if crew is not None:
         crew.lend(call)
