@@ -25,7 +25,7 @@ _RESULTS: list[TextIO] = []
 
 @contextmanager
 def progress_bars() -> Iterator[Any]:
-    """A function that gets (dataset, what is done, pieces done, pieces planned).
+    """A function that gets (dataset, stage of the work, pieces done, pieces planned).
 
     On a terminal it draws bars on stderr; elsewhere it does nothing.
     """
@@ -116,7 +116,7 @@ def print_json(value: Any) -> None:
 
 
 def print_text(text: str) -> None:
-    """Text on stdout, as it is."""
+    """Prints text on stdout unchanged."""
     _results().write(text)
 
 
