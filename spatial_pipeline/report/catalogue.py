@@ -102,7 +102,7 @@ def description(model: type[Rule]) -> str:
 
 
 def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """A JSON schema in a few words."""
+    """The type of a JSON schema in a few words."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rsplit("/", 1)[-1]
         found = definitions[name]

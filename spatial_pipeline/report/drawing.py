@@ -76,7 +76,7 @@ class DrawnViolation:
         filled: True for areas.
         x: pixel of its mark.
         y: pixel of its mark.
-        label: what it is.
+        label: text of the mark.
         series: number of its rule among those that are drawn.
 
     """
@@ -97,7 +97,7 @@ class Drawing:
         frame: size and scale.
         extent: SVG path of the dataset's extent, empty when it has none.
         context: SVG path of the dataset's features.
-        defects: what is marked.
+        defects: drawn violations.
         legend: name of the rule and number of its violations, by series.
         omitted: violations that are not drawn: too many, or without a place.
 

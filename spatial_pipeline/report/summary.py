@@ -17,7 +17,7 @@ STYLES = {Status.PASSED: "green", Status.FAILED: "red", Status.ERROR: "red", Sta
 
 
 def results_table(checked: Checked) -> Table:
-    """One row a rule: what it is, how it ended, what it says."""
+    """One row per rule: name, status, message."""
     verdict = Text("passed", "bold green") if checked.passed else Text("held", "bold red")
     title = Text.assemble((checked.title, "bold"), ": ", verdict)
     table = _table("Check", "Status", "Checked", "Violations", "Message", title=title)
@@ -65,7 +65,8 @@ class Ran:
         outcome: ``published``, ``held`` or ``failed``.
         readers_see: version that is published now, None when nothing is.
         results: results of the staged version.
-        reasons: why the staged version is held or the run failed; empty when it was published.
+        reasons: reasons why the staged version is held or the run failed; empty when it was
+            published.
 
     """
 

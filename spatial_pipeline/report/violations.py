@@ -189,7 +189,7 @@ def write_geoparquet(table: pa.Table, path: Path) -> None:
 
 
 def _write(tables: Iterable[pa.Table], path: Path, crs: pyproj.CRS | None) -> None:
-    """Writes tables of one schema as they come: first as they are, then with what is known of all.
+    """Writes tables to a temporary Arrow file, then to GeoParquet with the metadata of all.
 
     The description of a GeoParquet file is part of its schema, which must be known at its start.
     """
@@ -234,7 +234,7 @@ def _write(tables: Iterable[pa.Table], path: Path, crs: pyproj.CRS | None) -> No
 
 
 def _groups(parts: pa.RecordBatchFileReader) -> Iterator[pa.Table]:
-    """The rows by row groups, which do not depend on the parts in which they came."""
+    """The rows by row groups, independent of the batches in which they arrive."""
     held: list[pa.RecordBatch] = []
     for i in range(parts.num_record_batches):
         held.append(parts.get_batch(i))
