@@ -110,7 +110,7 @@ def _under(store: Store, version: Version) -> NDArray[Any] | None:
 
 
 def sample(links: Links) -> Message:
-    """A message that shows what alerts look like."""
+    """A sample message."""
     violation = Violation((("4711",), ("4712",)), "overlap", (1603607.55, 6463658.73), 0.0107, "m²")
     fact = Problem(
         key=Key("sample", "2026-01", Kind.RULE, "must_not_overlap"),
@@ -141,7 +141,7 @@ def _sample_picture() -> bytes | None:
 
 
 def _png(drawing: Drawing, title: str) -> bytes:
-    # matplotlib takes seconds to load: a tick that draws nothing does without.
+    # matplotlib takes seconds to load: ticks without a map do not import it.
     from spatial_pipeline.report.picture import png
 
     return png(drawing, title)

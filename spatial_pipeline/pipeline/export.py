@@ -53,7 +53,7 @@ def export_vector(
     Args:
         source: staged GeoParquet file.
         profile: its profile.
-        folder: where the new file goes.
+        folder: folder for the new file.
         driver: GDAL driver short name, or ``Parquet``.
         options: creation options of the driver.
 

@@ -167,7 +167,7 @@ class Pipeline:
     def stage(
         self, contract: Contract, partition: str | None = None, progress: Progress | None = None
     ) -> Version:
-        """Ingests the source as it is now; does nothing when this very content is staged.
+        """Ingests the source as it is now; does nothing when the same content is already staged.
 
         A source that cannot be read is staged too: empty, with the error in its profile, so that
         the failure is a check result with its history.
@@ -264,7 +264,7 @@ class Pipeline:
         """Publishes a version to files only, if the gate is open for it.
 
         Raises:
-            GateClosedError: the gate is closed; readers keep seeing what they saw. It is closed
+            GateClosedError: the gate is closed; readers keep the version they have. It is closed
                 too for a contract that names a table: :meth:`apublish` writes tables.
 
         """
@@ -274,12 +274,12 @@ class Pipeline:
         return files.publish(contract, version, self.store)
 
     async def apublish(self, contract: Contract, version: Version) -> Publication:
-        """Publishes a version to files and, where the contract says so, to its table.
+        """Publishes a version to files and, where the contract names one, to its table.
 
-        Rasters are written down in ``spatial_pipeline.rasters`` of a configured database.
+        Rasters are registered in ``spatial_pipeline.rasters`` of a configured database.
 
         Raises:
-            GateClosedError: the gate is closed; readers keep seeing what they saw.
+            GateClosedError: the gate is closed; readers keep the version they have.
             StoreError: the store or the database cannot be written.
 
         """
@@ -426,7 +426,7 @@ class Pipeline:
 def _stage_failure(
     store: Store, version: Version, kind: Kind, source: Source, error: str
 ) -> Version:
-    """Stages why a source could not be read, under a name of its own: the next run tries again."""
+    """Stages the reason why a source cannot be read, under a unique name: the next run retries."""
     name = fingerprint("reader failed", version.id, error)
     failed = replace(version, id=name)
     shown = redacted(uri_of(source, version.partition))
