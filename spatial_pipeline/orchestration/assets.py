@@ -63,8 +63,8 @@ def staged_asset(contract: Contract) -> dg.AssetsDefinition:
 def published_asset(contract: Contract) -> dg.AssetsDefinition:
     """Publishes the staged version, if the gate is open for it.
 
-    The gate is asked here, inside the publishing step, because Dagster's blocking checks stop it
-    only in the run in which they failed.
+    The publishing step itself asks the gate, because Dagster's blocking checks stop it only in the
+    run in which they failed.
     """
 
     @dg.asset(
