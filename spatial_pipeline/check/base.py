@@ -27,7 +27,7 @@ R = TypeVar("R", bound=Rule)
 
 
 class Cancelled(Exception):  # noqa: N818 - a signal, not an error
-    """Raised inside a check whose time is up."""
+    """Raised inside a check when its time is up."""
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from spatial_pipeline.model.violation_runs import (
 from spatial_pipeline.model.violations import Violations
 
 LAST = np.iinfo(np.int64).max
-"""The piece of what is found in the end: it comes after all others."""
+"""Piece number of violations found at the end: after all others."""
 SHARE = 4
-"""Part of the limit that is written at once: keys are looked up and made to objects for it."""
+"""One part in this many of the limit is written at once, as keys are objects in memory."""
 
 
 class ViolationBuffer:

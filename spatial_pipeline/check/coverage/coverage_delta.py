@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EDGES, NET = "edges", "net"
 """Prefix under which a chain is stored among the extras of a check."""
 MOST = 4
-"""Edges a feature left over above which none is remembered."""
+"""Residual edges per feature above which none are cached."""
 COMPARED = 1 << 20
 """Edges looked up at once."""
 
@@ -67,10 +67,10 @@ class Former:
 
 
 def remembered(chain: EdgeChain | None, count: int) -> Mapping[str, NDArray[Any]] | None:
-    """The extras that a chain is remembered by; None when there is none, or it is too long.
+    """The extras under which a chain is cached; None when there is none, or it is too long.
 
     Args:
-        chain: what is left of all edges.
+        chain: all residual edges.
         count: number of features.
 
     """
@@ -117,7 +117,7 @@ def inside_near(
     around = spans(edges, 0.0)
     out = np.zeros(len(edges), dtype=bool)
     for step in range(int(count.max(initial=0))):
-        # Polygons meet few boxes: those that meet the most of them are the last to be asked.
+        # Polygons meet few boxes: those that meet the most of them are tested last.
         left = np.flatnonzero(~out & (count[owner] > step))
         out[left[_within(around[left], boxes.bounds[box[first[owner[left]] + step]])]] = True
     return out

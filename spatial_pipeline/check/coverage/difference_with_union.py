@@ -31,13 +31,13 @@ def uncovered(
 
     Most features are decided earlier, see ``inscribed_circles`` and ``winding_grid``. A feature
     within one cover is found by the predicate. For the others, the covers that meet them are
-    united, the predicate decides, and only the rest is cut. Uniting and cutting round: parts that
-    may be rounding alone (see ``arrangement.noise``) are dropped.
+    united, the predicate decides, and only the rest is cut. Union and difference round coordinates:
+    parts that may be rounding alone (see ``rounding.noise``) are dropped.
 
     Args:
         features: (n,) valid geometries of one dimension.
-        covers: valid polygons, lines, … that may cover them, one array a dimension.
-        dimension: of the features.
+        covers: valid polygons, lines, … that may cover them, one array per dimension.
+        dimension: dimension of the features.
         tolerance: parts of at most this area (lines: length) are dropped as well.
         cancelled: raises when the time is up.
 
@@ -168,4 +168,4 @@ def _outside(
 
 
 COVERS = {POLYGON: (POLYGON,), LINE: (POLYGON, LINE), POINT: (POLYGON, LINE, POINT)}
-"""Dimensions of what can cover a geometry of a dimension."""
+"""Dimensions of covers for each dimension of geometries."""

@@ -40,13 +40,13 @@ class Faces:
     """The bounded faces of the arrangement of some segments.
 
     Intersections are noded in floating point (OverlayNG), so faces may differ from the exact ones
-    by the rounding of the coordinates; see ``arrangement.noise``.
+    by the rounding of the coordinates; see ``rounding.noise``.
 
     Attributes:
         cells: (n,) the faces as polygons in normal form.
         inner: (n,) a point on each; rounding may put it beside a sliver.
         clashing: (m,) bool: segments that come near to another one except at a shared end.
-        margin: what near means.
+        margin: distance that counts as near.
 
     """
 
@@ -67,10 +67,10 @@ def faces(edges: NDArray[np.float64]) -> Faces:
 
 
 def shared_faces(data: VectorReader, edges: NDArray[np.float64]) -> Faces:
-    """The same, made once for all rules that ask for the faces of these edges of a dataset.
+    """The faces of these edges of a dataset, computed once for all rules that need them.
 
     Args:
-        data: the dataset; keeps the last edges that were asked for, and their faces.
+        data: the dataset; caches the last requested edges and their faces.
         edges: (n, 4) segments.
 
     """
@@ -96,7 +96,7 @@ class _Group:
 
 
 class _Arranging:
-    """Faces in the making: every thread that wants them takes a share of the work."""
+    """An arrangement in progress, shared by all threads that need its faces."""
 
     def __init__(self, edges: NDArray[np.float64]) -> None:
         self.edges = edges
@@ -236,7 +236,7 @@ def _nested(
 def _without(
     cell: shapely.Polygon, islands: NDArray[np.object_], of: NDArray[np.int64]
 ) -> shapely.Polygon:
-    """A face without what lies inside of it.
+    """A face without the islands inside it.
 
     Args:
         cell: the face.
@@ -248,7 +248,7 @@ def _without(
     # Everything inside the sets belongs to them or was cut out of them: only outer rings count.
     shells = shapely.polygons(shapely.get_exterior_ring(islands))
     filled = shapely.get_parts(united(shells, group, len(held)))
-    # Faces thinner than rounding may unite to nothing: an empty ring is no hole.
+    # Faces thinner than rounding may unite to nothing: an empty ring is not a hole.
     filled = filled[~shapely.is_empty(filled)]
     holes = [*cell.interiors, *shapely.get_exterior_ring(filled)]
     return shapely.normalize(shapely.polygons(cell.exterior, holes=holes or None))

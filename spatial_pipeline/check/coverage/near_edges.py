@@ -21,7 +21,7 @@ class Alongside:
 
     Attributes:
         edge: (k,) ascending indices of edges; each once.
-        polygon: (k,) the polygon that runs along most of it.
+        polygon: (k,) the polygon that runs along most of the edge.
         length: (k,) length of the stretches of that polygon.
         offset: (k,) largest distance between the two along the stretches.
 
@@ -86,9 +86,10 @@ def equal_rows(rows: NDArray[np.float64]) -> NDArray[np.int64]:
 def _stretches(
     one: NDArray[np.float64], other: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(m,) length of each edge that an opposite one lies beside, and how far that is at most.
+    """(m,) length of each edge with an opposite edge beside it, and their largest distance.
 
-    The length is not positive where there is no such stretch or the edges run the same way.
+    The length is not positive where there is no such stretch or the edges run in the same
+    direction.
     """
     start, along = one[:, :2], one[:, 2:] - one[:, :2]
     size = np.hypot(along[:, 0], along[:, 1])

@@ -20,7 +20,7 @@ class Neighbours:
 
     Args:
         data: the dataset.
-        some: (k,) ascending staged positions of those that are looked up; all unless given.
+        some: (k,) ascending staged positions of the candidates; all features unless given.
 
     """
 
@@ -44,12 +44,12 @@ class Neighbours:
         familiar: NDArray[np.bool_] | None,
         cancel: Callable[[], None],
     ) -> tuple[Pairs, NDArray[np.int64]]:
-        """Pairs of a feature of a batch and another one whose boxes meet.
+        """Pairs of a feature of a batch and another feature whose boxes meet.
 
         Args:
             batch: the batch.
             index: (m,) ascending indices of the features that are compared.
-            pattern: of DE-9IM: for ``AREA``, boxes must share more than their borders.
+            pattern: DE-9IM pattern: for ``AREA``, boxes must share more than their borders.
             familiar: (len(batch),) bool: features that are not compared with each other.
             cancel: raises when the time is up.
 

@@ -28,9 +28,9 @@ QUERIED = 4096
 DECIDED = 1 << 14
 """Pairs decided at once."""
 WORTH = 0.1
-"""Share of edges left above which looking at every pair is cheaper than the arrangement."""
+"""Share of residual edges above which testing every pair is cheaper than the arrangement."""
 CROWD = 8
-"""Polygons over one point from which on its face is doubtful without a look at the pairs."""
+"""Polygons over one point above which its face counts as doubtful without testing pairs."""
 
 AREA = "2********"
 STRETCH = "1********"
@@ -151,9 +151,9 @@ def doubtful_regions(
     """(k, 4) boxes that contain every region covered by two or more of the polygons.
 
     Args:
-        chain: what is left of the edges of valid polygons and multipolygons.
-        over: the polygons whose boxes contain one of some points, more of them do no harm.
-        arranged: makes the faces of the edges left; ``faces`` unless given.
+        chain: residual edges of valid polygons and multipolygons.
+        over: the polygons whose boxes contain one of some points; a superset is allowed.
+        arranged: builds the faces of the residual edges; ``faces`` unless given.
 
     """
     made = (arranged or faces)(chain.edges)
@@ -192,13 +192,13 @@ def shared_parts(
 ) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
     """The intersection of pairs of geometries, and its area or length.
 
-    Where the intersection rounds to something of lower dimension, this is what is returned, with
-    measure 0; where it rounds to nothing, the middle of where the two boxes meet.
+    Where the intersection rounds to a lower dimension, that geometry is returned, with measure 0;
+    where it rounds to nothing, the middle of where the two boxes meet.
 
     Args:
         one: (n,) valid polygons (dimension 2) or lines (dimension 1).
         other: (n,) as many others, whose interiors meet the former's.
-        dimension: of the part wanted.
+        dimension: dimension of the requested part.
 
     """
     flat = shapely.force_2d(one), shapely.force_2d(other)

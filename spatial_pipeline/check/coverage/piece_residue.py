@@ -59,7 +59,7 @@ class Within:
 
     Attributes:
         chain: the residual edges.
-        runner: (n,) index of one polygon that runs through each of them.
+        runner: (n,) index of one polygon that contains each of them.
         inside: (n,) bool: those within one of the boxes.
 
     """
@@ -83,8 +83,8 @@ class Outlines:
         rest: (n - s,) ascending indices of the others.
         others: the others, decoded and known to be valid or not.
         areas: the valid polygonal parts of the others; their index is one into the piece.
-        remains: what is left of the edges of a few thousand polygons each.
-        runners: for each of them, (k,) index of one polygon that runs through each edge left.
+        remains: residual edges of a few thousand polygons each.
+        runners: for each of them, (k,) index of one polygon that contains each residual edge.
         lone: (k,) ascending indices of polygons of one ring that were seen to share no edge.
 
     """
@@ -105,7 +105,7 @@ class Outlines:
 
     @property
     def left(self) -> float:
-        """Share of the edges that are left."""
+        """Share of residual edges."""
         every = sum(len(r.edges) for r in self.remains)
         return sum(len(r.left) for r in self.remains) / max(every, 1)
 
@@ -203,7 +203,7 @@ class Outlines:
 
 
 def outlines(batch: FeatureBatch, profile: Profile) -> Outlines:
-    """The outlines of a piece; threads that ask at the same time share the work.
+    """The outlines of a piece; concurrent callers share the work.
 
     Args:
         batch: the piece, with geometry.
@@ -216,16 +216,16 @@ def outlines(batch: FeatureBatch, profile: Profile) -> Outlines:
             apart = _apart(batch)
             parts = [partial(_part, apart, begin, profile) for begin in range(0, len(batch), CHUNK)]
             work = _Work(apart, parts)
-            # A frozen value: what is derived from it is kept as ``cached_property`` would.
+            # The dataclass is frozen: derived values are stored as ``cached_property`` would.
             batch.__dict__[_MEMO] = work
     return cast("_Work", work).result()
 
 
 def _apart(batch: FeatureBatch) -> FeatureBatch:
-    """The same features without what is kept beside them.
+    """The same features without cached values.
 
-    What is kept in a batch must not hold that batch: the collector of cycles rests during a check
-    (see ``responsive``), and every piece would stay in memory to its end.
+    A value cached in a batch must not refer to that batch: the cyclic garbage collector is paused
+    during a check (see ``responsive``), and every piece would stay in memory to the end.
     """
     same = replace(batch)
     same.__dict__.update(
@@ -257,7 +257,7 @@ class _Work:
 
 @dataclass(frozen=True)
 class _Part:
-    """The outlines of some features in a row; indices are into the piece."""
+    """The outlines of some consecutive features; indices are into the piece."""
 
     stars: NDArray[np.int64]
     rest: NDArray[np.int64]
@@ -315,7 +315,7 @@ def _edges(rings: Rings, turn: NDArray[np.int8]) -> Edges:
 
 
 def _concatenated(parts: Iterable[Edges]) -> Edges:
-    """All edges in one; ``polygon`` stays what it was."""
+    """All edges in one; ``polygon`` is unchanged."""
     parts = [p for p in parts if len(p)]
     if len(parts) == 1:
         return parts[0]
@@ -368,7 +368,7 @@ def _merged(one: NDArray[np.int64], other: NDArray[np.int64], n: int) -> NDArray
 
 
 def _of(index: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-    """(n,) bool: which indices there are; much faster than to sort them."""
+    """(n,) bool: indices that occur; much faster than sorting them."""
     held = np.zeros(n, dtype=bool)
     held[index] = True
     return held

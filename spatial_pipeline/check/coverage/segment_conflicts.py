@@ -24,8 +24,8 @@ def clashes(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Conflicts of some segments with those after them.
 
-    Two segments clash when one comes within the margin of the other except at a shared end. One
-    that is shorter than the margin clashes by itself.
+    Two segments conflict when one comes within the margin of the other except at a shared end. A
+    segment shorter than the margin conflicts by itself.
 
     Args:
         edges: (n, 4) segments.
@@ -34,7 +34,8 @@ def clashes(
         margin: units of the coordinates.
 
     Returns:
-        (k,) segments and (k,) others that they clash or share an end with; and those that clash.
+        (k,) segments and (k,) others that they conflict or share an end with; and those in
+            conflict.
 
     """
     lengths = np.hypot(edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1])

@@ -19,12 +19,11 @@ from spatial_pipeline.check.geometry.boxes import finite
 from spatial_pipeline.check.geometry.marked_cells import Cells, MarkedCells
 
 WORTH = 16
-"""Boxes below which a grid takes longer than a look at what they are the boxes of."""
+"""Number of boxes below which setting up a grid takes longer than testing the features."""
 ALONE = 0.5
-"""Part of the edges left from which on polygons hardly meet: what lies in one is found otherwise.
-"""
+"""Share of residual edges above which polygons hardly meet, so that other tests decide."""
 CELLS = 4
-"""Cells of a grid along what one box takes up, where boxes lie beside each other."""
+"""Grid cells along the side of one box, where boxes lie beside each other."""
 SIDES = (128, 512)
 """Cells along a side of a grid, at least and at most."""
 CROSSINGS = 1 << 21
@@ -44,7 +43,7 @@ class _Grid:
     side: int
 
     def column(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Columns of some x; -2 and ``side`` stand for what is outside."""
+        """Columns of some x; -2 and ``side`` mean outside."""
         return np.clip(np.floor((x - self.x0) / self.dx), -2, self.side).astype(np.int64)
 
     def row(self, y: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -61,9 +60,9 @@ class _Grid:
 
 
 def in_union(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """(n,) bool: boxes that surely lie in the union of polygons; others may do so, too.
+    """(n,) bool: boxes that certainly lie in the union of polygons; False means undecided.
 
-    Boxes of points are not looked at: points are located as fast.
+    Boxes of points are not tested: locating a point is as fast.
 
     Args:
         bounds: (n, 4) boxes; rows with NaN or infinity lie in none.

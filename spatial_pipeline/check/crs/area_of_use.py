@@ -16,7 +16,7 @@ EDGE_POINTS = 3601
 quarter of a turn among them, where the circles of polar projections reach farthest."""
 
 SLACK = 1e-9
-"""Share of the area's size by which rounding may carry coordinates over its edge."""
+"""Share of the area's size by which rounding may move coordinates across its edge."""
 
 
 def degrees(crs: pyproj.CRS) -> Bounds | None:

@@ -54,7 +54,8 @@ def transformed(
         chosen = np.flatnonzero((deep == having_z) & ~shapely.is_missing(out))
         if len(chosen):
             xyz = shapely.get_coordinates(out[chosen], include_z=having_z)
-            # NaN and infinity among the coordinates raise floating-point flags, which are no news.
+            # NaN and infinity among the coordinates raise floating-point warnings, which are
+            # expected.
             with np.errstate(all="ignore"):
                 xyz[:, 0], xyz[:, 1] = operation.transform(xyz[:, 0], xyz[:, 1])
                 out[chosen] = shapely.set_coordinates(out[chosen].copy(), xyz)

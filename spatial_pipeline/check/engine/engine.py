@@ -82,14 +82,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Shares:
-    """The pieces of a version, shared out between this machine and others.
+    """The pieces of a version, divided between this machine and others.
 
     Attributes:
-        here: a work for each piece that this machine looks at.
-        far: tasks that other machines evaluate.
+        here: work items for the pieces that this machine evaluates.
+        far: rule runs that other machines evaluate.
         places: window of each piece; None for each piece of features.
-        columns: attribute columns that the tasks need.
-        size: features a piece; None means the version's own batches.
+        columns: attribute columns that the rule runs need.
+        size: features per piece; None means the version's own batches.
 
     """
 
@@ -229,7 +229,7 @@ class _Run:
             task.fail("where is for vector data: a raster has no columns")
 
     async def profile(self) -> None:
-        """Cheap rules first; what a wrong CRS makes meaningless is not run on nonsense."""
+        """Evaluates cheap rules first; rules that a wrong CRS makes meaningless are skipped."""
         for task in self.live(ProfileCheck):
             if not task.rule.others():
                 await task.step(self.workers, 0, partial(task.check.evaluate, self.data.profile))
@@ -240,7 +240,7 @@ class _Run:
                     task.fail("needs crs: the rule crs did not pass")
 
     async def open_others(self, others: Others) -> None:
-        """Opens what each rule compares with."""
+        """Opens the comparison data of each rule."""
 
         async def open_for(task: RuleRun) -> None:
             opened = await task.call(self.workers, partial(others, task.rule))
@@ -253,7 +253,7 @@ class _Run:
                 await task.step(self.workers, 0, partial(task.check.evaluate, self.data.profile))
 
     async def recall(self, past: History) -> None:
-        """Asks what earlier versions left behind."""
+        """Loads the cached results of earlier versions."""
         tasks = self.live(BatchCheck, TileCheck, TileComparisonCheck)
         (self.batches, _), *_ = await asyncio.gather(
             self.workers.run(past.batches),
@@ -261,14 +261,14 @@ class _Run:
         )
 
     async def keep(self, past: History) -> None:
-        """Leaves behind what is known now."""
+        """Stores results for the next version."""
         calls: list[Callable[[], None]] = [partial(t.keep, past) for t in self.tasks]
         if self.batches is not None and not self.damaged:
             calls.append(past.keep_batches)
         await asyncio.gather(*(self.workers.run(call) for call in calls))
 
     async def pieces(self) -> None:
-        """Every piece once, for all rules that want it; planned work beside it."""
+        """Evaluates every piece once for all rules that need it, and planned work beside it."""
         shares = Shares()
         profile = self.data.profile
         if isinstance(profile, VectorProfile):
@@ -286,7 +286,7 @@ class _Run:
                 group.create_task(self.counted(partial(self.planned, task))())
 
     async def elsewhere(self, remote: RemoteWorkers, shares: Shares) -> None:
-        """Every piece once on other machines, for the tasks that they can evaluate."""
+        """Evaluates every piece once on other machines, for the rules that they can evaluate."""
         tasks = shares.far
         rules, others = tuple(t.rule for t in tasks), tuple(t.others for t in tasks)
         job = RemoteJob(self.data, rules, others, tasks[0].key, shares.columns, shares.size)
@@ -402,7 +402,7 @@ class _Run:
 
 
 def _known(profile: Profile, rule: Rule) -> bool:
-    """True for what a raster with damaged blocks still says of itself."""
+    """True for rules that a raster with damaged blocks can still answer from its metadata."""
     opened = isinstance(profile, RasterProfile) and profile.count > 0
     return opened and rule.scope is Scope.PROFILE
 

@@ -54,7 +54,7 @@ class PieceSubset:
 
     @classmethod
     def of(cls, owned: FeatureBatch, tasks: Sequence[RuleRun]) -> Self:
-        """The features that one of these tasks does not know."""
+        """The features that one of these rule runs does not know."""
         wanted = np.zeros(len(owned), dtype=bool)
         for task in tasks:
             wanted |= cast("FeatureCache", task.memory).unknown(owned.positions)
@@ -142,7 +142,7 @@ def _known(
             if words is not None:
                 repeats.fresh[name] = words
                 found.append((task, task.check.unpacked(words, span.places)))
-        # A condition asks for attributes, so the piece must be read.
+        # A condition needs attributes, so the piece must be read.
         elif memory is not None and task.rule.where is None and memory.settled(span.places):
             if memory.nothing is None:
                 memory.nothing = _of_nothing(task, cut)
@@ -199,7 +199,7 @@ def _see(task: RuleRun, shown: Shown, around: Callable[[FeatureBatch, float], Ti
     kept = np.ones(len(owned), bool) if condition is None else mask(owned.table, condition)
     unknown = memory.unknown(owned.positions)
     if memory.known is not None and isinstance(check, NeighbourCheck):
-        # The same batch for all of them: what one works out of it, the next one finds there.
+        # The same batch for all of them: values cached by one rule are reused by the next.
         seen, batch = shown.near.places, shown.near.features
         unknown[seen] = True
         value = check.look(batch, memory.known.take(batch.positions).kinds)

@@ -1,4 +1,4 @@
-"""Outcome → result: does it pass, what does it say, which features are meant."""
+"""Converts an outcome to a result: status, message, keys of the features."""
 
 from __future__ import annotations
 

@@ -49,10 +49,10 @@ def responsive() -> Iterator[None]:
 
 
 def _age_objects() -> None:
-    """Moves what was made meanwhile to the oldest generation, without looking at it.
+    """Moves new objects to the oldest generation, without scanning them.
 
-    The collector would look at all of it in the thread that makes the next object, which is the
-    loop's. Thawing would undo what the owner of the process froze, so that is left alone.
+    The collector would scan all of them in the thread that creates the next object, which is the
+    loop's. Unfreezing would undo what the owner of the process froze, so that is left alone.
     """
     if not gc.get_freeze_count():
         gc.freeze()

@@ -17,15 +17,15 @@ WORKING = 16
 WORKING_ALONE = 2
 """Bytes at work for each staged byte of a column that a check reads by itself."""
 WORKING_PIXELS = 4
-"""Bytes at work for each byte of pixels read: values, mask, and what rules make of them."""
+"""Working bytes per byte of pixels read: values, mask, and temporaries of rules."""
 
 
 class MemoryBudget:
     """A bound on the bytes in flight on one event loop; first come, first served.
 
     Attributes:
-        total: bytes; None is without bound.
-        held: bytes that are taken.
+        total: bytes; None means no bound.
+        held: bytes in use.
 
     """
 
@@ -70,13 +70,13 @@ def piece_bytes(
     others: Iterable[VectorReader] = (),
     besides: Collection[str] = (),
 ) -> int:
-    """Bytes at work that a piece is expected to need, with its share of what it is compared with.
+    """Estimated working bytes of a piece, including its share of the comparison data.
 
     Args:
         data: the version.
         columns: attribute columns that are read.
         rows: features of the piece.
-        others: versions that it is compared with by place.
+        others: versions that it is compared with by location.
         besides: columns that checks read by themselves.
 
     """

@@ -1,6 +1,6 @@
-"""Pieces that other machines look at: what is asked, what is answered, and how it is worked out.
+"""Remote evaluation of pieces: the job, the questions, the answers, and the evaluation itself.
 
-How questions travel is not said here; see ``spatial_pipeline.distributed.client``.
+The transport does not belong here; see ``spatial_pipeline.distributed.client``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Window = tuple[int, int, int, int]
 Elapsed = Mapping[int, float]
 """Place of a rule in its job → seconds that it has worked so far; rules that have ended lack."""
 Answers = dict[int, Answer]
-"""Place of a rule in its job → what it makes of the piece."""
+"""Index of a rule in its job → its answer about the piece."""
 
 
 class Pieces(Protocol):
@@ -69,7 +69,7 @@ class Pieces(Protocol):
 
 
 class RemoteWorkers(Protocol):
-    """Other machines that can look at pieces."""
+    """Other machines that can evaluate pieces."""
 
     @property
     def lanes(self) -> int:
@@ -94,7 +94,7 @@ class Bench:
 
     @classmethod
     async def opened(cls, job: RemoteJob, workers: Workers) -> Bench:
-        """The job with its checks made; ``workers`` does all the work."""
+        """The job with its checks created; ``workers`` does all the work."""
         bench = cls(job, workers)
         await workers.run(bench._open)
         return bench
@@ -126,13 +126,13 @@ class Bench:
 async def ask(
     pieces: Pieces, index: int, tasks: Sequence[RuleRun], window: Window | None = None
 ) -> None:
-    """Asks for a piece on behalf of all tasks of a job; those that get no answer fail and say why.
+    """Requests a piece for all rule runs of a job; those without an answer fail with the reason.
 
     Args:
         pieces: the job.
-        index: of the piece.
-        tasks: its rules, in their order.
-        window: of a raster, what the piece is.
+        index: number of the piece.
+        tasks: its rule runs, in their order.
+        window: pixel window of the piece; rasters only.
 
     """
     asked = dict(enumerate(tasks))

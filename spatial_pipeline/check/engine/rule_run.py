@@ -1,4 +1,4 @@
-"""One rule under evaluation: what it has found so far, and how much time it has left."""
+"""One rule under evaluation: its partial results, and its remaining time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Answer:
     """The answer of one rule about one piece, from any machine.
 
     Attributes:
-        value: the partial result; means nothing when there is a status.
+        value: the partial result; undefined when there is a status.
         seconds: work of the rule on this piece.
         status: status with which the rule has ended; None while it goes on.
         error: the same in words.
@@ -97,7 +97,7 @@ class RuleRun:
             self.fail(_said(exc))
 
     def recall(self, history: History) -> None:
-        """Asks what is known already, for a check that can use it; in a thread."""
+        """Loads cached facts and answers, for a check that can use them; runs in a thread."""
         name, profile = self.rule.check_name, self.check.context.data.profile
         of_pieces = piece_cache.wording(self.rule, self.check, profile, ABOUT_RESULTS - {"where"})
         if of_pieces is not None:
@@ -112,7 +112,7 @@ class RuleRun:
                 self.check.begin(known)
 
     def keep(self, history: History) -> None:
-        """Leaves behind what is known now; in a thread."""
+        """Stores facts and answers for the next version; runs in a thread."""
         if self.repeats is not None and self.outcome is not None:
             history.keep_answers(self.rule.check_name, self.repeats.wording, self.repeats.fresh)
         if self.memory is not None and self.outcome is not None:
@@ -136,7 +136,7 @@ class RuleRun:
         self._shared.stop.set()
 
     def twin(self, elapsed: float) -> Self:
-        """The same rule with the same check, for one piece: what fails one, stops all.
+        """The same rule with the same check, for one piece: a failure of one stops all.
 
         Args:
             elapsed: seconds that the rule has worked so far, elsewhere.
@@ -161,7 +161,7 @@ class RuleRun:
         return Answer(None, seconds, status, error)
 
     def take(self, index: int, answer: Answer) -> None:
-        """Takes in what was answered elsewhere about piece ``index``."""
+        """Takes in the answer of another machine about piece ``index``."""
         if not self.alive:
             return
         self.elapsed += answer.seconds
@@ -173,7 +173,7 @@ class RuleRun:
             self.fail(answer.error, answer.status)
 
     def settle(self, index: int, value: Any) -> None:
-        """Takes in what is known of piece ``index`` without a look at it."""
+        """Takes in the cached result of piece ``index`` without evaluating it."""
         if self.alive:
             self.partials[index] = value
             self.fresh.append(index)
@@ -216,7 +216,7 @@ class RuleRun:
         return value
 
     def surroundings(self) -> Surroundings:
-        """The other dataset, looked up by place; made once for all threads."""
+        """Lookup of the other dataset by location; created once for all threads."""
         with self._shared.lock:
             if self._shared.around is None:
                 if not self.others:

@@ -38,7 +38,7 @@ from spatial_pipeline.runtime.json_text import json_text
 FORMAT = 1
 EXTENT_PART = 1e-9
 NAMED = 5
-"""Violations that are gone and named in the message."""
+"""Missing baseline violations that the message names."""
 NEW, BY_AREA, BY_KEYS, BY_BASELINE = range(4)
 WORDS = {BY_AREA: "areas", BY_KEYS: "keys", BY_BASELINE: "baseline"}
 
@@ -179,7 +179,7 @@ class _Judged:
         self._all = 0.0
 
     def add(self, findings: Violations, verdict: NDArray[np.int8]) -> None:
-        """The next part of the violations with what accepts each."""
+        """Adds the next part of the violations, with the suppression of each."""
         self.codes.update(verdict.tolist())
         kept = findings.take(verdict == NEW)
         spilled = isinstance(found_by(self._outcome), SpilledViolations)
@@ -192,7 +192,7 @@ class _Judged:
             self._runs.append(self._sink.write(kept, np.full(len(kept), len(self._runs))))
 
     def left(self) -> AnyViolations:
-        """The violations that nothing accepts."""
+        """The violations that are not suppressed."""
         found = found_by(self._outcome)
         if isinstance(found, SpilledViolations) and self._runs:
             return replace(found, runs=tuple(self._runs))
@@ -212,7 +212,7 @@ class _Judged:
 
 
 def fingerprints(findings: Violations, grid: float) -> list[Fingerprint]:
-    """(n,) what each violation is known by: its keys, sorted, and its place on a grid."""
+    """(n,) the fingerprint of each violation: its sorted keys, and its place on a grid."""
     bounds = shapely.bounds(findings.geometry).reshape(-1, 4)
     with np.errstate(invalid="ignore"):
         cells = np.round((bounds[:, :2] + bounds[:, 2:]) / 2 / grid)
@@ -325,7 +325,7 @@ def area_of(areas: VectorReader, profile: Profile) -> tuple[shapely.Geometry, st
 
 
 def key_texts(keys: Sequence[Sequence[Any]]) -> frozenset[str]:
-    """Keys in the form in which they are compared."""
+    """Keys as text for comparison."""
     return frozenset(_text(k) for k in keys)
 
 

@@ -43,7 +43,7 @@ class ViolationSpill:
         self._runs: dict[RuleRun, list[ViolationRun]] = {}
 
     async def tidy(self, tasks: Sequence[RuleRun]) -> None:
-        """Counts what rules have found since; beyond the limit, who holds most goes to a file."""
+        """Counts new violations; beyond the limit, spills those of the rule that holds most."""
         if self._sink is None:
             return
         for task in tasks:
@@ -63,7 +63,7 @@ class ViolationSpill:
         self.held += size
 
     async def gather(self, task: RuleRun) -> None:
-        """Before ``reduce``: takes out what a rule still holds if some of it was taken out."""
+        """Before ``reduce``: spills a rule's remaining violations if some of them were spilled."""
         if self._sink is not None and task in self._runs and self._loose.get(task):
             await self._spill(task)
 

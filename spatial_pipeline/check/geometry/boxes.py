@@ -22,7 +22,7 @@ BLOCK = 64
 TREES = 64
 """Trees kept, at most: about 100 MB."""
 FEW = 256
-"""Look-ups among the boxes of a chunk below which making its tree takes longer."""
+"""Number of look-ups in a chunk below which building its tree takes longer."""
 COMPARED = 1024
 """Look-ups that are compared at once."""
 GRID = 1024
@@ -30,7 +30,7 @@ GRID = 1024
 
 
 class Boxes:
-    """Bounds of features and what lies where; a tree is made when it is needed first.
+    """Bounds of features, with spatial look-up; trees are built on first use.
 
     Attributes:
         bounds: (n, 4) bounds; NaN rows are found nowhere.
@@ -69,7 +69,7 @@ class Boxes:
         Args:
             around: (m, 4) bounds; NaN rows are ignored.
             halo: distance, units of the coordinates.
-            besides: indices that are not wanted.
+            besides: indices to exclude.
 
         """
         known = finite(around)
@@ -103,7 +103,7 @@ class Boxes:
         return found[1] if np.ndim(geometry) == 0 else found
 
     def pairs(self, asked: NDArray[np.float64]) -> NDArray[np.int64]:
-        """(2, k) which of some bounds, ascending, meet which boxes.
+        """(2, k) index pairs of given bounds, ascending, and the boxes that they meet.
 
         Args:
             asked: (m, 4) bounds; NaN rows meet nothing.
@@ -134,7 +134,7 @@ class Boxes:
     def _compared(
         self, asked: NDArray[np.float64], which: NDArray[np.int64], chunk: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """(2, k) which of some bounds meet which boxes of the chunk named beside each."""
+        """(2, k) index pairs of given bounds and boxes of the chunk named beside each."""
         for extents, size in ((self._blocks, CHUNK // BLOCK), (self.bounds, BLOCK)):
             pair, place = np.nonzero(_meeting(asked[which], _in_a_row(extents, size, chunk)))
             which, chunk = which[pair], chunk[pair] * size + place
@@ -145,7 +145,7 @@ class Boxes:
         return np.stack([which[known], chunk[known]])
 
     def _chunks(self, asked: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Chunks that may have something for one of these bounds; NaN rows ask for nothing."""
+        """Chunks that may have boxes for one of these bounds; NaN rows match nothing."""
         if not len(asked) or not len(self._extents):
             return np.empty(0, dtype=np.int64)
         low, high = np.fmin.reduce(asked[:, :2]), np.fmax.reduce(asked[:, 2:])
@@ -169,7 +169,7 @@ def meeting(
 ) -> NDArray[np.bool_]:
     """(n,) bool: boxes within ``reach`` (by x and by y) of one of the others.
 
-    A grid says of most boxes that there is none.
+    A grid rejects most boxes early.
 
     Args:
         bounds: (n, 4) boxes; NaN rows meet nothing.

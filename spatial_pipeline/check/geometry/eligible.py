@@ -27,7 +27,7 @@ POLYGON, LINE, POINT = 2, 1, 0
 FEW = 8
 """Features below which setting up arrays takes longer than GEOS takes to check them."""
 AT_ONCE = 2048
-"""Features whose vertices fit the cache."""
+"""Features whose vertices fit the processor's cache."""
 NAMED = 5
 """Features of a kind that a note names."""
 
@@ -112,7 +112,7 @@ def judged(
 
     """
     if not len(batch):
-        # Of what is left of a piece beside its stars, there is mostly nothing.
+        # A piece mostly has no features other than star-shaped ones.
         nothing = EligibleParts(np.empty(0, dtype=object), np.empty(0, dtype=np.int64))
         return [nothing for _ in dimensions], Excluded.concat([])
     geometry = batch.geometry
@@ -161,7 +161,7 @@ def _know_validity(batch: FeatureBatch) -> None:
         valid[begin + rings.polygon[turning(rings) != 0]] = True
     rest = np.flatnonzero(~valid)
     valid[rest] = shapely.is_valid(batch.geometry[rest])
-    # A frozen value: what is derived from it is kept as ``cached_property`` would.
+    # The dataclass is frozen: derived values are stored as ``cached_property`` would.
     batch.__dict__["valid"] = valid
 
 
@@ -203,7 +203,7 @@ def of_dimension(geometry: NDArray[np.object_], dimension: int) -> NDArray[np.ob
 
 
 def _dimensions(geometry: NDArray[np.object_]) -> NDArray[np.int64]:
-    """(n,) topological dimension, -1 for what is missing or empty."""
+    """(n,) topological dimension, -1 for missing and empty geometries."""
     return np.where(shapely.is_empty(geometry), -1, shapely.get_dimensions(geometry))
 
 
@@ -226,7 +226,7 @@ def notes(context: Context, left_out: Excluded, whose: str = "") -> tuple[str, .
 
 
 def _names(context: Context, rows: NDArray[np.int64], whose: str) -> str:
-    """The features of these rows as a reader knows them."""
+    """The features of these rows by their keys, as text."""
     profile = context.data.profile
     known = {c.name for c in profile.columns} if isinstance(profile, VectorProfile) else set()
     if whose or not context.key or not set(context.key) <= known:

@@ -15,7 +15,7 @@ from spatial_pipeline.check.geometry.wkb_rings import plain_points, plain_rings
 from spatial_pipeline.model.features import FeatureBatch
 
 AT_ONCE = 2048
-"""Features whose rings are looked at in one call: it keeps the GIL."""
+"""Features whose rings are tested in one call, which keeps the GIL."""
 MANY = 8
 """One part in this many: above it, all features are decoded, for later users too."""
 
@@ -38,7 +38,7 @@ def plain(batch: FeatureBatch) -> Plain:
     """The boxes and validity of a batch; computed once for all rules."""
     known = batch.__dict__.get(_MEMO)
     if known is None:
-        # A frozen value: what is derived from it is kept as ``cached_property`` would.
+        # The dataclass is frozen: derived values are stored as ``cached_property`` would.
         known = batch.__dict__[_MEMO] = _plain(batch)
     return cast("Plain", known)
 

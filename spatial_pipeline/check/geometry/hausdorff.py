@@ -48,7 +48,7 @@ def hausdorff(
 
     Returns:
         (n,) bool, and (n,) distances: 0 for pairs within the tolerance, else the largest distance
-        found. It is the largest of all when a vertex has it, and a lower bound when not.
+        found. It is exact when a vertex attains it, and otherwise a lower bound.
 
     """
     here, there = shapely.force_2d(here), shapely.force_2d(there)
@@ -83,8 +83,8 @@ def corresponding(
 ) -> NDArray[np.bool_]:
     """(n,) bool: pairs of the same structure whose vertices, in order, are within a tolerance.
 
-    Then so is everything between them: the distance between points that walk along two segments
-    at once is largest at the ends.
+    Then all points between them are, too: the distance between points that move along two segments
+    at the same rate is largest at the ends.
     """
     ours, theirs = Paths.of(here), Paths.of(there)
     n = len(here)
@@ -205,7 +205,7 @@ def _gaps(
     slack = _rounding(a)
     low, high = _near(a.take(i), b.take(j), length[i], tolerance + slack[i])
     kept = low <= high
-    # What lies before and behind a segment counts as covered.
+    # The stretches before and behind a segment count as covered.
     every = np.arange(len(length))
     segment = np.concatenate([every, i[kept], every])
     low = np.concatenate([np.full(len(length), -1.0), low[kept], length])
@@ -217,7 +217,7 @@ def _gaps(
         (segment[1:] == segment[:-1])
         & (low[1:] - reach[:-1] > slack[segment[1:]] + 1e-9 * tolerance)
     )
-    # A point has no stretch: it is near or not, as the vertices said.
+    # A point has no stretch: the vertex test has decided it.
     gap = gap[length[segment[gap]] > 0]
     return segment[gap], reach[gap], low[gap + 1]
 

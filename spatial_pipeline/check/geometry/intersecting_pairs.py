@@ -29,7 +29,7 @@ def meeting(
     Args:
         several: (n,) geometries; None and empty ones meet nothing.
         asking: (m,) geometries, likewise; they are prepared, so no other thread may use them.
-        predicate: holds of the asking geometry and one of the others, in this order.
+        predicate: relation of the asking geometry to one of the others, in this order.
 
     Returns:
         (k,) indices of the asking ones, ascending, and (k,) indices of the others.

@@ -1,4 +1,4 @@
-"""Free ends of lines: which there are, and whether they fall short of a line or run past one."""
+"""Free ends of lines, and their classification as undershoots and overshoots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ From this ratio on, the tail explains why that line is near; below it the end ap
 independently.
 """
 CLOSING = 0.5
-"""A line whose ends are nearer to each other than this share of its length all but closes."""
+"""Share of its length below which the gap between a line's ends makes it nearly closed."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def free_ends(parts: NDArray[np.object_], owned: NDArray[np.bool_], reach: float
     Args:
         parts: (n,) valid LineStrings and LinearRings; all whose boxes come within ``reach`` of one
             of an owned part.
-        owned: (n,) bool: the parts whose ends are wanted.
-        reach: farthest miss that is measured.
+        owned: (n,) bool: the parts whose ends are requested.
+        reach: largest distance that is measured.
 
     """
     part, at_start = _untouched(parts, owned)
@@ -74,7 +74,7 @@ def _points(
 def _untouched(
     parts: NDArray[np.object_], owned: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Owned ends at which no other end lies: most ends of a network are settled here."""
+    """Owned ends at which no other end lies: this decides most ends of a network."""
     n = len(parts)
     both = np.concatenate([shapely.get_point(parts, 0), shapely.get_point(parts, -1)])
     xy = shapely.get_coordinates(both) + 0.0

@@ -19,17 +19,17 @@ import shapely
 from numpy.typing import NDArray
 
 MAX_PAIRS = 1_000_000
-"""Pairs of segments that meet without being neighbours, after which a geometry is given up."""
+"""Pairs of meeting, non-adjacent segments above which a geometry is given up."""
 
 QUERIES = 256
-"""Segments whose partners are looked for at once."""
+"""Segments whose partners are looked up at once."""
 
 Point = tuple[float, float]
 Pair = tuple[int, int]
 
 
 class TooManyMeetings(Exception):  # noqa: N818 - a signal, not an error
-    """A scribble whose crossings are too many to list."""
+    """Raised when a geometry has too many crossings to list."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def _at_node(node: Point, passes: Sequence[Pair], rings: Sequence[Ring], found: 
 
 
 def _sides(ring: Ring, number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The points from which a ring comes and to which it goes."""
+    """The previous and the next point of a ring, seen from a passing point."""
     k = number // 2
     if number % 2:
         return ring.coordinates[k], ring.coordinates[k + 1]
@@ -262,7 +262,7 @@ def _between(a: Vector, v: Vector, b: Vector) -> bool:
         return _cross(a, v) > 0 and _cross(v, b) > 0
     if turn < 0:
         return not (_cross(b, v) > 0 and _cross(v, a) > 0)
-    # Straight on: one half plane. A path that turns back on itself has nothing in between.
+    # Straight on: one half plane. A path that turns back on itself has an empty interior.
     return _dot(a, b) < 0 and _cross(a, v) > 0
 
 

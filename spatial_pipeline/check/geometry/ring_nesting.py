@@ -21,7 +21,7 @@ NESTED_SHELLS = "Nested shells"
 
 @dataclass(frozen=True)
 class Misplaced:
-    """A ring that lies where it must not; ``point`` and ``vertex`` show the place."""
+    """A ring in a forbidden position; ``point`` and ``vertex`` locate it."""
 
     reason: str
     ring: Ring
@@ -30,10 +30,11 @@ class Misplaced:
 
 
 class Nesting:
-    """The rings of one geometry and which of them can be asked about inside and outside.
+    """The rings of one geometry, and those of them that can be tested for nesting.
 
-    A ring that meets itself has no inside, and of two rings that cross or share a stretch neither
-    lies inside the other: what cannot be asked is left out, its own defect is reported elsewhere.
+    A ring that intersects itself has no inside, and of two rings that cross or share a stretch
+    neither lies inside the other: such rings are left out, because their own defect is reported
+    elsewhere.
     """
 
     def __init__(self, rings: Sequence[Ring], work: Linework) -> None:
@@ -56,7 +57,7 @@ class Nesting:
         return _array([ring.polygonal for ring in self.rings])
 
     def misplaced(self) -> list[Misplaced]:
-        """Every ring that lies where it must not, polygon by polygon."""
+        """Every ring in a forbidden position, polygon by polygon."""
         found: list[Misplaced] = []
         for members in self.polygons.values():
             outside = self._outside(members)

@@ -21,7 +21,7 @@ LEAST = 1e-250
 
 
 def turning(rings: Rings) -> NDArray[np.int8]:
-    """(r,) 1 or -1: rings surely simple that run counter-clockwise or clockwise; 0: not known.
+    """(r,) 1 or -1: rings certainly simple, counter-clockwise or clockwise; 0: undecided.
 
     Args:
         rings: closed rings of four vertices or more, coordinates of any value.
@@ -42,10 +42,10 @@ def _turning(
     *,
     each: bool = False,
 ) -> NDArray[np.int8]:
-    """The same as seen from these points, one a ring; ``each`` edge with an error bound of its own.
+    """The same as seen from these points, one per ring; ``each`` gives every edge its error bound.
 
-    The largest coordinates of all give one bound for all, which is enough unless rings differ very
-    much in size.
+    Without it, the largest coordinates of all rings give one bound, which is enough unless rings
+    differ very much in size.
     """
     out = np.zeros(len(rings), dtype=np.int8)
     if not len(rings):
@@ -108,7 +108,7 @@ def _centre(rings: Rings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         x0, y0 = rings.x[first], rings.y[first]
         x, y = rings.x - np.repeat(x0, size), rings.y - np.repeat(y0, size)
         weight = np.zeros(len(x))
-        # Rings start and end in (0, 0) now, so the steps between them weigh nothing.
+        # Rings start and end in (0, 0) now, so the steps between them are zero.
         weight[:-1] = x[:-1] * y[1:] - y[:-1] * x[1:]
         sum_x, sum_y = np.zeros(len(x)), np.zeros(len(x))
         sum_x[:-1] = (x[:-1] + x[1:]) * weight[:-1]

@@ -1,7 +1,7 @@
 """The largest distance between corresponding vertices of two geometries.
 
-Which vertices correspond is chosen such that the largest distance is smallest: over all starts and
-both directions of rings, both directions of lines, and all ways to pair parts and holes.
+The correspondence of vertices is chosen to minimise the largest distance: over all starts and both
+directions of rings, both directions of lines, and all ways to pair parts and holes.
 """
 
 from __future__ import annotations

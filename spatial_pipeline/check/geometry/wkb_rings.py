@@ -45,7 +45,7 @@ class Rings:
         return len(self.polygon)
 
     def take(self, ring: NDArray[np.bool_]) -> Rings:
-        """The rings of a mask."""
+        """The rings selected by a mask."""
         sizes = np.diff(self.starts)
         point = np.repeat(ring, sizes)
         starts = np.concatenate([[0], np.cumsum(sizes[ring])])
@@ -56,7 +56,7 @@ def plain_rings(wkb: pa.Array) -> Rings:
     """The rings of the plain polygons.
 
     A polygon is plain when it is little-endian WKB of type 3 with one closed ring of four points or
-    more, of exactly the length that its count says.
+    more, of exactly the length that its count implies.
 
     Args:
         wkb: (n,) Arrow binary or large_binary.

@@ -34,7 +34,7 @@ AGAIN, NEAR = 64, 128
 reach came, went or changed.
 """
 WORTH = 0.25
-"""Share of features to be looked at above which a check of neighbours looks at all of them."""
+"""Share of features to check above which a neighbour check evaluates all of them."""
 
 ABOUT_RESULTS = frozenset(
     {
@@ -49,7 +49,7 @@ ABOUT_RESULTS = frozenset(
         "baseline",
     }
 )
-"""Parameters of a rule that do not change what it finds of a feature that it looks at."""
+"""Parameters of a rule that do not change its result for a single feature."""
 
 
 Places = NDArray[np.int64] | slice
@@ -82,7 +82,7 @@ class Facts:
         return replace(self, classes=self.classes[index], numbers=numbers)
 
     def without(self, index: Any) -> Self:
-        """The same, nothing known at ``index``."""
+        """The same facts, with the features at ``index`` set to unknown."""
         classes = self.classes.copy()
         classes[index] = UNKNOWN
         return replace(self, classes=classes)
@@ -132,7 +132,7 @@ class History(Protocol):
         """The batches of the version under check; None when it cannot be read."""
 
     def keep_batches(self) -> None:
-        """Leaves behind which batches were looked at, all of them readable."""
+        """Records which batches were read, if all of them were readable."""
 
     def answers(self, name: str, wording: str) -> Answers:
         """Answers of a check about the pieces of an earlier version.
@@ -144,7 +144,7 @@ class History(Protocol):
         """
 
     def keep_answers(self, name: str, wording: str, answers: Answers) -> None:
-        """Leaves answers behind for the next version."""
+        """Stores answers for the next version."""
 
 
 class Remembering(ABC):
@@ -162,7 +162,7 @@ class Remembering(ABC):
         return ()
 
     def reach(self) -> float | None:
-        """Distance of boxes from which on features do not matter to each other; None for never."""
+        """Distance of boxes beyond which features are independent; None when they always are."""
         return None
 
     @abstractmethod
@@ -173,7 +173,7 @@ class Remembering(ABC):
         """The facts to store when the outcome is known.
 
         Args:
-            facts: of all features of the version.
+            facts: facts of all features of the version.
             named: staged positions of those in a violation.
 
         """
@@ -220,7 +220,7 @@ class FeatureCache:
 
     Attributes:
         wording: cache key of the rule.
-        known: facts of all features of the version by position; None when nothing is known.
+        known: facts of all features of the version by position; None without a cache.
         nothing: partial result for no features, created on first use.
         fresh: places and facts by number of the piece.
 
@@ -236,13 +236,13 @@ class FeatureCache:
         return self.known is not None and not self.known.take(places).looked.any()
 
     def carry(self, index: int, places: slice) -> Facts:
-        """Takes over what is known of the features of piece ``index``, and returns it."""
+        """Reuses the cached facts of the features of piece ``index``, and returns them."""
         facts = cast("Facts", self.known).take(places)
         self.fresh[index] = places, facts
         return facts
 
     def unknown(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(n,) bool: features that must be looked at."""
+        """(n,) bool: features that must be checked."""
         if self.known is None:
             return np.ones(len(positions), dtype=bool)
         return Facts(self.known.classes[positions]).looked
@@ -293,7 +293,7 @@ def wording(rule: Rule, check: Any, data: Reader, others: Sequence[Reader]) -> s
     if not isinstance(check, Remembering) or not isinstance(profile, VectorProfile):
         return None
     depends = check.depends()
-    # Which features are there for others to meet depends on a condition, not on geometries alone.
+    # A condition, and not geometry alone, decides which neighbours a feature has.
     alone = check.reach() is None or rule.where is None
     if depends is None or not alone or profile.geometry_column is None:
         return None

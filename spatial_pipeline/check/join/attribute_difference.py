@@ -128,7 +128,7 @@ def _text(value: Any) -> str:
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """A type without the ways in which Arrow may store it."""
+    """A type without Arrow's storage variants."""
     if isinstance(kind, pa.BaseExtensionType):
         return plain_type(kind.storage_type)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
@@ -262,7 +262,7 @@ def _same_decimals(
 
 
 def _same_times(a: pa.ChunkedArray, b: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Compared in the coarser unit, which no value of the finer one exceeds."""
+    """Compares in the coarser unit, which can hold every value of the finer one."""
     (p, p_unit), (q, q_unit) = _ticks(a), _ticks(b)
     if p_unit > q_unit:
         (p, p_unit), (q, q_unit) = (q, q_unit), (p, p_unit)

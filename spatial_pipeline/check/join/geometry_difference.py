@@ -56,7 +56,7 @@ def difference(
     """Compares geometries pair by pair, both in one CRS.
 
     Exact means the same type and the same coordinates (Z and M too) in the same order. Topological
-    means the same set of points in the plane, wherever rings begin and whatever vertices lie on
+    means the same set of points in the plane, regardless of the start of rings and of vertices on
     straight edges; a multi-geometry of one part equals that part. With a tolerance,
     :func:`hausdorff` decides. Unless compared exactly, all empty geometries are the same.
 
@@ -122,9 +122,9 @@ def topologically_equal(here: NDArray[np.object_], there: NDArray[np.object_]) -
 def drawn(here: NDArray[np.object_], there: NDArray[np.object_]) -> NDArray[np.object_]:
     """(n,) the difference of each pair as a geometry.
 
-    Of polygons and of lines it is what only one of the two has; of points the line from the old
-    place (there) to the new one. Where there is no such thing (another type, an invalid geometry,
-    the same shape with other vertices) it is the geometry here, else the one there.
+    For polygons and lines it is the symmetric difference; for points the line from the old place
+    (there) to the new one. Where that is undefined (another type, an invalid geometry, the same
+    shape with other vertices) it is the geometry here, else the one there.
     """
     out = np.where(shapely.is_missing(here) | shapely.is_empty(here), there, here)
     types, other_types = shapely.get_type_id(here), shapely.get_type_id(there)

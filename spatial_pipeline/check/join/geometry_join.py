@@ -191,7 +191,7 @@ def _similar(
     i: NDArray[np.int64],
     j: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Joins by shape or distance what is left: the nearest first, then by equal attributes."""
+    """Joins the remaining features by shape or distance: nearest first, then by attributes."""
     i = i[np.isfinite(here.bounds[i]).all(axis=1)]
     j = j[np.isfinite(there.bounds[j]).all(axis=1)]
     pairs, gaps, count = [], [np.empty(0)], 0
@@ -278,7 +278,7 @@ def _cut(
 def _first_come(
     a: NDArray[np.int64], b: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The pairs, in order, whose members are in no pair taken before."""
+    """The pairs, in order, whose members are in no pair accepted before."""
     taken: list[int] = []
     used_a: set[int] = set()
     used_b: set[int] = set()

@@ -17,11 +17,11 @@ from spatial_pipeline.model.hashing.checksums import row_seeds
 
 _OF_THREAD = threading.local()
 RANGE = 1 << 20
-"""Hashes looked at together, about."""
+"""Approximate number of hashes processed together."""
 BUCKETS = 4
 """Buckets a hash: one in four meets a stranger in its own, or fewer."""
 THROWN = 1 << 16
-"""Hashes thrown into buckets in one call."""
+"""Hashes put into buckets in one call."""
 
 
 def hashes(table: pa.Table) -> NDArray[np.uint64]:
@@ -29,7 +29,7 @@ def hashes(table: pa.Table) -> NDArray[np.uint64]:
     if not table.num_rows:
         return np.empty(0, dtype=np.uint64)
     if table.num_columns == 1 and pa.types.is_integer(table.column(0).type):
-        # Most keys: to ask a database takes twenty times as long.
+        # The common case; a database query takes twenty times as long.
         return row_seeds(pc.fill_null(table.column(0), 0).to_numpy())
     columns = [f"c{i}" for i in range(table.num_columns)]
     found = _query(table, f"hash({', '.join(columns)})")
@@ -113,7 +113,7 @@ def _crowded(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
 
 
 def labels(values: Sequence[Any]) -> str:
-    """Values of a key as a reader knows them: one bare, several in brackets."""
+    """Values of a key as text for people: one bare, several in brackets."""
     texts = [repr(v) if isinstance(v, str) else str(v) for v in values]
     return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 

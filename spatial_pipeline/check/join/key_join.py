@@ -74,7 +74,7 @@ class Side:
         return pa.concat_tables([self.data.take(NOWHERE, self.key, geometry=False).table, *parts])
 
     def rows(self, positions: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        """(k,) source rows of features; of all in staged order unless some are asked for."""
+        """(k,) source rows of features; of all in staged order unless positions are given."""
         parts = [b.rows for _, b in _read(self.data, (), self.cancelled, positions)]
         return np.concatenate([NOWHERE, *parts])
 
@@ -93,7 +93,7 @@ def _read(
     cancelled: Callable[[], None],
     positions: NDArray[np.int64] | None = None,
 ) -> Iterator[tuple[int, FeatureBatch]]:
-    """Columns of all features, or of some, in bounded batches with the place where each begins."""
+    """Columns of all features, or of some, in bounded batches, with the start of each batch."""
     count = data.profile.count if positions is None else len(positions)
     for begin in range(0, count, AT_ONCE):
         cancelled()

@@ -62,7 +62,7 @@ class PairedComparison:
     cancelled: Callable[[], None] = field(default=lambda: None)
 
     def theirs(self, batch: FeatureBatch) -> NDArray[np.object_]:
-        """Geometries of the other dataset in the CRS of this one; None when that is not known."""
+        """Geometries of the other dataset in the CRS of this one; None without a transformation."""
         if not self.placed:
             return np.full(len(batch), None, dtype=object)
         if not self.note:
@@ -133,7 +133,7 @@ def differences(
     """Compares n features of one dataset with n features of the other one.
 
     Args:
-        comparison: what is compared, and how.
+        comparison: inputs and mode of the comparison.
         here: (n,) staged positions.
         there: (n,) staged positions of their partners.
 

@@ -19,7 +19,7 @@ from spatial_pipeline.check.join.split_merge import families
 from spatial_pipeline.model.violations import Violations
 
 MAX_RELATED = 100_000
-"""Features of either dataset among which splits and merges are looked for."""
+"""Features of either dataset up to which splits and merges are searched."""
 
 SHOWN = 5
 """Features that a reason names."""
@@ -53,15 +53,15 @@ def unpaired(
     moved: NDArray[np.int64],
     boxes: NDArray[np.float64],
 ) -> Unpaired:
-    """Classes the features that :class:`Join` leaves alone.
+    """Classifies the features that :class:`Join` leaves without a partner.
 
     Args:
-        comparison: how the datasets are compared.
+        comparison: inputs and mode of the comparison.
         here: the dataset under check.
         there: the other one.
-        join: which features belong together.
-        moved: (k, 2) positions of pairs whose geometries differ: one of them may be what is left of
-            a feature that was split, or what others were merged into.
+        join: matching features.
+        moved: (k, 2) positions of pairs whose geometries differ: one of them may be the rest of a
+            feature that was split, or the result of a merge.
         boxes: (k, 4) bounds of their geometries in the other dataset, in the CRS of this one.
 
     """

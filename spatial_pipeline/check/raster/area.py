@@ -91,10 +91,10 @@ def polygon_area(data: VectorReader, profile: RasterProfile) -> tuple[PixelArea,
     """The area of the polygons of a vector version, in the grid of a raster.
 
     Returns:
-        the area, and notes on what was left out or repaired.
+        the area, and notes on excluded and repaired features.
 
     Raises:
-        RuleError: there is no polygon, or no CRS to place them with.
+        RuleError: there is no polygon, or no CRS to locate them.
 
     """
     crs = data.profile.pyproj_crs

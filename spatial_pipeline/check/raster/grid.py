@@ -14,7 +14,7 @@ from spatial_pipeline.model.profile import RasterProfile
 Transform = tuple[float, ...]
 
 SAME_GRID = 1e-3
-"""Pixels by which the corners of equal grids may differ: what rounding in file headers makes."""
+"""Pixels by which the corners of equal grids may differ, due to rounding in file headers."""
 ROUNDINGS = 8
 """Roundings, in units of the last place of the largest number, of which a computed coordinate or
 offset is made: those of the decimal numbers as they were stored, and of a product, two sums and a
@@ -85,7 +85,7 @@ def alignment(profile: RasterProfile, grid: Transform) -> Alignment:
 
 
 def offset_rounding(profile: RasterProfile, grid: Transform) -> float:
-    """Cells by which the offsets of :func:`alignment` may be off because numbers are rounded."""
+    """Rounding error of the offsets of :func:`alignment`, in cells."""
     a, b, c, d, e, f = grid
     reach = np.abs(to_crs(corners(profile), profile.transform)).max(axis=0) + np.abs([c, f])
     determinant = abs(a * e - b * d)
@@ -95,7 +95,7 @@ def offset_rounding(profile: RasterProfile, grid: Transform) -> float:
 
 
 def extent_rounding(profile: RasterProfile) -> tuple[float, float]:
-    """Units in x and in y by which an extent may be off because numbers are rounded."""
+    """Rounding error of an extent, in units in x and in y."""
     a, b, c, d, e, f = map(abs, profile.transform)
     x = c + a * profile.width + b * profile.height
     y = f + d * profile.width + e * profile.height
@@ -109,10 +109,10 @@ def pixel_size(transform: Transform) -> tuple[float, float]:
 
 
 def same_crs(one: RasterProfile, other: RasterProfile) -> bool:
-    """Compare the meaning of x and y in two rasters; two without a CRS are the same.
+    """Compares the meaning of x and y in two rasters; two without a CRS are the same.
 
-    A raster's transform always gives x (east) first, so the order of axes does not matter; nor
-    does what heights are measured from, which places no pixel.
+    A raster's transform always gives x (east) first, so the order of axes does not matter; nor does
+    the vertical datum, which does not affect pixel positions.
     """
     a, b = one.pyproj_crs, other.pyproj_crs
     if a is None or b is None:
@@ -129,7 +129,7 @@ def crs_name(profile: RasterProfile) -> str:
 
 
 def grid_differences(profile: RasterProfile, other: RasterProfile) -> tuple[str, ...]:
-    """In what the grid of another raster differs; empty when the grids are equal."""
+    """Differences of the grid of another raster; empty when the grids are equal."""
     found: list[str] = []
     if (profile.width, profile.height) != (other.width, other.height):
         found.append(

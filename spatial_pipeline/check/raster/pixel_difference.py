@@ -67,7 +67,7 @@ def difference(
     compared = int(np.count_nonzero(valid | other_valid))
     low, high = _span(values, valid)
     if values.dtype == other.dtype and (valid == other_valid).all() and (values == other).all():
-        # The usual case, and the cheap one: nothing to measure.
+        # The common and cheap case: nothing to measure.
         marks = Marks(band, 0)
         return PixelDifference(compared, marks, 0, compared, 0.0, 0.0, low, high)
     both = valid & other_valid
@@ -180,7 +180,7 @@ def conclusion(
 
 
 def _psnr(parts: Sequence[PixelDifference], dtype: str, error: float) -> str:
-    """Peak signal-to-noise ratio; the peak is what integers can span, or what the values span."""
+    """Peak signal-to-noise ratio; the peak is the range of the integer type, or of the values."""
     kind = np.dtype(dtype)
     if kind.kind in "iu":
         limits = np.iinfo(kind)

@@ -1,4 +1,4 @@
-"""Values of a raster profile in the words of a message."""
+"""Formats values of a raster profile for messages."""
 
 from __future__ import annotations
 

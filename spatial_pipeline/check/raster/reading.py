@@ -1,4 +1,4 @@
-"""Bands of a raster that a rule reads, and what could not be read of them."""
+"""Bands of a raster that a rule reads, and notes on unreadable parts."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ class MarkedPixels:
 
 
 Describe = Callable[[int, Any, Any, int], str]
-"""(band, low, high, blank) → reason; low and high are NaN when no number is known."""
+"""(band, low, high, blank) → reason; low and high are NaN when there is no number."""
 
 
 class RegionFinder:
@@ -273,9 +273,9 @@ class RegionFinder:
 
 
 def strips(height: int, width: int) -> Iterator[slice]:
-    """Rows of a window, so many at a time that what is worked out of them stays in the cache.
+    """Row ranges of a window, sized so that temporaries stay in the processor's cache.
 
-    Memory for larger arrays comes from the system as empty pages, each time: filling them takes
+    Memory for larger arrays comes from the system as new pages each time: faulting them in takes
     longer than the work.
     """
     step = max(1, STRIP // max(width, 1))

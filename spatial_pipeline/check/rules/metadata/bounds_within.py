@@ -21,7 +21,7 @@ from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 CHUNK = 65_536
-"""Features whose parts are looked at at once."""
+"""Features whose parts are tested at once."""
 
 
 @evaluates(BoundsWithin)
@@ -36,7 +36,7 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
         """One violation for each side that the extent crosses, with the strip beyond it.
 
         Raises:
-            RuleError: the area of use is asked for and not known.
+            RuleError: the area of use is required and not known.
 
         """
         extent = profile.bounds
@@ -73,7 +73,7 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
 
 
 def _shrunk(extent: Bounds, slack: tuple[float, float]) -> NDArray[np.float64]:
-    """(1, 4) the extent without what rounding may have added to it."""
+    """(1, 4) the extent, shrunk by the possible rounding error."""
     xmin, ymin, xmax, ymax = extent
     x, y = slack
     return np.array([[xmin + x, ymin + y, xmax - x, ymax - y]])
@@ -116,7 +116,7 @@ def _outside(batch: FeatureBatch, boxes: tuple[Bounds, ...], where: str) -> Viol
 
 
 def _inside(bounds: NDArray[np.float64], boxes: tuple[Bounds, ...]) -> NDArray[np.bool_]:
-    """(n,) bool: which of (n, 4) bounds lie in one of the boxes."""
+    """(n,) bool: bounds that lie in one of the boxes."""
     inside = np.zeros(len(bounds), dtype=bool)
     for xmin, ymin, xmax, ymax in boxes:
         inside |= (

@@ -15,7 +15,7 @@ from spatial_pipeline.model.violations import RuleOutcome
 
 @evaluates(CloudOptimized)
 class CloudOptimizedCheck(ProfileCheck[CloudOptimized]):
-    """Repeats what the validator said of the source when it was ingested."""
+    """Reports the result of the validator that ran when the source was ingested."""
 
     def evaluate(self, profile: Profile) -> RuleOutcome:
         """One violation per error; warnings are violations when the rule is strict, else notes."""

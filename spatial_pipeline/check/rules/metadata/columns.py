@@ -55,7 +55,7 @@ class ColumnsCheck(ProfileCheck[Columns]):
     """
 
     def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One violation a mistake; nothing to locate."""
+        """One violation per mistake, without a location."""
         if not isinstance(profile, VectorProfile):
             return RuleOutcome(checked=0)
         promised = {

@@ -16,8 +16,8 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 class CrsCheck(ProfileCheck[Crs]):
     """Compares the declared CRS with the accepted ones, by behaviour and not by code.
 
-    A missing CRS is neither WGS 84 nor any other: it fails. Data whose extent makes sense only with
-    x and y swapped fails too, whatever CRS it declares.
+    A missing CRS fails; no default is assumed. Data whose extent makes sense only with x and y
+    swapped fails too, whatever CRS it declares.
     """
 
     def evaluate(self, profile: Profile) -> RuleOutcome:

@@ -30,8 +30,8 @@ Partial = tuple[NDArray[np.uint64], Packed, int]
 class UniqueCheck(BatchCheck[Unique], Repeating):
     """Hashes the key of every row, then compares the values of rows with equal hashes.
 
-    A key with a null in it identifies nothing, as in SQL: it is not compared, and the number of
-    such rows is said. NaN equals NaN, and -0.0 equals 0.0.
+    A key with a null in it identifies nothing, as in SQL: it is not compared, and a note gives the
+    number of such rows. NaN equals NaN, and -0.0 equals 0.0.
     """
 
     needs_geometry = False

@@ -37,7 +37,7 @@ class Scale:
     Attributes:
         least: smallest value, None without a lower bound.
         most: largest value, None without an upper bound.
-        step: what the measure counts: 1 for numbers, the ticks of a day for times.
+        step: unit step of the measure: 1 for numbers, the ticks of a day for times.
         unit: unit of the measure.
 
     """
@@ -174,7 +174,7 @@ def numbers(column: pa.ChunkedArray) -> NDArray[Any]:
 
 
 def texts(column: pa.ChunkedArray) -> list[str]:
-    """Values as a reader knows them; times with a zone in UTC."""
+    """Values as text for people; times with a zone in UTC."""
     zoned = pa.types.is_timestamp(column.type) and column.type.tz is not None
     if zoned:
         column = column.cast(pa.timestamp(column.type.unit))

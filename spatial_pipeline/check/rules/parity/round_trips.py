@@ -1,4 +1,4 @@
-"""round_trips: written to another format and read back, a dataset is what it was."""
+"""round_trips: a dataset is unchanged after writing it to another format and reading it back."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
 def _columns(
     data: VectorReader, back: VectorReader, ignored: set[str]
 ) -> tuple[tuple[tuple[str, str], ...], list[str], str]:
-    """The columns to compare, what changed about columns, and those not to be compared."""
+    """The columns to compare, changes of columns, and the columns to skip."""
     ours, theirs = (tuple(c.name for c in d.profile.columns) for d in (data, back))
     renamed = _renamed([n for n in ours if n not in theirs], [n for n in theirs if n not in ours])
     types, other_types = column_types(data, ours), column_types(back, theirs)
@@ -236,7 +236,7 @@ def _columns(
 
 
 def _renamed(lost: list[str], added: list[str]) -> dict[str, str]:
-    """New names of columns: by place, or by their beginnings where some are lost or added."""
+    """New names of columns: by position, or by prefix where some are lost or added."""
     if len(lost) == len(added):
         return dict(zip(lost, added, strict=True))
     free, found = list(added), {}

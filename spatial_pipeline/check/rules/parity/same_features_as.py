@@ -99,7 +99,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
         """The join of each other dataset, then its pairs in chunks.
 
         Raises:
-            RuleError: there is nothing to compare with, or no way to.
+            RuleError: there is nothing to compare with, or the comparison is impossible.
 
         """
         if not self.context.others:

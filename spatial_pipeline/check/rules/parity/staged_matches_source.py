@@ -25,10 +25,10 @@ OLD = "staged by an older version of ingest, which took no checksums: stage it a
 
 @evaluates(StagedMatchesSource, kind="vector")
 class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
-    """Sums up every column batch by batch.
+    """Sums every column batch by batch.
 
-    Columns that no other rule wants are read here, one after the other: one that is damaged is no
-    reason for rules about others to fail.
+    Columns that no other rule needs are read here, one after the other, so that a damaged column
+    does not fail rules about other columns.
     """
 
     needs_geometry: ClassVar[bool] = False
@@ -137,7 +137,7 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
 
 @evaluates(StagedMatchesSource, kind="raster")
 class StagedRasterCheck(WindowCheck[StagedMatchesSource]):
-    """Sums up pixels and masks window by window, and looks for the tags of the source."""
+    """Sums pixels and masks window by window, and looks for the tags of the source."""
 
     def map(self, window: PixelWindow) -> tuple[int, NDArray[np.uint64]]:
         """Pixels of the window, and their sums by cell."""

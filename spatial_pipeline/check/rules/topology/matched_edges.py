@@ -133,10 +133,10 @@ def _told(partial: Unmatched) -> MeasureSummary:
 
 
 def _unmatched(found: Outlines, reach: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Edges that no polygon of a piece runs along the other way, where there may be one nearby.
+    """Edges of a piece without a reversed twin, where an opposite edge may be nearby.
 
-    What is left of the chain holds them all; beside them it holds edges that are run through more
-    often one way than the other.
+    The residual edges of the chain include all of them, and also edges used more often in one
+    direction than in the other.
 
     Returns:
         (n, 4) directed edges, the interior to the left, and (n,) indices of their features.

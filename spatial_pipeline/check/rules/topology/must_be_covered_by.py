@@ -54,12 +54,12 @@ class Uncovered:
 
 @evaluates(MustBeCoveredBy)
 class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
-    """One violation a feature: the part of it outside of the union of the other dataset.
+    """One violation per feature: the part of it outside the union of the other dataset.
 
     Polygons are covered by polygons, lines by polygons and lines, points by anything. A boundary
     digitised otherwise leaves slivers: they are violations unless the tolerance accepts them; a
-    part is compared with it, not the sum of the parts. Invalid features of either side are left
-    out and said.
+    part is compared with it, not the sum of the parts. Invalid features of either side are excluded
+    and noted.
     """
 
     needs_geometry: ClassVar[bool] = False
@@ -107,7 +107,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         return Uncovered(int(seen.sum()), (areas, lines, points), left_out, other_left_out)
 
     def depends(self) -> tuple[str, ...] | None:
-        """Nothing else; what the transformation to another CRS says is of all features together."""
+        """No other inputs; the note on the transformation is about all features together."""
         here, there = self.context.data.profile.crs, self.context.others[0].profile.crs
         return () if here == there else None
 
@@ -164,7 +164,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
 
 
 def surely_within(bounds: NDArray[np.float64], covers: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """(n,) bool: boxes known to lie in the union of valid polygons without a look at features."""
+    """(n,) bool: boxes that certainly lie in the union of valid polygons, by box tests alone."""
     within = in_circles(bounds, covers)
     left = np.flatnonzero(~within)
     within[left] = in_union(bounds[left], covers)

@@ -69,7 +69,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         super().__init__(rule, context)
 
     def halo(self) -> float:
-        """The reach: what an end may miss lies within it."""
+        """The reach: ends within it of a line are classified."""
         return self._reach
 
     @property
@@ -163,7 +163,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         return partial.findings
 
     def without_findings(self, partial: Dangles) -> Dangles:
-        """The rest, and which kinds of free ends there were."""
+        """The partial result without its violations, and the number of free ends by kind."""
         return replace(partial, findings=Violations.none(), taken=_kinds(partial))
 
     def reduce(self, partials: Sequence[Dangles]) -> RuleOutcome:

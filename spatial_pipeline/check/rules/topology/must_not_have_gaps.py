@@ -44,7 +44,7 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 GAP = "gap"
 ATTACHED, ALONE = 1, 2
-"""Classes of polygons that are remembered."""
+"""Classes of polygons in the feature cache."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class Boundaries:
     """Partial result of one batch.
 
     Attributes:
-        chain: what is left of the edges of its polygons, those that stand alone apart.
+        chain: residual edges of its polygons, except isolated ones.
         positions: staged positions of the polygons of the chain.
         alone: staged positions of simple polygons whose box touches no other feature's.
-        left_out: features that a note must speak of.
+        left_out: features to mention in a note.
         kept: the polygons of the chain's edges.
 
     """
@@ -72,11 +72,11 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
     """A gap is a bounded component of the complement of the union of the polygons.
 
     So a void that only points close counts, also between parts of one feature, as does a hole that
-    no other polygon fills; islands in a void are taken out of it. Twin edges cancel batch by batch
-    and then over all batches; the bounded faces of what is left that no polygon covers are the
-    voids. Those whose area may be rounding alone (see ``arrangement.noise``) are none. With an
-    area of interest, its border takes part and only faces inside of it count, closed or not.
-    Polygons that stand alone, as most buildings do, close no void: they are only taken out of them.
+    no other polygon fills; islands in a void are cut out of it. Twin edges cancel batch by batch
+    and then over all batches; the bounded faces of the residual edges that no polygon covers are
+    the voids. Those whose area may be rounding alone (see ``rounding.noise``) are ignored. With an
+    area of interest, its border takes part and only faces inside it count, closed or not. Isolated
+    polygons, as most buildings are, close no void: they are only cut out of voids.
     """
 
     needs_geometry: ClassVar[bool] = False
@@ -99,7 +99,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         return self._mapped(batch, None)
 
     def begin(self, known: Facts) -> None:
-        """Remembers what was left of all edges, and where that may have changed."""
+        """Loads the former residual edges, and the boxes where they may have changed."""
         self._known, self._former = known, Former.of(known)
 
     def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Boundaries:
@@ -120,14 +120,14 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         return Facts(classes)
 
     def finished(self, facts: Facts, named: NDArray[np.int64]) -> Facts:
-        """With what is left of all edges; polygons along them are wanted again."""
+        """Adds all residual edges; polygons along them must be checked again."""
         left, classes = self._left, facts.classes.copy()
         extras = remembered(left, len(facts))
         if left is None or extras is None:
             return Facts(np.zeros_like(classes))
         asking = np.arange(len(classes))
         if self._known is not None:
-            # No edge was left beside those that are not looked at, and none near them has changed.
+            # Unchanged features had no residual edges, and none near them has changed.
             asking = np.flatnonzero(self._known.looked)
         wanted = np.zeros(len(classes), dtype=bool)
         wanted[asking] = meeting(self._data.feature_bounds()[asking], spans(left.edges, 0.0))
@@ -154,7 +154,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
             chain, kept_features = remnant.chain, remnant.kept
         else:
             within = whole.within(self._former.changed, bounds, alone)
-            # Edges of what stood alone are new to the chain, wherever they are.
+            # Edges of formerly isolated polygons are new to the chain, wherever they are.
             kept = within.inside | (known[within.runner] == ALONE)
             chain = within.take(kept)
             wanted = around(bounds[batch.positions], np.unique(within.runner[kept]))
@@ -237,7 +237,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         )
 
     def _members(self, parts: Iterable[Packed], kind: int) -> NDArray[np.bool_]:
-        """(n,) bool: all polygons of a class, looked at or not."""
+        """(n,) bool: all polygons of a class, evaluated or cached."""
         out = marked(parts, self._data.profile.count)
         if self._known is not None:
             out |= ~self._known.looked & (self._known.classes == kind)

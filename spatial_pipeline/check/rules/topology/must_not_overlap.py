@@ -67,7 +67,7 @@ from spatial_pipeline.runtime.shared_work import SharedWork
 
 OVERLAP, SHARED_LINE = "overlap", "shared line"
 CHUNK = 1024
-"""Pairs decided in one call: what threads that are idle may take."""
+"""Pairs decided in one call, which is the unit of work for idle threads."""
 DECODED = 1 << 14
 """Polygons of doubtful regions that are compared with those around them at once."""
 
@@ -109,16 +109,16 @@ class Overlaps:
 
 @evaluates(MustNotOverlap)
 class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
-    """Polygons against polygons and lines against lines; invalid features are left out and said.
+    """Polygons against polygons and lines against lines; invalid features are excluded and noted.
 
     A pair violates when the interiors of its members share an area (DE-9IM ``2********``), lines
     when they share a stretch (``1********``), decided by the exact predicate. Its measure is the
     area (length) of the intersection, which is rounded: with a tolerance, pairs that measure no
     more than it drop out; without one, a pair stays even when its intersection rounds to nothing.
 
-    Where the polygons of a batch share most of their edges, as in a coverage, the edges that are
-    left over all such batches say where to look. Elsewhere, as among buildings, each polygon is
-    compared with those whose box meets its own.
+    Where the polygons of a batch share most of their edges, as in a coverage, the residual edges of
+    all such batches locate the overlaps. Elsewhere, as among buildings, each polygon is compared
+    with those whose box meets its own.
     """
 
     needs_geometry: ClassVar[bool] = False
@@ -166,7 +166,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return Facts(classes)
 
     def finished(self, facts: Facts, named: NDArray[np.int64]) -> Facts:
-        """With what is left of all edges, if all polygons are in the chain."""
+        """Adds all residual edges, if all polygons are in the chain."""
         classes = facts.without(named).classes
         extras = remembered(self._left, len(facts))
         if extras is None:
@@ -247,7 +247,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         geometry: Callable[[NDArray[np.int64]], NDArray[np.object_]],
         dimension: int,
     ) -> Iterator[Violations]:
-        """The violations among pairs of features of a batch, so many pairs at a time."""
+        """The violations among pairs of features of a batch, in chunks of pairs."""
         one, other = pairs
         if self.rule.group_by and len(one):
             group = groups(batch.table.select(list(self.rule.group_by)))
@@ -345,7 +345,8 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         for begin in range(0, len(asking), DECODED):
             self.context.cancelled()
             mine = asking[begin : begin + DECODED]
-            # A sheet over another one is all doubtful: what lies around is read a part at a time.
+            # A layer of polygons over another is doubtful everywhere: neighbours are read in
+            # chunks.
             others = self._neighbours.near(every[mine])
             batch = known.take(np.union1d(mine, others[near[others] & (others > mine[0])]))
             areas = of_dimension(batch.geometry, POLYGON)

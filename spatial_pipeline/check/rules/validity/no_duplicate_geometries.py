@@ -118,7 +118,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
         )
 
     def depends(self) -> tuple[str, ...] | None:
-        """Nothing else; within a tolerance more than a number would have to be remembered."""
+        """No other inputs; None with a tolerance, which needs more than one number per feature."""
         return None if self.rule.tolerance else ()
 
     def facts(self, batch: FeatureBatch, partial: Footprints) -> Facts:
@@ -146,7 +146,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
         )
 
     def reduce(self, partials: Sequence[Footprints]) -> RuleOutcome:
-        """Looks at the geometries that have the same footprint.
+        """Compares the geometries that have the same footprint.
 
         Raises:
             RuleError: the source has no geometry column.

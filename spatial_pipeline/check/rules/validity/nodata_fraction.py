@@ -95,7 +95,7 @@ class NodataFractionCheck(WindowCheck[NodataFraction]):
         )
 
     def _area(self) -> tuple[PixelArea | None, tuple[str, ...]]:
-        """The area that counts, made once for all threads; None for the whole raster."""
+        """The area to consider, created once for all threads; None for the whole raster."""
         within = self.rule.within
         if within is None:
             return None, ()

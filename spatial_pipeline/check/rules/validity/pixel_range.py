@@ -79,7 +79,7 @@ class PixelRangeCheck(WindowCheck[PixelRange]):
         ]
         pixels, outside = int(window.valid_counts[band - 1]), None
         for rows in strips(*values.shape):
-            # Asked the other way round, because NaN is inside no bounds.
+            # The negated test, because NaN compares false with both bounds.
             inside, *others = (comparison(values[rows], bound) for comparison, bound in bounds)
             for other in others:
                 inside &= other
