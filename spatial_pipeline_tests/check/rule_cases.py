@@ -114,9 +114,12 @@ def _leaves_out(cases: RuleCases) -> None:
     with np.errstate(all="ignore"):
         nan = shapely.linestrings([[0.0, 0.0], [np.nan, 1.0]])
     shapes = [None, shapely.Polygon(), b"\x01", nan, *map(shapely.from_wkt, cases.unjudged)]
-    result, findings = cases.run(shapes, undecodable=(2,))
-    assert (result.status, result.checked, findings) == (Status.PASSED, 0, [])
+    judged = shapely.from_wkt(cases.passes[0])
+    result, findings = cases.run([*shapes, judged], undecodable=(2,))
+    assert (result.status, result.checked, findings) == (Status.PASSED, 1, [])
     assert result.message.count(" not judged") >= 1
+    # Nothing of its kind proves nothing; a layer without features has nothing to judge.
+    assert cases.run(shapes, undecodable=(2,))[0].status is Status.ERROR
     assert cases.run([])[0].status is Status.PASSED
 
 
@@ -125,8 +128,10 @@ def _agrees(cases: RuleCases) -> None:
     @given(st.lists(geometries() | st.sampled_from(cases.layer), max_size=6))
     def oracle(shapes: list[Any]) -> None:
         result, findings = cases.once(shapes)
+        judged = sum(_judged(cases, s) is not None for s in shapes)
         assert _sorted(_plain(findings)) == _sorted(cases.expected(shapes))
-        assert result.checked == sum(_judged(cases, s) is not None for s in shapes)
+        assert result.checked == judged
+        assert (result.status is Status.ERROR) == (not judged and bool(shapes))
 
     oracle()
 

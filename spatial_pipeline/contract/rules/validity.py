@@ -45,6 +45,7 @@ class FiniteCoordinates(ValidityRule):
 
     rule: Literal["finite_coordinates"] = "finite_coordinates"
     scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[str] = "a geometry"
 
 
 class ValidGeometry(ValidityRule):
@@ -52,6 +53,7 @@ class ValidGeometry(ValidityRule):
 
     rule: Literal["valid_geometry"] = "valid_geometry"
     scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[str] = "a geometry"
     all_errors: bool = Field(
         False, description="Report all errors of a feature, not only the first that GEOS names."
     )
@@ -62,6 +64,7 @@ class NoHoles(ValidityRule):
 
     rule: Literal["no_holes"] = "no_holes"
     scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[str] = "a polygon"
     tolerance: Area = Field(0.0, description="Holes up to this area are accepted.")
 
 
@@ -76,17 +79,11 @@ class LimitRule(ValidityRule):
     """A rule with one bound, or with one for each class of features."""
 
     scope: ClassVar[Scope] = Scope.FEATURE
+    needs: ClassVar[Needs] = Needs.one("value", "limits")
     limits: ClassLimits | None = Field(
         None,
         description="Bounds by class, in place of value: {by: column, values: {class: bound}}.",
     )
-
-    @model_validator(mode="after")
-    def _one_limit(self) -> Self:
-        if (getattr(self, "value", None) is None) == (self.limits is None):
-            msg = "give value or limits"
-            raise ValueError(msg)
-        return self
 
     def columns(self) -> tuple[str, ...]:
         """The column that names the class."""
@@ -97,6 +94,7 @@ class MinArea(LimitRule):
     """Polygons are at least so large (the minimum mapping unit)."""
 
     rule: Literal["min_area"] = "min_area"
+    judges: ClassVar[str] = "a valid polygon"
     value: Area | None = Field(None, description="Smallest area that is accepted.")
     by_part: bool = Field(False, description="Judge each part of a multipolygon by itself.")
     except_at_border: bool = Field(
@@ -113,6 +111,7 @@ class NoDuplicateGeometries(ValidityRule):
 
     rule: Literal["no_duplicate_geometries"] = "no_duplicate_geometries"
     scope: ClassVar[Scope] = Scope.DATASET
+    judges: ClassVar[str] = "a geometry"
     tolerance: NotNegative = Field(
         0.0, description="Largest distance between corresponding vertices, units of the CRS."
     )

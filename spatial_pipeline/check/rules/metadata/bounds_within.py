@@ -33,7 +33,7 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
     """
 
     def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One violation for each side that the extent crosses, with the strip beyond it.
+        """One violation per side that the extent crosses, with the strip beyond it.
 
         Raises:
             RuleError: the area of use is required and not known.
