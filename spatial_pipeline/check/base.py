@@ -83,7 +83,7 @@ class BatchCheck(Check[R]):
     needs_geometry: ClassVar[bool] = True
 
     def reads(self) -> tuple[str, ...]:
-        """Columns that it reads by itself, beside those that the rule names; so much is memory."""
+        """Extra columns that the check reads itself, which are counted in its memory."""
         return ()
 
     @abstractmethod
@@ -96,7 +96,7 @@ class BatchCheck(Check[R]):
 
 
 class FeatureCheck(BatchCheck[R]):
-    """A batch check whose violations need no other batch."""
+    """A batch check whose violations depend on one batch only."""
 
     @abstractmethod
     def check(self, batch: FeatureBatch) -> Violations:
@@ -144,8 +144,8 @@ class TileCheck(Check[R]):
 class TileComparisonCheck(Check[R]):
     """Sees the owned features of a tile and the features of the other dataset around them.
 
-    The features of ``others[0]`` whose bounding boxes, in the CRS of this dataset, intersect one of
-    the owned features' are given with their geometry already transformed to that CRS.
+    The features of ``others[0]`` whose bounding boxes, in the CRS of this dataset, intersect that
+    of an owned feature are passed with their geometry already transformed to that CRS.
     """
 
     needs_geometry: ClassVar[bool] = True

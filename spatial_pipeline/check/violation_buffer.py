@@ -41,10 +41,10 @@ class ViolationBuffer:
         self._runs: list[ViolationRun] = []
 
     def add(self, findings: Violations) -> None:
-        """Some more.
+        """Adds violations.
 
         Raises:
-            OSError: they cannot be written.
+            OSError: the violations cannot be written.
 
         """
         if not len(findings):

@@ -202,7 +202,7 @@ class DaskCluster:
         """Waits for a worker that can load this package.
 
         Raises:
-            RuleError: there is none for long, or one cannot.
+            RuleError: there is no worker for too long, or a worker cannot load the package.
 
         """
         key = f"spatial-ready-{uuid.uuid4().hex}"

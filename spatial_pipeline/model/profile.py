@@ -187,7 +187,7 @@ class RasterProfile:
         transform: affine coefficients (a, b, c, d, e, f): x = a·col + b·row + c and y = d·col +
             e·row + f.
         bands: one profile per band, in order.
-        block_shapes: (rows, columns) of a block, one a band.
+        block_shapes: (rows, columns) of a block, one per band.
         compression: compression of the source, None when uncompressed.
         overviews: decimation factors of band 1.
         mask_flags: GDAL's mask flags a band.

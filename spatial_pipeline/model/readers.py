@@ -56,7 +56,7 @@ class VectorReader(Protocol):
         """Average staged bytes of a feature: its geometry and these columns."""
 
     def batch(self, index: int, columns: Sequence[str], *, geometry: bool = True) -> FeatureBatch:
-        """Batch ``index`` with the named attribute columns; geometry when wanted."""
+        """Batch ``index`` with the named attribute columns, and optionally the geometry."""
 
     def feature_bounds(self) -> NDArray[np.float64]:
         """(count, 4) bounds of every feature in staged order; NaN rows for null and empty."""
@@ -67,7 +67,7 @@ class VectorReader(Protocol):
     def take(
         self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True
     ) -> FeatureBatch:
-        """The features at these staged positions, in the order given; geometry when wanted."""
+        """The features at these staged positions, in the order given, optionally with geometry."""
 
     def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Staged positions of these source rows."""

@@ -77,7 +77,7 @@ class Audit:
 
 
 def database_of(settings: Settings) -> Database | None:
-    """The environment's database, not opened yet; None when there is none.
+    """The environment's database, not opened yet; None when none is configured.
 
     Raises:
         StoreError: the address is no libpq URI.
@@ -341,7 +341,7 @@ class Pipeline:
         return self.store.open(self.store.published_version(dataset, partition))
 
     def _missing_database(self, contract: Contract) -> str:
-        """Why the contract's table cannot be written at all; empty when it can."""
+        """Reason why the contract's table cannot be written at all; empty when it can."""
         if contract.table is None or self.database is not None:
             return ""
         return f"publish.table is {contract.table}, but SPATIAL_DATABASE_URL is not set"

@@ -112,7 +112,7 @@ class Drawing:
 
 
 def draw(checked: Checked) -> Drawing | None:
-    """The map of one check; None when there is nothing to draw but an extent."""
+    """The map of one check; None when there is nothing to draw beyond an extent."""
     failing = [(r, f) for r, f in checked.evaluations if len(f)]
     share = max(1, MAX_DEFECTS // max(1, len(failing)))
     placed = [(r, f, *_first(f, share)) for r, f in failing]

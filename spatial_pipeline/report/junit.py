@@ -70,7 +70,7 @@ def _case(suite: str, result: Result) -> ET.Element:
 
 
 def sample_lines(result: Result) -> list[str]:
-    """The sample of violations, one a line, for people."""
+    """The sample of violations for people, one per line."""
     lines = []
     for found in result.sample:
         keys = keys_text(found.keys)

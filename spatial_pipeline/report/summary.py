@@ -33,7 +33,7 @@ def results_table(checked: Checked) -> Table:
 
 
 def datasets_table(checked: Sequence[Checked]) -> Table:
-    """One row a dataset: verdict and the blocking rules that did not pass."""
+    """One row per dataset: verdict and the blocking rules that did not pass."""
     table = _table("Dataset", "Version", "Verdict", "Why")
     for c in checked:
         blocking = [r for r in c.results if r.blocks]

@@ -140,9 +140,9 @@ def with_version(table: pa.Table, version: Version) -> pa.Table:
 def export(tables: Sequence[pa.Table], path: Path) -> list[Path]:
     """Writes the violations of several versions; the ending of the path decides the format.
 
-    Versions in one CRS go into one layer. Of several CRSs each has a layer of its own in a
-    GeoPackage (``violations``, ``violations_2``, …) and a file of its own as GeoParquet
-    (``F.parquet``, ``F_2.parquet``, …): a layer has one CRS.
+    Versions in one CRS go into one layer. With several CRSs, each has its own layer in a GeoPackage
+    (``violations``, ``violations_2``, …) and its own GeoParquet file (``F.parquet``,
+    ``F_2.parquet``, …): a layer has one CRS.
 
     Args:
         tables: tables of :func:`with_version`, at least one; those without violations get no

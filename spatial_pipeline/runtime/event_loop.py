@@ -43,7 +43,7 @@ class Blocked:
     Attributes:
         seconds: for how long, up to the moment it was seen.
         culprit: function, file and line with its source text.
-        stack: the frames of the loop's thread, outermost first, one a line.
+        stack: the frames of the loop's thread, outermost first, one per line.
 
     """
 
@@ -212,7 +212,7 @@ def run_sync(work: Coroutine[Any, Any, T], *, slow: float | None = SLOW) -> T:
     """The result of a coroutine, from synchronous code, whether or not a loop runs here.
 
     Without a running loop the coroutine runs on a loop of this thread. Under a running loop (a
-    notebook, IPython, an async test) it runs on a private loop in a thread of its own while this
+    notebook, IPython, an async test) it runs on a private loop in a separate thread while this
     thread waits: it must make its own pools, locks and tasks, and the outer loop stands still until
     it is done. Asynchronous code awaits the coroutine instead.
 

@@ -34,7 +34,7 @@ def json_text(
     Args:
         value: dicts, lists, tuples, sets, dataclass-free scalars of Python, numpy and pandas.
         indent: spaces per level; one line without it.
-        compact: no space behind commas and colons.
+        compact: no space after commas and colons.
         sort_keys: sort keys, so that equal values have equal texts.
         ascii_only: escape non-ASCII characters; a lone surrogate, as in a path that is not UTF-8,
             is then kept.

@@ -102,7 +102,7 @@ def inside_near(
     owners: NDArray[np.float64],
     boxes: Boxes,
 ) -> NDArray[np.bool_]:
-    """The same, where the boxes are looked up once for all edges of a polygon.
+    """Variant of :func:`inside` that looks the boxes up once for all edges of a polygon.
 
     Args:
         edges: (n, 4) segments.

@@ -211,7 +211,7 @@ def _nested(
     """Pairs each set of edges with the smallest face that contains it.
 
     Args:
-        cells: (n,) faces, sets inside of them not cut out.
+        cells: (n,) faces, without cutting out the sets inside them.
         of: (n,) the set of each.
         places: (m, 2) a point of each set.
 

@@ -54,7 +54,7 @@ class Neighbours:
             cancel: raises when the time is up.
 
         Returns:
-            Indices of the lower and of the higher members of pairs inside of the batch, and (k, 2)
+            Indices of the lower and of the higher members of pairs inside the batch, and (k, 2)
             positions of those across it.
 
         """

@@ -97,7 +97,7 @@ def all_polygons(
 
     Args:
         data: the other dataset.
-        crs: the CRS wanted; None takes the coordinates as they are.
+        crs: the target CRS; None keeps the coordinates as they are.
         cancelled: raises when the time is up.
 
     Returns:

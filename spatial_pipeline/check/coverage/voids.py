@@ -44,7 +44,7 @@ def uncovered_faces(
     Args:
         made: faces of the residual edges of ``polygons``, with those of ``interest``.
         polygons: the polygons.
-        interest: only faces inside of it; None for all.
+        interest: only faces inside it; None for all.
 
     """
     cells = made.cells
@@ -63,7 +63,7 @@ def uncovered_faces(
 
 
 def without(voids: NDArray[np.object_], islands: PolygonLookup) -> NDArray[np.object_]:
-    """The parts of voids outside of the islands, larger than noise.
+    """The parts of voids outside the islands, larger than noise.
 
     Args:
         voids: (n,) polygons.

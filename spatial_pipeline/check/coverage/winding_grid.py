@@ -77,7 +77,7 @@ def in_union(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> NDAr
     if len(edges.left) > ALONE * len(edges.edges):
         return held
     boxes = bounds[known]
-    # What overflows is no number, and then there is no grid.
+    # Overflow gives no finite number, and then there is no grid.
     with np.errstate(over="ignore", invalid="ignore"):
         chain = _across(edges.chain(), boxes)
         grid = _grid(boxes, chain)

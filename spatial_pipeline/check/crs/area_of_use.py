@@ -43,7 +43,7 @@ def degrees(crs: pyproj.CRS) -> Bounds | None:
 def areas(crs: pyproj.CRS) -> tuple[Bounds, ...]:
     """The area of use as boxes in the coordinates of the CRS: data lies in one of them.
 
-    There is one box, but for a geographic CRS whose area crosses the antimeridian: there
+    There is one box, except for a geographic CRS whose area crosses the antimeridian: there
     longitudes may stop at 180°, start at -180°, or run across in either direction.
 
     Raises:

@@ -30,7 +30,7 @@ def transformed(
     Args:
         geometries: (n,) geometries or None.
         from_crs: their CRS.
-        to_crs: the CRS wanted.
+        to_crs: the target CRS.
 
     Returns:
         (n,) geometries, and a note that names the operation and its accuracy, empty when the two
@@ -107,7 +107,7 @@ def _operation(source: str, target: str) -> tuple[pyproj.Transformer, str]:
         msg = f"no transformation {names}: {' '.join(str(exc).split())}"
         raise RuleError(msg) from exc
     except UserWarning as exc:
-        # What PROJ warns of is an error here, also where warnings are errors already.
+        # PROJ's warnings are errors here, even where warnings are errors already.
         raise RuleError(_needs_grid(names, re.findall(r"short_name=([^,)]+)", str(exc)))) from exc
     if not group.best_available:
         lacking = [g.short_name for o in group.unavailable_operations[:1] for g in o.grids]

@@ -63,7 +63,7 @@ class Plan:
 
     Attributes:
         jobs: worker threads.
-        piece_size: features a piece; None lets memory and threads decide.
+        piece_size: features per piece; None lets memory and threads decide.
         memory: bytes that the pieces in flight may need together; None means no bound.
         sink: moves violations beyond its limit out of memory; None keeps them all.
 
@@ -120,7 +120,7 @@ async def evaluate(
         data: the staged version.
         key: columns that identify a feature in violations; empty means source rows.
         others: opens the other data of a rule, in the order of ``Rule.others()``; called in a
-            thread; what it raises becomes the result of that rule.
+            thread; its exceptions become the result of that rule.
         accepted: the suppressions of a rule; called in a thread, like ``others``.
         plan: partitioning and concurrency.
         progress: called on the event loop with pieces done and pieces planned.
@@ -175,7 +175,7 @@ async def _evaluated(
         await run.recall(past)
     await run.pieces()
     await asyncio.to_thread(give_back)
-    # What worked the longest so far is likely to be the last one to be done.
+    # Rules that have worked longest so far will probably finish last, so they go first.
     await asyncio.gather(*(run.reduce(t) for t in sorted(tasks, key=lambda t: -t.elapsed)))
     if past is not None:
         await run.keep(past)

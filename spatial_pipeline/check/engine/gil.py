@@ -21,8 +21,8 @@ def responsive() -> Iterator[None]:
     """Keeps the threads of this block from holding the GIL for long.
 
     Geometries are objects that the cyclic garbage collector tracks: making some hundred thousand of
-    them starts full collections, each of which holds the GIL until it has looked at every object
-    alive, and takes nearly half of the time of a check. They cannot form cycles, so the collector
+    them starts full collections, each of which holds the GIL until it has scanned every live
+    object, and takes nearly half of the time of a check. They cannot form cycles, so the collector
     is paused meanwhile; other cycles are collected afterwards. The switch interval is a tenth of
     the default, so threads that compute in Python hand over the GIL ten times as often.
 

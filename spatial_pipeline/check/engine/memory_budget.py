@@ -15,7 +15,7 @@ PIECE_BYTES = 8 << 20
 WORKING = 16
 """Bytes at work for each staged byte of features: 9 for validity, 17 for topology, as measured."""
 WORKING_ALONE = 2
-"""Bytes at work for each staged byte of a column that a check reads by itself."""
+"""Working bytes per staged byte of a column that a check reads itself."""
 WORKING_PIXELS = 4
 """Working bytes per byte of pixels read: values, mask, and temporaries of rules."""
 

@@ -65,7 +65,7 @@ class Suppression:
 
     Attributes:
         areas: area in the CRS of the dataset, None when there is none.
-        keys: keys as JSON text, one a feature.
+        keys: keys as JSON text, one per feature.
         baseline: None when the rule has none.
         notes: remarks.
 

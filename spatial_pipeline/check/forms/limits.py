@@ -60,7 +60,7 @@ def measured(
     what: str,
     side: str,
 ) -> Violations:
-    """Violations of shapes whose size is on the wrong side of their bound.
+    """Violations of shapes whose size violates their bound.
 
     Args:
         features: the features.

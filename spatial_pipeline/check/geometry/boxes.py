@@ -140,7 +140,7 @@ class Boxes:
             which, chunk = which[pair], chunk[pair] * size + place
         if self._bounded:
             return np.stack([which, chunk])
-        # What reaches to infinity is found nowhere, as a tree has it.
+        # Infinite bounds match nothing, as in a tree.
         known = finite(self.bounds[chunk])
         return np.stack([which[known], chunk[known]])
 
@@ -217,7 +217,7 @@ def diagonals(bounds: NDArray[np.float64]) -> NDArray[np.object_]:
 
 
 def _lines(bounds: NDArray[np.float64]) -> NDArray[np.object_]:
-    """The same, to infinity as well."""
+    """(n,) lines with these bounds, infinite ones included; None for NaN rows."""
     lines = np.full(len(bounds), None, dtype=object)
     known = ~np.isnan(bounds).any(axis=1)
     lines[known] = shapely.linestrings(bounds[known].reshape(-1, 2, 2))

@@ -46,7 +46,7 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class Excluded:
-    """Features that a note must speak of.
+    """Features to mention in a note.
 
     Attributes:
         rows: (n,) int64 source rows.

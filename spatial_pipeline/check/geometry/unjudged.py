@@ -54,7 +54,7 @@ def require_geometry(profile: Profile) -> None:
     """Refuses data without a geometry column.
 
     Raises:
-        RuleError: there is none.
+        RuleError: the source has no geometry column.
 
     """
     if isinstance(profile, VectorProfile) and profile.geometry_column is None:
@@ -74,7 +74,7 @@ def undecodable(batch: FeatureBatch, profile: Profile) -> NDArray[np.bool_]:
 
 
 def decoding_error(wkb: bytes | None) -> str:
-    """Why a geometry does not decode, in one line."""
+    """Reason why a geometry does not decode, in one line."""
     if wkb is None:
         return "the record is damaged or its geometry type is not supported"
     if len(too_deep(np.array([wkb], dtype=object), np.array([len(wkb)]))):

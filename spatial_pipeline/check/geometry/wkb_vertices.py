@@ -1,7 +1,7 @@
 """The vertices of one geometry with their addresses: part, ring, vertex.
 
-They are read from the WKB itself, so that also geometries which GEOS refuses to build (a ring whose
-end is NaN, curves) have vertices. Layout: OGC Simple Feature Access 1.2.1, clause 8, and PostGIS's
+They are read from the WKB itself, so that geometries which GEOS refuses to build (a ring whose end
+is NaN, curves) have vertices too. Layout: OGC Simple Feature Access 1.2.1, clause 8, and PostGIS's
 EWKB flags.
 """
 
@@ -29,7 +29,7 @@ class Vertices:
     """The vertices of one geometry in the order of its WKB.
 
     Attributes:
-        coordinates: (n, 4) x, y, z, m; 0 for what the geometry does not have.
+        coordinates: (n, 4) x, y, z, m; 0 for dimensions that the geometry lacks.
         part: (n,) 0-based part, counted through nested collections; -1 in a single geometry.
         ring: (n,) ring of a polygon, 0 is the shell; -1 outside polygons.
         vertex: (n,) 0-based vertex in its ring or line; -1 for points.

@@ -254,7 +254,7 @@ def _near_boxes(
 def _chunks(
     found: Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """The same pairs, about as many at once as are compared at once."""
+    """The same pairs, rechunked to about the number that is compared at once."""
     held: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     size = 0
     for p, q in found:

@@ -189,7 +189,7 @@ def _whole(partner: NDArray[np.int64], parts: Sequence[Join]) -> Join:
 
 
 def _hashes(table: pa.Table) -> NDArray[np.uint64]:
-    """(n,) hash of each row, worked out in bounded parts."""
+    """(n,) hash of each row, computed in bounded chunks."""
     parts = [
         join_keys.hashes(table.slice(begin, AT_ONCE)) for begin in range(0, table.num_rows, AT_ONCE)
     ]

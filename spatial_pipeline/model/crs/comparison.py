@@ -1,7 +1,7 @@
 """Behaviour-based comparison of CRSs: the same coordinates for the same place, names ignored.
 
-Datums are compared by PROJ, which knows the aliases of the EPSG registry (``D_WGS_1984``, the
-WGS 84 ensemble). Projections are compared by what they do: both are applied to the same points.
+Datums are compared by PROJ, which knows the aliases of the EPSG registry (``D_WGS_1984``, the WGS
+84 ensemble). Projections are compared by their results: both are applied to the same points.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def label(crs: pyproj.CRS) -> str:
 def authority(crs: pyproj.CRS) -> str | None:
     """``EPSG:32633``: the code of the registered CRS with the same meaning, None without one.
 
-    A shift that changes nothing (see :func:`compare`) hides no code.
+    A shift that changes nothing (see :func:`compare`) does not prevent a match.
     """
     for candidate in (crs, horizontal(crs)):
         code = candidate.to_authority(min_confidence=CONFIDENCE)

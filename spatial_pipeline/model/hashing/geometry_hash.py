@@ -95,7 +95,7 @@ def matched(new: Identities, old: Identities) -> NDArray[np.int64]:
 
 
 def _matched_sorted(new: Identities, old: Identities) -> NDArray[np.int64]:
-    """The same by sorting."""
+    """Variant of :func:`matched` that sorts."""
     out = np.full(len(new), -1, dtype=np.int64)
     if not len(new) or not len(old):
         return out

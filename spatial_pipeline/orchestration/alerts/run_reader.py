@@ -99,7 +99,7 @@ def subject_of(key: dg.AssetKey) -> str:
 
 @dataclass
 class Reader:
-    """Reads runs; remembers the verdicts that it read.
+    """Reads runs; caches the verdicts that it has read.
 
     Attributes:
         location: the code location.

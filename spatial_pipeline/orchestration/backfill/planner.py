@@ -62,7 +62,7 @@ class PlannerCursor:
 
     @classmethod
     def of_text(cls, text: str | None) -> PlannerCursor:
-        """The memory in a cursor; an empty one when there is none or a person wrote another."""
+        """The memory in a cursor; an empty one when there is none or it is unreadable."""
         try:
             value = json.loads(text or "{}")
             bases = {n: {p: b for b, keys in value[n].items() for p in keys} for n in BASES}

@@ -68,7 +68,7 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
         )
 
     def _grid(self, raster: RasterProfile) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:
-        """The grid as a transform and notes; or None and why there is none in this CRS."""
+        """The grid as a transform and notes; or None and the reason why this CRS has none."""
         origin, resolution = self.rule.origin, self.rule.resolution
         if origin is not None and resolution is not None:
             x, y = resolution if isinstance(resolution, tuple) else (resolution, resolution)

@@ -49,11 +49,11 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
         return partial[0] if len(partial[0]) == count else None
 
     def unpacked(self, words: Words, places: slice) -> Partial:
-        """The same rows, where they stand now."""
+        """Unpacks the rows at their present positions."""
         return words, range(places.start, places.stop), 0
 
     def reduce(self, partials: Sequence[Partial]) -> RuleOutcome:
-        """One violation for every row whose key another row has."""
+        """One violation per row whose key another row has."""
         nulls = sum(p[2] for p in partials)
         findings, count = self._duplicates(join_keys.suspects([p[:2] for p in partials]))
         n = len(findings)

@@ -1,4 +1,4 @@
-"""The same features, in another format, store or delivery."""
+"""same_features_as: equal features in another format, store or delivery."""
 
 from __future__ import annotations
 

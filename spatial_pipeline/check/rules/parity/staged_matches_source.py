@@ -73,7 +73,7 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
         return int(words[0]), dict(zip(names, map(int, words[1:]), strict=True))
 
     def reduce(self, partials: Sequence[tuple[int, checksums.Sums]]) -> RuleOutcome:
-        """One violation a column that differs; one only when rows are missing or renumbered."""
+        """One violation per column that differs; only one when rows are missing or renumbered."""
         profile = self._profile
         if profile.checksums is None:
             raise RuleError(OLD)
@@ -152,7 +152,7 @@ class StagedRasterCheck(WindowCheck[StagedMatchesSource]):
         return height * width, cells
 
     def reduce(self, partials: Sequence[tuple[int, NDArray[np.uint64]]]) -> RuleOutcome:
-        """One violation a cell of a band that differs, and one a tag that is lost."""
+        """One violation per cell of a band that differs, and one per lost tag."""
         profile = self._profile
         wanted = checksums.cells_read(profile.checksums or ())
         cells = checksums.empty_cells(profile.count, profile.width, profile.height)

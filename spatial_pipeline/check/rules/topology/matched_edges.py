@@ -27,8 +27,7 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 MISSING, NEAR = "missing vertex", "nearly coincident"
 ULPS = 4
-"""A vertex that was computed to lie on an edge lies beside it by less than so many spacings of
-floating-point numbers."""
+"""Spacings of floating-point numbers that bound how far a computed vertex lies off its edge."""
 
 
 @dataclass(frozen=True)

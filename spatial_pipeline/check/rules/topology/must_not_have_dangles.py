@@ -84,7 +84,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         return max(2 * self.rule.tolerance, SPACING * spacing)
 
     def reach(self) -> float:
-        """The same."""
+        """The reach of the classification of ends; equals the halo."""
         return self._reach
 
     def depends(self) -> tuple[str, ...] | None:

@@ -85,8 +85,8 @@ class Overlaps:
         chain: residual edges of the polygons where most edges cancel, else None.
         polygons: staged positions of all valid polygons.
         lines: staged positions of all valid lines.
-        across: (k, 2) pairs of a polygon of this batch, outside of the chain, and a feature of
-            another one whose boxes meet.
+        across: (k, 2) pairs of a polygon of this batch, outside the chain, and a feature of another
+            one whose boxes meet.
         across_lines: (k, 2) the same for lines.
         kept: features of this batch that are needed again.
         told: summaries of areas and of stretches that are in files.
@@ -146,7 +146,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         self._former = Former.of(known)
 
     def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Overlaps:
-        """The same; two familiar features are not compared with each other."""
+        """The same as ``map``, without comparing two unchanged features with each other."""
         return self._mapped(batch, known != UNKNOWN)
 
     def reach(self) -> float:

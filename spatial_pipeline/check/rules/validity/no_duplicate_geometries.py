@@ -47,7 +47,7 @@ CHUNK = 65_536
 """Suspects that are looked up at once."""
 
 QUERIES = 4_096
-"""Bounding boxes whose neighbours are looked for at once."""
+"""Bounding boxes whose neighbours are looked up at once."""
 
 MAX_PAIRS = 1_000_000
 """Pairs within the tolerance after which the search ends."""
