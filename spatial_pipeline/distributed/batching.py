@@ -76,7 +76,7 @@ class Questions:
     async def answers(
         self, index: int, elapsed: Callable[[], Elapsed], window: Window | None = None
     ) -> Answers:
-        """See ``check.remote.Pieces``."""
+        """See ``check.engine.remote.Pieces``."""
         return await self._ask(_Asked(worker.PieceAddress(index, window), elapsed))
 
     async def send(self) -> None:
@@ -111,7 +111,7 @@ class Questions:
             living = [(a, elapsed) for a, elapsed in known if elapsed]
             if living:
                 await self._travel(living)
-        except Exception as exc:  # noqa: BLE001 - told to whoever waits
+        except Exception as exc:  # noqa: BLE001 - reported to the waiting code
             for question in asked:
                 question.fail(exc)
         finally:

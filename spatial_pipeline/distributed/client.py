@@ -139,7 +139,7 @@ def address_mistake(address: str) -> str:
 
 
 class DaskCluster:
-    """Implements ``check.remote.Remote`` with an asynchronous client.
+    """Implements ``check.engine.remote.RemoteWorkers`` with an asynchronous client.
 
     Args:
         client: connected, of the running loop.
@@ -338,7 +338,7 @@ async def _outcome(future: Future) -> tuple[Any, BaseException | None]:
         return await future.result(), None
     except FutureCancelledError as exc:
         return None, exc
-    except Exception as exc:  # noqa: BLE001 - told to whoever waits
+    except Exception as exc:  # noqa: BLE001 - reported to the waiting code
         return None, exc
 
 

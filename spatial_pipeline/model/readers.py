@@ -1,4 +1,4 @@
-"""Protocols of the readers of a staged version."""
+"""Protocols of the readers of staged versions. The implementations belong to ``store``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Dagster definitions: components, assets, checks, schedules, sensors, resources."""
+"""Dagster definitions: components, assets, checks, schedules, sensors. No logic of the stages."""

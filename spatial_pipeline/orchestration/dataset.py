@@ -1,4 +1,4 @@
-"""Contract → Dagster definitions of one dataset."""
+"""Assembles the Dagster definitions of one dataset from its contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story of one dataset: stage it, prove it, publish it.
+"""The use cases of one dataset: stage, check, publish.
 
 Neither Dagster nor the command line adds a step to this; they only decide when it happens.
 """

@@ -1,4 +1,4 @@
-"""The rule catalogue for terminals and programs."""
+"""The rule catalogue as text and JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A map of violations as SVG: the dataset in the background, every defect marked."""
+"""SVG map of violations: the dataset in the background, every violation marked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A map of violations as a small PNG, for channels that take pictures."""
+"""PNG map of violations, for channels that accept pictures."""
 
 from __future__ import annotations
 

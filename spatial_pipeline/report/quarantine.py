@@ -1,4 +1,4 @@
-"""The features that a blocking rule named, whole, with the reasons, apart from the rest."""
+"""Quarantine layer: complete features in violations of blocking rules, with the reasons."""
 
 from __future__ import annotations
 

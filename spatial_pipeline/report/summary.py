@@ -1,4 +1,4 @@
-"""Tables for terminals."""
+"""Result tables for terminals."""
 
 from __future__ import annotations
 

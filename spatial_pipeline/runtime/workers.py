@@ -1,4 +1,4 @@
-"""Threads for work that must not run on the event loop."""
+"""Pool of threads for work that must not run on the event loop."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _serve(inbox: _Inbox, crew: Workers) -> None:
         try:
             with obeying(cancellation):
                 value, error = call(), None
-        except BaseException as exc:  # noqa: BLE001 - handed to whoever awaits the call
+        except BaseException as exc:  # noqa: BLE001 - passed to the awaiting code
             value, error = None, exc
         # The loop is closed when an abandoned call outlives the check.
         with contextlib.suppress(RuntimeError):

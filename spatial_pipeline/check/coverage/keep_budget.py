@@ -1,4 +1,4 @@
-"""Features kept for later within a bound: those beyond it are read again."""
+"""Byte budget for features that a rule keeps in memory; the others are read again."""
 
 from __future__ import annotations
 

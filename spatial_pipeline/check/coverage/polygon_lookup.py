@@ -1,4 +1,4 @@
-"""Polygons of a dataset looked up by place, a chunk of features at a time."""
+"""Spatial look-up of the polygons of a dataset, a chunk of features at a time."""
 
 from __future__ import annotations
 

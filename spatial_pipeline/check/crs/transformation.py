@@ -1,4 +1,4 @@
-"""Bringing geometries from one CRS into another, and the units that a CRS measures in."""
+"""Transformation of geometries between CRSs, and the units of a CRS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interpreter's settings while rules work in threads beside an event loop."""
+"""Interpreter settings for rules that work in threads beside an event loop: GIL and collector."""
 
 from __future__ import annotations
 

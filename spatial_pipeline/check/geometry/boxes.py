@@ -1,8 +1,8 @@
-"""Bounding boxes looked up by place, a few thousand at a time.
+"""Spatial look-up of bounding boxes, a few thousand at a time.
 
-Making a tree keeps the GIL as long as it takes, so one tree over a large dataset would keep the
-event loop still. Staged features lie along a Hilbert curve: the boxes of a few thousand of them in
-a row lie together, and most look-ups concern the trees of one or two such chunks.
+Building a tree keeps the GIL, so one tree over a large dataset would block the event loop. Staged
+features follow a Hilbert curve: the boxes of a few thousand consecutive features are close
+together, and most look-ups concern the trees of one or two such chunks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One form for all ways to write down the same geometry."""
+"""Normal form of geometries: equal for all representations of the same geometry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points that show where geometries lie."""
+"""Points that locate geometries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Equal keys among many rows: hashes to find suspects, values to be sure."""
+"""Duplicate and equal keys among many rows: hashes find candidates, values confirm them."""
 
 from __future__ import annotations
 

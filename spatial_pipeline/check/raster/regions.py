@@ -1,4 +1,4 @@
-"""Connected regions of marked pixels, found window by window and put together afterwards.
+"""Connected regions of marked pixels, found window by window and joined across windows.
 
 A window is reduced to its horizontal runs of marked pixels. The runs of all windows together are
 the runs of the whole raster once those split by a window border are joined, so the result does not

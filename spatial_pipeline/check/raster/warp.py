@@ -1,4 +1,4 @@
-"""Another raster resampled to the grid of the raster under check, window by window.
+"""Resampling of another raster to the grid of the raster under check, window by window.
 
 The other raster is sampled where the pixel centres of this grid lie in it (inverse mapping), with
 the usual kernels and without smoothing when its pixels are smaller. The value of a pixel does not

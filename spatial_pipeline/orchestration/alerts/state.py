@@ -1,7 +1,7 @@
-"""Dagster's event log as the alerts read it: finished runs in order, each at least once.
+"""Read position in Dagster's event log: finished runs in order, each at least once.
 
-Not all of this is public in Dagster; it is used here and nowhere else, and
-``test_alert_log.py`` pins it.
+Some of the interfaces used here are not public in Dagster; no other module uses them, and
+``test_state.py`` pins them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The extent of the data lies inside a box."""
+"""bounds_within: the extent of the data lies inside a box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names, types and nullability of the columns are as promised."""
+"""columns: names, types and nullability of the columns are as promised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CRS is present and behaves as promised."""
+"""crs: the CRS is present and behaves as promised."""
 
 from __future__ import annotations
 

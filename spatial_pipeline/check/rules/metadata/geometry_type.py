@@ -1,4 +1,4 @@
-"""Every feature's geometry type is allowed, and is the type that the file declares."""
+"""geometry_type: every feature's type is allowed, and is the type that the file declares."""
 
 from __future__ import annotations
 

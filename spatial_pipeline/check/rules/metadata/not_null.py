@@ -1,4 +1,4 @@
-"""No nulls in the columns."""
+"""not_null: no nulls in the columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source opens, every record or block decodes, and every value could be kept as it is."""
+"""readable: the source opens, every record or block decodes, and every value is kept as it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No two features share a key."""
+"""unique: no two features share a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers, dates or times of a column lie within bounds."""
+"""value_range: numbers, dates or times of a column lie within bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""As many features as another dataset has."""
+"""same_count_as: the number of features equals that of another dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compares checksums from ingest with those of the staged file."""
+"""staged_matches_source: checksums of the staged file equal those that ingest took."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No coordinate is NaN or infinite."""
+"""finite_coordinates: no coordinate is NaN or infinite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each geometry occurs once."""
+"""no_duplicate_geometries: each geometry occurs once."""
 
 from __future__ import annotations
 

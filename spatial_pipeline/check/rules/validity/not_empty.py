@@ -1,4 +1,4 @@
-"""Every feature has a geometry, and it is not empty."""
+"""not_empty: every feature has a geometry, and it is not empty."""
 
 from __future__ import annotations
 

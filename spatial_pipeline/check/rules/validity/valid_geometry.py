@@ -1,4 +1,4 @@
-"""Every geometry is valid after OGC Simple Features."""
+"""valid_geometry: every geometry is valid by OGC Simple Features."""
 
 from __future__ import annotations
 
