@@ -94,7 +94,7 @@ class Outputs:
 
 
 def _quarantined(pipeline: Pipeline, checked: Sequence[Checked]) -> Iterator[tuple[str, pa.Table]]:
-    """Title and table of each vector dataset that has features to be kept apart."""
+    """Title and table of each vector dataset with quarantined features."""
     for one in checked:
         reasons = quarantine.named_rows(one)
         if not reasons or one.version is None or not isinstance(one.profile, VectorProfile):

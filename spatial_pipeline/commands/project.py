@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spatial_pipeline.settings import Settings
 
 FAILED = 1
-"""Exit code: the call was right, but not everything is well."""
+"""Exit code: the call was valid, but not everything passed."""
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")

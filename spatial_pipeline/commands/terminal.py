@@ -16,7 +16,7 @@ from spatial_pipeline.runtime.json_text import json_text
 
 WRONG = 2
 WIDTH = 160
-"""Columns of tables that do not go to a terminal."""
+"""Width in columns of tables that do not go to a terminal."""
 P = ParamSpec("P")
 R = TypeVar("R")
 _RESULTS: list[TextIO] = []

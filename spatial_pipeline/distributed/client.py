@@ -40,7 +40,7 @@ FAREWELL_S = 5.0
 AHEAD = 2
 """Tasks in flight per worker thread: one being worked on, one waiting."""
 LANES = 512
-"""Pieces under way on all machines together, at most."""
+"""Maximum number of pieces in flight on all machines together."""
 READY = "spatial_pipeline.distributed.worker:READY"
 """Entry point of workers that can load this package.
 
@@ -182,7 +182,7 @@ class DaskCluster:
 
     @contextlib.asynccontextmanager
     async def opened(self, job: RemoteJob) -> AsyncIterator[Questions]:
-        """The job, until it is done or cancelled: then no worker works on it any more."""
+        """The job, until it is done or cancelled; then no worker works on it."""
         await self._ready()
         needs = await asyncio.to_thread(worker.versions)
         blob = await asyncio.to_thread(pickle.dumps, worker.JobOrder(needs, job))

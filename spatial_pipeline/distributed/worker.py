@@ -29,7 +29,7 @@ from spatial_pipeline.runtime.workers import Workers
 READY = True
 """Looked up to test whether this package can be loaded on a worker."""
 KEPT = 4
-"""Jobs that a worker keeps open; more when pieces of more are under way."""
+"""Jobs that a worker keeps open; more while pieces of more jobs are in flight."""
 FORGOTTEN = 256
 """Jobs that are remembered as closed."""
 CODE = ("check", "contract/rules", "model", "store/staged.py")

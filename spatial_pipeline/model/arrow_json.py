@@ -22,7 +22,7 @@ _FIRST, _LAST = -62_135_596_800 + 86_400, 253_402_300_799 - 86_400
 
 
 class Bare(str):
-    """Text of a value that is no text, as of a date or decimal: shown without quotes."""
+    """Text of a value that is not a string, such as a date or decimal: shown without quotes."""
 
     __slots__ = ()
 

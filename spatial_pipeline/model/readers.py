@@ -90,7 +90,7 @@ class CountedVector:
         return fingerprint("count", self.profile.uri, self.profile.layer, self.profile.count)
 
     def batch_count(self) -> int:
-        """Refuses, like every method that leads to features."""
+        """Refuses, like every method that reads features."""
         raise self._uncounted()
 
     def batch_starts(self) -> NDArray[np.int64]:

@@ -28,7 +28,7 @@ ALIKE = 0.7
 X_FIRST = {"OGC:CRS84": "EPSG:4326", "OGC:CRS83": "EPSG:4269", "OGC:CRS27": "EPSG:4267"}
 """CRSs that differ only in axis order, which staged data do not follow."""
 DIGITS = 9
-"""Significant digits of a pixel's size that count."""
+"""Significant digits to which pixel sizes are compared."""
 SHARES = 3
 """Decimals of a pixel to which grid origins are compared."""
 EXACT = 2**53
@@ -197,7 +197,7 @@ def schema_of(profile: Profile) -> Schema:
 def _grid(
     transform: tuple[float, ...],
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """Sides of a pixel, and where the lines of the grid lie; None where that has no meaning."""
+    """Sides of a pixel, and the origin of the grid; None where these are undefined."""
     if not np.isfinite(transform).all():
         return None, None
     a, b, c, d, e, f = transform

@@ -15,11 +15,11 @@ from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
 
 POSTGIS_POOL = "postgis"
-"""Pool of the steps that write tables: connections are few, however many runs there are."""
+"""Pool of the steps that write tables: connections are limited, regardless of the runs."""
 
 
 def source_spec(contract: Contract) -> dg.AssetSpec:
-    """The source as an external asset: Dagster sees it and does not make it."""
+    """The source as an external asset: Dagster observes it and does not materialize it."""
     return dg.AssetSpec(
         key=source_key(contract.name),
         description=f"Source of {contract.name}: {redacted(contract.source.uri)}",

@@ -96,7 +96,7 @@ def _newly_missing() -> Condition:
 
 
 def _unhandled(trigger: Condition) -> Condition:
-    """Remembers a trigger until it was answered by a request.
+    """Keeps a trigger active until a request has answered it.
 
     Dagster's ``since_last_handled`` forgets it on a materialization too: also on one that was
     under way, from the former source, when the source changed.
@@ -111,7 +111,7 @@ def _others(contract: Contract) -> list[str]:
 
 
 def _labelled(condition: Condition, label: str) -> Condition:
-    """The condition under the name that the UI shows; every one of Dagster's own takes it."""
+    """The condition under the name that the UI shows; all Dagster conditions accept one."""
     return condition.with_label(label)  # type: ignore[attr-defined,no-any-return]
 
 

@@ -29,7 +29,7 @@ MOST_DRAWN = 300
 """Defects on the map of an alert."""
 MOST_UNDER = 2000
 MOST_UNDER_BYTES = 16 << 20
-"""Features, and bytes of a file, that are drawn under defects; of more only the extent is."""
+"""Features, and bytes of a file, drawn under violations; above it only the extent is drawn."""
 
 
 def channels_of(settings: Settings) -> list[AppriseChannel]:
@@ -100,7 +100,7 @@ def picture_of(store: Store, fact: Problem) -> bytes | None:
 
 
 def _under(store: Store, version: Version) -> NDArray[Any] | None:
-    """The features of a small dataset; a large one would take too long to read for a picture."""
+    """The features of a small dataset; reading a large one takes too long for a picture."""
     profile = store.profile(version)
     if not isinstance(profile, VectorProfile) or profile.count > MOST_UNDER:
         return None

@@ -52,7 +52,7 @@ class Inferred:
     sound: bool
 
     def text(self) -> str:
-        """The contract as YAML, a rule a line, the remarks as comments."""
+        """The contract as YAML, one rule per line, the remarks as comments."""
         attributes = self.contract["attributes"]
         lines = [f"type: {self.contract['type']}", "attributes:"]
         for name, value in attributes.items():
@@ -166,7 +166,7 @@ class _Trial:
         return []
 
     def _options(self) -> Iterator[list[Parameters]]:
-        """Rules to try, those in a list instead of each other, the strictest first."""
+        """Rules to try; of those in one list only the first that holds is kept, strictest first."""
         profile = self.profile
         if profile.bounds is not None and all(map(math.isfinite, profile.bounds)):
             yield [{"rule": "bounds_within", "bounds": rounded_out(profile.bounds)}]

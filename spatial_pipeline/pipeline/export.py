@@ -124,7 +124,7 @@ def export_raster(
 
 
 def _plain(file: pq.ParquetFile, columns: list[str]) -> pa.Schema:
-    """The columns without metadata; all of them nullable, as GDAL's formats have them."""
+    """The columns without metadata; all nullable, as in GDAL's formats."""
     schema = file.schema_arrow
     return pa.schema([pa.field(n, schema.field(n).type) for n in columns])
 

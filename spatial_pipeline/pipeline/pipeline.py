@@ -98,7 +98,7 @@ def database_of(settings: Settings) -> Database | None:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The datasets of a project, with the store that their versions live in.
+    """The datasets of a project, with the store of their versions.
 
     Attributes:
         contracts: contract of every dataset by its name.

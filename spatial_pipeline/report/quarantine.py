@@ -58,9 +58,9 @@ def to_table(batch: FeatureBatch, reasons: dict[int, list[str]]) -> pa.Table:
 
 
 def export(tables: Sequence[tuple[str, pa.Table]], path: Path) -> list[Path]:
-    """Writes a layer for each dataset; the ending of the path decides the format.
+    """Writes a layer for each dataset; the file extension selects the format.
 
-    A GeoPackage has one layer a dataset, named like it. GeoParquet has one file a dataset:
+    A GeoPackage has one layer per dataset, named like it. GeoParquet has one file per dataset:
     ``F.parquet`` for the first, ``F_2.parquet`` and so on. Without any there is an empty layer.
 
     Args:

@@ -43,8 +43,11 @@ SCHEMA = pa.schema(
         pa.field(GEOMETRY, pa.binary()),
     ]
 )
-"""Columns of the layer: ``rule`` is the rule's id, ``name`` the name of the check in the contract;
-``keys`` is JSON text, one array a feature involved; what does not apply is null."""
+"""Columns of the layer.
+
+``rule`` is the rule's id, ``name`` the name of the check in the contract; ``keys`` is JSON text,
+one array per feature involved; columns that do not apply are null.
+"""
 
 ROWS = 65_536
 """Violations a row group, at most."""
@@ -138,7 +141,7 @@ def with_version(table: pa.Table, version: Version) -> pa.Table:
 
 
 def export(tables: Sequence[pa.Table], path: Path) -> list[Path]:
-    """Writes the violations of several versions; the ending of the path decides the format.
+    """Writes the violations of several versions; the file extension selects the format.
 
     Versions in one CRS go into one layer. With several CRSs, each has its own layer in a GeoPackage
     (``violations``, ``violations_2``, …) and its own GeoParquet file (``F.parquet``,
@@ -335,7 +338,7 @@ def write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
 
 
 def centres(findings: Violations) -> list[tuple[float, float] | None]:
-    """The centre of every defect's box; None when it has no place."""
+    """The centre of every violation's box; None without a geometry."""
     bounds = shapely.bounds(findings.geometry).reshape(-1, 4)
     with np.errstate(invalid="ignore"):
         places = (bounds[:, :2] + bounds[:, 2:]) / 2
@@ -363,7 +366,7 @@ def _write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
 
 
 def _replaced(path: Path, write: Callable[[Path], None]) -> None:
-    """Writes a file beside its place and moves it there when it is whole."""
+    """Writes a file under a temporary name and moves it into place when it is complete."""
     temporary = path.with_name(f".{uuid4().hex}{path.suffix}")
     try:
         write(temporary)

@@ -21,7 +21,7 @@ from pathlib import Path
 PREFIX = "spatial-pipeline-"
 OWNER = ".owner"
 YOUNG_S = 3600.0
-"""A folder without an owner's file may be about to get it for so long."""
+"""Seconds for which a folder without a lock file may still be about to get one."""
 
 
 class TemporaryFolder:

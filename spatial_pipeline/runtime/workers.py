@@ -28,9 +28,9 @@ class Workers:
     """A bounded number of daemon threads that run calls for one event loop.
 
     A thread cannot be killed. A call that exceeds its time is abandoned: its thread is replaced, so
-    that a hung rule costs a thread and never a result of another rule. The threads are daemons, so
-    that a hung rule does not keep the process from ending (the standard executor joins its
-    threads at exit).
+    that a hung rule costs a thread but no result of another rule. The threads are daemons, so that
+    a hung rule does not keep the process from ending (the standard executor joins its threads at
+    exit).
 
     Leaving the context ends the threads and waits for them; for those of cancelled calls up to
     :data:`GRACE` seconds, for those of abandoned calls not at all.

@@ -32,7 +32,7 @@ AT_ONCE = 8
 """Chains added up at once."""
 
 BUCKETS = 4
-"""Buckets an edge: one in eight of a coverage's edges, or fewer, meet a stranger in theirs."""
+"""Buckets per edge: at most one in eight edges of a coverage shares a bucket with a stranger."""
 
 ROUNDS = 2
 """Rounds of hashing edges into buckets before the rest are sorted."""
@@ -63,7 +63,7 @@ class Edges:
 
 @dataclass(frozen=True)
 class EdgeChain:
-    """Undirected edges and how often they are run through.
+    """Undirected edges and their multiplicity.
 
     Attributes:
         edges: (n, 4) float64 x, y of the lower end and x, y of the upper end, by x, then y; each

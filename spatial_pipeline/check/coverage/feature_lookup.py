@@ -14,9 +14,9 @@ from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.runtime.shared_work import SharedWork
 
 READ = 256
-"""Features that are read in one call, at least."""
+"""Minimum number of features per read."""
 SLICES = 16
-"""Calls that features are read in, at most."""
+"""Maximum number of reads."""
 CROWDED = 0.2
 """Share of a batch's features above which they and their neighbours would be nearly all."""
 

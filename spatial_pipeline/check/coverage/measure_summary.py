@@ -58,7 +58,7 @@ def joined(areas: Violations, lines: Violations, points: Violations | None = Non
 
 
 def common_unit(areas: MeasureSummary, lines: MeasureSummary) -> str:
-    """The unit of areas and lines together; empty where it is that of each."""
+    """The unit of areas and lines together; empty when each has its own."""
     if areas.count and lines.count and areas.unit:
         return f"{areas.unit} (lines: {lines.unit})"
     return ""

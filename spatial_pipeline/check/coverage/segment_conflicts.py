@@ -71,7 +71,7 @@ def _apart(
     other_length: NDArray[np.float64],
     margin: float,
 ) -> NDArray[np.bool_]:
-    """(n,) bool: pairs of different segments that are surely disjoint, or meet in one end only."""
+    """(n,) bool: pairs of different segments that are certainly disjoint, or share one end only."""
     a, b, c, d = one[:, :2], one[:, 2:], other[:, :2], other[:, 2:]
     apart = _beside(a, b, c, d, one_length, margin) | _beside(c, d, a, b, other_length, margin)
     for shared, p, other_end, q in ((a, b, c, d), (a, b, d, c), (b, a, c, d), (b, a, d, c)):

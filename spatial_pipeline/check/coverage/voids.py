@@ -17,8 +17,7 @@ THOUSANDTH = 1e-3
 CELLS = 20_000_000
 """Neighbours named in all: bounds the memory of violations where voids have thousands of them."""
 REACH = 1e-12
-"""Distance at which a polygon still borders on a void, relative to the largest coordinate: the
-rounding of the points at which edges cross."""
+"""Relative distance at which a polygon still borders on a void: rounding of edge crossings."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ CELLS = 4
 SIDES = (128, 512)
 """Cells along a side of a grid, at least and at most."""
 CROSSINGS = 1 << 21
-"""Columns that all edges run through together, at most: where it is more, the grid is coarser."""
+"""Total columns that all edges may cross; above it, the grid is coarser."""
 EXACT = 2.0**-30
 """Least size of a cell, in units of the largest coordinate: rounding is far below it."""
 
@@ -88,7 +88,7 @@ def in_union(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> NDAr
 
 
 def _across(chain: EdgeChain, boxes: NDArray[np.float64]) -> EdgeChain:
-    """The edges in or below the extent of the boxes: the others have no part in any winding."""
+    """The edges in or below the extent of the boxes: the others affect no winding number."""
     kept = (chain.edges[:, 2] >= boxes[:, 0].min()) & (chain.edges[:, 0] <= boxes[:, 2].max())
     kept &= np.minimum(chain.edges[:, 1], chain.edges[:, 3]) <= boxes[:, 3].max()
     return EdgeChain(chain.edges[kept], chain.net[kept])
@@ -113,7 +113,7 @@ def _grid(boxes: NDArray[np.float64], chain: EdgeChain) -> _Grid | None:
 
 
 def _columns(grid: _Grid, chain: EdgeChain) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(n,) the first column that each edge runs through, and (n,) how many."""
+    """(n,) the first column that each edge crosses, and (n,) the number of columns."""
     first, last = (np.clip(grid.column(chain.edges[:, i]), 0, grid.side - 1) for i in (0, 2))
     return first, last - first + 1
 

@@ -299,7 +299,7 @@ class _Run:
                 task.fail(f"no other machine could be asked: {exc}")
 
     def split(self, tasks: list[RuleRun]) -> tuple[list[RuleRun], list[RuleRun]]:
-        """Tasks for this machine, and those that other machines have all the data for."""
+        """Rule runs for this machine, and those for which other machines have all data."""
         remote = self.remote
         if remote is None or not remote.reaches(self.data):
             return tasks, []

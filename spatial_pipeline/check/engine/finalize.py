@@ -163,7 +163,7 @@ def _selects(data: VectorReader, condition: str) -> bool:
 
 
 def locations(findings: Violations) -> Sequence[tuple[float, float] | None]:
-    """A point (x, y) of every defect, in the CRS of the dataset; None when it has no place."""
+    """A point (x, y) of every violation, in the CRS of the dataset; None without a geometry."""
     places: list[tuple[float, float] | None] = []
     for geometry in findings.geometry:
         with np.errstate(invalid="ignore"):

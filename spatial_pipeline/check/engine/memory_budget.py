@@ -11,9 +11,9 @@ from spatial_pipeline.model.readers import RasterReader, VectorReader
 PIECE = 8192
 """Maximum features per piece: work on a whole piece keeps the GIL for a few ms only."""
 PIECE_BYTES = 8 << 20
-"""Staged bytes a piece, at most, for the same reason."""
+"""Maximum staged bytes per piece, for the same reason."""
 WORKING = 16
-"""Bytes at work for each staged byte of features: 9 for validity, 17 for topology, as measured."""
+"""Working bytes per staged byte of features: measured 9 for validity, 17 for topology."""
 WORKING_ALONE = 2
 """Working bytes per staged byte of a column that a check reads itself."""
 WORKING_PIXELS = 4
@@ -88,7 +88,7 @@ def piece_bytes(
 
 
 def window_bytes(data: RasterReader, height: int, width: int) -> int:
-    """Bytes at work that a window of pixels is expected to need."""
+    """Estimated working bytes of a window of pixels."""
     sizes = (_ITEM_BYTES.get(b.data_type, 8) + 1 for b in data.profile.bands)
     return height * width * sum(sizes) * WORKING_PIXELS
 

@@ -46,7 +46,7 @@ class RemoteJob:
 Window = tuple[int, int, int, int]
 """Row and column offset, height and width, in pixels."""
 Elapsed = Mapping[int, float]
-"""Place of a rule in its job → seconds that it has worked so far; rules that have ended lack."""
+"""Index of a rule in its job → its elapsed seconds; rules that have ended are absent."""
 Answers = dict[int, Answer]
 """Index of a rule in its job → its answer about the piece."""
 

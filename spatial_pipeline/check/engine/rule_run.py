@@ -88,7 +88,7 @@ class RuleRun:
         return self.status is None
 
     def bind(self, data: Reader, others: tuple[Reader, ...] = ()) -> None:
-        """Makes the check object, with the other data of the rule once they are open."""
+        """Creates the check object, with the other data of the rule once they are open."""
         self.others = others
         context = Context(data, others, self.key, self._cancelled, self.sink)
         try:
@@ -123,7 +123,7 @@ class RuleRun:
             history.keep(self.rule.check_name, self.memory.wording, facts)
 
     def fail(self, message: str, status: Status = Status.ERROR) -> None:
-        """Ends the evaluation without an outcome; the first reason stays."""
+        """Ends the evaluation without an outcome; the first reason is kept."""
         if self.status is None:
             self.status = status
             self.error = message
@@ -179,7 +179,7 @@ class RuleRun:
             self.fresh.append(index)
 
     async def step(self, workers: Workers, index: int, call: Callable[[], Any]) -> None:
-        """One call of the rule; its result is kept under its place in the order of pieces."""
+        """One call of the rule; its result is stored by the number of the piece."""
         if self.alive:
             value = await self.call(workers, call)
             if self.alive and not self._shared.stop.is_set():

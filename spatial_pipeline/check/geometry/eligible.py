@@ -208,7 +208,7 @@ def _dimensions(geometry: NDArray[np.object_]) -> NDArray[np.int64]:
 
 
 def notes(context: Context, left_out: Excluded, whose: str = "") -> tuple[str, ...]:
-    """One sentence for each kind of feature that must be spoken of, the first of them named.
+    """One sentence for each kind of excluded features, naming the first of them.
 
     Args:
         context: context of the check; features are named by the contract's key where they can be.

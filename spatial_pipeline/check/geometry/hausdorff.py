@@ -187,7 +187,7 @@ def _close(
 
 
 def _rounding(segments: Segments) -> NDArray[np.float64]:
-    """(s,) distances that rounding alone can make."""
+    """(s,) distances that rounding alone can cause."""
     largest = np.maximum(np.abs(segments.start), np.abs(segments.end)).max(axis=1)
     return np.asarray(8 * np.spacing(largest), dtype=np.float64)
 

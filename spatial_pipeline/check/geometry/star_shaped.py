@@ -79,7 +79,7 @@ def _turning(
 def _crossings(
     dy: NDArray[np.float64], first: NDArray[np.int64], last: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """(r,) how often each ring crosses the horizontal: one way around a point does so twice."""
+    """(r,) crossings of the horizontal by each ring: one turn around a point has two."""
     upper = dy >= 0
     crossed = np.zeros(len(dy), dtype=bool)
     np.not_equal(upper[:-1], upper[1:], out=crossed[:-1])
@@ -102,7 +102,7 @@ def _mean(rings: Rings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _centre(rings: Rings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The centre of area of each ring, as it comes out in floating point."""
+    """The centroid of each ring, as computed in floating point."""
     first, size = rings.starts[:-1], np.diff(rings.starts)
     with np.errstate(all="ignore"):
         x0, y0 = rings.x[first], rings.y[first]

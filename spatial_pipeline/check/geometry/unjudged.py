@@ -62,7 +62,7 @@ def require_geometry(profile: Profile) -> None:
 
 
 def undecodable(batch: FeatureBatch, profile: Profile) -> NDArray[np.bool_]:
-    """(n,) bool: geometries that are there but do not decode, here or when the source was read."""
+    """(n,) bool: geometries that are present but do not decode, here or during ingest."""
     absent = shapely.is_missing(batch.geometry)
     if batch.wkb is None or not absent.any():
         return np.zeros(len(batch), dtype=bool)
@@ -103,7 +103,7 @@ def summary(findings: Violations, taken: Counter[str] | None = None) -> str:
 
 
 def notes(said: Counter[str], ending: str = "not judged") -> tuple[str, ...]:
-    """One sentence for each kind of geometry that must be spoken of."""
+    """One sentence for each kind of geometry to mention in a note."""
     return tuple(
         f"{n} {kind if n == 1 else _PLURALS[kind]}"
         + ("" if kind in {SCRIBBLE, THREE_D} else f" {ending}")

@@ -21,7 +21,7 @@ _POLYGONS = frozenset({3, 17})
 _COLLECTIONS = frozenset({4, 5, 6, 7, 9, 10, 11, 12, 15, 16})
 _EWKB_Z, _EWKB_M, _EWKB_SRID = 0x80000000, 0x40000000, 0x20000000
 _DEEPEST = 32
-"""Collections within collections that are followed; no real file nests more."""
+"""Maximum nesting of collections that is followed; no real file nests deeper."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ ABOUT_RESULTS = frozenset(
 
 
 Places = NDArray[np.int64] | slice
-"""Distinct places of features; those of a piece follow each other."""
+"""Distinct places of features; those of a piece are consecutive."""
 
 
 @dataclass(frozen=True)

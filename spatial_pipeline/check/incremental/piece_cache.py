@@ -71,7 +71,7 @@ class Repeating(ABC):
     """Mix-in for checks whose answer about a piece follows from the bytes of the piece."""
 
     numbered: ClassVar[bool] = False
-    """The answer depends on the numbers of the source rows, too."""
+    """True when the answer also depends on the source row numbers."""
 
     def relies_on(self) -> Sequence[Any]:
         """Other inputs of the answer, beside the rule and the CRS."""
@@ -79,7 +79,7 @@ class Repeating(ABC):
 
     @abstractmethod
     def packed(self, partial: Any, count: int) -> Words | None:
-        """The partial result of a piece as numbers; None when something was found.
+        """The partial result of a piece as numbers; None when there are violations.
 
         Args:
             partial: of the piece.
@@ -89,7 +89,7 @@ class Repeating(ABC):
 
     @abstractmethod
     def unpacked(self, words: Words, places: slice) -> Any:
-        """The partial result that ``packed`` was given, of the same piece at other places."""
+        """The partial result that ``packed`` was given, for the same piece at other positions."""
 
 
 @dataclass

@@ -30,7 +30,7 @@ CANDIDATES = 1 << 23
 """Pairs of bounding boxes compared at once, at most."""
 
 MAX_PAIRS = 4_000_000
-"""Pairs of geometries within the tolerance; more than that is no join."""
+"""Pairs of geometries within the tolerance above which a join is meaningless."""
 
 _NULL = bytes(DIGEST_SIZE)
 

@@ -19,7 +19,7 @@ _OF_THREAD = threading.local()
 RANGE = 1 << 20
 """Approximate number of hashes processed together."""
 BUCKETS = 4
-"""Buckets a hash: one in four meets a stranger in its own, or fewer."""
+"""Buckets per hash: at most one in four hashes shares a bucket with a stranger."""
 THROWN = 1 << 16
 """Hashes put into buckets in one call."""
 
@@ -119,7 +119,7 @@ def labels(values: Sequence[Any]) -> str:
 
 
 def _query(table: pa.Table, expression: str) -> NDArray[Any]:
-    """An expression of ours over the columns c0, c1, …, in row order."""
+    """Evaluates one of our expressions over the columns c0, c1, …, in row order."""
     plain = [_plain(column) for column in table.columns]
     names = [f"c{i}" for i in range(len(plain))]
     rows = pa.table([*plain, pa.array(np.arange(table.num_rows))], names=[*names, "i"])
@@ -147,7 +147,7 @@ def _connection() -> duckdb.DuckDBPyConnection:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column in a type that DuckDB takes from Arrow."""
+    """The column in a type that DuckDB reads from Arrow."""
     if pa.types.is_float16(column.type):
         return column.cast(pa.float32())
     if pa.types.is_decimal256(column.type):

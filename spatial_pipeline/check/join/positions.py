@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Packed = range | NDArray[np.int64] | NDArray[np.int32]
-"""(n,) staged positions: a range where they are in a row, else as few bytes as they fit into."""
+"""(n,) staged positions: a range if they are consecutive, else in the smallest integer type."""
 _SMALL = np.iinfo(np.int32).max
 
 

@@ -98,7 +98,7 @@ def unpaired(
 
 @dataclass(frozen=True)
 class _Relation:
-    """Old features and the new ones that they became, by their positions."""
+    """Old features and the new ones that replace them, by their positions."""
 
     old: tuple[int, ...]
     young: tuple[int, ...]

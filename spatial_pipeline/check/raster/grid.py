@@ -16,9 +16,11 @@ Transform = tuple[float, ...]
 SAME_GRID = 1e-3
 """Pixels by which the corners of equal grids may differ, due to rounding in file headers."""
 ROUNDINGS = 8
-"""Roundings, in units of the last place of the largest number, of which a computed coordinate or
-offset is made: those of the decimal numbers as they were stored, and of a product, two sums and a
-quotient. A tolerance is exceeded only beyond them."""
+"""Number of roundings in a computed coordinate or offset.
+
+In units in the last place of the largest number: the roundings of the stored decimal numbers, and
+of a product, two sums and a quotient. A tolerance is exceeded only beyond them.
+"""
 EPSILON = float(np.finfo(np.float64).eps)
 
 

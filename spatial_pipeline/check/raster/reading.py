@@ -35,7 +35,7 @@ def chosen_bands(band: int | None, profile: RasterProfile) -> list[int]:
 
 
 def needs_pixels(partials: Sequence[Any]) -> None:
-    """Refuses to conclude anything from no window at all.
+    """Refuses to conclude anything when no window was read.
 
     Raises:
         RuleError: there is no window.

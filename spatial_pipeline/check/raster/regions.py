@@ -286,7 +286,7 @@ def strips(height: int, width: int) -> Iterator[slice]:
 def _numbers(
     numbers: NDArray[Any], start: NDArray[np.int64], stop: NDArray[np.int64]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
-    """The smallest and the largest number of each run, and how many of its are NaN.
+    """The smallest and the largest number of each run, and its number of NaN.
 
     Args:
         numbers: (p,) of all pixels of all runs.

@@ -24,13 +24,16 @@ Sums = dict[str, int]
 AT_ONCE = 65_536
 """Features whose boxes or numbers are summed at once."""
 CELLS = 4096
-"""Cells that the pixels of a raster are summed in, at most about."""
+"""Approximate maximum number of cells in which the pixels of a raster are summed."""
 MIN_SIDE = 512
 CHUNK = 1 << 15
 """Features summed at once, at most: NumPy repeats and joins arrays under the GIL."""
 CHUNK_BYTES = 2 << 20
-"""Bytes of a column summed at once, about: with arrays a fifth of that size, two threads spend most
-of their time handing the GIL to each other."""
+"""Approximate bytes of a column summed at once.
+
+With arrays a fifth of that size, two threads spend most of their time handing the GIL to each
+other.
+"""
 FEWEST = 16
 """Minimum number of features summed at once, whatever their size."""
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
@@ -148,7 +151,7 @@ def add_window(
 
 
 def cells_written(cells: Words) -> tuple[tuple[tuple[str, ...], ...], ...]:
-    """Sums of cells as hexadecimal digits: a band, a row of cells, a cell."""
+    """Sums of cells as hexadecimal digits: by band, row of cells, cell."""
     return tuple(
         tuple(tuple(f"{int(cell):016x}" for cell in row) for row in band) for band in cells
     )
@@ -202,7 +205,7 @@ def _sum(array: Any, seeds: Words) -> int:
 
 
 def _plain(array: Any) -> Any:
-    """An array in the form in which it comes back from Parquet, texts and decimals as bytes."""
+    """An array in the form in which Parquet returns it, text and decimals as bytes."""
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     if isinstance(array, pa.ExtensionArray):

@@ -25,7 +25,7 @@ WRITTEN = 1 << 18
 CHUNK = 4096
 """Geometries hashed at a time: the working set stays in the processor's cache."""
 BUCKETS = 2
-"""Buckets for an old geometry: one in four or fewer meet a stranger in theirs."""
+"""Buckets per old geometry: at most one in four shares a bucket with a stranger."""
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _LENGTH = np.uint64(0xE7037ED1A0B428DB)

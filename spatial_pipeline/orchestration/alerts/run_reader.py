@@ -39,7 +39,7 @@ class StepSubject:
 
 @dataclass(frozen=True)
 class Location:
-    """The assets and checks of a code location, by the names that events call them."""
+    """The assets and checks of a code location, by the names that events use."""
 
     name: str
     repository: dg.RepositoryDefinition
@@ -232,7 +232,7 @@ class Reader:
         facts: list[Problem],
         right: list[Key],
     ) -> None:
-        """A run that ended well, or badly without a step to blame."""
+        """The observation of a run that succeeded, or failed without a step to blame."""
         subjects = {s.subject: s for s in self._touched(run, events)}
         failures = [e for e in events if e.event_type is DagsterEventType.RUN_FAILURE]
         for subject, step in sorted(subjects.items()):

@@ -25,7 +25,7 @@ NAME = "alerts"
 READ_S = 12.0
 """Seconds of a tick for reading; the rest is read in the next tick."""
 SEND_S = 15.0
-"""Seconds of a tick for sending; one message that was begun may take SEND_LIMIT_S more."""
+"""Seconds of a tick for sending; a message in progress may take SEND_LIMIT_S more."""
 
 
 def alerts_sensor(alerts: Alerts) -> dg.SensorDefinition:

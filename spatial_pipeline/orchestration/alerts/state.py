@@ -126,7 +126,7 @@ def events_of(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterEvent
 class Book:
     """The state of the alerts in the key-value table of the instance; one row.
 
-    One statement writes it, so it is there whole after any kill, on SQLite and on PostgreSQL.
+    One statement writes it, so it is atomic even when killed, on SQLite and on PostgreSQL.
     """
 
     instance: dg.DagsterInstance

@@ -139,7 +139,7 @@ def request(
 def running(
     instance: dg.DagsterInstance, assets: Iterable[dg.AssetKey], partitions: Sequence[str]
 ) -> set[str]:
-    """The partitions that a run of one of the assets is making, or waits to make."""
+    """The partitions that a run of one of the assets is building, or is queued to build."""
     wanted = set(assets)
     found = instance.get_runs(
         filters=dg.RunsFilter(

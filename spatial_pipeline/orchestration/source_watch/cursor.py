@@ -14,7 +14,7 @@ from spatial_pipeline.runtime.json_text import json_text
 WHOLE = ""
 """Key of a dataset without partitions."""
 LETTERS = 16
-"""Letters of a token that are kept: 64 bits."""
+"""Characters of a token that are kept: 64 bits."""
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ CHUNK = 65_536
 class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
     """Compares the extent with a box, or with the area of use of the CRS.
 
-    An area of use across the antimeridian is no box in longitudes: there the parts of every feature
-    are compared, because the extent of data on both sides of 180° spans the world.
+    An area of use across the antimeridian is not a box in longitudes: there the parts of every
+    feature are compared, because the extent of data on both sides of 180° spans the world.
     """
 
     def evaluate(self, profile: Profile) -> RuleOutcome:

@@ -60,7 +60,7 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
         return (list(self._profile.checksums or ()),)
 
     def packed(self, partial: tuple[int, checksums.Sums], count: int) -> Words | None:
-        """The sums: the same bytes add up to the same."""
+        """The sums: equal bytes have equal sums."""
         _, sums = partial
         if not sums:
             return None
@@ -108,7 +108,7 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
         return f"column {column}"
 
     def _column(self, name: str, batch: FeatureBatch) -> Any:
-        """The values of a column, read unless they are there."""
+        """The values of a column; read unless they are already loaded."""
         if name in batch.table.column_names:
             return batch.table.column(name)
         try:

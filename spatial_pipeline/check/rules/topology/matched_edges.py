@@ -59,7 +59,7 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
     """
 
     def halo(self) -> float:
-        """Neighbours come as near as edges may be to count as coincident."""
+        """The largest distance of edges that count as nearly coincident."""
         return self._reach
 
     def map(self, tile: Tile) -> Unmatched:

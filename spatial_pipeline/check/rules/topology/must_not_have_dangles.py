@@ -88,7 +88,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         return self._reach
 
     def depends(self) -> tuple[str, ...] | None:
-        """Nothing else; areas of exception have notes of their own."""
+        """No other inputs; None with areas of exception, which have their own notes."""
         return () if self.rule.except_within is None else None
 
     def facts(self, batch: FeatureBatch, partial: Dangles) -> Facts:

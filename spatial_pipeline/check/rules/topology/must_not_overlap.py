@@ -69,7 +69,7 @@ OVERLAP, SHARED_LINE = "overlap", "shared line"
 CHUNK = 1024
 """Pairs decided in one call, which is the unit of work for idle threads."""
 DECODED = 1 << 14
-"""Polygons of doubtful regions that are compared with those around them at once."""
+"""Polygons of doubtful regions that are compared with their neighbours at once."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return 0.0
 
     def depends(self) -> tuple[str, ...] | None:
-        """Nothing else, unless groups make attributes matter."""
+        """No other inputs; None with groups, because attributes then matter."""
         return None if self.rule.group_by else ()
 
     def facts(self, batch: FeatureBatch, partial: Overlaps) -> Facts:

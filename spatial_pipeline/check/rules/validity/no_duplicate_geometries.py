@@ -134,7 +134,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
     def recalled(
         self, partial: Footprints, positions: NDArray[np.int64], facts: Facts
     ) -> Footprints:
-        """The features with the hashes that they had."""
+        """Adds the cached hashes of unchanged features."""
         deep = int((facts.classes == DEEP).sum())
         return replace(
             partial,

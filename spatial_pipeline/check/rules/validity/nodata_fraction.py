@@ -28,7 +28,7 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 @evaluates(NodataFraction)
 class NodataFractionCheck(WindowCheck[NodataFraction]):
-    """Counts pixels without data, inside an area when the contract names one."""
+    """Counts pixels without data, inside an area when the contract specifies one."""
 
     def __init__(self, rule: NodataFraction, context: Context) -> None:
         super().__init__(rule, context)

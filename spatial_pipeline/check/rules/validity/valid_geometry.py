@@ -30,7 +30,7 @@ from spatial_pipeline.model.violations import Violations
 class ValidGeometryCheck(GeometryCheck[ValidGeometry]):
     """Reports the first defect of every invalid geometry, as GEOS names it, or all of them.
 
-    A geometry that does not decode is a violation; an empty one is valid; validity is a matter of
+    A geometry that does not decode is a violation; an empty one is valid; validity is evaluated in
     the XY plane. With ``all_errors`` a feature has as many violations as defects.
     """
 
