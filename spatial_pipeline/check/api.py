@@ -1,4 +1,4 @@
-"""All that the author of a rule imports."""
+"""The imports for authors of rules."""
 
 from __future__ import annotations
 
