@@ -29,7 +29,8 @@ from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import postgis_catalogue as catalogue
 from spatial_pipeline.ingest.fingerprint import uri_of
-from spatial_pipeline.ingest.postgis_source import Limits, open_table, session, translated
+from spatial_pipeline.ingest.postgis_session import Limits, session, translated
+from spatial_pipeline.ingest.postgis_source import open_table
 from spatial_pipeline.ingest.private_loop import PrivateLoop
 
 LIMITS = Limits(patience_s=10.0, statement_s=25.0)

@@ -17,7 +17,7 @@ from spatial_pipeline.checking import check_all
 from spatial_pipeline.contract.database_url import parse
 from spatial_pipeline.contract.models import Source, VectorContract
 from spatial_pipeline.errors import GivenUpError
-from spatial_pipeline.ingest import opened, postgis_source
+from spatial_pipeline.ingest import opened, postgis_session, postgis_source
 from spatial_pipeline.ingest.private_loop import PrivateLoop
 from spatial_pipeline.run import Pipeline
 from spatial_pipeline.settings import Settings
@@ -90,7 +90,7 @@ def test_given_up_at_any_moment_nothing_stays_open(
     monkeypatch.setattr(postgis_source, "FIRST_ROWS", 16)
     monkeypatch.setattr(postgis_source, "MAX_ROWS", 16)
     flag = Cancellation()
-    fetched, connected = postgis_source._fetched, postgis_source._connected
+    fetched, connected = postgis_source._fetched, postgis_session._connected
 
     async def cancelling(cursor: Any, count: int) -> Any:
         rows = await fetched(cursor, count)
@@ -107,7 +107,7 @@ def test_given_up_at_any_moment_nothing_stays_open(
         return connection
 
     monkeypatch.setattr(postgis_source, "_fetched", cancelling)
-    monkeypatch.setattr(postgis_source, "_connected", late)
+    monkeypatch.setattr(postgis_session, "_connected", late)
     source = Source(uri=database.uri, query="SELECT i AS id FROM generate_series(1, 5000) i")
 
     def stage(folder: Path) -> None:
@@ -136,7 +136,7 @@ def test_given_up_before_its_first_step_no_coroutine_is_left(
     monkeypatch.setattr(PrivateLoop, "start", late)
     with warnings.catch_warnings(record=True) as said, obeying(flag):
         warnings.simplefilter("always")
-        with pytest.raises(GivenUpError), postgis_source.session(address):
+        with pytest.raises(GivenUpError), postgis_session.session(address):
             pytest.fail("nobody waits for the session any more")
         gc.collect()
     assert [str(w.message) for w in said] == []

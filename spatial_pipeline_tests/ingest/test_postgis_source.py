@@ -15,7 +15,7 @@ import shapely
 
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceLostError
-from spatial_pipeline.ingest import ingest, opened, postgis_source
+from spatial_pipeline.ingest import ingest, opened, postgis_session, postgis_source
 from spatial_pipeline_tests.ingest.sources import geometries, staged_vector
 from spatial_pipeline_tests.ingest.tables import Database, database
 
@@ -291,7 +291,7 @@ def test_refuses_before_any_connection(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("connected")
 
-    monkeypatch.setattr(postgis_source.asyncpg, "connect", never)
+    monkeypatch.setattr(postgis_session.asyncpg, "connect", never)
     target = tmp_path / "staged"
     target.mkdir()
     source = Source(uri=database.uri, layer="public.x")
@@ -379,16 +379,16 @@ def test_a_server_that_goes_away_leaves_nothing(
 def test_waits_for_a_server_that_is_full(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect = postgis_source.asyncpg.connect
+    connect = postgis_session.asyncpg.connect
     tries: list[int] = []
 
     async def full(*args: Any, **kwargs: Any) -> Any:
         tries.append(1)
         if len(tries) < 3:
-            raise postgis_source.asyncpg.TooManyConnectionsError("sorry, too many clients already")
+            raise postgis_session.asyncpg.TooManyConnectionsError("sorry, too many clients already")
         return await connect(*args, **kwargs)
 
-    monkeypatch.setattr(postgis_source.asyncpg, "connect", full)
+    monkeypatch.setattr(postgis_session.asyncpg, "connect", full)
     database.sql("CREATE TABLE full_house AS SELECT 1 AS id")
     profile, _ = _staged(database, tmp_path, "public.full_house")
     assert profile.error is None
@@ -398,7 +398,7 @@ def test_waits_for_a_server_that_is_full(
 def test_a_statement_that_takes_too_long_is_named(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {**postgis_source._SETTINGS, "statement_timeout": "100"}
-    monkeypatch.setattr(postgis_source, "_SETTINGS", settings)
+    settings = {**postgis_session._SETTINGS, "statement_timeout": "100"}
+    monkeypatch.setattr(postgis_session, "_SETTINGS", settings)
     profile, _ = _staged(database, tmp_path, None, query="SELECT pg_sleep(20)::text AS x")
     assert "statement timeout" in str(profile.error)
