@@ -13,7 +13,7 @@ import pytest
 from spatial_pipeline.check import catalogue
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import GateClosedError, SourceLostError
-from spatial_pipeline.ingest import postgis_source
+from spatial_pipeline.ingest import postgis_source, postgis_stream
 from spatial_pipeline.run import Pipeline
 from spatial_pipeline.settings import Settings
 from spatial_pipeline_tests.store.postgis.projects import idle_or_busy
@@ -21,8 +21,9 @@ from spatial_pipeline_tests.store.postgis.servers import Server, running_server
 
 POINTS = (
     "SELECT i AS id, ST_SetSRID(ST_MakePoint(i, i), 4326)::geometry(Point, 4326) AS geom"
-    " FROM generate_series(1, 2000) i"
+    ", repeat('x', 20000) AS pad FROM generate_series(1, 2000) i"
 )
+"""More rows than fit into the buffers between the server and us."""
 LOST = r"public\.source was lost behind row \d+: 127\.0\.0\.1.* went away"
 
 
@@ -75,11 +76,15 @@ def published(dsn: str) -> int:
 
 def dying(server: Server, monkeypatch: pytest.MonkeyPatch, where: Any, name: str) -> None:
     """The server is killed right after this step of reading it."""
+    monkeypatch.setattr(postgis_stream, "BATCH_BYTES", 4096)
     step = getattr(where, name)
+    killed: list[str] = []
 
     async def stepped(*args: Any) -> Any:
         done = await step(*args)
-        await asyncio.to_thread(server.kill)
+        if not killed:
+            killed.append(name)
+            await asyncio.to_thread(server.kill)
         return done
 
     monkeypatch.setattr(where, name, stepped)

@@ -29,7 +29,7 @@ from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import postgis_catalogue as catalogue
 from spatial_pipeline.ingest.fingerprint import uri_of
-from spatial_pipeline.ingest.postgis_session import Limits, session, translated
+from spatial_pipeline.ingest.postgis_session import Limits, session, snapshot, translated
 from spatial_pipeline.ingest.postgis_source import open_table
 from spatial_pipeline.ingest.private_loop import PrivateLoop
 
@@ -133,7 +133,7 @@ async def _books(connection: asyncpg.Connection, layer: str | None) -> list[Any]
     server = await connection.fetchrow(_SERVER)
     if server is None or not server["counts"]:
         return None
-    async with connection.transaction(readonly=True):
+    async with snapshot(connection, LIMITS):
         relation = await catalogue.table(connection, layer)
         name = relation.name
         if name is None:

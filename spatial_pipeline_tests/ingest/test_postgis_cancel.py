@@ -17,7 +17,7 @@ from spatial_pipeline.checking import check_all
 from spatial_pipeline.contract.database_url import parse
 from spatial_pipeline.contract.models import Source, VectorContract
 from spatial_pipeline.errors import GivenUpError
-from spatial_pipeline.ingest import opened, postgis_session, postgis_source
+from spatial_pipeline.ingest import opened, postgis_session, postgis_source, postgis_stream
 from spatial_pipeline.ingest.private_loop import PrivateLoop
 from spatial_pipeline.run import Pipeline
 from spatial_pipeline.settings import Settings
@@ -87,13 +87,13 @@ def test_a_cancelled_check_stops_the_query(database: Database, tmp_path: Path) -
 def test_given_up_at_any_moment_nothing_stays_open(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    monkeypatch.setattr(postgis_source, "FIRST_ROWS", 16)
+    monkeypatch.setattr(postgis_stream, "BATCH_BYTES", 4096)
     monkeypatch.setattr(postgis_source, "MAX_ROWS", 16)
     flag = Cancellation()
     fetched, connected = postgis_source._fetched, postgis_session._connected
 
-    async def cancelling(cursor: Any, count: int) -> Any:
-        rows = await fetched(cursor, count)
+    async def cancelling(stream: Any) -> Any:
+        rows = await fetched(stream)
         if moment == "rows":
             asyncio.get_running_loop().run_in_executor(None, flag.cancel)
             await asyncio.sleep(60)

@@ -15,7 +15,7 @@ import shapely
 
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceLostError
-from spatial_pipeline.ingest import ingest, opened, postgis_session, postgis_source
+from spatial_pipeline.ingest import ingest, opened, postgis_session, postgis_source, postgis_stream
 from spatial_pipeline_tests.ingest.sources import geometries, staged_vector
 from spatial_pipeline_tests.ingest.tables import Database, database
 
@@ -51,13 +51,13 @@ def test_stages_every_common_type(database: Database, tmp_path: Path) -> None:
     assert first["i2"] == -2
     assert first["i8"] == 2**63 - 1
     assert (first["f4"], first["f8"], first["b"]) == (1.5, 1e-300, True)
-    assert (first["dec"], first["num"]) == (Decimal("12345.678"), 1.25)
-    assert first["huge"] == "12345678901234567890123456789012345678901234567890.12"
+    assert (first["dec"], first["num"]) == (Decimal("12345.678"), Decimal("1.25"))
+    assert first["huge"] == Decimal("12345678901234567890123456789012345678901234567890.12")
     assert (first["t"], first["vc"], first["ch"]) == ("é;\"'", "vc", "ch")
-    assert first["d"] == dt.date(1600, 2, 29)
+    assert first["d"] == "1600-02-29"
     assert first["ti"] == dt.time(23, 59, 59, 999999)
-    assert first["ts"] == dt.datetime.fromisoformat("1969-12-31T23:59:59.999999")
-    assert first["tz"] == dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC)
+    assert first["ts"] == "1969-12-31 23:59:59.999999"
+    assert first["tz"] == "2024-03-01 10:00:00+00"
     assert uuid.UUID(first["u"]) == uuid.UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
     assert (first["j"], first["jb"], first["raw"]) == ('{"a": [1]}', '{"a": 1}', b"\x00\xff")
     assert (first["ints"], first["m"], first["p"]) == ("{1,NULL,3}", "bad", 7)
@@ -65,14 +65,18 @@ def test_stages_every_common_type(database: Database, tmp_path: Path) -> None:
     assert first["g2"] == shapely.to_wkb(shapely.Point(5, 6), flavor="iso")
     assert geometries(profile, table)[0].wkt == "POINT ZM (1 2 3 4)"
     assert math.isnan(second["f8"])
-    given = {"i4", "p", "f8", "__row", "bbox"}
+    assert (second["d"], second["ts"], second["tz"]) == ("infinity", "-infinity", "infinity")
+    given = {"i4", "p", "f8", "d", "ts", "tz", "__row", "bbox"}
     assert all(second[n] is None for n in table.column_names if n not in given)
     assert {c.name for c in profile.columns if not c.nullable} == {"i4", "p"}
     assert profile.geometry_type == "Point ZM"
     assert profile.pyproj_crs.to_epsg() == 4326
-    assert "numeric without precision staged as double: num" in profile.notes
+    assert not any("numeric" in note for note in profile.notes)
     assert "several geometry columns: g2 staged as binary attributes" in profile.notes
-    assert "column 'd' has infinite times, staged as null" in profile.notes
+    assert (
+        "staged as text, for they hold infinity, a year before 1 or behind 9999, or 24:00:00: "
+        "d, ts, tz"
+    ) in profile.notes
 
 
 def test_tells_what_the_catalogue_declares(database: Database, tmp_path: Path) -> None:
@@ -318,7 +322,7 @@ async def test_works_under_a_running_loop(database: Database, tmp_path: Path) ->
 def test_a_writer_changes_nothing_of_what_is_read(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgis_source, "FIRST_ROWS", 16)
+    monkeypatch.setattr(postgis_stream, "BATCH_BYTES", 4096)
     monkeypatch.setattr(postgis_source, "MAX_ROWS", 16)
     database.sql("CREATE TABLE busy AS SELECT i AS id, 0 AS turn FROM generate_series(1, 5000) i")
     source = Source(uri=database.uri, layer="public.busy")
@@ -355,9 +359,13 @@ def test_a_writer_changes_nothing_of_what_is_read(
 def test_a_server_that_goes_away_leaves_nothing(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgis_source, "FIRST_ROWS", 16)
+    monkeypatch.setattr(postgis_stream, "BATCH_BYTES", 4096)
     monkeypatch.setattr(postgis_source, "MAX_ROWS", 16)
-    database.sql("CREATE TABLE gone AS SELECT i AS id FROM generate_series(1, 5000) i")
+    # More than fits into the buffers between the server and us.
+    database.sql(
+        "CREATE TABLE gone AS SELECT i AS id, repeat('x', 10000) AS pad"
+        " FROM generate_series(1, 5000) i"
+    )
     source = Source(uri=database.uri, layer="public.gone")
 
     def cut(done: int, _total: int | None) -> None:
