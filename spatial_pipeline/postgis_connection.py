@@ -7,6 +7,7 @@ Hosts are tried one after the other, each with the time that ``connect_timeout``
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 import ssl
@@ -119,17 +120,11 @@ def _tune(connection: asyncpg.Connection, parameters: ConnectionParameters) -> N
         made.setsockopt(level, option, value)
 
 
-def is_lost(exc: BaseException, connection: asyncpg.Connection | None = None) -> bool:
+def is_lost(exc: BaseException) -> bool:
     """Whether an error says that the server, or the way to it, went away.
 
-    Args:
-        exc: what was raised.
-        connection: the session in which it was raised.
-
-    Returns:
-        False for a mistake of the client, such as a value that asyncpg cannot send, although
-        asyncpg gives such errors a class of its own interface.
-
+    A mistake of the client, such as a value that asyncpg cannot send, does not, although asyncpg
+    has one class for it and for a session that was closed.
     """
     if isinstance(exc, asyncpg.QueryCanceledError | ssl.SSLCertVerificationError):
         return False
@@ -138,8 +133,7 @@ def is_lost(exc: BaseException, connection: asyncpg.Connection | None = None) ->
     if isinstance(exc, ConnectionError | TimeoutError | asyncpg.InternalClientError):
         return True
     if isinstance(exc, asyncpg.InterfaceError) and not isinstance(exc, ValueError):
-        closed = connection is not None and connection.is_closed()
-        return closed or "closed" in str(exc) or "released back to the pool" in str(exc)
+        return "closed" in str(exc) or "released back to the pool" in str(exc)
     return False
 
 
@@ -189,14 +183,19 @@ async def is_shared(
 
     """
     asked = "SELECT pg_catalog.pg_backend_pid()"
-    first = await connection.fetchval(asked)
-    if first == connection.get_server_pid():
-        return False
-    other = await connect(parameters, timeout_s, statement_cache_size=0)
     try:
-        async with other.transaction():
-            theirs = await other.fetchval(asked)
-            again = await connection.fetchval(asked)
-    finally:
-        await other.close(timeout=timeout_s)
-    return bool(theirs == first or again != first)
+        first = await connection.fetchval(asked)
+        if first == connection.get_server_pid():
+            return False
+        other = await connect(parameters, timeout_s, statement_cache_size=0)
+        try:
+            async with other.transaction():
+                if await other.fetchval(asked) == first:
+                    return True
+                # Ours waits only where its server is lent to others.
+                async with asyncio.timeout(timeout_s):
+                    return bool(await connection.fetchval(asked) != first)
+        finally:
+            other.terminate()
+    except (*_UNNAMED, TimeoutError):
+        return True

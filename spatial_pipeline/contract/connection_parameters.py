@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from spatial_pipeline.errors import SourceError
 
 DEFAULT_PORT = "5432"
 SYSTEM_ROOTS = "system"
+_URI = re.compile(r"postgres(ql)?://")
 _ENVIRONMENT = {
     "host": "PGHOST",
     "hostaddr": "PGHOSTADDR",
@@ -146,6 +148,10 @@ def parsed(dsn: str) -> dict[str, str]:
         said = str(exc).strip().removeprefix("invalid dsn: ")
         if said.startswith(("invalid URI query parameter", "invalid connection option")):
             msg = f"libpq knows no such parameter: {said}; settings of a session go into options"
+        elif not dsn.startswith(("postgresql://", "postgres://")) and (
+            "://" in dsn or "=" not in dsn
+        ):
+            msg = "the address of the database is no libpq URI"
         else:
             # What libpq quotes may be a secret.
             msg = f"the address of the database cannot be understood: {said.partition(chr(34))[0]}"

@@ -99,12 +99,13 @@ def redacted_all(value: Any) -> Any:
     return [redacted_all(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def parse(uri: str, configured: str | None) -> Address:
+def parse(uri: str, configured: str | None, application: str = APPLICATION) -> Address:
     """Takes a URI apart.
 
     Args:
         uri: ``postgresql:``, or a libpq URI; either may end with ``?table=schema.name``.
         configured: SPATIAL_DATABASE_URL: a libpq URI, or libpq's ``key=value`` pairs.
+        application: ``application_name`` where the address gives none.
 
     Raises:
         SourceError: the URI is malformed, leads to a server that is not configured, or asks for
@@ -131,7 +132,7 @@ def parse(uri: str, configured: str | None) -> Address:
         _refuse_twice(dsn, rest)
         dsn += f"?{'&'.join(rest)}" if rest else ""
     found = completed(parsed(dsn), trusted=is_configured)
-    connection = connection_parameters(found, APPLICATION)
+    connection = connection_parameters(found, application)
     place = Place(tuple(_shown(*h) for h in connection.hosts), connection.database or "", table)
     return Address(redacted(uri), place, is_configured, dsn, connection, _secrets(dsn, found))
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pyarrow.parquet as pq
 import pytest
 import shapely
@@ -295,7 +296,7 @@ def test_refuses_before_any_connection(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("connected")
 
-    monkeypatch.setattr(postgis_session.asyncpg, "connect", never)
+    monkeypatch.setattr(asyncpg, "connect", never)
     target = tmp_path / "staged"
     target.mkdir()
     source = Source(uri=database.uri, layer="public.x")
@@ -387,16 +388,16 @@ def test_a_server_that_goes_away_leaves_nothing(
 def test_waits_for_a_server_that_is_full(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect = postgis_session.asyncpg.connect
+    connect = asyncpg.connect
     tries: list[int] = []
 
     async def full(*args: Any, **kwargs: Any) -> Any:
         tries.append(1)
         if len(tries) < 3:
-            raise postgis_session.asyncpg.TooManyConnectionsError("sorry, too many clients already")
+            raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
         return await connect(*args, **kwargs)
 
-    monkeypatch.setattr(postgis_session.asyncpg, "connect", full)
+    monkeypatch.setattr(asyncpg, "connect", full)
     database.sql("CREATE TABLE full_house AS SELECT 1 AS id")
     profile, _ = _staged(database, tmp_path, "public.full_house")
     assert profile.error is None
