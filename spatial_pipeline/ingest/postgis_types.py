@@ -169,7 +169,7 @@ def _holding(whole: int | None, scale: int | None) -> pa.DataType:
         return pa.decimal128(38, _USUAL)
     if whole + scale <= 38:
         return pa.decimal128(38, scale)
-    return pa.decimal256(76, max(0, min(scale, 76 - whole)))
+    return pa.decimal256(76, min(scale, 76 - whole if whole <= 76 else _USUAL))
 
 
 def _decimal(precision: int, scale: int) -> pa.DataType | None:

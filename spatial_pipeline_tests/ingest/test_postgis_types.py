@@ -78,7 +78,7 @@ def test_decimal_where_the_digits_fit(precision: int, scale: int, arrow: pa.Data
         (39, 0, pa.decimal256(76, 0)),
         (30, 20, pa.decimal256(76, 20)),
         (70, 20, pa.decimal256(76, 6)),
-        (131072, 16383, pa.decimal256(76, 0)),
+        (131072, 16383, pa.decimal256(76, 18)),
     ],
 )
 def test_numeric_without_digits_takes_those_that_are_there(
