@@ -100,8 +100,8 @@ def test_times_that_no_type_can_say_stay_text(database: Database, tmp_path: Path
 
 def test_columns_that_a_key_only_includes_are_no_key(database: Database, tmp_path: Path) -> None:
     database.sql(
-        "CREATE TABLE including (b int, a int, note text, PRIMARY KEY (a) INCLUDE (b, note))",
-        "INSERT INTO including SELECT 100 - i, i, 'x' FROM generate_series(1, 50) i",
+        "CREATE TABLE including (b int, a int, note json, PRIMARY KEY (a) INCLUDE (b, note))",
+        "INSERT INTO including SELECT 100 - i, i, '{}' FROM generate_series(1, 50) i",
     )
     _, table = staged(database, tmp_path, "public.including")
     rows = sorted(table.to_pylist(), key=lambda r: r["__row"])
@@ -252,7 +252,7 @@ def test_row_level_security_and_what_changes_by_itself_are_said(
     assert any(n.startswith("calls drawn(), now(), random(): ") for n in profile.notes)
     profile, _ = staged(database, tmp_path / "calm", "public.calm")
     assert not any(n.startswith("calls") for n in profile.notes)
-    query = "SELECT id, CURRENT_DATE AS d FROM hidden TABLESAMPLE bernoulli (50)"
+    query = "SELECT id, CURRENT_DATE AS d FROM hidden TABLESAMPLE bernoulli (100)"
     profile, _ = staged(database, tmp_path / "sample", None, query=query)
     assert any(n.startswith("calls CURRENT_DATE, TABLESAMPLE: ") for n in profile.notes)
 
