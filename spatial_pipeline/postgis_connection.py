@@ -8,6 +8,7 @@ Hosts are tried one after the other, each with the time that ``connect_timeout``
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 import ssl
@@ -85,6 +86,10 @@ def _arguments(parameters: ConnectionParameters) -> dict[str, Any]:
         **parameters.kerberos,
     }
     tls = parameters.tls
+    for name in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
+        if tls.get(name, SYSTEM_ROOTS) != SYSTEM_ROOTS and not os.access(tls[name], os.R_OK):
+            msg = f"{name} names {tls[name]}, which cannot be read"
+            raise ValueError(msg)
     if tls.get("sslrootcert") == SYSTEM_ROOTS:
         found["ssl"] = _verified(parameters)
     elif tls:
@@ -159,8 +164,6 @@ def connecting_error(exc: BaseException, where: str) -> str:
     if isinstance(exc, ConnectionError) and "SSL" in text:
         return f"{where} has no TLS, which sslmode asks for: {text}"
     if isinstance(exc, OSError):
-        if exc.filename is not None and exc.filename2 is None and "sock" not in str(exc.filename):
-            return f"a file of the connection cannot be read: {text}"
         return f"{where} cannot be reached: {text}"
     if isinstance(exc, asyncpg.ProtocolViolationError) and "startup parameter" in text:
         return f"{where} is a pooler that admits no such parameter: {text}"
