@@ -100,6 +100,7 @@ class Relation:
         key: columns of the primary key.
         postgis: quoted schema of PostGIS, None where it is not installed.
         notes: what a reader should know.
+        stored: True for rows that are read as they lie there, without code of users.
 
     """
 
@@ -109,6 +110,7 @@ class Relation:
     key: tuple[str, ...]
     postgis: str | None
     notes: tuple[str, ...] = ()
+    stored: bool = False
 
 
 async def relation(connection: asyncpg.Connection, layer: str | None, text: str | None) -> Relation:
@@ -142,7 +144,8 @@ async def table(connection: asyncpg.Connection, wanted: str | None) -> Relation:
         notes.append(f"{place} {_SECURED}")
     if found["viewed"]:
         notes += await _said_of_plan(connection, await planned(connection, found["quoted"]))
-    return Relation(place, found["quoted"], columns, key, _home(postgis), tuple(notes))
+    stored = not (found["viewed"] or found["secured"])
+    return Relation(place, found["quoted"], columns, key, _home(postgis), tuple(notes), stored)
 
 
 async def query(connection: asyncpg.Connection, text: str) -> Relation:
@@ -175,6 +178,11 @@ async def query(connection: asyncpg.Connection, text: str) -> Relation:
     )
     notes = await _said_of_plan(connection, plan)
     return Relation(None, sql, columns, (), _home(postgis), tuple(notes))
+
+
+async def use_no_search_path(connection: asyncpg.Connection) -> None:
+    """Spells names with their schemas until the end of the transaction."""
+    await connection.fetch(_SET_PATH, "pg_catalog")
 
 
 async def _said_of_plan(connection: asyncpg.Connection, plan: Plan) -> list[str]:
@@ -256,7 +264,7 @@ async def _described(
 ) -> tuple[TableColumn, ...]:
     # A type is spelled with its schema unless it is on the search path, which differs by login.
     path = await connection.fetchval(_PATH)
-    await connection.fetch(_SET_PATH, "pg_catalog")
+    await use_no_search_path(connection)
     types = await connection.fetch(
         _TYPES, [r["atttypid"] for r in rows], [r["atttypmod"] for r in rows]
     )

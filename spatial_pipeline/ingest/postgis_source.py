@@ -195,6 +195,9 @@ async def _inspected(
     """Begins the snapshot, describes the relation and hashes what it holds."""
     await begin(connection, limits)
     relation = await catalogue.relation(connection, layer, query)
+    if relation.stored:
+        # Functions of a view or a policy may need the path of the login.
+        await catalogue.use_no_search_path(connection)
     notes = list(relation.notes)
     columns = relation.columns
     geometry = next((c for c in columns if c.is_geometry), None)
