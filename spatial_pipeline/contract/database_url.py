@@ -131,9 +131,12 @@ def parse(uri: str, configured: str | None, application: str = APPLICATION) -> A
         dsn = head.replace(head.split(":", 1)[0], "postgresql", 1)
         _refuse_twice(dsn, rest)
         dsn += f"?{'&'.join(rest)}" if rest else ""
-    found = completed(parsed(dsn), trusted=is_configured)
+    given = parsed(dsn)
+    found = completed(given, trusted=is_configured)
     connection = connection_parameters(found, application)
-    place = Place(tuple(_shown(*h) for h in connection.hosts), connection.database or "", table)
+    # An entry of the allowed sources that names no database admits all, whatever PGDATABASE says.
+    database = given.get("dbname") or (connection.database if is_configured else None)
+    place = Place(tuple(_shown(*h) for h in connection.hosts), database or "", table)
     return Address(redacted(uri), place, is_configured, dsn, connection, _secrets(dsn, found))
 
 

@@ -166,7 +166,7 @@ def test_no_setting_of_a_session_changes_the_token(database: Database, read: str
         """CREATE TABLE calm_one (k "Odd".kind, d date, t timestamptz, b bytea, f float8,
            i interval, m money, r regclass, a regtype[], g geometry(Point, 4326))""",
         """INSERT INTO calm_one VALUES ('a', '2024-02-01', '2024-02-01 10:00+02', '\\x00ff', 1/7.0,
-           '1 day 2:00', 5, 'calm_one', '{"Odd".kind}', ST_Point(1, 2, 4326))""",
+           '1 day 2:00', 5, 'calm_one', ARRAY['"Odd".kind'::regtype], ST_Point(1, 2, 4326))""",
     )  # fmt: skip
     if read == "the books":
         database.sql("ALTER TABLE calm_one DROP r, DROP a")
