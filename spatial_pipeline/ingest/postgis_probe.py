@@ -39,15 +39,14 @@ from spatial_pipeline.ingest.private_loop import PrivateLoop
 
 LIMITS = Limits(patience_s=10.0, statement_s=25.0)
 """A look at a source is short: Dagster ends a sensor after a minute."""
-_SERVER = """
+_SERVER = r"""
 SELECT pg_catalog.pg_postmaster_start_time()::text AS started,
        pg_catalog.current_setting('track_counts')::bool
        AND NOT pg_catalog.pg_is_in_recovery()
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting
-                       WHERE setconfig && ARRAY['track_counts=off', 'track_counts=false'])
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc
-                       WHERE proconfig && ARRAY['track_counts=off', 'track_counts=false'])
-       AS counts
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting, unnest(setconfig) AS s(text)
+                       WHERE s.text LIKE 'track\_counts=%')
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc, unnest(proconfig) AS s(text)
+                       WHERE s.text LIKE 'track\_counts=%') AS counts
 """
 _TYPES = """
 WITH RECURSIVE used AS (

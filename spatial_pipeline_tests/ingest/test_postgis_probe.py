@@ -130,7 +130,7 @@ def test_a_name_that_a_value_is_shown_by_is_watched(database: Database) -> None:
 @pytest.mark.parametrize(
     ("on", "off"),
     [
-        ("ALTER ROLE uncounted SET track_counts = off", "ALTER ROLE uncounted RESET ALL"),
+        ("ALTER ROLE uncounted SET track_counts = 0", "ALTER ROLE uncounted RESET ALL"),
         (
             "CREATE FUNCTION quiet() RETURNS int LANGUAGE sql SET track_counts = off AS 'SELECT 1'",
             "DROP FUNCTION quiet()",
