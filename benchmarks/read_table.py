@@ -41,7 +41,7 @@ ALTER TABLE polygons ADD PRIMARY KEY (id); VACUUM ANALYZE polygons
 def read(dsn: str) -> tuple[float, Any]:
     """The rows through our reader, geometries decoded."""
     from spatial_pipeline.contract.database_url import parse
-    from spatial_pipeline.ingest.postgis_source import open_table
+    from spatial_pipeline.ingest.postgis.source import open_table
 
     begin = time.perf_counter()
     shapes, ids = [], 0

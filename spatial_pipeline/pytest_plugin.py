@@ -20,7 +20,7 @@ import pytest
 if TYPE_CHECKING:
     import asyncpg
 
-    from spatial_pipeline.runtime import Blocked
+    from spatial_pipeline.runtime.event_loop import Blocked
     from spatial_pipeline.testing.postgis import Cluster
 
 try:
@@ -76,7 +76,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 def _guarded(
     test: Callable[..., Any], timeout: float = TIMEOUT, block: float = BLOCK
 ) -> Callable[..., Any]:
-    from spatial_pipeline.runtime import Watchdog
+    from spatial_pipeline.runtime.event_loop import Watchdog
 
     @functools.wraps(test)
     async def guarded(*args: Any, **kwargs: Any) -> None:
@@ -155,8 +155,8 @@ if pytest_asyncio is not None:
 
 @pytest.fixture(name="offload")
 def _offload() -> Callable[..., Any]:
-    """:func:`spatial_pipeline.runtime.offload`."""
-    from spatial_pipeline.runtime import offload
+    """:func:`spatial_pipeline.runtime.event_loop.offload`."""
+    from spatial_pipeline.runtime.event_loop import offload
 
     return offload
 
@@ -173,8 +173,7 @@ def _check_rules() -> Callable[..., Any]:
 def _check_rules_async() -> Callable[..., Any]:
     """:func:`spatial_pipeline.testing.rules.check_rules_async`."""
     # An import holds the loop; here there is none yet.
-    import spatial_pipeline.checking  # noqa: F401
-    from spatial_pipeline.check import catalogue
+    from spatial_pipeline.check.engine import catalogue
     from spatial_pipeline.testing.rules import check_rules_async
 
     catalogue.load()

@@ -10,14 +10,15 @@ from typing import Any
 import asyncpg
 import pytest
 
-from spatial_pipeline.check import catalogue
+from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import GateClosedError, SourceLostError
-from spatial_pipeline.ingest import postgis_source, postgis_stream
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.ingest.postgis import source as postgis_source
+from spatial_pipeline.ingest.postgis import stream as postgis_stream
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
-from spatial_pipeline_tests.store.postgis.projects import idle_or_busy
-from spatial_pipeline_tests.store.postgis.servers import Server, running_server
+from spatial_pipeline_tests.publish.postgis.projects import idle_or_busy
+from spatial_pipeline_tests.publish.postgis.servers import Server, running_server
 
 POINTS = (
     "SELECT i AS id, ST_SetSRID(ST_MakePoint(i, i), 4326)::geometry(Point, 4326) AS geom"

@@ -8,12 +8,10 @@ import json
 import logging
 import queue
 import re
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import make_msgid
-from pathlib import Path
 from typing import Any
 
 import apprise
@@ -22,6 +20,7 @@ from apprise.plugins.email import base as apprise_email
 
 from spatial_pipeline.alert.message import Message
 from spatial_pipeline.errors import ContractError
+from spatial_pipeline.runtime.temporary import temporary_folder
 
 # Apprise writes whole URLs into its log ("Unparseable URL …", and more at DEBUG). What it says is
 # told by whoever sends, without secrets, and nowhere else.
@@ -181,8 +180,8 @@ def _attached(picture: bytes | None) -> Iterator[list[str] | None]:
     if picture is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="spatial-pipeline-") as folder:
-        path = Path(folder) / "defects.png"
+    with temporary_folder() as folder:
+        path = folder / "defects.png"
         path.write_bytes(picture)
         yield [str(path)]
 

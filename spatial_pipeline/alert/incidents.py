@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from spatial_pipeline.alert.facts import Fact, Key, Observation
-from spatial_pipeline.versions import fingerprint
+from spatial_pipeline.alert.problems import Key, Observation, Problem
+from spatial_pipeline.runtime.hashing import fingerprint
 
 MUCH = 0.5
 """Violations have changed much when they differ by this share of what was told last."""
@@ -44,8 +44,8 @@ class Incident:
     state: int
     opened_at: float
     told_at: float
-    fact: Fact
-    told: Fact
+    fact: Problem
+    told: Problem
 
     @property
     def key(self) -> Key:
@@ -54,7 +54,7 @@ class Incident:
 
 
 @dataclass(frozen=True)
-class Change:
+class IncidentChange:
     """Something to tell of an incident.
 
     Attributes:
@@ -71,7 +71,7 @@ class Change:
     what: What
     incident: str
     state: int
-    fact: Fact
+    fact: Problem
     opened_at: float
     at: float
     before: int | None = None
@@ -87,7 +87,7 @@ Incidents = Mapping[Key, Incident]
 
 def observe(
     incidents: Incidents, observation: Observation, now: float | None = None
-) -> tuple[dict[Key, Incident], list[Change]]:
+) -> tuple[dict[Key, Incident], list[IncidentChange]]:
     """The incidents after an observation, and what is to be told.
 
     Observing the same again tells nothing.
@@ -100,7 +100,7 @@ def observe(
     """
     now = observation.at if now is None else now
     after = dict(incidents)
-    changes: list[Change] = []
+    changes: list[IncidentChange] = []
     wrong = {f.key: f for f in observation.facts}
     for key in sorted(observation.judged - wrong.keys(), key=_order):
         closed = after.pop(key, None)
@@ -123,10 +123,10 @@ def observe(
 
 def remind(
     incidents: Incidents, now: float, after_s: float
-) -> tuple[dict[Key, Incident], list[Change]]:
+) -> tuple[dict[Key, Incident], list[IncidentChange]]:
     """Tells again of incidents that nothing was told of for a while."""
     after = dict(incidents)
-    changes: list[Change] = []
+    changes: list[IncidentChange] = []
     for key in sorted(incidents, key=_order):
         if now - incidents[key].told_at >= after_s:
             after[key], change = _tell(incidents[key], What.REMINDED, incidents[key].fact, now, now)
@@ -134,7 +134,7 @@ def remind(
     return after, changes
 
 
-def changed_much(told: Fact, now: Fact) -> bool:
+def changed_much(told: Problem, now: Problem) -> bool:
     """True when people should hear of the difference."""
     if (told.status, told.severity) != (now.status, now.severity):
         return True
@@ -144,11 +144,11 @@ def changed_much(told: Fact, now: Fact) -> bool:
 
 
 def _tell(
-    incident: Incident, what: What, fact: Fact, at: float, now: float
-) -> tuple[Incident, Change]:
+    incident: Incident, what: What, fact: Problem, at: float, now: float
+) -> tuple[Incident, IncidentChange]:
     told = replace(incident, state=incident.state + 1, told_at=now, fact=fact, told=fact)
     before = None if what is What.OPENED else incident.told.violations
-    return told, Change(what, told.id, told.state, fact, told.opened_at, at, before)
+    return told, IncidentChange(what, told.id, told.state, fact, told.opened_at, at, before)
 
 
 def _order(key: Key) -> tuple[str, str, str, str]:

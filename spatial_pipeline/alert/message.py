@@ -11,9 +11,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from spatial_pipeline.alert.facts import Fact, Key, Kind
-from spatial_pipeline.alert.incidents import Change, What
-from spatial_pipeline.results import Severity, Violation
+from spatial_pipeline.alert.incidents import IncidentChange, What
+from spatial_pipeline.alert.problems import Key, Kind, Problem
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.result import keys_text
+from spatial_pipeline.model.violations import Violation
 
 if TYPE_CHECKING:
     import jinja2
@@ -44,7 +46,7 @@ class Links:
 
     base: str | None = None
 
-    def of(self, fact: Fact) -> tuple[tuple[str, str], ...]:
+    def of(self, fact: Problem) -> tuple[tuple[str, str], ...]:
         """(label, address) of the run, the asset and the check of a fact."""
         if self.base is None:
             return ()
@@ -88,7 +90,7 @@ class Message:
 
 
 def compose(
-    id_: str, changes: Sequence[Change], links: Links, picture: bytes | None = None
+    id_: str, changes: Sequence[IncidentChange], links: Links, picture: bytes | None = None
 ) -> Message:
     """The message that tells these changes; a digest when there are several."""
     single = changes[0] if len(changes) == 1 else None
@@ -113,7 +115,7 @@ def compose(
     )
 
 
-def as_json(change: Change, links: Links) -> dict[str, Any]:
+def as_json(change: IncidentChange, links: Links) -> dict[str, Any]:
     """A change for machines."""
     fact = change.fact
     return {
@@ -145,7 +147,7 @@ def when(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def counts(change: Change) -> str:
+def counts(change: IncidentChange) -> str:
     """Violations before and now, as far as they are known."""
     fact = change.fact
     if change.what is What.CLOSED or fact.violations is None:
@@ -155,7 +157,7 @@ def counts(change: Change) -> str:
     return now if change.before is None else f"{now}, {change.before} before"
 
 
-def line(change: Change) -> str:
+def line(change: IncidentChange) -> str:
     """One change in one line."""
     fact = change.fact
     said = "" if change.what is What.CLOSED else f": {fact.summary}"
@@ -164,7 +166,7 @@ def line(change: Change) -> str:
 
 def defect(violation: Violation) -> str:
     """One violation in one line, with its coordinates."""
-    keys = ", ".join("/".join(str(v) for v in key) for key in violation.keys)
+    keys = keys_text(violation.keys)
     parts = [violation.reason, keys]
     if violation.location is not None:
         parts.append("at {:.10g}, {:.10g}".format(*violation.location))
@@ -173,7 +175,7 @@ def defect(violation: Violation) -> str:
     return " · ".join(p for p in parts if p)
 
 
-def digest_title(changes: Sequence[Change]) -> str:
+def digest_title(changes: Sequence[IncidentChange]) -> str:
     """How many of what."""
     counted = Counter(WORDS[c.what] for c in changes)
     said = ", ".join(f"{n} {word}" for word, n in counted.items())
@@ -181,7 +183,7 @@ def digest_title(changes: Sequence[Change]) -> str:
     return f"{said} ({datasets} dataset{'' if datasets == 1 else 's'})"
 
 
-def _title(change: Change) -> str:
+def _title(change: IncidentChange) -> str:
     key = change.fact.key
     return f"{key.title}: {_subject(key)} {_word(change)}".rstrip()
 
@@ -194,7 +196,7 @@ def _subject(key: Key) -> str:
     return f"{title} ({key.name})" if named else title
 
 
-def _word(change: Change) -> str:
+def _word(change: IncidentChange) -> str:
     if change.fact.key.kind is Kind.RULE and change.what is What.OPENED:
         warned = change.fact.severity is Severity.WARN
         status = "could not be checked" if change.fact.status in ("error", "timeout") else "failed"
@@ -205,7 +207,7 @@ def _word(change: Change) -> str:
     return WORDS[change.what]
 
 
-def _level(changes: Sequence[Change]) -> str:
+def _level(changes: Sequence[IncidentChange]) -> str:
     if all(c.what is What.CLOSED for c in changes):
         return "success"
     open_ = [c for c in changes if c.what is not What.CLOSED]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from spatial_pipeline.alert.incidents import Change
-from spatial_pipeline.versions import fingerprint
+from spatial_pipeline.alert.incidents import IncidentChange
+from spatial_pipeline.runtime.hashing import fingerprint
 
 LONGEST_QUEUE = 100
 """Messages that wait on a channel; what comes later is gathered in digests."""
@@ -21,7 +21,7 @@ DOWN_AFTER = 2
 
 
 @dataclass(frozen=True)
-class Entry:
+class QueuedMessage:
     """One message for one channel.
 
     Attributes:
@@ -30,7 +30,7 @@ class Entry:
 
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[IncidentChange, ...]
     attempts: int = 0
 
     @property
@@ -53,13 +53,13 @@ class Queue:
 
     """
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[QueuedMessage, ...] = ()
     failures: int = 0
     retry_at: float = 0.0
     down_since: float | None = None
     error: str = ""
 
-    def head(self, now: float) -> Entry | None:
+    def head(self, now: float) -> QueuedMessage | None:
         """What may be sent now."""
         return self.entries[0] if self.entries and now >= self.retry_at else None
 
@@ -79,20 +79,20 @@ class Queue:
             error=error,
         )
 
-    def with_changes(self, changes: Sequence[Change], digest_above: int) -> Queue:
+    def with_changes(self, changes: Sequence[IncidentChange], digest_above: int) -> Queue:
         """After more is to be told: one message each, or one digest when they are many."""
         if len(changes) > digest_above:
             compact = tuple(replace(c, fact=replace(c.fact, sample=())) for c in changes)
             parts = range(0, len(compact), LARGEST_DIGEST)
-            fresh = [Entry(compact[i : i + LARGEST_DIGEST]) for i in parts]
+            fresh = [QueuedMessage(compact[i : i + LARGEST_DIGEST]) for i in parts]
         else:
-            fresh = [Entry((c,)) for c in changes]
+            fresh = [QueuedMessage((c,)) for c in changes]
         entries = list(self.entries)
         for entry in fresh:
             # Only the first entry is ever sent: whatever stands behind it can still be changed.
             room = len(entries) > 1 and len(entries[-1].changes + entry.changes) <= LARGEST_DIGEST
             if len(entries) >= LONGEST_QUEUE and room:
-                entries[-1] = Entry(entries[-1].changes + entry.changes)
+                entries[-1] = QueuedMessage(entries[-1].changes + entry.changes)
             else:
                 entries.append(entry)
         return replace(self, entries=tuple(entries))
@@ -112,7 +112,9 @@ class Outbox:
         queues = {**self.queues, channel: queue}
         return Outbox({name: q for name, q in queues.items() if q != Queue()})
 
-    def with_changes(self, told: Mapping[str, Sequence[Change]], digest_above: int) -> Outbox:
+    def with_changes(
+        self, told: Mapping[str, Sequence[IncidentChange]], digest_above: int
+    ) -> Outbox:
         """With more to be told, by the name of the channel."""
         outbox = self
         for channel, changes in told.items():
@@ -121,7 +123,7 @@ class Outbox:
                 outbox = outbox.replaced(channel, queue)
         return outbox
 
-    def without(self, channels: Sequence[str]) -> tuple[Outbox, list[Change]]:
+    def without(self, channels: Sequence[str]) -> tuple[Outbox, list[IncidentChange]]:
         """Only the queues of known channels; and what waited on others, each change once."""
         gone = [q for name, q in self.queues.items() if name not in channels]
         changes = {c.id: c for q in gone for e in q.entries for c in e.changes}

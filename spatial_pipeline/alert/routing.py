@@ -6,8 +6,8 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spatial_pipeline.alert.facts import Fact, Kind
-from spatial_pipeline.results import Severity
+from spatial_pipeline.alert.problems import Kind, Problem
+from spatial_pipeline.contract.vocabulary import Severity
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Route:
     datasets: tuple[str, ...] = ()
     severity: Severity | None = None
 
-    def takes(self, fact: Fact) -> bool:
+    def takes(self, fact: Problem) -> bool:
         """True when every condition is met."""
         return (
             (not self.owners or not set(self.owners).isdisjoint(fact.owners))
@@ -39,7 +39,7 @@ class Route:
         )
 
 
-def recipients(routes: Sequence[Route], channels: Sequence[str], fact: Fact) -> tuple[str, ...]:
+def recipients(routes: Sequence[Route], channels: Sequence[str], fact: Problem) -> tuple[str, ...]:
     """Names of the channels that hear of a fact, in the order of ``channels``.
 
     What no route takes goes to every channel: nothing is lost because a route was forgotten. That

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report import quarantine
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.runtime.json_text import json_text
 from spatial_pipeline.store.staged import StagedVector
-from spatial_pipeline.versions import VectorProfile, Version
 
 LAYERS = (".gpkg", ".parquet", ".geoparquet")
 
@@ -66,7 +67,7 @@ class Outputs:
 
         """
         if self.violations is not None:
-            from spatial_pipeline.checking import export_violations
+            from spatial_pipeline.pipeline.batch_check import export_violations
 
             for file in export_violations(checked, self.violations):
                 yield f"violations: {file}"

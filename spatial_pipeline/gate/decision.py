@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import DatasetContract
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.gate.schema import schema_reasons
-from spatial_pipeline.results import Result, Severity, Verdict
-from spatial_pipeline.schema_change import SchemaEvidence
-from spatial_pipeline.versions import Version
+from spatial_pipeline.model.result import Result, Verdict
+from spatial_pipeline.model.schema_diff import SchemaEvidence
+from spatial_pipeline.model.version import Version
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def decide(
     verdict: Verdict | None,
     withdrawn: Sequence[str] = (),
     schema: SchemaEvidence | None = None,
+    content: str | None = None,
 ) -> Decision:
     """Fail closed: every blocking rule of today's contract passed on this very version.
 
@@ -55,6 +57,8 @@ def decide(
         withdrawn: ids of versions that a rollback took back.
         schema: how the schema differs from what readers know; None when there is nothing to
             compare it with.
+        content: digest of the version's bytes as they are now; not compared unless given. Whoever
+            publishes gives it.
 
     """
     reasons: list[str] = []
@@ -67,6 +71,10 @@ def decide(
     if judged != (version.dataset, version.partition, version.id):
         reasons.append(f"the verdict is about {'/'.join(str(j) for j in judged)}")
         return Decision(version, tuple(reasons))
+    if content is not None and verdict.content is None:
+        reasons.append("checked by an earlier release, which wrote no digest: check it again")
+    elif content is not None and verdict.content != content:
+        reasons.append("its files changed since they were checked: run it again")
     results = {r.name: r for r in verdict.results}
     for rule in contract.effective_rules:
         if rule.severity is not Severity.ERROR:

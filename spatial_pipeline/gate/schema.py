@@ -14,8 +14,13 @@ from spatial_pipeline.contract.rules.metadata import (
     Nodata,
     Resolution,
 )
-from spatial_pipeline.results import Severity
-from spatial_pipeline.schema_change import ChangeKind, Difference, SchemaChange, SchemaEvidence
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.schema_diff import (
+    ChangeKind,
+    SchemaChange,
+    SchemaDifference,
+    SchemaEvidence,
+)
 
 SHOWN = 12
 """Digits of a schema's fingerprint that a person is asked to repeat."""
@@ -58,18 +63,19 @@ def schema_reasons(contract: DatasetContract, evidence: SchemaEvidence | None) -
     told = (
         f"the schema differs from that of {evidence.reference}: {change}; if this is meant:"
         f" spatial-pipeline accept {contract.name} --schema {evidence.fingerprint[:SHOWN]}"
+        f"{contract.option}"
     )
     return (told,)
 
 
-def _declares(rule: Rule, difference: Difference) -> bool:
+def _declares(rule: Rule, difference: SchemaDifference) -> bool:
     if isinstance(rule, Columns):
         return _names(rule, difference)
     declared = DECLARED.get(type(rule))
     return declared is not None and difference.kind in declared
 
 
-def _names(rule: Columns, difference: Difference) -> bool:
+def _names(rule: Columns, difference: SchemaDifference) -> bool:
     """Whether a list of columns says what became of one."""
     if difference.column is None:
         return False

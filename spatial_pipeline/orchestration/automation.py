@@ -15,7 +15,7 @@ from dagster import AutomationCondition as When
 
 from spatial_pipeline.contract.models import Contract, DailyPartitions
 from spatial_pipeline.contract.rules import OtherDataset
-from spatial_pipeline.contract.timing import OnCron
+from spatial_pipeline.contract.schedule import OnCron
 from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
 from spatial_pipeline.settings import Settings
 

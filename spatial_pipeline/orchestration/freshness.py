@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.contract.timing import AtMost, Deadline
+from spatial_pipeline.contract.schedule import AtMost, Deadline
 
 
 def freshness_of(contract: Contract) -> dg.FreshnessPolicy | None:

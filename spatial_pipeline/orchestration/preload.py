@@ -26,10 +26,10 @@ nothing else.
 
 gc.disable()
 try:
-    from spatial_pipeline import run
-    from spatial_pipeline.check import catalogue
+    from spatial_pipeline.check.engine import catalogue
     from spatial_pipeline.ingest.cage import client
     from spatial_pipeline.orchestration import dataset
+    from spatial_pipeline.pipeline import pipeline
 
     catalogue.load()
     # It imports its libraries beside this process, once for all steps.
@@ -42,4 +42,4 @@ finally:
     gc.enable()
     atexit.register(gc.unfreeze)
 
-__all__ = ["STORAGES", "dataset", "run"]
+__all__ = ["STORAGES", "dataset", "pipeline"]

@@ -9,9 +9,10 @@ from typing import Any
 
 import jinja2
 
+from spatial_pipeline.model.result import Result, keys_text
+from spatial_pipeline.model.violations import Violation
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.drawing import Drawing, draw
-from spatial_pipeline.results import Result, Violation
 
 MAX_LISTED = 10
 """Violations listed for one rule."""
@@ -66,7 +67,7 @@ def number(value: float | None) -> str:
 
 def keys(violation: Violation) -> str:
     """The features of a violation: ``08001, 08005``."""
-    return ", ".join("/".join(str(v) for v in key) for key in violation.keys)
+    return keys_text(violation.keys)
 
 
 def _section(checked: Checked) -> Section:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from spatial_pipeline.runtime import run_sync
+from spatial_pipeline.runtime.event_loop import run_sync
 
 RASTERS = frozenset({".tif", ".tiff", ".vrt", ".jp2", ".img"})
 
@@ -59,11 +59,11 @@ async def _refusal(
     data: Any, rules: Sequence[str | dict[str, Any]], key: Sequence[str], layer: str | None
 ) -> str:
     """What the assertion says; empty when the rules hold."""
-    from spatial_pipeline.checking import check_all
     from spatial_pipeline.contract.database_url import is_database
     from spatial_pipeline.contract.models import RasterContract, VectorContract
+    from spatial_pipeline.pipeline.batch_check import check_all
+    from spatial_pipeline.pipeline.pipeline import Pipeline
     from spatial_pipeline.report.junit import sample_lines
-    from spatial_pipeline.run import Pipeline
     from spatial_pipeline.settings import Settings
     from spatial_pipeline.store.versions import Store
 

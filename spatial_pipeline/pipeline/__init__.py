@@ -1,0 +1,1 @@
+"""The use cases: the one room in which the stages meet."""

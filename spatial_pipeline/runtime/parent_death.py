@@ -1,0 +1,53 @@
+"""Processes that end when the process that they work for has gone.
+
+A process that is killed cannot end those that it started. They would go on for hours, hold locks,
+and publish what nobody asked for any more.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+
+logger = logging.getLogger("spatial_pipeline")
+STATUS = 70
+"""Exit status of a process that ended because its parent had gone (EX_SOFTWARE)."""
+_PR_SET_PDEATHSIG = 1
+_watched = threading.Lock()
+
+
+def end_with_parent() -> None:
+    """Ends this process at once when the one that started it through ``multiprocessing`` is gone.
+
+    Nothing is done in a process that nobody started so. Nothing is tidied up either: whatever the
+    pipeline does may be killed at any instruction.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or not _watched.acquire(blocking=False):
+        return
+
+    def watch() -> None:
+        parent.join()
+        logger.error("process %s, which started this one, has gone: giving up", parent.pid)
+        os._exit(STATUS)
+
+    # A daemon: it does not keep a process whose work is done from ending.
+    threading.Thread(target=watch, name="spatial-parent", daemon=True).start()
+
+
+def killed_with_parent(parent: int) -> None:
+    """Has the system kill this process when its parent, which has one thread, has gone.
+
+    Args:
+        parent: id of the parent, which may have gone already.
+
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(STATUS)
