@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from spatial_pipeline.commands.project import FAILED, settings
-from spatial_pipeline.commands.terminal import wrong
+from spatial_pipeline.commands.terminal import print_text, results_only, wrong
 from spatial_pipeline.errors import SpatialPipelineError
 
 alerts = typer.Typer(
@@ -16,6 +16,7 @@ alerts = typer.Typer(
 
 
 @alerts.command("test")
+@results_only
 def send_sample(
     channel: Annotated[
         list[str] | None,
@@ -46,5 +47,5 @@ def send_sample(
             continue
         error = each.send(message)
         failed |= error is not None
-        typer.echo(f"{each.name}: {'sent' if error is None else f'failed: {error}'}")
+        print_text(f"{each.name}: {'sent' if error is None else f'failed: {error}'}\n")
     raise typer.Exit(FAILED if failed else 0)

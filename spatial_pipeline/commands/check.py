@@ -17,7 +17,14 @@ from spatial_pipeline.commands.project import (
     start_reader,
     targets_of,
 )
-from spatial_pipeline.commands.terminal import print_json, print_rich, progress_bars, say, wrong
+from spatial_pipeline.commands.terminal import (
+    WRONG,
+    print_json,
+    print_rich,
+    progress_bars,
+    say,
+    wrong,
+)
 from spatial_pipeline.errors import SpatialPipelineError
 from spatial_pipeline.runtime.event_loop import run_sync
 
@@ -99,6 +106,11 @@ def check(
         from spatial_pipeline.report.summary import check_summary
 
         print_rich(check_summary(checked))
+    mistakes = list(dict.fromkeys(m for c in checked for m in c.mistakes))
+    for mistake in mistakes:
+        say(mistake)
+    if mistakes:
+        raise typer.Exit(WRONG)
     raise typer.Exit(0 if checked and all(c.passed for c in checked) else FAILED)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from spatial_pipeline.commands.project import FAILED, pipeline_of
-from spatial_pipeline.commands.terminal import wrong
+from spatial_pipeline.commands.terminal import print_text, wrong
 from spatial_pipeline.errors import SpatialPipelineError
 from spatial_pipeline.runtime.event_loop import run_sync
 
@@ -27,5 +27,5 @@ def profile(
         inferred = run_sync(infer(pipeline_of([]), source, layer))
     except SpatialPipelineError as exc:
         wrong(str(exc))
-    typer.echo(inferred.text(), nl=False)
+    print_text(inferred.text())
     raise typer.Exit(0 if inferred.sound else FAILED)

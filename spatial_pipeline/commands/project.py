@@ -1,4 +1,4 @@
-"""What the commands have in common: the contracts that are meant, and the pipeline for them."""
+"""Shared code of the commands: the selected contracts and partitions, and their pipeline."""
 
 from __future__ import annotations
 
@@ -32,12 +32,24 @@ ContractsOption = Annotated[
 ]
 
 
-def project_of(paths: Sequence[Path], as_json: bool) -> tuple[list[Contract], list[Contract]]:
-    """The contracts of some paths and the neighbours that they refer to; exits on mistakes."""
-    from spatial_pipeline.contract.load import load_project
+def project_of(
+    paths: Sequence[Path], as_json: bool, names: Sequence[str] = ()
+) -> tuple[list[Contract], list[Contract]]:
+    """The contracts of some paths and the neighbours that they refer to; exits on mistakes.
+
+    Args:
+        paths: files and folders.
+        as_json: say mistakes on stdout, too.
+        names: datasets that are meant; mistakes in contracts that these do not need are counted
+            on stderr and stop nothing. All unless given.
+
+    """
+    from spatial_pipeline.contract.load import load_datasets, load_project
 
     try:
-        return load_project(paths)
+        if not names:
+            return load_project(paths)
+        own, neighbours, others = load_datasets(paths, names)
     except ContractError as exc:
         mistakes = str(exc).splitlines()
         for mistake in mistakes:
@@ -47,6 +59,9 @@ def project_of(paths: Sequence[Path], as_json: bool) -> tuple[list[Contract], li
         if as_json:
             print_json({"datasets": [], "mistakes": mistakes})
         raise typer.Exit(WRONG) from exc
+    for other in others:
+        say(f"left out: {other}")
+    return own, neighbours
 
 
 def targets_of(
@@ -56,7 +71,7 @@ def targets_of(
     *,
     open_ended: bool = False,
 ) -> list[tuple[Contract, str | None]]:
-    """The contracts and partitions that are meant; exits when nothing is."""
+    """The selected contracts and partitions; exits when there are none."""
     from spatial_pipeline.contract.partitions import keys_of, partition_mistake
     from spatial_pipeline.contract.spelling import closest
 

@@ -41,6 +41,11 @@ def schema() -> dict[str, Any]:
             "properties": {"rule": {"enum": list(fitting), "description": "Id of the rule."}},
             "discriminator": {"propertyName": "rule", "mapping": fitting},
             "oneOf": [{"$ref": reference} for reference in fitting.values()],
+            "allOf": [
+                _without(name, sorted(CATALOGUE[name].unusable(dataset.kind)))
+                for name in fitting
+                if len(CATALOGUE[name].kinds) > 1
+            ],
         }
     return {
         "$schema": DRAFT,
@@ -65,6 +70,14 @@ def schema() -> dict[str, Any]:
             for name, model in kinds.items()
         ],
         "$defs": definitions,
+    }
+
+
+def _without(rule: str, names: list[str]) -> dict[str, Any]:
+    """Refuses what a rule for both kinds of data cannot use for one of them."""
+    return {
+        "if": {"required": ["rule"], "properties": {"rule": {"const": rule}}},
+        "then": {"properties": dict.fromkeys(names, False)},
     }
 
 

@@ -10,7 +10,14 @@ from pydantic import ValidationError
 
 from spatial_pipeline.contract.cron import cron_mistake
 from spatial_pipeline.contract.errors import AttributePlace, Mistake
-from spatial_pipeline.contract.models import MODELS, Contract, VectorContract
+from spatial_pipeline.contract.models import (
+    MODELS,
+    NO_RASTER_SOURCE,
+    OWNER,
+    Contract,
+    RasterContract,
+    VectorContract,
+)
 from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules import CATALOGUE, Rule
 from spatial_pipeline.contract.spelling import closest, shown
@@ -19,7 +26,7 @@ from spatial_pipeline.contract.yaml_positions import Location
 Model = type[Contract]
 COMMON = frozenset(f.alias or name for name, f in Rule.model_fields.items()) - {"rule"}
 """Parameters of every rule."""
-OWNER = re.compile(r"team:.+|[^@\s]+@[^@\s]+\.[^@\s]+")
+LIKE_AN_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def judge(
@@ -47,7 +54,7 @@ def judge(
         text = f"attributes: expected a mapping (key: value), got {shown(attributes)}"
         return None, [*mistakes, place.mistake(("attributes",), text)]
     mistakes += _head_mistakes(attributes, meant or VectorContract, place)
-    mistakes += _rules_mistakes(attributes.get("rules", []), meant, place)
+    mistakes += _rules_mistakes(attributes.get("rules", ()), meant, place, "rules" in attributes)
     mistakes += _whole_mistakes(attributes, place)
     if mistakes or model is None:
         return None, mistakes
@@ -62,6 +69,9 @@ def judge(
             rule.check_name: place.lines.of(("attributes", "rules", i))
             for i, rule in enumerate(contract.rules)
         }
+        contract._key_lines = tuple(  # noqa: SLF001
+            place.lines.of(("attributes", "key", i)) for i, _ in enumerate(contract.key_columns)
+        )
     return contract, []
 
 
@@ -70,6 +80,13 @@ def _head_mistakes(
 ) -> Iterator[Mistake]:
     """Mistakes of everything but the rules."""
     head = {k: v for k, v in attributes.items() if k != "rules"}
+    if issubclass(model, RasterContract) and isinstance(head.get("source"), Mapping):
+        source = dict(head["source"])
+        for name in [n for n in source if n in NO_RASTER_SOURCE]:
+            text = f"source.{name}: leave it out: {NO_RASTER_SOURCE[name]}"
+            yield place.mistake(("attributes", "source", name), text, key=True)
+            del source[name]
+        head["source"] = source
     for problem in problems(model, {**head, "rules": []}):
         if problem.location:
             where = ("attributes", *problem.location)
@@ -78,12 +95,17 @@ def _head_mistakes(
             yield place.mistake(("attributes",), f"attributes: {problem.text}", key=True)
 
 
-def _rules_mistakes(rules: Any, model: Model | None, place: AttributePlace) -> Iterator[Mistake]:
+def _rules_mistakes(
+    rules: Any, model: Model | None, place: AttributePlace, written: bool
+) -> Iterator[Mistake]:
     """Mistakes of all rules, each by itself, then of their names."""
     root: Location = ("attributes", "rules")
     if not isinstance(rules, (list, tuple)):
         yield place.mistake(root, f"rules: expected a list, got {shown(rules)}")
         return
+    if not rules and written:
+        text = "rules: is empty: name a rule, or leave out the key for the rules that are always on"
+        yield place.mistake(root, text, key=True)
     first: dict[str, int] = {}
     for index, rule in enumerate(rules):
         where = (*root, index)
@@ -130,9 +152,20 @@ def _rule_mistakes(
         yield place.mistake((*where, "rule"), text)
     judged = rule if catalogued else {k: v for k, v in rule.items() if k in {"rule", *COMMON}}
     label = rule.get("name") or rule.get("rule") or "rule"
+    unusable = {} if catalogued is None else _unusable(catalogued, model)
+    for name in [n for n in judged if n in unusable]:
+        text = f"{label}: {name}: leave it out: {unusable[name]}"
+        yield place.mistake((*where, name), text, key=True)
+    judged = {k: v for k, v in judged.items() if k not in unusable}
     for problem in problems(catalogued or Rule, {"rule": "rule", **judged}, COMMON):
         text = f"{label}: {problem.subject}{problem.text}"
         yield place.mistake((*where, *problem.location), text, key=problem.on_key)
+
+
+def _unusable(rule: type[Rule], model: Model | None) -> Mapping[str, str]:
+    """Parameters that a rule cannot use in this contract, with the reason."""
+    fits = model is not None and model.kind in rule.kinds
+    return rule.unusable(model.kind if model is not None and fits else next(iter(rule.kinds)))
 
 
 def _whole_mistakes(attributes: Mapping[str, Any], place: AttributePlace) -> Iterator[Mistake]:
@@ -142,8 +175,14 @@ def _whole_mistakes(attributes: Mapping[str, Any], place: AttributePlace) -> Ite
         yield place.mistake(("attributes", "schedule"), f"schedule: {wrong}")
     owners = attributes.get("owners")
     for index, owner in enumerate(owners if isinstance(owners, (list, tuple)) else ()):
-        if isinstance(owner, str) and not OWNER.fullmatch(owner):
+        if isinstance(owner, str) and not re.fullmatch(OWNER, owner, re.DOTALL):
             text = f"owners: {shown(owner)} is neither an e-mail address nor team:name"
+            if LIKE_AN_ADDRESS.fullmatch(owner):
+                text = (
+                    f"owners: Dagster refuses {shown(owner)}: an e-mail address has ASCII letters, "
+                    "digits and . _ % + - before the @, and ends in 2 to 7 letters; or give "
+                    "team:name"
+                )
             yield place.mistake(("attributes", "owners", index), text)
     source = attributes.get("source")
     uri = source.get("uri") if isinstance(source, Mapping) else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spatial_pipeline.contract.database_url import Address, admit, is_database, parse, redacted
@@ -268,7 +268,9 @@ def _opened_remote(
             return
 
         def write(folder: Path, progress: Progress | None) -> Profile:
-            return _stage_caged(kind, source, resolved, folder, progress, cage)
+            profile = _stage_caged(kind, source, resolved, folder, progress, cage)
+            error = profile.error and "; ".join((profile.error, *found.notes))
+            return replace(profile, error=error, notes=(*profile.notes, *found.notes))
 
         yield OpenedSource(name_of(kind, source, resolved), write, proof)
 

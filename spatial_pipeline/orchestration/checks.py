@@ -8,6 +8,7 @@ from spatial_pipeline.contract.database_url import redacted_all
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import OtherDataset, Rule
 from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.errors import SpatialPipelineError
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.orchestration import metadata
@@ -46,8 +47,8 @@ def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
 def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
     """The step that checks a staged version; yields one result for every selected check.
 
-    A selected blocking check that yields nothing only logs a warning in Dagster and lets the
-    downstream run; so whatever happens, every selected name is yielded.
+    If a selected blocking check yields nothing, Dagster only logs a warning and runs the downstream
+    assets; so a result for every selected name is yielded in all cases.
     """
     severities = {r.check_name: r.severity for r in contract.effective_rules}
 
@@ -75,7 +76,8 @@ def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
             }
         except Exception as exc:
             context.log.exception(f"the checks of {contract.name} could not run")
-            reason = f"{type(exc).__name__}: {exc}"
+            ours = isinstance(exc, SpatialPipelineError)
+            reason = str(exc) if ours else f"{type(exc).__name__}: {exc}"
         else:
             reason = "the rule gave no result"
         for name in selected:

@@ -12,7 +12,7 @@ from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.vocabulary import Severity, Status
-from spatial_pipeline.errors import SpatialPipelineError
+from spatial_pipeline.errors import ContractError, SpatialPipelineError
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violations import Violations
@@ -106,12 +106,13 @@ async def _check(
         results = (_failed(r, message) for r in rules)
         identity = None if version is None else version.id
         failed = tuple((r, Violations.none()) for r in results)
-        return Checked(contract.name, key, identity, failed)
+        mistakes = tuple(message.splitlines()) if isinstance(exc, ContractError) else ()
+        return Checked(contract.name, key, identity, failed, mistakes=mistakes)
     return Checked(contract.name, key, version.id, tuple(audit.evaluations), data.profile, shapes)
 
 
 def _failed(rule: Rule, message: str) -> Result:
-    """The result of a rule that was not reached; data that cannot be judged always block."""
+    """The result of a rule that was not reached; data that cannot be checked always block."""
     return Result(
         name=rule.check_name,
         rule=rule.rule,

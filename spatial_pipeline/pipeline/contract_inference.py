@@ -57,7 +57,7 @@ class Inferred:
         lines = [f"type: {self.contract['type']}", "attributes:"]
         for name, value in attributes.items():
             if name == "rules":
-                lines.append("  rules:" if value else "  rules: []")
+                lines += ["  rules:"] if value else []
                 lines += [f"    - {_flow(rule)}" for rule in value]
             else:
                 lines.append(f"  {name}: {_flow(value)}")

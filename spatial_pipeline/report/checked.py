@@ -1,4 +1,4 @@
-"""What a check found in one version, as every rendering takes it, and as JSON."""
+"""Results of a check of one version, as all report formats take them, and as JSON."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Checked:
         evaluations: result and violations of each rule that was checked, keys filled in.
         profile: what is known of the source, None when nothing could be staged.
         context: (n,) geometries to draw under the violations, in the CRS of the dataset.
+        mistakes: mistakes of the contract that show with the data, one line each.
 
     """
 
@@ -41,6 +42,7 @@ class Checked:
     evaluations: tuple[tuple[Result, AnyViolations], ...]
     profile: Profile | None = None
     context: NDArray[Any] | None = None
+    mistakes: tuple[str, ...] = ()
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -60,7 +62,9 @@ class Checked:
 
 def as_json(checked: Sequence[Checked]) -> dict[str, Any]:
     """The one object that ``--json`` prints; holds only what JSON can hold."""
+    mistakes = [mistake for c in checked for mistake in c.mistakes]
     return {
+        **({"mistakes": mistakes} if mistakes else {}),
         "datasets": [
             {
                 "dataset": c.dataset,
@@ -70,7 +74,7 @@ def as_json(checked: Sequence[Checked]) -> dict[str, Any]:
                 "results": [_result(r) for r in c.results],
             }
             for c in checked
-        ]
+        ],
     }
 
 
@@ -84,7 +88,7 @@ def context_of(data: Reader, most: int) -> NDArray[Any] | None:
     """Features spread evenly over a vector dataset, to draw under violations.
 
     Args:
-        data: what was checked.
+        data: reader of the checked version.
         most: number of features.
 
     Returns:

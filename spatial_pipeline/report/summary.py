@@ -57,31 +57,33 @@ def check_summary(checked: Sequence[Checked]) -> RenderableType:
 
 @dataclass(frozen=True)
 class Ran:
-    """What became of one partition of a dataset in a run.
+    """Result of a run for one partition of a dataset.
 
     Attributes:
         title: name, with the partition.
         version: version that was staged, None when staging failed.
+        outcome: ``published``, ``held`` or ``failed``.
         readers_see: version that is published now, None when nothing is.
         results: results of the staged version.
-        reasons: why the staged version is held; empty when it is what readers see.
+        reasons: why the staged version is held or the run failed; empty when it was published.
 
     """
 
     title: str
     version: str | None
+    outcome: str
     readers_see: str | None
     results: Sequence[Result]
     reasons: Sequence[str]
 
 
 def run_table(rows: Iterable[Ran]) -> Table:
-    """What became of each dataset."""
+    """Table of the results of each dataset."""
     table = _table("Dataset", "Version", "Passed", "Failed", "Outcome", "Readers see", "Why")
     for row in rows:
         passed = sum(r.passed for r in row.results)
         failed = len(row.results) - passed
-        outcome = Text("held", "red") if row.reasons else Text("published", "green")
+        outcome = Text(row.outcome, "green" if row.outcome == "published" else "red")
         same = row.version is not None and row.readers_see == row.version
         seen = "this version" if same else row.readers_see
         warnings = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,11 +15,11 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 import httpx2
-import stamina
 
 from spatial_pipeline.contract.remote_url import RemoteUrl, admit, names_an_address, parse
 from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreachableError
 from spatial_pipeline.sources import addresses
+from spatial_pipeline.sources.attempts import Attempts, attempts
 from spatial_pipeline.sources.limits import Budget, TransferLimits
 from spatial_pipeline.sources.sidecars import candidates
 from spatial_pipeline.sources.transfer_stats import Stat
@@ -50,7 +50,12 @@ UNUSUAL = (
 
 
 class WebFiles:
-    """A file of a web server and the files that travel with it."""
+    """A file of a web server and the files that travel with it.
+
+    Attributes:
+        pages: sidecars in whose place the server sends a web page.
+
+    """
 
     def __init__(
         self, remote: RemoteUrl, allowed: Sequence[str] | None, limits: TransferLimits
@@ -70,6 +75,7 @@ class WebFiles:
         ).as_dict()
         # A server that refuses HEAD is asked for one byte.
         self._head_works = True
+        self.pages: dict[str, None] = {}
 
     def close(self) -> None:
         """Closes all connections."""
@@ -138,7 +144,7 @@ class WebFiles:
         if self._head_works:
             with self.opened("HEAD", name) as response:
                 status, there = response.status_code, response.is_success
-                found = _stat_unless_page(response, named=named)
+                found = self._stat_unless_page(name, response, named=named)
             # Some programs tell the length of their answer to HEAD, which is nothing.
             if there and (found is None or found.size != 0):
                 return found
@@ -148,12 +154,23 @@ class WebFiles:
             status = response.status_code
             if response.is_success or status == EMPTY:
                 self._head_works = self._head_works and not named
-                return _stat_unless_page(response, named=named)
+                return self._stat_unless_page(name, response, named=named)
         if not named or status in ABSENT:
             return None
         reason = "may not be read" if status in REFUSED else "cannot be read"
         msg = f"{reason}: the server answers {status} {_phrase(status)}".rstrip()
         raise SourceError(msg)
+
+    def _stat_unless_page(
+        self, name: str, response: httpx2.Response, *, named: bool
+    ) -> Stat | None:
+        """What the server says of a file; a web page in place of a sidecar is none."""
+        page = response.headers.get("content-type", "").startswith("text/html")
+        if not page or named:
+            return _stat(response)
+        if response.is_success:
+            self.pages[name] = None
+        return None
 
     @contextmanager
     def opened(
@@ -264,10 +281,8 @@ class WebFiles:
         admit(beside, self._allowed)
         return beside
 
-    def _attempts(self) -> Iterable[stamina.Attempt]:
-        return stamina.retry_context(
-            on=RETRIED, attempts=self._limits.attempts, timeout=None, wait_max=30.0
-        )
+    def _attempts(self) -> Attempts:
+        return attempts(RETRIED, self._limits)
 
 
 class _HttpTransfer:
@@ -348,12 +363,6 @@ class _HttpTransfer:
 def _authority(host: str, port: int | None) -> str:
     host = f"[{host}]" if ":" in host else host
     return host if port is None else f"{host}:{port}"
-
-
-def _stat_unless_page(response: httpx2.Response, *, named: bool) -> Stat | None:
-    """What the server says of a file; a web page in place of a sidecar is none."""
-    page = response.headers.get("content-type", "").startswith("text/html")
-    return None if page and not named else _stat(response)
 
 
 def _stat(response: httpx2.Response) -> Stat:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 import obstore
-import stamina
 from obstore.exceptions import (
     BaseError,
     GenericError,
@@ -22,6 +21,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from spatial_pipeline.contract.remote_url import RemoteUrl, admit
 from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreachableError
+from spatial_pipeline.sources.attempts import Attempts, attempts
 from spatial_pipeline.sources.limits import Budget, TransferLimits
 from spatial_pipeline.sources.sidecars import FOLDERS, candidates, wanted
 from spatial_pipeline.sources.transfer_stats import Stat
@@ -34,6 +34,22 @@ CHUNK = 1 << 20
 FOREVER = timedelta(days=7)
 """Longest transfer; the wait for the next bytes is what is bounded."""
 DENIED = (PermissionDeniedError, UnauthenticatedError)
+CREDENTIALS = {
+    "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for a "
+    "bucket that everybody may read",
+    "gs": "set GOOGLE_APPLICATION_CREDENTIALS, or GOOGLE_SKIP_SIGNATURE=true for a bucket that "
+    "everybody may read",
+    "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or "
+    "AZURE_SKIP_SIGNATURE=true for a container that everybody may read",
+}
+"""Variables that give access to a store, by the scheme of its addresses."""
+NO_CREDENTIALS = ("169.254.169.254", "169.254.170.2", "fd00:ec2::254", "metadata.google.internal")
+"""Services of a cloud's machines that hand out credentials: asked where nothing else gives any."""
+WRONG_REGION = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect"})
+_ELEMENT = {
+    name: re.compile(rf"<{name}>([^<]*)</{name}>") for name in ("Code", "Message", "Region")
+}
+"""Parts of the answer of S3 to what it refuses."""
 
 
 class BrokenError(Exception):
@@ -56,6 +72,7 @@ class StoredFiles:
         self._remote = remote
         self._limits = limits
         self._folder = remote.path.rpartition("/")[0]
+        self.pages: dict[str, None] = {}
         with translated(remote):
             self._store = opened_store(remote, limits)
 
@@ -72,11 +89,25 @@ class StoredFiles:
         """
         name = self._remote.name
         with translated(self._remote):
-            found = {name: stat_of(obstore.head(self._store, self._remote.path))}
+            found = {name: stat_of(self._head())}
             # What needs no sidecars is not worth a listing of its folder.
             if self._remote.member is None and candidates(name):
                 found |= self._sidecars(name)
         return found
+
+    def _head(self) -> ObjectMeta:
+        """What the store says of the named file; its reason, when it refuses.
+
+        An answer to HEAD has no body, so a store that refuses it is asked for a byte, to hear why.
+        """
+        try:
+            return obstore.head(self._store, self._remote.path)
+        except (GenericError, *DENIED) as exc:
+            try:
+                obstore.get_range(self._store, self._remote.path, start=0, length=1)
+            except (GenericError, *DENIED) as told:
+                raise told from exc
+            raise
 
     def fetch(self, name: str, file: Path, budget: Budget, told: Callable[[int], None]) -> Stat:
         """Writes one of the files to disk; see ``WebFiles.fetch``."""
@@ -120,10 +151,8 @@ class StoredFiles:
     def _key(self, name: str) -> str:
         return f"{self._folder}/{name}" if self._folder else name
 
-    def _attempts(self) -> Iterable[stamina.Attempt]:
-        return stamina.retry_context(
-            on=BrokenError, attempts=self._limits.attempts, timeout=None, wait_max=30.0
-        )
+    def _attempts(self) -> Attempts:
+        return attempts(BrokenError, self._limits)
 
 
 class _ObjectTransfer:
@@ -238,12 +267,34 @@ def translated(remote: RemoteUrl) -> Iterator[None]:
         folder = remote.path.casefold().endswith(FOLDERS)
         msg = "does not exist" + (": a folder cannot be read from there, zip it" if folder else "")
         raise SourceError(msg) from exc
-    except DENIED as exc:
-        msg = f"may not be read: {reason_of(exc)}"
-        raise SourceError(msg) from exc
     except (BaseError, ValueError) as exc:
+        reason = refusal(remote.scheme, str(exc))
+        if reason or isinstance(exc, DENIED):
+            msg = f"may not be read: {reason or reason_of(exc)}"
+            raise SourceError(msg) from exc
         msg = f"{remote.scheme}://{remote.host} does not answer: {reason_of(exc)}"
         raise SourceUnreachableError(msg) from exc
+
+
+def refusal(scheme: str, text: str) -> str:
+    """The cause of an error that a setting cures, with the setting; empty for other errors.
+
+    Args:
+        scheme: of the store.
+        text: all that the error says.
+
+    """
+    code = _ELEMENT["Code"].search(text)
+    region = _ELEMENT["Region"].search(text) or re.search(r"expecting '([^']+)'", text)
+    if (code is not None and code[1] in WRONG_REGION) or "configured region" in text:
+        place = f"it is in {region[1]}: " if region is not None else ""
+        return f"the bucket is in another region than AWS_REGION says: {place}set AWS_REGION"
+    if any(place in text for place in NO_CREDENTIALS):
+        return f"no credentials: {CREDENTIALS[scheme]}"
+    if code is not None:
+        told = _ELEMENT["Message"].search(text)
+        return code[1] if told is None else f"{code[1]}: {told[1]}"
+    return ""
 
 
 def reason_of(exc: Exception) -> str:

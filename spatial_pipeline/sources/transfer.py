@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from spatial_pipeline.contract.remote_url import RemoteUrl, admit, parse
@@ -17,10 +17,23 @@ from spatial_pipeline.sources.sidecars import candidates, wanted
 from spatial_pipeline.sources.transfer_stats import Stat, changed, token_of
 
 Progress = Callable[[int, int | None], None]
+PAGES = frozenset({".html", ".htm", ".xhtml"})
+"""Endings of files that are web pages."""
+NAMED = 5
+"""Files that a note names."""
+HEAD_BYTES = 512
+"""Bytes in which a web page shows that it is one."""
 
 
 class Files(Protocol):
-    """The files of one source where they are."""
+    """The files of one source where they are.
+
+    Attributes:
+        pages: sidecars in whose place the server sends a web page.
+
+    """
+
+    pages: dict[str, None]
 
     def stats(self) -> dict[str, Stat]:
         """All of them, the named one first."""
@@ -57,11 +70,22 @@ class RemoteSource:
         """A token that means the same bytes whenever it comes again; None when nothing does."""
         return self.token if all(s.proven for s in self.stats.values()) else None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be said of the files; complete after they were fetched."""
+        names = list(self._files.pages)
+        if not names:
+            return ()
+        listed = ", ".join(names[:NAMED])
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return (f"the server sends a web page in place of {listed}{more}: left out",)
+
     def fetch(self, folder: Path, progress: Progress | None = None) -> Path:
         """Brings all files into a folder, under their names; returns the named one.
 
         Raises:
-            SourceError: they are larger than the limit, or one has a name that no file can have.
+            SourceError: they are larger than the limit, one has a name that no file can have, or
+                the server sends a web page in place of the named one.
             SourceLostError: a transfer cannot be finished, or a file changed meanwhile.
 
         """
@@ -92,7 +116,20 @@ class RemoteSource:
         if other is not None:
             msg = f"{other} changed while it was read: run again"
             raise SourceLostError(msg)
+        self._without_pages(folder)
         return _inside(folder, self.url.name)
+
+    def _without_pages(self, folder: Path) -> None:
+        """Takes away web pages that came in place of sidecars, whatever the server calls them."""
+        for name in self.stats:
+            file = _inside(folder, name)
+            if PurePosixPath(name).suffix.casefold() in PAGES or not _is_page(file):
+                continue
+            if name == self.url.name:
+                msg = "the server sends a web page in place of it"
+                raise SourceError(msg)
+            file.unlink()
+            self._files.pages[name] = None
 
     def _again(self) -> dict[str, Stat]:
         try:
@@ -202,6 +239,14 @@ def _files(url: RemoteUrl, allowed: Sequence[str] | None, limits: TransferLimits
     if url.is_web:
         return WebFiles(url, allowed, limits)
     return StoredFiles(url, allowed, limits)
+
+
+def _is_page(file: Path) -> bool:
+    """True for a text that begins as web pages do."""
+    with file.open("rb") as opened:
+        head = opened.read(HEAD_BYTES)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return text.startswith((b"<!doctype html", b"<html"))
 
 
 def _inside(folder: Path, name: str) -> Path:

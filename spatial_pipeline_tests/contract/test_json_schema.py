@@ -27,7 +27,12 @@ def file(kind: str = "Vector", **attributes: Any) -> dict[str, Any]:
 
 RIGHT = [
     file(),
-    file(key=["id"], schedule="0 3 * * *", owners=["team:gis"], partitions={"static": ["n"]}),
+    file(
+        key=["id"],
+        schedule="0 3 * * *",
+        owners=["team:gis", "a.b@c.org"],
+        partitions={"static": ["n"]},
+    ),
     file(rules=[{"rule": "crs", "equals": "EPSG:4326"}, {"rule": "not_null", "columns": ["a"]}]),
     file(rules=[{"rule": "must_be_covered_by", "other": {"dataset": "b"}, "severity": "warn"}]),
     file(watch=True, automation="eager", freshness={"at_most": "26h"}, timezone="Europe/Berlin"),
@@ -42,6 +47,9 @@ WRONG = [
     file(name="a b"),
     file(descripton="x"),
     file("Raster", key=["id"]),
+    file(owners=["me"]),
+    file(owners=["gis@land.museum-of-maps"]),
+    file(rules=[]),
     file(watch="often"),
     file(automation="eagr"),
     file(freshness={"at_most": "26 hours"}),

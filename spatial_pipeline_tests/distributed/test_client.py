@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import threading
@@ -27,7 +28,7 @@ from spatial_pipeline.contract.rules.validity import ValidGeometry
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.distributed import worker
 from spatial_pipeline.distributed.batching import Questions
-from spatial_pipeline.distributed.client import connected
+from spatial_pipeline.distributed.client import address_mistake, connected
 from spatial_pipeline.errors import ClusterError
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline.pipeline import Audit, Pipeline
@@ -46,7 +47,7 @@ RULES: list[dict[str, Any]] = [
     {"rule": "must_not_overlap"},
     {"rule": "must_not_overlap", "name": "of_odd_ones", "where": "odd = 1"},
     {"rule": "must_not_have_gaps", "max_area": 50.0},
-    {"rule": "must_not_have_dangles", "max_violations": 1},
+    {"rule": "must_not_have_dangles", "severity": "warn"},
 ]
 
 
@@ -380,6 +381,87 @@ def test_an_address_where_nobody_answers_fails_closed(
     elsewhere = replace(pipeline, dask_scheduler="tcp://127.0.0.1:9")
     with pytest.raises(ClusterError, match=r"tcp://127.0.0.1:9 .*unset the variable"):
         asyncio.run(elsewhere.audit(vector(folder), version))
+
+
+@pytest.mark.parametrize(
+    ("address", "mistake"),
+    [
+        ("tcp://localhost", "has no port: write tcp://localhost:8786"),
+        ("machine", "has no port: write tcp://machine:8786"),
+        ("tls://[::1]/", "has no port: write tls://[::1]:8786"),
+        ("tcp://localhost:", "has no port"),
+        ("tcp://localhost:dask", "'dask' is no port"),
+        ("tcp://localhost:99999", "'99999' is no port"),
+        ("http://localhost:8786", "http:// is none of tcp://, tls://"),
+        ("tcp://", "is no address"),
+        ("a b:c:1", "is no address"),
+    ],
+)
+def test_an_address_that_is_none_says_so_at_once(folder: Path, address: str, mistake: str) -> None:
+    with pytest.raises(ClusterError) as failed:
+        asyncio.run(evaluated(folder, address, [ValidGeometry()]))
+    assert str(failed.value).startswith(f"SPATIAL_DASK_SCHEDULER={address}: {mistake}")
+
+
+@pytest.mark.parametrize("address", ["tcp://h:1", "h:8786", "tls://[::1]:65535", "ws://h:1/"])
+def test_addresses_of_schedulers(address: str) -> None:
+    assert address_mistake(address) == ""
+
+
+@pytest.fixture
+def lacking(tmp_path: Path) -> dict[str, str]:
+    """The environment of a worker on whose machine this package is not installed."""
+    code = "import sys; sys.modules['spatial_pipeline'] = None"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+def test_a_worker_that_lacks_the_package_says_so_at_once(
+    folder: Path, cluster: Machines, lacking: dict[str, str]
+) -> None:
+    cluster.dismiss()
+    cluster.hire(1, **lacking)
+    try:
+        # Nobody waits for another worker: that would take ten minutes.
+        (result,) = asyncio.run(
+            evaluated(folder, cluster.address, [ValidGeometry()], patience_s=600)
+        )
+        assert all(w.poll() is None for w in cluster.workers)
+    finally:
+        cluster.dismiss()
+    assert result.status is Status.ERROR
+    assert "cannot load spatial_pipeline: ModuleNotFoundError" in result.message
+    assert "install the same versions on every worker" in result.message
+
+
+def test_a_worker_that_lacks_the_package_may_come_later(
+    folder: Path, pair: Machines, lacking: dict[str, str]
+) -> None:
+    def hiring(done: int, _total: int) -> None:
+        if done == 1:
+            pair.hire(1, **lacking)
+
+    rules = [Odd(does="sleep", seconds=3.0, timeout_s=600.0)]
+    (result,) = asyncio.run(evaluated(folder, pair.address, rules, progress=hiring, patience_s=600))
+    pair.kill(2)
+    assert result.status is Status.ERROR
+    assert "cannot load spatial_pipeline" in result.message
+
+
+def test_tracebacks_of_the_library_are_kept_out_of_its_log(
+    folder: Path, pair: Machines, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = logging.getLogger("distributed.utils")
+
+    async def main() -> None:
+        async with connected(pair.address, folder):
+            library.error("inside", exc_info=ValueError("a"))
+            library.warning("said")
+
+    asyncio.run(main())
+    library.error("outside", exc_info=ValueError("a"))
+    told = [r.getMessage() for r in caplog.records if r.name == library.name]
+    assert told == ["said", "outside"]
 
 
 def _allow_failures(allowed: int, dask_scheduler: Any) -> int:

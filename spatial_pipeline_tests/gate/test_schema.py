@@ -81,10 +81,17 @@ def test_a_contract_that_lists_the_columns_speaks_for_itself() -> None:
 
 @pytest.mark.parametrize(
     "weak",
-    [{"severity": "warn"}, {"where": "id > 3"}, {"max_violations": 1}, {"max_fraction": 0.1}],
+    [{"severity": "warn"}, {"max_violations": 1}, {"max_fraction": 0.1}],
 )
 def test_a_rule_that_lets_things_pass_declares_nothing(weak: dict[str, Any]) -> None:
     assert schema_reasons(of("hold", columns(**weak)), evidence(RETYPED))
+
+
+def test_a_rule_that_judges_some_features_declares_nothing() -> None:
+    points = evidence(Schema("vector", BEFORE.columns, "Point", "EPSG:4326"))
+    rule = {"rule": "geometry_type", "any_of": ["Point"]}
+    assert not schema_reasons(of("hold", rule), points)
+    assert schema_reasons(of("hold", {**rule, "where": "id > 3"}), points)
 
 
 def test_a_column_that_went_is_declared_by_a_full_list_only() -> None:

@@ -62,16 +62,16 @@ def test_a_run_says_what_readers_see_and_why() -> None:
     shown = text(
         run_table(
             [
-                Ran("a", "v2", "v2", (PASSED, warned), ()),
-                Ran("b[n]", "v3", "v1", (result("gaps"),), ("gaps: failed", "x")),
-                Ran("c", None, None, (), ("cannot stage",)),
+                Ran("a", "v2", "published", "v2", (PASSED, warned), ()),
+                Ran("b[n]", "v3", "held", "v1", (result("gaps"),), ("gaps: failed", "x")),
+                Ran("c", None, "failed", None, (), ("cannot stage",)),
             ]
         )
     )
     cells = [[c.strip() for c in line.split("│")] for line in shown.splitlines()]
     assert ["a", "v2", "1", "1", "published", "this version"] in [c[:6] for c in cells]
     assert ["b[n]", "v3", "0", "1", "held", "v1"] in [c[:6] for c in cells]
-    assert ["c", "none", "0", "0", "held", "nothing", "cannot stage"] in cells
+    assert ["c", "none", "0", "0", "failed", "nothing", "cannot stage"] in cells
     assert "gaps: failed" in shown
     assert "warning: inside: 2 of 3 violate" in shown
 

@@ -67,6 +67,26 @@ def test_a_page_in_place_of_a_sidecar_is_none(web: Web, tmp_path: Path) -> None:
     assert set(fetch(web.put("/a.shp", b"x", headers=page), tmp_path)) == {"a.shp"}
 
 
+PAGE = b"\xef\xbb\xbf\n <!DOCTYPE HTML><title>Sign in</title>"
+
+
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/octet-stream"])
+def test_sidecars_that_are_pages_are_named(web: Web, tmp_path: Path, kind: str) -> None:
+    for suffix in ("prj", "cpg"):
+        web.put(f"/a.{suffix}", PAGE, headers={"Content-Type": kind})
+    web.put("/a.dbf", b"<htm")
+    with remote(web.put("/a.shp", b"x"), None, DEFAULTS) as found:
+        found.fetch(tmp_path)
+        (note,) = found.notes
+    assert {f.name for f in tmp_path.iterdir()} == {"a.shp", "a.dbf"}
+    assert note == "the server sends a web page in place of a.prj, a.cpg: left out"
+
+
+def test_a_page_in_place_of_the_file_itself_is_an_error(web: Web, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"^the server sends a web page in place of it$"):
+        fetch(web.put("/a.gpkg", PAGE, headers={"Content-Type": "text/html"}), tmp_path)
+
+
 @pytest.mark.parametrize("status", [403, 405, 501])
 def test_a_server_that_refuses_head_is_asked_for_one_byte(
     web: Web, tmp_path: Path, status: int

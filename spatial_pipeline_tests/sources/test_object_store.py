@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -146,6 +149,85 @@ def test_a_store_without_an_account_says_what_is_missing(
             monkeypatch.delenv(name)
     with pytest.raises(SourceError, match=r"(?i)az://container .*account"):
         fetch("az://container/a.fgb", tmp_path)
+
+
+def test_missing_credentials_say_what_to_set(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing answers at the address that machines of the cloud have their credentials from."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.2/nothing")
+    limits = TransferLimits(attempts=1, connect_timeout_s=0.5, read_timeout_s=0.5)
+    with pytest.raises(SourceError, match="no credentials: set AWS_ACCESS_KEY_ID"):
+        fetch(f"s3://{bucket}/a.fgb", tmp_path, limits)
+    # The other way out: then the bucket is asked.
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with pytest.raises(SourceError, match="does not exist"):
+        fetch(f"s3://{bucket}/a.fgb", tmp_path, limits)
+
+
+ELSEWHERE = "the bucket is in another region than AWS_REGION says: "
+MALFORMED = (
+    "<Error><Code>AuthorizationHeaderMalformed</Code>"
+    "<Message>the region 'us-east-1' is wrong; expecting '{0}'</Message>{1}</Error>"
+)
+ANSWERS = [
+    (
+        400,
+        MALFORMED.format("eu-central-1", "<Region>eu-central-1</Region>"),
+        f"{ELSEWHERE}it is in eu-central-1: set AWS_REGION",
+    ),
+    (400, MALFORMED.format("eu-west-3", ""), f"{ELSEWHERE}it is in eu-west-3: set AWS_REGION"),
+    (301, "<Error><Code>PermanentRedirect</Code></Error>", f"{ELSEWHERE}set AWS_REGION"),
+    (
+        403,
+        "<Error><Code>InvalidAccessKeyId</Code><Message>It does not exist.</Message></Error>",
+        "InvalidAccessKeyId: It does not exist.",
+    ),
+    (400, "<Error><Code>ExpiredToken</Code></Error>", "ExpiredToken"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "reason"), ANSWERS)
+def test_what_a_store_refuses_has_its_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, body: str, reason: str
+) -> None:
+    """As S3 answers: to HEAD without a word, to GET with the cause."""
+    with refusing(status, body) as address:
+        for name, value in (
+            ("AWS_ENDPOINT_URL", address),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "hidden"),
+            ("AWS_REGION", "us-east-1"),
+        ):
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SourceError) as failed:
+            fetch("s3://bucket/a.fgb", tmp_path, TransferLimits(attempts=1))
+    assert str(failed.value) == f"may not be read: {reason}"
+
+
+@contextmanager
+def refusing(status: int, body: str) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+        def do_HEAD(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
+            self.wfile.write(body.encode())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
 
 
 # In memory: what a server cannot be made to do

@@ -243,3 +243,19 @@ def test_the_other_source_of_a_comparison_may_be_remote(web: Web, tmp_path: Path
         assert len(web.requests("GET")) == expected
     shown = json.dumps(audit.verdict.to_json())
     assert "hidden" not in shown
+
+
+def test_sidecars_that_are_pages_are_told_with_the_data(web: Web, tmp_path: Path) -> None:
+    write_layer(tmp_path / "a.shp", table_of(points(3)), "Point")
+    for suffix in ("shp", "shx", "dbf"):
+        web.put(f"/a.{suffix}", (tmp_path / f"a.{suffix}").read_bytes())
+    web.put("/a.prj", b"<html>", headers={"Content-Type": "text/html"})
+    pipe = pipeline(tmp_path)
+    said = "the server sends a web page in place of a.prj: left out"
+    profile = pipe.store.open(pipe.stage(vector(f"{web.url}/a.shp"))).profile
+    assert (profile.error, profile.crs) == (None, None)
+    assert said in profile.notes
+    web.put("/a.shp", b"no shapes")
+    profile = pipe.store.open(pipe.stage(vector(f"{web.url}/a.shp"))).profile
+    assert profile.error is not None
+    assert profile.error.endswith(said)

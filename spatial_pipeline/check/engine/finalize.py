@@ -14,8 +14,11 @@ import shapely
 from spatial_pipeline.check.engine.rule_run import RuleRun
 from spatial_pipeline.check.engine.suppress import Acceptances, Remaining, without_accepted
 from spatial_pipeline.check.feature_keys import Keys, keyed
-from spatial_pipeline.contract.vocabulary import Status
-from spatial_pipeline.model.readers import Reader
+from spatial_pipeline.check.join.where_filter import columns_of, mask
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.vocabulary import Severity, Status
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.readers import Reader, VectorReader
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violation_runs import (
     AnyViolations,
@@ -54,8 +57,12 @@ async def conclude(
         call = partial(_finish, task, task.outcome, data, key, accepted, sink)
         finished = await task.call(workers, call)
         if finished is not None:
-            remaining, sample = finished
+            remaining, sample, unjudged = finished
             judged = _judged(result, remaining.outcome, task)
+            if unjudged and judged.passed:
+                blocks = rule.severity is Severity.ERROR
+                status = Status.ERROR if blocks else judged.status
+                judged = replace(judged, status=status, message=unjudged)
             judged = replace(judged, sample=sample, excepted=remaining.counts)
             findings = found_by(remaining.outcome)
             return replace(judged, elapsed_s=round(task.elapsed, 6)), findings
@@ -98,7 +105,7 @@ def _finish(
     key: tuple[str, ...],
     accepted: Acceptances,
     sink: ViolationSink | None,
-) -> tuple[Remaining, tuple[Violation, ...]]:
+) -> tuple[Remaining, tuple[Violation, ...], str]:
     findings = found_by(outcome)
     if isinstance(findings, Violations):
         findings = keyed(findings.sorted(), data, key)
@@ -119,7 +126,40 @@ def _finish(
         )
         for i in range(len(head))
     )
-    return remaining, sample
+    return remaining, sample, unjudged(task.rule, outcome, data)
+
+
+def unjudged(rule: Rule, outcome: RuleOutcome, data: Reader) -> str:
+    """Why a rule found no geometry of its kind; empty when it did, or when that is in order.
+
+    It is in order for a layer that is empty or holds null geometries only, and where the condition
+    of the rule selects none.
+    """
+    profile = data.profile
+    if not rule.judges or outcome.passed is not None or outcome.checked:
+        return ""
+    if not isinstance(profile, VectorProfile) or not profile.count or profile.error is not None:
+        return ""
+    if profile.geometry_column is not None and profile.bounds is None:
+        return ""
+    if rule.where is not None and not _selects(cast("VectorReader", data), rule.where):
+        return ""
+    selected = "" if rule.where is None else " that where selects"
+    said = f"nothing to judge: no feature{selected} has {rule.judges}, of {profile.count}"
+    if rule.severity is Severity.WARN:
+        return said
+    return f"{said}; leave the rule out, or give it severity: warn"
+
+
+def _selects(data: VectorReader, condition: str) -> bool:
+    """True when a condition holds for any feature that has a geometry."""
+    columns = columns_of(condition, [c.name for c in data.profile.columns])
+    for index in range(data.batch_count()):
+        batch = data.batch(index, columns)
+        kept = mask(batch.table, condition)
+        if (kept if batch.wkb is None else kept & np.asarray(batch.wkb.is_valid())).any():
+            return True
+    return False
 
 
 def locations(findings: Violations) -> Sequence[tuple[float, float] | None]:

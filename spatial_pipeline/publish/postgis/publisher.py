@@ -359,9 +359,7 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
     version = candidate.version
     async with database.connection() as connection:
         key = f"spatial_pipeline publish {version.dataset} {version.partition!r}"
-        await lock_session(
-            connection, key, f"publishing {version.dataset}", database.address.patience_s
-        )
+        await lock_session(connection, key, f"publishing {version.dataset}", database.address)
         try:
             await adopt(connection, version)
             await ledger.sweep(connection, version)

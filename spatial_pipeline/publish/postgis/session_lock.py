@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import asyncpg
 
+from spatial_pipeline.publish.postgis.pool import ServerAddress
 from spatial_pipeline.store.locks import Patience
 
 
 async def lock_session(
-    connection: asyncpg.Connection, key: str, what: str, timeout_s: float
+    connection: asyncpg.Connection, key: str, what: str, address: ServerAddress
 ) -> None:
     """Takes a session lock; says whose it is while it waits.
 
@@ -18,13 +17,21 @@ async def lock_session(
         StoreError: another session holds it and does not give it back in time.
 
     """
-    patience = Patience(what, timeout_s)
-    while not await connection.fetchval(
-        "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", key
-    ):
-        if patience.due:
-            patience.say(await _holder(connection, key))
-        await asyncio.sleep(patience.pause())
+    patience = Patience(what, address.patience_s)
+    while True:
+        # A statement that waits longer than it may would be ended without a word on the lock.
+        wait_ms = 1000 * min(patience.until_due(), address.statement_timeout_s / 2)
+        await connection.execute(
+            "SELECT set_config('lock_timeout', $1, false)", str(max(int(wait_ms), 1))
+        )
+        try:
+            await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key)
+        except asyncpg.LockNotAvailableError:
+            if patience.due:
+                patience.say(await _holder(connection, key))
+        else:
+            await connection.execute("RESET lock_timeout")
+            return
 
 
 async def _holder(connection: asyncpg.Connection, key: str) -> str:
