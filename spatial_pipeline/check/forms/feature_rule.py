@@ -1,8 +1,8 @@
-"""Rules that judge each feature by itself: a function of the features that can be judged.
+"""Form of feature rules: a function that checks each eligible feature by itself.
 
-A rule is a function that is decorated by :func:`feature_rule`. It gets its model and the features
-of a batch that it can judge, and returns their violations. Everything else is done here: which
-features are left out and said, counts, notes, the cache over versions, registration.
+A rule is a function decorated by :func:`feature_rule`. It gets its model and the eligible features
+of a batch, and returns their violations. Everything else is done here: excluding ineligible
+features and noting them, counts, notes, the cache over versions, registration.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ ALL = frozenset({0, 1, 2})
 
 @dataclass(frozen=True)
 class Features:
-    """The features of a batch that a rule can judge, as arrays of equal length n.
+    """The eligible features of a batch, as arrays of equal length n.
 
     Attributes:
         batch: all features of the batch.
@@ -61,7 +61,7 @@ class Features:
     """
 
     dimensions: ClassVar[frozenset[int] | None] = None
-    """Dimensions of the parts that are judged; None for all."""
+    """Dimensions of the parts that are checked; None for all."""
 
     batch: FeatureBatch
     index: NDArray[np.int64]
@@ -150,12 +150,12 @@ class Features:
 
     @classmethod
     def of(cls, batch: FeatureBatch, profile: Profile, *, valid: bool) -> tuple[Self, Counter[str]]:
-        """The features of a batch that can be judged, and how many of each kind cannot.
+        """The eligible features of a batch, and the number of ineligible ones of each kind.
 
         Args:
             batch: the features.
-            profile: of the dataset.
-            valid: invalid geometries cannot be judged.
+            profile: profile of the dataset.
+            valid: invalid geometries are ineligible.
 
         """
         return batch.memo((cls, valid), lambda: cls._of(batch, profile, valid=valid))
@@ -265,7 +265,7 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
     notes_depth: ClassVar[bool] = True
 
     def judge(self, batch: FeatureBatch) -> Judged:
-        """Violations of the features of this batch that can be judged."""
+        """Violations of the eligible features of this batch."""
         features, said = self.judges.of(batch, self.context.data.profile, valid=self.valid)
         if not self.notes_depth:
             said = Counter({kind: n for kind, n in said.items() if kind != THREE_D})
@@ -273,7 +273,7 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
         return Judged(len(features), found, said)
 
     def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
-        """All violations, what was not judged, and the unit of bounds when it is an angle."""
+        """All violations, the excluded features, and the unit of bounds when it is an angle."""
         outcome = super().reduce(partials)
         crs = getattr(self.context.data.profile, "pyproj_crs", None)
         if in_degrees(crs) and measures(self.rule):
@@ -282,13 +282,13 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
         return outcome
 
     def depends(self) -> Sequence[Any] | None:
-        """The extent of the dataset; nothing is remembered of what attributes decide."""
+        """The extent of the dataset; None when attributes decide, which disables the cache."""
         return (
             None if self.rule.columns() else (getattr(self.context.data.profile, "bounds", None),)
         )
 
     def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
-        """What every geometry check knows, of the features that were judged."""
+        """The facts common to all geometry checks, for the features that were checked."""
         known = super().facts(batch, partial)
         features, _ = self.judges.of(batch, self.context.data.profile, valid=self.valid)
         judged = np.zeros(len(batch), dtype=bool)
@@ -312,9 +312,9 @@ def feature_rule(
     """Registers a function as the evaluation of the rule model of its first parameter.
 
     Args:
-        judges: features that the rule judges; all others are counted and said.
-        valid: invalid geometries are not judged.
-        deep: Z and M are judged too, or do not matter, so that nothing is said about them.
+        judges: eligible features; all others are counted and noted.
+        valid: invalid geometries are excluded.
+        deep: Z and M are checked too, so no note says that geometries were judged in the XY plane.
 
     """
 

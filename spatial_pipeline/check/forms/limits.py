@@ -62,18 +62,18 @@ def measured(
     ring: NDArray[np.integer] | None = None,
     vertex: NDArray[np.integer] | None = None,
 ) -> Violations:
-    """Violations of shapes whose size is on the wrong side of their bound.
+    """Violations of shapes whose size violates their bound.
 
     Args:
         features: the features.
-        shapes: m shapes of them.
-        found: places of those in violation.
+        shapes: (m,) shapes of the features.
+        found: indices of those in violation.
         size: (m,) their sizes.
         bound: (m,) the bounds.
         what: name of the size; that of an area ends with area.
-        side: how the size lies to its bound: below or above.
+        side: position of the size relative to its bound: below or above.
         ring: (m,) numbers of the rings, None when the shapes have none.
-        vertex: (m,) numbers of the vertices, likewise.
+        vertex: (m,) numbers of the vertices, None when the shapes have none.
 
     """
     unit = features.area_unit if what.endswith("area") else features.length_unit

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Union
 from pydantic import Field
 
 from spatial_pipeline.contract.rules import (
+    attributes,
     metadata,
     parity,
     raster_metadata,
@@ -19,7 +20,8 @@ from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSourc
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    for module in (metadata, raster_metadata, validity, vertices, topology, parity):
+    modules = (metadata, attributes, raster_metadata, validity, vertices, topology, parity)
+    for module in modules:
         for value in vars(module).values():
             if (
                 isinstance(value, type)
