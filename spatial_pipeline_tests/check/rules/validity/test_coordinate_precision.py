@@ -16,17 +16,22 @@ OFF = "LINESTRING (0 0, 3 0.75)"
 
 def off(rule, shape):
     told = []
-    for path in paths(shape, "Point", "LineString", "Polygon"):
-        ring = len(path) > 2 and path[0] == path[-1] and "POLYGON" in shape.wkt
-        for place in path[:-1] if ring else path:
-            far = max(abs(float(Fraction(v) - round(Fraction(v) / 2) * 2)) for v in place)
-            if far:
-                told.append(("off the grid of 2 m", shapely.Point(place).wkt, far))
+    for name in ("Point", "LineString", "Polygon"):
+        for path in paths(shape, name):
+            for place in path[:-1] if name == "Polygon" else path:
+                far = max(abs(float(Fraction(v) - round(Fraction(v) / 2) * 2)) for v in place)
+                if far:
+                    told.append(("off the grid of 2 m", shapely.Point(place).wkt, far))
     return told
 
 
 def more(rule, shape):
-    places = [p for path in paths(shape, "Point", "LineString", "Polygon") for p in path]
+    places = [
+        place
+        for name in ("Point", "LineString", "Polygon")
+        for path in paths(shape, name)
+        for place in (path[:-1] if name == "Polygon" else path)
+    ]
     return [
         ("more than 0 decimals", shapely.Point(p).wkt, 0.25)
         for p in places

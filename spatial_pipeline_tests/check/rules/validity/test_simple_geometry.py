@@ -67,9 +67,9 @@ def crossings(_, shape):
     if not of_type(shape, "Point", "LineString"):
         return None
     told = [
-        ("self-intersection", m.wkt, None)
+        ("self-intersection", shapely.to_wkt(m), None)
         if m.geom_type == "Point"
-        else ("runs over itself", m.wkt, m.length)
+        else ("runs over itself", shapely.to_wkt(m), m.length)
         for m in meetings(shape)
     ]
     return [*told, *points_of(shape)]
