@@ -11,6 +11,7 @@ from spatial_pipeline_tests.check.vertex_oracles import of_type, paths
 CROSS = "LINESTRING (0 0, 2 2, 2 0, 0 2)"
 OVER = "LINESTRING (0 0, 4 0, 2 0)"
 TWICE = "MULTIPOINT ((1 1), (0 0), (1 1))"
+CLOSED = "MULTILINESTRING ((0 0, 2 0, 2 2, 0 0), (0 0, 0 5))"
 TOUCH = "MULTILINESTRING ((0 0, 2 0), (1 0, 1 5))"
 
 
@@ -87,6 +88,7 @@ test_laws = laws(
             (CROSS, [("self-intersection", "POINT (1 1)", None)]),
             (OVER, [("runs over itself", "LINESTRING (2 0, 4 0)", 2)]),
             (TWICE, [("repeated point", "POINT (1 1)", None)]),
+            (CLOSED, [("self-intersection", "POINT (0 0)", None)]),
             (TOUCH, [("self-intersection", "POINT (1 0)", None)]),
         ],
         oracle=crossings,
