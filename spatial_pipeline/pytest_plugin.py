@@ -11,7 +11,6 @@ import functools
 import inspect
 import os
 import secrets
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +41,15 @@ def pytest_configure(config: pytest.Config) -> None:
         "fails after `timeout` seconds, or when something holds the loop for `block` seconds",
     )
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = tempfile.TemporaryDirectory(prefix="spatial-worker-")
-        config.add_cleanup(folder.cleanup)
+        from spatial_pipeline.runtime.temporary import TemporaryFolder
+
+        folder = TemporaryFolder()
+        # The closure keeps the folder, which goes with its object.
+        config.add_cleanup(lambda: folder.remove())
         os.environ.setdefault("GDAL_CACHEMAX", GDAL_CACHE_MB)
-        os.environ["PROJ_USER_WRITABLE_DIRECTORY"] = folder.name
-        os.environ["CPL_TMPDIR"] = folder.name
-        os.environ["SPATIAL_STORE"] = os.path.join(folder.name, "store")  # noqa: PTH118
+        os.environ["PROJ_USER_WRITABLE_DIRECTORY"] = str(folder.path)
+        os.environ["CPL_TMPDIR"] = str(folder.path)
+        os.environ["SPATIAL_STORE"] = str(folder.path / "store")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -300,7 +300,7 @@ class Campaign:
             await connection.close()
 
     def leftovers(self) -> list[str]:
-        """What dead processes left: temporary files, folders, tables."""
+        """Temporary files, folders and tables that dead processes left."""
         store = Path(self.place.folder) / "store"
         found = [str(p) for p in store.rglob(".*") if p.suffix == ".tmp" or "unfinished" in p.name]
         found += [str(p) for p in Path(tempfile.gettempdir()).glob(f"{PREFIX}*")]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spatial_pipeline.contract.yaml_positions import Lines, Location
+from spatial_pipeline.contract.yaml_positions import LinePositions, Location
 from spatial_pipeline.errors import ContractError
 
 
@@ -47,7 +47,7 @@ class AttributePlace:
     """
 
     path: Path | None = None
-    lines: Lines | None = None
+    lines: LinePositions | None = None
 
     def mistake(self, location: Location, text: str, *, key: bool = False) -> Mistake:
         """A mistake at a location of the document."""

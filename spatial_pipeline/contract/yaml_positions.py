@@ -15,7 +15,7 @@ MAX_VALUES = 200_000
 
 
 @dataclass(frozen=True)
-class Lines:
+class LinePositions:
     """Lines of one document.
 
     Attributes:
@@ -53,7 +53,7 @@ class Document:
     """
 
     value: Any
-    lines: Lines
+    lines: LinePositions
     doubles: tuple[tuple[int, str, int], ...] = ()
 
 
@@ -95,7 +95,7 @@ def read_documents(text: str) -> list[Document]:
                 _bounded(node)
                 doubles = tuple(_doubles(node, set()))
                 value = loader.construct_document(node)
-                lines = Lines(line)
+                lines = LinePositions(line)
                 _collect(node, (), lines)
                 if value is not None:
                     documents.append(Document(value, lines, doubles))
@@ -162,7 +162,7 @@ def _doubles(node: yaml.Node, seen: set[int]) -> Iterator[tuple[int, str, int]]:
         yield from _doubles(child, seen)
 
 
-def _collect(node: yaml.Node, location: Location, lines: Lines) -> None:
+def _collect(node: yaml.Node, location: Location, lines: LinePositions) -> None:
     """Lines of a node and everything below it; the last of two equal keys counts, as in YAML."""
     lines.values[location] = node.start_mark.line + 1
     lines.keys.setdefault(location, node.start_mark.line + 1)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.schema import free_name
+from spatial_pipeline.runtime.sql_limit import limited
 
 
 class Condition:
@@ -39,7 +40,8 @@ class Condition:
         """Ascending indices of the rows for which the condition is true; null is not true.
 
         Raises:
-            SourceError: it is no valid condition over these columns.
+            SourceError: it is no valid condition over these columns, or takes too long.
+            GivenUpError: the work was cancelled.
 
         """
         number = free_name("n", batch.schema.names)
@@ -49,13 +51,14 @@ class Condition:
         try:
             self._connection.register("features", table)
             # Parsed as one expression: no statement can hide in it.
-            kept = (
-                self._connection.table("features")
-                .filter(duckdb.SQLExpression(self.text))
-                .select(duckdb.ColumnExpression(number))
-                .fetchnumpy()[number]
-            )
-        except duckdb.Error as exc:
+            with limited(self._connection):
+                kept = (
+                    self._connection.table("features")
+                    .filter(duckdb.SQLExpression(self.text))
+                    .select(duckdb.ColumnExpression(number))
+                    .fetchnumpy()[number]
+                )
+        except (duckdb.Error, TimeoutError) as exc:
             msg = f"where: {str(exc).splitlines()[0]}"
             raise SourceError(msg) from exc
         return np.sort(np.asarray(kept, dtype=np.int64))

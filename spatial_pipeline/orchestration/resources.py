@@ -1,4 +1,4 @@
-"""What the assets and checks need at run time."""
+"""Run-time resources of the assets and checks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.runtime.parent_death import end_with_parent
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         # A code server, a schedule or a sensor loads this module and needs no geometry library.
         from spatial_pipeline.pipeline.pipeline import database_of
 
+        # A run worker that was killed would leave its steps at work.
+        end_with_parent()
         own = SpatialResource()
         async with AsyncExitStack() as stack:
             database = database_of(Settings())

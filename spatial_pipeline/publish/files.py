@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from spatial_pipeline.contract.models import DatasetContract
-from spatial_pipeline.errors import GateClosedError
+from spatial_pipeline.errors import GateClosedError, StoreError
 from spatial_pipeline.gate.decision import decide
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.schema_diff import SchemaEvidence
@@ -22,7 +22,7 @@ class VersionStore(Protocol):
         """The verdict beside a version."""
 
     def content(self, version: Version) -> str:
-        """Digest of the bytes of a version as they are now."""
+        """Digest of the bytes of a version as they are now, if they are those that were staged."""
 
     def schema_evidence(self, version: Version) -> SchemaEvidence | None:
         """How the schema of a version differs from what readers know."""
@@ -104,7 +104,10 @@ def ask(
 
     """
     verdict = shelf.verdict(version)
-    content = shelf.content(version)
+    try:
+        content = shelf.content(version)
+    except StoreError as exc:
+        raise GateClosedError(f"{version} is held: {exc}", (str(exc),)) from exc
     schema = None if withdrawn is None else shelf.schema_evidence(version)
     decision = decide(contract, version, verdict, withdrawn or (), schema, content)
     if verdict is None or not decision.open:

@@ -1,6 +1,6 @@
 """Addresses in the store: the folders of datasets, partitions and versions, and which there are.
 
-What stands in the files of a version does not belong here.
+The content of a version does not belong here.
 """
 
 from __future__ import annotations

@@ -43,7 +43,11 @@ class Patience:
     @property
     def due(self) -> bool:
         """True when :meth:`say` should be called with the holder."""
-        return time.monotonic() - self._began >= min(self._word_at, self._timeout_s)
+        return self.until_due() <= 0
+
+    def until_due(self) -> float:
+        """Seconds until :meth:`say` should be called."""
+        return self._began + min(self._word_at, self._timeout_s) - time.monotonic()
 
     def say(self, holder: str) -> None:
         """Logs who holds the lock, or gives up.

@@ -21,7 +21,7 @@ logger = logging.getLogger("spatial_pipeline")
 FILE = "published.json"
 COPY = ".published.json"
 DAMAGE = (OSError, ValueError, TypeError, KeyError, RecursionError, StoreError)
-"""What reading a damaged pointer raises."""
+"""Exceptions that reading a damaged pointer raises."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
@@ -39,7 +39,7 @@ def checked_id(text: object) -> str:
 
 
 def read_pointer(folder: Path, name: str) -> Publication | None:
-    """What is published of a partition; None when nothing is.
+    """The publication of a partition; None when nothing is published.
 
     Args:
         folder: folder of the partition.

@@ -60,7 +60,7 @@ LEFTOVERS = {
     "publish": (".published.json.*.tmp", "..published.json.*.tmp"),
     "accept": (".accepted.json.*.tmp",),
 }
-"""What a process that was killed leaves in the folder of a partition, by the lock it held."""
+"""Names that a killed process leaves in the folder of a partition, by the lock it held."""
 
 
 class Store(Folders):

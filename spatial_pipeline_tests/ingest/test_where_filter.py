@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from spatial_pipeline.errors import SourceError
+from spatial_pipeline.errors import GivenUpError, SourceError
 from spatial_pipeline.ingest.where_filter import Condition
+from spatial_pipeline.runtime import sql_limit
+from spatial_pipeline.runtime.cancellation import Cancellation, obeying
 
 
 def rows(condition: str, **columns: list[object]) -> list[int]:
@@ -49,6 +52,32 @@ def test_what_is_no_condition(condition: str, message: str) -> None:
     with pytest.raises(SourceError, match="where: ") as caught:
         rows(condition, a=[1])
     assert message in str(caught.value)
+
+
+ENDLESS = "(SELECT count(*) FROM range(1000000000000) t(x) WHERE x % 7 = a) > 0"
+
+
+def test_one_that_never_ends_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql_limit, "LIMIT_S", 0.2)
+    with pytest.raises(SourceError, match=r"where: it took longer than 0\.2 s"):
+        rows(ENDLESS, a=[1, 2])
+
+
+def test_one_that_never_ends_can_be_cancelled() -> None:
+    cancellation = Cancellation()
+    timer = threading.Timer(0.2, cancellation.cancel)
+    timer.start()
+    with obeying(cancellation), pytest.raises(GivenUpError):
+        rows(ENDLESS, a=[1, 2])
+    timer.join()
+
+
+def test_a_limit_that_was_not_reached_stops_nothing() -> None:
+    with Condition("a = 1") as condition:
+        for _ in range(3):
+            batch = pa.RecordBatch.from_pydict({"a": [1]})
+            assert condition.rows(batch).tolist() == [0]
+    assert not [t for t in threading.enumerate() if isinstance(t, threading.Timer) and t.is_alive()]
 
 
 def test_it_reads_no_files(tmp_path: Path) -> None:

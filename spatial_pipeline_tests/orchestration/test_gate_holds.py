@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow.parquet as pq
 import pytest
 from dagster._core.test_utils import instance_for_test
 
@@ -276,3 +278,54 @@ def test_a_check_only_run_opens_the_gate(project: Project, instance: dg.DagsterI
     ).success
     assert run(project.definitions(), instance, PUBLISHED).success
     assert project.published_rows() == 1
+
+
+def flipped(path: Path) -> None:
+    """Changes two bytes of the coordinates; the file stays one that can be read."""
+    chunks = pq.read_metadata(path).row_group(0)
+    (geometry,) = (
+        c for c in map(chunks.column, range(chunks.num_columns)) if c.path_in_schema == "geometry"
+    )
+    content = bytearray(path.read_bytes())
+    for back in (2, 3):
+        content[geometry.data_page_offset + geometry.total_compressed_size - back] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["bytes", "verdict"])
+def test_published_alone_refuses_what_was_changed_since_the_check(
+    project: Project, kept: str, instance: dg.DagsterInstance, how: str
+) -> None:
+    project.supply([*GOOD, [3, 3]] if how == "bytes" else BAD)
+    run(project.definitions(), instance, STAGED)
+    version = project.pipeline.store.staged_version("points", None)
+    checks = [check_key(n) for n in ("readable", "staged_matches_source", "not_empty")]
+    checks.append(check_key("feature_count"))
+    run(project.definitions(), instance, dg.AssetSelection.checks(*checks), checks=checks)
+    folder = project.pipeline.store.path(version)
+    if how == "bytes":
+        assert project.pipeline.decide(project.contract, version).open
+        flipped(folder / "data.parquet")
+    else:
+        text = (folder / "verdict.json").read_text()
+        verdict = json.loads(text)
+        for result in verdict["results"]:
+            result.update(status="passed", passed=True, violations=0)
+        (folder / "verdict.json").write_text(json.dumps(verdict))
+    result = run(project.definitions(), instance, PUBLISHED)
+    assert not result.success
+    said = "files changed since" if how == "bytes" else "never checked"
+    assert said in failure(result)
+
+
+def test_a_whole_run_heals_a_version_that_was_changed(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    version = project.pipeline.store.published_version("points", None)
+    data = project.pipeline.store.data_path(version)
+    before = data.read_bytes()
+    flipped(data)
+    assert not run(project.definitions(), instance, PUBLISHED).success
+    assert run(project.definitions(), instance).success
+    assert data.read_bytes() == before
+    assert project.published() == version.id

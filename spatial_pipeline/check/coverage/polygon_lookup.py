@@ -21,7 +21,7 @@ CHUNK = 8192
 """Features read at once."""
 
 
-class Polygons:
+class PolygonLookup:
     """Some features of a dataset, known to be valid and to have a polygonal part.
 
     Args:

@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.coverage.faces import Faces
-from spatial_pipeline.check.coverage.polygon_lookup import Polygons, united
+from spatial_pipeline.check.coverage.polygon_lookup import PolygonLookup, united
 from spatial_pipeline.check.geometry.rounding import magnitudes, noise
 
 THOUSANDTH = 1e-3
@@ -37,7 +37,7 @@ class Bounds:
 
 
 def uncovered_faces(
-    made: Faces, polygons: Polygons, interest: shapely.Geometry | None
+    made: Faces, polygons: PolygonLookup, interest: shapely.Geometry | None
 ) -> NDArray[np.object_]:
     """The faces that no polygon covers, larger than noise.
 
@@ -62,7 +62,7 @@ def uncovered_faces(
     return cast("NDArray[np.object_]", found[~covered])
 
 
-def without(voids: NDArray[np.object_], islands: Polygons) -> NDArray[np.object_]:
+def without(voids: NDArray[np.object_], islands: PolygonLookup) -> NDArray[np.object_]:
     """The parts of voids outside of the islands, larger than noise.
 
     Args:
@@ -152,7 +152,7 @@ def not_accepted(
     return np.asarray(rest > slack, dtype=bool)
 
 
-def bordering(voids: NDArray[np.object_], polygons: Polygons) -> tuple[NDArray[np.int64], int]:
+def bordering(voids: NDArray[np.object_], polygons: PolygonLookup) -> tuple[NDArray[np.int64], int]:
     """Source rows of the polygons that share boundary points with each void.
 
     Args:

@@ -26,6 +26,11 @@ NOT_FINITE = "geometry with NaN or infinite coordinates"
 
 SCRIBBLE = "geometry that crosses itself too often: only its first defect is listed"
 
+INVALID = "invalid geometry"
+
+OF_KIND = ("point feature", "line feature", "polygon feature", "geometry collection")
+"""Features without a part of the dimension that a rule judges, by their dimension."""
+
 THREE_D = "geometry with Z or M, judged in the XY plane"
 
 _PLURALS = {
@@ -33,6 +38,8 @@ _PLURALS = {
     EMPTY: "empty geometries",
     UNDECODABLE: "geometries that do not decode",
     NOT_FINITE: "geometries with NaN or infinite coordinates",
+    INVALID: "invalid geometries",
+    **{kind: f"{kind}s" for kind in OF_KIND},
     SCRIBBLE: "geometries that cross themselves too often: only their first defects are listed",
     THREE_D: "geometries with Z or M, judged in the XY plane",
 }

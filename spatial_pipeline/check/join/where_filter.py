@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spatial_pipeline.errors import RuleError
+from spatial_pipeline.runtime.sql_limit import limited
 
 
 def columns_of(condition: str, available: Sequence[str]) -> tuple[str, ...]:
@@ -25,7 +26,9 @@ def mask(table: pa.Table, condition: str) -> NDArray[np.bool_]:
     The database has no access to files or network, so a contract cannot read through it.
 
     Raises:
-        RuleError: the condition is no valid DuckDB expression over these columns.
+        RuleError: the condition is no valid DuckDB expression over these columns, or takes too
+            long.
+        GivenUpError: the work was cancelled.
 
     """
     if table.num_rows == 0:
@@ -41,9 +44,10 @@ def mask(table: pa.Table, condition: str) -> NDArray[np.bool_]:
         )
         try:
             # DuckDB parses the condition as one expression: a statement cannot hide in it.
-            relation = connection.table("features").filter(duckdb.SQLExpression(condition))
-            kept = relation.select(duckdb.ColumnExpression(name)).fetchnumpy()[name]
-        except duckdb.Error as exc:
+            with limited(connection):
+                relation = connection.table("features").filter(duckdb.SQLExpression(condition))
+                kept = relation.select(duckdb.ColumnExpression(name)).fetchnumpy()[name]
+        except (duckdb.Error, TimeoutError) as exc:
             msg = f"where: {str(exc).splitlines()[0]}"
             raise RuleError(msg) from exc
     out = np.zeros(table.num_rows, dtype=bool)

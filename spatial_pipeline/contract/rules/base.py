@@ -32,6 +32,12 @@ RASTER: frozenset[Kind] = frozenset({"raster"})
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LENGTH, AREA = "length", "area"
+MEASURES = (LENGTH, AREA)
+Length = Annotated[float, Field(ge=0, allow_inf_nan=False), LENGTH]
+"""In units of the CRS; a message says when these are degrees."""
+Area = Annotated[float, Field(ge=0, allow_inf_nan=False), AREA]
+"""In squared units of the CRS."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Key = str | int | float | bool | None
 ColumnNames = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -63,6 +69,15 @@ class OtherSource(ContractModel):
 
 
 Other = OtherDataset | OtherSource
+
+
+class ClassLimits(ContractModel):
+    """A limit for each class of features."""
+
+    by: str = Field(description="Column whose value names the class of a feature.")
+    values: dict[str, NotNegative] = Field(
+        min_length=1, description="Class → limit; the key else is for all other classes."
+    )
 
 
 class Rule(ContractModel):
@@ -242,12 +257,18 @@ def rule_id(model: type[Rule]) -> str:
 
 
 __all__ = [
+    "AREA",
     "BOTH",
+    "LENGTH",
+    "MEASURES",
     "RASTER",
     "VECTOR",
+    "Area",
+    "ClassLimits",
     "ColumnNames",
     "ContractModel",
     "Fraction",
+    "Length",
     "NotNegative",
     "Other",
     "OtherDataset",

@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 
 from spatial_pipeline.contract.rules.base import (
     RASTER,
+    Area,
+    ClassLimits,
     Fraction,
     NotNegative,
     Other,
@@ -54,6 +56,49 @@ class ValidGeometry(ValidityRule):
     judges: ClassVar[tuple[str, ...]] = ("geometry",)
     all_errors: bool = Field(
         False, description="Report all errors of a feature, not only the first that GEOS names."
+    )
+
+
+class NoHoles(ValidityRule):
+    """Polygons have no holes."""
+
+    rule: Literal["no_holes"] = "no_holes"
+    scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[str] = "a polygon"
+    tolerance: Area = Field(0.0, description="Holes up to this area are accepted.")
+
+
+class SinglePart(ValidityRule):
+    """Every geometry has one part."""
+
+    rule: Literal["single_part"] = "single_part"
+    scope: ClassVar[Scope] = Scope.FEATURE
+
+
+class LimitRule(ValidityRule):
+    """A rule with one bound, or with one for each class of features."""
+
+    scope: ClassVar[Scope] = Scope.FEATURE
+    needs: ClassVar[Needs] = Needs.one("value", "limits")
+    limits: ClassLimits | None = Field(
+        None,
+        description="Bounds by class, in place of value: {by: column, values: {class: bound}}.",
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The column that names the class."""
+        return () if self.limits is None else (self.limits.by,)
+
+
+class MinArea(LimitRule):
+    """Polygons are at least so large (the minimum mapping unit)."""
+
+    rule: Literal["min_area"] = "min_area"
+    judges: ClassVar[str] = "a valid polygon"
+    value: Area | None = Field(None, description="Smallest area that is accepted.")
+    by_part: bool = Field(False, description="Judge each part of a multipolygon by itself.")
+    except_at_border: bool = Field(
+        False, description="Polygons that touch the bounds of the dataset may be cut, and smaller."
     )
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from spatial_pipeline.runtime.json_text import json_text
+from spatial_pipeline.runtime.parent_death import killed_with_parent
 
 _UNUSED = ("boto3", "geopandas", "pandas")
 """Packages that libraries try to import and that reading does without."""
@@ -79,10 +80,12 @@ def _supervise(descriptor: int) -> None:
     peer = socket.socket(fileno=descriptor)
     stream = peer.makefile("rwb")
     job = ReadJob.from_json(json.loads(stream.readline()))
+    supervisor = os.getpid()
     worker = os.fork()
     if worker == 0:
         from spatial_pipeline.ingest.cage.worker import work
 
+        killed_with_parent(supervisor)
         _leave(work, job, stream)
     reason = _watch(worker, peer, job.limits.memory, job.limits.wall_s)
     _, status = os.waitpid(worker, 0)

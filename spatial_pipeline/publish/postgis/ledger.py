@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +15,21 @@ from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.postgis.binary import Digest
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
+from spatial_pipeline.publish.postgis.ownership import is_held
+from spatial_pipeline.publish.postgis.proof import RowOrigin, rows_of_others
 from spatial_pipeline.publish.postgis.tables import relation_kind
 from spatial_pipeline.runtime.json_text import plain
 
+logger = logging.getLogger("spatial_pipeline")
 _OF = "dataset = $1 AND partition IS NOT DISTINCT FROM $2"
 _CONFLICT = "(dataset, (partition IS NULL), (coalesce(partition, ''))"
+STAYS = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.DependentObjectsStillExistError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.UndefinedTableError,
+)
+"""Reasons of the server to leave an obsolete part where it is until the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class KnownPart:
         version: what it holds.
         state: ``current``, ``previous`` or ``obsolete``.
         proven: what its rows were proven to hold; None when an earlier release published it.
+        written: origin of its rows; None when an earlier release published it, or after a restore.
 
     """
 
@@ -37,6 +49,7 @@ class KnownPart:
     version: str
     state: str
     proven: Digest | None
+    written: RowOrigin | None
 
 
 async def published(
@@ -123,7 +136,8 @@ async def parts(
 ) -> list[KnownPart]:
     """Parts of a table that hold a partition or held it."""
     rows = await connection.fetch(
-        "SELECT part_schema, part_name, version, state, row_count, attributes, geometry"
+        "SELECT part_schema, part_name, version, state, row_count, attributes, geometry,"
+        " relation, written"
         f" FROM spatial_pipeline.parts WHERE {_OF} AND part_schema = $3 AND table_name = $4",
         version.dataset,
         version.partition,
@@ -138,6 +152,9 @@ async def parts(
             proven=None
             if r["row_count"] is None
             else Digest(r["row_count"], int(r["attributes"]), int(r["geometry"])),
+            written=None
+            if r["written"] is None or r["relation"] is None
+            else RowOrigin(r["relation"], r["written"]),
         )
         for r in rows
     ]
@@ -164,8 +181,19 @@ async def record_part(
     table: TableName,
     part: TableName,
     proven: Digest,
+    written: RowOrigin | None,
 ) -> None:
-    """Makes a part the current one; the current becomes the previous, the previous obsolete."""
+    """Makes a part the current one; the current becomes the previous, the previous obsolete.
+
+    Args:
+        connection: in a transaction.
+        version: what the part holds.
+        table: the table through which it is read.
+        part: its name.
+        proven: what its rows were proven to hold.
+        written: origin of its rows, None for a part that was there already.
+
+    """
     await connection.execute(
         "UPDATE spatial_pipeline.parts SET state ="
         f" CASE state WHEN 'current' THEN 'previous' ELSE 'obsolete' END WHERE {_OF}"
@@ -177,10 +205,12 @@ async def record_part(
         part.table,
     )
     await connection.execute(
-        "INSERT INTO spatial_pipeline.parts VALUES ($1, $2, $3, $4, $5, $6, 'current', $7, $8, $9)"
+        "INSERT INTO spatial_pipeline.parts VALUES"
+        " ($1, $2, $3, $4, $5, $6, 'current', $7, $8, $9, $10, $11)"
         " ON CONFLICT (part_schema, part_name) DO UPDATE SET state = 'current',"
         " row_count = excluded.row_count, attributes = excluded.attributes,"
-        " geometry = excluded.geometry",
+        " geometry = excluded.geometry, relation = coalesce(excluded.relation, parts.relation),"
+        " written = coalesce(excluded.written, parts.written)",
         part.schema,
         part.table,
         table.table,
@@ -190,6 +220,8 @@ async def record_part(
         proven.count,
         proven.attributes,
         proven.geometry,
+        None if written is None else written.relation,
+        None if written is None else written.transaction,
     )
 
 
@@ -200,7 +232,7 @@ async def refuse_foreign(connection: asyncpg.Connection, table: TableName, datas
     dump, which gives all tables other oids, when rows of ours are read through it.
 
     Raises:
-        StoreError: the table belongs to somebody else.
+        StoreError: the table belongs to somebody else, or has another name now.
 
     """
     owner = await connection.fetchrow(
@@ -212,20 +244,39 @@ async def refuse_foreign(connection: asyncpg.Connection, table: TableName, datas
     if owner is not None and owner["dataset"] != dataset:
         msg = f"{table} holds the dataset {owner['dataset']!r}; publish {dataset} to another table"
         raise StoreError(msg)
-    if await relation_kind(connection, table) is None:
-        return
+    kind = await relation_kind(connection, table)
     if owner is None:
-        msg = f"{table} exists and was not made by spatial_pipeline: drop it or name another table"
-        raise StoreError(msg)
-    ours = owner["relation"] is None or await connection.fetchval(
-        "SELECT $2::oid = to_regclass($1) OR EXISTS (SELECT FROM pg_inherits i"
-        " JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " JOIN spatial_pipeline.parts p ON (p.part_schema, p.part_name) = (n.nspname, c.relname)"
-        " WHERE i.inhparent = to_regclass($1))",
+        if kind is not None:
+            msg = (
+                f"{table} exists and was not made by spatial_pipeline: drop it or name another"
+                " table"
+            )
+            raise StoreError(msg)
+        return
+    shown = await connection.fetch(
+        "SELECT i.inhparent AS relation, i.inhparent::regclass::text AS name,"
+        " i.inhparent = to_regclass($3) AS here"
+        " FROM spatial_pipeline.parts p JOIN pg_namespace n ON n.nspname = p.part_schema"
+        " JOIN pg_class c ON (c.relnamespace, c.relname) = (n.oid, p.part_name)"
+        " AND c.oid = coalesce(p.relation, c.oid)"
+        " JOIN pg_inherits i ON i.inhrelid = c.oid"
+        " WHERE p.part_schema = $1 AND p.table_name = $2",
+        table.schema,
+        table.table,
         quoted_table(table),
-        owner["relation"],
     )
-    if not ours:
+    moved = [r["name"] for r in shown if r["relation"] == owner["relation"] and not r["here"]]
+    if moved:
+        msg = (
+            f"{table} was renamed to {moved[0]}, which still shows what was published: rename it"
+            f" back (to keep a copy: CREATE TABLE … AS TABLE {moved[0]})"
+        )
+        raise StoreError(msg)
+    if kind is None or (kind == "r" and owner["relation"] is None):
+        return
+    if not any(r["here"] for r in shown) and not await connection.fetchval(
+        "SELECT $2::oid = to_regclass($1)", quoted_table(table), owner["relation"]
+    ):
         msg = (
             f"{table} was dropped and made again by somebody else since it was published: drop or"
             " rename it, or name another table"
@@ -256,21 +307,30 @@ async def claim(connection: asyncpg.Connection, table: TableName, dataset: str) 
     )
 
 
-async def recognise(connection: asyncpg.Connection, table: TableName) -> None:
-    """Notes which relation has the name of a published table now."""
+async def recognise(
+    connection: asyncpg.Connection, table: TableName, description: str | None
+) -> None:
+    """Notes which relation has the name of a published table now, and the comment it was given."""
     await connection.execute(
-        "UPDATE spatial_pipeline.tables SET relation = to_regclass($3)"
-        " WHERE table_schema = $1 AND table_name = $2",
+        "UPDATE spatial_pipeline.tables t SET relation = c.oid, secured = c.relrowsecurity,"
+        " description = coalesce($4, description) FROM pg_class c"
+        " WHERE c.oid = to_regclass($3) AND table_schema = $1 AND table_name = $2"
+        " AND (t.relation, t.secured, t.description) IS DISTINCT FROM"
+        " (c.oid, c.relrowsecurity, coalesce($4, description))",
         table.schema,
         table.table,
         quoted_table(table),
+        description,
     )
 
 
 async def sweep(connection: asyncpg.Connection, version: Version) -> None:
-    """Drops obsolete parts of a partition; those that somebody reads wait for the next run."""
+    """Drops obsolete parts of a partition; those that somebody reads wait for the next run.
+
+    What is not the part that was filled, and a part with rows of others, stays.
+    """
     names = await connection.fetch(
-        "SELECT part_schema, part_name FROM spatial_pipeline.parts"
+        "SELECT part_schema, part_name, relation, written FROM spatial_pipeline.parts"
         f" WHERE {_OF} AND state = 'obsolete'",
         version.dataset,
         version.partition,
@@ -280,14 +340,29 @@ async def sweep(connection: asyncpg.Connection, version: Version) -> None:
         try:
             async with connection.transaction():
                 await connection.execute("SET LOCAL lock_timeout = '250ms'")
-                await connection.execute(f"DROP TABLE IF EXISTS {quoted_table(name)}")
+                if await is_held(connection, name):
+                    await connection.execute(
+                        f"LOCK TABLE {quoted_table(name)} IN ACCESS EXCLUSIVE MODE"
+                    )
+                    strange = await rows_of_others(connection, name, row["written"])
+                    if strange:
+                        logger.warning(
+                            "%s is not needed any more, and holds %d rows that were written by"
+                            " hand: move them, and DROP TABLE %s",
+                            name,
+                            strange,
+                            quoted_table(name),
+                        )
+                        continue
+                    if await is_held(connection, name):
+                        await connection.execute(f"DROP TABLE {quoted_table(name)}")
                 await connection.execute(
                     "DELETE FROM spatial_pipeline.parts WHERE part_schema = $1 AND part_name = $2",
                     name.schema,
                     name.table,
                 )
-        except (asyncpg.LockNotAvailableError, asyncpg.DependentObjectsStillExistError):
-            continue
+        except STAYS as exc:
+            logger.info("%s stays for now: %s", name, exc)
 
 
 def _jsonb(value: object) -> object:

@@ -86,6 +86,20 @@ MIGRATIONS = (
     COMMENT ON COLUMN spatial_pipeline.publications.number IS
         'Counts the changes of the pointer: of this one and published.json, the later is greater.';
     """,
+    """
+    ALTER TABLE spatial_pipeline.tables ADD description text, ADD secured boolean;
+    COMMENT ON COLUMN spatial_pipeline.tables.description IS
+        'The comment that was set last; another one is the owner''s and stays.';
+    COMMENT ON COLUMN spatial_pipeline.tables.secured IS
+        'Whether the table had row-level security; one that replaces it has it from the start.';
+    ALTER TABLE spatial_pipeline.parts ADD relation oid, ADD written bigint;
+    COMMENT ON COLUMN spatial_pipeline.parts.relation IS
+        'The part as it was filled; a name may be given to another table.';
+    COMMENT ON COLUMN spatial_pipeline.parts.written IS
+        'The transaction that filled the part: rows of another one were not proven.';
+    CREATE INDEX ON spatial_pipeline.parts (dataset);
+    CREATE INDEX ON spatial_pipeline.parts (part_schema, table_name);
+    """,
 )
 
 

@@ -20,10 +20,18 @@ from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
 from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Publication, Version
-from spatial_pipeline.publish.postgis import ledger, readers, tables
+from spatial_pipeline.publish.postgis import ledger, proof, readers, tables, verify
 from spatial_pipeline.publish.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
 from spatial_pipeline.publish.postgis.layout import asked_of, layout_of
+from spatial_pipeline.publish.postgis.ownership import (
+    adopt,
+    is_held,
+    marker,
+    owner_comment,
+    refuse_altered,
+    replace_dropped,
+)
 from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
 from spatial_pipeline.store.locks import Patience
 
@@ -91,34 +99,55 @@ class Publisher:
                 them.
 
         """
-        connection, candidate = self._connection, self._candidate
-        if candidate.table is None:
+        table = self._candidate.table
+        if table is None:
             return True
-        name = tables.part_name(candidate.table, candidate.version, asked_of(candidate.geometry))
-        if not await tables.is_attached(connection, candidate.table, name):
+        async with self._connection.transaction(), self._reading(table):
+            return await self._shown(table)
+
+    @contextlib.asynccontextmanager
+    async def _reading(self, table: TableName) -> AsyncIterator[None]:
+        """Bounds the wait for a lock of somebody else on a table that is read, in a transaction."""
+        patience = self._address.lock_timeout_s * self._address.lock_attempts
+        await self._connection.execute(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
+        try:
+            yield
+        except LOCKED_OUT as exc:
+            msg = f"{table} could not be read: somebody holds it locked for {patience:g} s"
+            raise StoreError(msg) from exc
+        await self._connection.execute("SET LOCAL lock_timeout TO DEFAULT")
+
+    async def _shown(self, table: TableName) -> bool:
+        """True when the rows that readers see are the proven ones of the candidate."""
+        connection, candidate = self._connection, self._candidate
+        await ledger.refuse_foreign(connection, table, candidate.version.dataset)
+        name = tables.part_name(table, candidate.version, asked_of(candidate.geometry))
+        if not await tables.is_attached(connection, table, name):
             return False
-        known = await ledger.parts(connection, candidate.version, candidate.table)
-        proven = next((p.proven for p in known if p.name == name), None)
-        if proven is None or not isinstance(candidate.profile, VectorProfile):
+        known = await ledger.parts(connection, candidate.version, table)
+        part = next((p for p in known if p.name == name), None)
+        if part is None or part.proven is None or not isinstance(candidate.profile, VectorProfile):
             return False
-        await readers.refuse_strangers(connection, candidate.table)
+        ours = await ledger.published_columns(connection, candidate.version.dataset)
+        await refuse_altered(connection, table, ours)
+        await connection.execute(f"LOCK TABLE {quoted_table(table)} IN ACCESS SHARE MODE")
+        await readers.refuse_strangers(connection, table)
+        await readers.close_parts(connection, table)
+        # Nobody may read a part by name now; the second fence can wait for the next run.
+        with contextlib.suppress(*LOCKED_OUT):
+            async with connection.transaction():
+                await connection.execute("SET LOCAL lock_timeout = '250ms'")
+                await readers.secure_parts(connection, table)
+        await ledger.recognise(connection, table, None)
         layout = await asyncio.to_thread(
             layout_of,
             candidate.path,
             candidate.profile,
             candidate.key,
-            candidate.table,
+            table,
             candidate.geometry,
         )
-        postgis = await tables.find_postgis(connection)
-        stored = await tables.digest_of(connection, postgis, tables.TablePart(name, layout, 0))
-        if stored != proven:
-            msg = (
-                f"{candidate.table}: rows of {candidate.version} were changed by hand since"
-                f" they were published ({stored.count} rows of {proven.count}): DROP TABLE"
-                f" {quoted_table(name)} and publish again"
-            )
-            raise StoreError(msg)
+        await verify.refuse_changed(connection, table, candidate.version, part, layout)
         return True
 
     async def promote(
@@ -140,7 +169,7 @@ class Publisher:
             await connection.execute("SET LOCAL synchronous_commit = on")
             part = None
             if candidate.table is not None:
-                part, proven = await self._prepared(candidate, candidate.table)
+                part, proven, written = await self._prepared(candidate, candidate.table)
             verdict = await ask()
             await ledger.record(
                 connection, candidate.version, publication, candidate.profile, verdict
@@ -150,9 +179,10 @@ class Publisher:
                     connection, candidate.version, str(candidate.path), candidate.profile
                 )
             if part is not None and candidate.table is not None:
-                await self._exchanged(candidate, candidate.table, part, proven)
+                await self._exchanged(candidate, candidate.table, part, proven, written)
         await ledger.sweep(connection, candidate.version)
         if candidate.table is not None:
+            await self._seen(candidate.table)
             for old in await ledger.left_behind(connection, candidate.version, candidate.table):
                 logger.warning(
                     "%s goes to %s now; %s keeps what was published to it before, see the section"
@@ -162,31 +192,46 @@ class Publisher:
                     old,
                 )
 
+    async def _seen(self, table: TableName) -> None:
+        """published_matches_staged once more, through the name that readers use.
+
+        Raises:
+            StoreError: they see something else already.
+
+        """
+        if not await self.shows():
+            msg = f"{table} was changed by hand at the moment of its publication: publish again"
+            raise StoreError(msg)
+        # Nobody else analyzes a table without rows of its own, and its parts are not asked for it.
+        await self._connection.execute(f"ANALYZE (SKIP_LOCKED) {quoted_table(table)}")
+
     async def _prepared(
         self, candidate: Candidate, table: TableName
-    ) -> tuple[tables.TablePart, Digest]:
-        """The part with the candidate's rows, and what they are proven to hold.
+    ) -> tuple[tables.TablePart, Digest, proof.RowOrigin | None]:
+        """The part with the candidate's rows, what they are proven to hold, and their origin.
 
-        It is a new one, or the one that was kept.
+        It is a new one, or the one that was kept, whose origin is known.
         """
         connection = self._connection
         profile = candidate.profile
         if candidate.data is None or not isinstance(profile, VectorProfile):
             msg = f"{candidate.version} has no features to write to {table}"
             raise StoreError(msg)
-        await ledger.refuse_foreign(connection, table, candidate.version.dataset)
+        dataset = candidate.version.dataset
+        await ledger.refuse_foreign(connection, table, dataset)
+        # Asked again when the table is locked; a table that is refused should not cost a COPY.
+        await refuse_altered(connection, table, await ledger.published_columns(connection, dataset))
         postgis = await tables.find_postgis(connection)
         layout = await asyncio.to_thread(
             layout_of, candidate.path, profile, candidate.key, table, candidate.geometry
         )
         name = tables.part_name(table, candidate.version, layout.asked)
-        known = [
-            p for p in await ledger.parts(connection, candidate.version, table) if p.name == name
-        ]
-        kept = bool(known) and await tables.relation_kind(connection, name) is not None
+        async with self._reading(table):
+            await verify.refuse_loss(connection, postgis, table, candidate.version, name)
         sent = _Sent()
+        written = None
         version, part = candidate.version, None
-        if kept:
+        if await is_held(connection, name):
             part = await tables.kept_part(connection, postgis, table, version, layout)
         if part is not None:
             async with contextlib.aclosing(rows(candidate.data, part, sent)) as stream:
@@ -196,7 +241,8 @@ class Publisher:
             part = await tables.new_part(connection, postgis, table, version, layout)
             async with contextlib.aclosing(rows(candidate.data, part, sent)) as stream:
                 await tables.fill(connection, part, stream)
-            await tables.finish(connection, part, candidate.comment)
+            await tables.finish(connection, part, marker(version, table))
+            written = await proof.written_now(connection, name)
         if sent.promoted:
             logger.warning(
                 "%s: %d of %d geometries are promoted to Multi types in %s",
@@ -205,11 +251,19 @@ class Publisher:
                 sent.digest.count,
                 table,
             )
-        await self._matched(candidate, postgis, part, sent.digest)
-        return part, sent.digest
+        await self._matched(candidate, postgis, part, sent.digest, kept=written is None)
+        if written is None:
+            await verify.refuse_srids(connection, postgis, part, quoted_table(name))
+        return part, sent.digest, written
 
     async def _matched(
-        self, candidate: Candidate, postgis: tables.PostGIS, part: tables.TablePart, sent: Digest
+        self,
+        candidate: Candidate,
+        postgis: tables.PostGIS,
+        part: tables.TablePart,
+        sent: Digest,
+        *,
+        kept: bool,
     ) -> None:
         """published_matches_staged: the rows that the server holds are the staged ones."""
         stored = await tables.digest_of(self._connection, postgis, part)
@@ -228,10 +282,20 @@ class Publisher:
                 f"published_matches_staged failed for {candidate.version}: {part.name} differs in"
                 f" {', '.join(differing) or 'count'} ({stored.count} rows of {staged})"
             )
+            if kept:
+                msg += (
+                    "; it was kept from an earlier publication and changed by hand: copy what you"
+                    f" need from it, DROP TABLE {quoted_table(part.name)}, and publish again"
+                )
             raise StoreError(msg)
 
     async def _exchanged(
-        self, candidate: Candidate, table: TableName, part: tables.TablePart, proven: Digest
+        self,
+        candidate: Candidate,
+        table: TableName,
+        part: tables.TablePart,
+        proven: Digest,
+        written: proof.RowOrigin | None,
     ) -> None:
         """Exchanges the parts as soon as no reader is in the way; asks for the lock in short waits.
 
@@ -251,10 +315,13 @@ class Publisher:
                     )
                     await ledger.claim(connection, table, version.dataset)
                     current = await self._current(version, table, part)
-                    await ledger.record_part(connection, version, table, part.name, proven)
+                    await ledger.record_part(connection, version, table, part.name, proven, written)
                     ours = await ledger.published_columns(connection, version.dataset)
-                    await tables.exchange(connection, table, part, current, candidate.comment, ours)
-                    await ledger.recognise(connection, table)
+                    await replace_dropped(connection, table)
+                    kept = await owner_comment(connection, table)
+                    comment = None if kept else candidate.comment
+                    await tables.exchange(connection, table, part, current, comment, ours)
+                    await ledger.recognise(connection, table, comment)
                 return
             except LOCKED_OUT as exc:
                 if attempt + 1 == address.lock_attempts:
@@ -292,8 +359,9 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
     version = candidate.version
     async with database.connection() as connection:
         key = f"spatial_pipeline publish {version.dataset} {version.partition!r}"
-        await _locked(connection, key, f"publishing {version.dataset}", database.address.patience_s)
+        await _locked(connection, key, f"publishing {version.dataset}", database.address)
         try:
+            await adopt(connection, version)
             await ledger.sweep(connection, version)
             yield Publisher(connection, database.address, candidate)
         finally:
@@ -302,20 +370,30 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
                 await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", key)
 
 
-async def _locked(connection: asyncpg.Connection, key: str, what: str, timeout_s: float) -> None:
+async def _locked(
+    connection: asyncpg.Connection, key: str, what: str, address: ServerAddress
+) -> None:
     """Takes a session lock; says whose it is while it waits.
 
     Raises:
         StoreError: another session holds it and does not give it back in time.
 
     """
-    patience = Patience(what, timeout_s)
-    while not await connection.fetchval(
-        "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", key
-    ):
-        if patience.due:
-            patience.say(await _holder(connection, key))
-        await asyncio.sleep(patience.pause())
+    patience = Patience(what, address.patience_s)
+    while True:
+        # A statement that waits longer than it may would be ended without a word on the lock.
+        wait_ms = 1000 * min(patience.until_due(), address.statement_timeout_s / 2)
+        await connection.execute(
+            "SELECT set_config('lock_timeout', $1, false)", str(max(int(wait_ms), 1))
+        )
+        try:
+            await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key)
+        except asyncpg.LockNotAvailableError:
+            if patience.due:
+                patience.say(await _holder(connection, key))
+        else:
+            await connection.execute("RESET lock_timeout")
+            return
 
 
 async def _holder(connection: asyncpg.Connection, key: str) -> str:

@@ -35,8 +35,11 @@ async def refuse_strangers(connection: asyncpg.Connection, table: TableName) -> 
         " UNION SELECT i.inhrelid FROM pg_inherits i JOIN below b ON b.inhrelid = i.inhparent)"
         " SELECT c.oid::regclass::text AS name FROM below"
         " JOIN pg_class c ON c.oid = below.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE NOT EXISTS (SELECT FROM spatial_pipeline.parts p"
-        " WHERE (p.part_schema, p.part_name) = (n.nspname, c.relname)) ORDER BY 1",
+        # NOT EXISTS, or names in their own collation, would scan the parts of all tables.
+        " WHERE (SELECT true FROM spatial_pipeline.parts p"
+        ' WHERE p.part_schema = n.nspname::text COLLATE "default"'
+        ' AND p.part_name = c.relname::text COLLATE "default"'
+        " AND coalesce(p.relation, c.oid) = c.oid) IS NULL ORDER BY 1",
         parent,
     )
     if strange:
@@ -48,26 +51,51 @@ async def refuse_strangers(connection: asyncpg.Connection, table: TableName) -> 
         raise StoreError(msg)
 
 
-async def hide(connection: asyncpg.Connection, table: TableName, part: TableName) -> None:
-    """Leaves a part readable through its parent only, but for its owner.
+_PARTS = (
+    "SELECT c.oid, c.oid::regclass::text AS name, c.relrowsecurity AS secured,"
+    " (SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass($3)) AS wanted"
+    " FROM spatial_pipeline.parts p JOIN pg_namespace n ON n.nspname = p.part_schema"
+    " JOIN pg_class c ON (c.relnamespace, c.relname) = (n.oid, p.part_name)"
+    " WHERE p.part_schema = $1 AND p.table_name = $2"
+    " AND coalesce(p.relation, c.oid) = c.oid AND pg_has_role(c.relowner, 'USAGE')"
+)
 
-    Default privileges of a schema may have opened it when it was made. Where the parent has
-    policies, the part gets none but is under row security too: a later GRANT on all tables of the
-    schema shows no row either.
+
+async def close_parts(connection: asyncpg.Connection, table: TableName) -> None:
+    """Leaves the parts of a table readable through it only, but for their owner.
+
+    Default privileges of a schema may have opened a part when it was made, and a GRANT on all
+    tables of the schema later; the part that is kept for a rollback is no exception.
     """
-    child = quoted_table(part)
-    roles = await connection.fetch(
-        "SELECT DISTINCT a.grantee, r.rolname FROM pg_class c, aclexplode(c.relacl) AS a"
-        " LEFT JOIN pg_roles r ON r.oid = a.grantee"
-        " WHERE c.oid = to_regclass($1) AND a.grantee <> c.relowner",
-        child,
+    grants = await connection.fetch(
+        f"WITH parts AS ({_PARTS}), granted AS ("
+        " SELECT c.oid, c.relowner, c.relacl AS acl FROM parts JOIN pg_class c USING (oid)"
+        " UNION ALL SELECT c.oid, c.relowner, a.attacl FROM parts JOIN pg_class c USING (oid)"
+        " JOIN pg_attribute a ON a.attrelid = c.oid)"
+        " SELECT DISTINCT g.oid::regclass::text AS part, x.grantee, r.rolname"
+        " FROM granted g, aclexplode(g.acl) AS x LEFT JOIN pg_roles r ON r.oid = x.grantee"
+        " WHERE x.grantee <> g.relowner",
+        table.schema,
+        table.table,
+        quoted_table(table),
     )
-    for row in roles:
+    for row in grants:
         grantee = "PUBLIC" if not row["grantee"] else quoted(row["rolname"])
-        await connection.execute(f"REVOKE ALL ON {child} FROM {grantee}")
-    secured = await connection.fetchval(
-        "SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass($1)", quoted_table(table)
-    )
-    await connection.execute(
-        f"ALTER TABLE {child} {'ENABLE' if secured else 'DISABLE'} ROW LEVEL SECURITY"
-    )
+        await connection.execute(f"REVOKE ALL ON {row['part']} FROM {grantee} CASCADE")
+
+
+async def secure_parts(connection: asyncpg.Connection, table: TableName) -> None:
+    """Puts the parts under row security, without a policy, where their table is under it.
+
+    A later GRANT on all tables of the schema shows no row then. Locks a part only where its row
+    security changes.
+
+    Raises:
+        asyncpg.LockNotAvailableError: somebody uses such a part.
+
+    """
+    parts = await connection.fetch(_PARTS, table.schema, table.table, quoted_table(table))
+    for row in parts:
+        if row["wanted"] is not None and row["secured"] != row["wanted"]:
+            switch = "ENABLE" if row["wanted"] else "DISABLE"
+            await connection.execute(f"ALTER TABLE {row['name']} {switch} ROW LEVEL SECURITY")

@@ -35,7 +35,9 @@ from spatial_pipeline.publish.postgis.modifiers import (
     present_column,
     srid_check,
 )
-from spatial_pipeline.publish.postgis.readers import hide, refuse_strangers
+from spatial_pipeline.publish.postgis.ownership import added_by_hand, refuse_altered
+from spatial_pipeline.publish.postgis.readers import close_parts, refuse_strangers, secure_parts
+from spatial_pipeline.publish.postgis.replication import replicate
 from spatial_pipeline.publish.postgis.srids import srid_of
 from spatial_pipeline.runtime.hashing import fingerprint
 
@@ -141,6 +143,12 @@ async def new_part(
     except asyncpg.InvalidSchemaNameError as exc:
         msg = f"{table}: there is no schema {table.schema!r} in the database"
         raise StoreError(msg) from exc
+    except asyncpg.DuplicateTableError as exc:
+        msg = (
+            f"{table}: {part.name} exists, and no publication made it: rename or drop it"
+            f" (DROP TABLE {quoted_table(part.name)})"
+        )
+        raise StoreError(msg) from exc
     return part
 
 
@@ -244,12 +252,33 @@ async def finish(connection: asyncpg.Connection, part: TablePart, comment: str) 
     await connection.execute(f"ANALYZE {name}")
 
 
-async def digest_of(connection: asyncpg.Connection, postgis: PostGIS, part: TablePart) -> Digest:
-    """What the rows of a part hold, computed by the server from what it stored."""
+async def digest_of(
+    connection: asyncpg.Connection, postgis: PostGIS, part: TablePart, source: str | None = None
+) -> Digest:
+    """What the rows of a part hold, computed by the server from what it stored.
+
+    Args:
+        connection: to the server.
+        postgis: its extension.
+        part: the part.
+        source: quoted relation from which the rows are read, the part itself unless given.
+
+    Raises:
+        StoreError: a column is missing.
+
+    """
     layout = part.layout
     geometry = None if layout.geometry is None else quoted_column(layout.geometry)
     expressions = digest_sql([quoted_column(n) for n in layout.names], geometry, postgis.as_binary)
-    row = await connection.fetchrow(f"SELECT {expressions} FROM {quoted_table(part.name)}")
+    source = source or quoted_table(part.name)
+    try:
+        row = await connection.fetchrow(f"SELECT {expressions} FROM {source}")
+    except (asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError) as exc:
+        msg = (
+            f"{source}: a column was renamed, dropped or retyped by hand ({exc}): change it back,"
+            f" or DROP TABLE {quoted_table(part.name)} and publish again"
+        )
+        raise StoreError(msg) from exc
     return Digest(*(int(value) for value in row or ()))
 
 
@@ -258,7 +287,7 @@ async def exchange(
     table: TableName,
     part: TablePart,
     former: TableName | None,
-    comment: str,
+    comment: str | None,
     ours: Set[str],
 ) -> None:
     """Makes readers of the table see this part instead of the former one of the same partition.
@@ -270,7 +299,7 @@ async def exchange(
         table: the table that readers name.
         part: holds the rows, proven.
         former: part of the same partition that is attached now.
-        comment: of the table.
+        comment: of the table; None leaves the one it has.
         ours: columns that were published before; others were added by hand.
 
     Raises:
@@ -282,6 +311,7 @@ async def exchange(
     parent, child = quoted_table(table), quoted_table(part.name)
     await connection.execute(f"CREATE TABLE IF NOT EXISTS {parent} ()")
     await connection.execute(f"LOCK TABLE {parent} IN ACCESS EXCLUSIVE MODE")
+    await refuse_altered(connection, table, ours)
     if former is not None:
         await connection.execute(f"ALTER TABLE {quoted_table(former)} NO INHERIT {parent}")
     await _conform(connection, table, part, ours)
@@ -290,10 +320,20 @@ async def exchange(
         postgis = await find_postgis(connection)
         await conform_srid(connection, postgis.schema, table, part.name, part.layout.geometry)
     if not await is_attached(connection, table, part.name):
-        await connection.execute(f"ALTER TABLE {child} INHERIT {parent}")
+        try:
+            await connection.execute(f"ALTER TABLE {child} INHERIT {parent}")
+        except (asyncpg.DatatypeMismatchError, asyncpg.WrongObjectTypeError) as exc:
+            msg = (
+                f"{table}: a constraint or a property of a column was added by hand, which the"
+                f" published rows do not have: {exc}; drop it from {parent}"
+            )
+            raise StoreError(msg) from exc
     await refuse_strangers(connection, table)
-    await hide(connection, table, part.name)
-    await set_comment(connection, table, comment)
+    await close_parts(connection, table)
+    await secure_parts(connection, table)
+    await replicate(connection, table, part.name)
+    if comment is not None:
+        await set_comment(connection, table, comment)
 
 
 async def is_attached(connection: asyncpg.Connection, table: TableName, part: TableName) -> bool:
@@ -364,11 +404,7 @@ async def _conform(
             if name in wanted:
                 continue
             if name not in ours:
-                msg = (
-                    f"{table}: column {name!r} was added by hand, and publishing would drop it:"
-                    " drop it yourself, or keep it in a table of its own"
-                )
-                raise StoreError(msg)
+                raise StoreError(added_by_hand(table, name))
             if others:
                 await connection.execute(f"ALTER TABLE {child} ADD {quoted_column(name)} {kind}")
             else:

@@ -6,7 +6,7 @@ import shapely
 
 from spatial_pipeline.check.coverage import polygon_lookup
 from spatial_pipeline.check.coverage.polygon_lookup import (
-    Polygons,
+    PolygonLookup,
     all_polygons,
     shared_boxes,
     united,
@@ -42,13 +42,13 @@ def test_polygons_are_found_by_place_in_chunks_of_staged_order(monkeypatch, chun
     monkeypatch.setattr(polygon_lookup, "CHUNK", chunk)
     data = memory_vector(squares(4, 1), rows=[7, 5, 3, 1])
     calls = []
-    polygons = Polygons(data, np.ones(4, dtype=bool), lambda: calls.append(1))
+    polygons = PolygonLookup(data, np.ones(4, dtype=bool), lambda: calls.append(1))
     points = _array(shapely.Point(0.5, 0.5), shapely.Point(2.5, 0.5), shapely.Point(9, 9))
     found = [(close.tolist(), rows.tolist()) for close, rows, _ in polygons.near(points)]
     expected = [([0], [7]), ([1], [3])] if chunk == 1 else [([0, 1], [7, 3])]
     assert found == expected
     assert len(calls) == len(expected)
-    second = Polygons(data, np.arange(4) == 2, lambda: None)
+    second = PolygonLookup(data, np.arange(4) == 2, lambda: None)
     assert [rows.tolist() for _, rows, _ in second.near(points)] == [[3]]
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.errors import StoreError
+from spatial_pipeline_tests.postgres import Cluster
 from spatial_pipeline_tests.publish.postgis.projects import Project, contract, stray_tables
 from spatial_pipeline_tests.publish.postgis.test_publisher import run
 
@@ -21,6 +25,19 @@ def part_of(project: Project) -> str:
     return str(name)
 
 
+def script(dsn: str, statements: str) -> None:
+    """Several statements in one transaction, as a hand would send them."""
+
+    async def send() -> None:
+        connection = await asyncpg.connect(dsn)
+        try:
+            await connection.execute(statements)
+        finally:
+            await connection.close()
+
+    asyncio.run(send())
+
+
 @pytest.fixture
 def published(project: Project) -> tuple[Project, Any, Any]:
     of = contract(project.folder)
@@ -30,31 +47,160 @@ def published(project: Project) -> tuple[Project, Any, Any]:
 
 
 ROW = "(id, mark, geometry) VALUES (77, 1, ST_SetSRID(ST_MakePoint(1, 2), 4326))"
+TRIGGER = "FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"
 TAMPERED = {
-    "inserted into the parent": (f"INSERT INTO gis.points {ROW}", "1 rows were inserted by hand"),
-    "inserted into the part": ("INSERT INTO {part} " + ROW, r"changed by hand .*6 rows of 5"),
-    "deleted": ("DELETE FROM gis.points WHERE id < 3", r"changed by hand .*2 rows of 5"),
-    "an attribute": ("UPDATE gis.points SET mark = 99 WHERE id = 1", r"5 rows of 5"),
+    "inserted into the parent": (
+        f"INSERT INTO gis.points {ROW}",
+        "1 rows were inserted by hand",
+    ),
+    "inserted into the part": (
+        f"INSERT INTO {{part}} {ROW}",
+        "changed by hand .*6 rows of 5",
+    ),
+    "deleted": (
+        "DELETE FROM gis.points WHERE id < 3",
+        "changed by hand .*2 rows of 5",
+    ),
+    "emptied": (
+        "TRUNCATE gis.points",
+        "changed by hand .*0 rows of 5",
+    ),
+    "one for another": (
+        f"WITH gone AS (DELETE FROM gis.points WHERE id = 1) INSERT INTO {{part}} {ROW}",
+        "5 rows of 5",
+    ),
+    "an attribute": (
+        "UPDATE gis.points SET mark = 99 WHERE id = 1",
+        "5 rows of 5",
+    ),
     "a geometry": (
         "UPDATE gis.points SET geometry = ST_Translate(geometry, 1, 0) WHERE id = 1",
-        r"5 rows of 5",
+        "5 rows of 5",
+    ),
+    "the SRID": (
+        (
+            "ALTER TABLE gis.points ALTER geometry TYPE geometry(Point, 3857) USING"
+            " ST_SetSRID(geometry, 3857)"
+        ),
+        "5 geometries were given another SRID than 4326",
+    ),
+    "a type": (
+        "ALTER TABLE gis.points ALTER mark TYPE bigint",
+        "5 rows of 5",
+    ),
+    "a column dropped": (
+        "ALTER TABLE gis.points DROP mark",
+        "column 'mark' was dropped by hand",
+    ),
+    "columns swapped": (
+        (
+            "ALTER TABLE gis.points RENAME id TO x; ALTER TABLE gis.points RENAME mark TO"
+            " id;ALTER TABLE gis.points RENAME x TO mark"
+        ),
+        "5 rows of 5",
+    ),
+    "a column renamed": (
+        "ALTER TABLE gis.points RENAME mark TO brand",
+        "'brand' was added by hand",
+    ),
+    "a column added": (
+        "ALTER TABLE gis.points ADD note text",
+        "'note' was added by hand",
     ),
     "a child of the parent": (
-        "CREATE TABLE gis.more () INHERITS (gis.points)", r"gis\.more inherits from it"
+        "CREATE TABLE gis.more () INHERITS (gis.points)",
+        r"gis\.more inherits from it",
     ),
     "a child of the part": (
-        "CREATE TABLE gis.more () INHERITS ({part})", r"gis\.more inherits from it"
+        "CREATE TABLE gis.more () INHERITS ({part})",
+        r"gis\.more inherits from it",
     ),
-}  # fmt: skip
+    "a trigger on the parent": (
+        f"CREATE TRIGGER t BEFORE UPDATE ON gis.points {TRIGGER}",
+        'DROP TRIGGER "t" ON gis.points',
+    ),
+    "a trigger on the part": (
+        f"CREATE TRIGGER t BEFORE UPDATE ON {{part}} {TRIGGER}",
+        'DROP TRIGGER "t" ON gis.points',
+    ),
+    "a rule on the parent": (
+        "CREATE RULE r AS ON INSERT TO gis.points DO INSTEAD NOTHING",
+        'DROP RULE "r" ON gis.points',
+    ),
+    "a rule on the part": (
+        "CREATE RULE r AS ON DELETE TO {part} DO INSTEAD NOTHING",
+        'DROP RULE "r" ON gis.points',
+    ),
+    "the table renamed": (
+        "ALTER TABLE gis.points RENAME TO old",
+        r"was renamed to gis\.old, .* rename it back",
+    ),
+    "the table moved": (
+        "CREATE SCHEMA other; ALTER TABLE gis.points SET SCHEMA other",
+        r"was renamed to other\.points",
+    ),
+    "a view in its place": (
+        "ALTER TABLE gis.points RENAME TO old; CREATE VIEW gis.points AS TABLE gis.old",
+        r"was renamed to gis\.old",
+    ),
+    "a materialized view in its place": (
+        ("DROP TABLE gis.points CASCADE; CREATE MATERIALIZED VIEW gis.points AS SELECT 1 AS id"),
+        "made again by somebody else",
+    ),
+    "a partitioned table in its place": (
+        ("DROP TABLE gis.points CASCADE;CREATE TABLE gis.points (id int) PARTITION BY LIST (id)"),
+        "made again by somebody else",
+    ),
+    "a foreign table in its place": (
+        (
+            "DROP TABLE gis.points CASCADE; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s"
+            " FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE gis.points (id int) SERVER s"
+        ),
+        "made again by somebody else",
+    ),
+    "the part made again": (
+        (
+            "CREATE TABLE gis.mine AS TABLE {part}; DROP TABLE {part};ALTER TABLE gis.mine"
+            " RENAME TO {name}"
+        ),
+        "exists, and no publication made it",
+    ),
+    "the part made again and attached": (
+        (
+            "CREATE TABLE gis.mine AS TABLE {part}; DROP TABLE {part};ALTER TABLE gis.mine"
+            " RENAME TO {name}; ALTER TABLE {part} INHERIT gis.points"
+        ),
+        "inherits from it",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def origin(
+    postgres: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path, Any, Any]:
+    """A published table in a database that copies faster than it is made."""
+    catalogue.load()
+    database = f"origin_{secrets.token_hex(4)}"
+    postgres.psql(f"CREATE DATABASE {database} TEMPLATE {template}")
+    project = Project(tmp_path_factory.mktemp("origin"), postgres.dsn(database))
+    of = contract(project.folder)
+    version = project.proven(of, 5)
+    asyncio.run(project.pipeline().apublish(of, version))
+    return database, project.folder, of, version
 
 
 @pytest.mark.parametrize("how", TAMPERED)
 def test_the_next_run_finds_what_was_done_by_hand(
-    published: tuple[Project, Any, Any], how: str
+    postgres: Cluster, origin: tuple[str, Path, Any, Any], how: str
 ) -> None:
-    project, of, version = published
+    database, folder, of, version = origin
+    copy = f"copy_{secrets.token_hex(4)}"
+    postgres.psql(f"CREATE DATABASE {copy} TEMPLATE {database}")
+    project = Project(folder, postgres.dsn(copy))
     statement, reason = TAMPERED[how]
-    run(project.dsn, statement.format(part=part_of(project)))
+    part = part_of(project)
+    script(project.dsn, statement.format(part=part, name=part.partition(".")[2]))
     with pytest.raises(StoreError, match=reason):
         asyncio.run(project.pipeline().apublish(of, version))
 

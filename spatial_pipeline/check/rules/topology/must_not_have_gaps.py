@@ -19,7 +19,7 @@ from spatial_pipeline.check.coverage.keep_budget import KeepBudget
 from spatial_pipeline.check.coverage.measure_summary import MeasureSummary, summary
 from spatial_pipeline.check.coverage.overlap_pairs import QUERIED
 from spatial_pipeline.check.coverage.piece_residue import outlines
-from spatial_pipeline.check.coverage.polygon_lookup import Polygons, all_polygons, shared_boxes
+from spatial_pipeline.check.coverage.polygon_lookup import PolygonLookup, all_polygons, shared_boxes
 from spatial_pipeline.check.coverage.segment_conflicts import spans
 from spatial_pipeline.check.coverage.voids import (
     Bounds,
@@ -215,14 +215,14 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
             made = faces(np.concatenate([chain.edges, boundary_edges(interest)]))
         stop = self.context.cancelled
         known = FeatureLookup(self._data, [p.kept for p in partials])
-        polygons = Polygons(self._data, attached, stop, known)
+        polygons = PolygonLookup(self._data, attached, stop, known)
         gaps = uncovered_faces(made, polygons, interest)
-        gaps = without(gaps, Polygons(self._data, alone, stop, known))
+        gaps = without(gaps, PolygonLookup(self._data, alone, stop, known))
         gaps = gaps[within_bounds(gaps, self._bounds)]
         if accepted is not None:
             gaps = gaps[not_accepted(gaps, *accepted)]
         if alone.any():
-            polygons = Polygons(self._data, attached | alone, stop, known)
+            polygons = PolygonLookup(self._data, attached | alone, stop, known)
         rows, capped = bordering(gaps, polygons)
         if capped:
             said.append(f"only {rows.shape[1]} neighbours of a gap are named, {capped} have more")
