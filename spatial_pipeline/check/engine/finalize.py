@@ -1,4 +1,4 @@
-"""Outcome → result: does it pass, what does it say, which features are meant."""
+"""Converts an outcome to a result: status, message, keys of the features."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def conclude(
     accepted: Acceptances = lambda _: None,
     sink: ViolationSink | None = None,
 ) -> tuple[Result, AnyViolations]:
-    """The result of a task and its findings in canonical order, keys filled in."""
+    """The result of a rule run, and its violations in canonical order, keys filled in."""
     rule = task.rule
     findings: AnyViolations = Violations.none()
     result = Result(
@@ -137,10 +137,10 @@ def _finish(
 
 
 def unjudged(rule: Rule, outcome: RuleOutcome, data: Reader) -> str:
-    """Why a rule found no geometry of its kind; empty when it did, or when that is in order.
+    """The reason why a rule found no geometry of its kind; empty when it did, or when valid.
 
-    It is in order for a layer that is empty or holds null geometries only, and where the condition
-    of the rule selects no geometry. What is of the kind and cannot be judged is told elsewhere.
+    That is valid for a layer that is empty or holds null geometries only, and where the condition
+    of the rule selects no geometry. Other messages name geometries of the kind that were left out.
     """
     profile = data.profile
     if not rule.judges or outcome.passed is not None or outcome.checked:
@@ -181,7 +181,7 @@ def _types(data: VectorReader, condition: str | None) -> tuple[set[int], bool]:
 
 
 def locations(findings: Violations) -> Sequence[tuple[float, float] | None]:
-    """A point (x, y) of every defect, in the CRS of the dataset; None when it has no place."""
+    """A point (x, y) of every violation, in the CRS of the dataset; None without a geometry."""
     places: list[tuple[float, float] | None] = []
     for geometry in findings.geometry:
         with np.errstate(invalid="ignore"):
