@@ -13,7 +13,7 @@ import pyogrio
 import pytest
 import shapely
 
-from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.contract.models import Publish, VectorContract
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.version import Version
 from spatial_pipeline_tests.publish.postgis.projects import Project
@@ -143,6 +143,27 @@ def test_partitions_share_one_type(project: Project) -> None:
     publish(project, of, [SQUARE], "MultiPolygon", partition="a")
     assert declared(project) == ("MULTIPOLYGON", 2, UTM)
     assert run(project.dsn, "SELECT count(*), count(geometry) FROM gis.areas") == [(3, 2)]
+
+
+def test_partitions_that_declare_nothing_may_go_from_polygons_to_multipolygons(
+    project: Project,
+) -> None:
+    of = contract(
+        project.folder,
+        source={"uri": str(project.folder / "{partition}.parquet")},
+        partitions={"static": ["a", "b", "c", "d"]},
+    )
+    publish(project, of, [SQUARE], partition="a")
+    publish(project, of, [SQUARES, SQUARE], partition="b")
+    publish(project, of, [], partition="c")
+    publish(project, of, [SQUARES, None], partition="a")
+    assert declared(project) == ("MULTIPOLYGON", 2, UTM)
+    assert run(project.dsn, "SELECT count(*), count(geometry) FROM gis.areas") == [(4, 3)]
+    with pytest.raises(StoreError, match=r"in the other partitions .* publish all partitions to"):
+        publish(project, of, ["POINT (1 2)"], partition="d")
+    wider = of.model_copy(update={"publish": Publish(table="gis.all_areas", geometry="Geometry")})
+    publish(project, wider, ["POINT (1 2)"], partition="d")
+    publish(project, wider, [SQUARE], partition="a")
 
 
 def test_rolling_back_keeps_the_wider_type_and_views_on_it(project: Project) -> None:
