@@ -248,3 +248,43 @@ def test_what_is_required_in_all_partitions_only_is_not_null(project: Project) -
     assert required(project) == []
     publish(project, of, [SQUARE, SQUARE], partition="b")
     assert required(project) == ["geometry"]
+
+
+OWN = (
+    'PROJCS["Town grid",GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]],'
+    'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],'
+    'PARAMETER["latitude_of_origin",12],PARAMETER["central_meridian",34],'
+    'PARAMETER["scale_factor",1],PARAMETER["false_easting",0],PARAMETER["false_northing",0],'
+    'UNIT["metre",1]]'
+)
+
+
+@pytest.mark.parametrize("rows", [[], [None], [SQUARE_Z]], ids=["empty", "all null", "filled"])
+@pytest.mark.parametrize("srid", [990_001, UTM])
+def test_a_table_of_a_database_is_declared_like_its_source(
+    project: Project, rows: list[str | None], srid: int
+) -> None:
+    values = ", ".join(
+        f"({i}, {'NULL' if row is None else f'ST_Multi(ST_GeomFromText({row!r}, {srid}))'})"
+        for i, row in enumerate(rows)
+    )
+    nullable = "" if None in rows else "NOT NULL"
+    run(
+        project.dsn,
+        "INSERT INTO spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text)"
+        f" VALUES (990001, 'town', 7, '{OWN}', '')",
+    )
+    run(
+        project.dsn,
+        f"CREATE TABLE gis.source (id int NOT NULL,"
+        f" geometry geometry(MultiPolygonZ, {srid}) {nullable})",
+    )
+    if rows:
+        run(project.dsn, f"INSERT INTO gis.source VALUES {values}")
+    of = contract(project.folder, source={"uri": "postgresql:", "layer": "gis.source"})
+    pipeline = project.pipeline(of)
+    version = pipeline.stage(of, None)
+    asyncio.run(pipeline.audit(of, version))
+    asyncio.run(pipeline.apublish(of, version))
+    assert declared(project) == ("MULTIPOLYGON", 3, srid)
+    assert required(project) == (["geometry", "id"] if nullable else ["id"])
