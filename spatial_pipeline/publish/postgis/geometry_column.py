@@ -108,8 +108,10 @@ class Wanted:
             return wanted
         if wanted is None:
             return None
+        if present.others and present.type.holds_all(self.found):
+            return present.type
         known = self.found or ({self.declared} if self.declared else set())
-        if present.type.holds_all(known) and (self.declared is None or present.type.holds(wanted)):
+        if present.type.holds_all(known) and (undeclared or present.type.holds(wanted)):
             return present.type
         if present.others:
             return common({present.type, wanted})

@@ -13,9 +13,11 @@ import pyogrio
 import pytest
 import shapely
 
+from spatial_pipeline.contract.geometry_type import GeometryType
 from spatial_pipeline.contract.models import Publish, VectorContract
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.version import Version
+from spatial_pipeline.publish.postgis.geometry_column import Present, Wanted
 from spatial_pipeline_tests.publish.postgis.projects import Project
 
 SQUARE = "POLYGON ((0 0, 1 0, 1 1, 0 0))"
@@ -87,10 +89,46 @@ def publish(
     return version
 
 
+def kind(text: str) -> GeometryType:
+    found = GeometryType.parse(text)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "table", "others", "result"),
+    [
+        ("Polygon", "", "", False, "Polygon"),
+        ("Polygon MultiPolygon", "", "", False, "MultiPolygon"),
+        ("Polygon PointZ", "", "", False, None),
+        ("", "", "", False, "Geometry"),
+        ("", "MultiPolygonZ", "", False, "MultiPolygonZ"),
+        ("Polygon", "MultiPolygon", "Polygon", False, "MultiPolygon"),
+        ("Polygon", "MultiPolygon", "Polygon", True, "Polygon"),
+        ("", "MultiPolygon", "Polygon", True, "Polygon"),
+        ("Polygon", "Polygon", "Geometry", False, "Geometry"),
+        ("PolygonZ", "Polygon", "", False, "PolygonZ"),
+        ("MultiPolygonZ", "Polygon", "", False, "MultiPolygonZ"),
+        ("Point", "Polygon", "", False, "Geometry"),
+        ("LineString", "", "Point", False, "LineString"),
+        ("LineString", "", "Point", True, "Geometry"),
+        ("PointZ", "", "Geometry", False, "PointZ"),
+        ("PointZ", "", "Geometry", True, None),
+    ],
+)
+def test_the_type_for_a_table(
+    found: str, said: str, table: str, others: bool, result: str | None
+) -> None:
+    decides = Wanted(frozenset(map(kind, found.split())), kind(said) if said else None)
+    present = Present(kind(table), UTM, others) if table else None
+    fitting = decides.fitting(present, UTM)
+    assert (None if fitting is None else str(fitting)) == result
+
+
 @pytest.mark.parametrize(
     ("shapes", "kind"),
-    [([], "MultiPolygon Z"), ([None, None], "MultiPolygon Z"), ([SQUARE_Z], "MultiPolygon Z")],
-    ids=["empty", "all null", "filled"],
+    [([], "MultiPolygon Z"), ([None, SQUARE_Z], "MultiPolygon Z")],
+    ids=["empty", "filled"],
 )
 def test_the_type_is_that_of_the_source(
     project: Project, shapes: Sequence[str | None], kind: str
@@ -259,8 +297,11 @@ OWN = (
 )
 
 
-@pytest.mark.parametrize("rows", [[], [None], [SQUARE_Z]], ids=["empty", "all null", "filled"])
-@pytest.mark.parametrize("srid", [990_001, UTM])
+@pytest.mark.parametrize(
+    ("rows", "srid"),
+    [([], 990_001), ([None], UTM), ([SQUARE_Z], 990_001)],
+    ids=["empty", "all null", "filled"],
+)
 def test_a_table_of_a_database_is_declared_like_its_source(
     project: Project, rows: list[str | None], srid: int
 ) -> None:
