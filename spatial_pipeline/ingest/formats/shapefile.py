@@ -31,12 +31,12 @@ from spatial_pipeline.ingest.integrity.shapefile import (
     NULL_SHAPE,
     TYPES,
     Index,
-    gathered,
     index_of,
     located,
 )
 from spatial_pipeline.ingest.schema import free_name
 from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.ingest.stretches import gathered
 
 BATCH_ROWS = 16384
 BATCH_BYTES = 16 << 20

@@ -73,3 +73,17 @@ def test_points_of_nan_behind_others_keep_their_rows(tmp_path: Path) -> None:
     profile, table = staged_vector(path, tmp_path / "s")
     assert [d.row for d in profile.defects] == [50]
     assert [i for i, g in enumerate(geometries(profile, table)) if g is None] == [50]
+
+
+def test_a_table_of_very_many_columns_is_read_and_its_last_value_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.gpkg"
+    pyogrio.raw.write(
+        str(path), geometry=np.array([shapely.to_wkb(shapely.Point(1, 2))], dtype=object),
+        geometry_type="Point", crs="EPSG:32633", field_data=[np.array([i]) for i in range(1500)],
+        fields=[f"c{i}" for i in range(1500)], layer_options={"SPATIAL_INDEX": "NO"},
+    )  # fmt: skip
+    assert staged_vector(path, tmp_path / "s")[0].defect_count == 0
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE a SET c1499 = 'abc'")
+    (defect,) = staged_vector(path, tmp_path / "t")[0].defects
+    assert (defect.row, defect.column, defect.text) == (0, "c1499", "abc")
