@@ -11,6 +11,7 @@ A source with one of them is refused: the text does not tell in which row GDAL p
 from __future__ import annotations
 
 import datetime as dt
+import json
 import mmap
 import re
 from collections.abc import Callable, Iterable
@@ -91,8 +92,30 @@ def in_json(file: Path, layer: Layer) -> None:
         if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
             looks.append((column.name, member + rb"\"([^\"]*)\"", _no_number))
     _search(file, looks, b"")
+    layer.declared_count = _elements(file, layer)
     if layer.driver == "ESRIJSON":
         _positions(file, _ESRI_TEXT)
+
+
+def _elements(file: Path, layer: Layer) -> int | None:
+    """Elements that a JSON text lists as features of a layer, whatever they are.
+
+    Raises:
+        SourceError: it is no JSON.
+
+    """
+    try:
+        text = json.loads(file.read_bytes())
+        listed = text.get("features")
+        if layer.driver == "TopoJSON":
+            listed = text["objects"][layer.name].get("geometries")
+    except (ValueError, RecursionError) as exc:
+        msg = f"not well-formed JSON: {exc}"
+        raise SourceError(msg) from exc
+    except (AttributeError, KeyError, TypeError):
+        # Geometries outside of a collection are in a layer that GDAL names.
+        return layer.declared_count
+    return len(listed) if isinstance(listed, list) else layer.declared_count
 
 
 def in_mif(mif: Path, layer: Layer) -> None:

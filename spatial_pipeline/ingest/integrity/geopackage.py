@@ -116,7 +116,8 @@ def _audit(layer: Layer, file: Path, database: sqlite3.Connection) -> dict[str, 
         query = f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1"  # noqa: S608
         if database.execute(query).fetchone():
             look()
-    return {**_unrounded(layer, database, table), **_times(layer, database, table)}
+    moments = {n for n, t in declared.items() if re.match("DATETIME|TIMESTAMP", t)}
+    return {**_unrounded(layer, database, table), **_times(layer, database, table, moments)}
 
 
 def _scanned(database: sqlite3.Connection, table: str, conditions: list[str]) -> tuple[int, bool]:
@@ -129,17 +130,23 @@ def _scanned(database: sqlite3.Connection, table: str, conditions: list[str]) ->
     return count, any(found)
 
 
-def _times(layer: Layer, database: sqlite3.Connection, table: str) -> dict[str, pa.Array]:
+def _times(
+    layer: Layer, database: sqlite3.Connection, table: str, moments: set[str]
+) -> dict[str, pa.Array]:
     """Columns of times that are not all in UTC or finer than GDAL reads.
 
-    Without ``Z`` a time is in no zone; GDAL takes it for UTC.
+    Without ``Z`` a time is in no zone; GDAL takes it for UTC. A column with both is text already,
+    but as GDAL writes it.
     """
     found: dict[str, pa.Array] = {}
     for column in layer.attributes:
         cell = _quoted(column.name)
         odd = f"{cell} NOT GLOB '*Z' OR length({cell}) > {len('2020-01-01T00:00:00.000Z')}"
         query = f"SELECT 1 FROM {table} WHERE {odd} LIMIT 1"  # noqa: S608
-        if not pa.types.is_timestamp(column.type) or not database.execute(query).fetchone():
+        text = pa.types.is_string(column.type) and column.name in moments
+        if not (pa.types.is_timestamp(column.type) or text):
+            continue
+        if not database.execute(query).fetchone():
             continue
         values: list[str | None] = [
             v.decode("utf-8", "surrogateescape") if isinstance(v, bytes) else None

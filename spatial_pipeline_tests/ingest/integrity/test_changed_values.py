@@ -148,3 +148,25 @@ def test_esri_json(n: str, f: str, y: str, reason: str | None, tmp_path: Path) -
     path.write_text(ESRI.format(n=n, f=f, y=y))
     profile, _ = staged_vector(path, tmp_path / "s")
     assert (profile.error is None) if reason is None else (reason in str(profile.error))
+
+
+@pytest.mark.parametrize("more", ["", "5,", "null,", '{"type": "Pointt", "coordinates": [1, 2]},'])
+def test_elements_that_are_no_features_of_topojson(more: str, tmp_path: Path) -> None:
+    path = TOPOJSON(tmp_path, "1", "2020-01-31T10:00:00Z")
+    path.write_text(path.read_text().replace('"geometries":[', f'"geometries":[{more}'))
+    profile, table = staged_vector(path, tmp_path / "s")
+    if more:
+        assert "declares 4 features, only 3 can be read" in str(profile.error)
+    else:
+        assert (profile.error, table.num_rows) == (None, 3)
+
+
+@pytest.mark.parametrize("more", ["", ",5", ",null"])
+def test_elements_that_are_no_features_of_esri_json(more: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(ESRI.format(n=1, f=1.5, y=2).replace("}]}", f"}}{more}]}}"))
+    profile, table = staged_vector(path, tmp_path / "s")
+    if more:
+        assert "declares 2 features, only 1 can be read" in str(profile.error)
+    else:
+        assert (profile.error, table.num_rows) == (None, 1)
