@@ -10,6 +10,7 @@ A source with one of them is refused: the text does not tell in which row GDAL p
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import json
 import mmap
@@ -130,6 +131,10 @@ def in_mif(mif: Path, layer: Layer) -> None:
     if mid is None or not mid.stat().st_size or not layer.attributes:
         return
     names = [c.name for c in layer.attributes]
+    with mid.open("rb") as stream:
+        if stream.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+            msg = "the .mid file begins with a byte order mark, which would be a part of a value"
+            raise SourceError(msg)
     stated = re.search(rb'(?im)^\s*delimiter\s+"(.)"', mif.read_bytes()[: 1 << 16])
     delimiter = stated[1].decode("latin-1") if stated else "\t"
     try:
@@ -146,6 +151,9 @@ def in_mif(mif: Path, layer: Layer) -> None:
         msg = f"the .mid file has {layer.declared_count} lines and {table.num_rows} records: quotes"
         raise SourceError(f"{msg} do not pair up")
     for column, texts in zip(layer.attributes, table.columns, strict=True):
+        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+            none = pc.invert(pc.match_substring_regex(texts, f"^(?:{_NUMBER.pattern.decode()})$"))
+            _refuse(column.name, texts.filter(none).to_pylist(), _no_number)
         for value, reason in _looks(column.type):
             form = rb"^\s*(?:" + value + rb")\s*$"
             some = texts.filter(pc.match_substring_regex(texts, _re2(form)))
