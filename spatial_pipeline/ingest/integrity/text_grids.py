@@ -20,11 +20,11 @@ _GRIDS = frozenset({"AAIGrid", "GRASSASCIIGrid", "GSAG", "ISG"})
 _CHUNK = 1 << 24
 _HEAD = 1 << 16
 """Bytes in which the header of a grid ends."""
-_KEYWORD = re.compile(rb"\s*((?!nan\b|inf\b|null\b)[A-Za-z_]+:?)\s+(\S+)", re.IGNORECASE)
+_KEYWORD = re.compile(rb"\s*((?!(?:nan|inf|null)(?![:\w]))[A-Za-z_]+:?)\s+(\S+)", re.IGNORECASE)
 _MARKED = re.compile(rb"DSAA(?:\s+\S+){8}|(?s:.)*?^end_of_head[^\n]*\n", re.MULTILINE)
 """Headers of Golden Software's grids and of ISG, which their end or their length marks."""
 _NUMBER = (
-    rb"(?:[+-]?(?:\d++[.,]?\d*+|[.,]\d++)(?:[eE][+-]?\d++)?|[+-]?(?:nan|inf(?:inity)?)"
+    rb"(?:[+-]?(?:\d++[.,]?\d*+|[.,]\d++)(?:[eE][+-]?\d++)?|[+-]?(?:nan(?:\(\w+\))?|inf(?:inity)?)"
     rb"|[+-]?1\.#\w+|null|\*)"
 )
 _WRONG = re.compile(rb"(?<!\S)(?!" + _NUMBER + rb"(?!\S))\S+", re.IGNORECASE)
