@@ -14,6 +14,9 @@ HEADS = {
     "a.asc": "ncols 3\nnrows 3\nxllcorner 0\nyllcorner 0\ncellsize 1\nNODATA_value -9999\n",
     "one line.asc": "NCOLS 3 NROWS 3 XLLCENTER 0 YLLCENTER 0 DX 1 DY 1\n",
     "a.txt": "north: 3\nsouth: 0\neast: 3\nwest: 0\nrows: 3\ncols: 3\nnull: -9\ntype: float\n",
+    "a.isg": "begin_of_head ====\nmodel name : x\nlat min = 40.0\nlat max = 43.0\nlon min = 10.0\n"
+    "lon max = 13.0\ndelta lat = 1.0\ndelta lon = 1.0\nnrows = 3\nncols = 3\nnodata = -9999.0\n"
+    "ISG format = 1.0\nend_of_head ====\n",
     "a.grd": "DSAA\n3 3\n0 2\n0 2\n1 9\n",
 }
 SOUND = ["1 2 3\n4 5 6\n7 8 9\n", " 1   2\t3\r\n4 5 6 7 8\r\n9", "1 -2.5 3e2\n.5 5. +6\n7 8 9"]
