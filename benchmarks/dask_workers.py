@@ -26,9 +26,9 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.versions import Version
 
 RULES: tuple[dict[str, Any], ...] = (
     {"rule": "unique", "columns": ["id"]},

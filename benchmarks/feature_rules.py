@@ -69,8 +69,8 @@ def ours(path: Path) -> dict[str, float]:
     """Seconds of ingest and of the rules, through the product."""
     from spatial_pipeline.contract.models import VectorContract
     from spatial_pipeline.contract.rules import CATALOGUE
-    from spatial_pipeline.results import Scope
-    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.contract.vocabulary import Scope
+    from spatial_pipeline.pipeline.pipeline import Pipeline
     from spatial_pipeline.settings import Settings
 
     named = {rule["rule"] for rule in RULES}

@@ -28,7 +28,7 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.store.versions import Store
 
 TICK = 0.01

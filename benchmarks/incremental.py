@@ -111,7 +111,7 @@ def write(folder: Path, count: int, layout: str | None) -> None:
 def pipeline_of(folder: Path, threads: int, incremental: bool) -> tuple[Any, Any]:
     """The contract, and a pipeline in the store of the folder."""
     from spatial_pipeline.contract.load import load_project
-    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.pipeline import Pipeline
     from spatial_pipeline.settings import Settings
 
     (folder / "cells.yaml").write_text(
@@ -138,7 +138,7 @@ def checked(
     folder: Path, threads: int, *, incremental: bool, only: list[str] | None = None
 ) -> dict[str, Any]:
     """Seconds of the check of what is staged, and what it says."""
-    from spatial_pipeline.check import catalogue
+    from spatial_pipeline.check.engine import catalogue
 
     contract, pipeline = pipeline_of(folder, threads, incremental)
     version = pipeline.store.staged_version("cells", None)

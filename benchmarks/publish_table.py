@@ -29,9 +29,9 @@ import geopandas
 import numpy as np
 import shapely
 
-from spatial_pipeline.check import catalogue
+from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 from spatial_pipeline_tests.postgres import Cluster, running_cluster
 

@@ -44,7 +44,7 @@ def ours(path: Path) -> dict[str, Any]:
     import asyncio
 
     from spatial_pipeline.contract.models import VectorContract
-    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.pipeline import Pipeline
     from spatial_pipeline.settings import Settings
 
     rules = [*RULES, {"rule": PARITY, "other": {"uri": str(path)}}]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from spatial_pipeline.contract.rules import CATALOGUE
-from spatial_pipeline.report.catalogue import rule_json
-from spatial_pipeline.results import Family
+from spatial_pipeline.contract.vocabulary import Family
+from spatial_pipeline.report.catalogue import left_out, rule_json
 
 FAMILIES = {
     Family.METADATA: "The file, its schema and its attributes.",
@@ -24,7 +24,7 @@ This page is made from the catalogue (`make docs`); on the command line the same
 Lengths and areas are in the units of the CRS. `other` is `{dataset: name}`, the published version
 of another dataset, or `{uri: …, layer: …}`, another source. A tolerance is the size at and below
 which a defect is accepted, so a larger one never finds more. What a rule could not judge is said in
-its message.
+its message. A parameter that a rule cannot use is a mistake of the contract, with its line.
 """
 
 
@@ -43,13 +43,18 @@ def _family(family: Family) -> Iterator[str]:
         kinds = " and ".join(facts["kinds"])
         element = facts["iso_element"]
         yield f"For {kinds} data; scope {facts['scope']}; ISO 19157: {element}.\n"
+        if facts["needs"]:
+            yield f"Needs {facts['needs']}.\n"
+        if names := left_out(model):
+            yield f"Cannot use {'; '.join(names)}.\n"
         own = [p for p in facts["parameters"] if not p["common"]]
         if own:
             yield from _table(own)
 
 
 def _common() -> Iterator[str]:
-    facts = rule_json(next(iter(CATALOGUE.values())))
+    everything = next(m for m in CATALOGUE.values() if not left_out(m))
+    facts = rule_json(everything)
     yield "## Every rule\n"
     yield from _table([p for p in facts["parameters"] if p["common"]])
 

@@ -18,6 +18,7 @@ from spatial_pipeline.commands.profile import profile
 from spatial_pipeline.commands.rollback import rollback
 from spatial_pipeline.commands.rules import rules, schema
 from spatial_pipeline.commands.run import run
+from spatial_pipeline.commands.terminal import results_only
 
 app = typer.Typer(
     help="Spatial data contracts: ingest, prove, and publish only what was proven.",
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (check, profile, rules, schema, run, rollback, accept, held):
-    app.command()(command)
+    app.command()(results_only(command))
 app.add_typer(alerts, name="alerts")
 
 

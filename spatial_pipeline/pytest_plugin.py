@@ -11,7 +11,6 @@ import functools
 import inspect
 import os
 import secrets
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ import pytest
 if TYPE_CHECKING:
     import asyncpg
 
-    from spatial_pipeline.runtime import Blocked
+    from spatial_pipeline.runtime.event_loop import Blocked
     from spatial_pipeline.testing.postgis import Cluster
 
 try:
@@ -42,12 +41,15 @@ def pytest_configure(config: pytest.Config) -> None:
         "fails after `timeout` seconds, or when something holds the loop for `block` seconds",
     )
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = tempfile.TemporaryDirectory(prefix="spatial-worker-")
-        config.add_cleanup(folder.cleanup)
+        from spatial_pipeline.runtime.temporary import TemporaryFolder
+
+        folder = TemporaryFolder()
+        # The closure keeps the folder, which goes with its object.
+        config.add_cleanup(lambda: folder.remove())
         os.environ.setdefault("GDAL_CACHEMAX", GDAL_CACHE_MB)
-        os.environ["PROJ_USER_WRITABLE_DIRECTORY"] = folder.name
-        os.environ["CPL_TMPDIR"] = folder.name
-        os.environ["SPATIAL_STORE"] = os.path.join(folder.name, "store")  # noqa: PTH118
+        os.environ["PROJ_USER_WRITABLE_DIRECTORY"] = str(folder.path)
+        os.environ["CPL_TMPDIR"] = str(folder.path)
+        os.environ["SPATIAL_STORE"] = str(folder.path / "store")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -76,7 +78,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 def _guarded(
     test: Callable[..., Any], timeout: float = TIMEOUT, block: float = BLOCK
 ) -> Callable[..., Any]:
-    from spatial_pipeline.runtime import Watchdog
+    from spatial_pipeline.runtime.event_loop import Watchdog
 
     @functools.wraps(test)
     async def guarded(*args: Any, **kwargs: Any) -> None:
@@ -155,8 +157,8 @@ if pytest_asyncio is not None:
 
 @pytest.fixture(name="offload")
 def _offload() -> Callable[..., Any]:
-    """:func:`spatial_pipeline.runtime.offload`."""
-    from spatial_pipeline.runtime import offload
+    """:func:`spatial_pipeline.runtime.event_loop.offload`."""
+    from spatial_pipeline.runtime.event_loop import offload
 
     return offload
 
@@ -173,8 +175,7 @@ def _check_rules() -> Callable[..., Any]:
 def _check_rules_async() -> Callable[..., Any]:
     """:func:`spatial_pipeline.testing.rules.check_rules_async`."""
     # An import holds the loop; here there is none yet.
-    import spatial_pipeline.checking  # noqa: F401
-    from spatial_pipeline.check import catalogue
+    from spatial_pipeline.check.engine import catalogue
     from spatial_pipeline.testing.rules import check_rules_async
 
     catalogue.load()

@@ -8,8 +8,9 @@ from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from spatial_pipeline.ingest.cage.limits import CageLimits, Mode
-from spatial_pipeline.memory import default_memory, memory_available
-from spatial_pipeline.runtime import SLOW
+from spatial_pipeline.runtime.event_loop import SLOW
+from spatial_pipeline.runtime.memory import default_memory, memory_available
+from spatial_pipeline.sources.limits import TransferLimits
 
 
 class Settings(BaseSettings):
@@ -27,6 +28,8 @@ class Settings(BaseSettings):
         database_pool_size: most connections of one process.
         database_acquire_timeout_s: how long to wait for a connection of a full or starting server.
         database_statement_timeout_s: longest statement, COPY and index builds included.
+        lock_timeout_s: longest wait for a lock that another process holds, in the store or in the
+            database; whose it is is logged after ten seconds.
         autostart: False lets the schedules and sensors of contracts begin switched off, as on a
             developer's machine; a switch thrown in Dagster's UI counts more than this.
         alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
@@ -65,6 +68,7 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(4, ge=1)
     database_acquire_timeout_s: float = Field(60.0, gt=0)
     database_statement_timeout_s: float = Field(3600.0, gt=0)
+    lock_timeout_s: float = Field(3600.0, gt=0)
     fetch_max_bytes: int = Field(64 << 30, ge=1)
     fetch_connect_timeout_s: float = Field(10.0, gt=0)
     fetch_read_timeout_s: float = Field(60.0, gt=0)
@@ -86,3 +90,26 @@ class Settings(BaseSettings):
     cage_file_bytes: ByteSize = Field(ByteSize(CageLimits.file_bytes), ge=1)
     cage_open_files: int = Field(CageLimits.open_files, ge=64)
     max_pixels_per_byte: int = Field(CageLimits.pixels_per_byte, ge=1)
+
+    @property
+    def transfer_limits(self) -> TransferLimits:
+        """Bounds of fetching one source."""
+        return TransferLimits(
+            max_bytes=self.fetch_max_bytes,
+            connect_timeout_s=self.fetch_connect_timeout_s,
+            read_timeout_s=self.fetch_read_timeout_s,
+            attempts=self.fetch_attempts,
+        )
+
+    @property
+    def cage_limits(self) -> CageLimits:
+        """Limits of the process that reads foreign files."""
+        return CageLimits(
+            mode=self.cage,
+            memory=self.cage_memory,
+            wall_s=self.cage_wall_s,
+            cpu_s=self.cage_cpu_s,
+            file_bytes=self.cage_file_bytes,
+            open_files=self.cage_open_files,
+            pixels_per_byte=self.max_pixels_per_byte,
+        )

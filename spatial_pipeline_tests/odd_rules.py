@@ -9,8 +9,8 @@ from typing import Literal
 
 from spatial_pipeline.check.base import FeatureCheck, evaluates
 from spatial_pipeline.contract.rules.validity import ValidGeometry
-from spatial_pipeline.pieces import FeatureBatch
-from spatial_pipeline.results import Findings
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.violations import Violations
 
 
 class Odd(ValidGeometry):
@@ -26,7 +26,7 @@ class Odd(ValidGeometry):
 class OddCheck(FeatureCheck[Odd]):
     """See :class:`Odd`."""
 
-    def check(self, batch: FeatureBatch) -> Findings:
+    def check(self, batch: FeatureBatch) -> Violations:
         if self.rule.does == "raise":
             msg = "odd"
             raise ValueError(msg)
@@ -37,4 +37,4 @@ class OddCheck(FeatureCheck[Odd]):
             while time.monotonic() < until:
                 self.context.cancelled()
                 time.sleep(0.005)
-        return Findings.none()
+        return Violations.none()

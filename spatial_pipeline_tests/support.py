@@ -13,11 +13,14 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.engine import Plan, evaluate
+from spatial_pipeline.check.engine.engine import Plan, evaluate
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.pieces import BatchDigest, FeatureBatch, PixelWindow
-from spatial_pipeline.results import Findings, Result
-from spatial_pipeline.versions import BandProfile, Column, RasterProfile, VectorProfile
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import BandProfile, Column, RasterProfile, VectorProfile
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.readers import BatchDigest
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violations import Violations
 
 
 class MemoryVector:
@@ -220,7 +223,7 @@ def run_rule(
     tile_size: int | None = None,
     jobs: int = 1,
     key: tuple[str, ...] = (),
-) -> tuple[Result, Findings]:
+) -> tuple[Result, Violations]:
     """One rule on one version through the real engine."""
     results = asyncio.run(
         evaluate(

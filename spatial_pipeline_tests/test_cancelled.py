@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 import shapely
 
-from spatial_pipeline.checking import check_all
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.batch_check import check_all
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.store.versions import Store
 
 MOMENTS = 50
@@ -123,7 +123,7 @@ def test_an_interrupted_command_ends_and_leaves_nothing(tmp_path: Path) -> None:
     script = (
         "import asyncio, sys, time, threading\n"
         "from pathlib import Path\n"
-        "from spatial_pipeline.runtime import run_sync\n"
+        "from spatial_pipeline.runtime.event_loop import run_sync\n"
         "from spatial_pipeline_tests.test_cancelled import project, threads\n"
         "pipeline, contract = project(Path(sys.argv[1]), 20_000)\n"
         "version = pipeline.stage(contract)\n"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from spatial_pipeline.contract.models import RasterContract, VectorContract
-from spatial_pipeline.results import Result
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.store.versions import Store
 
 CASES = Path(__file__).parent / "cases"

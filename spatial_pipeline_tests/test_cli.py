@@ -45,7 +45,7 @@ class Project:
                 "name": name,
                 "source": {"uri": f"{name}.geojson"},
                 "key": ["id"],
-                "rules": list(rules),
+                **({"rules": list(rules)} if rules else {}),
                 **more,
             },
         }

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from spatial_pipeline.orchestration.run_facts import INVENTORY
+from spatial_pipeline.orchestration.alerts.run_reader import INVENTORY
 
 ROOT = Path(__file__).parents[1]
 QUERY = """{

@@ -30,3 +30,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in [re.sub(r"[^\w-]", "", h.lower().replace(" ", "-")) for h in headings]
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name)
+def test_modules_that_pages_name_exist(page: Path) -> None:
+    named = set(re.findall(r"`([\w/]+\.(?:py|jinja))`", page.read_text(encoding="utf-8")))
+    rooms = [
+        ROOT,
+        *(ROOT / r for r in ("benchmarks", "spatial_pipeline", "spatial_pipeline_tests")),
+    ]
+    assert [name for name in sorted(named) if not any((r / name).exists() for r in rooms)] == []

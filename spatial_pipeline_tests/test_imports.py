@@ -60,7 +60,8 @@ def test_no_module_escapes_the_rule_about_dagster() -> None:
 
 def test_the_product_runs_without_importing_dagster() -> None:
     code = (
-        "import sys, spatial_pipeline, spatial_pipeline.run, spatial_pipeline.check.catalogue as c;"
+        "import sys, spatial_pipeline, spatial_pipeline.pipeline.pipeline;"
+        "import spatial_pipeline.check.engine.catalogue as c; c.load();"
         "print([m for m in sys.modules if m.split('.')[0] == 'dagster'])"
     )
     done = subprocess.run(

@@ -14,7 +14,7 @@ HEAD = """
 import asyncio, time
 import asyncpg, pytest, pytest_asyncio, shapely
 import numpy as np
-from spatial_pipeline.runtime import run_sync
+from spatial_pipeline.runtime.event_loop import run_sync
 
 async def one(): return 1
 POLYGONS = shapely.buffer(shapely.points(np.arange(20000.0), 0.0), 1.0, quad_segs=64)

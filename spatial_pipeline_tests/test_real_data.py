@@ -12,8 +12,10 @@ import pytest
 import shapely
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.results import Findings, Result, Status
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 
 TOKYO = "package://libpysal/examples/tokyo/tokyomet262.shp"
@@ -26,7 +28,7 @@ def tokyo() -> geopandas.GeoDataFrame:
 
 
 @pytest.fixture(scope="module")
-def audit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Result, Findings]]:
+def audit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Result, Violations]]:
     """All rules about tokyomet262."""
     contract = VectorContract.model_validate(
         {
@@ -46,7 +48,7 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Result, F
 
 
 def test_exactly_the_invalid_features_are_named(
-    audit: dict[str, tuple[Result, Findings]],
+    audit: dict[str, tuple[Result, Violations]],
 ) -> None:
     result, findings = audit["valid_geometry"]
     expected = np.flatnonzero(~shapely.is_valid(tokyo().geometry.to_numpy()))
@@ -58,7 +60,7 @@ def test_exactly_the_invalid_features_are_named(
 
 
 def test_topology_still_reports_on_the_rest(
-    audit: dict[str, tuple[Result, Findings]],
+    audit: dict[str, tuple[Result, Violations]],
 ) -> None:
     geometry = tokyo().geometry.to_numpy()
     valid = np.flatnonzero(shapely.is_valid(geometry))

@@ -10,8 +10,8 @@ import pytest
 
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import GateClosedError
-from spatial_pipeline.rebuild import outdated
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
+from spatial_pipeline.pipeline.staleness import outdated
 from spatial_pipeline.settings import Settings
 from spatial_pipeline_tests.ingest.tables import Database, database
 

@@ -16,8 +16,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
-from spatial_pipeline_tests.ingest.remote.web import Web, serving
 from spatial_pipeline_tests.ingest.sources import points, table_of, write_layer
+from spatial_pipeline_tests.sources.web import Web, serving
 
 RUN = "from spatial_pipeline.cli import main; main()"
 CONTRACT = """type: spatial_pipeline.VectorDataset

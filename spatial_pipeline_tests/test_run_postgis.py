@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from spatial_pipeline.comparisons import OTHERS, Comparisons
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.errors import RuleError, SourceLostError
-from spatial_pipeline.ingest import postgis_source
+from spatial_pipeline.ingest.postgis import source as postgis_source
+from spatial_pipeline.model.version import Version
 from spatial_pipeline.orchestration.assets import source_spec
 from spatial_pipeline.orchestration.dataset import dataset_definitions
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.comparison_data import OTHERS, Comparisons
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
-from spatial_pipeline.versions import Version
 from spatial_pipeline_tests.ingest.tables import Database, database
 
 __all__ = ["database"]

@@ -10,14 +10,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from spatial_pipeline.check import catalogue
+from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import GateClosedError, SourceLostError
-from spatial_pipeline.ingest import postgis_source
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.ingest.postgis import source
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
-from spatial_pipeline_tests.store.postgis.projects import idle_or_busy
-from spatial_pipeline_tests.store.postgis.servers import Server, running_server
+from spatial_pipeline_tests.publish.postgis.projects import idle_or_busy
+from spatial_pipeline_tests.publish.postgis.servers import Server, running_server
 
 POINTS = (
     "SELECT i AS id, ST_SetSRID(ST_MakePoint(i, i), 4326)::geometry(Point, 4326) AS geom"
@@ -93,7 +93,7 @@ def test_the_source_is_lost_while_it_is_read(
     asyncio.run(asked(dsn, "DELETE FROM source WHERE id > 1500"))
     former = pipeline.store.published_version("points", None)
     with monkeypatch.context() as patch:
-        dying(server, patch, postgis_source, "_fetched")
+        dying(server, patch, source, "_fetched")
         with pytest.raises(SourceLostError, match=LOST):
             pipeline.stage(contract)
     server.start()
@@ -107,9 +107,9 @@ def test_the_source_is_lost_while_it_is_read(
 @pytest.mark.parametrize(
     ("rule", "where", "step"),
     [
-        ("same_features_as", postgis_source, "_fetched"),
-        ("same_features_as", postgis_source.catalogue, "relation"),
-        ("same_count_as", postgis_source.catalogue, "relation"),
+        ("same_features_as", source, "_fetched"),
+        ("same_features_as", source.catalogue, "relation"),
+        ("same_count_as", source.catalogue, "relation"),
     ],
     ids=["rows", "fingerprint", "count"],
 )

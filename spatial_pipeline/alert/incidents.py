@@ -1,7 +1,7 @@
-"""The incident machine: opened, updated, reminded, closed. Pure functions.
+"""The incident state machine: opened, updated, reminded, closed. Pure functions.
 
-An incident's state number grows by one with everything that is told of it, so (incident, state
-number) names one message for ever: told twice, it is recognised.
+An incident's state number grows by one with every reported change, so (incident, state number)
+identifies one message for ever and deduplicates repeats.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from spatial_pipeline.alert.facts import Fact, Key, Observation
-from spatial_pipeline.versions import fingerprint
+from spatial_pipeline.alert.problems import Key, Observation, Problem
+from spatial_pipeline.runtime.hashing import fingerprint
 
 MUCH = 0.5
-"""Violations have changed much when they differ by this share of what was told last."""
+"""Share by which violations must differ from those last reported, to be reported again."""
 
 
 class What(StrEnum):
-    """What is told of an incident."""
+    """Kinds of reported changes of an incident."""
 
     OPENED = "opened"
     UPDATED = "updated"
@@ -28,15 +28,15 @@ class What(StrEnum):
 
 @dataclass(frozen=True)
 class Incident:
-    """One thing that is wrong until it is right.
+    """A problem from its first occurrence until it is resolved.
 
     Attributes:
-        id: name for ever; the same thing failing again later is another incident.
-        state: number of things told so far.
+        id: permanent id; the same thing failing again later is another incident.
+        state: number of changes reported so far.
         opened_at: POSIX seconds.
-        told_at: POSIX seconds of what was told last.
-        fact: what is wrong now.
-        told: what was wrong when it was told last.
+        told_at: POSIX seconds of the last report.
+        fact: the current problem.
+        told: the problem as last reported.
 
     """
 
@@ -44,41 +44,41 @@ class Incident:
     state: int
     opened_at: float
     told_at: float
-    fact: Fact
-    told: Fact
+    fact: Problem
+    told: Problem
 
     @property
     def key(self) -> Key:
-        """What it is about."""
+        """The subject of the incident."""
         return self.fact.key
 
 
 @dataclass(frozen=True)
-class Change:
-    """Something to tell of an incident.
+class IncidentChange:
+    """A change of an incident to report.
 
     Attributes:
-        what: what happened.
+        what: kind of change.
         incident: id of the incident.
         state: its state number.
-        fact: what is wrong; of a closed incident, what was wrong last.
+        fact: the problem; for a closed incident, the last one.
         opened_at: POSIX seconds.
         at: POSIX seconds.
-        before: violations when it was told last, None when it is told first or nothing is counted.
+        before: violations at the last report, None at the first report or when nothing is counted.
 
     """
 
     what: What
     incident: str
     state: int
-    fact: Fact
+    fact: Problem
     opened_at: float
     at: float
     before: int | None = None
 
     @property
     def id(self) -> str:
-        """The idempotency key: the same for ever for the same incident in the same state."""
+        """The idempotency key: permanent for one incident in one state."""
         return f"{self.incident}.{self.state}"
 
 
@@ -87,20 +87,20 @@ Incidents = Mapping[Key, Incident]
 
 def observe(
     incidents: Incidents, observation: Observation, now: float | None = None
-) -> tuple[dict[Key, Incident], list[Change]]:
-    """The incidents after an observation, and what is to be told.
+) -> tuple[dict[Key, Incident], list[IncidentChange]]:
+    """The incidents after an observation, and the changes to report.
 
-    Observing the same again tells nothing.
+    A repeated identical observation reports nothing.
 
     Args:
         incidents: the open incidents.
-        observation: what was looked at.
-        now: POSIX seconds at which it is told; the time of the observation unless given.
+        observation: the observation.
+        now: POSIX seconds of the report; the time of the observation unless given.
 
     """
     now = observation.at if now is None else now
     after = dict(incidents)
-    changes: list[Change] = []
+    changes: list[IncidentChange] = []
     wrong = {f.key: f for f in observation.facts}
     for key in sorted(observation.judged - wrong.keys(), key=_order):
         closed = after.pop(key, None)
@@ -123,10 +123,10 @@ def observe(
 
 def remind(
     incidents: Incidents, now: float, after_s: float
-) -> tuple[dict[Key, Incident], list[Change]]:
-    """Tells again of incidents that nothing was told of for a while."""
+) -> tuple[dict[Key, Incident], list[IncidentChange]]:
+    """Reminders for open incidents that were not reported for a while."""
     after = dict(incidents)
-    changes: list[Change] = []
+    changes: list[IncidentChange] = []
     for key in sorted(incidents, key=_order):
         if now - incidents[key].told_at >= after_s:
             after[key], change = _tell(incidents[key], What.REMINDED, incidents[key].fact, now, now)
@@ -134,8 +134,8 @@ def remind(
     return after, changes
 
 
-def changed_much(told: Fact, now: Fact) -> bool:
-    """True when people should hear of the difference."""
+def changed_much(told: Problem, now: Problem) -> bool:
+    """True when the difference is large enough to report."""
     if (told.status, told.severity) != (now.status, now.severity):
         return True
     if told.violations is None or now.violations is None:
@@ -144,11 +144,11 @@ def changed_much(told: Fact, now: Fact) -> bool:
 
 
 def _tell(
-    incident: Incident, what: What, fact: Fact, at: float, now: float
-) -> tuple[Incident, Change]:
+    incident: Incident, what: What, fact: Problem, at: float, now: float
+) -> tuple[Incident, IncidentChange]:
     told = replace(incident, state=incident.state + 1, told_at=now, fact=fact, told=fact)
     before = None if what is What.OPENED else incident.told.violations
-    return told, Change(what, told.id, told.state, fact, told.opened_at, at, before)
+    return told, IncidentChange(what, told.id, told.state, fact, told.opened_at, at, before)
 
 
 def _order(key: Key) -> tuple[str, str, str, str]:

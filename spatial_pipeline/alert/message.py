@@ -1,4 +1,4 @@
-"""Changes of incidents → words, as plain text and as HTML."""
+"""Renders changes of incidents as plain text and as HTML."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from spatial_pipeline.alert.facts import Fact, Key, Kind
-from spatial_pipeline.alert.incidents import Change, What
-from spatial_pipeline.results import Severity, Violation
+from spatial_pipeline.alert.incidents import IncidentChange, What
+from spatial_pipeline.alert.problems import Key, Kind, Problem
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.result import keys_text
+from spatial_pipeline.model.violations import Violation
 
 if TYPE_CHECKING:
     import jinja2
@@ -44,8 +46,8 @@ class Links:
 
     base: str | None = None
 
-    def of(self, fact: Fact) -> tuple[tuple[str, str], ...]:
-        """(label, address) of the run, the asset and the check of a fact."""
+    def of(self, fact: Problem) -> tuple[tuple[str, str], ...]:
+        """(label, address) of the run, the asset and the check of a problem."""
         if self.base is None:
             return ()
         base, links = self.base.rstrip("/"), []
@@ -63,16 +65,16 @@ class Links:
 
 @dataclass(frozen=True)
 class Message:
-    """What a channel gets.
+    """A message to a channel.
 
     Attributes:
         id: idempotency key; the same for a message that is sent twice.
-        group: what later messages about the same thing have in common.
+        group: common id of all messages about the same incident.
         title: one line.
         text: plain text.
         html: the same as HTML.
         level: ``failure``, ``warning``, ``info`` or ``success``.
-        facts: the same for machines, ready for JSON.
+        facts: the same as JSON-ready values.
         picture: PNG of the defects.
 
     """
@@ -88,9 +90,9 @@ class Message:
 
 
 def compose(
-    id_: str, changes: Sequence[Change], links: Links, picture: bytes | None = None
+    id_: str, changes: Sequence[IncidentChange], links: Links, picture: bytes | None = None
 ) -> Message:
-    """The message that tells these changes; a digest when there are several."""
+    """The message that reports these changes; a digest when there are several."""
     single = changes[0] if len(changes) == 1 else None
     title = _title(single) if single is not None else digest_title(changes)
     values = {
@@ -113,8 +115,8 @@ def compose(
     )
 
 
-def as_json(change: Change, links: Links) -> dict[str, Any]:
-    """A change for machines."""
+def as_json(change: IncidentChange, links: Links) -> dict[str, Any]:
+    """A change as JSON-ready values."""
     fact = change.fact
     return {
         "id": change.id,
@@ -141,12 +143,12 @@ def as_json(change: Change, links: Links) -> dict[str, Any]:
 
 
 def when(at: float) -> str:
-    """A time for people, in UTC."""
+    """A time in UTC as text for people."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def counts(change: Change) -> str:
-    """Violations before and now, as far as they are known."""
+def counts(change: IncidentChange) -> str:
+    """Violations before and now, where known."""
     fact = change.fact
     if change.what is What.CLOSED or fact.violations is None:
         return ""
@@ -155,7 +157,7 @@ def counts(change: Change) -> str:
     return now if change.before is None else f"{now}, {change.before} before"
 
 
-def line(change: Change) -> str:
+def line(change: IncidentChange) -> str:
     """One change in one line."""
     fact = change.fact
     said = "" if change.what is What.CLOSED else f": {fact.summary}"
@@ -164,7 +166,7 @@ def line(change: Change) -> str:
 
 def defect(violation: Violation) -> str:
     """One violation in one line, with its coordinates."""
-    keys = ", ".join("/".join(str(v) for v in key) for key in violation.keys)
+    keys = keys_text(violation.keys)
     parts = [violation.reason, keys]
     if violation.location is not None:
         parts.append("at {:.10g}, {:.10g}".format(*violation.location))
@@ -173,15 +175,15 @@ def defect(violation: Violation) -> str:
     return " · ".join(p for p in parts if p)
 
 
-def digest_title(changes: Sequence[Change]) -> str:
-    """How many of what."""
+def digest_title(changes: Sequence[IncidentChange]) -> str:
+    """Title of a digest: counts by kind of change."""
     counted = Counter(WORDS[c.what] for c in changes)
     said = ", ".join(f"{n} {word}" for word, n in counted.items())
     datasets = len({c.fact.key.dataset for c in changes})
     return f"{said} ({datasets} dataset{'' if datasets == 1 else 's'})"
 
 
-def _title(change: Change) -> str:
+def _title(change: IncidentChange) -> str:
     key = change.fact.key
     return f"{key.title}: {_subject(key)} {_word(change)}".rstrip()
 
@@ -194,7 +196,7 @@ def _subject(key: Key) -> str:
     return f"{title} ({key.name})" if named else title
 
 
-def _word(change: Change) -> str:
+def _word(change: IncidentChange) -> str:
     if change.fact.key.kind is Kind.RULE and change.what is What.OPENED:
         warned = change.fact.severity is Severity.WARN
         status = "could not be checked" if change.fact.status in ("error", "timeout") else "failed"
@@ -205,7 +207,7 @@ def _word(change: Change) -> str:
     return WORDS[change.what]
 
 
-def _level(changes: Sequence[Change]) -> str:
+def _level(changes: Sequence[IncidentChange]) -> str:
     if all(c.what is What.CLOSED for c in changes):
         return "success"
     open_ = [c for c in changes if c.what is not What.CLOSED]

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from spatial_pipeline.contract.rules import Rule, rule_id
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.pieces import FeatureBatch, PixelWindow, RasterData, Tile, VectorData
-from spatial_pipeline.results import Findings, Outcome
-from spatial_pipeline.spilled import FindingsSink
-from spatial_pipeline.versions import Kind, Profile
+from spatial_pipeline.model.features import FeatureBatch, Tile
+from spatial_pipeline.model.profile import Profile
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.readers import RasterReader, VectorReader
+from spatial_pipeline.model.violation_runs import ViolationSink
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 R = TypeVar("R", bound=Rule)
 
@@ -39,11 +42,11 @@ class Context:
 
     """
 
-    data: VectorData | RasterData
-    others: tuple[VectorData | RasterData, ...] = ()
+    data: VectorReader | RasterReader
+    others: tuple[VectorReader | RasterReader, ...] = ()
     key: tuple[str, ...] = ()
     cancelled: Callable[[], None] = field(default=lambda: None)
-    sink: FindingsSink | None = None
+    sink: ViolationSink | None = None
 
 
 class Check(ABC, Generic[R]):
@@ -53,7 +56,7 @@ class Check(ABC, Generic[R]):
         self.rule = rule
         self.context = context
 
-    def findings_of(self, partial: Any) -> Findings | None:  # noqa: ARG002 - a check may say
+    def findings_of(self, partial: Any) -> Violations | None:  # noqa: ARG002 - a check may say
         """The findings of a partial result that go into the outcome as they are, if any do.
 
         They may be taken out to a file before ``reduce`` sees the partial result.
@@ -69,7 +72,7 @@ class ProfileCheck(Check[R]):
     """Sees metadata only."""
 
     @abstractmethod
-    def evaluate(self, profile: Profile) -> Outcome:
+    def evaluate(self, profile: Profile) -> RuleOutcome:
         """The outcome; ``profile`` is of the rule's kind."""
 
 
@@ -87,7 +90,7 @@ class BatchCheck(Check[R]):
         """The partial result of one batch; features excluded by ``where`` are not in it."""
 
     @abstractmethod
-    def reduce(self, partials: Sequence[Any]) -> Outcome:
+    def reduce(self, partials: Sequence[Any]) -> RuleOutcome:
         """The outcome from the partial results in batch order."""
 
 
@@ -95,25 +98,25 @@ class FeatureCheck(BatchCheck[R]):
     """A batch check whose violations need no other batch."""
 
     @abstractmethod
-    def check(self, batch: FeatureBatch) -> Findings:
+    def check(self, batch: FeatureBatch) -> Violations:
         """Violations of the features of this batch."""
 
-    def map(self, batch: FeatureBatch) -> tuple[int, Findings]:
+    def map(self, batch: FeatureBatch) -> tuple[int, Violations]:
         """Number judged and violations."""
         return len(batch), self.check(batch)
 
-    def findings_of(self, partial: tuple[int, Findings]) -> Findings:
+    def findings_of(self, partial: tuple[int, Violations]) -> Violations:
         """The violations."""
         return partial[1]
 
-    def without_findings(self, partial: tuple[int, Findings]) -> tuple[int, Findings]:
+    def without_findings(self, partial: tuple[int, Violations]) -> tuple[int, Violations]:
         """The number judged."""
-        return partial[0], Findings.none()
+        return partial[0], Violations.none()
 
-    def reduce(self, partials: Sequence[tuple[int, Findings]]) -> Outcome:
+    def reduce(self, partials: Sequence[tuple[int, Violations]]) -> RuleOutcome:
         """All violations; ``max_violations`` decides."""
-        return Outcome(
-            checked=sum(n for n, _ in partials), findings=Findings.concat(f for _, f in partials)
+        return RuleOutcome(
+            checked=sum(n for n, _ in partials), findings=Violations.concat(f for _, f in partials)
         )
 
 
@@ -133,7 +136,7 @@ class TileCheck(Check[R]):
         """The partial result of one tile."""
 
     @abstractmethod
-    def reduce(self, partials: Sequence[Any]) -> Outcome:
+    def reduce(self, partials: Sequence[Any]) -> RuleOutcome:
         """The outcome from the partial results in tile order."""
 
 
@@ -159,7 +162,7 @@ class TileComparisonCheck(Check[R]):
         """The partial result of one tile."""
 
     @abstractmethod
-    def reduce(self, partials: Sequence[Any]) -> Outcome:
+    def reduce(self, partials: Sequence[Any]) -> RuleOutcome:
         """The outcome from the partial results in tile order."""
 
 
@@ -171,7 +174,7 @@ class WindowCheck(Check[R]):
         """The partial result of one window."""
 
     @abstractmethod
-    def reduce(self, partials: Sequence[Any]) -> Outcome:
+    def reduce(self, partials: Sequence[Any]) -> RuleOutcome:
         """The outcome from the partial results in window order."""
 
 
@@ -183,7 +186,7 @@ class PlannedCheck(Check[R]):
         """Pieces of work, each a call without arguments, run in any order in threads."""
 
     @abstractmethod
-    def reduce(self, partials: Sequence[Any]) -> Outcome:
+    def reduce(self, partials: Sequence[Any]) -> RuleOutcome:
         """The outcome from the results of the pieces, in plan order."""
 
 

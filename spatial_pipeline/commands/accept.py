@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from spatial_pipeline.commands.project import (
     project_of,
     samples,
 )
-from spatial_pipeline.commands.terminal import say, wrong
+from spatial_pipeline.commands.terminal import print_text, say, wrong
 from spatial_pipeline.errors import SpatialPipelineError
 
 
@@ -40,10 +41,10 @@ def accept(
     import getpass
 
     from spatial_pipeline.contract.partitions import partition_mistake
-    from spatial_pipeline.schema_acceptance import accept as accept_schema
-    from spatial_pipeline.schema_acceptance import pending
+    from spatial_pipeline.pipeline.schema_approval import accept as accept_schema
+    from spatial_pipeline.pipeline.schema_approval import pending
 
-    own, neighbours = project_of(contracts or samples(), as_json=False)
+    own, neighbours = project_of(contracts or samples(), False, [dataset])
     everything = [*own, *neighbours]
     contract = named(everything, dataset)
     if partition is not None and (mistake := partition_mistake(contract, partition)):
@@ -68,5 +69,7 @@ def accept(
         say(f"{dataset}: {exc}")
         raise typer.Exit(FAILED) from exc
     where = "" if partition is None else f"[{partition}]"
-    typer.echo(f"{dataset}{where}: schema {accepted.schema} accepted by {accepted.by}")
-    say(f"spatial-pipeline run {dataset} publishes it, if its rules pass")
+    print_text(f"{dataset}{where}: schema {accepted.schema} accepted by {accepted.by}\n")
+    chosen_partition = "" if partition is None else f" --partition {shlex.quote(partition)}"
+    command = f"spatial-pipeline run {dataset}{chosen_partition}{contract.option}"
+    say(f"{command} publishes it, if its rules pass")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from spatial_pipeline.commands.project import FAILED, settings
-from spatial_pipeline.commands.terminal import wrong
+from spatial_pipeline.commands.terminal import print_text, results_only, wrong
 from spatial_pipeline.errors import SpatialPipelineError
 
 alerts = typer.Typer(
@@ -16,6 +16,7 @@ alerts = typer.Typer(
 
 
 @alerts.command("test")
+@results_only
 def send_sample(
     channel: Annotated[
         list[str] | None,
@@ -24,8 +25,8 @@ def send_sample(
 ) -> None:
     """Send a sample to every channel and say which took it; exit 1 if one did not."""
     from spatial_pipeline.alert.message import Links
-    from spatial_pipeline.alerting import channels_of, sample
-    from spatial_pipeline.contract.words import closest
+    from spatial_pipeline.contract.spelling import closest
+    from spatial_pipeline.pipeline.alert_context import channels_of, sample
 
     environment = settings()
     try:
@@ -46,5 +47,5 @@ def send_sample(
             continue
         error = each.send(message)
         failed |= error is not None
-        typer.echo(f"{each.name}: {'sent' if error is None else f'failed: {error}'}")
+        print_text(f"{each.name}: {'sent' if error is None else f'failed: {error}'}\n")
     raise typer.Exit(FAILED if failed else 0)

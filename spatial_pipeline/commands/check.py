@@ -17,9 +17,16 @@ from spatial_pipeline.commands.project import (
     start_reader,
     targets_of,
 )
-from spatial_pipeline.commands.terminal import print_json, print_rich, progress_bars, say, wrong
+from spatial_pipeline.commands.terminal import (
+    WRONG,
+    print_json,
+    print_rich,
+    progress_bars,
+    say,
+    wrong,
+)
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.runtime import run_sync
+from spatial_pipeline.runtime.event_loop import run_sync
 
 if TYPE_CHECKING:
     from spatial_pipeline.contract.models import Contract
@@ -71,7 +78,7 @@ def check(
 
     from dataclasses import replace
 
-    from spatial_pipeline.checking import check_all
+    from spatial_pipeline.pipeline.batch_check import check_all
     from spatial_pipeline.report.checked import as_json as to_json
 
     pipeline = pipeline_of([*own, *neighbours])
@@ -99,11 +106,16 @@ def check(
         from spatial_pipeline.report.summary import check_summary
 
         print_rich(check_summary(checked))
+    mistakes = list(dict.fromkeys(m for c in checked for m in c.mistakes))
+    for mistake in mistakes:
+        say(mistake)
+    if mistakes:
+        raise typer.Exit(WRONG)
     raise typer.Exit(0 if checked and all(c.passed for c in checked) else FAILED)
 
 
 def _write_baselines(contracts: Sequence[Contract], checked: Sequence[Checked]) -> None:
-    from spatial_pipeline.acceptance import write_baselines
+    from spatial_pipeline.pipeline.suppressions import write_baselines
 
     try:
         written = write_baselines(contracts, checked)

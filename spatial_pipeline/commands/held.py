@@ -13,7 +13,7 @@ from spatial_pipeline.commands.project import (
     project_of,
     settings,
 )
-from spatial_pipeline.commands.terminal import print_json, print_rich, wrong
+from spatial_pipeline.commands.terminal import print_json, print_rich, print_text, wrong
 from spatial_pipeline.errors import SpatialPipelineError
 
 
@@ -32,7 +32,7 @@ def held(
     from rich.markup import escape
     from rich.table import Table
 
-    from spatial_pipeline.inventory import inventory
+    from spatial_pipeline.pipeline.held import inventory
     from spatial_pipeline.store.versions import Store
 
     judged = None
@@ -45,7 +45,7 @@ def held(
     if as_json:
         print_json({"held": [s.to_json() for s in found]})
     elif not found:
-        typer.echo("nothing is held")
+        print_text("nothing is held\n")
     else:
         table = Table("Dataset", "State", "Since (UTC)", "Readers see", "Why")
         for each in found:

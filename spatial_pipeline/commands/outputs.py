@@ -11,26 +11,27 @@ import numpy as np
 import pyarrow as pa
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report import quarantine
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.runtime.json_text import json_text
 from spatial_pipeline.store.staged import StagedVector
-from spatial_pipeline.versions import VectorProfile, Version
 
 LAYERS = (".gpkg", ".parquet", ".geoparquet")
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where to write what; None writes nothing.
+    """Files to write; None skips a file.
 
     Attributes:
         html: page with results and maps.
         violations: layer of all violations.
         junit: results as JUnit XML.
         sarif: results as SARIF 2.1.0.
-        quarantine: layer of the features that a blocking rule named.
+        quarantine: layer of the features in violations of blocking rules.
 
     """
 
@@ -66,7 +67,7 @@ class Outputs:
 
         """
         if self.violations is not None:
-            from spatial_pipeline.checking import export_violations
+            from spatial_pipeline.pipeline.batch_check import export_violations
 
             for file in export_violations(checked, self.violations):
                 yield f"violations: {file}"

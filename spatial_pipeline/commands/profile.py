@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from spatial_pipeline.commands.project import FAILED, pipeline_of
-from spatial_pipeline.commands.terminal import wrong
+from spatial_pipeline.commands.terminal import print_text, wrong
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.runtime import run_sync
+from spatial_pipeline.runtime.event_loop import run_sync
 
 
 def profile(
@@ -21,11 +21,11 @@ def profile(
     ] = None,
 ) -> None:
     """Print a contract inferred from the data: what it is like and which rules it keeps."""
-    from spatial_pipeline.profiling import infer
+    from spatial_pipeline.pipeline.contract_inference import infer
 
     try:
         inferred = run_sync(infer(pipeline_of([]), source, layer))
     except SpatialPipelineError as exc:
         wrong(str(exc))
-    typer.echo(inferred.text(), nl=False)
+    print_text(inferred.text())
     raise typer.Exit(0 if inferred.sound else FAILED)

@@ -1,4 +1,4 @@
-"""What the commands have in common: the contracts that are meant, and the pipeline for them."""
+"""Shared code of the commands: the selected contracts and partitions, and their pipeline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spatial_pipeline.errors import ContractError, SpatialPipelineError
 
 if TYPE_CHECKING:
     from spatial_pipeline.contract.models import Contract
-    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.pipeline import Pipeline
     from spatial_pipeline.settings import Settings
 
 FAILED = 1
@@ -32,12 +32,24 @@ ContractsOption = Annotated[
 ]
 
 
-def project_of(paths: Sequence[Path], as_json: bool) -> tuple[list[Contract], list[Contract]]:
-    """The contracts of some paths and the neighbours that they refer to; exits on mistakes."""
-    from spatial_pipeline.contract.load import load_project
+def project_of(
+    paths: Sequence[Path], as_json: bool, names: Sequence[str] = ()
+) -> tuple[list[Contract], list[Contract]]:
+    """The contracts of some paths and the neighbours that they refer to; exits on mistakes.
+
+    Args:
+        paths: files and folders.
+        as_json: say mistakes on stdout, too.
+        names: datasets that are meant; mistakes in contracts that these do not need are counted
+            on stderr and stop nothing. All unless given.
+
+    """
+    from spatial_pipeline.contract.load import load_datasets, load_project
 
     try:
-        return load_project(paths)
+        if not names:
+            return load_project(paths)
+        own, neighbours, others = load_datasets(paths, names)
     except ContractError as exc:
         mistakes = str(exc).splitlines()
         for mistake in mistakes:
@@ -47,6 +59,9 @@ def project_of(paths: Sequence[Path], as_json: bool) -> tuple[list[Contract], li
         if as_json:
             print_json({"datasets": [], "mistakes": mistakes})
         raise typer.Exit(WRONG) from exc
+    for other in others:
+        say(f"left out: {other}")
+    return own, neighbours
 
 
 def targets_of(
@@ -56,9 +71,9 @@ def targets_of(
     *,
     open_ended: bool = False,
 ) -> list[tuple[Contract, str | None]]:
-    """The contracts and partitions that are meant; exits when nothing is."""
+    """The selected contracts and partitions; exits when there are none."""
     from spatial_pipeline.contract.partitions import keys_of, partition_mistake
-    from spatial_pipeline.contract.words import closest
+    from spatial_pipeline.contract.spelling import closest
 
     names = list(dict.fromkeys(r.check_name for c in contracts for r in c.effective_rules))
     for rule in rules:
@@ -90,7 +105,7 @@ def targets_of(
 
 def named(contracts: Sequence[Contract], name: str) -> Contract:
     """The contract of a dataset; exits when there is none."""
-    from spatial_pipeline.contract.words import closest
+    from spatial_pipeline.contract.spelling import closest
 
     by_name = {c.name: c for c in contracts}
     if name not in by_name:
@@ -107,7 +122,7 @@ def start_reader() -> None:
 
 def pipeline_of(contracts: Sequence[Contract]) -> Pipeline:
     """The pipeline in the environment's store; exits when the environment is wrong."""
-    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.pipeline import Pipeline
 
     try:
         return Pipeline.of(contracts, settings())

@@ -15,9 +15,9 @@ from spatial_pipeline.commands.project import (
     project_of,
     samples,
 )
-from spatial_pipeline.commands.terminal import say, wrong
+from spatial_pipeline.commands.terminal import print_text, say, wrong
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.runtime import run_sync
+from spatial_pipeline.runtime.event_loop import run_sync
 
 
 def rollback(
@@ -30,7 +30,7 @@ def rollback(
     contracts: ContractsOption = None,
 ) -> None:
     """Publish an earlier version again, if it passes the contract of today."""
-    own, neighbours = project_of(contracts or samples(), as_json=False)
+    own, neighbours = project_of(contracts or samples(), False, [dataset])
     everything = [*own, *neighbours]
     contract = named(everything, dataset)
     if partition is not None and contract.partitions is None:
@@ -46,4 +46,4 @@ def rollback(
         say(f"{dataset}: {exc}")
         raise typer.Exit(FAILED) from exc
     where = "" if partition is None else f"[{partition}]"
-    typer.echo(f"{dataset}{where}: readers see {publication.version} again")
+    print_text(f"{dataset}{where}: readers see {publication.version} again\n")

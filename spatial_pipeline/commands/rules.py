@@ -18,7 +18,7 @@ def rules(
 ) -> None:
     """The rule catalogue, or one rule with its parameters, scope and ISO 19157 element."""
     from spatial_pipeline.contract.rules import CATALOGUE
-    from spatial_pipeline.contract.words import closest
+    from spatial_pipeline.contract.spelling import closest
     from spatial_pipeline.report.catalogue import catalogue_table, rule_json, rule_page
 
     if identity is None:
@@ -38,6 +38,6 @@ def rules(
 
 def schema() -> None:
     """JSON schema of a contract file, for editors."""
-    from spatial_pipeline.contract.schema import schema as contract_schema
+    from spatial_pipeline.contract.json_schema import schema as contract_schema
 
     print_json(contract_schema())

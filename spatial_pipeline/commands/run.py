@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +20,10 @@ from spatial_pipeline.commands.project import (
     targets_of,
 )
 from spatial_pipeline.commands.terminal import print_json, print_rich, say
+from spatial_pipeline.errors import SpatialPipelineError
+
+if TYPE_CHECKING:
+    from spatial_pipeline.orchestration.materialize import Row
 
 
 def run(
@@ -33,7 +38,7 @@ def run(
     ] = False,
 ) -> None:
     """Materialize through Dagster, in process: what was published, what was held, and why."""
-    own, neighbours = project_of(contracts or samples(), as_json)
+    own, neighbours = project_of(contracts or samples(), as_json, datasets or ())
     everything = [*own, *neighbours]
     for name in datasets or ():
         named(everything, name)
@@ -43,44 +48,61 @@ def run(
 
     from spatial_pipeline.orchestration.materialize import materialize
 
-    rows = []
+    rows: list[Row] = []
     logging.disable(logging.NOTSET if verbose else logging.CRITICAL)
     try:
         for row in materialize(everything, datasets or [c.name for c in own], partition):
-            name = row.dataset if row.partition is None else f"{row.dataset}[{row.partition}]"
-            say(f"{name}: {'published' if row.published else 'held'}")
-            rows.append((name, row))
+            say(_line(row))
+            rows.append(row)
+    except SpatialPipelineError as exc:
+        say(f"error: {exc}")
+        raise typer.Exit(FAILED) from exc
     finally:
         logging.disable(logging.NOTSET)
     if as_json:
-        print_json(
-            {
-                "datasets": [
-                    {
-                        "dataset": r.dataset,
-                        "partition": r.partition,
-                        "version": None if r.version is None else r.version.id,
-                        "published": r.published,
-                        "readers_see": None if r.publication is None else r.publication.version,
-                        "reasons": list(r.reasons),
-                    }
-                    for _, r in rows
-                ]
-            }
-        )
+        print_json({"datasets": [_as_json(row) for row in rows]})
     else:
-        from spatial_pipeline.report.summary import Ran, run_table
+        _print_table(rows)
+    raise typer.Exit(0 if rows and all(r.published for r in rows) else FAILED)
 
-        print_rich(
-            run_table(
-                Ran(
-                    title=name,
-                    version=None if r.version is None else r.version.id,
-                    readers_see=None if r.publication is None else r.publication.version,
-                    results=() if r.verdict is None else r.verdict.results,
-                    reasons=r.reasons,
-                )
-                for name, r in rows
+
+def _title(row: Row) -> str:
+    return row.dataset if row.partition is None else f"{row.dataset}[{row.partition}]"
+
+
+def _line(row: Row) -> str:
+    """One line about a dataset; after a failed run with the reason and the published version."""
+    if row.outcome != "failed":
+        return f"{_title(row)}: {row.outcome}"
+    seen = "nothing" if row.publication is None else row.publication.version
+    return f"{_title(row)}: failed: {'; '.join(row.reasons)}; readers still see {seen}"
+
+
+def _as_json(row: Row) -> dict[str, Any]:
+    return {
+        "dataset": row.dataset,
+        "partition": row.partition,
+        "version": None if row.version is None else row.version.id,
+        "outcome": row.outcome,
+        "published": row.published,
+        "readers_see": None if row.publication is None else row.publication.version,
+        "reasons": list(row.reasons),
+    }
+
+
+def _print_table(rows: Sequence[Row]) -> None:
+    from spatial_pipeline.report.summary import Ran, run_table
+
+    print_rich(
+        run_table(
+            Ran(
+                title=_title(r),
+                version=None if r.version is None else r.version.id,
+                outcome=r.outcome,
+                readers_see=None if r.publication is None else r.publication.version,
+                results=() if r.verdict is None else r.verdict.results,
+                reasons=r.reasons,
             )
+            for r in rows
         )
-    raise typer.Exit(0 if rows and all(r.published for _, r in rows) else FAILED)
+    )

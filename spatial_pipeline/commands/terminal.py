@@ -1,20 +1,26 @@
-"""What the command line says, and where: results on stdout, everything else on stderr."""
+"""Terminal output: results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from typing import Any, NoReturn, ParamSpec, TextIO, TypeVar
 
 import typer
 from rich.console import Console, RenderableType
 
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.runtime.json_text import json_text
 
 WRONG = 2
 WIDTH = 160
 """Columns of tables that do not go to a terminal."""
+P = ParamSpec("P")
+R = TypeVar("R")
+_RESULTS: list[TextIO] = []
+"""The stream for results of the command that runs."""
 
 
 @contextmanager
@@ -41,14 +47,77 @@ def progress_bars() -> Iterator[Any]:
         yield show
 
 
+def results_only(command: Callable[P, R]) -> Callable[P, R]:
+    """Wraps a command so that its stdout holds results only.
+
+    All other output to stdout while it runs, by Python, by C libraries and by child processes, goes
+    to stderr.
+    """
+
+    @functools.wraps(command)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _results_apart():
+            return command(*args, **kwargs)
+
+    return called
+
+
+@contextmanager
+def _results_apart() -> Iterator[None]:
+    given = sys.stdout
+    given.flush()
+    with ExitStack() as stack:
+        results: TextIO = given
+        kept = _descriptor_kept(given)
+        if kept is not None:
+            stack.callback(_descriptor_restored, kept)
+            encoding, errors = given.encoding, given.errors
+            results = stack.enter_context(
+                open(kept, "w", encoding=encoding, errors=errors, closefd=False)
+            )
+        _RESULTS.append(results)
+        stack.callback(_RESULTS.pop)
+        with redirect_stdout(sys.stderr):
+            yield
+
+
+def _descriptor_kept(stream: TextIO) -> int | None:
+    """A copy of descriptor 1, which is stderr from now on; None for other streams."""
+    try:
+        if stream.fileno() != 1:
+            return None
+        kept = os.dup(1)
+    except (OSError, ValueError):  # in memory, or closed
+        return None
+    with suppress(OSError):  # stderr is closed
+        os.dup2(2, 1)
+    return kept
+
+
+def _descriptor_restored(kept: int) -> None:
+    os.dup2(kept, 1)
+    os.close(kept)
+
+
+def _results() -> TextIO:
+    """The stream for results: stdout, also while a command runs."""
+    return _RESULTS[-1] if _RESULTS else sys.stdout
+
+
 def print_rich(renderable: RenderableType) -> None:
     """A table or text on stdout, as wide as the terminal."""
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(renderable)
+    stream = _results()
+    Console(file=stream, width=None if stream.isatty() else WIDTH).print(renderable)
 
 
 def print_json(value: Any) -> None:
     """One JSON value on stdout."""
-    sys.stdout.write(json_text(value, indent=2) + "\n")
+    print_text(json_text(value, indent=2) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Text on stdout, as it is."""
+    _results().write(text)
 
 
 def say(text: str) -> None:
@@ -57,6 +126,6 @@ def say(text: str) -> None:
 
 
 def wrong(text: str) -> NoReturn:
-    """Says what is wrong with the call or a contract, and exits with 2."""
+    """Reports a mistake in the call or in a contract, and exits with 2."""
     say(f"error: {text}")
     raise typer.Exit(WRONG)

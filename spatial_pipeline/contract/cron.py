@@ -6,7 +6,7 @@ import re
 from datetime import date, timedelta
 from itertools import pairwise
 
-from spatial_pipeline.contract.words import closest
+from spatial_pipeline.contract.spelling import closest
 
 MACROS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@annually", "@midnight")
 _MEANING = {

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spatial_pipeline.contract.documents import Document, DocumentError, read_documents
-from spatial_pipeline.contract.judge import judge
-from spatial_pipeline.contract.mistakes import Mistake, Place, raise_all
+from spatial_pipeline.contract.errors import AttributePlace, Mistake, raise_all
 from spatial_pipeline.contract.models import MODELS, Contract, VectorContract
-from spatial_pipeline.contract.operations import Operations, judge_operations
+from spatial_pipeline.contract.operations import OperationsContract, judge_operations
 from spatial_pipeline.contract.references import Declared, declared, reference_mistakes
-from spatial_pipeline.contract.words import closest, quoted, shown
+from spatial_pipeline.contract.spelling import closest, quoted, shown
+from spatial_pipeline.contract.validate import judge
+from spatial_pipeline.contract.yaml_positions import Document, DocumentError, read_documents
 from spatial_pipeline.errors import ContractError
 
 ENDINGS = (".yaml", ".yml")
@@ -26,11 +26,11 @@ COMPONENT_KEYS = ("type", "attributes", "template_vars_module", "requirements", 
 
 @dataclass(frozen=True)
 class _Read:
-    """What was read from files.
+    """One YAML document, or a file that is none.
 
     Attributes:
-        contracts: the contracts that are right by themselves.
-        datasets: the datasets that the files declare, right or wrong.
+        contracts: the contract, when it is right by itself.
+        datasets: the dataset that it declares, right or wrong.
         mistakes: everything that is wrong.
 
     """
@@ -38,13 +38,6 @@ class _Read:
     contracts: tuple[Contract, ...] = ()
     datasets: tuple[Declared, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
-
-    def __add__(self, other: _Read) -> _Read:
-        return _Read(
-            self.contracts + other.contracts,
-            self.datasets + other.datasets,
-            self.mistakes + other.mistakes,
-        )
 
 
 def find(paths: Iterable[Path]) -> list[Path]:
@@ -69,9 +62,9 @@ def load(path: Path) -> list[Contract]:
         ContractError: the file has mistakes; one line for each, ``file:line: what is wrong``.
 
     """
-    read = _read(path)
-    raise_all(read.mistakes)
-    return list(read.contracts)
+    parts = _read(path)
+    raise_all(_mistakes(parts))
+    return _contracts(parts)
 
 
 def load_project(paths: Iterable[Path]) -> tuple[list[Contract], list[Contract]]:
@@ -89,21 +82,58 @@ def load_project(paths: Iterable[Path]) -> tuple[list[Contract], list[Contract]]
 
     """
     files, mistakes = _find(paths)
-    read = _Read(mistakes=tuple(mistakes))
-    for file in files:
-        read += _read(file)
-    neighbours = _neighbours(files, read)
-    datasets = (*read.datasets, *neighbours.datasets)
-    known = {d.place.path for d in read.datasets}
-    across = [m for m in reference_mistakes(datasets) if m.path in known]
-    order = {file: index for index, file in enumerate(files)}
-    raise_all(
-        sorted(
-            (*read.mistakes, *across),
-            key=lambda m: (order.get(m.path, -1) if m.path else -1, m.line or 0),
-        )
-    )
-    return list(read.contracts), list(neighbours.contracts)
+    parts = [part for file in files for part in _read(file)]
+    neighbours = _neighbours(files, parts)
+    mistakes += _mistakes(parts) + _across(parts, neighbours)
+    raise_all(_in_order(mistakes, files))
+    return _contracts(parts), _contracts(neighbours)
+
+
+def load_datasets(
+    paths: Iterable[Path], names: Sequence[str]
+) -> tuple[list[Contract], list[Contract], list[Mistake]]:
+    """The contracts of some datasets and of those that they refer to.
+
+    Args:
+        paths: files and folders that declare them.
+        names: names of the datasets.
+
+    Returns:
+        The contracts of these files and those of neighbours that are needed, and the mistakes of
+        all other contracts, which stop nothing.
+
+    Raises:
+        ContractError: every mistake of the contracts that are needed, and names that are declared
+            nowhere, then with the mistakes that may hide the name of a dataset.
+
+    """
+    files, unfound = _find(paths)
+    parts = [part for file in files for part in _read(file)]
+    neighbours = _neighbours(files, parts)
+    known = {d.name: d for p in (*neighbours, *parts) for d in p.datasets}
+    wanted: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name in known and name not in wanted:
+            wanted.add(name)
+            left += [r.dataset for r in known[name].references]
+    needed = [p for p in parts if any(d.name in wanted for d in p.datasets)]
+    others = [p for p in parts if p not in needed]
+    beside = [p for p in neighbours if any(d.name in wanted for d in p.datasets)]
+    # Compared with all of them, so that the nearest spelling is found among all names.
+    places = {(m.path, m.line) for m in _across(needed, beside)}
+    across = [m for m in _across(parts, neighbours) if (m.path, m.line) in places]
+    mistakes = unfound + _mistakes(needed) + across
+    ignored = _mistakes(others)
+    unknown = [n for n in dict.fromkeys(names) if n not in known]
+    if unknown:
+        mistakes += _mistakes([p for p in others if not p.datasets])
+    for name in unknown:
+        text = f"there is no dataset {name!r}{closest(name, known).hint}"
+        mistakes.append(Mistake(None, None, text))
+    raise_all(_in_order(mistakes, files))
+    return _contracts(needed), _contracts(beside), _in_order(ignored, files)
 
 
 def parse_attributes(
@@ -122,7 +152,7 @@ def parse_attributes(
 
     """
     document = _document_of(path, attributes.get("name"))
-    place = Place(path, None if document is None else document.lines)
+    place = AttributePlace(path, None if document is None else document.lines)
     contract, mistakes = judge(type_name, attributes, place)
     doubles = [] if document is None else _double_mistakes(document, path)
     raise_all([*doubles, *mistakes])
@@ -132,7 +162,7 @@ def parse_attributes(
     return contract
 
 
-def parse_operations(attributes: Mapping[str, Any], path: Path | None = None) -> Operations:
+def parse_operations(attributes: Mapping[str, Any], path: Path | None = None) -> OperationsContract:
     """Operations from the attributes of a component.
 
     Args:
@@ -144,7 +174,7 @@ def parse_operations(attributes: Mapping[str, Any], path: Path | None = None) ->
 
     """
     document = _document_of(path, None)
-    place = Place(path, None if document is None else document.lines)
+    place = AttributePlace(path, None if document is None else document.lines)
     operations, mistakes = judge_operations(attributes, place)
     doubles = [] if document is None else _double_mistakes(document, path)
     raise_all([*doubles, *mistakes])
@@ -165,7 +195,7 @@ def check_references(contracts: Sequence[Contract]) -> None:
     datasets: list[Declared] = []
     for contract in contracts:
         document = _document_of(contract.path, contract.name)
-        place = Place(contract.path, None if document is None else document.lines)
+        place = AttributePlace(contract.path, None if document is None else document.lines)
         dataset = declared(contract.type_name, contract.model_dump(by_alias=True), place)
         datasets += [] if dataset is None else [dataset]
     raise_all(reference_mistakes(datasets))
@@ -189,27 +219,44 @@ def _find(paths: Iterable[Path]) -> tuple[list[Path], list[Mistake]]:
     return list(found.values()), mistakes
 
 
-def _read(path: Path) -> _Read:
+def _read(path: Path) -> list[_Read]:
     try:
         documents = read_documents(path.read_text(encoding="utf-8"))
     except OSError as exc:
-        return _Read(mistakes=(Mistake(path, None, f"cannot be read: {exc.strerror}"),))
+        return [_Read(mistakes=(Mistake(path, None, f"cannot be read: {exc.strerror}"),))]
     except UnicodeDecodeError as exc:
         text = f"cannot be read: it is not UTF-8 (byte {exc.start})"
-        return _Read(mistakes=(Mistake(path, None, text),))
+        return [_Read(mistakes=(Mistake(path, None, text),))]
     except DocumentError as exc:
-        return _Read(mistakes=(Mistake(path, exc.line, f"no YAML: {exc}"),))
+        return [_Read(mistakes=(Mistake(path, exc.line, f"no YAML: {exc}"),))]
     if not documents:
         text = "the file is empty: it needs the keys 'type' and 'attributes'"
-        return _Read(mistakes=(Mistake(path, 1, text),))
-    read = _Read()
-    for document in documents:
-        read += _read_document(document, path)
-    return read
+        return [_Read(mistakes=(Mistake(path, 1, text),))]
+    return [_read_document(document, path) for document in documents]
+
+
+def _contracts(parts: Iterable[_Read]) -> list[Contract]:
+    return [contract for part in parts for contract in part.contracts]
+
+
+def _mistakes(parts: Iterable[_Read]) -> list[Mistake]:
+    return [mistake for part in parts for mistake in part.mistakes]
+
+
+def _across(parts: Sequence[_Read], neighbours: Sequence[_Read]) -> list[Mistake]:
+    """Mistakes between datasets, told for the files that were given."""
+    known = {d.place.path for p in parts for d in p.datasets}
+    datasets = [d for p in (*parts, *neighbours) for d in p.datasets]
+    return [m for m in reference_mistakes(datasets) if m.path in known]
+
+
+def _in_order(mistakes: Iterable[Mistake], files: Sequence[Path]) -> list[Mistake]:
+    order = {file: index for index, file in enumerate(files)}
+    return sorted(mistakes, key=lambda m: (order.get(m.path, -1) if m.path else -1, m.line or 0))
 
 
 def _read_document(document: Document, path: Path) -> _Read:
-    place = Place(path, document.lines)
+    place = AttributePlace(path, document.lines)
     mistakes = _double_mistakes(document, path)
     value = document.value
     if not isinstance(value, dict):
@@ -227,7 +274,7 @@ def _read_document(document: Document, path: Path) -> _Read:
         if near.word is not None:
             value.setdefault(near.word, value[key])
     kind = value.get("type")
-    if kind == Operations.type_name:
+    if kind == OperationsContract.type_name:
         return _Read(mistakes=(*mistakes, *judge_operations(value.get("attributes"), place)[1]))
     if kind is None:
         mistakes.append(place.mistake((), f"missing key 'type': {quoted(MODELS)}", key=True))
@@ -246,31 +293,28 @@ def _read_document(document: Document, path: Path) -> _Read:
     )
 
 
-def _neighbours(files: Sequence[Path], read: _Read) -> _Read:
+def _neighbours(files: Sequence[Path], parts: Sequence[_Read]) -> list[_Read]:
     """The datasets beside these files that they refer to, directly or through each other."""
-    own = {d.name for d in read.datasets}
-    wanted = {r.dataset for d in read.datasets for r in d.references} - own
+    declared_here = [d for part in parts for d in part.datasets]
+    own = {d.name for d in declared_here}
+    wanted = {r.dataset for d in declared_here for r in d.references} - own
     if not wanted:
-        return _Read()
+        return []
     folders = {f.resolve().parent for f in files}
     candidates = {c for f in folders for c in (*f.glob("*.y*ml"), *f.parent.glob("*/defs.y*ml"))}
     given = {f.resolve() for f in files}
-    beside = _Read()
+    by_name: dict[str, _Read] = {}
     for candidate in sorted(candidates - given):
         if candidate.suffix in ENDINGS and _is_ours(candidate):
-            beside += _read(candidate)
-    by_name = {d.name: d for d in beside.datasets if d.name not in own}
-    chosen: dict[str, Declared] = {}
+            for part in _read(candidate):
+                by_name.update({d.name: part for d in part.datasets if d.name not in own})
+    chosen: set[str] = set()
     while wanted:
         name = wanted.pop()
         if name in by_name and name not in chosen:
-            chosen[name] = by_name[name]
-            wanted |= {r.dataset for r in by_name[name].references}
-    paths = {d.place.path for d in chosen.values()}
-    return _Read(
-        tuple(c for c in beside.contracts if c.name in chosen and c.path in paths),
-        tuple(d for d in beside.datasets if chosen.get(d.name) is d),
-    )
+            chosen.add(name)
+            wanted |= {r.dataset for d in by_name[name].datasets for r in d.references}
+    return [part for name, part in by_name.items() if name in chosen]
 
 
 def _double_mistakes(document: Document, path: Path | None) -> list[Mistake]:

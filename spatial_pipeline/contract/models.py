@@ -3,28 +3,55 @@
 from __future__ import annotations
 
 import codecs
+import shlex
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr, StrictBool, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.database_url import is_database
+from spatial_pipeline.contract.errors import Mistake, shown_path
+from spatial_pipeline.contract.geometry_type import GeometryType, GeometryTypeName
+from spatial_pipeline.contract.layers import layer_of, without_layer
 from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
+from spatial_pipeline.contract.schedule import Automation, Freshness, TimeZone, Watch
+from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.table_name import TableName
-from spatial_pipeline.contract.timing import Automation, Freshness, TimeZone, Watch
-from spatial_pipeline.versions import INGEST_VERSION, Kind, fingerprint
+from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
+from spatial_pipeline.runtime.hashing import fingerprint
 
 ALWAYS_ON: tuple[Rule, ...] = (Readable(), StagedMatchesSource())
 """Rules of every contract, whether it names them or not."""
 
 
+OWNER = r"team:.+|\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Z|a-z]{2,7}\b"
+"""Regular expression of the owners that Dagster accepts, as it is written there."""
+NO_PARTITION_KEY = ("...", "\a", "\b", "\f", "\n", "\r", "\t", "\v", "\0")
+"""Texts that Dagster refuses in a partition key."""
+Owner = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^({OWNER})$"})]
+MAX_SRID = 998_999
+"""Largest number of spatial_ref_sys (PostGIS' SRID_USER_MAXIMUM)."""
+
+
 class Source(ContractModel):
     """Where the data comes from."""
+
+    model_config = ConfigDict(json_schema_extra=without_layer)
 
     uri: str = Field(
         min_length=1,
@@ -33,7 +60,7 @@ class Source(ContractModel):
         "postgresql: for SPATIAL_DATABASE_URL, postgresql://user@host/database; {partition} is "
         "filled in.",
     )
-    layer: str | None = Field(
+    layer: Annotated[str | None, AfterValidator(layer_of)] = Field(
         None, description="Layer of a container with several; schema.table of a database."
     )
     query: str | None = Field(
@@ -81,6 +108,13 @@ class Source(ContractModel):
         return fingerprint(self.model_dump(mode="json"), INGEST_VERSION)
 
 
+NO_RASTER_SOURCE: Mapping[str, str] = {
+    "where": "it selects features, and a raster has none",
+    "query": "rasters are not read from a database",
+}
+"""Parameters of a source that rasters have no use for, with the reason."""
+
+
 class StaticPartitions(ContractModel):
     """A fixed list of partitions."""
 
@@ -92,6 +126,11 @@ class StaticPartitions(ContractModel):
         if len(set(value)) != len(value):
             msg = "partition keys are distinct"
             raise ValueError(msg)
+        for key in value:
+            for refused in NO_PARTITION_KEY:
+                if refused in key:
+                    msg = f"Dagster refuses the partition key {key!r}: it contains {refused!r}"
+                    raise ValueError(msg)
         return value
 
 
@@ -104,7 +143,29 @@ class DailyPartitions(ContractModel):
 class DynamicPartitions(ContractModel):
     """Partitions that appear while the pipeline runs."""
 
-    dynamic: str = Field(description="Name of the dynamic partition set.")
+    dynamic: str = Field(min_length=1, description="Name of the dynamic partition set.")
+
+
+class GeometryColumn(ContractModel):
+    """Geometry column of the published table; what is left out follows source, table and data."""
+
+    type: GeometryTypeName | None = Field(
+        None, description="Type and dimensions as PostGIS spells them: MultiPolygonZ."
+    )
+    srid: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_SRID,
+        description="Number in spatial_ref_sys; made with the CRS of the source when it is free.",
+    )
+    nullable: StrictBool | None = Field(
+        None, description="false: the column is NOT NULL, and a version with nulls is refused."
+    )
+
+    @property
+    def parsed(self) -> GeometryType | None:
+        """The type as a value."""
+        return None if self.type is None else GeometryType.parse(self.type)
 
 
 class Publish(ContractModel):
@@ -113,6 +174,11 @@ class Publish(ContractModel):
     table: str = Field(
         description="Table in the database of SPATIAL_DATABASE_URL: schema.table, taken literally; "
         'a part that contains a dot or a quote stands in double quotes ("my.schema".t).'
+    )
+    geometry: GeometryTypeName | GeometryColumn | None = Field(
+        None,
+        description="Type of the geometry column, as MultiPolygonZ, or {type: MultiPolygonZ, "
+        "srid: 25832, nullable: false}. Single geometries are promoted to Multi types.",
     )
 
     @field_validator("table")
@@ -125,6 +191,13 @@ class Publish(ContractModel):
     def table_name(self) -> TableName:
         """Schema and table."""
         return TableName.parse(self.table)
+
+    @property
+    def geometry_column(self) -> GeometryColumn:
+        """What the contract says of the geometry column."""
+        if isinstance(self.geometry, str):
+            return GeometryColumn(type=self.geometry)
+        return self.geometry or GeometryColumn()
 
 
 class Backfill(ContractModel):
@@ -151,7 +224,7 @@ class DatasetContract(ContractModel):
     group: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_]+$", description="Asset group in the Dagster UI."
     )
-    owners: tuple[str, ...] = Field((), description="team:name or e-mail addresses.")
+    owners: tuple[Owner, ...] = Field((), description="team:name or e-mail addresses.")
     source: Source = Field(description="Where the data comes from.")
     partitions: StaticPartitions | DailyPartitions | DynamicPartitions | None = Field(
         None, description="{static: [...]}, {daily: first day} or {dynamic: name}."
@@ -174,7 +247,11 @@ class DatasetContract(ContractModel):
         description="When published data are late: {at_most: 26h} or {deadline: cron expression, "
         "within: 8h}.",
     )
-    rules: tuple[AnyRule, ...] = Field((), description="What must hold before publication.")
+    rules: tuple[AnyRule, ...] = Field(
+        (),
+        description="What must hold before publication; at least one where the key is written.",
+        json_schema_extra={"minItems": 1},
+    )
     on_schema_change: Literal["hold", "accept_additive", "backfill"] = Field(
         "hold",
         description="When the schema of the source differs from the published one's and no rule "
@@ -189,6 +266,7 @@ class DatasetContract(ContractModel):
 
     _path: Path | None = PrivateAttr(None)
     _lines: dict[str, int] = PrivateAttr(default_factory=dict)
+    _key_lines: tuple[int, ...] = PrivateAttr(())
 
     @model_validator(mode="after")
     def _consistent(self) -> DatasetContract:
@@ -203,6 +281,11 @@ class DatasetContract(ContractModel):
             f"rule {r.rule!r} is for {' and '.join(sorted(r.kinds))} data, not {self.kind}"
             for r in self.rules
             if self.kind not in r.kinds
+        ]
+        mistakes += [
+            f"{r.check_name}: {name}: {reason}"
+            for r in self.rules
+            for name, reason in r.unused(self.kind)
         ]
         if (self.partitions is None) == ("{partition}" in self.source.uri):
             mistakes.append("a partitioned dataset has {partition} in source.uri, and no other has")
@@ -222,6 +305,28 @@ class DatasetContract(ContractModel):
     def line_of(self, check: str) -> int:
         """1-based line of a rule in the file, of the first rule for one that is not written."""
         return self._lines.get(check, min(self._lines.values(), default=1))
+
+    @property
+    def option(self) -> str:
+        """`` --contracts file``, with which a command finds the contract; empty without a file."""
+        return "" if self.path is None else f" --contracts {shlex.quote(shown_path(self.path))}"
+
+    def key_mistakes(self, columns: Sequence[str]) -> list[Mistake]:
+        """Columns of ``key`` that the data do not have, with their lines.
+
+        Args:
+            columns: names of the columns of the data.
+
+        """
+        return [
+            Mistake(
+                self.path,
+                self._key_lines[i] if self._key_lines else None,
+                f"key: the data have no column {name!r}{closest(name, columns).hint}",
+            )
+            for i, name in enumerate(self.key_columns)
+            if name not in columns
+        ]
 
     @property
     def base(self) -> Path:
@@ -257,6 +362,11 @@ class DatasetContract(ContractModel):
         """The table that the dataset is published to, None when it goes to files only."""
         return None
 
+    @property
+    def geometry_column(self) -> GeometryColumn:
+        """What the contract says of the geometry column of the table."""
+        return GeometryColumn()
+
 
 class VectorContract(DatasetContract):
     """Contract of a vector dataset."""
@@ -268,7 +378,9 @@ class VectorContract(DatasetContract):
         (), description="Columns that identify a feature in violations and parity."
     )
     publish: Publish | None = Field(
-        None, description="{table: schema.table} of a PostGIS database; files only without it."
+        None,
+        description="{table: schema.table, geometry: MultiPolygonZ} of a PostGIS database; files "
+        "only without it.",
     )
 
     @property
@@ -281,12 +393,30 @@ class VectorContract(DatasetContract):
         """The table that the dataset is published to, None when it goes to files only."""
         return None if self.publish is None else self.publish.table_name
 
+    @property
+    def geometry_column(self) -> GeometryColumn:
+        """What the contract says of the geometry column of the table."""
+        return GeometryColumn() if self.publish is None else self.publish.geometry_column
+
 
 class RasterContract(DatasetContract):
     """Contract of a raster dataset."""
 
     kind: ClassVar[Kind] = "raster"
     type_name: ClassVar[str] = "spatial_pipeline.RasterDataset"
+
+    source: Source = Field(
+        description="Where the data comes from.",
+        json_schema_extra={"properties": dict.fromkeys(NO_RASTER_SOURCE, False)},
+    )
+
+    @model_validator(mode="after")
+    def _no_features(self) -> Self:
+        for name, reason in NO_RASTER_SOURCE.items():
+            if getattr(self.source, name) is not None:
+                msg = f"source.{name}: leave it out: {reason}"
+                raise ValueError(msg)
+        return self
 
 
 Contract = VectorContract | RasterContract

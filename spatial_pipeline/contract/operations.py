@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError
 
-from spatial_pipeline.contract.mistakes import Mistake, Place
-from spatial_pipeline.contract.problems import problems
+from spatial_pipeline.contract.errors import AttributePlace, Mistake
+from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules.base import ContractModel
-from spatial_pipeline.contract.timing import Cron, Duration
-from spatial_pipeline.contract.words import shown
-from spatial_pipeline.results import Severity
+from spatial_pipeline.contract.schedule import Cron, Duration
+from spatial_pipeline.contract.spelling import shown
+from spatial_pipeline.contract.vocabulary import Severity
 
 
 class AlertRoute(ContractModel):
@@ -60,7 +60,7 @@ class Inventory(ContractModel):
     schedule: Cron = Field("0 6 * * *", description="Cron expression (UTC).")
 
 
-class Operations(ContractModel):
+class OperationsContract(ContractModel):
     """Alerts and inventory of all datasets of a code location."""
 
     type_name: ClassVar[str] = "spatial_pipeline.Operations"
@@ -73,7 +73,9 @@ class Operations(ContractModel):
     )
 
 
-def judge_operations(attributes: Any, place: Place) -> tuple[Operations | None, list[Mistake]]:
+def judge_operations(
+    attributes: Any, place: AttributePlace
+) -> tuple[OperationsContract | None, list[Mistake]]:
     """The operations, or all mistakes in them.
 
     Args:
@@ -87,13 +89,13 @@ def judge_operations(attributes: Any, place: Place) -> tuple[Operations | None, 
         return None, [place.mistake(("attributes",), text)]
     mistakes = [
         place.mistake(("attributes", *p.location), f"{p.subject}{p.text}", key=p.on_key)
-        for p in problems(Operations, attributes)
+        for p in problems(OperationsContract, attributes)
     ]
     mistakes = sorted(mistakes, key=lambda m: m.line or 0)
     if mistakes:
         return None, mistakes
     try:
-        return Operations.model_validate(dict(attributes)), []
+        return OperationsContract.model_validate(dict(attributes)), []
     except ValidationError as exc:
         text = "; ".join(str(e["msg"]) for e in exc.errors())
         return None, [place.mistake(("attributes",), text)]

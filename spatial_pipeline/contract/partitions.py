@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from spatial_pipeline.contract.models import Contract, DailyPartitions, StaticPartitions
-from spatial_pipeline.contract.words import closest, shown
+from spatial_pipeline.contract.spelling import closest, shown
 
 
 def keys_of(contract: Contract) -> tuple[str, ...] | None:

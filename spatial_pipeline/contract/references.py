@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spatial_pipeline.contract.documents import Location
-from spatial_pipeline.contract.mistakes import Mistake, Place
+from spatial_pipeline.contract.errors import AttributePlace, Mistake
 from spatial_pipeline.contract.models import MODELS
 from spatial_pipeline.contract.rules import CATALOGUE, rule_id
-from spatial_pipeline.contract.words import closest
-from spatial_pipeline.versions import Kind
+from spatial_pipeline.contract.spelling import closest
+from spatial_pipeline.contract.vocabulary import Kind
+from spatial_pipeline.contract.yaml_positions import Location
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Declared:
     name: str
     kind: Kind | None
     references: tuple[Reference, ...]
-    place: Place
+    place: AttributePlace
 
 
-def declared(type_name: Any, attributes: Any, place: Place) -> Declared | None:
+def declared(type_name: Any, attributes: Any, place: AttributePlace) -> Declared | None:
     """What a document declares; None when it has no name."""
     if not isinstance(attributes, Mapping) or not isinstance(attributes.get("name"), str):
         return None

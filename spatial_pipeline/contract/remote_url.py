@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from spatial_pipeline.contract.words import closest
+from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.errors import SourceError
 
 WEB = ("http", "https")

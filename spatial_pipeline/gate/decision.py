@@ -1,9 +1,9 @@
-"""May this version go out? The one question that nobody gets around.
+"""The gate's decision whether a version may be published.
 
-Dagster's blocking checks stop a downstream asset inside one run only; a later run of the
-downstream alone, a backfill in several runs, ``eager()`` automation or a person in the UI walk
-past them. So the question is asked here, by whoever publishes, of the verdict that lies beside the
-very version to be published, against the contract as it is today.
+Dagster's blocking checks stop a downstream asset inside one run only; a later run of the downstream
+asset alone, a backfill in several runs, ``eager()`` automation or a person in the UI bypass them.
+So publishing itself asks the gate, which evaluates the verdict stored beside exactly this version
+against the contract as it is today.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import DatasetContract
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.gate.schema import schema_reasons
-from spatial_pipeline.results import Result, Severity, Verdict
-from spatial_pipeline.schema_change import SchemaEvidence
-from spatial_pipeline.versions import Version
+from spatial_pipeline.model.result import Result, Verdict
+from spatial_pipeline.model.schema_diff import SchemaEvidence
+from spatial_pipeline.model.version import Version
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,22 @@ def decide(
     verdict: Verdict | None,
     withdrawn: Sequence[str] = (),
     schema: SchemaEvidence | None = None,
+    content: str | None = None,
 ) -> Decision:
-    """Fail closed: every blocking rule of today's contract passed on this very version.
+    """Fails closed: all blocking rules of today's contract must have passed on this version.
 
-    And its schema is the one that readers know, unless the contract or a person says otherwise.
+    Its schema must be the one that readers know, unless the contract declares the change or a
+    person accepted it.
 
     Args:
         contract: the contract as it is today.
-        version: the version to be published.
-        verdict: what is stored beside it.
-        withdrawn: ids of versions that a rollback took back.
-        schema: how the schema differs from what readers know; None when there is nothing to
-            compare it with.
+        version: the version to publish.
+        verdict: the verdict stored beside it.
+        withdrawn: ids of versions withdrawn by a rollback.
+        schema: difference from the schema that readers know; None when there is none to compare
+            with.
+        content: digest of the version's bytes as they are now; not compared unless given.
+            Publishing always gives it.
 
     """
     reasons: list[str] = []
@@ -67,6 +72,10 @@ def decide(
     if judged != (version.dataset, version.partition, version.id):
         reasons.append(f"the verdict is about {'/'.join(str(j) for j in judged)}")
         return Decision(version, tuple(reasons))
+    if content is not None and verdict.content is None:
+        reasons.append("checked by an earlier release, which wrote no digest: check it again")
+    elif content is not None and verdict.content != content:
+        reasons.append("its files changed since they were checked: run it again")
     results = {r.name: r for r in verdict.results}
     for rule in contract.effective_rules:
         if rule.severity is not Severity.ERROR:

@@ -1,4 +1,4 @@
-"""Whether the schema of a version may go out when it is not the one that readers know."""
+"""Decides whether a version may be published although its schema differs from the known one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ from spatial_pipeline.contract.rules.metadata import (
     Nodata,
     Resolution,
 )
-from spatial_pipeline.results import Severity
-from spatial_pipeline.schema_change import ChangeKind, Difference, SchemaChange, SchemaEvidence
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.schema_diff import (
+    ChangeKind,
+    SchemaChange,
+    SchemaDifference,
+    SchemaEvidence,
+)
 
 SHOWN = 12
 """Digits of a schema's fingerprint that a person is asked to repeat."""
@@ -24,9 +29,9 @@ SHOWN = 12
 def undeclared(contract: DatasetContract, change: SchemaChange) -> SchemaChange:
     """The differences that no blocking rule of the contract declares.
 
-    A rule that names a column, the CRS, the geometry type or the like has judged the new state
-    already: either it failed, and that holds the version, or the contract wants what is there now.
-    Rules that look at some features only or tolerate violations declare nothing.
+    A rule that names a column, the CRS, the geometry type or the like has already checked the new
+    state: either it failed, which holds the version, or the contract requires the new state. Rules
+    that check some features only or tolerate violations declare nothing.
     """
     promises = [
         r
@@ -58,19 +63,20 @@ def schema_reasons(contract: DatasetContract, evidence: SchemaEvidence | None) -
     told = (
         f"the schema differs from that of {evidence.reference}: {change}; if this is meant:"
         f" spatial-pipeline accept {contract.name} --schema {evidence.fingerprint[:SHOWN]}"
+        f"{contract.option}"
     )
     return (told,)
 
 
-def _declares(rule: Rule, difference: Difference) -> bool:
+def _declares(rule: Rule, difference: SchemaDifference) -> bool:
     if isinstance(rule, Columns):
         return _names(rule, difference)
     declared = DECLARED.get(type(rule))
     return declared is not None and difference.kind in declared
 
 
-def _names(rule: Columns, difference: Difference) -> bool:
-    """Whether a list of columns says what became of one."""
+def _names(rule: Columns, difference: SchemaDifference) -> bool:
+    """True when a list of columns declares the change of one column."""
     if difference.column is None:
         return False
     listed = {name.removesuffix("!") for name in rule.schema_}

@@ -24,7 +24,7 @@ from spatial_pipeline.ingest import (
     raster_vrt,
     raster_windows,
 )
-from spatial_pipeline.ingest.raster_nodata import Nodata
+from spatial_pipeline.ingest.raster_nodata import BandNodata
 from spatial_pipeline.ingest.raster_tags import OWN_DOMAINS, Tags
 
 BLOCK_SIZE = 512
@@ -47,7 +47,7 @@ class Original:
     """
 
     path: str
-    nodata: tuple[Nodata, ...]
+    nodata: tuple[BandNodata, ...]
     tags: Tags
 
 
@@ -192,7 +192,7 @@ def _pixel_bytes(source: Any) -> int:
     return sum(4 if t == "complex_int16" else int(np.dtype(t).itemsize) for t in source.dtypes)
 
 
-def representable(source: Any, nodata: Sequence[Nodata]) -> None:
+def representable(source: Any, nodata: Sequence[BandNodata]) -> None:
     """Refuses what a GeoTIFF has no place for and what would change the data.
 
     Args:
@@ -244,7 +244,7 @@ def _differences(original: Original, source: Any, staged: Any) -> list[str]:
     return lost
 
 
-def _nodata(nodata: Sequence[Nodata], staged: Any) -> list[str]:
+def _nodata(nodata: Sequence[BandNodata], staged: Any) -> list[str]:
     """Nodata values that the copy does not declare, compared with all their digits."""
     found = raster_vrt.described(staged, Path(staged.name).parent).nodata()
     declared = [None if v is None else raster_nodata.exact(v) for v in found]

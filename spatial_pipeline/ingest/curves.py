@@ -38,7 +38,7 @@ _WORDS = {"<": struct.Struct("<I"), ">": struct.Struct(">I")}
 
 
 @dataclass
-class Tally:
+class LinearisationSummary:
     """Result of the linearisation of curves and surfaces.
 
     Attributes:
@@ -86,7 +86,7 @@ def linear(layer: Layer) -> Layer:
 
 
 def _batches(layer: Layer, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    tally = Tally()
+    tally = LinearisationSummary()
     for batch in batches:
         index = batch.schema.get_field_index(layer.geometry)
         column = linearised(batch.column(index), tally)
@@ -97,7 +97,7 @@ def _batches(layer: Layer, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Rec
     layer.notes.extend(tally.notes())
 
 
-def linearised(wkb: pa.Array, tally: Tally) -> pa.Array:
+def linearised(wkb: pa.Array, tally: LinearisationSummary) -> pa.Array:
     """(n,) Arrow binary WKB without curves; the array itself when there are none."""
     kinds = base_types(wkb)
     rows = np.flatnonzero(np.isin(kinds, [_COLLECTION, *CURVES, *SURFACES]))
@@ -133,7 +133,7 @@ def base_types(wkb: pa.Array) -> NDArray[np.int64]:
     return found
 
 
-class _DamagedError(ValueError):
+class _DamagedWkbError(ValueError):
     """WKB that ends early, or whose parts do not belong together."""
 
 
@@ -162,7 +162,7 @@ class _Plan:
         try:
             end = walk.geometry(0, set(_MEMBERS[_COLLECTION]), None, 0, ring=False)
             sound = end == len(value)
-        except (_DamagedError, struct.error, KeyError):
+        except (_DamagedWkbError, struct.error, KeyError):
             sound = False
         changed = walk.types & (CURVES.keys() | SURFACES.keys())
         if not sound or not changed:
@@ -204,14 +204,14 @@ class _Walk:
 
         """
         if depth > MAX_NESTING or at >= len(self.value) or self.value[at] > 1:
-            raise _DamagedError
+            raise _DamagedWkbError
         order = "<" if self.value[at] else ">"
         unpack = _WORDS[order].unpack_from
         (word,) = unpack(self.value, at + 1)
         at += 9 if word & _SRID else 5
         thousands, kind = divmod(word & ~_FLAGS, 1000)
         if kind not in wanted or thousands > 3:
-            raise _DamagedError
+            raise _DamagedWkbError
         z = bool(word & _Z) or thousands in {1, 3}
         m = bool(word & _M) or thousands in {2, 3}
         self.types.add(kind)
@@ -244,12 +244,12 @@ class _Walk:
         end = at + 8 * width * count
         # Arcs share their ends: three positions for the first, two for each further one.
         if end > len(self.value) or (arcs and count and (count < 3 or count % 2 == 0)):
-            raise _DamagedError
+            raise _DamagedWkbError
         self.plan.runs.append((item, self.base + at, count, width, int(order == "<"), arcs))
         return end
 
 
-def _written(plan: _Plan, tally: Tally) -> pa.Array:
+def _written(plan: _Plan, tally: LinearisationSummary) -> pa.Array:
     """WKB of the geometries of a plan, in little-endian order."""
     heads = np.array(plan.heads, dtype=np.int64)
     counts = np.array(plan.members, dtype=np.int64)

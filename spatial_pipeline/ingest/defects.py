@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.versions import CellDefect
+from spatial_pipeline.model.profile import CellDefect
 
 MAX_KEPT = 1000
 """Defects of one column and reason that are kept with their text; all are counted."""

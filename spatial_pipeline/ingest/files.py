@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.raster import ingest_raster
-from spatial_pipeline.ingest.source import Resolved
 from spatial_pipeline.ingest.vector import ingest_vector
-from spatial_pipeline.versions import Kind, Profile
+from spatial_pipeline.model.profile import Profile
+from spatial_pipeline.sources.local import SourceFiles
 
 Progress = Callable[[int, int | None], None]
 
@@ -17,7 +18,7 @@ Progress = Callable[[int, int | None], None]
 def stage_files(
     kind: Kind,
     options: ReadOptions,
-    source: Resolved,
+    source: SourceFiles,
     folder: Path,
     progress: Progress | None = None,
 ) -> Profile:

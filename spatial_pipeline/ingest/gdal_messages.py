@@ -16,8 +16,12 @@ ABOUT_CODE = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, Impo
 _LOCK = threading.Lock()
 UNREAD = "which is not read"
 """Words of a note on a part of the source that nobody asked for: its damage loses nothing."""
-_ABOUT_CALLS = "returns an approximate value of the true nodata value"
-"""What GDAL tells programmers; nodata is read exactly elsewhere."""
+_ABOUT_CALLS = (
+    "returns an approximate value of the true nodata value",
+    "More than one layer found in",
+)
+"""What GDAL and pyogrio tell programmers: nodata is read exactly elsewhere, and a source with
+several layers is refused unless one is named."""
 _aside = threading.Event()
 _LOSSES = re.compile(
     r"corrupt|premature end|parsed incompletely|invalid content for record|unable to read geometry"
@@ -73,7 +77,9 @@ def silenced() -> Iterator[None]:
 def add(notes: list[str], text: str) -> None:
     """Appends a note unless it is there or there are too many."""
     line = re.sub(r"^CPLE_\w+:", "", " ".join(text.split()))
-    if _aside.is_set() or _ABOUT_CALLS in line or line in notes or len(notes) > MAX_NOTES:
+    if _aside.is_set() or any(words in line for words in _ABOUT_CALLS):
+        return
+    if line in notes or len(notes) > MAX_NOTES:
         return
     notes.append(line if len(notes) < MAX_NOTES else "further warnings are left out")
 

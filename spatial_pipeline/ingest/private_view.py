@@ -14,16 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import archive
 from spatial_pipeline.ingest.integrity.sqlite import MAGIC
-from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.sources import archive
+from spatial_pipeline.sources.local import SourceFiles
 
 FOLDER = ".source"
 LOGS = ("-wal", "-journal")
 
 
 @contextmanager
-def viewed(resolved: Resolved, folder: Path) -> Iterator[Resolved]:
+def viewed(resolved: SourceFiles, folder: Path) -> Iterator[SourceFiles]:
     """The source as plain local files in ``folder/.source``, which is removed at the end.
 
     Args:
@@ -49,7 +49,7 @@ def viewed(resolved: Resolved, folder: Path) -> Iterator[Resolved]:
         shutil.rmtree(view, ignore_errors=True)
 
 
-def _filled(resolved: Resolved, view: Path) -> Resolved:
+def _filled(resolved: SourceFiles, view: Path) -> SourceFiles:
     first = resolved.files[0]
     if resolved.member is not None:
         files = archive.extract(first, resolved.member, view)
@@ -73,7 +73,7 @@ def _filled(resolved: Resolved, view: Path) -> Resolved:
     return replace(resolved, path=str(view / first.name), files=tuple(shown))
 
 
-def _has_log(resolved: Resolved) -> bool:
+def _has_log(resolved: SourceFiles) -> bool:
     """True for a database whose last changes may stand in a log beside it."""
     first = resolved.files[0]
     if not any(f.name == first.name + log for f in resolved.files for log in LOGS):

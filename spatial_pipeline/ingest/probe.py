@@ -14,16 +14,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spatial_pipeline import versions
 from spatial_pipeline.contract.database_url import is_database, redacted
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_remote
 from spatial_pipeline.errors import SourceError, SourceUnreachableError
-from spatial_pipeline.ingest import archive
-from spatial_pipeline.ingest.fingerprint import uri_of
-from spatial_pipeline.ingest.remote import DEFAULTS, Limits, remote_keys, remote_state
-from spatial_pipeline.ingest.source import place_of, resolve, split_member
-from spatial_pipeline.ingest.stamp import stamp
+from spatial_pipeline.runtime import hashing
+from spatial_pipeline.sources import archive
+from spatial_pipeline.sources.fingerprint import uri_of
+from spatial_pipeline.sources.local import place_of, resolve, split_member
+from spatial_pipeline.sources.stamp import stamp
+from spatial_pipeline.sources.transfer import DEFAULTS, TransferLimits, remote_keys, remote_state
 
 PARTITION = "{partition}"
 
@@ -52,7 +52,7 @@ class SourceState:
         """
         if self.token is not None or self.lost:
             return self.token
-        return versions.fingerprint("error", self.error)
+        return hashing.fingerprint("error", self.error)
 
 
 def probe(
@@ -60,7 +60,7 @@ def probe(
     base: Path,
     partition: str | None = None,
     allowed: Sequence[str] | None = None,
-    limits: Limits = DEFAULTS,
+    limits: TransferLimits = DEFAULTS,
     database: str | None = None,
 ) -> SourceState:
     """The state of a source; this function does not raise for a bad source.
@@ -83,7 +83,7 @@ def probe_each(
     base: Path,
     partitions: Sequence[str | None],
     allowed: Sequence[str] | None = None,
-    limits: Limits = DEFAULTS,
+    limits: TransferLimits = DEFAULTS,
     database: str | None = None,
 ) -> Iterator[tuple[str | None, SourceState]]:
     """The states of the partitions of a source, tables over one connection a server.
@@ -105,7 +105,7 @@ def probe_each(
             yield partition, _state(uri_of(source, partition), base, allowed, limits)
         return
     # Only now, since most datasets come from no database.
-    from spatial_pipeline.ingest.postgis_probe import table_tokens
+    from spatial_pipeline.ingest.postgis.probe import table_tokens
 
     for partition, token in table_tokens(source, partitions, allowed, database):
         if isinstance(token, SourceError):
@@ -114,7 +114,9 @@ def probe_each(
             yield partition, SourceState(token=token)
 
 
-def _state(uri: str, base: Path, allowed: Sequence[str] | None, limits: Limits) -> SourceState:
+def _state(
+    uri: str, base: Path, allowed: Sequence[str] | None, limits: TransferLimits
+) -> SourceState:
     if is_remote(uri):
         try:
             return SourceState(token=remote_state(uri, allowed, limits))
@@ -124,7 +126,7 @@ def _state(uri: str, base: Path, allowed: Sequence[str] | None, limits: Limits) 
 
 
 def list_keys(
-    uri: str, base: Path, allowed: Sequence[str] | None = None, limits: Limits = DEFAULTS
+    uri: str, base: Path, allowed: Sequence[str] | None = None, limits: TransferLimits = DEFAULTS
 ) -> dict[str, str]:
     """Partition keys that exist now, each with a token that changes when its source changes.
 
@@ -153,7 +155,7 @@ def list_keys(
     tokens = {}
     for key in sorted(_local_keys(uri, base, allowed)):
         state = local_state(uri.replace(PARTITION, key), base, allowed)
-        tokens[key] = state.token or versions.fingerprint("error", state.error)
+        tokens[key] = state.token or hashing.fingerprint("error", state.error)
     return tokens
 
 
@@ -168,7 +170,7 @@ def local_state(uri: str, base: Path, allowed: Sequence[str] | None = None) -> S
         return SourceState(error=str(exc))
     root = resolved.files[0].parent
     files = [[os.path.relpath(f, root), s, t] for f, s, t in found]
-    return SourceState(token=versions.fingerprint(resolved.member, files))
+    return SourceState(token=hashing.fingerprint(resolved.member, files))
 
 
 def _local_keys(uri: str, base: Path, allowed: Sequence[str] | None) -> set[str]:

@@ -17,8 +17,6 @@ from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 from rio_cogeo.cogeo import cog_validate
 
-from spatial_pipeline import block_cache
-from spatial_pipeline.checksums import cells_written
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import (
     cog,
@@ -41,9 +39,11 @@ from spatial_pipeline.ingest.integrity import (
 )
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
-from spatial_pipeline.ingest.source import Resolved, named
-from spatial_pipeline.ingest.stamp import stamp, unchanged
-from spatial_pipeline.versions import BandProfile, BrokenBlock, RasterProfile
+from spatial_pipeline.model.hashing.checksums import cells_written
+from spatial_pipeline.model.profile import BandProfile, BrokenBlock, RasterProfile
+from spatial_pipeline.runtime import gdal_cache
+from spatial_pipeline.sources.local import SourceFiles, named
+from spatial_pipeline.sources.stamp import stamp, unchanged
 
 Progress = Callable[[int, int | None], None]
 DATA = "data.tif"
@@ -54,7 +54,7 @@ NAMED_TEXTS = 10
 
 
 def ingest_raster(
-    options: ReadOptions, resolved: Resolved, folder: Path, progress: Progress | None = None
+    options: ReadOptions, resolved: SourceFiles, folder: Path, progress: Progress | None = None
 ) -> RasterProfile:
     """Writes ``folder/data.tif`` and tells what the source is like.
 
@@ -117,13 +117,13 @@ def _scanned(path: str, workers: int, progress: Progress | None) -> raster_scan.
 
 
 def _described(
-    profile: RasterProfile, local: Resolved, options: ReadOptions
+    profile: RasterProfile, local: SourceFiles, options: ReadOptions
 ) -> tuple[raster_pages.Choice, cog.Original, RasterProfile, str | None]:
     """The raster that is read, the one staged for it, its metadata, and damage of its blocks."""
-    block_cache.bound()
+    gdal_cache.bound()
     file = Path(local.path)
     notes: list[str] = []
-    layout = tiff_layout.Layout()
+    layout = tiff_layout.BlockLayout()
     with (
         gdal_messages.kept(notes),
         gdal_messages.logged(notes, "rasterio._env", "rasterio._err"),
@@ -223,7 +223,7 @@ def _joined(*notes: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(itertools.chain(*notes)))
 
 
-def _known_files(dataset: Any, resolved: Resolved) -> None:
+def _known_files(dataset: Any, resolved: SourceFiles) -> None:
     """Compares the files that GDAL reads with those that name the version.
 
     Raises:

@@ -16,7 +16,7 @@ from typing import Any
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.integrity.raster_texts import number
-from spatial_pipeline.versions import can_hold
+from spatial_pipeline.model.profile import can_hold
 
 Value = int | float
 DIGITS = 40
@@ -24,7 +24,7 @@ DIGITS = 40
 
 
 @dataclass(frozen=True)
-class Nodata:
+class BandNodata:
     """The nodata value of one band.
 
     Attributes:
@@ -47,7 +47,7 @@ class Nodata:
 
 def of_bands(
     dataset: Any, texts: Sequence[str | None], read: Sequence[str | None]
-) -> tuple[Nodata, ...]:
+) -> tuple[BandNodata, ...]:
     """Nodata of every band.
 
     Args:
@@ -68,24 +68,24 @@ def of_bands(
     )
 
 
-def _of_band(band: int, dtype: str, text: str | None, read: str | None, marked: bool) -> Nodata:
+def _of_band(band: int, dtype: str, text: str | None, read: str | None, marked: bool) -> BandNodata:
     if text is not None and not text.strip():
         # GDAL reads 0 from blanks.
-        return Nodata(misread=read is not None)
+        return BandNodata(misread=read is not None)
     text = read if text is None else text
     if text is None:
-        return Nodata()
+        return BandNodata()
     exact, understood = number(text), None if read is None else number(read)
     if exact is None:
         msg = f"band {band}: nodata {text.strip()[:60]!r} is no number"
         raise SourceError(msg)
     if re.fullmatch(r"u?int\d+", dtype) is None:
         # GDAL reads floats as the band's type has them.
-        return Nodata(float(exact if understood is None else understood), misread=read is None)
+        return BandNodata(float(exact if understood is None else understood), misread=read is None)
     declared = _plain(exact)
     possible = can_hold(dtype, declared)
     same = understood is not None and equal(_plain(understood), declared)
-    return Nodata(declared, possible, misread=not same or (marked and not possible))
+    return BandNodata(declared, possible, misread=not same or (marked and not possible))
 
 
 def _plain(value: Decimal) -> Value:
@@ -107,7 +107,7 @@ def equal(one: Value | None, other: Value | None) -> bool:
     return one == other or (one != one and other != other)
 
 
-def note(nodata: Sequence[Nodata], dtypes: Sequence[str]) -> list[str]:
+def note(nodata: Sequence[BandNodata], dtypes: Sequence[str]) -> list[str]:
     """What must be said of values that cannot occur, one line for all bands that share it."""
     found: dict[str, list[int]] = {}
     for band, (each, dtype) in enumerate(zip(nodata, dtypes, strict=True), 1):

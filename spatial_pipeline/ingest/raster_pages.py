@@ -20,7 +20,7 @@ from rasterio.errors import RasterioError
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import gdal_messages, raster_scan, raster_windows
 from spatial_pipeline.ingest.integrity import tiff_directory
-from spatial_pipeline.ingest.integrity.tiff_directory import Chain
+from spatial_pipeline.ingest.integrity.tiff_directory import DirectoryChain
 
 NAMED = 20
 """Rasters that a message lists."""
@@ -124,7 +124,7 @@ def short(name: str, path: str) -> str:
     return name.rsplit(":", 1)[-1].strip('"')
 
 
-def _page(path: str, layer: str | None, chain: Chain) -> Choice:
+def _page(path: str, layer: str | None, chain: DirectoryChain) -> Choice:
     """A page of a TIFF: overviews and masks are none, but keep their numbers as in GDAL."""
     first = chain.directories[0]
     images = [d for d in chain.directories if d.image or d is first]

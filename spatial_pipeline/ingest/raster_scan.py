@@ -17,12 +17,12 @@ from rasterio.enums import Interleaving
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from spatial_pipeline import checksums as position_free
 from spatial_pipeline.ingest import gdal_messages
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.integrity import tiff_adler
 from spatial_pipeline.ingest.raster_windows import OPTIONS, Cell, Handles, Opened, cells, checksum
-from spatial_pipeline.versions import BrokenBlock
+from spatial_pipeline.model.hashing import checksums as position_free
+from spatial_pipeline.model.profile import BrokenBlock
 
 STREAMS = frozenset({"JPEG", "PNG"})
 """Drivers of formats that are one stream of rows."""

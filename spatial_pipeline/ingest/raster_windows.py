@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
-from spatial_pipeline.versions import Bounds
+from spatial_pipeline.contract.vocabulary import Bounds
 
 WINDOW_BYTES = 16 << 20
 """Decoded bytes of a window, all bands together, unless one block is larger."""

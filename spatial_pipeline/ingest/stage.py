@@ -8,34 +8,35 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from spatial_pipeline import versions
 from spatial_pipeline.contract.database_url import Address, admit, is_database, parse, redacted
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_remote
+from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
 from spatial_pipeline.errors import ReaderFailedError, SourceError, SourceLostError
 from spatial_pipeline.ingest.cage import client
-from spatial_pipeline.ingest.cage.job import Job
+from spatial_pipeline.ingest.cage.job import ReadJob
 from spatial_pipeline.ingest.cage.limits import DEFAULTS as CAGE
 from spatial_pipeline.ingest.cage.limits import CageLimits
 from spatial_pipeline.ingest.files import stage_files
-from spatial_pipeline.ingest.fingerprint import name_of, uri_of
-from spatial_pipeline.ingest.fingerprint import version_id as file_version_id
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.postgis_source import Table, count_rows, open_table
-from spatial_pipeline.ingest.remote import DEFAULTS, Limits, remote
-from spatial_pipeline.ingest.source import Resolved, resolve, resolve_fetched
+from spatial_pipeline.ingest.postgis.source import SnapshotTable, count_rows, open_table
 from spatial_pipeline.ingest.vector import ingest_layer
-from spatial_pipeline.versions import Kind, Profile, VectorProfile
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.runtime import hashing
+from spatial_pipeline.runtime.temporary import temporary_folder
+from spatial_pipeline.sources.fingerprint import name_of, uri_of
+from spatial_pipeline.sources.fingerprint import version_id as file_version_id
+from spatial_pipeline.sources.local import SourceFiles, resolve, resolve_fetched
+from spatial_pipeline.sources.transfer import DEFAULTS, TransferLimits, remote
 
 Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
-class Reading:
+class OpenedSource:
     """A source as it is now.
 
     Attributes:
@@ -60,11 +61,11 @@ def opened(
     base: Path,
     allowed: Sequence[str] | None = None,
     database: str | None = None,
-    limits: Limits = DEFAULTS,
+    limits: TransferLimits = DEFAULTS,
     known: Callable[[str], str | None] = lambda _proof: None,
     progress: Progress | None = None,
     cage: CageLimits = CAGE,
-) -> Iterator[Reading]:
+) -> Iterator[OpenedSource]:
     """Looks at a source: what version it is now, and how to stage it.
 
     A table is named and read in one snapshot, so the version is what was named, whoever writes to
@@ -105,7 +106,7 @@ def opened(
             raise SourceLostError(msg)
         return profile
 
-    yield Reading(name, stage)
+    yield OpenedSource(name, stage)
 
 
 def version_id(
@@ -193,14 +194,14 @@ def counted_table(
 
 def unreadable(kind: Kind, uri: str, layer: str | None, error: str, folder: Path) -> Profile:
     """Stages a source that cannot be read: no data, and the error in the profile."""
-    source = Resolved(uri=uri, path="", error=error)
+    source = SourceFiles(uri=uri, path="", error=error)
     return stage_files(kind, ReadOptions(layer=layer), source, folder)
 
 
 def _stage_caged(
     kind: Kind,
     source: Source,
-    resolved: Resolved,
+    resolved: SourceFiles,
     folder: Path,
     progress: Progress | None,
     cage: CageLimits,
@@ -215,7 +216,9 @@ def _stage_caged(
         return unreadable(kind, resolved.uri, source.layer, resolved.error, folder)
     options = ReadOptions(source.layer, source.encoding, source.where, cage.pixels_per_byte)
     try:
-        return client.stage(Job(kind, resolved, options, str(folder.absolute()), cage), progress)
+        return client.stage(
+            ReadJob(kind, resolved, options, str(folder.absolute()), cage), progress
+        )
     except ReaderFailedError as exc:
         for path in folder.iterdir():
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
@@ -229,25 +232,25 @@ def _opened_remote(
     source: Source,
     uri: str,
     allowed: Sequence[str] | None,
-    limits: Limits,
+    limits: TransferLimits,
     known: Callable[[str], str | None],
     progress: Progress | None,
     cage: CageLimits,
-) -> Iterator[Reading]:
+) -> Iterator[OpenedSource]:
     shown = redacted(uri)
     with ExitStack() as stack:
-        temporary = Path(stack.enter_context(TemporaryDirectory(prefix="spatial-pipeline-")))
+        temporary = stack.enter_context(temporary_folder())
         try:
             found = stack.enter_context(remote(uri, allowed, limits))
             proof = None
             if found.proof is not None:
-                proof = versions.fingerprint(
+                proof = hashing.fingerprint(
                     uri,
                     found.proof,
                     source.layer,
                     source.where,
                     source.encoding,
-                    versions.INGEST_VERSION,
+                    INGEST_VERSION,
                     kind,
                 )
             staged = None if proof is None else known(proof)
@@ -261,13 +264,15 @@ def _opened_remote(
             yield _unreadable(kind, source, shown, reason)
             return
         if staged is not None:
-            yield Reading(staged, _nothing_to_write(shown), proof)
+            yield OpenedSource(staged, _nothing_to_write(shown), proof)
             return
 
         def write(folder: Path, progress: Progress | None) -> Profile:
-            return _stage_caged(kind, source, resolved, folder, progress, cage)
+            profile = _stage_caged(kind, source, resolved, folder, progress, cage)
+            error = profile.error and "; ".join((profile.error, *found.notes))
+            return replace(profile, error=error, notes=(*profile.notes, *found.notes))
 
-        yield Reading(name_of(kind, source, resolved), write, proof)
+        yield OpenedSource(name_of(kind, source, resolved), write, proof)
 
 
 def _nothing_to_write(shown: str) -> Callable[[Path, Progress | None], Profile]:
@@ -281,7 +286,7 @@ def _nothing_to_write(shown: str) -> Callable[[Path, Progress | None], Profile]:
 @contextmanager
 def _opened_table(
     kind: Kind, source: Source, uri: str, allowed: Sequence[str] | None, database: str | None
-) -> Iterator[Reading]:
+) -> Iterator[OpenedSource]:
     shown = redacted(uri)
     with ExitStack() as stack:
         try:
@@ -308,31 +313,29 @@ def _table(source: Source, uri: str, database: str | None) -> tuple[Address, str
     return address, address.place.table or source.layer
 
 
-def _readable(source: Source, shown: str, table: Table) -> Reading:
+def _readable(source: Source, shown: str, table: SnapshotTable) -> OpenedSource:
     profile = VectorProfile(uri=shown, layer=table.name)
 
     def write(folder: Path, progress: Progress | None) -> Profile:
         return ingest_layer(profile, table.open_layer(), source.where, folder, progress)
 
-    content = versions.fingerprint(table.content, table.name, source.where, versions.INGEST_VERSION)
-    return Reading(content, write)
+    content = hashing.fingerprint(table.content, table.name, source.where, INGEST_VERSION)
+    return OpenedSource(content, write)
 
 
-def _unreadable(kind: Kind, source: Source, shown: str, error: str) -> Reading:
+def _unreadable(kind: Kind, source: Source, shown: str, error: str) -> OpenedSource:
     def write(folder: Path, _progress: Progress | None) -> Profile:
         return unreadable(kind, shown, source.layer, error, folder)
 
-    return Reading(
-        versions.fingerprint("error", shown, error, versions.INGEST_VERSION, kind), write
-    )
+    return OpenedSource(hashing.fingerprint("error", shown, error, INGEST_VERSION, kind), write)
 
 
 __all__ = [
     "DEFAULTS",
     "CageLimits",
-    "Limits",
-    "Reading",
-    "Resolved",
+    "OpenedSource",
+    "SourceFiles",
+    "TransferLimits",
     "counted_table",
     "ingest",
     "opened",

@@ -9,27 +9,27 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from spatial_pipeline import checksums, identity
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest import curves, geoparquet
-from spatial_pipeline.ingest.census import Census, take
+from spatial_pipeline.ingest import curves, geoparquet_writer
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.formats.registry import recognised
 from spatial_pipeline.ingest.integrity import crs_texts
+from spatial_pipeline.ingest.layer_scan import LayerScan, take
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
 from spatial_pipeline.ingest.schema import free_name, stageable
-from spatial_pipeline.ingest.source import Resolved, named
-from spatial_pipeline.ingest.spool import Spool
-from spatial_pipeline.ingest.stamp import stamp, unchanged
-from spatial_pipeline.versions import Column, VectorProfile
+from spatial_pipeline.ingest.sort_buffer import ExternalSortBuffer
+from spatial_pipeline.model.hashing import checksums, geometry_hash
+from spatial_pipeline.model.profile import Column, VectorProfile
+from spatial_pipeline.sources.local import SourceFiles, named
+from spatial_pipeline.sources.stamp import stamp, unchanged
 
 Progress = Callable[[int, int | None], None]
 DATA = "data.parquet"
 
 
 def ingest_vector(
-    options: ReadOptions, resolved: Resolved, folder: Path, progress: Progress | None = None
+    options: ReadOptions, resolved: SourceFiles, folder: Path, progress: Progress | None = None
 ) -> VectorProfile:
     """Writes ``folder/data.parquet`` and tells what the source is like.
 
@@ -81,7 +81,7 @@ def ingest_layer(
             profile = _header(profile, layer)
             stageable(layer.schema)
             schema = layer.schema
-            with Spool(schema, folder) as spool:
+            with ExternalSortBuffer(schema, folder) as spool:
                 census = take(layer, where, spool, progress)
                 layer.verify()
                 profile = _counted(profile, layer, census)
@@ -89,13 +89,13 @@ def ingest_layer(
                 return profile
     except SourceError as exc:
         profile = replace(profile, count=0, bounds=None, error=told(str(exc)))
-        with Spool(schema, folder) as nothing:
-            _write(target, profile, nothing, Census())
+        with ExternalSortBuffer(schema, folder) as nothing:
+            _write(target, profile, nothing, LayerScan())
         return profile
 
 
 @contextmanager
-def _opened(resolved: Resolved, options: ReadOptions, folder: Path) -> Iterator[Layer]:
+def _opened(resolved: SourceFiles, options: ReadOptions, folder: Path) -> Iterator[Layer]:
     """The layer of a file, which must not change while it is read."""
     # Of the source, not of the view: SQLite works the log into a copy when its last reader leaves.
     before = stamp(resolved)
@@ -116,6 +116,7 @@ def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:
         crs=layer.crs,
         geometry_type=layer.geometry_type,
         geometry_column=layer.geometry,
+        geometry_required=layer.geometry in layer.required,
         row_column=free_name("__row", names),
         bbox_column=free_name("bbox", names),
         columns=tuple(
@@ -127,7 +128,7 @@ def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:
     )
 
 
-def _counted(profile: VectorProfile, layer: Layer, census: Census) -> VectorProfile:
+def _counted(profile: VectorProfile, layer: Layer, census: LayerScan) -> VectorProfile:
     """What is known once they were read."""
     notes = list(layer.notes)
     if census.non_finite:
@@ -149,7 +150,7 @@ def _counted(profile: VectorProfile, layer: Layer, census: Census) -> VectorProf
     )
 
 
-def _sums(profile: VectorProfile, layer: Layer, census: Census) -> checksums.Sums:
+def _sums(profile: VectorProfile, layer: Layer, census: LayerScan) -> checksums.Sums:
     """The checksums of all columns of the staged file."""
     sums = {name: census.sums.get(name, 0) for name in layer.schema.names}
     sums[profile.row_column] = checksums.row_sum(census.rows)
@@ -158,19 +159,21 @@ def _sums(profile: VectorProfile, layer: Layer, census: Census) -> checksums.Sum
     return sums
 
 
-def _write(target: Path, profile: VectorProfile, spool: Spool, census: Census) -> None:
+def _write(
+    target: Path, profile: VectorProfile, spool: ExternalSortBuffer, census: LayerScan
+) -> None:
     geo = None
     if profile.geometry_column is not None:
         # GeoParquet has no name for M and for curves; an empty list says that any type may occur.
         nameless = census.measured or bool(profile.undecodable)
-        geo = geoparquet.geo_metadata(
+        geo = geoparquet_writer.geo_metadata(
             profile.geometry_column,
             profile.bbox_column,
             frozenset() if nameless else census.types,
             profile.crs,
             profile.bounds,
         )
-    order = geoparquet.write(
+    order = geoparquet_writer.write(
         target,
         spool,
         rows=census.rows,
@@ -183,4 +186,4 @@ def _write(target: Path, profile: VectorProfile, spool: Spool, census: Census) -
         geo=geo,
     )
     if profile.geometry_column is not None:
-        identity.save(target.with_name(identity.FILE), census.identities, order)
+        geometry_hash.save(target.with_name(geometry_hash.FILE), census.identities, order)

@@ -77,7 +77,7 @@ def to_wkb(text: str) -> bytes:
         WktError: it stands for no geometry, or for one that WKB cannot tell from another.
 
     """
-    reader = _Reader(text)
+    reader = _WktReader(text)
     node = reader.geometry(set(_TYPES.values()), 0)
     reader.end()
     return _written(node)
@@ -118,7 +118,7 @@ def _written(node: Node) -> bytes:
     return _wkb(node, found.pop() if found else (False, False))
 
 
-class _Reader:
+class _WktReader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0

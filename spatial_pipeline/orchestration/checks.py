@@ -7,16 +7,18 @@ import dagster as dg
 from spatial_pipeline.contract.database_url import redacted_all
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import OtherDataset, Rule
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.errors import SpatialPipelineError
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.version import Version
 from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline.orchestration.maps import maps_of
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
-from spatial_pipeline.results import Result, Severity
-from spatial_pipeline.versions import Version
 
 if TYPE_CHECKING:
-    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.pipeline import Pipeline
 
 
 def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
@@ -45,8 +47,8 @@ def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
 def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
     """The step that checks a staged version; yields one result for every selected check.
 
-    A selected blocking check that yields nothing only logs a warning in Dagster and lets the
-    downstream run; so whatever happens, every selected name is yielded.
+    If a selected blocking check yields nothing, Dagster only logs a warning and runs the downstream
+    assets; so a result for every selected name is yielded in all cases.
     """
     severities = {r.check_name: r.severity for r in contract.effective_rules}
 
@@ -74,7 +76,8 @@ def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
             }
         except Exception as exc:
             context.log.exception(f"the checks of {contract.name} could not run")
-            reason = f"{type(exc).__name__}: {exc}"
+            ours = isinstance(exc, SpatialPipelineError)
+            reason = str(exc) if ours else f"{type(exc).__name__}: {exc}"
         else:
             reason = "the rule gave no result"
         for name in selected:

@@ -7,10 +7,10 @@ import dagster as dg
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.orchestration.assets import published_asset, source_spec, staged_asset
 from spatial_pipeline.orchestration.automation import automation_sensor
+from spatial_pipeline.orchestration.backfill.schema_sensor import schema_sensor_of
 from spatial_pipeline.orchestration.checks import checks_op
 from spatial_pipeline.orchestration.resources import RESOURCES
 from spatial_pipeline.orchestration.schedules import job_of, schedule_of
-from spatial_pipeline.orchestration.schema_sensor import schema_sensor_of
 from spatial_pipeline.orchestration.sensors import source_sensor
 
 
@@ -34,10 +34,10 @@ def dataset_definitions(contract: Contract) -> dg.Definitions:
 
 
 def broken_definitions(name: str, kind: str, message: str) -> dg.Definitions:
-    """What stands in the asset graph for a contract with mistakes.
+    """Stand-in assets for a contract with mistakes.
 
-    The other contracts of the code location load; this one is seen, says its mistakes, and cannot
-    be materialized.
+    The other contracts of the code location load; this one is shown with its mistakes and cannot be
+    materialized.
     """
 
     @dg.asset(

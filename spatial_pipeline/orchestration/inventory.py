@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from spatial_pipeline.contract.operations import Inventory
-from spatial_pipeline.orchestration.run_facts import INVENTORY
+from spatial_pipeline.orchestration.alerts.run_reader import INVENTORY
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from spatial_pipeline.inventory import Standing
+    from spatial_pipeline.pipeline.held import Standing
 
 CHECK = "nothing_held"
 MOST_LISTED = 200
@@ -34,7 +34,7 @@ def inventory_asset() -> dg.AssetsDefinition:
     )
     # Dagster does not recognise the parametrized class beside check_specs.
     def listed() -> dg.MaterializeResult:  # type: ignore[type-arg]
-        from spatial_pipeline.inventory import inventory
+        from spatial_pipeline.pipeline.held import inventory
         from spatial_pipeline.store.versions import Store
 
         found = inventory(Store(Settings().store))

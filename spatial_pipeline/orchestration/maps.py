@@ -7,11 +7,12 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spatial_pipeline.results import Result, Status
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.result import Result
 
 if TYPE_CHECKING:
+    from spatial_pipeline.model.version import Version
     from spatial_pipeline.store.versions import Store
-    from spatial_pipeline.versions import Version
 
 MOST = 4
 """Maps of one run of checks: drawing takes time, and each is kept in Dagster's event log."""
@@ -32,14 +33,14 @@ async def maps_of(
 def _draw(
     store: Store, version: Version, results: Sequence[Result], log: logging.Logger
 ) -> dict[str, bytes]:
-    from spatial_pipeline import alerting
-    from spatial_pipeline.alert.facts import of_result
+    from spatial_pipeline.alert.problems import of_result
+    from spatial_pipeline.pipeline import alert_context
 
     maps = {}
     for result in results:
         try:
             fact = of_result(version, result)
-            picture = None if fact is None else alerting.picture_of(store, fact)
+            picture = None if fact is None else alert_context.picture_of(store, fact)
         except Exception:
             log.warning(f"no map of {result.name}", exc_info=True)
             continue

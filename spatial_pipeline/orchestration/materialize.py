@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from typing import Literal
 
 import dagster as dg
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import OtherDataset
-from spatial_pipeline.errors import StoreError
+from spatial_pipeline.errors import SpatialPipelineError, StoreError
+from spatial_pipeline.model.result import Verdict
+from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.orchestration.dataset import dataset_definitions
 from spatial_pipeline.orchestration.partitions import partitions_of
-from spatial_pipeline.results import Verdict
-from spatial_pipeline.run import Pipeline
-from spatial_pipeline.versions import Publication, Version
+from spatial_pipeline.orchestration.run_end import RunEnd, run_end
+from spatial_pipeline.pipeline.pipeline import Pipeline
+
+logger = logging.getLogger("spatial_pipeline")
+Outcome = Literal["published", "held", "failed"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one partition of one dataset in a run.
+    """Result of a run for one partition of one dataset.
 
     Attributes:
         dataset: name of the dataset.
         partition: partition key or None.
-        version: the staged version, None when staging itself failed.
-        verdict: verdict of that version, None when it was not checked.
-        publication: what readers see now, None when nothing was ever published.
-        reasons: why the version is held; empty when it is published.
+        version: the version that the run staged, None when staging itself failed.
+        verdict: verdict of that version, None when the run did not check it.
+        publication: the published version now, None when nothing was ever published.
+        reasons: reasons why the version is not published, or why the run failed; empty on success.
+        failed: True when the run could not do its work, regardless of the data.
 
     """
 
@@ -40,16 +47,19 @@ class Row:
     verdict: Verdict | None
     publication: Publication | None
     reasons: tuple[str, ...]
+    failed: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """``published``, ``held`` (the data are to blame) or ``failed`` (the run is)."""
+        if self.failed:
+            return "failed"
+        return "held" if self.reasons else "published"
 
     @property
     def published(self) -> bool:
-        """True when readers see the version of this run."""
-        return (
-            self.version is not None
-            and self.publication is not None
-            and self.publication.version == self.version.id
-            and not self.reasons
-        )
+        """True when the run ended well and readers see its version."""
+        return self.outcome == "published"
 
 
 def materialize(
@@ -70,20 +80,18 @@ def materialize(
     Yields:
         One row a dataset and partition, as soon as its run has ended.
 
+    Raises:
+        StoreError: Dagster's own storage cannot be opened.
+
     """
     pipeline = Pipeline.of(contracts)
     with contextlib.ExitStack() as stack:
-        instance = stack.enter_context(
-            dg.DagsterInstance.get()
-            if os.environ.get("DAGSTER_HOME")
-            else dg.DagsterInstance.ephemeral()
-        )
+        instance = _instance(stack)
         for contract in in_order(contracts):
             if names and contract.name not in names:
                 continue
             for key in _partition_keys(contract, partition, instance):
-                _run(contract, key, instance)
-                yield _row(pipeline, contract, key)
+                yield _run(pipeline, contract, key, instance)
 
 
 def in_order(contracts: Sequence[Contract]) -> list[Contract]:
@@ -112,19 +120,56 @@ def _partition_keys(
     return list(partitions.get_partition_keys(dynamic_partitions_store=instance))
 
 
-def _run(contract: Contract, partition: str | None, instance: dg.DagsterInstance) -> None:
-    job = dataset_definitions(contract).resolve_implicit_global_asset_job_def()
-    job.execute_in_process(instance=instance, partition_key=partition, raise_on_error=False)
-
-
-def _row(pipeline: Pipeline, contract: Contract, partition: str | None) -> Row:
-    publication = pipeline.store.published(contract.name, partition)
+def _instance(stack: contextlib.ExitStack) -> dg.DagsterInstance:
+    home = os.environ.get("DAGSTER_HOME")
     try:
-        version = pipeline.store.staged_version(contract.name, partition)
-    except StoreError as exc:
-        return Row(contract.name, partition, None, None, publication, (str(exc),))
-    verdict = pipeline.store.verdict(version)
-    reasons = pipeline.decide(contract, version).reasons
-    if not reasons and (publication is None or publication.version != version.id):
-        reasons = ("the run ended before publication; its log says why",)
-    return Row(contract.name, partition, version, verdict, publication, reasons)
+        return stack.enter_context(
+            dg.DagsterInstance.get() if home else dg.DagsterInstance.ephemeral()
+        )
+    except Exception as exc:
+        where = f"DAGSTER_HOME={home}" if home else "a temporary folder"
+        msg = f"Dagster cannot open its storage in {where}: {_in_words(exc)}"
+        raise StoreError(msg) from exc
+
+
+def _run(
+    pipeline: Pipeline, contract: Contract, partition: str | None, instance: dg.DagsterInstance
+) -> Row:
+    try:
+        job = dataset_definitions(contract).resolve_implicit_global_asset_job_def()
+        result = job.execute_in_process(
+            instance=instance, partition_key=partition, raise_on_error=False
+        )
+        end = run_end(result, contract.name)
+    except Exception as exc:
+        logger.debug("%s", contract.name, exc_info=exc)
+        end = RunEnd(succeeded=False, errors=(_in_words(exc),))
+    try:
+        return _row(pipeline, contract, partition, end)
+    except (SpatialPipelineError, OSError) as exc:
+        reasons = (*end.errors, _in_words(exc))
+        return Row(contract.name, partition, None, None, None, reasons, failed=True)
+
+
+def _row(pipeline: Pipeline, contract: Contract, partition: str | None, end: RunEnd) -> Row:
+    name = contract.name
+    publication = pipeline.store.published(name, partition)
+    if end.version is None:
+        reasons = end.errors or ("the run staged nothing; its log says why",)
+        return Row(name, partition, None, None, publication, reasons, failed=True)
+    version = Version(name, partition, end.version)
+    verdict = pipeline.store.verdict(version) if end.checked else None
+    if end.errors:
+        return Row(name, partition, version, verdict, publication, end.errors, failed=True)
+    if end.published:
+        return Row(name, partition, version, verdict, publication, ())
+    reasons = end.held or pipeline.decide(contract, version).reasons
+    failed = not reasons
+    reasons = reasons or ("the run ended before publication; its log says why",)
+    return Row(name, partition, version, verdict, publication, reasons, failed)
+
+
+def _in_words(exc: Exception) -> str:
+    if isinstance(exc, SpatialPipelineError):
+        return str(exc)
+    return " ".join(f"{type(exc).__name__}: {exc}".split())

@@ -1,4 +1,4 @@
-"""What a person wants to see of a version and of a result in the Dagster UI."""
+"""Dagster UI metadata of versions and results."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from spatial_pipeline.crs.comparison import label
-from spatial_pipeline.json_text import plain
-from spatial_pipeline.results import Result, Status, Violation
-from spatial_pipeline.schema_change import schema_of
-from spatial_pipeline.versions import Profile, VectorProfile, Version
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.crs.comparison import label
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.result import Result, keys_text
+from spatial_pipeline.model.schema_diff import schema_of
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.model.violations import Violation
+from spatial_pipeline.runtime.json_text import plain
 
 if TYPE_CHECKING:
-    from spatial_pipeline.run import Pipeline
+    from spatial_pipeline.pipeline.pipeline import Pipeline
 
 PREVIEW_ROWS = 10
 COORDINATE_DIGITS = 10
@@ -114,7 +117,7 @@ def of_result(
             records=[
                 dg.TableRecord(
                     {
-                        "keys": ", ".join("/".join(str(v) for v in k) for k in violation.keys),
+                        "keys": keys_text(violation.keys),
                         "reason": violation.reason,
                         "x": _coordinate(violation, 0),
                         "y": _coordinate(violation, 1),

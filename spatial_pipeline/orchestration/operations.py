@@ -10,9 +10,9 @@ from dagster.components.component_scaffolding import scaffold_component
 from pydantic import BaseModel
 
 from spatial_pipeline.contract.load import parse_operations
-from spatial_pipeline.contract.operations import Operations as OperationsModel
+from spatial_pipeline.contract.operations import OperationsContract as OperationsModel
 from spatial_pipeline.errors import ContractError
-from spatial_pipeline.orchestration.alerts import alerts_sensor, broken_sensor
+from spatial_pipeline.orchestration.alerts.sensor import alerts_sensor, broken_sensor
 from spatial_pipeline.orchestration.components import _Attributes, _file
 from spatial_pipeline.orchestration.inventory import inventory_asset, inventory_schedule
 

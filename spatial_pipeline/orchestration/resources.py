@@ -1,4 +1,4 @@
-"""What the assets and checks need at run time."""
+"""Run-time resources of the assets and checks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.runtime.parent_death import end_with_parent
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from spatial_pipeline.run import Pipeline
-    from spatial_pipeline.store.postgis.pool import Database
+    from spatial_pipeline.pipeline.pipeline import Pipeline
+    from spatial_pipeline.publish.postgis.pool import Database
 
 CANCEL_S = 20.0
 """Longest wait for cancelled work to end."""
@@ -43,8 +44,10 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         so that no thread and no server goes on with work that nobody waits for.
         """
         # A code server, a schedule or a sensor loads this module and needs no geometry library.
-        from spatial_pipeline.run import database_of
+        from spatial_pipeline.pipeline.pipeline import database_of
 
+        # A run worker that was killed would leave its steps at work.
+        end_with_parent()
         own = SpatialResource()
         async with AsyncExitStack() as stack:
             database = database_of(Settings())
@@ -61,7 +64,7 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def pipeline(self, contract: Contract) -> Pipeline:
         """The pipeline of one dataset; other datasets are read through the store."""
-        from spatial_pipeline.run import Pipeline
+        from spatial_pipeline.pipeline.pipeline import Pipeline
 
         with contextlib.suppress(RuntimeError):  # a synchronous step has no running loop
             task = asyncio.current_task()

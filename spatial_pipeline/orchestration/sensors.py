@@ -18,11 +18,17 @@ from spatial_pipeline.orchestration.automation import sensor_status
 from spatial_pipeline.orchestration.keys import DATASET_TAG, source_key
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.schedules import Job
-from spatial_pipeline.orchestration.sightings import WHOLE, Change, Conclusion, Cursor, conclude
+from spatial_pipeline.orchestration.source_watch.cursor import (
+    WHOLE,
+    Conclusion,
+    Cursor,
+    SourceChange,
+    conclude,
+)
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from spatial_pipeline.orchestration.looks import Look
+    from spatial_pipeline.orchestration.source_watch.snapshot import Look
 
 MOST = 50
 """Changes that are announced in one tick; the others wait for the next one."""
@@ -45,7 +51,7 @@ def source_sensor(contract: Contract, job: Job) -> dg.SensorDefinition | None:
         now = int(datetime.now(UTC).timestamp())
         cursor = Cursor.loaded(context.cursor, now)
         # A code server that only shows the sensor needs no geospatial library.
-        from spatial_pipeline.orchestration.looks import look_at
+        from spatial_pipeline.orchestration.source_watch.snapshot import look_at
 
         look = look_at(contract, Settings(), _keys(contract))
         found = conclude(cursor, look.remembered(cursor), MOST, settles=_settles(contract))
@@ -84,8 +90,8 @@ def _settles(contract: Contract) -> bool:
     return on_disk and not is_database(contract.source.uri)
 
 
-def _request(contract: Contract, cursor: Cursor, change: Change) -> dg.RunRequest:
-    # The number tells a state that came back from the same state seen twice.
+def _request(contract: Contract, cursor: Cursor, change: SourceChange) -> dg.RunRequest:
+    # The number distinguishes a state that came back from the same state seen twice.
     parts = (contract.name, cursor.since, change.key, change.token, change.number)
     return dg.RunRequest(
         run_key=":".join(map(str, parts)),
@@ -94,7 +100,7 @@ def _request(contract: Contract, cursor: Cursor, change: Change) -> dg.RunReques
     )
 
 
-def _event(contract: Contract, change: Change) -> dg.AssetMaterialization:
+def _event(contract: Contract, change: SourceChange) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         asset_key=source_key(contract.name),
         partition=change.key or None,
@@ -105,7 +111,7 @@ def _event(contract: Contract, change: Change) -> dg.AssetMaterialization:
 
 
 def _new_partitions(
-    contract: Contract, changes: Sequence[Change]
+    contract: Contract, changes: Sequence[SourceChange]
 ) -> list[dg.AddDynamicPartitionsRequest]:
     if not changes or not isinstance(contract.partitions, DynamicPartitions):
         return []
@@ -114,7 +120,7 @@ def _new_partitions(
 
 
 def _said(found: Conclusion, look: Look) -> str:
-    """What a tick that launches nothing shows in the UI."""
+    """The message of a tick that launches nothing, for the UI."""
     parts = [
         (f"reported to the automation: {_listed(c.key for c in found.changes)}", found.changes),
         (f"must stand still for one more look: {_listed(found.unsettled)}", found.unsettled),

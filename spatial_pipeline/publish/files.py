@@ -8,24 +8,30 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from spatial_pipeline.contract.models import DatasetContract
-from spatial_pipeline.errors import GateClosedError
+from spatial_pipeline.errors import GateClosedError, StoreError
 from spatial_pipeline.gate.decision import decide
-from spatial_pipeline.results import Verdict
-from spatial_pipeline.schema_change import SchemaEvidence
-from spatial_pipeline.versions import Publication, Version
+from spatial_pipeline.model.result import Verdict
+from spatial_pipeline.model.schema_diff import SchemaEvidence
+from spatial_pipeline.model.version import Publication, Version
 
 
-class Shelf(Protocol):
+class VersionStore(Protocol):
     """What publishing needs of the store."""
 
     def verdict(self, version: Version) -> Verdict | None:
         """The verdict beside a version."""
+
+    def content(self, version: Version) -> str:
+        """Digest of the bytes of a version as they are now, if they are those that were staged."""
 
     def schema_evidence(self, version: Version) -> SchemaEvidence | None:
         """How the schema of a version differs from what readers know."""
 
     def published(self, dataset: str, partition: str | None) -> Publication | None:
         """What readers see."""
+
+    def mend(self, dataset: str, partition: str | None) -> None:
+        """Makes a lost or damaged pointer whole again."""
 
     def switch(self, dataset: str, partition: str | None, publication: Publication) -> None:
         """Makes readers see another version, at once."""
@@ -36,7 +42,7 @@ class Shelf(Protocol):
         """Only one process at a time does this."""
 
 
-def publish(contract: DatasetContract, version: Version, shelf: Shelf) -> Publication:
+def publish(contract: DatasetContract, version: Version, shelf: VersionStore) -> Publication:
     """Makes readers see this version, if the gate is open for it.
 
     Publishing what is published already changes nothing.
@@ -47,6 +53,7 @@ def publish(contract: DatasetContract, version: Version, shelf: Shelf) -> Public
 
     """
     with shelf.lock(version.dataset, version.partition, "publish"):
+        shelf.mend(version.dataset, version.partition)
         former = shelf.published(version.dataset, version.partition)
         withdrawn = () if former is None else former.withdrawn
         ask(contract, version, shelf, withdrawn)
@@ -56,7 +63,7 @@ def publish(contract: DatasetContract, version: Version, shelf: Shelf) -> Public
         return publication
 
 
-def roll_back(contract: DatasetContract, version: Version, shelf: Shelf) -> Publication:
+def roll_back(contract: DatasetContract, version: Version, shelf: VersionStore) -> Publication:
     """Makes readers see an earlier version; what was published until now is withdrawn.
 
     The gate is asked about the earlier version like about any other: its verdict must be good for
@@ -69,6 +76,7 @@ def roll_back(contract: DatasetContract, version: Version, shelf: Shelf) -> Publ
 
     """
     with shelf.lock(version.dataset, version.partition, "publish"):
+        shelf.mend(version.dataset, version.partition)
         former = shelf.published(version.dataset, version.partition)
         ask(contract, version, shelf, None)
         publication = reversed_to(contract, version, former)
@@ -79,7 +87,7 @@ def roll_back(contract: DatasetContract, version: Version, shelf: Shelf) -> Publ
 def ask(
     contract: DatasetContract,
     version: Version,
-    shelf: Shelf,
+    shelf: VersionStore,
     withdrawn: tuple[str, ...] | None,
 ) -> Verdict:
     """The verdict that lets the version out.
@@ -96,10 +104,12 @@ def ask(
 
     """
     verdict = shelf.verdict(version)
-    if withdrawn is None:
-        decision = decide(contract, version, verdict)
-    else:
-        decision = decide(contract, version, verdict, withdrawn, shelf.schema_evidence(version))
+    try:
+        content = shelf.content(version)
+    except StoreError as exc:
+        raise GateClosedError(f"{version} is held: {exc}", (str(exc),)) from exc
+    schema = None if withdrawn is None else shelf.schema_evidence(version)
+    decision = decide(contract, version, verdict, withdrawn or (), schema, content)
     if verdict is None or not decision.open:
         msg = f"{version} is held: {'; '.join(decision.reasons)}"
         raise GateClosedError(msg, decision.reasons)
@@ -111,15 +121,16 @@ def advanced(
 ) -> Publication:
     """The pointer after this version is published; the former one when that changes nothing."""
     if former is not None and former.version == version.id:
-        return replace(former, contract_hash=contract.rules_hash)
+        return _numbered(replace(former, contract_hash=contract.rules_hash), former)
     history = () if former is None else (former.version, *former.history)
-    return Publication(
+    publication = Publication(
         version=version.id,
         contract_hash=contract.rules_hash,
         published_at=datetime.now(UTC).isoformat(timespec="seconds"),
         history=tuple(dict.fromkeys(h for h in history if h != version.id)),
         withdrawn=() if former is None else former.withdrawn,
     )
+    return _numbered(publication, former)
 
 
 def reversed_to(
@@ -130,4 +141,11 @@ def reversed_to(
     withdrawn = set(publication.withdrawn) - {version.id}
     if former is not None and former.version != version.id:
         withdrawn.add(former.version)
-    return replace(publication, withdrawn=tuple(sorted(withdrawn)))
+    return _numbered(replace(publication, withdrawn=tuple(sorted(withdrawn))), former)
+
+
+def _numbered(publication: Publication, former: Publication | None) -> Publication:
+    """The pointer with the number after the former one's, unless both say the same."""
+    before = 0 if former is None else former.number
+    publication = replace(publication, number=before)
+    return publication if publication == former else replace(publication, number=before + 1)

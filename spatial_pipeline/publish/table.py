@@ -3,9 +3,9 @@
 Two pointers say what is published: one in the database, in the same transaction as the rows and
 the gate's decision, and one in the store of files. The database goes first. A crash before its
 commit leaves both at the former version. A crash between its commit and the switch of the file
-leaves the file behind; whoever publishes the partition next sees the later publication in the
-database and switches the file before anything else. The other order would show a version to the
-readers of files that the database may still refuse.
+leaves the file behind; whoever publishes the partition next sees by its number the later
+publication in the database and switches the file before anything else. The other order would show
+a version to the readers of files that the database may still refuse.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from spatial_pipeline.contract.models import DatasetContract
-from spatial_pipeline.publish.files import Shelf, advanced, ask, reversed_to
-from spatial_pipeline.results import Verdict
-from spatial_pipeline.versions import Publication, Version
+from spatial_pipeline.model.result import Verdict
+from spatial_pipeline.model.version import Publication, Version
+from spatial_pipeline.publish.files import VersionStore, advanced, ask, reversed_to
 
 
 class Tables(Protocol):
@@ -36,7 +36,7 @@ class Tables(Protocol):
 
 
 async def publish(
-    contract: DatasetContract, version: Version, shelf: Shelf, tables: Tables
+    contract: DatasetContract, version: Version, shelf: VersionStore, tables: Tables
 ) -> Publication:
     """Makes readers see this version, if the gate is open for it.
 
@@ -54,7 +54,7 @@ async def publish(
 
 
 async def roll_back(
-    contract: DatasetContract, version: Version, shelf: Shelf, tables: Tables
+    contract: DatasetContract, version: Version, shelf: VersionStore, tables: Tables
 ) -> Publication:
     """Makes readers see an earlier version; what was published until now is withdrawn.
 
@@ -68,13 +68,19 @@ async def roll_back(
     return await _promoted(contract, version, shelf, tables, (former, publication, None))
 
 
-async def _agreed(version: Version, shelf: Shelf, tables: Tables) -> Publication | None:
+async def _agreed(version: Version, shelf: VersionStore, tables: Tables) -> Publication | None:
     """The latest publication; the file follows when a crash left it behind."""
-    on_file = await asyncio.to_thread(shelf.published, version.dataset, version.partition)
+
+    def mended() -> Publication | None:
+        with shelf.lock(version.dataset, version.partition, "publish"):
+            shelf.mend(version.dataset, version.partition)
+            return shelf.published(version.dataset, version.partition)
+
+    on_file = await asyncio.to_thread(mended)
     in_database = await tables.published()
     if in_database is None:
         return on_file
-    if on_file is not None and on_file.published_at > in_database.published_at:
+    if on_file is not None and on_file.number > in_database.number:
         return on_file
     if on_file != in_database:
         await _switched(version, shelf, in_database)
@@ -84,7 +90,7 @@ async def _agreed(version: Version, shelf: Shelf, tables: Tables) -> Publication
 async def _promoted(
     contract: DatasetContract,
     version: Version,
-    shelf: Shelf,
+    shelf: VersionStore,
     tables: Tables,
     change: tuple[Publication | None, Publication, tuple[str, ...] | None],
 ) -> Publication:
@@ -102,7 +108,7 @@ async def _promoted(
     return publication
 
 
-async def _switched(version: Version, shelf: Shelf, publication: Publication) -> None:
+async def _switched(version: Version, shelf: VersionStore, publication: Publication) -> None:
     """Switches the file's pointer; cancelling does not stop it halfway."""
 
     def switch() -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spatial_pipeline.contract.rules import CATALOGUE, Rule, rule_id
-from spatial_pipeline.contract.words import one_of
+from spatial_pipeline.contract.spelling import one_of
 
 COMMON = tuple(f.alias or name for name, f in Rule.model_fields.items() if name != "rule")
 
@@ -35,7 +35,11 @@ def rule_page(model: type[Rule]) -> RenderableType:
         ("scope", facts["scope"]),
         ("for", " and ".join(facts["kinds"])),
         ("ISO 19157", facts["iso_element"]),
+        ("needs", facts["needs"]),
+        *(("without", text) for text in left_out(model)),
     ):
+        if not value:
+            continue
         head.add_row(Text(label, "dim"), Text(value))
     table = Table(show_edge=False, pad_edge=False)
     for column in ("Parameter", "Type", "Default", "Meaning"):
@@ -51,7 +55,11 @@ def rule_page(model: type[Rule]) -> RenderableType:
 def rule_json(model: type[Rule]) -> dict[str, Any]:
     """One rule as plain values: id, family, scope, kinds, ISO 19157 element, parameters."""
     schema = model.model_json_schema(by_alias=True)
-    own = {f.alias or name: f for name, f in model.model_fields.items() if name != "rule"}
+    own = {
+        name: f
+        for field, f in model.model_fields.items()
+        if (name := f.alias or field) != "rule" and name in schema["properties"]
+    }
     order = sorted(own, key=lambda name: (name in COMMON, not own[name].is_required()))
     definitions = schema.get("$defs", {})
     return {
@@ -61,6 +69,8 @@ def rule_json(model: type[Rule]) -> dict[str, Any]:
         "kinds": sorted(model.kinds, reverse=True),
         "iso_element": model.iso_element,
         "description": description(model),
+        "needs": model.needs.words if model.needs.groups else "",
+        "unusable": {kind: dict(model.unusable(kind)) for kind in sorted(model.kinds)},
         "parameters": [
             {
                 "name": name,
@@ -75,8 +85,19 @@ def rule_json(model: type[Rule]) -> dict[str, Any]:
     }
 
 
+def left_out(model: type[Rule]) -> list[str]:
+    """Common parameters that a rule cannot use: for rasters only where it has both kinds."""
+    always = set.intersection(*(set(model.unusable(k)) for k in model.kinds))
+    found = [", ".join(n for n in COMMON if n in always)] if always else []
+    for kind in sorted(model.kinds):
+        names = [n for n in COMMON if n in model.unusable(kind) and n not in always]
+        if names:
+            found.append(f"{', '.join(names)} (for {kind} data)")
+    return found
+
+
 def description(model: type[Rule]) -> str:
-    """What a rule asks for, in one paragraph."""
+    """Description of a rule, in one paragraph."""
     return " ".join((model.__doc__ or "").replace("``", "").split())
 
 

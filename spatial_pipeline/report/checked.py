@@ -1,4 +1,4 @@
-"""What a check found in one version, as every rendering takes it, and as JSON."""
+"""Results of a check of one version, as all report formats take them, and as JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.json_text import plain
-from spatial_pipeline.pieces import Data
-from spatial_pipeline.results import Result
-from spatial_pipeline.spilled import SomeFindings
-from spatial_pipeline.versions import Profile, VectorProfile
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.readers import Reader
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violation_runs import AnyViolations
+from spatial_pipeline.runtime.json_text import plain
 
 RESULT_KEYS = (
     "name", "rule", "family", "severity", "passed", "status", "checked", "violations", "value",
@@ -32,15 +32,17 @@ class Checked:
         evaluations: result and violations of each rule that was checked, keys filled in.
         profile: what is known of the source, None when nothing could be staged.
         context: (n,) geometries to draw under the violations, in the CRS of the dataset.
+        mistakes: mistakes of the contract that show with the data, one line each.
 
     """
 
     dataset: str
     partition: str | None
     version: str | None
-    evaluations: tuple[tuple[Result, SomeFindings], ...]
+    evaluations: tuple[tuple[Result, AnyViolations], ...]
     profile: Profile | None = None
     context: NDArray[Any] | None = None
+    mistakes: tuple[str, ...] = ()
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -60,7 +62,9 @@ class Checked:
 
 def as_json(checked: Sequence[Checked]) -> dict[str, Any]:
     """The one object that ``--json`` prints; holds only what JSON can hold."""
+    mistakes = [mistake for c in checked for mistake in c.mistakes]
     return {
+        **({"mistakes": mistakes} if mistakes else {}),
         "datasets": [
             {
                 "dataset": c.dataset,
@@ -70,7 +74,7 @@ def as_json(checked: Sequence[Checked]) -> dict[str, Any]:
                 "results": [_result(r) for r in c.results],
             }
             for c in checked
-        ]
+        ],
     }
 
 
@@ -80,11 +84,11 @@ def _result(result: Result) -> dict[str, Any]:
     return kept
 
 
-def context_of(data: Data, most: int) -> NDArray[Any] | None:
+def context_of(data: Reader, most: int) -> NDArray[Any] | None:
     """Features spread evenly over a vector dataset, to draw under violations.
 
     Args:
-        data: what was checked.
+        data: reader of the checked version.
         most: number of features.
 
     Returns:

@@ -11,10 +11,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.contract.vocabulary import Bounds
+from spatial_pipeline.model.result import keys_text
+from spatial_pipeline.model.violation_runs import AnyViolations, parts_of
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.results import Findings
-from spatial_pipeline.spilled import SomeFindings, parts_of
-from spatial_pipeline.versions import Bounds
 
 WIDTH = 1000.0
 MARGIN = 0.04
@@ -67,7 +68,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Defect:
+class DrawnViolation:
     """One drawn violation.
 
     Attributes:
@@ -105,7 +106,7 @@ class Drawing:
     frame: Frame
     extent: str
     context: str
-    defects: tuple[Defect, ...]
+    defects: tuple[DrawnViolation, ...]
     legend: tuple[tuple[str, int], ...]
     omitted: int
 
@@ -130,7 +131,7 @@ def draw(checked: Checked) -> Drawing | None:
     if checked.profile is not None and checked.profile.bounds is not None:
         extent = _path(np.array([shapely.box(*checked.profile.bounds)]), frame)
     context = "" if checked.context is None else _path(checked.context, frame)
-    defects: list[Defect] = []
+    defects: list[DrawnViolation] = []
     for series, (_, _, first, _) in enumerate(placed):
         labels = [
             f"{first.reasons[i]}{_keys(first.keys[i] if first.keys is not None else ())}"
@@ -144,7 +145,7 @@ def draw(checked: Checked) -> Drawing | None:
 
 def _defects(
     geometry: NDArray[Any], labels: Sequence[str], series: int, frame: Frame
-) -> Iterator[Defect]:
+) -> Iterator[DrawnViolation]:
     with np.errstate(invalid="ignore"):
         points = shapely.point_on_surface(geometry)
     bounds = shapely.bounds(geometry)
@@ -155,7 +156,7 @@ def _defects(
     for shape, label, (x, y) in zip(geometry, labels, marks, strict=True):
         dimension = shapely.get_dimensions(shape)
         path = _path(np.array([shape]), frame) if dimension > 0 else ""
-        yield Defect(path, bool(dimension > 1), float(x), float(y), label, series)
+        yield DrawnViolation(path, bool(dimension > 1), float(x), float(y), label, series)
 
 
 def _path(geometry: NDArray[Any], frame: Frame) -> str:
@@ -183,9 +184,9 @@ def _path(geometry: NDArray[Any], frame: Frame) -> str:
     return "".join(pieces)
 
 
-def _first(findings: SomeFindings, share: int) -> tuple[Findings, Bounds | None]:
-    """The first findings that lie somewhere, and the extent of all that do."""
-    firsts: list[Findings] = []
+def _first(findings: AnyViolations, share: int) -> tuple[Violations, Bounds | None]:
+    """The first violations with a geometry, and the extent of all of them."""
+    firsts: list[Violations] = []
     extents: list[Bounds] = []
     for part in parts_of(findings):
         where = np.flatnonzero(_placed(part.geometry))
@@ -194,10 +195,10 @@ def _first(findings: SomeFindings, share: int) -> tuple[Findings, Bounds | None]
             extents.append(extent)
             firsts.append(part.take(where[: share - sum(map(len, firsts))]))
     if not extents:
-        return Findings.none(), None
+        return Violations.none(), None
     every = np.array(extents)
     low, high = every[:, :2].min(axis=0).tolist(), every[:, 2:].max(axis=0).tolist()
-    return Findings.concat(firsts), (low[0], low[1], high[0], high[1])
+    return Violations.concat(firsts), (low[0], low[1], high[0], high[1])
 
 
 def _placed(geometry: NDArray[Any]) -> NDArray[np.bool_]:
@@ -215,5 +216,5 @@ def _total(geometry: NDArray[Any]) -> Bounds | None:
 
 def _keys(keys: Sequence[Sequence[Any]]) -> str:
     """``: 08001, 08005``."""
-    text = ", ".join("/".join(str(v) for v in key) for key in keys)
+    text = keys_text(keys)
     return f": {text}" if text else ""

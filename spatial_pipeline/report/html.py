@@ -9,9 +9,10 @@ from typing import Any
 
 import jinja2
 
+from spatial_pipeline.model.result import Result, keys_text
+from spatial_pipeline.model.violations import Violation
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.drawing import Drawing, draw
-from spatial_pipeline.results import Result, Violation
 
 MAX_LISTED = 10
 """Violations listed for one rule."""
@@ -22,9 +23,9 @@ class Section:
     """One dataset on the page.
 
     Attributes:
-        checked: what was found.
-        facts: label and value of what is known of the dataset.
-        drawing: the map, None when nothing has a place.
+        checked: results of the check.
+        facts: labelled properties of the dataset.
+        drawing: the map, None when no violation has a geometry.
         listed: results with the first of their violations.
 
     """
@@ -36,11 +37,11 @@ class Section:
 
 
 def page(checked: Sequence[Checked], made_at: str) -> str:
-    """The page; it loads nothing from anywhere.
+    """The HTML page; it loads no external resources.
 
     Args:
-        checked: what was found, one section each.
-        made_at: time of the check, as it is to be shown.
+        checked: results of checks, one section each.
+        made_at: time of the check, as shown.
 
     """
     environment = jinja2.Environment(
@@ -66,7 +67,7 @@ def number(value: float | None) -> str:
 
 def keys(violation: Violation) -> str:
     """The features of a violation: ``08001, 08005``."""
-    return ", ".join("/".join(str(v) for v in key) for key in violation.keys)
+    return keys_text(violation.keys)
 
 
 def _section(checked: Checked) -> Section:

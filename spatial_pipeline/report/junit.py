@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.result import Result, keys_text
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.results import Result, Status
 
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped."""
+"""Characters that XML 1.0 cannot hold, not even escaped."""
 
 
 def junit_xml(checked: Sequence[Checked]) -> bytes:
@@ -72,7 +73,7 @@ def sample_lines(result: Result) -> list[str]:
     """The sample of violations, one a line, for people."""
     lines = []
     for found in result.sample:
-        keys = ", ".join("/".join(map(str, k)) for k in found.keys)
+        keys = keys_text(found.keys)
         size = "" if found.measure is None else f" {found.measure:g} {found.unit}".rstrip()
         place = "" if found.location is None else f" at {found.location[0]!r} {found.location[1]!r}"
         lines.append(f"[{keys}] {found.reason}{size}{place}")

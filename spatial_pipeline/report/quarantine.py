@@ -11,12 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spatial_pipeline.json_text import json_text
-from spatial_pipeline.pieces import FeatureBatch
+from spatial_pipeline.model.arrow_json import json_values
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.violation_runs import parts_of
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.spilled import parts_of
+from spatial_pipeline.runtime.json_text import json_text
 
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+"""Days from 1970-01-01 to 0001-01-01 and to 9999-12-31."""
 REASONS = "quarantine_reasons"
 ROW = "quarantine_row"
 
@@ -102,22 +105,55 @@ def _free(names: Sequence[str], taken: set[str]) -> list[str]:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """The table with what a GeoPackage has no type for as JSON text."""
+    """The table with what a GeoPackage has no type for as text that loses nothing."""
     for i, column in enumerate(table.schema):
-        kind = column.type
-        if pa.types.is_nested(kind) or pa.types.is_duration(kind):
-            texts = [None if v is None else json_text(v) for v in table.column(i).to_pylist()]
-            table = table.set_column(i, column.name, pa.array(texts, pa.string()))
-        elif pa.types.is_timestamp(kind) and not _is_geopackage_instant(table.column(i)):
-            table = table.set_column(i, column.name, _iso(table.column(i)))
-        elif pa.types.is_null(kind) or pa.types.is_time(kind) or pa.types.is_decimal(kind):
-            table = table.set_column(i, column.name, table.column(i).cast(pa.string()))
+        if column.name != violations.GEOMETRY:
+            table = table.set_column(i, column.name, _kept(table.column(i)))
     return table
+
+
+def _kept(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as it is where a GeoPackage holds all of its values, else as text."""
+    kind = column.type
+    if pa.types.is_nested(kind):
+        texts = [None if v is None else json_text(v) for v in json_values(column)]
+        return pa.chunked_array([pa.array(texts, pa.string())])
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        # GDAL would end a text there.
+        return pc.replace_substring(column, "\0", "\N{REPLACEMENT CHARACTER}")
+    if pa.types.is_timestamp(kind) and not _is_geopackage_instant(column):
+        return _iso(column)
+    foreign = (pa.types.is_null, pa.types.is_time, pa.types.is_decimal, pa.types.is_duration)
+    if any(test(kind) for test in foreign) or not _is_held(column):
+        return _texts(json_values(column))
+    return column.cast(pa.int64()) if pa.types.is_uint64(kind) else column
+
+
+def _is_held(column: pa.ChunkedArray) -> bool:
+    """True when SQLite and GDAL hold all values: no unsigned word, NaN, or year of five digits."""
+    kind = column.type
+    if pa.types.is_uint64(kind):
+        return (pc.max(column).as_py() or 0) < 1 << 63
+    if pa.types.is_floating(kind):
+        return not pc.any(pc.is_nan(column), min_count=0).as_py()
+    return not pa.types.is_date(kind) or _has_usual_years(column)
+
+
+def _has_usual_years(column: pa.ChunkedArray) -> bool:
+    """True when all dates and timestamps are in the years 1 to 9999."""
+    kind = column.type
+    ticks = column.cast(pa.int32() if pa.types.is_date32(kind) else pa.int64()).cast(pa.int64())
+    day = 86_400_000 if pa.types.is_date64(kind) else 1
+    if pa.types.is_timestamp(kind):
+        day = 86_400 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+    ends = pc.min_max(ticks).as_py()
+    least, most = ends["min"], ends["max"]
+    return least is None or (_FIRST_DAY * day <= least and most < (_LAST_DAY + 1) * day)
 
 
 def _is_geopackage_instant(column: pa.ChunkedArray) -> bool:
     """True when DATETIME holds the column: UTC by the standard, thousandths by GDAL."""
-    if column.type.tz != "UTC":
+    if column.type.tz != "UTC" or not _has_usual_years(column):
         return False
     return bool(column.equals(column.cast(pa.timestamp("ms", "UTC"), safe=False).cast(column.type)))
 
@@ -126,4 +162,11 @@ def _iso(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Time stamps as ISO 8601 text: in UTC with a Z, or without zone as they are."""
     zoned = column.type.tz is not None
     instants = column.cast(pa.timestamp(column.type.unit, "UTC")) if zoned else column
+    if not _has_usual_years(column):
+        return _texts([v and v.replace("+00:00", "Z") for v in json_values(instants)])
     return pc.strftime(instants, format="%Y-%m-%dT%H:%M:%S" + ("Z" if zoned else ""))
+
+
+def _texts(values: Sequence[Any]) -> pa.ChunkedArray:
+    texts = [v if v is None or isinstance(v, str) else json_text(v) for v in values]
+    return pa.chunked_array([pa.array(texts, pa.string())])

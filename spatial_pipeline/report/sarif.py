@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import CATALOGUE
-from spatial_pipeline.json_text import json_text, plain
+from spatial_pipeline.model.result import Result, key_text
+from spatial_pipeline.model.violation_runs import parts_of
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.catalogue import description
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.violations import centres
-from spatial_pipeline.results import Findings, Result
-from spatial_pipeline.spilled import parts_of
+from spatial_pipeline.runtime.json_text import json_text, plain
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -26,7 +27,7 @@ SCHEMA = (
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a rule is written.
+    """Source position of a rule.
 
     Attributes:
         uri: of the contract file, relative where it lies below the working directory.
@@ -83,7 +84,7 @@ def _rule(identity: str) -> dict[str, Any]:
 
 
 def _results(
-    contract: Contract, one: Checked, result: Result, findings: Findings, used: Sequence[str]
+    contract: Contract, one: Checked, result: Result, findings: Violations, used: Sequence[str]
 ) -> list[dict[str, Any]]:
     origin = _origin(contract, result.name)
     about = {"dataset": one.dataset, "partition": one.partition, "version": one.version}
@@ -110,7 +111,7 @@ def _results(
     out = []
     for i in range(len(findings)):
         measure = float(findings.measure[i])
-        shown = " and ".join("/".join(map(str, k)) for k in keys[i])
+        shown = " and ".join(map(key_text, keys[i]))
         size = "" if measure != measure else f", {measure:g} {findings.unit}".rstrip()
         text = f"{one.title}: {result.name}: {findings.reasons[i]}{size}"
         place = places[i]

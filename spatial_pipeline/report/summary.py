@@ -9,8 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.result import Result
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.results import Result, Status
 
 STYLES = {Status.PASSED: "green", Status.FAILED: "red", Status.ERROR: "red", Status.TIMEOUT: "red"}
 
@@ -56,31 +57,33 @@ def check_summary(checked: Sequence[Checked]) -> RenderableType:
 
 @dataclass(frozen=True)
 class Ran:
-    """What became of one partition of a dataset in a run.
+    """Result of a run for one partition of a dataset.
 
     Attributes:
         title: name, with the partition.
         version: version that was staged, None when staging failed.
+        outcome: ``published``, ``held`` or ``failed``.
         readers_see: version that is published now, None when nothing is.
         results: results of the staged version.
-        reasons: why the staged version is held; empty when it is what readers see.
+        reasons: why the staged version is held or the run failed; empty when it was published.
 
     """
 
     title: str
     version: str | None
+    outcome: str
     readers_see: str | None
     results: Sequence[Result]
     reasons: Sequence[str]
 
 
 def run_table(rows: Iterable[Ran]) -> Table:
-    """What became of each dataset."""
+    """Table of the results of each dataset."""
     table = _table("Dataset", "Version", "Passed", "Failed", "Outcome", "Readers see", "Why")
     for row in rows:
         passed = sum(r.passed for r in row.results)
         failed = len(row.results) - passed
-        outcome = Text("held", "red") if row.reasons else Text("published", "green")
+        outcome = Text(row.outcome, "green" if row.outcome == "published" else "red")
         same = row.version is not None and row.readers_see == row.version
         seen = "this version" if same else row.readers_see
         warnings = [

@@ -19,10 +19,11 @@ import pyogrio
 import pyproj
 import shapely
 
-from spatial_pipeline.json_text import json_text
-from spatial_pipeline.results import Findings, Result
-from spatial_pipeline.spilled import SomeFindings, parts_of
-from spatial_pipeline.versions import Version
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.model.violation_runs import AnyViolations, parts_of
+from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.runtime.json_text import json_text
 
 LAYER = "violations"
 GEOMETRY = "geometry"
@@ -54,12 +55,12 @@ TYPES = ("Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLin
 
 
 def to_table(
-    evaluations: Sequence[tuple[Result, SomeFindings]], crs: pyproj.CRS | None = None
+    evaluations: Sequence[tuple[Result, AnyViolations]], crs: pyproj.CRS | None = None
 ) -> pa.Table:
     """All violations of some rules, in the order given.
 
     Args:
-        evaluations: results with their findings, whose keys are filled in.
+        evaluations: results with their violations, keys filled in.
         crs: CRS of the geometries.
 
     Returns:
@@ -75,11 +76,11 @@ def to_table(
 def rewrite(
     path: Path,
     former: Path,
-    evaluations: Sequence[tuple[Result, SomeFindings]],
+    evaluations: Sequence[tuple[Result, AnyViolations]],
     names: Sequence[str],
     crs: pyproj.CRS | None = None,
 ) -> None:
-    """Writes the layer anew after some rules were checked again, a part at a time.
+    """Rewrites the layer after some rules were checked again, one chunk at a time.
 
     Args:
         path: the new layer.
@@ -269,7 +270,7 @@ def _projjson(table: pa.Table) -> dict[str, Any] | None:
     return cast("dict[str, Any] | None", told.get("crs"))
 
 
-def _part(result: Result, findings: Findings) -> pa.Table:
+def _part(result: Result, findings: Violations) -> pa.Table:
     n = len(findings)
 
     def constant(value: str) -> pa.Array:
@@ -333,7 +334,7 @@ def write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
     _replaced(path, lambda temporary: _write_layers(layers, temporary))
 
 
-def centres(findings: Findings) -> list[tuple[float, float] | None]:
+def centres(findings: Violations) -> list[tuple[float, float] | None]:
     """The centre of every defect's box; None when it has no place."""
     bounds = shapely.bounds(findings.geometry).reshape(-1, 4)
     with np.errstate(invalid="ignore"):

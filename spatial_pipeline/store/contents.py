@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from spatial_pipeline.versions import fingerprint
+from spatial_pipeline.runtime.hashing import fingerprint
 
 
 def column_contents(path: Path) -> dict[str, str]:

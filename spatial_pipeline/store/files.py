@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.runtime.json_text import json_text
 
 
 def sync_folder(folder: Path) -> None:
@@ -31,6 +32,23 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
+def sweep(folder: Path, patterns: Sequence[str]) -> None:
+    """Removes what killed processes left; the caller holds the lock that writers hold.
+
+    Args:
+        folder: where to look.
+        patterns: names of temporary files and folders, as ``Path.glob`` takes them.
+
+    """
+    for pattern in patterns:
+        for leftover in folder.glob(pattern):
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    leftover.unlink()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON so that a reader sees the former content or the new one, never a part."""
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
@@ -43,18 +61,6 @@ def write_json(path: Path, value: Any) -> None:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock; the operating system drops it when the process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 @contextlib.contextmanager

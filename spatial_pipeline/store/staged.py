@@ -23,9 +23,11 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
-from spatial_pipeline import block_cache
-from spatial_pipeline.pieces import BatchDigest, FeatureBatch, PixelWindow
-from spatial_pipeline.versions import RasterProfile, VectorProfile, can_hold
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import RasterProfile, VectorProfile, can_hold
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.readers import BatchDigest
+from spatial_pipeline.runtime import gdal_cache
 
 CACHED_ROW_GROUPS = 6
 AT_ONCE = 65_536
@@ -340,7 +342,7 @@ class StagedRaster:
     def _dataset(self) -> Any:
         """One open dataset a thread: GDAL datasets are never shared."""
         if not hasattr(self._files, "dataset"):
-            block_cache.bound()
+            gdal_cache.bound()
             with warnings.catch_warnings():
                 # Rules say what a raster without a grid lacks; a reader has nothing to add.
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)

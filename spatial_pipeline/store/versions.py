@@ -6,6 +6,9 @@ Layout::
                                                  verdict.json, violations.parquet}
     <root>/<dataset>/<partition or ->/{staged.json, published.json, accepted.json, fetched.json}
 
+Temporary files and folders begin with a dot; whoever takes the lock under which they are written
+removes those of killed processes.
+
 A version folder appears by one rename when it is whole and never changes afterwards; only the
 verdict beside the data is written anew when rules are checked again. ``published.json`` is the
 one thing that readers follow; ``staged.json`` names the version that was staged last;
@@ -17,59 +20,51 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
-import shutil
+import logging
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from spatial_pipeline.errors import NotPublishedError, StoreError
-from spatial_pipeline.pieces import Data
-from spatial_pipeline.results import Verdict
-from spatial_pipeline.schema_change import (
-    Acceptance,
-    SchemaChange,
-    SchemaEvidence,
-    schema_change,
-    schema_of,
+from spatial_pipeline.model.profile import Profile, VectorProfile, profile_from_json
+from spatial_pipeline.model.readers import Reader
+from spatial_pipeline.model.result import Verdict
+from spatial_pipeline.model.schema_diff import SchemaApproval, SchemaEvidence
+from spatial_pipeline.model.version import Publication, Staging, Version
+from spatial_pipeline.store import check_cache
+from spatial_pipeline.store.files import sweep, sync_file, sync_folder, write_json
+from spatial_pipeline.store.folders import Folders
+from spatial_pipeline.store.locks import locked
+from spatial_pipeline.store.pointer import (
+    COPY,
+    FILE,
+    checked_id,
+    mend_pointer,
+    read_pointer,
+    write_pointer,
 )
-from spatial_pipeline.store.contents import column_contents
-from spatial_pipeline.store.files import locked, sync_file, sync_folder, write_json
+from spatial_pipeline.store.schemas import ACCEPTED, add_acceptance, evidence, read_acceptances
+from spatial_pipeline.store.seals import CONTENT, DATA, content_of, is_sealed, sealed
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
-from spatial_pipeline.versions import (
-    Profile,
-    Publication,
-    Staging,
-    VectorProfile,
-    Version,
-    profile_from_json,
-)
 
+logger = logging.getLogger("spatial_pipeline")
 UNFINISHED = ".unfinished-"
 FETCHED = "fetched.json"
 REMEMBERED = 1000
 """Proofs that are kept of one partition."""
+LEFTOVERS = {
+    "stage": (f"{UNFINISHED}*", ".staged.json.*.tmp", ".fetched.json.*.tmp"),
+    "verdict": ("*/.violations.*.tmp", "*/.verdict.json.*.tmp"),
+    "publish": (".published.json.*.tmp", "..published.json.*.tmp"),
+    "accept": (".accepted.json.*.tmp",),
+}
+"""Names that a killed process leaves in the folder of a partition, by the lock it held."""
 
 
-class Store:
-    """A folder of versions."""
-
-    def __init__(self, root: Path) -> None:
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(root)):
-            msg = f"SPATIAL_STORE={root}: only folders are supported so far"
-            raise StoreError(msg)
-        self.root = root.absolute()
-
-    def folder(self, dataset: str, partition: str | None) -> Path:
-        """Folder of one partition of a dataset."""
-        return self.root / dataset / ("-" if partition is None else _segment(partition))
-
-    def path(self, version: Version) -> Path:
-        """Folder of a version."""
-        return self.folder(version.dataset, version.partition) / version.id
+class Store(Folders):
+    """A folder of versions; see :class:`Folders`."""
 
     def data_path(self, version: Version) -> Path:
         """The data file of a version; an unreadable raster has none."""
@@ -78,8 +73,53 @@ class Store:
         return self.path(version) / name
 
     def has(self, version: Version) -> bool:
-        """True when the version is staged, whole."""
-        return (self.path(version) / "profile.json").is_file()
+        """True when the version is staged, with all its files."""
+        folder = self.path(version)
+        if not (folder / "profile.json").is_file():
+            return False
+        if any((folder / name).is_file() for name in DATA):
+            return True
+        try:
+            return self.profile(version).error is not None
+        except StoreError:
+            return False
+
+    def content(self, version: Version) -> str:
+        """Digest of the bytes of a version as they are now, and of its profile.
+
+        Raises:
+            StoreError: they cannot be read, or are not those that were staged.
+
+        """
+        content = self._bytes(version)
+        if self._staged_content(version) not in {None, content}:
+            msg = f"{version} is not as it was staged, its files changed since: run it again"
+            raise StoreError(msg)
+        return content
+
+    def _bytes(self, version: Version) -> str:
+        profile = self._json(self.path(version) / "profile.json", str(version))
+        try:
+            return content_of(self.path(version), profile)
+        except OSError as exc:
+            msg = f"{version} cannot be read: {exc}"
+            raise StoreError(msg) from exc
+
+    def _intact(self, version: Version) -> bool:
+        """True when the version is staged and its bytes are those that were staged."""
+        if not self.has(version):
+            return False
+        try:
+            self.profile(version)
+            self.content(version)
+        except StoreError:
+            return False
+        return True
+
+    def _staged_content(self, version: Version) -> str | None:
+        """Digest of what was staged; None when an earlier release staged it."""
+        found = self._json(self.path(version) / "profile.json", str(version)).get(CONTENT)
+        return None if found is None else str(found)
 
     def stage(
         self,
@@ -87,7 +127,10 @@ class Store:
         write: Callable[[Path], Profile],
         staging: Staging | None = None,
     ) -> bool:
-        """Stages a version unless it is there; False when nothing had to be done.
+        """Stages a version unless it is there, whole; False when nothing had to be done.
+
+        A version that lost files, or whose bytes are not those that were staged, is staged again
+        and has no verdict then.
 
         Args:
             version: address of the version.
@@ -102,23 +145,27 @@ class Store:
         staging = staging or Staging(version.id)
         try:
             with self.lock(version.dataset, version.partition, "stage"):
-                if self.has(version):
+                if (folder / FILE).exists() or (folder / COPY).exists():
+                    with self.lock(version.dataset, version.partition, "publish"):
+                        mend_pointer(folder, version.dataset)
+                if self._intact(version):
                     write_json(folder / "staged.json", asdict(staging))
                     return False
-                self._sweep(folder)
                 unfinished = folder / f"{UNFINISHED}{uuid4().hex}"
                 unfinished.mkdir(parents=True)
                 try:
-                    profile = write(unfinished)
-                    write_json(unfinished / "profile.json", profile.to_json())
+                    profile = write(unfinished).to_json()
+                    profile[CONTENT] = content_of(unfinished, profile)
+                    write_json(unfinished / "profile.json", profile)
                     for file in unfinished.iterdir():
                         sync_file(file)
                     sync_folder(unfinished)
+                    self._put_aside(version)
                     unfinished.rename(self.path(version))
                     sync_folder(folder)
                     write_json(folder / "staged.json", asdict(staging))
                 finally:
-                    shutil.rmtree(unfinished, ignore_errors=True)
+                    sweep(folder, LEFTOVERS["stage"][:1])
         except OSError as exc:
             msg = f"cannot stage {version} in {self.root}: {exc}"
             raise StoreError(msg) from exc
@@ -134,7 +181,7 @@ class Store:
         file = self.folder(version.dataset, version.partition) / FETCHED
         try:
             with self.lock(version.dataset, version.partition, "stage"):
-                proofs = self._json(file, str(version)) if file.exists() else {}
+                proofs = self._proofs(file)
                 if proofs.get(proof) != version.id:
                     proofs.pop(proof, None)
                     proofs[proof] = version.id
@@ -145,12 +192,19 @@ class Store:
 
     def remembered(self, dataset: str, partition: str | None, proof: str) -> str | None:
         """The staged version whose source proved itself so; None when there is none."""
-        file = self.folder(dataset, partition) / FETCHED
-        if not file.exists():
+        found = self._proofs(self.folder(dataset, partition) / FETCHED).get(proof)
+        try:
+            staged = isinstance(found, str) and self._intact(Version(dataset, partition, found))
+        except StoreError:
             return None
-        found = self._json(file, dataset).get(proof)
-        staged = isinstance(found, str) and self.has(Version(dataset, partition, found))
-        return found if staged else None
+        return str(found) if staged else None
+
+    def _proofs(self, file: Path) -> dict[str, Any]:
+        """Proofs of fetched sources; none when the file is missing or damaged: fetch again then."""
+        try:
+            return self._json(file, file.parent.name)
+        except StoreError:
+            return {}
 
     def staged_version(self, dataset: str, partition: str | None) -> Version:
         """The version that was staged last.
@@ -161,25 +215,37 @@ class Store:
         """
         folder = self.folder(dataset, partition)
         value = self._json(folder / "staged.json", f"{dataset}: nothing staged yet")
-        version = Version(dataset, partition, str(value["version"]))
+        version = Version(dataset, partition, checked_id(value.get("version")))
         if not self.has(version):
             msg = f"{version} is gone from {self.root}: stage it again"
             raise StoreError(msg)
         return version
 
     def staging(self, dataset: str, partition: str | None) -> Staging | None:
-        """What was staged last, and under what; None when nothing was staged yet."""
-        path = self.folder(dataset, partition) / "staged.json"
-        if not path.exists():
+        """What was staged last, and under what; None when nothing was, or nothing tells."""
+        try:
+            value = self._json(self.folder(dataset, partition) / "staged.json", dataset)
+            version = checked_id(value.get("version"))
+        except StoreError:
             return None
-        value = self._json(path, dataset)
-        return Staging(str(value["version"]), value.get("ingest"), value.get("seen"))
+        return Staging(version, value.get("ingest"), value.get("seen"))
 
     def profile(self, version: Version) -> Profile:
-        """Profile of a staged version."""
-        return profile_from_json(self._json(self.path(version) / "profile.json", str(version)))
+        """Profile of a staged version.
 
-    def open(self, version: Version) -> Data:
+        Raises:
+            StoreError: it is missing or damaged.
+
+        """
+        value = self._json(self.path(version) / "profile.json", str(version))
+        value.pop(CONTENT, None)
+        try:
+            return profile_from_json(value)
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            msg = f"{version}: profile.json is damaged: {exc!r}: stage it again"
+            raise StoreError(msg) from exc
+
+    def open(self, version: Version) -> Reader:
         """Reader of a staged version."""
         profile = self.profile(version)
         path = self.data_path(version)
@@ -187,23 +253,21 @@ class Store:
             return StagedVector(path, profile, version.id)
         return StagedRaster(path, profile, version.id)
 
-    def versions(self, dataset: str, partition: str | None) -> list[Version]:
-        """Staged versions, latest first."""
-        folder = self.folder(dataset, partition)
-        if not folder.is_dir():
-            return []
-        found = [p for p in folder.iterdir() if (p / "profile.json").is_file()]
-        found = [p for p in found if not p.name.startswith(".")]
-        found.sort(key=lambda p: (p / "profile.json").stat().st_mtime_ns, reverse=True)
-        return [Version(dataset, partition, p.name) for p in found]
-
     def verdict(self, version: Version) -> Verdict | None:
-        """The verdict of a version; None when it was never checked or cannot be read."""
-        try:
-            value = self._json(self.path(version) / "verdict.json", str(version))
-            return Verdict.from_json(value)
-        except (StoreError, KeyError, TypeError, ValueError):
+        """The verdict of a version; None when it was never checked, or was edited or damaged."""
+        file = self.path(version) / "verdict.json"
+        if not file.exists():
             return None
+        try:
+            value = self._json(file, str(version))
+            if is_sealed(value):
+                return Verdict.from_json(value)
+        except (StoreError, KeyError, TypeError, ValueError, AttributeError):
+            pass
+        logger.warning(
+            "%s: %s was not written like this by a check: it counts as none", version, file
+        )
+        return None
 
     def save_verdict(
         self,
@@ -214,12 +278,19 @@ class Store:
         """Stores the verdict that ``merge`` makes of the former one, and its violations.
 
         Both functions run under the lock of the version, so that two checks of one version lose
-        nothing of each other.
+        nothing of each other. A former verdict about other bytes is not merged.
+
+        Raises:
+            StoreError: the store cannot be written, or the version not be read.
+
         """
         folder = self.path(version)
         try:
             with self.lock(version.dataset, version.partition, "verdict"):
-                verdict = merge(self.verdict(version))
+                content = self._bytes(version)
+                former = self.verdict(version)
+                same = former is not None and former.content == content
+                verdict = replace(merge(former if same else None), content=content)
                 temporary = folder / f".violations.{uuid4().hex}.tmp"
                 try:
                     write_violations(temporary)
@@ -228,21 +299,33 @@ class Store:
                         temporary.replace(folder / "violations.parquet")
                 finally:
                     temporary.unlink(missing_ok=True)
-                write_json(folder / "verdict.json", verdict.to_json())
+                write_json(folder / "verdict.json", sealed(verdict.to_json()))
         except OSError as exc:
             msg = f"cannot store the verdict of {version}: {exc}"
             raise StoreError(msg) from exc
         return verdict
 
     def published(self, dataset: str, partition: str | None) -> Publication | None:
-        """The published pointer; None when nothing was published yet."""
-        path = self.folder(dataset, partition) / "published.json"
-        if not path.exists():
-            return None
-        value = self._json(path, dataset)
-        for name in ("history", "withdrawn"):
-            value[name] = tuple(value[name])
-        return Publication(**value)
+        """The published pointer; None when nothing was published yet.
+
+        Raises:
+            StoreError: the pointer is damaged, and its copy is, too.
+
+        """
+        return read_pointer(self.folder(dataset, partition), dataset)
+
+    def mend(self, dataset: str, partition: str | None) -> None:
+        """Makes a lost or damaged pointer whole again; the caller holds the lock "publish".
+
+        Raises:
+            StoreError: the store cannot be written.
+
+        """
+        try:
+            mend_pointer(self.folder(dataset, partition), dataset)
+        except OSError as exc:
+            msg = f"cannot mend the pointer of {dataset}: {exc}"
+            raise StoreError(msg) from exc
 
     def published_version(self, dataset: str, partition: str | None) -> Version:
         """The version that readers see.
@@ -261,31 +344,10 @@ class Store:
     def switch(self, dataset: str, partition: str | None, publication: Publication) -> None:
         """Switches the published pointer in one rename."""
         try:
-            write_json(self.folder(dataset, partition) / "published.json", asdict(publication))
+            write_pointer(self.folder(dataset, partition), publication)
         except OSError as exc:
             msg = f"cannot publish {dataset}: {exc}"
             raise StoreError(msg) from exc
-
-    def datasets(self) -> list[str]:
-        """Datasets of which something was staged."""
-        found = {p.parents[1].name for p in self.root.glob("*/*/staged.json")}
-        return sorted(name for name in found if not name.startswith("."))
-
-    def staged_at(self, version: Version) -> float:
-        """When a version was staged first, in POSIX seconds."""
-        return (self.path(version) / "profile.json").stat().st_mtime
-
-    def partitions(self, dataset: str) -> list[str | None]:
-        """Partitions that have a published version."""
-        return self._having(dataset, "published.json")
-
-    def staged_partitions(self, dataset: str) -> list[str | None]:
-        """Partitions that have a staged version."""
-        return self._having(dataset, "staged.json")
-
-    def _having(self, dataset: str, pointer: str) -> list[str | None]:
-        found = sorted(p.parent.name for p in (self.root / dataset).glob(f"*/{pointer}"))
-        return [None if name == "-" else _unsegment(name) for name in found]
 
     def schema_evidence(self, version: Version) -> SchemaEvidence | None:
         """How the schema of a version differs from what readers know.
@@ -298,36 +360,21 @@ class Store:
         reference = self._reference(version)
         if reference is None or profile.error is not None:
             return None
-        schema = schema_of(profile)
-        before = schema_of(self.profile(reference))
-        change = SchemaChange()
-        if schema != before:
-            change = schema_change(
-                before,
-                schema,
-                column_contents(self.data_path(reference)),
-                column_contents(self.data_path(version)),
-            )
         whose = "" if reference.partition == version.partition else f" of {reference.partition}"
-        accepted = self.acceptances(version.dataset, version.partition)
-        return SchemaEvidence(
-            change=change,
-            fingerprint=schema.fingerprint,
-            reference=f"the published version {reference.id}{whose}",
-            accepted=any(a.schema == schema.fingerprint for a in accepted),
+        name = f"the published version {reference.id}{whose}"
+        return evidence(
+            profile,
+            self.data_path(version),
+            (name, self.profile(reference), self.data_path(reference)),
+            self.acceptances(version.dataset, version.partition),
         )
 
-    def acceptances(self, dataset: str, partition: str | None) -> list[Acceptance]:
+    def acceptances(self, dataset: str, partition: str | None) -> list[SchemaApproval]:
         """Schemas that a person accepted for a partition, those for all partitions included."""
-        found: list[Acceptance] = []
-        for key in dict.fromkeys((None, partition)):
-            path = self.folder(dataset, key) / "accepted.json"
-            if path.exists():
-                value = self._json(path, dataset)
-                found += [Acceptance(**a) for a in value["schemas"]]
-        return found
+        folders = (self.folder(dataset, key) for key in dict.fromkeys((None, partition)))
+        return [a for folder in folders for a in read_acceptances(folder / ACCEPTED)]
 
-    def accept(self, dataset: str, partition: str | None, acceptance: Acceptance) -> None:
+    def accept(self, dataset: str, partition: str | None, acceptance: SchemaApproval) -> None:
         """Writes down that a person accepted a schema.
 
         Args:
@@ -338,10 +385,7 @@ class Store:
         """
         try:
             with self.lock(dataset, partition, "accept"):
-                path = self.folder(dataset, partition) / "accepted.json"
-                known = self._json(path, dataset)["schemas"] if path.exists() else []
-                others = [a for a in known if a["schema"] != acceptance.schema]
-                write_json(path, {"schemas": [*others, asdict(acceptance)]})
+                add_acceptance(self.folder(dataset, partition) / ACCEPTED, acceptance)
         except OSError as exc:
             msg = f"cannot write down what was accepted of {dataset}: {exc}"
             raise StoreError(msg) from exc
@@ -355,40 +399,42 @@ class Store:
 
     def latest(self, dataset: str) -> Version | None:
         """The version that was published last, of whatever partition; None before the first."""
-        found = [(p, self.published(dataset, p)) for p in self.partitions(dataset)]
+        found = []
+        for partition in self.partitions(dataset):
+            with contextlib.suppress(StoreError):
+                found.append((partition, self.published(dataset, partition)))
         named = [(a.published_at, p or "", Version(dataset, p, a.version)) for p, a in found if a]
         return max(named, key=lambda n: n[:2])[2] if named else None
 
     @contextlib.contextmanager
     def lock(self, dataset: str, partition: str | None, purpose: str) -> Iterator[None]:
-        """Only one process at a time does this to a partition."""
-        with locked(self.folder(dataset, partition) / f".{purpose}.lock"):
+        """Only one process at a time does this to a partition; leftovers are swept first.
+
+        Raises:
+            StoreError: another process does it and does not end in time.
+
+        """
+        file = self.folder(dataset, partition) / f".{purpose}.lock"
+        with locked(file, self.lock_timeout_s):
+            sweep(file.parent, LEFTOVERS.get(purpose, ()))
+            if purpose == "verdict":
+                check_cache.forget_unfinished(file.parent)
             yield
 
-    def _sweep(self, folder: Path) -> None:
-        """Removes what a killed run left; called under the lock, so nobody is writing it."""
-        for leftover in folder.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+    def _put_aside(self, version: Version) -> None:
+        """Makes room for a version that is damaged; the next sweep removes what was there."""
+        path = self.path(version)
+        if path.exists():
+            logger.warning("%s is damaged or not whole: it is staged again", version)
+            path.rename(path.with_name(f"{UNFINISHED}{uuid4().hex}"))
 
     def _json(self, path: Path, name: str) -> dict[str, Any]:
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as exc:
+        except (OSError, ValueError, RecursionError) as exc:
             msg = f"{name}: {path.name} cannot be read: {exc}"
             raise StoreError(msg) from exc
         if not isinstance(value, dict):
             msg = f"{name}: {path.name} holds no object"
             raise StoreError(msg)
         return value
-
-
-def _segment(partition: str) -> str:
-    """A partition key as one folder name, whatever characters it has."""
-    segment = quote(partition, safe="")
-    if segment in {"", ".", "..", "-"}:
-        segment = "".join(f"%{b:02X}" for b in partition.encode()) or "%"
-    return segment
-
-
-def _unsegment(segment: str) -> str:
-    return "" if segment == "%" else unquote(segment)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from spatial_pipeline.runtime import run_sync
+from spatial_pipeline.runtime.event_loop import run_sync
+from spatial_pipeline.runtime.temporary import TemporaryFolder
 
 RASTERS = frozenset({".tif", ".tiff", ".vrt", ".jp2", ".img"})
 
@@ -59,18 +59,18 @@ async def _refusal(
     data: Any, rules: Sequence[str | dict[str, Any]], key: Sequence[str], layer: str | None
 ) -> str:
     """What the assertion says; empty when the rules hold."""
-    from spatial_pipeline.checking import check_all
     from spatial_pipeline.contract.database_url import is_database
     from spatial_pipeline.contract.models import RasterContract, VectorContract
+    from spatial_pipeline.pipeline.batch_check import check_all
+    from spatial_pipeline.pipeline.pipeline import Pipeline
     from spatial_pipeline.report.junit import sample_lines
-    from spatial_pipeline.run import Pipeline
     from spatial_pipeline.settings import Settings
     from spatial_pipeline.store.versions import Store
 
     written = [{"rule": r} if isinstance(r, str) else r for r in rules]
-    folder = await asyncio.to_thread(TemporaryDirectory, prefix="spatial-rules-")
+    folder = await asyncio.to_thread(TemporaryFolder)
     try:
-        uri = data if isinstance(data, (str, Path)) else Path(folder.name) / "data.parquet"
+        uri = data if isinstance(data, (str, Path)) else folder.path / "data.parquet"
         if not isinstance(data, (str, Path)):
             await asyncio.to_thread(data.to_parquet, uri, index=False)
         source = {"uri": str(uri), "layer": layer}
@@ -83,12 +83,12 @@ async def _refusal(
         database = Settings().database_url
         pipeline = Pipeline(
             {"data": contract},
-            Store(Path(folder.name) / "store"),
+            Store(folder.path / "store"),
             database_url=None if database is None else database.get_secret_value(),
         )
         (checked,) = await check_all(pipeline, [(contract, None)], None)
     finally:
-        await asyncio.to_thread(folder.cleanup)
+        await asyncio.to_thread(folder.remove)
     lines: list[str] = []
     for result in checked.results:
         if result.blocks:

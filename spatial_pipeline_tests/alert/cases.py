@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from spatial_pipeline.alert.facts import Fact, Key, Kind, Observation, rule_key
 from spatial_pipeline.alert.message import Message
-from spatial_pipeline.results import Severity, Violation
+from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem, rule_key
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.violations import Violation
 
 KEY = rule_key("roads", "p1", "unique")
 DEFECT = Violation((("4711",), ("4712",)), "duplicate", (1603607.55, 6463658.73), 0.5, "m")
 
 
-def fact(key: Key = KEY, violations: int | None = 4, **changes: Any) -> Fact:
+def fact(key: Key = KEY, violations: int | None = 4, **changes: Any) -> Problem:
     attributes: dict[str, Any] = {
         "severity": Severity.ERROR,
         "summary": f"{violations} duplicates",
@@ -25,14 +26,14 @@ def fact(key: Key = KEY, violations: int | None = 4, **changes: Any) -> Fact:
         "asset": "roads/staged",
         "owners": ("team:gis",),
     }
-    return Fact(key, **{**attributes, **changes})
+    return Problem(key, **{**attributes, **changes})
 
 
-def held(dataset: str = "roads", **changes: Any) -> Fact:
+def held(dataset: str = "roads", **changes: Any) -> Problem:
     return fact(Key(dataset, None, Kind.HELD, "published"), None, checked=None, **changes)
 
 
-def seen(at: float, *facts: Fact, right: tuple[Key, ...] = ()) -> Observation:
+def seen(at: float, *facts: Problem, right: tuple[Key, ...] = ()) -> Observation:
     return Observation.of(at, facts, right)
 
 

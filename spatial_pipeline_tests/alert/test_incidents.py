@@ -9,15 +9,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from spatial_pipeline.alert.facts import Fact, Key, Observation, rule_key
-from spatial_pipeline.alert.incidents import Change, Incident, What, observe, remind
-from spatial_pipeline.results import Severity
+from spatial_pipeline.alert.incidents import Incident, IncidentChange, What, observe, remind
+from spatial_pipeline.alert.problems import Key, Observation, Problem, rule_key
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline_tests.alert.cases import KEY, fact, held, seen
 
 KEYS = [KEY, rule_key("roads", None, "unique"), rule_key("rivers", "p1", "unique"), held().key]
 
 
-def told(changes: list[Change]) -> list[tuple[str, int, int | None, int | None]]:
+def told(changes: list[IncidentChange]) -> list[tuple[str, int, int | None, int | None]]:
     return [(c.what.value, c.state, c.before, c.fact.violations) for c in changes]
 
 
@@ -71,7 +71,7 @@ def test_seen_again_tells_nothing() -> None:
         (fact(), fact(version="v2", summary="other words"), False),
     ],
 )
-def test_what_much_is(before: Fact, now: Fact, much: bool) -> None:
+def test_what_much_is(before: Problem, now: Problem, much: bool) -> None:
     incidents, _ = observe({}, seen(10.0, before))
     _, changes = observe(incidents, seen(20.0, now))
     assert [c.what for c in changes] == ([What.UPDATED] if much else [])
@@ -86,7 +86,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.incidents: dict[Key, Incident] = {}
         self.now = 0.0
-        self.changes: list[Change] = []
+        self.changes: list[IncidentChange] = []
         self.history: dict[Key, list[tuple[float, int | str | None]]] = {k: [] for k in KEYS}
 
     @initialize()

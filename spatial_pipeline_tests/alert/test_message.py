@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 
-from spatial_pipeline.alert.facts import rule_key
-from spatial_pipeline.alert.incidents import Change, observe
+from spatial_pipeline.alert.incidents import IncidentChange, observe
 from spatial_pipeline.alert.message import MOST_LISTED, Links, compose
-from spatial_pipeline.results import Severity
+from spatial_pipeline.alert.problems import rule_key
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline_tests.alert.cases import KEY, fact, held, seen
 
 LINKS = Links("http://ui")
 
 
-def changes(*violations: int | None) -> list[Change]:
+def changes(*violations: int | None) -> list[IncidentChange]:
     """What was told last after these numbers of violations; None is right."""
     incidents, told = observe({}, seen(0.0))
     for at, n in enumerate(violations, start=1_700_000_000):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from spatial_pipeline.alert.facts import rule_key
+from spatial_pipeline.alert.problems import rule_key
 from spatial_pipeline.alert.routing import Route, recipients
-from spatial_pipeline.results import Severity
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline_tests.alert.cases import fact
 
 CHANNELS = ("gis", "ops")

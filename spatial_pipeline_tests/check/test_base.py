@@ -1,8 +1,9 @@
 import pytest
 
-from spatial_pipeline.check import base, catalogue
+from spatial_pipeline.check import base
 from spatial_pipeline.check.base import ProfileCheck, check_class, evaluates
-from spatial_pipeline.check.metadata.readable import ReadableRaster, ReadableVector
+from spatial_pipeline.check.engine import catalogue
+from spatial_pipeline.check.rules.metadata.readable import ReadableRaster, ReadableVector
 from spatial_pipeline.contract.rules.base import Rule
 from spatial_pipeline.contract.rules.metadata import Crs, Readable
 from spatial_pipeline.errors import RuleError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_held_accepted_published(held: Project) -> None:
     code, (reason,) = run(held)
     assert code == 1
     assert "column id (string) removed; column code" in reason
-    fingerprint = reason.rsplit(maxsplit=1)[1]
+    fingerprint = reason.partition("--schema ")[2].split()[0]
     wrong = held.run("accept", "parcels", "--schema", "0" * 12, *where)
     assert wrong.exit_code == 2
     assert "is not the schema that is held" in wrong.stderr
@@ -97,3 +98,18 @@ def test_a_damaged_publication_is_no_reason_to_list_nothing(held: Project) -> No
     listed = held.run("held", "--json")
     assert listed.exit_code == 1
     assert json.loads(listed.stdout)["held"][0]["reasons"] == ["it passed and was not published"]
+
+
+def test_the_ways_out_work_as_they_are_printed(held: Project) -> None:
+    run(held)
+    listed = held.run("held", "--json", "--contracts", held.folder)
+    (reason,) = json.loads(listed.stdout)["held"][0]["reasons"]
+    command = shlex.split(reason.partition("if this is meant: ")[2])
+    assert command[0] == "spatial-pipeline"
+    accepted = held.run(*command[1:])
+    assert accepted.exit_code == 0, accepted.stderr
+    command = shlex.split(
+        accepted.stderr.splitlines()[-1].removesuffix(" publishes it, if its rules pass")
+    )
+    published = held.run(*command[1:])
+    assert (command[:2], published.exit_code) == (["spatial-pipeline", "run"], 0), published.stderr

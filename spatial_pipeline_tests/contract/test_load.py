@@ -49,7 +49,8 @@ def rule_mistakes(folder: Path, *rules: str, kind: str = VECTOR) -> list[str]:
 def dataset(folder: Path, name: str, *rules: Any, kind: str = VECTOR) -> Path:
     value = {
         "type": kind,
-        "attributes": {"name": name, "source": {"uri": f"{name}.gpkg"}, "rules": list(rules)},
+        "attributes": {"name": name, "source": {"uri": f"{name}.gpkg"}}
+        | ({"rules": list(rules)} if rules else {}),
     }
     return written(folder, yaml.safe_dump(value), f"{name}/defs.yaml")
 
@@ -191,9 +192,11 @@ def test_all_mistakes_come_at_once_each_with_its_line_and_suggestion(tmp_path: P
         ("{rule: value_range, column: a}", ["6: value_range: give min, max or both"]),
         ("{rule: feature_count, mim: 5}", ["6: feature_count: unknown key 'mim'; did you mean 'min'?"]),
         (
-            "{rule: feature_count, min: -1, max_violations: x}",
+            "{rule: feature_count, min: -1, timeout_s: x, max_violations: x}",
             [
-                "6: feature_count: max_violations: expected a whole number, got 'x'",
+                "6: feature_count: max_violations: leave it out: the rule judges one number, so"
+                " there are no violations to accept",
+                "6: feature_count: timeout_s: expected a number, got 'x'",
                 "6: feature_count: min: expected at least 0, got -1",
             ],
         ),
@@ -319,6 +322,27 @@ def test_mistakes_of_a_raster_rule(tmp_path: Path, rule: str, expected: list[str
                 "6: partitions.static[2]: expected text, got false: quote it",
                 "7: owners: 'me' is neither an e-mail address nor team:name",
             ],
+        ),
+        (
+            f"type: {VECTOR}\nattributes:\n  name: a\n  source: {{uri: a.gpkg}}\n"
+            "  owners:\n    - gis@land.museum-of-maps\n    - a b@c.org\n  rules: []\n",
+            [
+                "6: owners: Dagster refuses 'gis@land.museum-of-maps': an e-mail address has ASCII"
+                " letters, digits and . _ % + - before the @, and ends in 2 to 7 letters; or give"
+                " team:name",
+                "7: owners: 'a b@c.org' is neither an e-mail address nor team:name",
+                "8: rules: is empty: name a rule, or leave out the key for the rules that are"
+                " always on",
+            ],
+        ),
+        (
+            f"type: {VECTOR}\nattributes:\n  name: a\n  source: {{uri: a.gpkg}}\n  rules:\n",
+            ["5: rules: expected a list, got nothing"],
+        ),
+        (
+            f"type: {VECTOR}\nattributes:\n  name: a\n  source: {{uri: '{{partition}}.gpkg'}}\n"
+            '  partitions: {static: [a...b, "c\\td"]}\n',
+            ["5: partitions.static: Dagster refuses the partition key 'a...b': it contains '...'"],
         ),
         (
             f"type: {VECTOR}\nattributes:\n  name: a\n  source:\n    uri: '{{partition}}.gpkg'\n",

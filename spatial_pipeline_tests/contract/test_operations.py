@@ -8,11 +8,11 @@ import jsonschema
 import pytest
 import yaml
 
+from spatial_pipeline.contract.json_schema import schema
 from spatial_pipeline.contract.load import load, load_project, parse_operations
-from spatial_pipeline.contract.operations import Operations
-from spatial_pipeline.contract.schema import schema
+from spatial_pipeline.contract.operations import OperationsContract
+from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.errors import ContractError
-from spatial_pipeline.results import Severity
 
 RIGHT = """\
 type: spatial_pipeline.Operations
@@ -41,11 +41,11 @@ attributes:
 
 def test_defaults() -> None:
     operations = parse_operations({})
-    assert operations == Operations()
+    assert operations == OperationsContract()
     assert operations.alerts is not None
     assert (operations.alerts.remind_after_s, operations.alerts.digest_above) == (86_400.0, 10)
     assert operations.inventory is not None
-    assert parse_operations({"alerts": None, "inventory": None}) == Operations(
+    assert parse_operations({"alerts": None, "inventory": None}) == OperationsContract(
         alerts=None, inventory=None
     )
 

@@ -21,7 +21,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
-from spatial_pipeline.versions import RasterProfile
+from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline_tests.fuzz import rasters
 
 KIND = "raster"

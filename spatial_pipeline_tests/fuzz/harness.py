@@ -22,7 +22,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import shapely
 
-from spatial_pipeline.versions import Profile, VectorProfile
+from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline_tests.ingest.sources import stage
 
 GEOMETRY = "geometry"

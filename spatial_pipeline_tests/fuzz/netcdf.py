@@ -20,7 +20,7 @@ from scipy.io import netcdf_file
 
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.ingest import CageLimits, ingest
-from spatial_pipeline.versions import Profile, RasterProfile
+from spatial_pipeline.model.profile import Profile, RasterProfile
 from spatial_pipeline_tests.fuzz import harness, rasters
 
 KIND = "raster"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.versions import RasterProfile
+from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline_tests.fuzz import rasters
 
 KIND = "raster"

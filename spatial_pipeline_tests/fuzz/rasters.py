@@ -15,7 +15,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
-from spatial_pipeline.versions import RasterProfile
+from spatial_pipeline.model.profile import RasterProfile
 
 UNPLACED = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 """The geotransform (a, b, c, d, e, f) of a raster without one."""

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.contract.vocabulary import Severity, Status
 from spatial_pipeline.gate.decision import decide, merged
-from spatial_pipeline.results import Result, Severity, Status, Verdict
-from spatial_pipeline.versions import Version
+from spatial_pipeline.model.result import Result, Verdict
+from spatial_pipeline.model.version import Version
 
 VERSION = Version("roads", None, "v1")
 

@@ -9,15 +9,15 @@ import pytest
 from spatial_pipeline.contract.models import RasterContract, VectorContract
 from spatial_pipeline.gate.decision import decide
 from spatial_pipeline.gate.schema import schema_reasons, undeclared
-from spatial_pipeline.schema_change import (
+from spatial_pipeline.model.profile import Column
+from spatial_pipeline.model.schema_diff import (
     ChangeKind,
-    Difference,
     Schema,
     SchemaChange,
+    SchemaDifference,
     SchemaEvidence,
     schema_change,
 )
-from spatial_pipeline.versions import Column
 from spatial_pipeline_tests.gate.test_decision import VERSION, contract, verdict
 
 BEFORE = Schema("vector", (Column("id", "int64"), Column("area", "int64")), "Polygon", "EPSG:4326")
@@ -81,10 +81,17 @@ def test_a_contract_that_lists_the_columns_speaks_for_itself() -> None:
 
 @pytest.mark.parametrize(
     "weak",
-    [{"severity": "warn"}, {"where": "id > 3"}, {"max_violations": 1}, {"max_fraction": 0.1}],
+    [{"severity": "warn"}, {"max_violations": 1}, {"max_fraction": 0.1}],
 )
 def test_a_rule_that_lets_things_pass_declares_nothing(weak: dict[str, Any]) -> None:
     assert schema_reasons(of("hold", columns(**weak)), evidence(RETYPED))
+
+
+def test_a_rule_that_judges_some_features_declares_nothing() -> None:
+    points = evidence(Schema("vector", BEFORE.columns, "Point", "EPSG:4326"))
+    rule = {"rule": "geometry_type", "any_of": ["Point"]}
+    assert not schema_reasons(of("hold", rule), points)
+    assert schema_reasons(of("hold", {**rule, "where": "id > 3"}), points)
 
 
 def test_a_column_that_went_is_declared_by_a_full_list_only() -> None:
@@ -108,6 +115,6 @@ CASES = [
 def test_a_rule_declares_its_own_part_and_no_other(rule: dict[str, Any], kind: ChangeKind) -> None:
     model = VectorContract if rule["rule"] == "geometry_type" else RasterContract
     made = model.model_validate({"name": "x", "source": {"uri": "x"}, "rules": [rule]})
-    everything = SchemaChange(tuple(Difference(k, "a", "b") for k in ChangeKind))
+    everything = SchemaChange(tuple(SchemaDifference(k, "a", "b") for k in ChangeKind))
     left = {d.kind for d in undeclared(made, everything).differences}
     assert left == set(ChangeKind) - {kind}

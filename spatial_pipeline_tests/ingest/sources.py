@@ -17,14 +17,14 @@ import rasterio
 import shapely
 from affine import Affine
 
-from spatial_pipeline import identity
 from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_remote
 from spatial_pipeline.ingest import ingest, resolve
 from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.versions import RasterProfile, VectorProfile
+from spatial_pipeline.model.hashing import geometry_hash
+from spatial_pipeline.model.profile import RasterProfile, VectorProfile
 
 
 def stage(
@@ -35,7 +35,8 @@ def stage(
     target.mkdir(parents=True)
     others = set(folder.iterdir())
     data = {
-        target / name for name in ("data.parquet", "data.tif", "data.tif.aux.xml", identity.FILE)
+        target / name
+        for name in ("data.parquet", "data.tif", "data.tif.aux.xml", geometry_hash.FILE)
     }
     given = Source(uri=str(path), **source)
     if is_remote(given.uri) or is_database(given.uri):

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.ingest import wkt
-from spatial_pipeline.ingest.curves import Tally, base_types, linearised
+from spatial_pipeline.ingest.curves import LinearisationSummary, base_types, linearised
 from spatial_pipeline_tests.ingest.sources import geometries, staged_vector
 
 ARC = "CIRCULARSTRING (0 0, 1 1, 2 0)"
@@ -56,7 +56,7 @@ def column(*values: bytes | str | None) -> pa.Array:
 
 
 def linear(*values: bytes | str | None) -> list[bytes | None]:
-    return linearised(column(*values), Tally()).to_pylist()
+    return linearised(column(*values), LinearisationSummary()).to_pylist()
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -95,7 +95,7 @@ def test_dimensions_byte_orders_and_dialects(suffix: str, order: str, ewkb: bool
 def test_a_column_without_curves_is_not_touched() -> None:
     plain = column("POINT (1 2)", None, "GEOMETRYCOLLECTION (POINT (1 2), LINESTRING (0 0, 1 1))",
                    "MULTIPOLYGON EMPTY", b"", b"\x01", b"\x02garbage")  # fmt: skip
-    tally = Tally()
+    tally = LinearisationSummary()
     assert linearised(plain, tally) is plain
     assert list(tally.notes()) == []
     empty = pa.array([], pa.binary())
@@ -104,12 +104,14 @@ def test_a_column_without_curves_is_not_touched() -> None:
 
 def test_slices_and_nulls_keep_their_places() -> None:
     values = column(ARC, None, "POINT (1 2)", ARC, b"", None)
-    found = linearised(values.slice(1, 4), Tally())
+    found = linearised(values.slice(1, 4), LinearisationSummary())
     assert found.null_count == 1
     assert found[1].as_py() == values[2].as_py()
     assert shapely.from_wkb(found[2].as_py()).geom_type == "LineString"
     assert found[3].as_py() == b""
-    assert linearised(values.cast(pa.large_binary()), Tally()).type == pa.large_binary()
+    assert (
+        linearised(values.cast(pa.large_binary()), LinearisationSummary()).type == pa.large_binary()
+    )
     assert base_types(values.slice(2, 3)).tolist() == [1, 8, 0]
 
 
@@ -147,7 +149,7 @@ def test_bytes_never_fail(tail: bytes, kind: int) -> None:
 
 
 def test_the_note_says_how_many_and_how_far() -> None:
-    tally = Tally()
+    tally = LinearisationSummary()
     linearised(column(ARC, ROUND, "POINT (1 2)", None), tally)
     linearised(column("TIN (((0 0, 1 0, 0 1, 0 0)))", f"MULTISURFACE ({ROUND})"), tally)
     assert list(tally.notes()) == [

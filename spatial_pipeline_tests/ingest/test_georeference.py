@@ -17,10 +17,10 @@ from spatial_pipeline.contract.rules.metadata import (
     Resolution,
 )
 from spatial_pipeline.contract.rules.validity import NodataFraction, ReadablePixels
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.ingest import georeference
-from spatial_pipeline.results import Status
+from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline.store.staged import StagedRaster
-from spatial_pipeline.versions import RasterProfile
 from spatial_pipeline_tests.ingest.sources import staged_raster
 from spatial_pipeline_tests.ingest.tiffs import DOUBLE, MATRIX, SCALE, TIEPOINT, write_tiff
 from spatial_pipeline_tests.support import run_rule

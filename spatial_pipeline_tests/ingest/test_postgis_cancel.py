@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from spatial_pipeline.cancellation import Cancellation, obeying
-from spatial_pipeline.check import catalogue
-from spatial_pipeline.checking import check_all
+from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.database_url import parse
 from spatial_pipeline.contract.models import Source, VectorContract
 from spatial_pipeline.errors import GivenUpError
-from spatial_pipeline.ingest import opened, postgis_source
-from spatial_pipeline.ingest.private_loop import PrivateLoop
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.ingest import opened
+from spatial_pipeline.ingest.postgis import source as postgis_source
+from spatial_pipeline.pipeline.batch_check import check_all
+from spatial_pipeline.pipeline.pipeline import Pipeline
+from spatial_pipeline.runtime.cancellation import Cancellation, obeying
+from spatial_pipeline.runtime.loop_thread import PrivateLoop
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline_tests.ingest.tables import Database, database
@@ -111,7 +112,7 @@ def test_given_up_at_any_moment_nothing_stays_open(
     source = Source(uri=database.uri, query="SELECT i AS id FROM generate_series(1, 5000) i")
 
     def stage(folder: Path) -> None:
-        from spatial_pipeline.cancellation import between
+        from spatial_pipeline.runtime.cancellation import between
 
         with opened("vector", source, None, tmp_path) as reading:
             tell = between(lambda *_: flag.cancel() if moment == "pieces" else None)

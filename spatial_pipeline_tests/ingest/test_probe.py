@@ -11,8 +11,8 @@ import pytest
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.probe import SourceState, key_of, list_keys, probe
-from spatial_pipeline.ingest.remote import Limits
-from spatial_pipeline_tests.ingest.remote.web import serving
+from spatial_pipeline.sources.transfer import TransferLimits
+from spatial_pipeline_tests.sources.web import serving
 
 
 def source(uri: str) -> Source:
@@ -169,7 +169,7 @@ def test_a_web_server_that_is_away_tells_nothing(tmp_path: Path) -> None:
         gone = probe(source(uri), tmp_path)
     assert (gone.token, gone.lost) == (None, False)
     assert gone.error == "does not exist"
-    away = probe(source(f"{uri}?sig=hidden"), tmp_path, limits=Limits(attempts=1))
+    away = probe(source(f"{uri}?sig=hidden"), tmp_path, limits=TransferLimits(attempts=1))
     assert (away.token, away.lost) == (None, True)
     assert "hidden" not in str(away.error)
 

@@ -15,11 +15,11 @@ import rasterio
 
 from spatial_pipeline.contract.rules.metadata import Nodata
 from spatial_pipeline.contract.rules.validity import NodataFraction, PixelRange
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.ingest import raster_nodata, raster_vrt
 from spatial_pipeline.ingest.integrity.raster_texts import number
-from spatial_pipeline.results import Status
+from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline.store.staged import StagedRaster
-from spatial_pipeline.versions import RasterProfile
 from spatial_pipeline_tests.ingest.sources import staged_raster, write_raster
 from spatial_pipeline_tests.ingest.tiffs import write_tiff
 from spatial_pipeline_tests.support import run_rule
@@ -272,7 +272,7 @@ def test_pixels_beside_nodata_are_judged_exactly(tmp_path: Path) -> None:
 
 
 def test_the_note_names_bands_that_differ() -> None:
-    impossible, fine = raster_nodata.Nodata(-1, possible=False), raster_nodata.Nodata(3)
+    impossible, fine = raster_nodata.BandNodata(-1, possible=False), raster_nodata.BandNodata(3)
     assert raster_nodata.note([impossible, fine], ["uint8", "uint8"]) == [
         "band 1: nodata -1 cannot occur in uint8: no pixel is without data"
     ]

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.ingest import raster_scan, raster_windows
-from spatial_pipeline.versions import RasterProfile
+from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline_tests.ingest.sources import (
     block_places,
     cut,

@@ -13,8 +13,8 @@ import rasterio
 from PIL import Image
 
 from spatial_pipeline.ingest import raster_tags
+from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline.store.staged import StagedRaster
-from spatial_pipeline.versions import RasterProfile
 from spatial_pipeline_tests.ingest.sources import staged_raster
 from spatial_pipeline_tests.ingest.tiffs import ASCII, METADATA, PLACE, write_tiff
 

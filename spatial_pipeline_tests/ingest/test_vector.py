@@ -19,7 +19,11 @@ import pyproj
 import pytest
 import shapely
 
-from spatial_pipeline.ingest import census, geoparquet, spool
+from spatial_pipeline.ingest import (
+    geoparquet_writer,
+    layer_scan,
+    sort_buffer,
+)
 from spatial_pipeline.ingest.formats import gdal
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline_tests.ingest.sources import (
@@ -346,7 +350,7 @@ def test_one_row(tmp_path: Path) -> None:
 def test_rows_are_in_hilbert_order_in_bounded_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(geoparquet, "ROW_GROUP_ROWS", 100)
+    monkeypatch.setattr(geoparquet_writer, "ROW_GROUP_ROWS", 100)
     path = write(tmp_path, "fgb", table_of(points(1000), id=list(range(1000))), "Point")
     stage("vector", path, tmp_path / "s")
     file = pq.ParquetFile(tmp_path / "s/staged/data.parquet")
@@ -362,7 +366,7 @@ def test_rows_are_in_hilbert_order_in_bounded_groups(
 
 
 def test_row_groups_are_bounded_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(geoparquet, "ROW_GROUP_BYTES", 20_000)
+    monkeypatch.setattr(geoparquet_writer, "ROW_GROUP_BYTES", 20_000)
     texts = ["x" * (100 if i % 50 else 30_000) for i in range(200)]
     path = write(tmp_path, "fgb", table_of(points(200), text=texts), "Point")
     stage("vector", path, tmp_path / "s")
@@ -377,12 +381,14 @@ def test_the_file_does_not_depend_on_memory_and_threads(
 ) -> None:
     shapes = [None if i % 90 == 0 else p for i, p in enumerate(points(3000))]
     path = write(tmp_path, "gpkg", table_of(shapes, id=list(range(3000))), "Point")
-    monkeypatch.setattr(geoparquet, "ROW_GROUP_ROWS", 300)
+    monkeypatch.setattr(geoparquet_writer, "ROW_GROUP_ROWS", 300)
     stage("vector", path, tmp_path / "s")
     for i, (threads, memory, bucket) in enumerate([(1, 1, 1), (3, 0, 20_000), (2, 10_000, 1)]):
-        monkeypatch.setattr(census.os, "cpu_count", lambda threads=threads: threads)
-        monkeypatch.setattr(spool, "MEMORY_BYTES", memory)
-        monkeypatch.setattr(spool.Spool.__init__, "__defaults__", (memory, bucket))
+        monkeypatch.setattr(layer_scan.os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(sort_buffer, "MEMORY_BYTES", memory)
+        monkeypatch.setattr(
+            sort_buffer.ExternalSortBuffer.__init__, "__defaults__", (memory, bucket)
+        )
         stage("vector", path, tmp_path / f"s{i}")
         first, second = (
             (tmp_path / s / "staged/data.parquet").read_bytes() for s in ("s", f"s{i}")
@@ -405,13 +411,13 @@ def test_a_source_that_changes_while_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path, "gpkg", table_of(POLYGONS, id=list(range(40))))
-    real = census.row_sizes
+    real = layer_scan.row_sizes
 
     def touching(*args: Any) -> Any:
         os.utime(path, (1, 1))
         return real(*args)
 
-    monkeypatch.setattr(census, "row_sizes", touching)
+    monkeypatch.setattr(layer_scan, "row_sizes", touching)
     profile, table = staged_vector(path, tmp_path / "s")
     assert profile.error == "a.gpkg changed while it was read"
     assert table.num_rows == 0

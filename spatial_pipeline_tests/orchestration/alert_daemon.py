@@ -28,9 +28,9 @@ from dagster._daemon.sensor import execute_sensor_iteration
 
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import GateClosedError
-from spatial_pipeline.orchestration.alerts import NAME
+from spatial_pipeline.orchestration.alerts.sensor import NAME
 from spatial_pipeline.orchestration.assets import published_key, staged_key
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline_tests.alert.receivers import Post, Web, post, web
 from spatial_pipeline_tests.orchestration.alerts_location import KEYS, few
 from spatial_pipeline_tests.orchestration.databases import dagster_database

@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from spatial_pipeline.contract.models import VectorContract
-from spatial_pipeline.contract.operations import Operations
+from spatial_pipeline.contract.operations import OperationsContract
 from spatial_pipeline.orchestration.assets import published_key
 from spatial_pipeline.orchestration.dataset import dataset_definitions
 from spatial_pipeline.orchestration.operations import operations_definitions
@@ -79,7 +79,9 @@ def few() -> dg.Definitions:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    operations = Operations.model_validate(json.loads(os.environ.get("TEST_OPERATIONS", "{}")))
+    operations = OperationsContract.model_validate(
+        json.loads(os.environ.get("TEST_OPERATIONS", "{}"))
+    )
     return dg.Definitions.merge(
         few(), dataset_definitions(storm()), operations_definitions(operations)
     ).map_asset_specs(func=_policies)

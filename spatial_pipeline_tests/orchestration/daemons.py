@@ -29,7 +29,7 @@ from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from spatial_pipeline.errors import NotPublishedError
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline_tests.orchestration.databases import dagster_database
 from spatial_pipeline_tests.postgres import Cluster
 

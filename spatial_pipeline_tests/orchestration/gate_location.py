@@ -11,7 +11,7 @@ from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import NotPublishedError
 from spatial_pipeline.orchestration.assets import published_key
 from spatial_pipeline.orchestration.dataset import dataset_definitions
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 
 KEYS = ["p1", "p2"]
 

@@ -10,7 +10,7 @@ from unittest import mock
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline_tests.orchestration.schema_daemon import daemon
 
 MOMENTS = {

@@ -11,7 +11,7 @@ import dagster as dg
 
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.orchestration.dataset import dataset_definitions
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 
 GOOD = [[0, 0], [1, 1], [2, 2]]

@@ -28,7 +28,7 @@ from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget, Mo
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline_tests.orchestration.databases import dagster_database
 from spatial_pipeline_tests.orchestration.launcher import SYNCHRONOUS
 from spatial_pipeline_tests.orchestration.schema_location import (

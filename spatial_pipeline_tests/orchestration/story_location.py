@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dagster as dg
 
-from spatial_pipeline.contract.operations import Operations
+from spatial_pipeline.contract.operations import OperationsContract
 from spatial_pipeline.orchestration.operations import operations_definitions
 from spatial_pipeline_tests.orchestration import schema_location
 
 
 def load() -> dg.Definitions:
     """The dataset as its contract is now, and the sensor that tells people."""
-    operations = Operations.model_validate(
+    operations = OperationsContract.model_validate(
         {"alerts": {"interval_s": 30, "retry_after_s": 0}, "inventory": None}
     )
     return dg.Definitions.merge(schema_location.load(), operations_definitions(operations))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -33,6 +35,24 @@ def active(cluster: Cluster) -> str:
     )
 
 
+def launched(folder: Path, dsn: str, contract: dict[str, Any], kind: str) -> subprocess.Popen[str]:
+    """A run of the dataset in a process of its own, with the executor of that kind."""
+    (folder / "location.py").write_text(LOCATION.format(contract=contract))
+    (folder / "home").mkdir()
+    environment = os.environ | {
+        "DAGSTER_HOME": str(folder / "home"),
+        "SPATIAL_STORE": str(folder / "store"),
+        "SPATIAL_DATABASE_URL": dsn,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    executor = {"execution": {"config": {kind: {}}}}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dagster", "asset", "materialize", "-f", folder / "location.py",
+         "--select", "d/staged,d/published", "--config-json", json.dumps(executor)],
+        env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("moment", ["staging", "checking", "publishing"])
 def test_a_cancelled_run_leaves_no_query(postgres: Cluster, tmp_path: Path, moment: str) -> None:
     name = postgres.new_database()
@@ -46,14 +66,6 @@ def test_a_cancelled_run_leaves_no_query(postgres: Cluster, tmp_path: Path, mome
         "rules": [{"rule": "same_features_as", "other": slow}] if moment == "checking" else [],
         "publish": {"table": "gis.d"},
     }
-    (tmp_path / "location.py").write_text(LOCATION.format(contract=contract))
-    (tmp_path / "home").mkdir()
-    environment = os.environ | {
-        "DAGSTER_HOME": str(tmp_path / "home"),
-        "SPATIAL_STORE": str(tmp_path / "store"),
-        "SPATIAL_DATABASE_URL": postgres.dsn(name),
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-    }
     holder = subprocess.Popen(
         [postgres.bindir / "psql", "-XAtq", postgres.dsn(name)],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
@@ -64,12 +76,7 @@ def test_a_cancelled_run_leaves_no_query(postgres: Cluster, tmp_path: Path, mome
         holder.stdin.flush()
     # A process a step is what users have; one step of it is enough, for each takes many seconds.
     kind = "multiprocess" if moment == "staging" else "in_process"
-    executor = {"execution": {"config": {kind: {}}}}
-    run = subprocess.Popen(
-        [sys.executable, "-m", "dagster", "asset", "materialize", "-f", tmp_path / "location.py",
-         "--select", "d/staged,d/published", "--config-json", json.dumps(executor)],
-        env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    run = launched(tmp_path, postgres.dsn(name), contract, kind)
     try:
         until = time.monotonic() + 100
         awaited = "pg_advisory_lock" if moment == "publishing" else "public.slow"
@@ -90,3 +97,40 @@ def test_a_cancelled_run_leaves_no_query(postgres: Cluster, tmp_path: Path, mome
         holder.communicate()
     with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
         assert [r.status for r in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED], said
+
+
+def test_a_step_whose_run_worker_was_killed_ends_itself(postgres: Cluster, tmp_path: Path) -> None:
+    name = postgres.new_database()
+    postgres.psql(f"CREATE VIEW slow AS {SLOW}", name)
+    contract = {"name": "d", "source": {"uri": "postgresql:", "layer": "public.slow"}}
+    run = launched(tmp_path, postgres.dsn(name), contract, "multiprocess")
+    try:
+        until = time.monotonic() + 100
+        while "public.slow" not in active(postgres) and time.monotonic() < until:
+            assert run.poll() is None
+            time.sleep(0.1)
+        steps = below(run.pid)
+        run.kill()
+        # The pipe is closed by the last of them, so this waits for the steps.
+        said = run.communicate(timeout=60)[0]
+        assert "which started this one, has gone" in said
+        until = time.monotonic() + 60
+        while active(postgres) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert active(postgres) == ""
+        assert [p for p in steps if (Path("/proc") / str(p) / "exe").exists()] == []
+    finally:
+        run.kill()
+        run.communicate()
+
+
+def below(process: int) -> list[int]:
+    """The processes that a process started, and theirs."""
+    found: list[int] = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            own, _, fields = stat.read_text().rpartition(")")
+            if int(fields.split()[1]) == process:
+                child = int(own.split()[0])
+                found += [child, *below(child)]
+    return found

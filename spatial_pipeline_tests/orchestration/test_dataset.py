@@ -8,9 +8,14 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.utils import is_valid_owner
 from dagster._core.test_utils import instance_for_test
+from hypothesis import given
+from hypothesis import strategies as st
 
+from spatial_pipeline.contract.load import parse_attributes
 from spatial_pipeline.contract.models import RasterContract, VectorContract
+from spatial_pipeline.errors import ContractError
 from spatial_pipeline.orchestration.dataset import broken_definitions, dataset_definitions
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, Project, run
 
@@ -53,6 +58,43 @@ def test_the_graph_of_a_dataset() -> None:
     assert "Roads of the county" in (staged.description or "")
     assert nodes["roads/published"].code_version == contract().rules_hash
     assert all(n.backfill_policy is None for n in nodes.values())
+
+
+TEXTS = st.text(alphabet="aB1|.@:_- \n\t/é", max_size=9)
+OWNERS = st.one_of(
+    TEXTS, st.builds("{}@{}.{}".format, TEXTS, TEXTS, TEXTS), st.builds("team:{}".format, TEXTS)
+)
+
+
+@given(
+    owners=st.lists(OWNERS, max_size=2),
+    group=st.none() | TEXTS,
+    partitions=st.none()
+    | st.builds(lambda keys: {"static": keys}, st.lists(TEXTS, max_size=2))
+    | st.builds(lambda name: {"dynamic": name}, TEXTS),
+)
+def test_dagster_takes_whatever_the_loader_takes(
+    owners: list[str], group: str | None, partitions: dict[str, Any] | None
+) -> None:
+    uri = "roads.gpkg" if partitions is None else "{partition}.gpkg"
+    written = {"name": "roads", "source": {"uri": uri}, "owners": owners, "group": group}
+    for left_out in ((), ("owners",), ("group", "owners")):
+        attributes = {k: v for k, v in written.items() if k not in left_out}
+        attributes |= {} if partitions is None else {"partitions": partitions}
+        try:
+            found = parse_attributes("spatial_pipeline.VectorDataset", attributes)
+        except ContractError:
+            continue
+        definitions = dataset_definitions(found)
+        assert definitions.resolve_asset_graph().asset_nodes
+    for owner in owners:
+        attributes = {"name": "roads", "source": {"uri": "a.gpkg"}, "owners": [owner]}
+        try:
+            parse_attributes("spatial_pipeline.VectorDataset", attributes)
+        except ContractError:
+            assert not is_valid_owner(owner)
+        else:
+            assert is_valid_owner(owner)
 
 
 def test_one_check_a_rule_and_only_warnings_do_not_block() -> None:

@@ -14,7 +14,8 @@ HEAVY = {
     "spatial_pipeline.store",
 }  # fmt: skip
 NEEDED = {"dagster", "shapely", "pyarrow.parquet", "rasterio", "pyogrio", "duckdb",
-          "spatial_pipeline.check.engine", "spatial_pipeline.check.topology.overlaps",
+          "spatial_pipeline.check.engine.engine",
+          "spatial_pipeline.check.rules.topology.must_not_overlap",
           "spatial_pipeline.ingest.stage", "spatial_pipeline.store.versions"}  # fmt: skip
 
 

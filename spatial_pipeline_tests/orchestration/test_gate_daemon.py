@@ -24,7 +24,7 @@ from dagster._daemon.asset_daemon import AssetDaemon
 from dagster._daemon.backfill import execute_backfill_iteration
 
 from spatial_pipeline.orchestration.assets import published_key, staged_key
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline_tests.orchestration.gate_location import KEYS, defs, plain, tiles
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, run, write_points
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow.parquet as pq
 import pytest
 from dagster._core.test_utils import instance_for_test
 
-from spatial_pipeline.check import base, catalogue
+from spatial_pipeline.check import base
 from spatial_pipeline.check.base import FeatureCheck
+from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.rules.validity import NotEmpty
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.orchestration.assets import published_key, staged_key
-from spatial_pipeline.pieces import FeatureBatch
-from spatial_pipeline.results import Findings
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, Project, run
 
 STAGED = dg.AssetSelection.assets(staged_key("points"))
@@ -121,7 +124,7 @@ def test_a_check_that_raises(
     project: Project, kept: str, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Raises(FeatureCheck[Any]):
-        def check(self, batch: FeatureBatch) -> Findings:
+        def check(self, batch: FeatureBatch) -> Violations:
             raise RuntimeError("a bug in the rule")
 
     replace_check(monkeypatch, Raises)
@@ -140,9 +143,9 @@ def test_a_check_that_times_out(
     release = threading.Event()
 
     class Hangs(FeatureCheck[Any]):
-        def check(self, batch: FeatureBatch) -> Findings:
+        def check(self, batch: FeatureBatch) -> Violations:
             release.wait(30)
-            return Findings.none()
+            return Violations.none()
 
     replace_check(monkeypatch, Hangs)
     rules = [{"rule": "not_empty", "timeout_s": 0.2}, {"rule": "feature_count", "min": 1}]
@@ -195,7 +198,7 @@ def test_the_check_op_itself_breaks(
     async def broken(*_: Any, **__: Any) -> None:
         raise OSError("the store is away")
 
-    monkeypatch.setattr("spatial_pipeline.run.Pipeline.audit", broken)
+    monkeypatch.setattr("spatial_pipeline.pipeline.pipeline.Pipeline.audit", broken)
     project.supply([[5, 5]])
     result = run(project.definitions(), instance)
     evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
@@ -213,14 +216,14 @@ def test_a_rule_without_a_result(
     project: Project, kept: str, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a lost yield does: the gate stays closed, and Dagster is told."""
-    from spatial_pipeline import run as story
+    from spatial_pipeline.pipeline import pipeline
 
-    whole = story.evaluate
+    whole = pipeline.evaluate
 
     async def loses(rules: Any, *args: Any, **kwargs: Any) -> Any:
         return [e for e in await whole(rules, *args, **kwargs) if e[0].rule != "not_empty"]
 
-    monkeypatch.setattr(story, "evaluate", loses)
+    monkeypatch.setattr(pipeline, "evaluate", loses)
     project.supply([[5, 5]])
     result = run(project.definitions(), instance)
     by_name = {e.check_name: e for e in result.get_asset_check_evaluations()}
@@ -275,3 +278,54 @@ def test_a_check_only_run_opens_the_gate(project: Project, instance: dg.DagsterI
     ).success
     assert run(project.definitions(), instance, PUBLISHED).success
     assert project.published_rows() == 1
+
+
+def flipped(path: Path) -> None:
+    """Changes two bytes of the coordinates; the file stays one that can be read."""
+    chunks = pq.read_metadata(path).row_group(0)
+    (geometry,) = (
+        c for c in map(chunks.column, range(chunks.num_columns)) if c.path_in_schema == "geometry"
+    )
+    content = bytearray(path.read_bytes())
+    for back in (2, 3):
+        content[geometry.data_page_offset + geometry.total_compressed_size - back] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["bytes", "verdict"])
+def test_published_alone_refuses_what_was_changed_since_the_check(
+    project: Project, kept: str, instance: dg.DagsterInstance, how: str
+) -> None:
+    project.supply([*GOOD, [3, 3]] if how == "bytes" else BAD)
+    run(project.definitions(), instance, STAGED)
+    version = project.pipeline.store.staged_version("points", None)
+    checks = [check_key(n) for n in ("readable", "staged_matches_source", "not_empty")]
+    checks.append(check_key("feature_count"))
+    run(project.definitions(), instance, dg.AssetSelection.checks(*checks), checks=checks)
+    folder = project.pipeline.store.path(version)
+    if how == "bytes":
+        assert project.pipeline.decide(project.contract, version).open
+        flipped(folder / "data.parquet")
+    else:
+        text = (folder / "verdict.json").read_text()
+        verdict = json.loads(text)
+        for result in verdict["results"]:
+            result.update(status="passed", passed=True, violations=0)
+        (folder / "verdict.json").write_text(json.dumps(verdict))
+    result = run(project.definitions(), instance, PUBLISHED)
+    assert not result.success
+    said = "files changed since" if how == "bytes" else "never checked"
+    assert said in failure(result)
+
+
+def test_a_whole_run_heals_a_version_that_was_changed(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    version = project.pipeline.store.published_version("points", None)
+    data = project.pipeline.store.data_path(version)
+    before = data.read_bytes()
+    flipped(data)
+    assert not run(project.definitions(), instance, PUBLISHED).success
+    assert run(project.definitions(), instance).success
+    assert data.read_bytes() == before
+    assert project.published() == version.id

@@ -73,7 +73,7 @@ def test_a_map_that_cannot_be_drawn_changes_no_result(
         msg = "no pencil"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr("spatial_pipeline.alerting.picture_of", broken)
+    monkeypatch.setattr("spatial_pipeline.pipeline.alert_context.picture_of", broken)
     project = Project(tmp_path, rules=rules("error"))
     project.supply(TWICE)
     failed = checked(project)["rule_0"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
+from spatial_pipeline.model.violations import Violation
 from spatial_pipeline.orchestration import metadata
-from spatial_pipeline.results import Violation
 
 
 @pytest.mark.parametrize(

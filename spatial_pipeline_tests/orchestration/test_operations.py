@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from spatial_pipeline.contract.operations import Operations as Model
+from spatial_pipeline.contract.operations import OperationsContract as Model
 from spatial_pipeline.orchestration.inventory import _when
 from spatial_pipeline.orchestration.operations import Operations, operations_definitions
 

@@ -20,7 +20,7 @@ from spatial_pipeline.contract.models import RasterContract
 from spatial_pipeline.orchestration.dataset import dataset_definitions
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, Project, run
 from spatial_pipeline_tests.postgres import Cluster
-from spatial_pipeline_tests.store.postgis.projects import idle_or_busy
+from spatial_pipeline_tests.publish.postgis.projects import idle_or_busy
 
 
 @pytest.fixture

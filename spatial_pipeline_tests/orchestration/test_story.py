@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline_tests.alert.receivers import post, web
 from spatial_pipeline_tests.orchestration.schema_daemon import (
     build,

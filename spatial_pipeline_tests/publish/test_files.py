@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.gate.decision import merged
+from spatial_pipeline.model.version import Version
 from spatial_pipeline.publish.files import publish, roll_back
-from spatial_pipeline.results import Status
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.versions import Version
 from spatial_pipeline_tests.gate.test_decision import contract, results
 from spatial_pipeline_tests.store.test_versions import writer
 

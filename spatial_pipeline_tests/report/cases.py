@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from shapely import LineString, MultiPolygon, Point, Polygon, box
 
+from spatial_pipeline.contract.vocabulary import Family, Severity, Status
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violations import Violation, Violations
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.results import Family, Findings, Result, Severity, Status, Violation
-from spatial_pipeline.versions import VectorProfile
 
 WGS84 = 'GEOGCRS["WGS 84",DATUM["World Geodetic System 1984",ELLIPSOID["WGS 84",6378137,298.257223563]],CS[ellipsoidal,2],AXIS["latitude",north],AXIS["longitude",east],UNIT["degree",0.0174532925199433],ID["EPSG",4326]]'  # noqa: E501
 SHAPES = [
@@ -41,10 +43,10 @@ def result(name: str = "overlaps", **changes: Any) -> Result:
     return Result(**{**values, **changes})
 
 
-def findings(shapes: Any = None) -> Findings:
+def findings(shapes: Any = None) -> Violations:
     shapes = SHAPES if shapes is None else shapes
     n = len(shapes)
-    return Findings.build(
+    return Violations.build(
         np.arange(n),
         ["Überlappung <b>"] * n,
         list(shapes),
@@ -74,7 +76,7 @@ def checked(dataset: str = "counties", **changes: Any) -> Checked:
         "dataset": dataset,
         "partition": None,
         "version": "v1",
-        "evaluations": ((PASSED, Findings.none()), (result(), findings())),
+        "evaluations": ((PASSED, Violations.none()), (result(), findings())),
         "profile": PROFILE,
     }
     return Checked(**{**values, **changes})

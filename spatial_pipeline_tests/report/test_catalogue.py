@@ -29,7 +29,10 @@ def test_the_page_of_a_rule_explains_every_parameter(identity: str) -> None:
     assert model.scope.value in text
     assert model.iso_element in text
     names = {f.alias or n for n, f in model.model_fields.items()} - {"rule"}
-    assert {p["name"] for p in facts["parameters"]} == names
+    unusable = set.intersection(*(set(model.unusable(k)) for k in model.kinds))
+    assert {p["name"] for p in facts["parameters"]} == names - unusable
+    assert all(name in text for k in model.kinds for name in model.unusable(k))
+    assert facts["needs"] in " ".join(text.split())
     for parameter in facts["parameters"]:
         assert parameter["description"]
         assert parameter["type"] != "any"

@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 import math
 
+from spatial_pipeline.contract.vocabulary import Severity, Status
+from spatial_pipeline.model.violations import Violation, Violations
 from spatial_pipeline.report.checked import as_json
-from spatial_pipeline.results import Findings, Severity, Status, Violation
 from spatial_pipeline_tests.report.cases import PASSED, checked, result
 
 
@@ -48,7 +49,7 @@ def test_what_json_cannot_hold_is_null() -> None:
     odd = result(value=math.nan, threshold=math.inf, message="\ud800", sample=(
         Violation(((math.nan,),), "x", None, -math.inf),
     ))  # fmt: skip
-    (dataset,) = as_json([checked(evaluations=((odd, Findings.none()),))])["datasets"]
+    (dataset,) = as_json([checked(evaluations=((odd, Violations.none()),))])["datasets"]
     (value,) = dataset["results"]
     json.dumps(value, allow_nan=False).encode()
     assert value["value"] is None
@@ -60,7 +61,7 @@ def test_what_json_cannot_hold_is_null() -> None:
 def test_only_a_blocking_rule_holds_and_nothing_checked_is_not_passed() -> None:
     warning = result(severity=Severity.WARN)
     for status in (Status.ERROR, Status.TIMEOUT, Status.FAILED):
-        assert not checked(evaluations=((result(status=status), Findings.none()),)).passed
-    assert checked(evaluations=((PASSED, Findings.none()), (warning, Findings.none()))).passed
+        assert not checked(evaluations=((result(status=status), Violations.none()),)).passed
+    assert checked(evaluations=((PASSED, Violations.none()), (warning, Violations.none()))).passed
     assert not checked(evaluations=()).passed
     assert checked(partition="north").title == "counties[north]"

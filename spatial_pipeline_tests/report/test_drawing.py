@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import GeometryCollection, LineString, MultiPoint, Point, Polygon, box
 
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.drawing import MAX_DEFECTS, WIDTH, Frame, draw
-from spatial_pipeline.results import Findings
 from spatial_pipeline_tests.report.cases import PROFILE, SHAPES, checked, findings, result
 
 
@@ -115,7 +115,7 @@ def test_whatever_is_found_can_be_drawn(shapes: list[Any]) -> None:
 
 
 def test_an_extent_alone_is_no_map() -> None:
-    nothing = ((result(), Findings.none()),)
+    nothing = ((result(), Violations.none()),)
     assert draw(checked(evaluations=nothing)) is None
     drawing = draw(checked(evaluations=nothing, context=np.array([box(0, 0, 1, 1)])))
     assert drawing is not None

@@ -3,9 +3,10 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.model.profile import BandProfile, RasterProfile
+from spatial_pipeline.model.violations import Violation, Violations
 from spatial_pipeline.report.html import number, page
-from spatial_pipeline.results import Findings, Severity, Violation
-from spatial_pipeline.versions import BandProfile, RasterProfile
 from spatial_pipeline_tests.report.cases import PASSED, checked, result
 
 VOID = {"meta", "path", "circle", "rect", "link", "img", "br", "hr", "input"}
@@ -38,7 +39,7 @@ def parsed(text: str) -> Balance:
 
 
 def test_the_page_holds_verdicts_results_violations_and_a_map() -> None:
-    text = page([checked(), checked("states", evaluations=((PASSED, Findings.none()),))], "now")
+    text = page([checked(), checked("states", evaluations=((PASSED, Violations.none()),))], "now")
     parser = parsed(text)
     assert text.count("<section") == 2
     assert "6 overlaps" in text
@@ -59,7 +60,7 @@ def test_names_and_messages_cannot_break_out() -> None:
         message=hostile,
         sample=(Violation(((hostile,),), hostile, (0.0, 0.0), 1.0, hostile),),
     )
-    text = page([checked(hostile, evaluations=((evil, Findings.none()),))], hostile)
+    text = page([checked(hostile, evaluations=((evil, Violations.none()),))], hostile)
     parsed(text)
     assert "<script" not in text
     assert "&lt;script&gt;" in text
@@ -67,13 +68,13 @@ def test_names_and_messages_cannot_break_out() -> None:
 
 def test_a_warning_is_no_failure() -> None:
     warned = result(severity=Severity.WARN)
-    text = page([checked(evaluations=((warned, Findings.none()),))], "now")
+    text = page([checked(evaluations=((warned, Violations.none()),))], "now")
     assert "failed (warning)" in text
     assert 'class="status passed">passed' in text
 
 
 def test_what_could_not_be_staged_and_rasters_have_a_section_too() -> None:
-    lost = checked("lost", version=None, profile=None, evaluations=((result(), Findings.none()),))
+    lost = checked("lost", version=None, profile=None, evaluations=((result(), Violations.none()),))
     raster = RasterProfile("dem.tif", "GTiff", width=10, height=5, bands=(BandProfile("uint8"),))
     text = page([lost, checked("dem", profile=raster, evaluations=())], "now")
     parsed(text)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from spatial_pipeline.contract.vocabulary import Severity, Status
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.junit import junit_xml
-from spatial_pipeline.results import Severity, Status
 from spatial_pipeline_tests.report.cases import result
 
 

@@ -8,17 +8,19 @@ import matplotlib.image
 import numpy as np
 import shapely
 
+from spatial_pipeline.contract.vocabulary import Family, Severity, Status
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.drawing import draw
 from spatial_pipeline.report.picture import png
-from spatial_pipeline.results import Family, Findings, Result, Severity, Status
-from spatial_pipeline.versions import VectorProfile
 
 RESULT = Result("r", "r", "", Family.TOPOLOGY, Severity.ERROR, Status.FAILED)
 
 
 def pixels(*shapes: object) -> np.ndarray:
-    findings = Findings.build([0] * len(shapes), "x", np.array([*shapes, None], object)[:-1])
+    findings = Violations.build([0] * len(shapes), "x", np.array([*shapes, None], object)[:-1])
     profile = VectorProfile("a", bounds=(0.0, 0.0, 100.0, 100.0))
     drawing = draw(Checked("a", None, None, ((RESULT, findings),), profile))
     assert drawing is not None

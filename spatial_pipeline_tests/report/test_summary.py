@@ -4,6 +4,8 @@ from io import StringIO
 
 from rich.console import Console, RenderableType
 
+from spatial_pipeline.contract.vocabulary import Severity, Status
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.summary import (
     Ran,
     check_summary,
@@ -11,7 +13,6 @@ from spatial_pipeline.report.summary import (
     results_table,
     run_table,
 )
-from spatial_pipeline.results import Findings, Severity, Status
 from spatial_pipeline_tests.report.cases import PASSED, checked, result
 
 
@@ -30,7 +31,7 @@ def test_results_say_how_each_rule_ended() -> None:
 
 def test_markup_in_names_and_messages_is_text() -> None:
     odd = result("x[red]", message="[/bold] [link=x]")
-    shown = text(results_table(checked("a[b]", evaluations=((odd, Findings.none()),))))
+    shown = text(results_table(checked("a[b]", evaluations=((odd, Violations.none()),))))
     assert "[/bold] [link=x]" in shown
     assert "a[b]: held" in shown
 
@@ -39,9 +40,9 @@ def test_datasets_say_which_rules_block() -> None:
     warned = result("gaps", severity=Severity.WARN)
     stopped = result("late", status=Status.TIMEOUT)
     rows = [
-        checked("a", evaluations=((PASSED, Findings.none()),)),
-        checked("b", evaluations=((warned, Findings.none()), (stopped, Findings.none()))),
-        checked("c", evaluations=((warned, Findings.none()),), version=None),
+        checked("a", evaluations=((PASSED, Violations.none()),)),
+        checked("b", evaluations=((warned, Violations.none()), (stopped, Violations.none()))),
+        checked("c", evaluations=((warned, Violations.none()),), version=None),
     ]
     lines = text(datasets_table(rows)).splitlines()[2:]
     assert [line.split("│")[2].strip() for line in lines] == ["passed", "held", "passed"]
@@ -61,16 +62,16 @@ def test_a_run_says_what_readers_see_and_why() -> None:
     shown = text(
         run_table(
             [
-                Ran("a", "v2", "v2", (PASSED, warned), ()),
-                Ran("b[n]", "v3", "v1", (result("gaps"),), ("gaps: failed", "x")),
-                Ran("c", None, None, (), ("cannot stage",)),
+                Ran("a", "v2", "published", "v2", (PASSED, warned), ()),
+                Ran("b[n]", "v3", "held", "v1", (result("gaps"),), ("gaps: failed", "x")),
+                Ran("c", None, "failed", None, (), ("cannot stage",)),
             ]
         )
     )
     cells = [[c.strip() for c in line.split("│")] for line in shown.splitlines()]
     assert ["a", "v2", "1", "1", "published", "this version"] in [c[:6] for c in cells]
     assert ["b[n]", "v3", "0", "1", "held", "v1"] in [c[:6] for c in cells]
-    assert ["c", "none", "0", "0", "held", "nothing", "cannot stage"] in cells
+    assert ["c", "none", "0", "0", "failed", "nothing", "cannot stage"] in cells
     assert "gaps: failed" in shown
     assert "warning: inside: 2 of 3 violate" in shown
 

@@ -14,6 +14,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.violations import (
     SCHEMA,
     crs_of,
@@ -24,8 +26,6 @@ from spatial_pipeline.report.violations import (
     write_geopackage,
     write_geoparquet,
 )
-from spatial_pipeline.results import Findings
-from spatial_pipeline.versions import Version
 from spatial_pipeline_tests.report.cases import PASSED, SHAPES, findings, result
 
 UTM = pyproj.CRS("EPSG:32633")
@@ -36,7 +36,7 @@ PROMISED = [
 
 
 def table(name: str = "overlaps", crs: pyproj.CRS | None = UTM, shapes: Any = None) -> pa.Table:
-    return to_table([(PASSED, Findings.none()), (result(name), findings(shapes))], crs)
+    return to_table([(PASSED, Violations.none()), (result(name), findings(shapes))], crs)
 
 
 def same_shapes(found: Any, expected: Any) -> bool:
@@ -69,7 +69,7 @@ def test_a_table_has_one_row_a_violation_and_null_for_what_does_not_apply() -> N
 
 
 def test_nothing_found_is_an_empty_table_of_the_same_kind(tmp_path: Path) -> None:
-    empty = to_table([(PASSED, Findings.none())], UTM)
+    empty = to_table([(PASSED, Violations.none())], UTM)
     assert empty.schema == table().schema
     assert len(empty) == 0
     write_geoparquet(empty, tmp_path / "v.parquet")
@@ -139,7 +139,7 @@ def test_a_new_check_of_a_rule_replaces_its_violations_and_keeps_the_others(tmp_
     geo = json.loads(pq.read_schema(new).metadata[b"geo"])["columns"]["geometry"]
     assert geo["bbox"] == [0, 0, 3, 3]
     assert geo["geometry_types"] == ["LineString", "MultiPolygon", "Point", "Polygon Z"]
-    assert after((result("a"), Findings.none()))["name"].to_pylist() == ["b"] * 6
+    assert after((result("a"), Violations.none()))["name"].to_pylist() == ["b"] * 6
     assert after((result("a"), findings()), names=("b",))["name"].to_pylist() == ["b"] * 6
     assert after(names=("a",))["name"].to_pylist() == ["a"] * 6
     layer.write_bytes(b"no parquet")
@@ -188,7 +188,7 @@ def test_a_dataset_without_violations_takes_no_layer(tmp_path: Path) -> None:
 @settings(max_examples=25, deadline=None)
 def test_any_text_goes_into_the_table_and_comes_back(words: list[str], shapes: list[Any]) -> None:
     n = len(words)
-    found = Findings.build(range(n), words, shapes[:n], keys=[((w,),) for w in words])
+    found = Violations.build(range(n), words, shapes[:n], keys=[((w,),) for w in words])
     made = to_table([(result(), found)], UTM)
     assert made.schema.names == SCHEMA.names
     assert made["reason"].to_pylist() == words
@@ -198,5 +198,5 @@ def test_any_text_goes_into_the_table_and_comes_back(words: list[str], shapes: l
 
 
 def test_half_a_character_of_a_broken_source_does_not_stop_the_layer() -> None:
-    found = Findings.build([0], "broken \ud800", keys=[(("\udcff",),)])
+    found = Violations.build([0], "broken \ud800", keys=[(("\udcff",),)])
     assert to_table([(result(), found)])["reason"].to_pylist() == ["broken ?"]

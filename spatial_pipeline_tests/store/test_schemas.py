@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from spatial_pipeline.errors import GateClosedError, StoreError
-from spatial_pipeline.run import Pipeline
-from spatial_pipeline.schema_acceptance import accept, pending
-from spatial_pipeline.schema_change import Acceptance
+from spatial_pipeline.model.schema_diff import SchemaApproval
+from spatial_pipeline.pipeline.pipeline import Pipeline
+from spatial_pipeline.pipeline.schema_approval import accept, pending
 from spatial_pipeline.store.contents import column_contents
 from spatial_pipeline_tests.orchestration.schema_location import write_source
-from spatial_pipeline_tests.test_rebuild import Project
+from spatial_pipeline_tests.pipeline.test_staleness import Project
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def test_a_rollback_is_a_persons_word(project: Project) -> None:
 def test_accepting_twice_keeps_the_last_word(project: Project) -> None:
     store = project.pipeline.store
     for name in ("ann", "bob"):
-        store.accept("parcels", "p01", Acceptance("s", name, "2026-01-01T00:00:00+00:00", "x"))
-    store.accept("parcels", None, Acceptance("t", "cid", "2026-01-01T00:00:00+00:00", "y"))
+        store.accept("parcels", "p01", SchemaApproval("s", name, "2026-01-01T00:00:00+00:00", "x"))
+    store.accept("parcels", None, SchemaApproval("t", "cid", "2026-01-01T00:00:00+00:00", "y"))
     assert [a.by for a in store.acceptances("parcels", "p01")] == ["cid", "bob"]
     assert [a.by for a in store.acceptances("parcels", "p02")] == ["cid"]
 

@@ -17,11 +17,11 @@ import shapely
 from rasterio import Affine
 
 from spatial_pipeline.contract.models import RasterContract, VectorContract
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.model.profile import BandProfile, RasterProfile, VectorProfile
+from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.store import staged
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.versions import BandProfile, RasterProfile, VectorProfile
 
 SCRIPT = (
     "import pickle, sys\n"

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from spatial_pipeline.contract.vocabulary import Family, Severity, Status
 from spatial_pipeline.errors import NotPublishedError, StoreError
-from spatial_pipeline.results import Family, Result, Severity, Status, Verdict
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.result import Result, Verdict
+from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.versions import Profile, Publication, VectorProfile, Version
 
 VERSION = Version("roads", None, "v1")
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PrivateAttr,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from spatial_pipeline.contract import remote_url
-from spatial_pipeline.contract.rules.accepted import Areas, content_of
-from spatial_pipeline.results import Family, Scope, Severity
-from spatial_pipeline.versions import Kind, fingerprint
+from spatial_pipeline.contract.layers import layer_of, without_layer
+from spatial_pipeline.contract.rules.suppressions import Areas, content_of
+from spatial_pipeline.contract.rules.usable import RASTER as NO_RASTER
+from spatial_pipeline.contract.rules.usable import Needs
+from spatial_pipeline.contract.vocabulary import Family, Kind, Scope, Severity
+from spatial_pipeline.runtime.hashing import fingerprint
 
 BOTH: frozenset[Kind] = frozenset({"vector", "raster"})
 VECTOR: frozenset[Kind] = frozenset({"vector"})
@@ -18,6 +32,12 @@ RASTER: frozenset[Kind] = frozenset({"raster"})
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LENGTH, AREA = "length", "area"
+MEASURES = (LENGTH, AREA)
+Length = Annotated[float, Field(ge=0, allow_inf_nan=False), LENGTH]
+"""In units of the CRS; a message says when these are degrees."""
+Area = Annotated[float, Field(ge=0, allow_inf_nan=False), AREA]
+"""In squared units of the CRS."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Key = str | int | float | bool | None
 ColumnNames = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -38,13 +58,26 @@ class OtherDataset(ContractModel):
 class OtherSource(ContractModel):
     """Another source, read as it is now."""
 
+    model_config = ConfigDict(json_schema_extra=without_layer)
+
     uri: Annotated[str, AfterValidator(remote_url.possible)] = Field(
         description="Source; relative to the contract file."
     )
-    layer: str | None = Field(None, description="Layer of a container with several.")
+    layer: Annotated[str | None, AfterValidator(layer_of)] = Field(
+        None, description="Layer of a container with several."
+    )
 
 
 Other = OtherDataset | OtherSource
+
+
+class ClassLimits(ContractModel):
+    """A limit for each class of features."""
+
+    by: str = Field(description="Column whose value names the class of a feature.")
+    values: dict[str, NotNegative] = Field(
+        min_length=1, description="Class → limit; the key else is for all other classes."
+    )
 
 
 class Rule(ContractModel):
@@ -58,6 +91,11 @@ class Rule(ContractModel):
     scope: ClassVar[Scope]
     kinds: ClassVar[frozenset[Kind]] = VECTOR
     iso_element: ClassVar[str]
+    judges: ClassVar[str] = ""
+    """Kind of geometry that a feature must have for being judged; empty for other rules."""
+    needs: ClassVar[Needs] = Needs()
+    ignores: ClassVar[Mapping[str, str]] = {}
+    """Common parameters that it cannot use, with the reason; see ``unusable``."""
 
     rule: str
     name: str | None = Field(
@@ -104,6 +142,44 @@ class Rule(ContractModel):
             msg = "give max_violations or max_fraction, not both"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        everywhere = set.intersection(*(set(self.unusable(k)) for k in self.kinds))
+        mistakes = [m for m in self.unused(next(iter(self.kinds))) if m[0] in everywhere]
+        if mistakes:
+            raise ValueError("; ".join(f"{name}: {reason}" for name, reason in mistakes))
+        by_name = {f.alias or n: getattr(self, n) for n, f in type(self).model_fields.items()}
+        mistake = self.needs.mistake(by_name)
+        if mistake:
+            raise ValueError(mistake)
+        return self
+
+    @classmethod
+    def unusable(cls, kind: Kind) -> Mapping[str, str]:
+        """Common parameters that the rule cannot use for data of a kind, with the reason."""
+        return {**(NO_RASTER if kind == "raster" else {}), **cls.ignores}
+
+    def unused(self, kind: Kind) -> list[tuple[str, str]]:
+        """Parameters of this rule that it cannot use for data of a kind, with the reason."""
+        names = {f.alias or n: n for n, f in type(self).model_fields.items()}
+        return [
+            (name, reason)
+            for name, reason in self.unusable(kind).items()
+            if getattr(self, names[name]) != type(self).model_fields[names[name]].default
+        ]
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Leaves out what the rule cannot use, and adds what it needs."""
+        reference = handler(core_schema)
+        schema = handler.resolve_ref_schema(reference)
+        for name in set.intersection(*(set(cls.unusable(k)) for k in cls.kinds)):
+            schema["properties"].pop(name, None)
+        schema.update(cls.needs.schema())
+        return reference
 
     @property
     def check_name(self) -> str:
@@ -180,12 +256,18 @@ def rule_id(model: type[Rule]) -> str:
 
 
 __all__ = [
+    "AREA",
     "BOTH",
+    "LENGTH",
+    "MEASURES",
     "RASTER",
     "VECTOR",
+    "Area",
+    "ClassLimits",
     "ColumnNames",
     "ContractModel",
     "Fraction",
+    "Length",
     "NotNegative",
     "Other",
     "OtherDataset",

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-import pyproj
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
-from pyproj.exceptions import CRSError
 
 from spatial_pipeline.contract.rules.base import (
     BOTH,
@@ -21,8 +20,14 @@ from spatial_pipeline.contract.rules.base import (
     Positive,
     Rule,
 )
-from spatial_pipeline.results import Family, Scope
-from spatial_pipeline.versions import Bounds, Kind
+from spatial_pipeline.contract.rules.usable import (
+    NO_FEATURES,
+    NO_PLACES,
+    ONE_FACT,
+    ONE_NUMBER,
+    Needs,
+)
+from spatial_pipeline.contract.vocabulary import Bounds, Family, Kind, Scope
 
 GeometryType = Literal[
     "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
@@ -40,6 +45,10 @@ DataType = Literal[
 
 
 def _known_crs(text: str) -> str:
+    # Contracts load without a numeric library until one of them names a CRS.
+    import pyproj
+    from pyproj.exceptions import CRSError
+
     try:
         pyproj.CRS.from_user_input(text)
     except CRSError as exc:
@@ -91,13 +100,12 @@ class Readable(MetadataRule):
     scope: ClassVar[Scope] = Scope.DATASET
     kinds: ClassVar[frozenset[Kind]] = BOTH
     iso_element: ClassVar[str] = "format consistency"
-
-    @model_validator(mode="after")
-    def _nothing_accepted(self) -> Self:
-        if self.accepts:
-            msg = "what cannot be read cannot be accepted: leave out except, except_keys, baseline"
-            raise ValueError(msg)
-        return self
+    ignores: ClassVar[Mapping[str, str]] = {
+        "where": "every record is read",
+        **dict.fromkeys(
+            ("except", "except_keys", "baseline"), "what cannot be read cannot be accepted"
+        ),
+    }
 
 
 class Crs(MetadataRule):
@@ -111,15 +119,10 @@ class Crs(MetadataRule):
     scope: ClassVar[Scope] = Scope.PROFILE
     kinds: ClassVar[frozenset[Kind]] = BOTH
     iso_element: ClassVar[str] = "conceptual consistency"
+    needs: ClassVar[Needs] = Needs.one("equals", "any_of")
+    ignores: ClassVar[Mapping[str, str]] = ONE_FACT
     equals: CrsText | None = Field(None, description="Authority code (EPSG:4326) or WKT.")
     any_of: tuple[CrsText, ...] | None = Field(None, min_length=1, description="Accepted CRSs.")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.equals is None) == (self.any_of is None):
-            msg = "give equals or any_of"
-            raise ValueError(msg)
-        return self
 
 
 class BoundsWithin(MetadataRule):
@@ -127,16 +130,16 @@ class BoundsWithin(MetadataRule):
 
     rule: Literal["bounds_within"] = "bounds_within"
     scope: ClassVar[Scope] = Scope.PROFILE
+    judges: ClassVar[str] = "a geometry"
     kinds: ClassVar[frozenset[Kind]] = BOTH
     iso_element: ClassVar[str] = "domain consistency"
+    needs: ClassVar[Needs] = Needs.one("bounds", "area_of_use", area_of_use=True)
+    ignores: ClassVar[Mapping[str, str]] = NO_FEATURES
     bounds: Bounds | None = Field(None, description="[xmin, ymin, xmax, ymax], units of the CRS.")
     area_of_use: bool = Field(False, description="Use the area of use of the CRS.")
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.bounds is None) != self.area_of_use:
-            msg = "give bounds or area_of_use: true"
-            raise ValueError(msg)
+    def _ordered(self) -> Self:
         if self.bounds is not None:
             xmin, ymin, xmax, ymax = self.bounds
             if not (xmin <= xmax and ymin <= ymax):
@@ -154,6 +157,7 @@ class GeometryTypeRule(MetadataRule):
 
     rule: Literal["geometry_type"] = "geometry_type"
     scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[str] = "a geometry"
     iso_element: ClassVar[str] = "conceptual consistency"
     any_of: tuple[GeometryType, ...] = Field(min_length=1, description="Allowed types.")
     allow_multi: bool = Field(
@@ -169,6 +173,10 @@ class Columns(MetadataRule):
     rule: Literal["columns"] = "columns"
     scope: ClassVar[Scope] = Scope.PROFILE
     iso_element: ClassVar[str] = "conceptual consistency"
+    needs: ClassVar[Needs] = Needs.some(
+        "schema", "name_pattern", "max_name_length", "extra", extra="forbid"
+    )
+    ignores: ClassVar[Mapping[str, str]] = NO_PLACES
     schema_: dict[str, ColumnType] = Field(
         default_factory=dict,
         alias="schema",
@@ -182,15 +190,6 @@ class Columns(MetadataRule):
     )
     max_name_length: int | None = Field(None, gt=0, description="Longest name in characters.")
 
-    @model_validator(mode="after")
-    def _some_promise(self) -> Self:
-        if not (
-            self.schema_ or self.name_pattern or self.max_name_length or self.extra == "forbid"
-        ):
-            msg = "give schema, name_pattern or max_name_length"
-            raise ValueError(msg)
-        return self
-
 
 class FeatureCount(MetadataRule):
     """The number of features lies within bounds."""
@@ -198,14 +197,13 @@ class FeatureCount(MetadataRule):
     rule: Literal["feature_count"] = "feature_count"
     scope: ClassVar[Scope] = Scope.DATASET
     iso_element: ClassVar[str] = "completeness"
+    needs: ClassVar[Needs] = Needs.some("min", "max")
+    ignores: ClassVar[Mapping[str, str]] = ONE_NUMBER
     min: int | None = Field(None, ge=0, description="Fewest features.")
     max: int | None = Field(None, ge=0, description="Most features.")
 
     @model_validator(mode="after")
-    def _some_bound(self) -> Self:
-        if self.min is None and self.max is None:
-            msg = "give min, max or both"
-            raise ValueError(msg)
+    def _ordered(self) -> Self:
         if self.min is not None and self.max is not None and self.min > self.max:
             msg = "min is larger than max"
             raise ValueError(msg)
@@ -247,6 +245,7 @@ class ValueRange(MetadataRule):
     rule: Literal["value_range"] = "value_range"
     scope: ClassVar[Scope] = Scope.FEATURE
     iso_element: ClassVar[str] = "domain consistency"
+    needs: ClassVar[Needs] = Needs.some("min", "max")
     column: str = Field(description="Column to judge.")
     min: Bound | None = Field(
         None, description="Smallest value: number, day or time; times without a zone are UTC."
@@ -254,10 +253,7 @@ class ValueRange(MetadataRule):
     max: Bound | None = Field(None, description="Largest value; a day is meant to its end.")
 
     @model_validator(mode="after")
-    def _some_bound(self) -> Self:
-        if self.min is None and self.max is None:
-            msg = "give min, max or both"
-            raise ValueError(msg)
+    def _ordered(self) -> Self:
         if self.min is not None and self.max is not None:
             least, most = _comparable(self.min), _comparable(self.max, end=True)
             if type(least) is not type(most):
@@ -289,6 +285,7 @@ class BandCount(MetadataRule):
     scope: ClassVar[Scope] = Scope.PROFILE
     kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "conceptual consistency"
+    ignores: ClassVar[Mapping[str, str]] = ONE_FACT
     equals: int = Field(ge=1, description="Number of bands.")
 
 
@@ -299,15 +296,10 @@ class DataTypeRule(MetadataRule):
     scope: ClassVar[Scope] = Scope.PROFILE
     kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "conceptual consistency"
+    needs: ClassVar[Needs] = Needs.one("equals", "any_of")
+    ignores: ClassVar[Mapping[str, str]] = NO_PLACES
     equals: DataType | None = Field(None, description="Type of every band.")
     any_of: tuple[DataType, ...] | None = Field(None, min_length=1, description="Allowed types.")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.equals is None) == (self.any_of is None):
-            msg = "give equals or any_of"
-            raise ValueError(msg)
-        return self
 
 
 class Nodata(MetadataRule):
@@ -317,6 +309,7 @@ class Nodata(MetadataRule):
     scope: ClassVar[Scope] = Scope.PROFILE
     kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "conceptual consistency"
+    ignores: ClassVar[Mapping[str, str]] = NO_PLACES
     equals: int | float | None = Field(
         description="Nodata value of every band, integers with all their digits; null for none."
     )
@@ -337,6 +330,7 @@ class Resolution(MetadataRule):
     scope: ClassVar[Scope] = Scope.PROFILE
     kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "conceptual consistency"
+    ignores: ClassVar[Mapping[str, str]] = ONE_FACT
     equals: Positive | tuple[Positive, Positive] = Field(
         description="Pixel size, or [x, y], units of the CRS."
     )
@@ -350,6 +344,8 @@ class GridAlignment(MetadataRule):
     scope: ClassVar[Scope] = Scope.PROFILE
     kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "conceptual consistency"
+    needs: ClassVar[Needs] = Needs((("origin", "resolution"), ("other",)))
+    ignores: ClassVar[Mapping[str, str]] = ONE_FACT
     origin: tuple[float, float] | None = Field(None, description="A corner of the grid (x, y).")
     resolution: Positive | tuple[Positive, Positive] | None = Field(
         None, description="Pixel size of the grid, or [x, y]."
@@ -358,16 +354,6 @@ class GridAlignment(MetadataRule):
     tolerance: NotNegative = Field(
         0.01, description="Accepted offset at any corner, as a share of a pixel."
     )
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.other is None) == (self.origin is None):
-            msg = "give origin and resolution, or other"
-            raise ValueError(msg)
-        if (self.origin is None) != (self.resolution is None):
-            msg = "origin and resolution go together"
-            raise ValueError(msg)
-        return self
 
     def others(self) -> tuple[Other, ...]:
         """The raster whose grid counts, when the contract names one."""
@@ -381,4 +367,5 @@ class CloudOptimized(MetadataRule):
     scope: ClassVar[Scope] = Scope.PROFILE
     kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "format consistency"
+    ignores: ClassVar[Mapping[str, str]] = ONE_FACT
     strict: bool = Field(False, description="The validator's warnings fail too.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from spatial_pipeline.contract.rules.base import (
     BOTH,
@@ -14,8 +15,8 @@ from spatial_pipeline.contract.rules.base import (
     OtherSource,
     Rule,
 )
-from spatial_pipeline.results import Family, Scope
-from spatial_pipeline.versions import Kind
+from spatial_pipeline.contract.rules.usable import ONE_NUMBER, Needs
+from spatial_pipeline.contract.vocabulary import Family, Kind, Scope
 
 
 class ParityRule(Rule):
@@ -35,6 +36,7 @@ class SameFeaturesAs(ParityRule):
 
     rule: Literal["same_features_as"] = "same_features_as"
     iso_element: ClassVar[str] = "completeness"
+    needs: ClassVar[Needs] = Needs.one("other", "others")
     other: Other | None = Field(None, description="The dataset to compare with.")
     others_: tuple[Other, ...] | None = Field(
         None, alias="others", min_length=1, description="Several datasets to compare with at once."
@@ -55,13 +57,6 @@ class SameFeaturesAs(ParityRule):
     )
     attribute_tolerance: NotNegative = Field(0.0, description="Accepted difference of numbers.")
 
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.other is None) == (self.others_ is None):
-            msg = "give other or others"
-            raise ValueError(msg)
-        return self
-
     def columns(self) -> tuple[str, ...]:
         """Key and attributes named by the contract."""
         return tuple(dict.fromkeys((self.key or ()) + (self.columns_ or ())))
@@ -81,6 +76,9 @@ class SameCountAs(ParityRule):
     rule: Literal["same_count_as"] = "same_count_as"
     scope: ClassVar[Scope] = Scope.DATASET
     iso_element: ClassVar[str] = "completeness"
+    ignores: ClassVar[Mapping[str, str]] = {
+        name: reason for name, reason in ONE_NUMBER.items() if name != "max_fraction"
+    }
     other: Other = Field(description="The dataset to compare with.")
     tolerance: int = Field(0, ge=0, description="Accepted difference of the counts.")
 
@@ -168,16 +166,12 @@ class StagedMatchesSource(ParityRule):
     scope: ClassVar[Scope] = Scope.DATASET
     kinds: ClassVar[frozenset[Kind]] = BOTH
     iso_element: ClassVar[str] = "completeness"
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if self.where is not None:
-            msg = "the whole version is compared: leave out where"
-            raise ValueError(msg)
-        if self.accepts:
-            msg = "what ingest damaged cannot be accepted: leave out except, except_keys, baseline"
-            raise ValueError(msg)
-        return self
+    ignores: ClassVar[Mapping[str, str]] = {
+        "where": "the whole version is compared",
+        **dict.fromkeys(
+            ("except", "except_keys", "baseline"), "what ingest damaged cannot be accepted"
+        ),
+    }
 
 
 __all__ = [

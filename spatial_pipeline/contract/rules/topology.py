@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from spatial_pipeline.contract.rules.base import NotNegative, Other, OtherDataset, OtherSource, Rule
-from spatial_pipeline.results import Family, Scope
+from spatial_pipeline.contract.vocabulary import Family, Scope
 
 
 class TopologyRule(Rule):
@@ -22,6 +22,7 @@ class MustNotOverlap(TopologyRule):
 
     rule: Literal["must_not_overlap"] = "must_not_overlap"
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
+    judges: ClassVar[str] = "a polygon or a line"
     tolerance: NotNegative = Field(
         0.0,
         description="Overlaps of at most this area (lines: length) are accepted, CRS units.",
@@ -40,6 +41,7 @@ class MustNotHaveGaps(TopologyRule):
 
     rule: Literal["must_not_have_gaps"] = "must_not_have_gaps"
     scope: ClassVar[Scope] = Scope.DATASET
+    judges: ClassVar[str] = "a polygon"
     min_area: NotNegative | None = Field(None, description="Voids below this area are accepted.")
     max_area: NotNegative | None = Field(
         None, description="Voids above this area are no gaps (lakes), CRS units squared."
@@ -61,6 +63,7 @@ class MustBeCoveredBy(TopologyRule):
 
     rule: Literal["must_be_covered_by"] = "must_be_covered_by"
     scope: ClassVar[Scope] = Scope.COMPARISON
+    judges: ClassVar[str] = "a geometry"
     other: Other = Field(description="The covering dataset.")
     tolerance: NotNegative = Field(
         0.0,
@@ -81,6 +84,7 @@ class MustNotHaveDangles(TopologyRule):
 
     rule: Literal["must_not_have_dangles"] = "must_not_have_dangles"
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
+    judges: ClassVar[str] = "a line"
     tolerance: NotNegative = Field(
         0.0, description="Under- and overshoots of at most this length are accepted, CRS units."
     )
@@ -102,6 +106,7 @@ class MatchedEdges(TopologyRule):
 
     rule: Literal["matched_edges"] = "matched_edges"
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
+    judges: ClassVar[str] = "a polygon"
     tolerance: NotNegative = Field(
         0.0, description="Unmatched stretches of at most this length are accepted, CRS units."
     )

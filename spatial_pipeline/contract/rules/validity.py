@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from spatial_pipeline.contract.rules.base import (
     RASTER,
+    Area,
+    ClassLimits,
     Fraction,
     NotNegative,
     Other,
@@ -16,8 +19,8 @@ from spatial_pipeline.contract.rules.base import (
     OtherSource,
     Rule,
 )
-from spatial_pipeline.results import Family, Scope
-from spatial_pipeline.versions import Bounds, Kind
+from spatial_pipeline.contract.rules.usable import ONE_NUMBER, Needs
+from spatial_pipeline.contract.vocabulary import Bounds, Family, Kind, Scope
 
 Band = Annotated[int, Field(ge=1)]
 
@@ -42,6 +45,7 @@ class FiniteCoordinates(ValidityRule):
 
     rule: Literal["finite_coordinates"] = "finite_coordinates"
     scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[str] = "a geometry"
 
 
 class ValidGeometry(ValidityRule):
@@ -49,8 +53,52 @@ class ValidGeometry(ValidityRule):
 
     rule: Literal["valid_geometry"] = "valid_geometry"
     scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[str] = "a geometry"
     all_errors: bool = Field(
         False, description="Report all errors of a feature, not only the first that GEOS names."
+    )
+
+
+class NoHoles(ValidityRule):
+    """Polygons have no holes."""
+
+    rule: Literal["no_holes"] = "no_holes"
+    scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[str] = "a polygon"
+    tolerance: Area = Field(0.0, description="Holes up to this area are accepted.")
+
+
+class SinglePart(ValidityRule):
+    """Every geometry has one part."""
+
+    rule: Literal["single_part"] = "single_part"
+    scope: ClassVar[Scope] = Scope.FEATURE
+
+
+class LimitRule(ValidityRule):
+    """A rule with one bound, or with one for each class of features."""
+
+    scope: ClassVar[Scope] = Scope.FEATURE
+    needs: ClassVar[Needs] = Needs.one("value", "limits")
+    limits: ClassLimits | None = Field(
+        None,
+        description="Bounds by class, in place of value: {by: column, values: {class: bound}}.",
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The column that names the class."""
+        return () if self.limits is None else (self.limits.by,)
+
+
+class MinArea(LimitRule):
+    """Polygons are at least so large (the minimum mapping unit)."""
+
+    rule: Literal["min_area"] = "min_area"
+    judges: ClassVar[str] = "a valid polygon"
+    value: Area | None = Field(None, description="Smallest area that is accepted.")
+    by_part: bool = Field(False, description="Judge each part of a multipolygon by itself.")
+    except_at_border: bool = Field(
+        False, description="Polygons that touch the bounds of the dataset may be cut, and smaller."
     )
 
 
@@ -63,6 +111,7 @@ class NoDuplicateGeometries(ValidityRule):
 
     rule: Literal["no_duplicate_geometries"] = "no_duplicate_geometries"
     scope: ClassVar[Scope] = Scope.DATASET
+    judges: ClassVar[str] = "a geometry"
     tolerance: NotNegative = Field(
         0.0, description="Largest distance between corresponding vertices, units of the CRS."
     )
@@ -94,16 +143,14 @@ class PixelRange(RasterValidityRule):
 
     rule: Literal["pixel_range"] = "pixel_range"
     iso_element: ClassVar[str] = "domain consistency"
+    needs: ClassVar[Needs] = Needs.some("min", "max")
     band: Band | None = Field(None, description="1-based band; all bands unless given.")
     min: float | None = Field(None, description="Smallest value, as stored.")
     max: float | None = Field(None, description="Largest value, as stored.")
 
     @model_validator(mode="after")
-    def _some_bound(self) -> Self:
+    def _ordered(self) -> Self:
         bounds = [b for b in (self.min, self.max) if b is not None]
-        if not bounds:
-            msg = "give min, max or both"
-            raise ValueError(msg)
         if any(math.isnan(b) for b in bounds):
             msg = "min and max are numbers, not NaN"
             raise ValueError(msg)
@@ -118,6 +165,7 @@ class NodataFraction(RasterValidityRule):
 
     rule: Literal["nodata_fraction"] = "nodata_fraction"
     iso_element: ClassVar[str] = "completeness"
+    ignores: ClassVar[Mapping[str, str]] = ONE_NUMBER
     band: Band | None = Field(None, description="1-based band; all bands unless given.")
     max: Fraction = Field(description="Largest share of pixels without data.")
     within: OtherDataset | OtherSource | Bounds | None = Field(

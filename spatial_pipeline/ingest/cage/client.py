@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from spatial_pipeline import errors
-from spatial_pipeline.cancellation import checkpoint, current
 from spatial_pipeline.errors import ReaderFailedError
-from spatial_pipeline.ingest.cage.job import Job
-from spatial_pipeline.json_text import json_text
-from spatial_pipeline.versions import Profile, profile_from_json
+from spatial_pipeline.ingest.cage.job import ReadJob
+from spatial_pipeline.model.profile import Profile, profile_from_json
+from spatial_pipeline.runtime.cancellation import checkpoint, current
+from spatial_pipeline.runtime.json_text import json_text
 
 logger = logging.getLogger("spatial_pipeline")
 _PASSED_ON = ("ARROW_", "CPL_", "DYLD_", "GDAL_", "LANG", "LC_", "LD_LIBRARY_PATH", "MALLOC_",
@@ -149,7 +149,7 @@ atexit.register(SERVER.stop)
 os.register_at_fork(after_in_child=lambda: setattr(SERVER, "_lock", threading.Lock()))
 
 
-def stage(job: Job, progress: Progress | None = None) -> Profile:
+def stage(job: ReadJob, progress: Progress | None = None) -> Profile:
     """Stages a source in the cage.
 
     Args:
@@ -184,7 +184,7 @@ def _cancellable(peer: socket.socket) -> Iterator[None]:
         yield
 
 
-def _conversation(job: Job, stream: Any, progress: Progress | None) -> Profile:
+def _conversation(job: ReadJob, stream: Any, progress: Progress | None) -> Profile:
     profile: Profile | None = None
     ended: dict[str, Any] = {"signal": None, "reason": "lost"}
     try:
@@ -229,7 +229,7 @@ def _raise(raised: dict[str, Any]) -> None:
     raise ReaderFailedError(msg)
 
 
-def _reason(job: Job, ended: dict[str, Any]) -> str:
+def _reason(job: ReadJob, ended: dict[str, Any]) -> str:
     """Why a worker ended without a profile."""
     limits = job.limits
     if ended["reason"] == "memory":

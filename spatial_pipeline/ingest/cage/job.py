@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.ingest.cage.limits import CageLimits
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.source import Resolved
-from spatial_pipeline.versions import Kind, Profile
+from spatial_pipeline.model.profile import Profile
+from spatial_pipeline.sources.local import SourceFiles
 
 
 @dataclass(frozen=True)
-class Job:
+class ReadJob:
     """One source to stage.
 
     Attributes:
@@ -27,7 +28,7 @@ class Job:
     """
 
     kind: Kind
-    source: Resolved
+    source: SourceFiles
     options: ReadOptions
     folder: str
     limits: CageLimits
@@ -47,7 +48,7 @@ class Job:
         """Stages that the source cannot be read, in this process."""
         from spatial_pipeline.ingest.files import stage_files
 
-        source = Resolved(uri=self.source.uri, path="", error=error)
+        source = SourceFiles(uri=self.source.uri, path="", error=error)
         return stage_files(self.kind, self.options, source, Path(self.folder))
 
     def to_json(self) -> dict[str, Any]:
@@ -73,7 +74,7 @@ class Job:
         source = value["source"]
         return cls(
             kind=value["kind"],
-            source=Resolved(
+            source=SourceFiles(
                 uri=source["uri"],
                 path=source["path"],
                 files=tuple(map(Path, source["files"])),

@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import resource
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from spatial_pipeline.ingest.formats.options import PIXELS_PER_BYTE
-from spatial_pipeline.memory import memory_available
-
-if TYPE_CHECKING:
-    from spatial_pipeline.settings import Settings
+from spatial_pipeline.runtime.memory import memory_available
 
 Mode = Literal["auto", "require", "basic"]
 
@@ -39,19 +36,6 @@ class CageLimits:
     file_bytes: int = 1 << 40
     open_files: int = 4096
     pixels_per_byte: int = PIXELS_PER_BYTE
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """The limits of the environment."""
-        return cls(
-            mode=settings.cage,
-            memory=settings.cage_memory,
-            wall_s=settings.cage_wall_s,
-            cpu_s=settings.cage_cpu_s,
-            file_bytes=settings.cage_file_bytes,
-            open_files=settings.cage_open_files,
-            pixels_per_byte=settings.max_pixels_per_byte,
-        )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict; :meth:`from_json` is its inverse."""

@@ -20,7 +20,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from spatial_pipeline.json_text import json_text
+from spatial_pipeline.runtime.json_text import json_text
+from spatial_pipeline.runtime.parent_death import killed_with_parent
 
 _UNUSED = ("boto3", "geopandas", "pandas")
 """Packages that libraries try to import and that reading does without."""
@@ -98,16 +99,18 @@ def _leave(function: Any, *args: Any) -> None:
 
 def _supervise(descriptor: int) -> None:
     """Starts the worker of one job and tells how it ended."""
-    from spatial_pipeline.ingest.cage.job import Job
+    from spatial_pipeline.ingest.cage.job import ReadJob
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     peer = socket.socket(fileno=descriptor)
     stream = peer.makefile("rwb")
-    job = Job.from_json(json.loads(stream.readline()))
+    job = ReadJob.from_json(json.loads(stream.readline()))
+    supervisor = os.getpid()
     worker = os.fork()
     if worker == 0:
         from spatial_pipeline.ingest.cage.worker import work
 
+        killed_with_parent(supervisor)
         _leave(work, job, stream)
     reason = _watch(worker, peer, job.limits.memory, job.limits.wall_s)
     _, status = os.waitpid(worker, 0)

@@ -22,9 +22,9 @@ from typing import IO, Any
 
 from spatial_pipeline.errors import ReaderFailedError
 from spatial_pipeline.ingest.cage import landlock, seccomp
-from spatial_pipeline.ingest.cage.job import Job
-from spatial_pipeline.json_text import json_text
-from spatial_pipeline.versions import Profile, VectorProfile
+from spatial_pipeline.ingest.cage.job import ReadJob
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.runtime.json_text import json_text
 
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_S = 0.1
@@ -36,7 +36,7 @@ _LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/us
               "/proc/sys/vm/overcommit_memory")  # fmt: skip
 
 
-def work(job: Job, stream: IO[bytes]) -> None:
+def work(job: ReadJob, stream: IO[bytes]) -> None:
     """Stages the source of a job; what goes wrong is told over the stream.
 
     Args:
@@ -62,7 +62,7 @@ def work(job: Job, stream: IO[bytes]) -> None:
         _send(stream, {"raised": _described(exc)})
 
 
-def _with_messages(job: Job, profile: Profile, messages: list[str]) -> Profile:
+def _with_messages(job: ReadJob, profile: Profile, messages: list[str]) -> Profile:
     """The profile with what libraries said; a source of which they lost something has an error."""
     from spatial_pipeline.ingest import gdal_messages
     from spatial_pipeline.ingest.private_view import FOLDER
@@ -79,7 +79,7 @@ def _with_messages(job: Job, profile: Profile, messages: list[str]) -> Profile:
     return replace(job.failed(msg), notes=notes)
 
 
-def shut_in(job: Job) -> list[str]:
+def shut_in(job: ReadJob) -> list[str]:
     """Restricts this process, for ever; says what of it the system does not offer.
 
     Raises:

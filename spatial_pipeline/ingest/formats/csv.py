@@ -16,26 +16,31 @@ import pyarrow as pa
 import pyproj
 from pyproj.exceptions import CRSError
 
-from spatial_pipeline.crs.comparison import same_horizontally
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats import gdal
 from spatial_pipeline.ingest.formats.csv_declared import declared_types, roles
-from spatial_pipeline.ingest.formats.csv_layout import Layout, Place, layout_of, place_of
+from spatial_pipeline.ingest.formats.csv_layout import (
+    CsvLayout,
+    GeometryColumns,
+    layout_of,
+    place_of,
+)
 from spatial_pipeline.ingest.formats.csv_records import Block, Records
 from spatial_pipeline.ingest.formats.csv_rows import Rows
-from spatial_pipeline.ingest.formats.csv_survey import Survey
+from spatial_pipeline.ingest.formats.csv_survey import CsvSurvey
 from spatial_pipeline.ingest.formats.csv_text import encoding_of, opened_text
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity.crs_texts import CrsText
-from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.model.crs.comparison import same_horizontally
+from spatial_pipeline.sources.local import SourceFiles
 
 BATCH_ROWS = 16384
 HEAD_BYTES = 4096
 
 
 @contextmanager
-def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
+def open_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
     """Opens a CSV file for one pass, once it was read for its types.
 
     Args:
@@ -63,7 +68,7 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
         if ".csvt" in beside and not types:
             types = declared_types(beside[".csvt"], len(layout.names), notes)
         place = place_of(layout.names, roles(types))
-        survey = Survey(layout.names, types, place)
+        survey = CsvSurvey(layout.names, types, place)
         for block in _blocks(file, layout):
             survey.see(block)
         crs = None if place is None else _crs(beside.get(".prj"), place, survey.srid, notes)
@@ -105,14 +110,16 @@ _TYPES = {0: "Unknown", 2: "Point", 3: "Point Z"}
 """Type of the geometries by the number of columns of coordinates."""
 
 
-def _blocks(file: Path, layout: Layout) -> Iterator[Block]:
+def _blocks(file: Path, layout: CsvLayout) -> Iterator[Block]:
     """The records of the file."""
     with opened_text(file, layout.encoding, layout.skip) as text:
         records = Records(text, layout.delimiter)
         yield from records.blocks(len(layout.names), int(layout.header))
 
 
-def _batches(file: Path, layout: Layout, rows: Rows, notes: list[str]) -> Iterator[pa.RecordBatch]:
+def _batches(
+    file: Path, layout: CsvLayout, rows: Rows, notes: list[str]
+) -> Iterator[pa.RecordBatch]:
     """The rows of the file; what is known of them at the end goes to the notes."""
     for block in _blocks(file, layout):
         batch = rows.batch(block)
@@ -122,7 +129,7 @@ def _batches(file: Path, layout: Layout, rows: Rows, notes: list[str]) -> Iterat
         notes.append(f"{rows.halves} rows have only some of their coordinates, so no geometry")
 
 
-def _crs(prj: Path | None, place: Place, srid: int, notes: list[str]) -> str | None:
+def _crs(prj: Path | None, place: GeometryColumns, srid: int, notes: list[str]) -> str | None:
     """WKT2 of the CRS: of the .prj file, of the name of the column, or of the SRIDs."""
     stated, where = place.crs, "the column's name"
     if prj is not None:

@@ -37,7 +37,7 @@ _CODE = re.compile(r"_EPSG_([0-9]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Layout:
+class CsvLayout:
     """How the text of a CSV file is cut into columns.
 
     Attributes:
@@ -58,7 +58,7 @@ class Layout:
     types: tuple[str, ...] = ()
 
 
-def layout_of(file: Path, encoding: str, skip: int, notes: list[str]) -> Layout:
+def layout_of(file: Path, encoding: str, skip: int, notes: list[str]) -> CsvLayout:
     """Reads the start of a file.
 
     Args:
@@ -91,12 +91,12 @@ def layout_of(file: Path, encoding: str, skip: int, notes: list[str]) -> Layout:
     ]
     if len(first) == len(GEONAMES) and numeric[0] and numeric[4] and numeric[5]:
         given, types = zip(*GEONAMES, strict=True)
-        return Layout(encoding, skip, delimiter, False, given, types)
+        return CsvLayout(encoding, skip, delimiter, False, given, types)
     header = not any(numeric)
     if not header:
         notes.append("the first line holds numbers, so it was read as data, not as column names")
     names = distinct_names([_name(f, i, header) for i, f in enumerate(first)])
-    return Layout(encoding, skip, delimiter, header, tuple(names))
+    return CsvLayout(encoding, skip, delimiter, header, tuple(names))
 
 
 def _name(field: bytes, index: int, header: bool) -> str:
@@ -137,7 +137,7 @@ def _unquoted(line: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Place:
+class GeometryColumns:
     """Where the geometry is.
 
     Attributes:
@@ -156,7 +156,7 @@ class Place:
     crs: str | None = None
 
 
-def place_of(names: Sequence[str], roles: Mapping[str, int]) -> Place | None:
+def place_of(names: Sequence[str], roles: Mapping[str, int]) -> GeometryColumns | None:
     """Where the geometry of a table is; None for a table without.
 
     A column of WKT wins over a pair of coordinate columns, an earlier pair over a later one. Both
@@ -173,17 +173,17 @@ def place_of(names: Sequence[str], roles: Mapping[str, int]) -> Place | None:
         base = "geometry" if names[text].casefold() == "wkt" else names[text]
         if roles.get("wkt") == text:
             base = f"geom_{names[text]}"
-        return Place(free_name(base, names), text=text, staged=False)
+        return GeometryColumns(free_name(base, names), text=text, staged=False)
     marked = (i for i, n in enumerate(names) if n.casefold().startswith("_wkt"))
     text = roles.get("wkt", next(marked, None))
     if text is not None:
         code = _CODE.search(names[text])
         crs = None if code is None else f"EPSG:{code[1]}"
-        return Place(free_name(f"geom_{names[text]}", names), text=text, crs=crs)
+        return GeometryColumns(free_name(f"geom_{names[text]}", names), text=text, crs=crs)
     name = free_name("geometry", names)
     if "x" in roles and "y" in roles:
-        return Place(name, axes=tuple(roles[a] for a in "xyz" if a in roles))
+        return GeometryColumns(name, axes=tuple(roles[a] for a in "xyz" if a in roles))
     for pair in XY_NAMES:
         if pair[0] in known and pair[1] in known:
-            return Place(name, axes=(known[pair[0]], known[pair[1]]))
+            return GeometryColumns(name, axes=(known[pair[0]], known[pair[1]]))
     return None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.csv_fields import Fields, Mask, Positions, QuoteError, split
-from spatial_pipeline.ingest.formats.csv_text import Text, shown
+from spatial_pipeline.ingest.formats.csv_text import CsvText, shown
 
 BLOCK = 4 << 20
 """Bytes that are read at once."""
@@ -117,7 +117,7 @@ class Records:
 
     """
 
-    def __init__(self, text: Text, delimiter: int) -> None:
+    def __init__(self, text: CsvText, delimiter: int) -> None:
         self.lines = 0
         self._text = text
         self._delimiter = delimiter

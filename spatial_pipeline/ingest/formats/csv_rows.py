@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats import csv_geometry
-from spatial_pipeline.ingest.formats.csv_layout import Layout, Place
+from spatial_pipeline.ingest.formats.csv_layout import CsvLayout, GeometryColumns
 from spatial_pipeline.ingest.formats.csv_records import Block
-from spatial_pipeline.ingest.formats.csv_survey import Cells, Survey, cells
+from spatial_pipeline.ingest.formats.csv_survey import Cells, CsvSurvey, cells
 
 NUL_REASON = "holds the character NUL"
 
@@ -30,7 +30,7 @@ class Rows:
 
     """
 
-    def __init__(self, layout: Layout, place: Place | None, survey: Survey) -> None:
+    def __init__(self, layout: CsvLayout, place: GeometryColumns | None, survey: CsvSurvey) -> None:
         self.defects = Defects()
         self.halves = 0
         self._layout = layout
@@ -60,7 +60,7 @@ class Rows:
             arrays.append(self._geometries(block, self._place))
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def _geometries(self, block: Block, place: Place) -> pa.Array:
+    def _geometries(self, block: Block, place: GeometryColumns) -> pa.Array:
         if place.text is None:
             return self._points(block, place)
         return self._texts(block, place, place.text)
@@ -91,7 +91,7 @@ class Rows:
             self.defects.add(block.first + np.asarray(rows), column, shown, reason)
         self._lost.append(block.first + np.asarray(sorted(reasons), dtype=np.int64))
 
-    def _points(self, block: Block, place: Place) -> pa.Array:
+    def _points(self, block: Block, place: GeometryColumns) -> pa.Array:
         """Points of the columns of coordinates."""
         axes, present = [], []
         for i in place.axes:
@@ -106,7 +106,7 @@ class Rows:
         self.halves += int((np.any(present, axis=0) & ~np.all(present, axis=0)).sum())
         return csv_geometry.points(axes)
 
-    def _texts(self, block: Block, place: Place, column: int) -> pa.Array:
+    def _texts(self, block: Block, place: GeometryColumns, column: int) -> pa.Array:
         """Geometries of a column of texts."""
         found = cells(block, column, block.empty(column))
         if not place.staged:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.ingest.formats.csv_declared import DeclaredColumn
 from spatial_pipeline.ingest.formats.csv_fields import Mask
 from spatial_pipeline.ingest.formats.csv_geometry import PLAIN_STARTS, Coordinates, srids
-from spatial_pipeline.ingest.formats.csv_layout import Place
+from spatial_pipeline.ingest.formats.csv_layout import GeometryColumns
 from spatial_pipeline.ingest.formats.csv_records import Block
 from spatial_pipeline.ingest.formats.csv_text import shown, undecodable, with_nul
 from spatial_pipeline.ingest.formats.csv_types import Guess, converted
@@ -67,7 +67,7 @@ def cells(block: Block, column: int, null: Mask) -> Cells:
     return Cells(masked.cast(pa.string()), bad, nul, raw)
 
 
-class Survey:
+class CsvSurvey:
     """What all records of a file say together.
 
     Args:
@@ -83,7 +83,9 @@ class Survey:
 
     """
 
-    def __init__(self, names: Sequence[str], types: Sequence[str], place: Place | None) -> None:
+    def __init__(
+        self, names: Sequence[str], types: Sequence[str], place: GeometryColumns | None
+    ) -> None:
         self.count = 0
         self.surplus = 0
         self.srid = 0

@@ -46,7 +46,7 @@ def _marked(exc: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_HANDLER, _marked)
 
 
-class Text(Protocol):
+class CsvText(Protocol):
     """A text as a stream of UTF-8 bytes."""
 
     def read(self, count: int, /) -> bytes:
@@ -88,7 +88,7 @@ def _same_family(found: str, declared: str) -> bool:
 
 
 @contextmanager
-def opened_text(file: Path, encoding: str, skip: int) -> Iterator[Text]:
+def opened_text(file: Path, encoding: str, skip: int) -> Iterator[CsvText]:
     """The bytes of a file as UTF-8, behind its byte order mark, closed at the end.
 
     Args:

@@ -26,7 +26,7 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.gdal_messages import add
 from spatial_pipeline.ingest.schema import distinct_names
-from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.sources.local import SourceFiles
 
 BATCH_ROWS = 16384
 CHUNK = 16 << 20
@@ -37,7 +37,7 @@ _TYPES = {"C": pa.string(), MEMO: pa.string(), "D": pa.date32(), "L": pa.bool_()
 
 
 @contextmanager
-def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
+def open_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
     """Opens a table without shapes for one pass.
 
     Args:
@@ -57,7 +57,7 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
     defects = Defects()
     try:
         with file.open("rb") as opened:
-            table = Table(opened, cpg, options.encoding, notes, defects)
+            table = DbaseTable(opened, cpg, options.encoding, notes, defects)
             yield Layer(
                 driver="ESRI Shapefile",
                 name=None,
@@ -75,7 +75,7 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
         raise SourceError(exc.strerror or str(exc)) from exc
 
 
-class Table:
+class DbaseTable:
     """A table whose header is sound; rows are records that are not marked as deleted.
 
     Args:
@@ -256,14 +256,14 @@ def _fits(cells: NDArray[np.uint8], field: Field) -> bool:
     return bool(dbase_values.whole_numbers(cells)[1].array.type == pa.int64())
 
 
-def _numbers(cells: NDArray[np.uint8], field: Field, kind: pa.DataType) -> dbase_values.Values:
+def _numbers(cells: NDArray[np.uint8], field: Field, kind: pa.DataType) -> dbase_values.FieldValues:
     """Numbers of a type, or the texts of all numbers."""
     if _wide_type(field) == pa.float64():
         texts, found, _ = dbase_values.reals(cells, field.decimals)
     else:
         texts, found = dbase_values.whole_numbers(cells)
     array = texts if pa.types.is_string(kind) else found.array.cast(kind)
-    return dbase_values.Values(array, found.wrong)
+    return dbase_values.FieldValues(array, found.wrong)
 
 
 def _cells(raw: NDArray[np.uint8], field: Field) -> NDArray[np.uint8]:

@@ -28,7 +28,7 @@ _DIGITS = 38
 
 
 @dataclass(frozen=True)
-class Values:
+class FieldValues:
     """One column of some rows.
 
     Attributes:
@@ -53,7 +53,7 @@ def texts_of(cells: Cells) -> pa.Array:
     return pc.if_else(pc.is_in(texts, pa.array(["", stars])), pa.scalar(None, pa.string()), texts)
 
 
-def whole_numbers(cells: Cells) -> tuple[pa.Array, Values]:
+def whole_numbers(cells: Cells) -> tuple[pa.Array, FieldValues]:
     """Whole numbers of up to 64 bits.
 
     Returns:
@@ -64,7 +64,7 @@ def whole_numbers(cells: Cells) -> tuple[pa.Array, Values]:
     texts = texts_of(cells)
     if _plain(cells, b""):
         with contextlib.suppress(pa.ArrowInvalid):
-            return texts, Values(texts.cast(pa.int64()), {})
+            return texts, FieldValues(texts.cast(pa.int64()), {})
     wrong = _unlike(texts, _WHOLE)
     if len(wrong) or pc.any(pc.match_substring_regex(texts, r"[+.]")).as_py():
         texts = _without(texts, wrong)
@@ -73,10 +73,10 @@ def whole_numbers(cells: Cells) -> tuple[pa.Array, Values]:
         array = texts.cast(pa.int64())
     except pa.ArrowInvalid:
         array = texts
-    return texts, Values(array, {"is no whole number": wrong})
+    return texts, FieldValues(array, {"is no whole number": wrong})
 
 
-def reals(cells: Cells, decimals: int) -> tuple[pa.Array, Values, bool]:
+def reals(cells: Cells, decimals: int) -> tuple[pa.Array, FieldValues, bool]:
     """Decimal numbers as doubles.
 
     Args:
@@ -101,7 +101,7 @@ def reals(cells: Cells, decimals: int) -> tuple[pa.Array, Values, bool]:
     large = np.flatnonzero(np.asarray(pc.fill_null(pc.is_inf(array), False)))
     if len(large):
         texts, array = _without(texts, large), _without(array, large)
-    found = Values(array, {"is no number": wrong, "is too large for a number": large})
+    found = FieldValues(array, {"is no number": wrong, "is too large for a number": large})
     return texts, found, _holds(texts, array, decimals)
 
 
@@ -115,12 +115,12 @@ def _plain(cells: Cells, more: bytes) -> bool:
     return bool(known[cells].all())
 
 
-def days(cells: Cells) -> Values:
+def days(cells: Cells) -> FieldValues:
     """Days of eight digits; zeros are null."""
     count, width = cells.shape
     blank = np.isin(cells, [0, 32, 48]).all(axis=1)
     if width != 8:
-        return Values(pa.nulls(count, pa.date32()), {"is no date": np.flatnonzero(~blank)})
+        return FieldValues(pa.nulls(count, pa.date32()), {"is no date": np.flatnonzero(~blank)})
     digits = cells.astype(np.int64) - ord("0")
     year = digits[:, :4] @ [1000, 100, 10, 1]
     month = digits[:, 4:6] @ [10, 1]
@@ -132,10 +132,10 @@ def days(cells: Cells) -> Values:
     length = (months + 1).astype("datetime64[D]").astype(np.int64) - first
     good &= day <= length
     array = pa.array((first + day - 1).astype(np.int32), mask=~good).cast(pa.date32())
-    return Values(array, {"is no date": np.flatnonzero(~good & ~blank)})
+    return FieldValues(array, {"is no date": np.flatnonzero(~good & ~blank)})
 
 
-def truths(cells: Cells) -> Values:
+def truths(cells: Cells) -> FieldValues:
     """Truth values; a question mark is null."""
     texts = pc.utf8_upper(texts_of(cells))
     true = pc.is_in(texts, pa.array(["T", "Y"]))
@@ -143,19 +143,19 @@ def truths(cells: Cells) -> Values:
     none = pc.fill_null(pc.equal(texts, "?"), True)
     wrong = pc.invert(pc.or_(known, none))
     array = pc.if_else(known, true, pa.scalar(None, pa.bool_()))
-    return Values(array, {"is no truth value": np.flatnonzero(np.asarray(wrong))})
+    return FieldValues(array, {"is no truth value": np.flatnonzero(np.asarray(wrong))})
 
 
-def memos(cells: Cells) -> Values:
+def memos(cells: Cells) -> FieldValues:
     """Texts in a memo file, which is not read: null where there is none."""
     blank = np.isin(cells, [0, 32, 48]).all(axis=1)
     rows = np.flatnonzero(~blank)
-    return Values(
+    return FieldValues(
         pa.nulls(len(cells), pa.string()), {"is kept in a memo file, which is not read": rows}
     )
 
 
-def strings(cells: Cells, codec: str, blame: str) -> tuple[Values, bool]:
+def strings(cells: Cells, codec: str, blame: str) -> tuple[FieldValues, bool]:
     """Texts without the padding behind them.
 
     Args:
@@ -177,11 +177,11 @@ def strings(cells: Cells, codec: str, blame: str) -> tuple[Values, bool]:
     raw = _strung(data, sizes, null)
     wrong = {"holds NUL with text behind it": np.flatnonzero(nul)}
     if not len(data) or data.max() < 128:
-        return Values(raw.cast(pa.string()), wrong), False
+        return FieldValues(raw.cast(pa.string()), wrong), False
     array, bad = _decoded(raw, data, sizes, codec)
     if len(bad):
         wrong[f"has bytes that are not {codec.upper()}{blame}"] = bad
-    return Values(array, wrong), True
+    return FieldValues(array, wrong), True
 
 
 def _strung(data: Cells, sizes: NDArray[np.int64], null: NDArray[np.bool_]) -> pa.Array:

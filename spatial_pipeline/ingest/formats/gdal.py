@@ -15,6 +15,7 @@ import pyproj
 from pyogrio.errors import CRSError as CRSRefused
 from pyproj.exceptions import CRSError
 
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import gdal_messages
 from spatial_pipeline.ingest.formats import datetimes, geojson, geometry_types
@@ -22,8 +23,7 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import crs_texts, drawn_arcs, vector
 from spatial_pipeline.ingest.schema import distinct_names, free_name, plain, staged_type
-from spatial_pipeline.ingest.source import Resolved
-from spatial_pipeline.versions import Bounds
+from spatial_pipeline.sources.local import SourceFiles
 
 BATCH_ROWS = 16384
 BATCH_BYTES = 256 << 20
@@ -44,7 +44,7 @@ _CONFIGURATION: dict[str, str | int | float | bool] = {
 
 
 @contextmanager
-def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
+def open_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
     """Opens a layer for one pass.
 
     Args:
@@ -81,7 +81,7 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
 
 
 @contextmanager
-def _translated(resolved: Resolved, options: ReadOptions) -> Iterator[None]:
+def _translated(resolved: SourceFiles, options: ReadOptions) -> Iterator[None]:
     """Errors of GDAL and pyogrio in our words.
 
     Raises:
@@ -178,7 +178,7 @@ def _described(
         declared_bounds=_bounds(info.get("total_bounds")),
         batches=_batches(reader, attributes, schema, notes),
         required=frozenset(
-            n for n, i in zip(names, attributes, strict=False) if not source.field(i).nullable
+            f.name for f, i in zip(fields, attributes, strict=True) if not source.field(i).nullable
         ),
         notes=notes,
     )

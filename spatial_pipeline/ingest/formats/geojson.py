@@ -27,12 +27,12 @@ from pyproj.exceptions import CRSError
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats import gdal, geojson_geometry, geojson_head, geojson_text
-from spatial_pipeline.ingest.formats.geojson_columns import Column, array
+from spatial_pipeline.ingest.formats.geojson_columns import ColumnScan, array
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.schema import distinct_names, free_name
-from spatial_pipeline.ingest.source import Resolved
-from spatial_pipeline.json_text import exact_json
+from spatial_pipeline.runtime.json_text import exact_json
+from spatial_pipeline.sources.local import SourceFiles
 
 BATCH_ROWS = 16384
 HEAD_BYTES = 4096
@@ -43,7 +43,7 @@ Feature = dict[str, Any]
 
 
 @contextmanager
-def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
+def open_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
     """Opens a GeoJSON text for one pass; its relatives with GDAL, whatever the file is called.
 
     Raises:
@@ -57,7 +57,7 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
 
 
 @contextmanager
-def read_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
+def read_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
     """Opens a GeoJSON text for one pass, once it was read for its types.
 
     Args:
@@ -113,7 +113,7 @@ def _no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _batches(text: geojson_text.Text, rows: _Rows) -> Iterator[pa.RecordBatch]:
+def _batches(text: geojson_text.GeoJsonText, rows: _Rows) -> Iterator[pa.RecordBatch]:
     first = 0
     for block in text.again():
         for start in range(0, len(block), BATCH_ROWS):
@@ -146,8 +146,8 @@ class _Survey:
     """
 
     count: int = 0
-    columns: dict[str, Column] = field(default_factory=dict)
-    ids: Column = field(default_factory=Column)
+    columns: dict[str, ColumnScan] = field(default_factory=dict)
+    ids: ColumnScan = field(default_factory=ColumnScan)
     ids_differ: bool = False
     kinds: set[int] = field(default_factory=set)
     has_z: bool = False
@@ -165,7 +165,7 @@ class _Survey:
         self.count += len(features)
         properties = [f.get("properties") or {} for f in features]
         for name in dict.fromkeys(chain.from_iterable(properties)):
-            self.columns.setdefault(name, Column()).see([p.get(name) for p in properties])
+            self.columns.setdefault(name, ColumnScan()).see([p.get(name) for p in properties])
         self.others.update(dict.fromkeys(chain.from_iterable(features)))
         if "id" in self.others:
             ids = [f.get("id") for f in features]
@@ -175,7 +175,7 @@ class _Survey:
         self.kinds |= set(map(geojson_geometry.kind_of, geometries))
         self.has_z = self.has_z or geojson_geometry.has_z(geometries)
 
-    def judge(self, text: geojson_text.Text) -> None:
+    def judge(self, text: geojson_text.GeoJsonText) -> None:
         """Refuses a text that is no GeoJSON, or of which elements would be left out.
 
         Raises:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats.geojson_text import TooLarge
-from spatial_pipeline.json_text import exact_json
+from spatial_pipeline.runtime.json_text import exact_json
 
 Value = Any
 _EXACT = 1 << 53
@@ -47,7 +47,7 @@ _CLOCK = re.compile(r"\d\d:\d\d:\d\d(\.\d{1,3})?", re.ASCII)
 
 
 @dataclass
-class Column:
+class ColumnScan:
     """What the values of one column are like, so far.
 
     Attributes:
@@ -329,6 +329,6 @@ def typed(values: Sequence[Value], name: str, otherwise: pa.DataType, defects: D
         defects: takes the values that are not staged.
 
     """
-    seen = Column()
+    seen = ColumnScan()
     seen.see(values)
     return array(values, seen.kind if seen.kinds else otherwise, 0, name, defects)

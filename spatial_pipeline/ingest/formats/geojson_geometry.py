@@ -23,7 +23,7 @@ _NUMBERS = {int, float}
 
 
 @dataclass
-class Geometries:
+class GeoJsonGeometries:
     """Geometries of n features.
 
     Attributes:
@@ -46,10 +46,10 @@ def kind_of(value: Any) -> int:
     return KINDS.get(name, -1) if isinstance(name, str) else -1
 
 
-def read(values: Sequence[Any]) -> Geometries:
+def read(values: Sequence[Any]) -> GeoJsonGeometries:
     """Geometries of (n,) members ``geometry``."""
     kinds = np.fromiter(map(kind_of, values), np.int64, len(values))
-    found = Geometries(pa.nulls(0, pa.binary()))
+    found = GeoJsonGeometries(pa.nulls(0, pa.binary()))
     parts: list[pa.Array] = []
     places: list[NDArray[np.int64]] = []
     for kind in np.unique(kinds).tolist():
@@ -113,7 +113,7 @@ def _any_empty(offsets: list[NDArray[np.int64]]) -> bool:
     return bool((np.diff(whole) == 0).any())
 
 
-def _singly(values: list[Any], rows: NDArray[np.int64], found: Geometries) -> pa.Array:
+def _singly(values: list[Any], rows: NDArray[np.int64], found: GeoJsonGeometries) -> pa.Array:
     """WKB of geometries that are read one by one."""
     out: list[bytes | None] = []
     for value, row in zip(values, rows.tolist(), strict=True):

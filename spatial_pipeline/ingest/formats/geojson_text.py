@@ -22,7 +22,7 @@ import numpy as np
 import orjson
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.json_text import exact_json
+from spatial_pipeline.runtime.json_text import exact_json
 
 BLOCK_BYTES = 8 << 20
 MAX_ELEMENT_BYTES = 1 << 29
@@ -50,7 +50,7 @@ class TooLarge:
 
 
 @dataclass
-class Text:
+class GeoJsonText:
     """A GeoJSON text.
 
     Attributes:
@@ -172,7 +172,7 @@ class Text:
         _encodable([self.members], 0)
 
 
-def opened(stream: IO[bytes]) -> Text:
+def opened(stream: IO[bytes]) -> GeoJsonText:
     """A text, of which the members in front of the features were read.
 
     Raises:
@@ -194,12 +194,12 @@ def opened(stream: IO[bytes]) -> Text:
             members, end, open_ = _members(text, at + 1)
         except (IndexError, json.JSONDecodeError, RecursionError):
             if whole or size > MAX_ELEMENT_BYTES:
-                return Text(stream, True, skipped)
+                return GeoJsonText(stream, True, skipped)
         else:
             if not open_:
-                return Text(stream, True, skipped, {})
+                return GeoJsonText(stream, True, skipped, {})
             before = len(text[:end].encode("utf-8", "surrogateescape"))
-            return Text(stream, False, skipped + before, members)
+            return GeoJsonText(stream, False, skipped + before, members)
         size *= 4
 
 

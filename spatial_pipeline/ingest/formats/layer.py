@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.ingest.defects import Defects
-from spatial_pipeline.versions import Bounds
 
 
 @dataclass

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pyproj
 from pyproj.exceptions import CRSError
 
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats import geoarrow
@@ -21,9 +22,8 @@ from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity.crs_texts import CrsText
 from spatial_pipeline.ingest.schema import distinct_names, plain, staged_type
-from spatial_pipeline.ingest.source import Resolved
-from spatial_pipeline.json_text import json_text
-from spatial_pipeline.versions import Bounds
+from spatial_pipeline.runtime.json_text import json_text
+from spatial_pipeline.sources.local import SourceFiles
 
 BATCH_ROWS = 16384
 _BOX_LENGTHS = {4: (0, 1, 2, 3), 6: (0, 1, 3, 4), 8: (0, 1, 4, 5)}
@@ -43,7 +43,7 @@ class _Geometry:
 
 
 @contextmanager
-def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
+def open_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
     """Opens a (Geo)Parquet file for one pass.
 
     Raises:
@@ -74,13 +74,13 @@ def _described(file: pq.ParquetFile, notes: list[str]) -> Layer:
     names = distinct_names([source.field(i).name for i in columns])
     types = [staged_type(source.field(i).type) for i in columns]
     fields = [pa.field(n, t) for n, t in zip(names, types, strict=True)]
-    required = frozenset(
-        n for n, i in zip(names, columns, strict=True) if not source.field(i).nullable
-    )
     if geometry is not None and primary is not None:
         fields.append(pa.field(geometry.name, pa.binary()))
         columns.append(primary)
     schema = pa.schema(fields)
+    required = frozenset(
+        f.name for f, i in zip(schema, columns, strict=True) if not source.field(i).nullable
+    )
     defects = Defects()
     return Layer(
         driver="Parquet",

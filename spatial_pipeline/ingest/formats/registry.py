@@ -16,7 +16,7 @@ from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.geojson_head import is_geojson
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.sources.local import SourceFiles
 
 HEAD_BYTES = 4096
 """Bytes of a file that signatures see."""
@@ -49,7 +49,7 @@ class VectorFormat:
         """Whether a file that starts with these bytes is of this format."""
         return head.startswith(self.starts) if self.starts else self.signature(head)
 
-    def open(self, source: Resolved, options: ReadOptions) -> AbstractContextManager[Layer]:
+    def open(self, source: SourceFiles, options: ReadOptions) -> AbstractContextManager[Layer]:
         """Opens a layer for one pass; see ``reader``."""
         module, _, function = self.reader.partition(":")
         reader = getattr(import_module(f"spatial_pipeline.ingest.formats.{module}"), function)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats import gdal
-from spatial_pipeline.ingest.formats.dbase import Table
+from spatial_pipeline.ingest.formats.dbase import DbaseTable
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.formats.shapefile_layout import patches_fit
@@ -35,8 +35,8 @@ from spatial_pipeline.ingest.integrity.shapefile import (
     located,
 )
 from spatial_pipeline.ingest.schema import free_name
-from spatial_pipeline.ingest.source import Resolved
 from spatial_pipeline.ingest.stretches import gathered
+from spatial_pipeline.sources.local import SourceFiles
 
 BATCH_ROWS = 16384
 BATCH_BYTES = 16 << 20
@@ -49,7 +49,7 @@ _EMPTY = struct.pack(">i20xi", 9994, 50) + struct.pack("<2i8d", 1000, 1, *[0.0] 
 
 
 @contextmanager
-def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
+def open_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
     """Opens a Shapefile for one pass.
 
     Args:
@@ -73,7 +73,7 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
                 stack.enter_context(files[s].open("rb")) for s in (".shp", ".shx", ".dbf")
             )
             index = index_of(shp, shx, notes)
-            table = Table(dbf, files.get(".cpg"), options.encoding, notes, defects)
+            table = DbaseTable(dbf, files.get(".cpg"), options.encoding, notes, defects)
             if len(index.offsets) != table.records:
                 msg = (
                     f"the .shx file lists {len(index.offsets)} shapes, "
@@ -83,7 +83,7 @@ def open_layer(resolved: Resolved, options: ReadOptions) -> Iterator[Layer]:
             crs = _crs(files.get(".prj"), options, notes)
         except OSError as exc:
             raise SourceError(exc.strerror or str(exc)) from exc
-        reader = _Reader(shp, index, table, notes)
+        reader = _ShapeReader(shp, index, table, notes)
         shapes = reader.shapes()
         if index.kind == MULTIPATCH:
             known = stack.enter_context(gdal.open_layer(resolved, options))
@@ -121,7 +121,7 @@ def _crs(prj: Path | None, options: ReadOptions, notes: list[str]) -> str | None
             path.write_bytes(_EMPTY)
         beside = empty.with_suffix(".prj")
         beside.write_bytes(prj.read_bytes())
-        shown = Resolved(uri=empty.name, path=str(empty), files=(empty, beside))
+        shown = SourceFiles(uri=empty.name, path=str(empty), files=(empty, beside))
         try:
             with gdal.open_layer(shown, replace(options, layer=None)) as layer:
                 crs, said = layer.crs, layer.notes
@@ -133,7 +133,7 @@ def _crs(prj: Path | None, options: ReadOptions, notes: list[str]) -> str | None
 
 
 def _batches(
-    shapes: Iterator[pa.Array], table: Table, schema: pa.Schema
+    shapes: Iterator[pa.Array], table: DbaseTable, schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     """Rows of shapes and attributes."""
     first = 0
@@ -146,7 +146,7 @@ def _batches(
         yield pa.RecordBatch.from_arrays([*attributes.columns, wkb], schema=schema)
 
 
-def _gdals(layer: Layer, reader: _Reader, notes: list[str]) -> Iterator[pa.Array]:
+def _gdals(layer: Layer, reader: _ShapeReader, notes: list[str]) -> Iterator[pa.Array]:
     """Shapes as GDAL reads them, of records that are not deleted, and a look at their bytes."""
     notes.append("MultiPatch shapes are staged as the polygons and triangles that GDAL makes")
     for batch in layer.batches:
@@ -156,7 +156,7 @@ def _gdals(layer: Layer, reader: _Reader, notes: list[str]) -> Iterator[pa.Array
     notes.extend(n for n in layer.notes if n not in notes)
 
 
-class _Reader:
+class _ShapeReader:
     """Reads the shapes of records that are not deleted, batch by batch.
 
     Args:
@@ -167,7 +167,7 @@ class _Reader:
 
     """
 
-    def __init__(self, shp: IO[bytes], index: Index, table: Table, notes: list[str]) -> None:
+    def __init__(self, shp: IO[bytes], index: Index, table: DbaseTable, notes: list[str]) -> None:
         self._shp, self._index, self._live, self._notes = shp, index, table.live, notes
         self._damaged = index.damaged[table.live].copy()
         self._null = np.ones(len(table.live), dtype=bool)

@@ -27,7 +27,7 @@ LAST_PART_TYPE = 5
 
 
 @dataclass(frozen=True)
-class Layout:
+class ShapeLayout:
     """Records of one shape type, and their parts one after the other.
 
     Attributes:
@@ -47,17 +47,17 @@ class Layout:
     sizes: Integers
     owner: Integers
 
-    def taken(self, mask: Mask) -> Layout:
+    def taken(self, mask: Mask) -> ShapeLayout:
         """Some of the records."""
         if mask.all():
             return self
         number = np.cumsum(mask) - 1
         kept = mask[self.owner]
         arrays = {f.name: getattr(self, f.name)[mask] for f in fields(self)[:4]}
-        return Layout(**arrays, sizes=self.sizes[kept], owner=number[self.owner[kept]])
+        return ShapeLayout(**arrays, sizes=self.sizes[kept], owner=number[self.owner[kept]])
 
 
-def laid_out(data: bytes, kind: int, at: Integers, lengths: Integers) -> tuple[Mask, Layout]:
+def laid_out(data: bytes, kind: int, at: Integers, lengths: Integers) -> tuple[Mask, ShapeLayout]:
     """The layout of sound records, and which they are.
 
     Args:
@@ -84,7 +84,7 @@ def laid_out(data: bytes, kind: int, at: Integers, lengths: Integers) -> tuple[M
     sound &= end == at + lengths
     place = np.flatnonzero(sound)
     nothing = np.empty(0, np.int64)
-    layout = Layout(points[place], xy[place], z[place], m[place], nothing, nothing)
+    layout = ShapeLayout(points[place], xy[place], z[place], m[place], nothing, nothing)
     if base not in {LINE, POLYGON}:
         return sound, layout
     parted, layout = _parted(data, layout, parts[place], MIN_RING if base == POLYGON else MIN_LINE)
@@ -116,7 +116,7 @@ def patches_fit(data: bytes, at: Integers, lengths: Integers) -> Mask:
     nothing = np.empty(0, np.int64)
     # Where each part begins stands before the types.
     none = np.full(len(place), -1)
-    layout = Layout(points[place], types[place], none, none, nothing, nothing)
+    layout = ShapeLayout(points[place], types[place], none, none, nothing, nothing)
     parted, layout = _parted(data, layout, parts[place], MIN_PATCH)
     sound[place[~parted]] = False
     place = place[parted]
@@ -148,7 +148,9 @@ def _counts(
     return parts, points, sound
 
 
-def _parted(data: bytes, layout: Layout, parts: Integers, fewest: int) -> tuple[Mask, Layout]:
+def _parted(
+    data: bytes, layout: ShapeLayout, parts: Integers, fewest: int
+) -> tuple[Mask, ShapeLayout]:
     """Records whose parts follow each other from the first position on, and their layout."""
     owner = np.repeat(np.arange(len(parts)), parts)
     first = np.cumsum(parts) - parts
@@ -162,11 +164,11 @@ def _parted(data: bytes, layout: Layout, parts: Integers, fewest: int) -> tuple[
     wrong = np.zeros(len(parts), dtype=bool)
     wrong[owner[(sizes < fewest) | (starts < 0) | ((number == 0) & (starts != 0))]] = True
     wrong |= (parts == 0) & (layout.points > 0)
-    whole = Layout(layout.points, layout.xy, layout.z, layout.m, sizes, owner)
+    whole = ShapeLayout(layout.points, layout.xy, layout.z, layout.m, sizes, owner)
     return ~wrong, whole.taken(~wrong)
 
 
-def _closed(data: bytes, layout: Layout) -> Mask:
+def _closed(data: bytes, layout: ShapeLayout) -> Mask:
     """Records whose rings end where they begin."""
     ends = np.cumsum(layout.sizes)
     before = (np.cumsum(layout.points) - layout.points)[layout.owner]

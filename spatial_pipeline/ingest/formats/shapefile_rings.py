@@ -20,7 +20,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Order:
+class RingOrder:
     """Rings put in the order of polygons.
 
     Attributes:
@@ -35,7 +35,7 @@ class Order:
     rewound: int
 
 
-def grouped(xy: NDArray[np.float64], sizes: Integers, owner: Integers) -> Order:
+def grouped(xy: NDArray[np.float64], sizes: Integers, owner: Integers) -> RingOrder:
     """Tells outer rings from holes.
 
     Args:
@@ -53,7 +53,7 @@ def grouped(xy: NDArray[np.float64], sizes: Integers, owner: Integers) -> Order:
         found, rewound = rings.shells()
         shell[several] = several[found]
     order = np.lexsort((index, shell != index, shell))
-    return Order(order, (shell == index)[order], rewound)
+    return RingOrder(order, (shell == index)[order], rewound)
 
 
 class _Rings:

@@ -19,7 +19,7 @@ from spatial_pipeline.ingest.formats.shapefile_layout import (
     LINE,
     POINT,
     POLYGON,
-    Layout,
+    ShapeLayout,
     laid_out,
 )
 from spatial_pipeline.ingest.formats.shapefile_rings import grouped
@@ -118,7 +118,7 @@ class _Parts:
     sizes: Integers
 
     @classmethod
-    def of(cls, found: Layout, base: int) -> _Parts:
+    def of(cls, found: ShapeLayout, base: int) -> _Parts:
         """The parts of all records, in the order of the file."""
         if base not in {LINE, POLYGON}:
             records = np.arange(len(found.points))

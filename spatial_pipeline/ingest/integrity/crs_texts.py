@@ -22,7 +22,7 @@ import pyproj
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.ingest.integrity.sqlite import read_only
-from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.sources.local import SourceFiles
 
 SHOWN = 80
 """Characters of a text that a note shows."""
@@ -75,7 +75,7 @@ class CrsText:
         return True
 
 
-def without_broken_prj(resolved: Resolved) -> tuple[Resolved, list[str]]:
+def without_broken_prj(resolved: SourceFiles) -> tuple[SourceFiles, list[str]]:
     """The source without a .prj that is WKT and damaged, for which pyogrio refuses the whole.
 
     Args:
@@ -98,7 +98,7 @@ def without_broken_prj(resolved: Resolved) -> tuple[Resolved, list[str]]:
     return replace(resolved, files=tuple(kept)), notes
 
 
-def of_vector(driver: str, resolved: Resolved, layer: str | None) -> Iterator[CrsText]:
+def of_vector(driver: str, resolved: SourceFiles, layer: str | None) -> Iterator[CrsText]:
     """The definitions that a vector source holds for a layer that is read without a CRS."""
     first = resolved.files[0]
     if first.is_dir():
@@ -116,7 +116,7 @@ def of_vector(driver: str, resolved: Resolved, layer: str | None) -> Iterator[Cr
 
 
 def of_raster(
-    driver: str, resolved: Resolved, tags: Mapping[str, str], *, placed: bool
+    driver: str, resolved: SourceFiles, tags: Mapping[str, str], *, placed: bool
 ) -> Iterator[CrsText]:
     """The definitions that a raster holds and of which nothing came.
 
@@ -147,7 +147,7 @@ def of_raster(
             yield CrsText(name, value)
 
 
-def _prj(resolved: Resolved) -> Iterator[CrsText]:
+def _prj(resolved: SourceFiles) -> Iterator[CrsText]:
     for file in resolved.files:
         if file.suffix.casefold() == ".prj":
             text = _head(file)

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.raster_vrt import parsed
-from spatial_pipeline.ingest.sidecars import world_files
+from spatial_pipeline.sources.sidecars import world_files
 
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
 _WORDS = {

@@ -16,9 +16,9 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.stretches import gathered
-from spatial_pipeline.versions import Bounds
 
 HEADER_BYTES = 100
 RECORD_HEAD = 8

@@ -59,7 +59,7 @@ class Directory:
 
 
 @dataclass(frozen=True)
-class Entry:
+class TagEntry:
     """One entry of a directory as it stands there.
 
     Attributes:
@@ -77,7 +77,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Chain:
+class DirectoryChain:
     """All directories of a file, in order.
 
     Attributes:
@@ -90,21 +90,21 @@ class Chain:
     damage: str | None = None
 
 
-def chain(file: Path) -> Chain | None:
+def chain(file: Path) -> DirectoryChain | None:
     """The directories of a TIFF or BigTIFF; None for any other file."""
     with file.open("rb") as opened:
         found = _reader(opened)
         return None if found is None else found[0].chain(found[1])
 
 
-def entries(file: Path, offset: int) -> tuple[str, list[Entry]]:
+def entries(file: Path, offset: int) -> tuple[str, list[TagEntry]]:
     """Byte order (``<`` or ``>``) and entries of one directory of a chain, in order."""
     with file.open("rb") as opened:
         found = _reader(opened)
         return ("<", []) if found is None else (found[0].order, found[0].entries(offset)[0])
 
 
-def _reader(opened: BinaryIO) -> tuple[_Reader, int] | None:
+def _reader(opened: BinaryIO) -> tuple[_DirectoryReader, int] | None:
     """Reads a file's directories; with the offset of the first."""
     head = opened.read(16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
@@ -117,7 +117,7 @@ def _reader(opened: BinaryIO) -> tuple[_Reader, int] | None:
         layout, first = _BIG, struct.unpack(order + "Q", head[8:16])[0]
     else:
         return None
-    return _Reader(opened.fileno(), order, layout), first
+    return _DirectoryReader(opened.fileno(), order, layout), first
 
 
 @dataclass(frozen=True)
@@ -133,50 +133,50 @@ _CLASSIC = _Layout("H", "HHI4s", "I")
 _BIG = _Layout("Q", "HHQ8s", "Q")
 
 
-class _DamagedError(Exception):
+class _DamagedDirectoryError(Exception):
     """A directory that cannot be read."""
 
 
-class _Reader:
+class _DirectoryReader:
     def __init__(self, descriptor: int, order: str, layout: _Layout) -> None:
         self._descriptor = descriptor
         self._order = order
         self._layout = layout
         self._size = os.fstat(descriptor).st_size
 
-    def chain(self, offset: int) -> Chain:
+    def chain(self, offset: int) -> DirectoryChain:
         found: list[Directory] = []
         seen: set[int] = set()
         while offset:
             place = f"directory {len(found) + 1}"
             if offset in seen:
-                return Chain(tuple(found), f"{place} is one that came before")
+                return DirectoryChain(tuple(found), f"{place} is one that came before")
             if len(found) == MAX_DIRECTORIES:
-                return Chain(tuple(found), f"more than {MAX_DIRECTORIES} directories")
+                return DirectoryChain(tuple(found), f"more than {MAX_DIRECTORIES} directories")
             seen.add(offset)
             try:
                 directory, offset = self._directory(len(found) + 1, offset)
-            except _DamagedError as exc:
-                return Chain(tuple(found), f"{place} {exc}")
+            except _DamagedDirectoryError as exc:
+                return DirectoryChain(tuple(found), f"{place} {exc}")
             found.append(directory)
-        return Chain(tuple(found))
+        return DirectoryChain(tuple(found))
 
     @property
     def order(self) -> str:
         """Byte order: ``<`` or ``>``."""
         return self._order
 
-    def entries(self, offset: int) -> tuple[list[Entry], int]:
+    def entries(self, offset: int) -> tuple[list[TagEntry], int]:
         """Entries of a directory, and the offset of the next one."""
         count_size = struct.calcsize(self._order + self._layout.count)
         entry = struct.Struct(self._order + self._layout.entry)
         (count,) = struct.unpack(self._order + self._layout.count, self._bytes(offset, count_size))
         if not 0 < count <= MAX_ENTRIES:
             msg = f"has {count} entries"
-            raise _DamagedError(msg)
+            raise _DamagedDirectoryError(msg)
         next_size = struct.calcsize(self._order + self._layout.offset)
         raw = self._bytes(offset + count_size, entry.size * count + next_size)
-        found = [Entry(*entry.unpack_from(raw, place * entry.size)) for place in range(count)]
+        found = [TagEntry(*entry.unpack_from(raw, place * entry.size)) for place in range(count)]
         (following,) = struct.unpack(self._order + self._layout.offset, raw[entry.size * count :])
         return found, following
 
@@ -211,7 +211,7 @@ class _Reader:
             (offset,) = struct.unpack(self._order + self._layout.offset, inline)
             try:
                 data = self._bytes(offset, size)
-            except _DamagedError:
+            except _DamagedDirectoryError:
                 return ()
         if kind == _ASCII:
             return data.partition(b"\0")[0]
@@ -220,7 +220,7 @@ class _Reader:
     def _bytes(self, offset: int, size: int) -> bytes:
         if offset + size > self._size:
             msg = f"lies outside of the file: {size} bytes at {offset} of {self._size}"
-            raise _DamagedError(msg)
+            raise _DamagedDirectoryError(msg)
         return os.pread(self._descriptor, size, offset)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.integrity import tiff_directory
-from spatial_pipeline.ingest.integrity.tiff_directory import Directory, Entry
+from spatial_pipeline.ingest.integrity.tiff_directory import Directory, TagEntry
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
 STRIPS, SAMPLES, ROWS, STRIP_BYTES, PLANAR, PREDICTOR = 273, 277, 278, 279, 284, 317
@@ -58,7 +58,7 @@ _MODEL_KEY, _CRS_KEYS = 1024, 2048
 
 
 @dataclass(frozen=True)
-class Layout:
+class BlockLayout:
     """What the directories of a page and its masks say of their blocks.
 
     Attributes:
@@ -72,7 +72,7 @@ class Layout:
     damage: str | None = None
 
 
-def verify(file: Path, directories: Sequence[Directory]) -> Layout:
+def verify(file: Path, directories: Sequence[Directory]) -> BlockLayout:
     """Checks the directories that are read.
 
     Args:
@@ -92,7 +92,7 @@ def verify(file: Path, directories: Sequence[Directory]) -> Layout:
         stored, damaged = page.blocks()
         notes += stored
         damage += damaged
-    return Layout(tuple(notes), damage[0] if damage else None)
+    return BlockLayout(tuple(notes), damage[0] if damage else None)
 
 
 class _Page:
@@ -103,7 +103,7 @@ class _Page:
         self._size = file.stat().st_size
         self._where = f"directory {directory.number}"
         self._order, entries = tiff_directory.entries(file, directory.offset)
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, TagEntry] = {}
         for entry in entries:
             if entry.tag in _NAMES:
                 if entry.tag in self._entries:
@@ -248,7 +248,7 @@ class _Page:
         data = self._bytes(entry, types)
         return np.frombuffer(data, self._order + types[entry.kind])
 
-    def _bytes(self, entry: Entry, types: dict[int, str]) -> bytes:
+    def _bytes(self, entry: TagEntry, types: dict[int, str]) -> bytes:
         if entry.kind not in types:
             raise self._damaged(f"{_NAMES[entry.tag]} is of type {entry.kind}")
         size = _SIZES[entry.kind] * entry.count

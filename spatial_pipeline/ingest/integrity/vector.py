@@ -20,12 +20,12 @@ from spatial_pipeline.ingest.integrity import (
     text_formats,
     xml_coordinates,
 )
-from spatial_pipeline.ingest.source import Resolved
+from spatial_pipeline.sources.local import SourceFiles
 
 XML_DRIVERS = frozenset({"GML", "KML", "LIBKML", "GPX", "JML", "GeoRSS", "MapML", "LVBAG"})
 
 
-def before(resolved: Resolved) -> None:
+def before(resolved: SourceFiles) -> None:
     """Checks the structure of a file before GDAL reads it.
 
     Raises:
@@ -36,7 +36,7 @@ def before(resolved: Resolved) -> None:
         sqlite.verify(resolved.files[0])
 
 
-def complete(layer: Layer, resolved: Resolved) -> None:
+def complete(layer: Layer, resolved: SourceFiles) -> None:
     """Adds to a layer what its driver does not say: its true count, and which geometries are lost.
 
     Raises:

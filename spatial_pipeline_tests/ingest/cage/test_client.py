@@ -16,21 +16,21 @@ from typing import Any
 
 import pytest
 
-from spatial_pipeline.cancellation import Cancellation, obeying
-from spatial_pipeline.checking import check_all
 from spatial_pipeline.contract.models import Source, VectorContract
+from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import GivenUpError, ReaderFailedError
 from spatial_pipeline.ingest import CageLimits, ingest
 from spatial_pipeline.ingest.cage import client, landlock, seccomp, worker
 from spatial_pipeline.ingest.cage.client import SERVER
-from spatial_pipeline.ingest.cage.job import Job
+from spatial_pipeline.ingest.cage.job import ReadJob
 from spatial_pipeline.ingest.formats import drivers
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.source import resolve
-from spatial_pipeline.results import Status
-from spatial_pipeline.run import Pipeline
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.pipeline.batch_check import check_all
+from spatial_pipeline.pipeline.pipeline import Pipeline
+from spatial_pipeline.runtime.cancellation import Cancellation, obeying
+from spatial_pipeline.sources.local import resolve
 from spatial_pipeline.store.versions import Store
-from spatial_pipeline.versions import VectorProfile
 from spatial_pipeline_tests.ingest.cage.hostile import VECTORS
 
 
@@ -76,7 +76,7 @@ def test_one_that_crashes(tmp_path: Path) -> None:
     path = sound(tmp_path, rows=300_000)
     target = tmp_path / "s"
     target.mkdir()
-    job = Job("vector", resolve(str(path), tmp_path), ReadOptions(), str(target), CageLimits())
+    job = ReadJob("vector", resolve(str(path), tmp_path), ReadOptions(), str(target), CageLimits())
     with crashing(path), pytest.raises(ReaderFailedError, match=r"SIGSEGV.*reader crash"):
         client.stage(job)
 
@@ -105,7 +105,7 @@ def test_one_that_writes_too_much(tmp_path: Path) -> None:
     target = tmp_path / "s"
     target.mkdir()
     limits = CageLimits(file_bytes=1000)
-    job = Job("vector", resolve(str(path), tmp_path), ReadOptions(), str(target), limits)
+    job = ReadJob("vector", resolve(str(path), tmp_path), ReadOptions(), str(target), limits)
     with pytest.raises((OSError, ReaderFailedError), match=r"File too large|SIGXFSZ"):
         client.stage(job)
 
@@ -116,7 +116,7 @@ def test_one_that_is_cancelled(tmp_path: Path) -> None:
     threading.Timer(0.3, cancellation.cancel).start()
     target = tmp_path / "s"
     target.mkdir()
-    job = Job("vector", resolve(str(path), tmp_path), ReadOptions(), str(target), CageLimits())
+    job = ReadJob("vector", resolve(str(path), tmp_path), ReadOptions(), str(target), CageLimits())
     began = time.monotonic()
     with obeying(cancellation), pytest.raises(GivenUpError):
         client.stage(job)
@@ -128,7 +128,9 @@ def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
     for run in ("a", "b"):
         target = tmp_path / run
         target.mkdir()
-        job = Job("vector", resolve(str(path), tmp_path), ReadOptions(), str(target), CageLimits())
+        job = ReadJob(
+            "vector", resolve(str(path), tmp_path), ReadOptions(), str(target), CageLimits()
+        )
         assert client.stage(job).error is None
         process = SERVER._process
         if run == "a" and process is not None:
@@ -139,7 +141,7 @@ def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
 def test_without_landlock_nothing_is_read_where_it_is_required(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     source = resolve(str(sound(tmp_path)), tmp_path)
-    job = Job("vector", source, ReadOptions(), str(tmp_path / "s"), CageLimits(mode="require"))
+    job = ReadJob("vector", source, ReadOptions(), str(tmp_path / "s"), CageLimits(mode="require"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(landlock, "restrict", lambda *_: False)
         patch.setattr(seccomp, "restrict", lambda: True)

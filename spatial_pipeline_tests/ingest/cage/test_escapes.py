@@ -14,14 +14,14 @@ import stamina
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.ingest import CageLimits, ingest
 from spatial_pipeline.ingest.cage import client, landlock
-from spatial_pipeline.ingest.cage.job import Job
+from spatial_pipeline.ingest.cage.job import ReadJob
 from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.source import Resolved
-from spatial_pipeline.versions import Profile
+from spatial_pipeline.model.profile import Profile
+from spatial_pipeline.sources.local import SourceFiles
 from spatial_pipeline_tests.ingest.cage.hostile import RASTERS, SECRET, VECTORS, Maker
-from spatial_pipeline_tests.ingest.remote.web import Web, serving
 from spatial_pipeline_tests.ingest.sources import ramp, write_raster
+from spatial_pipeline_tests.sources.web import Web, serving
 
 MAKERS: dict[str, dict[str, Maker]] = {"vector": VECTORS, "raster": RASTERS}
 CASES = [(kind, name) for kind, makers in MAKERS.items() for name in makers]
@@ -100,9 +100,9 @@ def test_nothing_outside_is_reached(
     assert foreign == [], own
 
 
-def unresolved(path: Path) -> Resolved:
+def unresolved(path: Path) -> SourceFiles:
     """A source whose references no one looked for."""
-    return Resolved(uri=str(path), path=str(path), files=(path,))
+    return SourceFiles(uri=str(path), path=str(path), files=(path,))
 
 
 @pytest.mark.skipif(not landlock.abi_version(), reason="the kernel has no Landlock")
@@ -120,7 +120,7 @@ def test_the_cage_holds_where_references_are_missed(
     leaked = stage_files("vector", ReadOptions(), unresolved(path), free)
     assert leaked.error is None
     assert SECRET.encode() in (free / "data.parquet").read_bytes()
-    job = Job("vector", unresolved(path), ReadOptions(), str(caged), CageLimits())
+    job = ReadJob("vector", unresolved(path), ReadOptions(), str(caged), CageLimits())
     profile = client.stage(job)
     assert profile.error is not None
     assert SECRET.encode() not in (caged / "data.parquet").read_bytes()

@@ -17,7 +17,7 @@ from spatial_pipeline.ingest.cage.server import preload
 preload()
 from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.source import resolve
+from spatial_pipeline.sources.local import resolve
 profile = stage_files("vector", ReadOptions(), resolve(sys.argv[1], Path("/")), Path(sys.argv[2]))
 assert profile.error is None, profile.error
 assert not {"pandas", "geopandas", "duckdb", "boto3"} & set(sys.modules)

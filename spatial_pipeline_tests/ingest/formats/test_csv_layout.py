@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest.formats.csv_layout import Place, layout_of, place_of
+from spatial_pipeline.ingest.formats.csv_layout import GeometryColumns, layout_of, place_of
 
 
 @pytest.mark.parametrize(
@@ -65,17 +65,21 @@ def test_names_with_nul(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "roles", "place"),
     [
-        (["id", "WKT"], {}, Place("geometry", text=1, staged=False)),
-        (["id", "geom"], {}, Place("geom_1", text=1, staged=False)),
-        (["x", "y", "wkt"], {}, Place("geometry", text=2, staged=False)),
-        (["id", "wkt"], {"wkt": 1}, Place("geom_wkt", text=1, staged=False)),
-        (["id", "g"], {"wkt": 1}, Place("geom_g", text=1)),
-        (["_WKTg_EPSG_25832"], {}, Place("geom__WKTg_EPSG_25832", text=0, crs="EPSG:25832")),
-        (["a", "b", "c"], {"x": 2, "y": 0}, Place("geometry", axes=(2, 0))),
-        (["a", "b", "c"], {"x": 0, "y": 1, "z": 2}, Place("geometry", axes=(0, 1, 2))),
-        (["Y", "lat", "lon", "X", "geometry_1"], {}, Place("geometry", axes=(3, 0))),
+        (["id", "WKT"], {}, GeometryColumns("geometry", text=1, staged=False)),
+        (["id", "geom"], {}, GeometryColumns("geom_1", text=1, staged=False)),
+        (["x", "y", "wkt"], {}, GeometryColumns("geometry", text=2, staged=False)),
+        (["id", "wkt"], {"wkt": 1}, GeometryColumns("geom_wkt", text=1, staged=False)),
+        (["id", "g"], {"wkt": 1}, GeometryColumns("geom_g", text=1)),
+        (
+            ["_WKTg_EPSG_25832"],
+            {},
+            GeometryColumns("geom__WKTg_EPSG_25832", text=0, crs="EPSG:25832"),
+        ),
+        (["a", "b", "c"], {"x": 2, "y": 0}, GeometryColumns("geometry", axes=(2, 0))),
+        (["a", "b", "c"], {"x": 0, "y": 1, "z": 2}, GeometryColumns("geometry", axes=(0, 1, 2))),
+        (["Y", "lat", "lon", "X", "geometry_1"], {}, GeometryColumns("geometry", axes=(3, 0))),
         (["easting", "latitude"], {}, None),
     ],
 )
-def test_places(names: list[str], roles: dict[str, int], place: Place | None) -> None:
+def test_places(names: list[str], roles: dict[str, int], place: GeometryColumns | None) -> None:
     assert place_of(names, roles) == place

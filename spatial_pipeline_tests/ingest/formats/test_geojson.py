@@ -124,7 +124,7 @@ def test_elements_are_those_of_the_whole_sequence(elements: list[Any], chunk: in
         def read(self, size: int | None = -1) -> bytes:
             return super().read(chunk)
 
-    read = geojson_text.Text(Slow(text.encode()))
+    read = geojson_text.GeoJsonText(Slow(text.encode()))
     assert list(chain.from_iterable(read.blocks())) == elements
     assert list(chain.from_iterable(read.again())) == elements
 

@@ -20,7 +20,7 @@ import rasterio
 import shapely
 from affine import Affine
 
-from spatial_pipeline.crs.comparison import compare, same
+from spatial_pipeline.model.crs.comparison import compare, same
 from spatial_pipeline_tests.ingest.sources import staged_raster, staged_vector
 
 BROKEN = 'PROJCS["not a CRS",GEOGCS["broken",'

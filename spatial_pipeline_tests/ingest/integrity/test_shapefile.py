@@ -12,10 +12,10 @@ import shapely
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import resolve
-from spatial_pipeline.ingest.archive import extract
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.formats.shapefile import open_layer
 from spatial_pipeline.ingest.integrity import shapefile
+from spatial_pipeline.sources.archive import extract
 from spatial_pipeline_tests.ingest.sources import (
     cut,
     geometries,

@@ -17,7 +17,7 @@ from spatial_pipeline.ingest.integrity import tiff_directory, tiff_layout
 from spatial_pipeline_tests.ingest.sources import ramp, staged_raster, write_raster
 
 
-def verified(path: Path) -> tiff_layout.Layout:
+def verified(path: Path) -> tiff_layout.BlockLayout:
     chain = tiff_directory.chain(path)
     assert chain is not None
     return tiff_layout.verify(path, chain.directories)
@@ -54,7 +54,7 @@ def test_sound_files(
         tmp_path / "a.tif", values, compress=compress, interleave=interleave, nodata=3,
         mask=np.full((100, 150), 255, "uint8"), overviews=[2], **how,
     )  # fmt: skip
-    assert verified(path) == tiff_layout.Layout()
+    assert verified(path) == tiff_layout.BlockLayout()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Transformations and the areas of use of coordinate reference systems."""

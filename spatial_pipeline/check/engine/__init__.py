@@ -1,0 +1,1 @@
+"""Runs rules: pieces, threads, memory, results. Knows no rule by name."""

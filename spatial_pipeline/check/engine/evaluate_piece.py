@@ -1,0 +1,237 @@
+"""One piece of data, loaded once and shown to all rules that want it, on whatever machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.base import BatchCheck, TileCheck, TileComparisonCheck
+from spatial_pipeline.check.engine.partitioning import Partitioning, selected
+from spatial_pipeline.check.engine.rule_run import RuleRun
+from spatial_pipeline.check.incremental.feature_cache import FeatureCache, NeighbourCheck
+from spatial_pipeline.check.incremental.piece_cache import Batches, PieceName
+from spatial_pipeline.check.join.where_filter import mask
+from spatial_pipeline.errors import RuleError
+from spatial_pipeline.model.features import FeatureBatch, Tile
+from spatial_pipeline.model.readers import RasterReader
+from spatial_pipeline.runtime.workers import Workers
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A piece as tasks see it.
+
+    Attributes:
+        number: of the piece.
+        name: tells what the piece is known by, where its answers are kept.
+        alone: all features that it owns.
+        tile: the same with a halo, as wide as the tasks that look at all of them want it.
+        some: the features that a task looks at which knows the others from an earlier version.
+        near: the same for tasks that compare neighbours.
+
+    """
+
+    number: int
+    name: Callable[..., PieceName] | None
+    alone: Tile
+    tile: Tile
+    some: PieceSubset
+    near: PieceSubset
+
+
+@dataclass(frozen=True)
+class PieceSubset:
+    """Some features of a piece, and their ascending places in it."""
+
+    features: FeatureBatch
+    places: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, owned: FeatureBatch, tasks: Sequence[RuleRun]) -> Self:
+        """The features that one of these tasks does not know."""
+        wanted = np.zeros(len(owned), dtype=bool)
+        for task in tasks:
+            wanted |= cast("FeatureCache", task.memory).unknown(owned.positions)
+        places = np.flatnonzero(wanted)
+        part = cls(owned if len(places) == len(owned) else owned.take(places), places)
+        if any(map(_wants_geometry, tasks)):
+            _ = part.features.geometry
+        return part
+
+
+async def see_features(
+    cut: Partitioning,
+    index: int,
+    tasks: Sequence[RuleRun],
+    columns: tuple[str, ...],
+    workers: Workers,
+    batches: Batches | None = None,
+) -> bool:
+    """Piece ``index`` of a vector version; every task keeps its partial result or fails.
+
+    Args:
+        cut: how the version is cut.
+        index: of the piece.
+        tasks: the rules.
+        columns: attribute columns that they need.
+        workers: threads that do the work.
+        batches: what the version has in common with an earlier one, where that is known.
+
+    Returns:
+        False when the piece cannot be read.
+
+    """
+    if batches is not None:
+        known, _ = await workers.run(partial(_known, cut, index, tasks, batches))
+        for task, value in known:
+            task.settle(index, value)
+        settled = [task for task, _ in known]
+        tasks = [t for t in tasks if t not in settled]
+    live = [t for t in tasks if t.alive]
+    knowing = [t for t in live if t.memory is not None and t.memory.known is not None]
+    others = [t for t in live if t not in knowing]
+    halos = [t.check.halo() for t in others if isinstance(t.check, TileCheck)]
+
+    def load() -> tuple[FeatureBatch, PieceSubset, PieceSubset]:
+        owned = cut.owned(index, columns)
+        if any(map(_wants_geometry, others)):
+            _ = owned.geometry
+        beside = [t for t in knowing if isinstance(t.check, NeighbourCheck)]
+        alone = [t for t in knowing if t not in beside]
+        return owned, PieceSubset.of(owned, alone), PieceSubset.of(owned, beside)
+
+    if not live:
+        return True
+    try:
+        (owned, some, near), _ = await workers.run(load)
+        alone = tile = Tile(owned, len(owned))
+        if halos:
+            tile, _ = await workers.run(partial(cut.tile, owned, max(halos), columns))
+    except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
+        for task in live:
+            task.fail(f"piece {index} cannot be read: {exc}")
+        return False
+    name = None if batches is None else partial(batches.name, cut.spans[index])
+    shown = Shown(index, name, alone, tile, some, near)
+    around = partial(cut.tile, columns=columns)
+    await asyncio.gather(*(t.step(workers, index, partial(_see, t, shown, around)) for t in live))
+    return True
+
+
+def _known(
+    cut: Partitioning, index: int, tasks: Sequence[RuleRun], batches: Batches
+) -> list[tuple[RuleRun, Any]]:
+    """What tasks know of a piece that an earlier version has byte by byte."""
+    span = cut.spans[index]
+    if not batches.unchanged(span):
+        return []
+    found: list[tuple[RuleRun, Any]] = []
+    for task in tasks:
+        memory, repeats = task.memory, task.repeats
+        if not task.alive:
+            continue
+        if repeats is not None:
+            name = batches.name(span, numbered=task.check.numbered)
+            words = repeats.known.get(name)
+            if words is not None:
+                repeats.fresh[name] = words
+                found.append((task, task.check.unpacked(words, span.places)))
+        # A condition asks for attributes, so the piece must be read.
+        elif memory is not None and task.rule.where is None and memory.settled(span.places):
+            if memory.nothing is None:
+                memory.nothing = _of_nothing(task, cut)
+            positions = np.arange(span.begin, span.end)
+            facts = memory.carry(index, span.places)
+            found.append((task, task.check.recalled(memory.nothing, positions, facts)))
+    return found
+
+
+def _of_nothing(task: RuleRun, cut: Partitioning) -> Any:
+    """What the check of a rule makes of no feature at all."""
+    none = cut.data.take(np.empty(0, dtype=np.int64), task.rule.columns())
+    if isinstance(task.check, NeighbourCheck):
+        return task.check.look(none, np.empty(0, dtype=np.uint8))
+    tile = Tile(none, 0)
+    return _mapped(task, tile, tile, selects=False)
+
+
+def _wants_geometry(task: RuleRun) -> bool:
+    return getattr(task.check, "needs_geometry", True)
+
+
+async def see_pixels(
+    data: RasterReader,
+    index: int,
+    window: tuple[int, int, int, int],
+    tasks: Sequence[RuleRun],
+    workers: Workers,
+) -> None:
+    """Window ``index`` of a raster; every task keeps its partial result or fails."""
+    live = [t for t in tasks if t.alive]
+    if not live:
+        return
+    try:
+        pixels, _ = await workers.run(partial(data.read, *window))
+    except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
+        for task in live:
+            task.fail(f"window {window} cannot be read: {exc}")
+        return
+    await asyncio.gather(*(t.step(workers, index, partial(t.check.map, pixels)) for t in live))
+
+
+def _see(task: RuleRun, shown: Shown, around: Callable[[FeatureBatch, float], Tile]) -> Any:
+    """What one rule makes of one piece, in a worker thread."""
+    memory = task.memory
+    if memory is None:
+        value = _mapped(task, shown.alone, shown.tile)
+        if task.repeats is not None and shown.name is not None:
+            words = task.check.packed(value, len(shown.alone.features))
+            if words is not None:
+                task.repeats.fresh[shown.name(numbered=task.check.numbered)] = words
+        return value
+    owned, condition, check = shown.alone.features, task.rule.where, task.check
+    kept = np.ones(len(owned), bool) if condition is None else mask(owned.table, condition)
+    unknown = memory.unknown(owned.positions)
+    if memory.known is not None and isinstance(check, NeighbourCheck):
+        # The same batch for all of them: what one works out of it, the next one finds there.
+        seen, batch = shown.near.places, shown.near.features
+        unknown[seen] = True
+        value = check.look(batch, memory.known.take(batch.positions).kinds)
+    else:
+        seen = np.flatnonzero(unknown & kept)
+        if memory.known is not None:
+            batch = shown.some.features.take(np.searchsorted(shown.some.places, seen))
+        else:
+            batch = owned if len(seen) == len(owned) else owned.take(seen)
+        tile = Tile(batch, len(batch))
+        if isinstance(check, TileCheck):
+            tile = shown.tile if len(seen) == len(owned) else around(batch, check.halo())
+        value = _mapped(task, tile, tile, selects=False)
+    memory.learn(shown.number, owned.positions, seen, check.facts(batch, value))
+    if memory.known is None:
+        return value
+    recalled = owned.positions[~unknown & kept]
+    return check.recalled(value, recalled, memory.known.take(recalled))
+
+
+def _mapped(task: RuleRun, alone: Tile, tile: Tile, *, selects: bool = True) -> Any:
+    """What the check of a rule makes of features, those that its condition selects or all."""
+    check, condition = task.check, task.rule.where if selects else None
+    if isinstance(check, BatchCheck):
+        return check.map(selected(alone, condition).features)
+    if isinstance(check, TileCheck):
+        return check.map(selected(tile, condition))
+    if not isinstance(check, TileComparisonCheck):
+        msg = f"{type(check).__name__} sees no vector pieces"
+        raise RuleError(msg)
+    owned: FeatureBatch = selected(alone, condition).features
+    return check.map(owned, task.surroundings().near(owned, check.halo(), check.other_columns()))
+
+
+__all__ = ["see_features", "see_pixels"]

@@ -1,0 +1,179 @@
+"""Outcome → result: does it pass, what does it say, which features are meant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import cast
+
+import numpy as np
+import shapely
+
+from spatial_pipeline.check.engine.rule_run import RuleRun
+from spatial_pipeline.check.engine.suppress import Acceptances, Remaining, without_accepted
+from spatial_pipeline.check.feature_keys import Keys, keyed
+from spatial_pipeline.check.join.where_filter import columns_of, mask
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.vocabulary import Severity, Status
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.readers import Reader, VectorReader
+from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violation_runs import (
+    AnyViolations,
+    ViolationSink,
+    found_by,
+    in_memory,
+    with_found,
+)
+from spatial_pipeline.model.violations import SAMPLE_SIZE, RuleOutcome, Violation, Violations
+from spatial_pipeline.runtime.workers import Workers
+
+
+async def conclude(
+    task: RuleRun,
+    data: Reader,
+    key: tuple[str, ...],
+    workers: Workers,
+    accepted: Acceptances = lambda _: None,
+    sink: ViolationSink | None = None,
+) -> tuple[Result, AnyViolations]:
+    """The result of a task and its findings in canonical order, keys filled in."""
+    rule = task.rule
+    findings: AnyViolations = Violations.none()
+    result = Result(
+        name=rule.check_name,
+        rule=rule.rule,
+        rule_hash=rule.hash,
+        family=rule.family,
+        severity=rule.severity,
+        status=task.status or Status.ERROR,
+        elapsed_s=round(task.elapsed, 6),
+        message=task.error,
+        against={f"{i}:{o.profile.uri}": o.version_id for i, o in enumerate(task.others)},
+    )
+    if task.alive and task.outcome is not None:
+        call = partial(_finish, task, task.outcome, data, key, accepted, sink)
+        finished = await task.call(workers, call)
+        if finished is not None:
+            remaining, sample, unjudged = finished
+            judged = _judged(result, remaining.outcome, task)
+            if unjudged and judged.passed:
+                blocks = rule.severity is Severity.ERROR
+                status = Status.ERROR if blocks else judged.status
+                judged = replace(judged, status=status, message=unjudged)
+            judged = replace(judged, sample=sample, excepted=remaining.counts)
+            findings = found_by(remaining.outcome)
+            return replace(judged, elapsed_s=round(task.elapsed, 6)), findings
+        result = replace(result, status=task.status or Status.ERROR, message=task.error)
+    return result, findings
+
+
+def _judged(result: Result, outcome: RuleOutcome, task: RuleRun) -> Result:
+    rule = task.rule
+    violations = outcome.violations if outcome.violations is not None else len(outcome.findings)
+    if outcome.passed is not None:
+        passed = outcome.passed
+        value, threshold = outcome.value, outcome.threshold
+    elif rule.max_fraction is not None:
+        value = violations / outcome.checked if outcome.checked else float(violations > 0)
+        threshold = rule.max_fraction
+        passed = value <= threshold
+    else:
+        value, threshold = outcome.value, outcome.threshold
+        passed = violations <= rule.max_violations
+    default = (
+        f"{violations} of {outcome.checked} violate" if violations else f"{outcome.checked} checked"
+    )
+    notes = (*outcome.notes, *task.notes())
+    return replace(
+        result,
+        status=Status.PASSED if passed else Status.FAILED,
+        checked=outcome.checked,
+        violations=violations,
+        value=_number(violations if value is None else value),
+        threshold=_number(rule.max_violations if threshold is None else threshold),
+        message="; ".join((outcome.message or default, *notes)),
+    )
+
+
+def _finish(
+    task: RuleRun,
+    outcome: RuleOutcome,
+    data: Reader,
+    key: tuple[str, ...],
+    accepted: Acceptances,
+    sink: ViolationSink | None,
+) -> tuple[Remaining, tuple[Violation, ...], str]:
+    findings = found_by(outcome)
+    if isinstance(findings, Violations):
+        findings = keyed(findings.sorted(), data, key)
+    outcome = with_found(outcome, findings)
+    acceptance = accepted(task.rule)
+    remaining = Remaining(outcome)
+    if acceptance is not None:
+        remaining = without_accepted(outcome, acceptance, sink)
+    head = in_memory(found_by(remaining.outcome), SAMPLE_SIZE).take(slice(0, SAMPLE_SIZE))
+    places = locations(head)
+    sample = tuple(
+        Violation(
+            keys=cast("Keys", head.keys[i]) if head.keys is not None else (),
+            reason=str(head.reasons[i]),
+            location=places[i],
+            measure=_number(float(head.measure[i])),
+            unit=head.unit,
+        )
+        for i in range(len(head))
+    )
+    return remaining, sample, unjudged(task.rule, outcome, data)
+
+
+def unjudged(rule: Rule, outcome: RuleOutcome, data: Reader) -> str:
+    """Why a rule found no geometry of its kind; empty when it did, or when that is in order.
+
+    It is in order for a layer that is empty or holds null geometries only, and where the condition
+    of the rule selects none.
+    """
+    profile = data.profile
+    if not rule.judges or outcome.passed is not None or outcome.checked:
+        return ""
+    if not isinstance(profile, VectorProfile) or not profile.count or profile.error is not None:
+        return ""
+    if profile.geometry_column is not None and profile.bounds is None:
+        return ""
+    if rule.where is not None and not _selects(cast("VectorReader", data), rule.where):
+        return ""
+    selected = "" if rule.where is None else " that where selects"
+    said = f"nothing to judge: no feature{selected} has {rule.judges}, of {profile.count}"
+    if rule.severity is Severity.WARN:
+        return said
+    return f"{said}; leave the rule out, or give it severity: warn"
+
+
+def _selects(data: VectorReader, condition: str) -> bool:
+    """True when a condition holds for any feature that has a geometry."""
+    columns = columns_of(condition, [c.name for c in data.profile.columns])
+    for index in range(data.batch_count()):
+        batch = data.batch(index, columns)
+        kept = mask(batch.table, condition)
+        if (kept if batch.wkb is None else kept & np.asarray(batch.wkb.is_valid())).any():
+            return True
+    return False
+
+
+def locations(findings: Violations) -> Sequence[tuple[float, float] | None]:
+    """A point (x, y) of every defect, in the CRS of the dataset; None when it has no place."""
+    places: list[tuple[float, float] | None] = []
+    for geometry in findings.geometry:
+        with np.errstate(invalid="ignore"):
+            point = None if geometry is None else shapely.point_on_surface(geometry)
+        if point is None or point.is_empty or not math.isfinite(point.x + point.y):
+            places.append(None)
+        else:
+            places.append((point.x, point.y))
+    return places
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

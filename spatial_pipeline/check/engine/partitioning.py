@@ -1,0 +1,164 @@
+"""Cuts a staged vector version into pieces and finds what lies around each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.crs.transformation import transformed
+from spatial_pipeline.check.geometry.boxes import Boxes
+from spatial_pipeline.check.geometry.fast_facts import plain
+from spatial_pipeline.check.join.where_filter import mask
+from spatial_pipeline.contract.vocabulary import Bounds
+from spatial_pipeline.model.crs.comparison import same_horizontally
+from spatial_pipeline.model.features import FeatureBatch, Tile
+from spatial_pipeline.model.readers import VectorReader
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece: features of one batch that follow each other.
+
+    Attributes:
+        batch: number of the batch.
+        begin: staged position of the first feature.
+        end: staged position behind the last one.
+        skipped: features of the batch before it.
+
+    """
+
+    batch: int
+    begin: int
+    end: int
+    skipped: int
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    @property
+    def places(self) -> slice:
+        """Its staged positions."""
+        return slice(self.begin, self.end)
+
+
+@dataclass(frozen=True)
+class Partitioning:
+    """How a version is cut: by its own batches, or each of them into parts of ``size`` at most.
+
+    No piece has features of two batches: where a batch is the same as in an earlier version, its
+    pieces are.
+    """
+
+    data: VectorReader
+    size: int | None = None
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """The pieces in staged order."""
+        found: list[Span] = []
+        for batch, (begin, end) in enumerate(pairwise(self.data.batch_starts().tolist())):
+            count = end - begin
+            parts = 1 if self.size is None else -(-count // self.size)
+            cuts = [begin + count * i // max(parts, 1) for i in range(parts + 1)]
+            found += [Span(batch, one, other, one - begin) for one, other in pairwise(cuts)]
+        return tuple(found)
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def owned(self, index: int, columns: Sequence[str]) -> FeatureBatch:
+        """The features that piece ``index`` owns, geometry decoded."""
+        span = self.spans[index]
+        starts = self.data.batch_starts()
+        if len(span) == starts[span.batch + 1] - starts[span.batch]:
+            return self.data.batch(span.batch, columns)
+        return self.data.take(np.arange(span.begin, span.end), columns)
+
+    @cached_property
+    def boxes(self) -> Boxes:
+        """Bounds of all features in staged order."""
+        return Boxes(self.data.feature_bounds())
+
+    def tile(self, owned: FeatureBatch, halo: float, columns: Sequence[str]) -> Tile:
+        """The tile that owns these features, with everything within ``halo`` of one of them."""
+        near = self.boxes.near(self.boxes.bounds[owned.positions], halo, owned.positions)
+        if not len(near):
+            return Tile(owned, len(owned))
+        return Tile(concatenated(owned, self.data.take(near, columns)), len(owned))
+
+
+def concatenated(first: FeatureBatch, second: FeatureBatch) -> FeatureBatch:
+    """Both batches in one, geometries decoded once."""
+    wkb = None
+    if first.wkb is not None and second.wkb is not None:
+        wkb = pa.concat_arrays([first.wkb, second.wkb.cast(first.wkb.type)])
+    batch = FeatureBatch(
+        rows=np.concatenate([first.rows, second.rows]),
+        positions=np.concatenate([first.positions, second.positions]),
+        table=pa.concat_tables([first.table, second.table]),
+        wkb=wkb,
+        crs=first.crs,
+    )
+    batch.__dict__["geometry"] = np.concatenate([first.geometry, second.geometry])
+    return batch
+
+
+def selected(tile: Tile, condition: str | None) -> Tile:
+    """The features of a tile for which an attribute condition is true."""
+    if condition is None:
+        return tile
+    keep = mask(tile.features.table, condition)
+    return Tile(tile.features.take(keep), int(keep[: tile.owned].sum()))
+
+
+class Surroundings:
+    """The features of another dataset around a piece, in the CRS of the piece."""
+
+    def __init__(self, other: VectorReader, crs: pyproj.CRS | None) -> None:
+        self.other = other
+        self.crs = crs
+        self.boxes = Boxes(other.feature_bounds())
+        self.same_crs = crs is None or same_horizontally(crs, other.profile.pyproj_crs)
+        self.note = ""
+
+    def near(self, owned: FeatureBatch, halo: float, columns: Sequence[str]) -> FeatureBatch:
+        """Features whose boxes are within ``halo`` of a box of the owned features."""
+        boxes = plain(owned).bounds
+        if self.same_crs:
+            return self.other.take(self.boxes.near(boxes, halo), columns)
+        around = boxes[np.isfinite(boxes).all(axis=1)]
+        if not len(around):
+            return self.other.take(np.empty(0, dtype=np.int64), columns)
+        xmin, ymin = (around[:, :2].min(axis=0) - halo).tolist()
+        xmax, ymax = (around[:, 2:].max(axis=0) + halo).tolist()
+        there = self.other.profile.pyproj_crs
+        candidates = self._candidates((xmin, ymin, xmax, ymax), there)
+        batch = self.other.take(candidates, columns)
+        geometry, note = transformed(batch.geometry, there, self.crs)
+        self.note = self.note or note
+        hits = Boxes(shapely.bounds(geometry).reshape(-1, 4)).near(boxes, halo)
+        near = batch.take(hits)
+        # Its WKB says nothing of these geometries any more.
+        near.__dict__["geometry"] = geometry[hits]
+        near.__dict__["valid"] = np.asarray(shapely.is_valid(geometry[hits]), dtype=bool)
+        return near
+
+    def _candidates(self, extent: Bounds, there: pyproj.CRS | None) -> NDArray[np.int64]:
+        """Positions of the features that may lie in an extent given in the CRS of the piece."""
+        back = pyproj.Transformer.from_crs(self.crs, there, always_xy=True)
+        xmin, ymin, xmax, ymax = back.transform_bounds(*extent, densify_pts=101)
+        if not np.isfinite([xmin, ymin, xmax, ymax]).all() or xmin > xmax:
+            # Outside of the projection's domain, or across the antimeridian: a box cannot say it.
+            return np.flatnonzero(np.isfinite(self.boxes.bounds).all(axis=1))
+        # An edge bulges between the points at which it was transformed.
+        margin = 0.02 * max(xmax - xmin, ymax - ymin)
+        box = np.array([xmin - margin, ymin - margin, xmax + margin, ymax + margin])
+        return self.boxes.within(box)

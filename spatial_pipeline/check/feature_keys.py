@@ -1,0 +1,51 @@
+"""The keys by which readers know the features of findings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from spatial_pipeline.model.arrow_json import json_values
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.readers import Reader, VectorReader
+from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.runtime.json_text import plain
+
+Keys = tuple[tuple[Any, ...], ...]
+
+
+def keyed(findings: Violations, data: Reader, key: tuple[str, ...]) -> Violations:
+    """The findings with the key tuples of all features involved."""
+    array = np.empty(len(findings), dtype=object)
+    for i, value in enumerate(_keys(findings, data, key)):
+        array[i] = value
+    return replace(findings, keys=array)
+
+
+def _keys(findings: Violations, data: Reader, key: tuple[str, ...]) -> list[Keys]:
+    """Key tuples of the features of every finding; source rows without a key."""
+    given = findings.keys
+    rows = findings.rows
+    involved = np.unique(rows[rows >= 0])
+    profile = data.profile
+    names = {c.name for c in profile.columns} if isinstance(profile, VectorProfile) else set()
+    known: dict[int, tuple[Any, ...]]
+    if key and len(involved) and set(key) <= names:
+        vector = cast("VectorReader", data)
+        batch = vector.take(vector.rows_to_positions(involved), key, geometry=False)
+        columns = [json_values(batch.table.column(k)) for k in key]
+        values = zip(*columns, strict=True)
+        known = {int(row): value for row, value in zip(batch.rows, values, strict=True)}
+    else:
+        known = {int(row): (int(row),) for row in involved}
+    return [
+        tuple(tuple(plain(v) for v in k) for k in given[i])
+        if given is not None and given[i] is not None
+        else tuple(known[int(r)] for r in rows[i] if r >= 0)
+        for i in range(len(findings))
+    ]
+
+
+__all__ = ["Keys", "keyed"]

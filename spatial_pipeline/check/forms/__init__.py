@@ -1,0 +1,1 @@
+"""Base classes of checks that several rules share."""

@@ -1,0 +1,286 @@
+"""Rules that judge each feature by itself: a function of the features that can be judged.
+
+A rule is a function that is decorated by :func:`feature_rule`. It gets its model and the features
+of a batch that it can judge, and returns their violations. Everything else is done here: which
+features are left out and said, counts, notes, the cache over versions, registration.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, TypeVar, get_type_hints
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.base import evaluates
+from spatial_pipeline.check.crs.transformation import area_unit, in_degrees, length_unit
+from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
+from spatial_pipeline.check.geometry.finite import not_finite_xy
+from spatial_pipeline.check.geometry.parts import Parts, simple_parts
+from spatial_pipeline.check.geometry.unjudged import (
+    EMPTY,
+    INVALID,
+    NOT_FINITE,
+    NULL,
+    OF_KIND,
+    THREE_D,
+    UNDECODABLE,
+    undecodable,
+)
+from spatial_pipeline.check.incremental.feature_cache import Facts
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.rules.base import MEASURES
+from spatial_pipeline.contract.vocabulary import Bounds
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import Profile
+from spatial_pipeline.model.violations import RuleOutcome, Violations
+
+F = TypeVar("F", bound="Features")
+COLLECTION = 7
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features of a batch that a rule can judge, as arrays of equal length n.
+
+    Attributes:
+        batch: all features of the batch.
+        index: (n,) int64 ascending places of the features in the batch.
+        extent: bounds of the dataset, None when it has none.
+
+    """
+
+    dimension: ClassVar[int | None] = None
+    """Dimension of the parts that are judged; None for all."""
+
+    batch: FeatureBatch
+    index: NDArray[np.int64]
+    extent: Bounds | None = None
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def geometry(self) -> NDArray[np.object_]:
+        """(n,) geometries: not null, not empty, without NaN or infinity in x and y."""
+        return self.batch.geometry[self.index]
+
+    @property
+    def length_unit(self) -> str:
+        """Symbol of the unit of the coordinates."""
+        return length_unit(self.batch.crs)
+
+    @property
+    def area_unit(self) -> str:
+        """Symbol of the squared unit of the coordinates."""
+        return area_unit(self.batch.crs)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """(n,) values of an attribute column that the rule names in ``columns()``."""
+        return self.batch.table.column(name).take(pa.array(self.index))
+
+    @property
+    def parts(self) -> Parts:
+        """The points, lines or polygons that the geometries are made of."""
+        if self.dimension is None:
+            msg = "parts are of one dimension: judge Points, Lines or Polygons"
+            raise TypeError(msg)
+        key = ("parts", type(self), len(self))
+        return self.batch.memo(key, lambda: simple_parts(self.geometry, self.dimension or 0))
+
+    @property
+    def whole(self) -> Parts:
+        """The geometries themselves, each as its only part."""
+        index = np.arange(len(self))
+        return Parts(self.geometry, index, np.full(len(self), -1))
+
+    def at_border(self, geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
+        """(m,) bool: geometries that touch the bounds of the dataset."""
+        if self.extent is None:
+            return np.zeros(len(geometry), dtype=bool)
+        bounds = shapely.bounds(geometry).reshape(-1, 4)
+        return np.asarray((bounds == np.asarray(self.extent)).any(axis=1))
+
+    def violations(
+        self,
+        feature: NDArray[np.integer[Any]],
+        reason: str | Sequence[str],
+        geometry: Any = None,
+        measure: Any = np.nan,
+        unit: str = "",
+        part: Any = -1,
+        ring: Any = -1,
+        vertex: Any = -1,
+    ) -> Violations:
+        """Violations of some of the features.
+
+        Args:
+            feature: (m,) index of the feature of each violation.
+            reason: what is wrong, one text or (m,) of them.
+            geometry: (m,) the defects themselves, not the features.
+            measure: (m,) sizes of the defects.
+            unit: unit of the measures.
+            part: (m,) numbers of the parts.
+            ring: (m,) numbers of the rings; 0 is the shell.
+            vertex: (m,) numbers of the vertices.
+
+        """
+        rows = self.batch.rows[self.index[np.asarray(feature, dtype=np.int64)]]
+        return Violations.build(rows, reason, geometry, measure, unit, part, ring, vertex)
+
+    @classmethod
+    def of(cls, batch: FeatureBatch, profile: Profile, *, valid: bool) -> tuple[Self, Counter[str]]:
+        """The features of a batch that can be judged, and how many of each kind cannot.
+
+        Args:
+            batch: the features.
+            profile: of the dataset.
+            valid: invalid geometries cannot be judged.
+
+        """
+        return batch.memo((cls, valid), lambda: cls._of(batch, profile, valid=valid))
+
+    @classmethod
+    def _of(
+        cls, batch: FeatureBatch, profile: Profile, *, valid: bool
+    ) -> tuple[Self, Counter[str]]:
+        geometry, said = batch.geometry, Counter[str]()
+        left = np.ones(len(batch), dtype=bool)
+        lost = undecodable(batch, profile)
+        reasons = [
+            (UNDECODABLE, lost),
+            (NULL, shapely.is_missing(geometry)),
+            (EMPTY, shapely.is_empty(geometry)),
+            (NOT_FINITE, not_finite_xy(geometry)),
+        ]
+        if cls.dimension is not None:
+            reasons += cls._other_kinds(geometry)
+        for reason, out in reasons:
+            said[reason] += int((out & left).sum())
+            left &= ~out
+        if valid:
+            said[INVALID] = int((left & ~batch.valid).sum())
+            left &= batch.valid
+        index = np.flatnonzero(left)
+        deep = shapely.has_z(geometry[index]) | shapely.has_m(geometry[index])
+        said[THREE_D] = int(deep.sum())
+        return cls(batch, index, getattr(profile, "bounds", None)), said
+
+    @classmethod
+    def _other_kinds(cls, geometry: NDArray[np.object_]) -> list[tuple[str, NDArray[np.bool_]]]:
+        """Geometries without a part of the dimension."""
+        mixed = shapely.get_type_id(geometry) == COLLECTION
+        found = shapely.get_dimensions(geometry)
+        without = mixed.copy()
+        if mixed.any():
+            places = np.flatnonzero(mixed)
+            parts = simple_parts(geometry[places], cls.dimension or 0)
+            without[places[np.unique(parts.feature)]] = False
+        return [
+            *((OF_KIND[d], ~mixed & (found == d)) for d in range(3) if d != cls.dimension),
+            (OF_KIND[3], without),
+        ]
+
+
+class Geometries(Features):
+    """Features of every type of geometry."""
+
+
+class Points(Features):
+    """Features with a point."""
+
+    dimension = 0
+
+
+class Lines(Features):
+    """Features with a line."""
+
+    dimension = 1
+
+
+class Polygons(Features):
+    """Features with a polygon."""
+
+    dimension = 2
+
+
+Evaluate = Callable[[Any, Any], Violations]
+
+
+class FeatureRuleCheck(GeometryCheck[Rule]):
+    """Evaluates a function that :func:`feature_rule` decorates."""
+
+    judges: ClassVar[type[Features]]
+    valid: ClassVar[bool]
+    evaluate: ClassVar[Evaluate]
+    notes_depth = True
+
+    def judge(self, batch: FeatureBatch) -> Judged:
+        """Violations of the features of this batch that can be judged."""
+        features, said = self.judges.of(batch, self.context.data.profile, valid=self.valid)
+        found = type(self).evaluate(self.rule, features) if len(features) else Violations.none()
+        return Judged(len(features), found, said)
+
+    def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
+        """All violations, what was not judged, and the unit of bounds when it is an angle."""
+        outcome = super().reduce(partials)
+        crs = getattr(self.context.data.profile, "pyproj_crs", None)
+        if in_degrees(crs) and measures(self.rule):
+            told = f"{', '.join(measures(self.rule))} in degrees"
+            outcome = replace(outcome, notes=(*outcome.notes, told))
+        return outcome
+
+    def depends(self) -> Sequence[Any] | None:
+        """The extent of the dataset; nothing is remembered of what attributes decide."""
+        return (
+            None if self.rule.columns() else (getattr(self.context.data.profile, "bounds", None),)
+        )
+
+    def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
+        """What every geometry check knows, of the features that were judged."""
+        known = super().facts(batch, partial)
+        features, _ = self.judges.of(batch, self.context.data.profile, valid=self.valid)
+        judged = np.zeros(len(batch), dtype=bool)
+        judged[features.index] = True
+        return known.without(~judged) if not judged.all() else known
+
+
+def measures(rule: Rule) -> list[str]:
+    """Names of the parameters that are lengths or areas and that are set."""
+    return [
+        name
+        for name, info in type(rule).model_fields.items()
+        if any(m in MEASURES for m in info.metadata if isinstance(m, str))
+        and getattr(rule, name) not in (None, 0, 0.0)
+    ]
+
+
+def feature_rule(
+    judges: type[Features], *, valid: bool = False
+) -> Callable[[Callable[[Any, F], Violations]], Callable[[Any, F], Violations]]:
+    """Registers a function as the evaluation of the rule model of its first parameter.
+
+    Args:
+        judges: features that the rule judges; all others are counted and said.
+        valid: invalid geometries are not judged.
+
+    """
+
+    def register(function: Callable[[Any, F], Violations]) -> Callable[[Any, F], Violations]:
+        model = next(iter(get_type_hints(function).values()))
+        parts = {
+            "judges": judges,
+            "valid": valid,
+            "evaluate": staticmethod(function),
+            "__doc__": function.__doc__,
+            "__module__": function.__module__,
+        }
+        evaluates(model)(type(f"{model.__name__}Check", (FeatureRuleCheck,), parts))
+        return function
+
+    return register

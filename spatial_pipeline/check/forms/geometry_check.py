@@ -1,0 +1,118 @@
+"""Check of single geometries: base class with counts, notes and the feature cache."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, TypeVar
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.base import BatchCheck
+from spatial_pipeline.check.geometry.unjudged import (
+    NO_GEOMETRY,
+    THREE_D,
+    notes,
+    require_geometry,
+    summary,
+)
+from spatial_pipeline.check.incremental.feature_cache import (
+    DEEP,
+    PLAIN,
+    UNKNOWN,
+    Facts,
+    Remembering,
+)
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.errors import RuleError
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.violations import RuleOutcome, Violations
+
+R = TypeVar("R", bound=Rule)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Partial result of one batch.
+
+    Attributes:
+        checked: features judged.
+        findings: violations among them.
+        said: how many features each note is about.
+        taken: how often each reason is in violations that were taken out.
+
+    """
+
+    checked: int
+    findings: Violations
+    said: Counter[str]
+    taken: Counter[str] = field(default_factory=Counter)
+
+
+class GeometryCheck(BatchCheck[R], Remembering):
+    """A feature check that says how many geometries it could not judge.
+
+    Each feature is judged by its geometry alone, so those without a violation need no second look.
+    """
+
+    notes_depth: ClassVar[bool] = False
+    """True when every geometry with Z or M is noted."""
+
+    @abstractmethod
+    def judge(self, batch: FeatureBatch) -> Judged:
+        """Violations of the geometries of this batch."""
+
+    def map(self, batch: FeatureBatch) -> Judged:
+        """The partial result of one batch.
+
+        Raises:
+            RuleError: the source has no geometry column.
+
+        """
+        if batch.wkb is None:
+            raise RuleError(NO_GEOMETRY)
+        return self.judge(batch)
+
+    def findings_of(self, partial: Judged) -> Violations:
+        """The violations."""
+        return partial.findings
+
+    def without_findings(self, partial: Judged) -> Judged:
+        """What was judged and said, and the reasons."""
+        taken = partial.taken + Counter(partial.findings.reasons.tolist())
+        return replace(partial, findings=Violations.none(), taken=taken)
+
+    def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
+        """All violations, and what was not judged.
+
+        Raises:
+            RuleError: the source has no geometry column.
+
+        """
+        require_geometry(self.context.data.profile)
+        findings = Violations.concat(p.findings for p in partials)
+        return RuleOutcome(
+            checked=sum(p.checked for p in partials),
+            findings=findings,
+            message=summary(findings, sum((p.taken for p in partials), Counter())),
+            notes=notes(sum((p.said for p in partials), Counter())),
+        )
+
+    def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
+        """Which features were counted, and nothing else said of them but that they are 3D."""
+        geometry = batch.geometry
+        deep = shapely.has_z(geometry) | shapely.has_m(geometry)
+        classes = np.where(deep, DEEP, PLAIN).astype(np.uint8)
+        classes[shapely.is_missing(geometry) | shapely.is_empty(geometry)] = UNKNOWN
+        classes[np.isin(batch.rows, partial.findings.rows)] = UNKNOWN
+        return Facts(classes)
+
+    def recalled(self, partial: Judged, positions: NDArray[np.int64], facts: Facts) -> Judged:
+        """The features were counted and the deep ones are noted where this check does so."""
+        deep = int((facts.classes == DEEP).sum()) if self.notes_depth else 0
+        said = partial.said + Counter({THREE_D: deep}) if deep else partial.said
+        return replace(partial, checked=partial.checked + len(positions), said=said)

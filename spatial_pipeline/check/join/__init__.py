@@ -1,0 +1,1 @@
+"""Kernels that pair the features of two datasets and compare the pairs."""

@@ -1,0 +1,1 @@
+"""Kernels of raster windows: grids, regions of pixels, differences, warping."""

@@ -1,0 +1,384 @@
+"""round_trips: written to another format and read back, a dataset is what it was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import pyproj
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.base import Context, PlannedCheck, WindowCheck, evaluates
+from spatial_pipeline.check.crs.transformation import in_degrees, length_unit
+from spatial_pipeline.check.geometry.unjudged import notes
+from spatial_pipeline.check.join.attribute_difference import common_type, plain_type
+from spatial_pipeline.check.join.geometry_difference import Mode
+from spatial_pipeline.check.join.key_join import NOWHERE, Side
+from spatial_pipeline.check.join.paired_diff import (
+    CHUNK,
+    PairedComparison,
+    column_types,
+    differences,
+    transformation,
+)
+from spatial_pipeline.check.raster.grid import grid_differences
+from spatial_pipeline.check.raster.pixel_difference import PixelDifference, conclusion, difference
+from spatial_pipeline.check.raster.reading import needs_pixels, raster_profile, unread
+from spatial_pipeline.check.raster.regions import RegionFinder
+from spatial_pipeline.contract.rules.parity import RoundTrips
+from spatial_pipeline.errors import RuleError
+from spatial_pipeline.model.crs.comparison import label, same
+from spatial_pipeline.model.profile import BandProfile, RasterProfile, VectorProfile
+from spatial_pipeline.model.raster_window import PixelWindow
+from spatial_pipeline.model.readers import RasterReader, VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
+
+GEOMETRY = "geometry"
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What of a dataset changed as a whole.
+
+    Attributes:
+        changes: one sentence for each change.
+        comparison: what is left to compare feature by feature.
+        notes: what must be said.
+
+    """
+
+    changes: tuple[str, ...]
+    comparison: PairedComparison
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ChangedValues:
+    """What changed in some features.
+
+    Attributes:
+        checked: features compared.
+        findings: one for each value that changed.
+        counts: how many values changed, by property.
+        largest: largest distance of geometries, NaN without one.
+        said: how many features each note is about.
+
+    """
+
+    checked: int
+    findings: Violations
+    counts: Counter[str]
+    largest: float
+    said: Counter[str]
+
+
+@evaluates(RoundTrips, kind="vector")
+class RoundTripCheck(PlannedCheck[RoundTrips]):
+    """Compares a dataset with itself, written to another format and read back, row by row.
+
+    Everything that changed is a violation: the number of features, the CRS, a column that is lost,
+    added, renamed or of another type (columns without a namesake are matched by their place), and
+    every value. Formats that widen text or binary columns do not change them.
+    """
+
+    def plan(self) -> Iterable[Callable[[], Any]]:
+        """What changed as a whole, then the features in chunks.
+
+        Raises:
+            RuleError: there is nothing to compare with, or ``ignore`` names what is not there.
+
+        """
+        if not self.context.others:
+            msg = f"nothing was read back from {self.rule.format}"
+            raise RuleError(msg)
+        data, back = (cast("VectorReader", d) for d in (self.context.data, self.context.others[0]))
+        structure = self._structure(data, back)
+        i, j = self._partners(data, back)
+        return [
+            lambda: structure,
+            *(
+                partial(_values, structure.comparison, i[s : s + CHUNK], j[s : s + CHUNK])
+                for s in range(0, len(i), CHUNK)
+            ),
+        ]
+
+    def reduce(self, partials: Sequence[Structure | ChangedValues]) -> RuleOutcome:
+        """Everything that changed."""
+        structure = cast("Structure", partials[0])
+        pieces = [p for p in partials if isinstance(p, ChangedValues)]
+        counts = sum((p.counts for p in pieces), Counter())
+        largest = [p.largest for p in pieces if np.isfinite(p.largest)]
+        unit = length_unit(structure.comparison.here.profile.pyproj_crs)
+        told = list(structure.changes)
+        for name in (GEOMETRY, *(f"column {c}" for c, _ in structure.comparison.columns)):
+            if not counts[name]:
+                continue
+            detail = ""
+            if name == GEOMETRY and largest and max(largest):
+                detail = f" (largest {f'{max(largest):.4g} {unit}'.rstrip()})"
+            told.append(f"{name}: {counts[name]} changed{detail}")
+        n = sum(p.checked for p in pieces)
+        said = notes(sum((p.said for p in pieces), Counter()))
+        return RuleOutcome(
+            checked=n,
+            findings=Violations.concat(
+                [
+                    Violations.build(np.full(len(structure.changes), -1), list(structure.changes)),
+                    *(p.findings for p in pieces),
+                ]
+            ),
+            message="; ".join(told)
+            or f"{self.rule.format} keeps {n} feature{'' if n == 1 else 's'} unchanged",
+            notes=(*structure.notes, *said),
+        )
+
+    def _structure(self, data: VectorReader, back: VectorReader) -> Structure:
+        here, there = data.profile, back.profile
+        ignored = set(self.rule.ignore)
+        names = {c.name for p in (here, there) for c in p.columns}
+        unknown = sorted(ignored - names - {here.geometry_column, there.geometry_column})
+        if unknown:
+            msg = f"ignore names no column: {', '.join(unknown)}"
+            raise RuleError(msg)
+        changes = []
+        if here.count != there.count:
+            changes.append(f"count: {here.count} written, {there.count} read back")
+        columns, column_changes, unlike = _columns(data, back, ignored)
+        mode, note, said = self._mode(here, there, changes)
+        if here.count != there.count:
+            said.append("values not compared: which features are missing cannot be told")
+        elif unlike:
+            said.append(f"values not compared, their types have nothing in common: {unlike}")
+        if ignored:
+            said.append(f"accepted without a look: {', '.join(self.rule.ignore)}")
+        comparison = PairedComparison(
+            here=data,
+            there=back,
+            columns=columns,
+            mode=mode,
+            tolerance=self.rule.tolerance,
+            note=note,
+            cancelled=self.context.cancelled,
+        )
+        return Structure((*changes, *column_changes), comparison, tuple(said))
+
+    def _mode(
+        self, here: VectorProfile, there: VectorProfile, changes: list[str]
+    ) -> tuple[Mode | Any, str, list[str]]:
+        """How geometries are compared, the note of their transformation, and what must be said."""
+        if here.geometry_column is None or here.geometry_column in self.rule.ignore:
+            return "ignore", "", []
+        if there.geometry_column is None:
+            changes.append(f"{GEOMETRY}: lost")
+            return "ignore", "", []
+        mode: Mode = "tolerance" if self.rule.tolerance else "exact"
+        crs, other = here.pyproj_crs, there.pyproj_crs
+        note, said = "", []
+        if not same(crs, other):
+            changes.append(f"CRS: {_crs(crs)}, read back as {_crs(other)}")
+            if crs is not None and other is not None:
+                try:
+                    note = transformation(crs, other)
+                    said.append(note)
+                except RuleError as exc:
+                    return "ignore", "", [f"geometries not compared: {exc}"]
+        if self.rule.tolerance and in_degrees(crs):
+            said.append("the tolerance is in degrees")
+        return mode, note, said
+
+    def _partners(
+        self, data: VectorReader, back: VectorReader
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Positions of the features, in the order in which they were written."""
+        if data.profile.count != back.profile.count:
+            return NOWHERE, NOWHERE
+        here = Side.of(data, (), self.rule.where, self.context.cancelled)
+        there = Side.of(back, (), None, self.context.cancelled)
+        i, j = (np.argsort(s.rows(), kind="stable") for s in (here, there))
+        i, j = i[here.judged[i]], j[here.judged[i]]
+        # In staged order, so that a chunk is read from few row groups.
+        order = np.argsort(i, kind="stable")
+        return i[order], j[order]
+
+
+def _columns(
+    data: VectorReader, back: VectorReader, ignored: set[str]
+) -> tuple[tuple[tuple[str, str], ...], list[str], str]:
+    """The columns to compare, what changed about columns, and those not to be compared."""
+    ours, theirs = (tuple(c.name for c in d.profile.columns) for d in (data, back))
+    renamed = _renamed([n for n in ours if n not in theirs], [n for n in theirs if n not in ours])
+    types, other_types = column_types(data, ours), column_types(back, theirs)
+    pairs, changes, unlike = [], [], []
+    for name in ours:
+        other = name if name in theirs else renamed.get(name)
+        if name in ignored:
+            continue
+        if other is None:
+            changes.append(f"column {name}: lost")
+            continue
+        if other != name:
+            changes.append(f"column {name}: read back as {other}")
+        a, b = plain_type(types[name]), plain_type(other_types[other])
+        if a != b:
+            changes.append(f"column {name}: {types[name]}, read back as {other_types[other]}")
+        if common_type(a, b) is not None:
+            pairs.append((name, other))
+        else:
+            unlike.append(name)
+    added = [n for n in theirs if n not in ours and n not in renamed.values() and n not in ignored]
+    changes += [f"column {n}: added" for n in added]
+    return tuple(pairs), changes, ", ".join(unlike)
+
+
+def _renamed(lost: list[str], added: list[str]) -> dict[str, str]:
+    """New names of columns: by place, or by their beginnings where some are lost or added."""
+    if len(lost) == len(added):
+        return dict(zip(lost, added, strict=True))
+    free, found = list(added), {}
+    for name in lost:
+        for other in free:
+            stem = other.casefold().rstrip("0123456789").rstrip("_")
+            if stem and name.casefold().startswith(stem):
+                found[name] = other
+                free.remove(other)
+                break
+    return found
+
+
+def _values(
+    comparison: PairedComparison, here: NDArray[np.int64], there: NDArray[np.int64]
+) -> ChangedValues:
+    """Compares some features."""
+    found = differences(comparison, here, there)
+    parts, counts = [], Counter[str]()
+    unit = length_unit(comparison.here.profile.pyproj_crs)
+    moved = np.flatnonzero(found.geometry.differs)
+    if len(moved):
+        counts[GEOMETRY] = len(moved)
+        kinds = [str(k).replace("in the other", "when read back") for k in found.geometry.kind]
+        parts.append(
+            Violations.build(
+                found.rows[moved],
+                [f"{GEOMETRY}: {kinds[i]}" for i in moved.tolist()],
+                found.drawn[moved],
+                measure=found.geometry.distance[moved],
+                unit=unit,
+            )
+        )
+    for name, unlike in found.columns.items():
+        counts[f"column {name}"] = int(unlike.sum())
+        reasons = [f"column {name}: {a}, read back as {b}" for a, b in found.values[name]]
+        parts.append(Violations.build(found.rows[unlike], reasons, found.drawn[unlike]))
+    distance = found.geometry.distance
+    return ChangedValues(
+        checked=len(here),
+        findings=Violations.concat(parts),
+        counts=counts,
+        largest=float(np.nanmax(distance)) if np.isfinite(distance).any() else np.nan,
+        said=found.said,
+    )
+
+
+def _crs(crs: pyproj.CRS | None) -> str:
+    return "none" if crs is None else label(crs)
+
+
+GRID, COUNT, TAGS, PIXELS = "grid", "count", "tags", "pixels"
+BAND = tuple(f.name for f in fields(BandProfile))
+PROPERTIES = (GRID, COUNT, *BAND, TAGS, PIXELS)
+"""What a raster may lose; ``ignore`` takes these names."""
+
+_DEFAULTS = {"AREA_OR_POINT": "Area"}
+"""What it means that a tag is absent."""
+
+
+@evaluates(RoundTrips, kind="raster")
+class RasterRoundTripCheck(WindowCheck[RoundTrips]):
+    """Compares a raster with itself, written to another format and read back.
+
+    The CRS and grid, the number of bands, type, nodata, description, colour interpretation, scale,
+    offset and unit of each band, the tags and every pixel are compared; ``tolerance`` is the
+    accepted difference of a pixel, ``ignore`` takes the names of the other properties.
+    """
+
+    def __init__(self, rule: RoundTrips, context: Context) -> None:
+        super().__init__(rule, context)
+        self._finder = RegionFinder(raster_profile(context))
+        unknown = sorted(set(rule.ignore) - set(PROPERTIES))
+        if unknown:
+            msg = f"ignore: {', '.join(unknown)} is none of {', '.join(PROPERTIES)}"
+            raise RuleError(msg)
+
+    @property
+    def _back(self) -> RasterReader:
+        if not self.context.others:
+            msg = f"nothing was read back from {self.rule.format}"
+            raise RuleError(msg)
+        return cast("RasterReader", self.context.others[0])
+
+    def map(self, window: PixelWindow) -> list[PixelDifference]:
+        """Differences of every band in this window."""
+        here, there = raster_profile(self.context), self._back.profile
+        if PIXELS in self.rule.ignore or grid_differences(here, there):
+            return []
+        _, height, width = window.values.shape
+        back = self._back.read(window.row_off, window.col_off, height, width)
+        found = []
+        for band in range(min(here.count, there.count)):
+            self.context.cancelled()
+            pixels = back.values[band], back.valid[band]
+            found.append(difference(self._finder, window, band + 1, *pixels, self.rule.tolerance))
+        return found
+
+    def reduce(self, partials: Sequence[list[PixelDifference]]) -> RuleOutcome:
+        """One finding a property that changed, and one a region of pixels that did."""
+        needs_pixels(partials)
+        here, there = raster_profile(self.context), self._back.profile
+        changes = [c for name, c in _changes(here, there) if name not in self.rule.ignore]
+        said = [f"{p.uri}: {n}" for p in (here, there) for n in unread(p)]
+        if grid_differences(here, there):
+            said.append("pixels not compared: the grids differ")
+        if self.rule.ignore:
+            said.append(f"accepted without a look: {', '.join(self.rule.ignore)}")
+        parts = [d for window in partials for d in window]
+        pixels = RuleOutcome(checked=0, notes=tuple(said))
+        if parts:
+            dtype = here.bands[0].data_type
+            pixels = conclusion(self._finder, parts, dtype, self.rule.tolerance, tuple(said))
+        changed = sum(p.marks.count for p in parts)
+        told = [*changes, *([pixels.message] if changed else [])]
+        return RuleOutcome(
+            checked=pixels.checked,
+            findings=Violations.concat(
+                [Violations.build(np.full(len(changes), -1), changes), pixels.findings]
+            ),
+            violations=len(changes) + changed,
+            message="; ".join(told)
+            or f"{self.rule.format} keeps {pixels.checked} pixels and their metadata",
+            notes=pixels.notes,
+        )
+
+
+def _changes(here: RasterProfile, there: RasterProfile) -> Iterator[tuple[str, str]]:
+    """The properties that changed, and how."""
+    for told in grid_differences(here, there):
+        yield GRID, f"{GRID}: read back as {told}"
+    if here.count != there.count:
+        yield COUNT, f"{here.count} bands written, {there.count} read back"
+    for number, (a, b) in enumerate(zip(here.bands, there.bands, strict=False), 1):
+        for name in BAND:
+            one, two = getattr(a, name), getattr(b, name)
+            if one != two:
+                yield name, f"band {number}: {name} {_told(one)}, read back as {_told(two)}"
+    for tag in sorted(here.tags):
+        one, two = here.tags[tag], there.tags.get(tag, _DEFAULTS.get(tag))
+        if one != two:
+            yield TAGS, f"tag {tag}: {_told(one)}, read back as {_told(two)}"
+
+
+def _told(value: object) -> str:
+    return "none" if value is None else str(value)

@@ -1,0 +1,339 @@
+"""The same features, in another format, store or delivery."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.base import PlannedCheck, evaluates
+from spatial_pipeline.check.crs.transformation import in_degrees, length_unit
+from spatial_pipeline.check.geometry.unjudged import notes
+from spatial_pipeline.check.join.geometry_difference import Mode
+from spatial_pipeline.check.join.geometry_join import by_geometry
+from spatial_pipeline.check.join.key_join import Join, Side, by_key
+from spatial_pipeline.check.join.paired_diff import (
+    CHUNK,
+    PairedComparison,
+    differences,
+    incomparable,
+    transformation,
+)
+from spatial_pipeline.check.join.unmatched import Unpaired, unpaired
+from spatial_pipeline.contract.database_url import redacted
+from spatial_pipeline.contract.rules import OtherDataset
+from spatial_pipeline.contract.rules.parity import SameFeaturesAs
+from spatial_pipeline.errors import RuleError
+from spatial_pipeline.model.crs.comparison import same
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.violations import RuleOutcome, Violations
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What is known of one of the other datasets before the pairs are compared.
+
+    Attributes:
+        comparison: what is compared, and how.
+        here: the dataset under check.
+        there: the other one.
+        join: which features belong together.
+        findings: columns that cannot be compared.
+        said: how many features each note is about.
+        notes: what else must be said.
+
+    """
+
+    comparison: PairedComparison
+    here: Side
+    there: Side
+    join: Join
+    findings: Violations
+    said: Counter[str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What became of some pairs.
+
+    Attributes:
+        checked: pairs compared.
+        findings: those that differ.
+        counts: how many of them moved, and how many were edited.
+        columns: how many values of each column differ.
+        largest: largest distance of geometries, NaN without one.
+        moved: (k, 2) positions of pairs whose geometries differ.
+        boxes: (k, 4) bounds of their geometries in the other dataset, in the CRS of this one.
+        said: how many pairs each note is about.
+
+    """
+
+    checked: int
+    findings: Violations
+    counts: Counter[str]
+    columns: Counter[str]
+    largest: float
+    moved: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+    said: Counter[str]
+
+
+@evaluates(SameFeaturesAs)
+class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
+    """Joins the features of two datasets and compares those that belong together.
+
+    Every difference is a violation of one class: a feature is new (only here) or gone (only in the
+    other dataset), split or merged (it overlaps several of those), moved (another geometry) or
+    edited (other attributes), or both. With a ``where``, a feature is judged when the condition
+    holds in either dataset. Features whose key is null or not unique are violations of their own
+    and are not compared.
+    """
+
+    def plan(self) -> Iterable[Callable[[], Any]]:
+        """The join of each other dataset, then its pairs in chunks.
+
+        Raises:
+            RuleError: there is nothing to compare with, or no way to.
+
+        """
+        if not self.context.others:
+            msg = "nothing to compare with"
+            raise RuleError(msg)
+        calls: list[Callable[[], Any]] = []
+        for other in self.context.others:
+            joined = self._joined(cast("VectorReader", other))
+            calls.append(partial(_itself, joined))
+            i, j = joined.join.here, joined.join.there
+            if not (joined.here.judged.all() or joined.there.judged.all()):
+                judged = joined.here.judged[i] | joined.there.judged[j]
+                i, j = i[judged], j[judged]
+            calls += [
+                partial(_compared, joined.comparison, i[s : s + CHUNK], j[s : s + CHUNK])
+                for s in range(0, len(i), CHUNK)
+            ]
+        return calls
+
+    def reduce(self, partials: Sequence[Joined | Compared]) -> RuleOutcome:
+        """Everything that differs, from all other datasets."""
+        groups: list[tuple[Joined, list[Compared]]] = []
+        for piece in partials:
+            if isinstance(piece, Joined):
+                groups.append((piece, []))
+            else:
+                groups[-1][1].append(piece)
+        several = len(groups) > 1
+        checked, findings, messages = 0, [], []
+        said: dict[str, None] = {}
+        for name, (joined, pieces) in zip(self._names(), groups, strict=True):
+            rest = unpaired(
+                joined.comparison,
+                joined.here,
+                joined.there,
+                joined.join,
+                np.concatenate([np.empty((0, 2), np.int64), *(p.moved for p in pieces)]),
+                np.concatenate([np.empty((0, 4)), *(p.boxes for p in pieces)]),
+            )
+            found = Violations.concat(
+                [joined.findings, *(p.findings for p in pieces), rest.findings]
+            )
+            if several:
+                found.reasons[:] = [f"{r} (compared with {name})" for r in found.reasons]
+            findings.append(found)
+            n = sum(p.checked for p in pieces) + rest.checked
+            checked += n
+            message = _message(n, pieces, rest, joined)
+            messages.append(f"{name}: {message}" if several else message)
+            counted = sum((p.said for p in pieces), joined.said)
+            for note in (*joined.notes, *notes(counted), *rest.notes):
+                said[f"{name}: {note}" if several else note] = None
+        return RuleOutcome(
+            checked=checked,
+            findings=Violations.concat(findings),
+            message="; ".join(messages),
+            notes=tuple(said),
+        )
+
+    def _names(self) -> list[str]:
+        """The other datasets as the contract names them."""
+        given = [
+            o.dataset if isinstance(o, OtherDataset) else redacted(o.uri)
+            for o in self.rule.others()
+        ]
+        return (
+            given
+            if len(given) == len(self.context.others)
+            else [o.profile.uri for o in self.context.others]
+        )
+
+    def _joined(self, other: VectorReader) -> Joined:
+        data = cast("VectorReader", self.context.data)
+        comparison, said = self._comparison(data, other)
+        bad = incomparable(comparison)
+        columns = tuple(c for c in comparison.columns if c[0] not in bad)
+        comparison = replace(comparison, columns=columns)
+        reasons = [f"column {c} is {a} here and {b} in the other" for c, (a, b) in bad.items()]
+        key = self.rule.key or self.context.key
+        sides = [Side.of(d, key, self.rule.where, self.context.cancelled) for d in (data, other)]
+        counted: Counter[str] = Counter()
+        if key:
+            join = by_key(*sides)
+        else:
+            join, counted = by_geometry(comparison)
+            # Whoever found the partners has compared their geometries.
+            comparison = replace(comparison, mode="ignore")
+        return Joined(
+            comparison=comparison,
+            here=sides[0],
+            there=sides[1],
+            join=join,
+            findings=Violations.build(np.full(len(reasons), -1), reasons),
+            said=counted,
+            notes=said,
+        )
+
+    def _comparison(
+        self, data: VectorReader, other: VectorReader
+    ) -> tuple[PairedComparison, tuple[str, ...]]:
+        """What is compared with one of the others, and what must be said of it."""
+        rule = self.rule
+        mode = self._mode(data, other)
+        columns, said = self._columns(data, other)
+        crs, other_crs = data.profile.pyproj_crs, other.profile.pyproj_crs
+        note, placed = "", True
+        if mode == "ignore":
+            placed = same(crs, other_crs)
+        else:
+            note = transformation(crs, other_crs)
+            if note:
+                said.append(note)
+                if mode != "tolerance":
+                    said.append("transformed coordinates are rounded: give a tolerance")
+            if rule.tolerance and in_degrees(crs):
+                said.append("the tolerance is in degrees")
+        comparison = PairedComparison(
+            here=data,
+            there=other,
+            columns=columns,
+            mode=mode,
+            tolerance=rule.tolerance,
+            attribute_tolerance=rule.attribute_tolerance,
+            note=note,
+            placed=placed,
+            cancelled=self.context.cancelled,
+        )
+        return comparison, tuple(said)
+
+    def _mode(self, data: VectorReader, other: VectorReader) -> Mode | Any:
+        rule = self.rule
+        mode = rule.geometry
+        if rule.tolerance and mode != "ignore":
+            mode = "tolerance"
+        keyed = bool(rule.key or self.context.key)
+        with_geometry = [d.profile.geometry_column is not None for d in (data, other)]
+        if mode == "ignore" or not any(with_geometry):
+            if not keyed:
+                msg = "needs a key: without one, features are joined by their geometry"
+                raise RuleError(msg)
+            return "ignore"
+        if not all(with_geometry):
+            lacking = (data, other)[with_geometry.index(False)].profile.uri
+            msg = f"needs geometry: {lacking} has no geometry column (geometry: ignore)"
+            raise RuleError(msg)
+        return mode
+
+    def _columns(
+        self, data: VectorReader, other: VectorReader
+    ) -> tuple[tuple[tuple[str, str], ...], list[str]]:
+        """The attributes to compare, and what must be said of the others."""
+        ours, theirs = ([c.name for c in d.profile.columns] for d in (data, other))
+        key = self.rule.key or self.context.key
+        if self.rule.columns_ is not None:
+            missing = [c for c in self.rule.columns_ if c not in theirs]
+            if missing:
+                msg = f"needs column {', '.join(missing)} in {other.profile.uri}"
+                raise RuleError(msg)
+            return tuple((c, c) for c in self.rule.columns_), []
+        said = []
+        for place, names, others in (("here", ours, theirs), ("in the other", theirs, ours)):
+            alone = [n for n in names if n not in others]
+            if alone:
+                said.append(f"only {place}, not compared: {', '.join(alone)}")
+        return tuple((c, c) for c in ours if c in theirs and c not in key), said
+
+
+def _itself(joined: Joined) -> Joined:
+    return joined
+
+
+def _compared(
+    comparison: PairedComparison, here: NDArray[np.int64], there: NDArray[np.int64]
+) -> Compared:
+    """Compares some pairs."""
+    found = differences(comparison, here, there)
+    moved, edited = found.geometry.differs, np.zeros(len(here), dtype=bool)
+    edits: list[list[str]] = [[] for _ in range(len(here))]
+    for name, unlike in found.columns.items():
+        edited |= unlike
+        for i, (a, b) in zip(np.flatnonzero(unlike).tolist(), found.values[name], strict=True):
+            edits[i].append(f"{name} ({b} → {a})")
+    bad = np.flatnonzero(moved | edited)
+    reasons = [_reason(str(found.geometry.kind[i]), edits[i]) for i in bad.tolist()]
+    distance = found.geometry.distance
+    return Compared(
+        checked=len(here),
+        findings=Violations.build(
+            found.rows[bad],
+            reasons,
+            found.drawn[bad],
+            measure=distance[bad],
+            unit=length_unit(comparison.here.profile.pyproj_crs),
+        ),
+        counts=Counter({"moved": int(moved.sum()), "edited": int(edited.sum())}),
+        columns=Counter({name: int(unlike.sum()) for name, unlike in found.columns.items()}),
+        largest=float(np.nanmax(distance)) if np.isfinite(distance).any() else np.nan,
+        moved=np.stack([here[moved], there[moved]], axis=1),
+        boxes=found.boxes[moved],
+        said=found.said,
+    )
+
+
+def _reason(kind: str, edits: Sequence[str]) -> str:
+    told = []
+    if kind:
+        told.append(kind if kind.startswith("moved") else f"moved: {kind}")
+    if edits:
+        told.append(f"edited: {', '.join(edits)}")
+    return "; ".join(told)
+
+
+def _message(checked: int, pieces: Sequence[Compared], rest: Unpaired, joined: Joined) -> str:
+    """What differs, counted by class."""
+    counts = sum((p.counts for p in pieces), Counter(rest.counts))
+    columns = sum((p.columns for p in pieces), Counter())
+    largest = [p.largest for p in pieces if np.isfinite(p.largest)]
+    unit = length_unit(joined.comparison.here.profile.pyproj_crs)
+    told = []
+    for name in ("gone", "new", "split", "merged", "moved", "edited"):
+        if counts[name]:
+            detail = ""
+            if name == "moved" and largest:
+                detail = f" (largest {f'{max(largest):.4g} {unit}'.rstrip()})"
+            elif name == "edited":
+                named = [c for c, _ in joined.comparison.columns if columns[c]]
+                detail = f" ({', '.join(named)})"
+            told.append(f"{counts[name]} {name}{detail}")
+    if counts["repeated"]:
+        told.append(f"{counts['repeated']} with a key that is not unique")
+    if counts["null"]:
+        told.append(f"{counts['null']} with a null in the key")
+    told += [str(r) for r in joined.findings.reasons]
+    return ", ".join(told) or f"{checked} feature{'' if checked == 1 else 's'} the same"
+
+
+__all__ = ["SameFeaturesCheck"]

@@ -1,0 +1,113 @@
+"""What a rule finds when it folds its pieces: in memory up to a limit, the rest in files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from spatial_pipeline.check.base import Context
+from spatial_pipeline.check.feature_keys import keyed
+from spatial_pipeline.model.readers import Reader
+from spatial_pipeline.model.violation_runs import (
+    A_FINDING,
+    AT_ONCE,
+    AnyViolations,
+    SpilledViolations,
+    ViolationRun,
+    ViolationSink,
+    weight,
+)
+from spatial_pipeline.model.violations import Violations
+
+LAST = np.iinfo(np.int64).max
+"""The piece of what is found in the end: it comes after all others."""
+SHARE = 4
+"""Part of the limit that is written at once: keys are looked up and made to objects for it."""
+
+
+class ViolationBuffer:
+    """Takes the findings of one rule, a part at a time, in whatever order it finds them.
+
+    Args:
+        context: of the check; without a sink, everything stays in memory.
+
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._loose: list[Violations] = []
+        self._weight = 0
+        self._runs: list[ViolationRun] = []
+
+    def add(self, findings: Violations) -> None:
+        """Some more.
+
+        Raises:
+            OSError: they cannot be written.
+
+        """
+        if not len(findings):
+            return
+        self._loose.append(findings)
+        sink = self._context.sink
+        if sink is not None:
+            self._weight += weight(findings)
+            if self._weight > sink.limit // SHARE:
+                self._write(sink)
+
+    def found(self, unit: str = "") -> AnyViolations:
+        """All findings.
+
+        Args:
+            unit: of all measures, where it is not that of each part.
+
+        Raises:
+            OSError: they cannot be written.
+
+        """
+        sink = self._context.sink
+        if sink is not None and self._runs:
+            self._write(sink)
+            return SpilledViolations(tuple(self._runs), at_once(sink), unit)
+        whole = Violations.concat(self._loose)
+        return replace(whole, unit=unit or whole.unit)
+
+    def _write(self, sink: ViolationSink) -> None:
+        whole = Violations.concat(self._loose)
+        self._loose, self._weight = [], 0
+        if len(whole):
+            self._runs += written_out(sink, whole, self._context.data, self._context.key)
+
+
+def at_once(sink: ViolationSink) -> int:
+    """Findings that may be in memory at once when they are read back."""
+    return max(1, min(AT_ONCE, sink.limit // A_FINDING))
+
+
+def written_out(
+    sink: ViolationSink, findings: Violations, data: Reader, key: tuple[str, ...]
+) -> list[ViolationRun]:
+    """Writes findings with their keys, so much at once as a share of the limit has room for.
+
+    Args:
+        sink: where to.
+        findings: in any order; equal ones keep theirs.
+        data: the version that they are about.
+        key: its key columns.
+
+    Raises:
+        OSError: they cannot be written.
+
+    """
+    order = findings.order() if len(findings) > 1 else np.arange(len(findings))
+    each = weight(findings) // max(len(findings), 1)
+    size = max(at_once(sink), sink.limit // SHARE // max(each, 1))
+    runs = []
+    for begin in range(0, len(findings), size):
+        part = keyed(findings.take(order[begin : begin + size]), data, key)
+        runs.append(sink.write(part, np.full(len(part), LAST)))
+    return runs
+
+
+__all__ = ["ViolationBuffer", "at_once", "written_out"]

@@ -1,0 +1,144 @@
+"""What a contract says about time: who looks at the source when, and when data are late."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from spatial_pipeline.contract.cron import cron_mistake, shortest_interval
+from spatial_pipeline.contract.rules.base import ContractModel
+from spatial_pipeline.contract.spelling import closest, shown
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+"""Letters behind a number, in seconds."""
+_DURATION = re.compile(r"(\d+)\s*([smhdw])")
+LEAST_FRESH = timedelta(minutes=1)
+"""Dagster judges freshness no finer than this."""
+LONGEST = timedelta(days=3660)
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        msg = f"expected a duration such as 90s, 5m, 26h or 7d, got {shown(value)}"
+        raise ValueError(msg)
+    seconds = int(match[1]) * UNITS[match[2]]
+    if not 1 <= seconds <= LONGEST.total_seconds():
+        msg = f"expected a duration of 1s to {LONGEST.days}d, got {shown(value)}"
+        raise ValueError(msg)
+    return timedelta(seconds=seconds)
+
+
+def _cron(value: str) -> str:
+    if wrong := cron_mistake(value):
+        raise ValueError(wrong)
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError) as exc:
+        msg = f"{value!r} is no time zone{closest(value, available_timezones()).hint}"
+        raise ValueError(msg) from exc
+    return value
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+\s*[smhdw]\s*$"}),
+]
+"""A number and a unit: 90s, 5m, 26h, 7d, 2w."""
+Cron = Annotated[str, AfterValidator(_cron)]
+"""A cron expression of five fields."""
+TimeZone = Annotated[str, AfterValidator(_zone)]
+"""A name of the IANA time zone database."""
+
+
+class Watch(ContractModel):
+    """How often the source is looked at."""
+
+    every: Duration = Field(
+        timedelta(minutes=1), description="Time between two looks at the source: 30s, 5m, 1h."
+    )
+
+
+class OnCron(ContractModel):
+    """The source is read at fixed times."""
+
+    on_cron: Cron = Field(description="Cron expression, in the time zone of the contract.")
+
+
+def _automation(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("on_cron"):
+        cron = value.removeprefix("on_cron").strip(" :('\")") or "0 3 * * *"
+        msg = f'write {{on_cron: "{cron}"}}'
+        raise ValueError(msg)
+    return value
+
+
+Automation = Annotated[
+    Literal["eager", "on_missing"] | OnCron,
+    BeforeValidator(_automation),
+]
+
+
+class AtMost(ContractModel):
+    """The published version must not be older than this."""
+
+    at_most: Duration = Field(description="Greatest age of the last publication: 26h, 7d.")
+    warn_after: Duration | None = Field(None, description="Age from which on it is a warning.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> AtMost:
+        if self.at_most < LEAST_FRESH or (self.warn_after or LEAST_FRESH) < LEAST_FRESH:
+            msg = "freshness is judged by the minute: give at least 60s"
+            raise ValueError(msg)
+        if self.warn_after is not None and self.warn_after >= self.at_most:
+            msg = "warn_after must be less than at_most"
+            raise ValueError(msg)
+        return self
+
+
+class Deadline(ContractModel):
+    """There must be a new publication at fixed times."""
+
+    deadline: Cron = Field(
+        description="Cron expression of the times by which there must be a new publication."
+    )
+    within: Duration = Field(
+        description="How long before the deadline a publication counts as a new one."
+    )
+
+    @model_validator(mode="after")
+    def _minutes(self) -> Deadline:
+        if self.within < LEAST_FRESH:
+            msg = "freshness is judged by the minute: give at least 60s"
+            raise ValueError(msg)
+        between = shortest_interval(self.deadline)
+        if self.within > between:
+            msg = f"within is longer than the time between two deadlines, {between}"
+            raise ValueError(msg)
+        return self
+
+
+Freshness = AtMost | Deadline
+
+__all__ = [
+    "AtMost",
+    "Automation",
+    "Cron",
+    "Deadline",
+    "Duration",
+    "Freshness",
+    "OnCron",
+    "TimeZone",
+    "Watch",
+]

@@ -1,0 +1,1 @@
+"""Checks on the workers of a Dask scheduler."""

@@ -1,0 +1,1 @@
+"""Reads tables and queries of PostGIS, and tells whether they changed."""

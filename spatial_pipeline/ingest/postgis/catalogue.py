@@ -1,0 +1,254 @@
+"""What PostgreSQL's and PostGIS' catalogues say of a relation.
+
+Names travel as parameters, and the server itself quotes what it found; no statement is built from
+a name of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pyproj
+from pyproj.exceptions import CRSError
+
+from spatial_pipeline.contract.table_name import TableName
+from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.postgis.types import GEOMETRIES, TableColumn
+
+MAX_LISTED = 20
+_FIND = """
+SELECT c.oid, n.nspname, c.relname, format('%I.%I', n.nspname, c.relname) AS quoted
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = $2::text
+  AND CASE WHEN $1::text IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $1 END
+"""
+_COLUMNS = """
+SELECT attname, atttypid, atttypmod, attnotnull FROM pg_catalog.pg_attribute
+WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+"""
+_TYPES = """
+WITH RECURSIVE base AS (
+    SELECT number, oid, typmod, false AS required
+    FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS given(oid, typmod, number)
+  UNION ALL
+    SELECT number, t.typbasetype, t.typtypmod, required OR t.typnotnull
+    FROM base JOIN pg_catalog.pg_type t ON t.oid = base.oid WHERE t.typtype = 'd'
+)
+SELECT number, t.typname, n.nspname, typmod, required,
+       pg_catalog.format_type(t.oid, typmod) AS declared
+FROM base JOIN pg_catalog.pg_type t ON t.oid = base.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE t.typtype <> 'd' ORDER BY number
+"""
+_KEY = """
+SELECT a.attname FROM pg_catalog.pg_index i
+CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE i.indrelid = $1 AND i.indisprimary ORDER BY place
+"""
+_POSTGIS = """
+SELECT n.nspname, format('%I', n.nspname) AS quoted FROM pg_catalog.pg_extension e
+JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'postgis'
+"""
+_SPATIAL = """
+SELECT DISTINCT n.nspname, c.relname
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+  AND t.typname IN ('geometry', 'geography')
+  AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+  AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+ORDER BY 1, 2 LIMIT $1
+"""
+_TYPE_NAMES = {
+    n.upper(): n
+    for n in ("Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
+              "GeometryCollection", "CircularString", "CompoundCurve", "CurvePolygon",
+              "MultiCurve", "MultiSurface", "PolyhedralSurface", "Triangle", "TIN")
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table, a view or a query.
+
+    Attributes:
+        name: schema and name, None for a query.
+        sql: what stands behind FROM.
+        columns: its columns in their order.
+        key: columns of the primary key.
+        postgis: quoted schema of PostGIS, None where it is not installed.
+
+    """
+
+    name: TableName | None
+    sql: str
+    columns: tuple[TableColumn, ...]
+    key: tuple[str, ...]
+    postgis: str | None
+
+
+async def relation(connection: asyncpg.Connection, layer: str | None, text: str | None) -> Relation:
+    """The relation that a query describes, or else the one that a layer names."""
+    return await (table(connection, layer) if text is None else query(connection, text))
+
+
+async def table(connection: asyncpg.Connection, wanted: str | None) -> Relation:
+    """The relation that a layer names; the only one with a geometry when it names none.
+
+    Raises:
+        SourceError: there is no such relation.
+
+    """
+    found: Any = None
+    for schema, name in _readings(wanted) if wanted else [await _only(connection)]:
+        found = found or await connection.fetchrow(_FIND, schema, name)
+    if found is None:
+        listed = ", ".join(map(str, await _spatial(connection))) or "none"
+        msg = f"no table or view {wanted!r} in it; tables with geometries: {listed}"
+        raise SourceError(msg)
+    # Takes the lock that keeps the columns as they are until the end of the transaction.
+    await connection.execute(f"SELECT FROM {found['quoted']} LIMIT 0")
+    rows = await connection.fetch(_COLUMNS, found["oid"])
+    postgis = await connection.fetchrow(_POSTGIS)
+    columns = await _described(connection, rows, postgis)
+    key = tuple(r["attname"] for r in await connection.fetch(_KEY, found["oid"]))
+    place = TableName(found["nspname"], found["relname"])
+    return Relation(place, found["quoted"], columns, key, _home(postgis))
+
+
+async def query(connection: asyncpg.Connection, text: str) -> Relation:
+    """The relation that a query describes.
+
+    The server parses the query by itself first, as one statement. So it is balanced, and stands
+    for itself between the parentheses that are put around it.
+
+    Raises:
+        SourceError: it returns no rows.
+
+    """
+    text = text.strip().removesuffix(";")
+    prepared = await connection.prepare(text)
+    attributes = prepared.get_attributes()
+    if not attributes:
+        msg = "the query returns no columns"
+        raise SourceError(msg)
+    rows = [
+        {"attname": a.name, "atttypid": a.type.oid, "atttypmod": -1, "attnotnull": False}
+        for a in attributes
+    ]
+    postgis = await connection.fetchrow(_POSTGIS)
+    columns = await _described(connection, rows, postgis)
+    return Relation(None, f"(\n{text}\n)", columns, (), _home(postgis))
+
+
+async def geometry_type(
+    connection: asyncpg.Connection, relation: Relation, column: TableColumn
+) -> tuple[str, int]:
+    """Geometry type and SRID that a column declares: ``Unknown`` and 0 when it does not."""
+    if relation.name is None:
+        return "Unknown", 0
+    found = await connection.fetchrow(
+        f"SELECT type, coord_dimension, srid FROM {relation.postgis}.{column.type}_columns "  # noqa: S608
+        f"WHERE f_table_schema = $1 AND f_table_name = $2 AND f_{column.type}_column = $3",
+        relation.name.schema,
+        relation.name.table,
+        column.name,
+    )
+    if found is None:
+        return "Unknown", 0
+    name = found["type"].upper()
+    if name == "GEOMETRY":
+        return "Unknown", found["srid"]
+    measured = name.endswith("M") and name not in _TYPE_NAMES
+    plain = name[:-1] if measured else name
+    plain = plain.removesuffix("Z") if plain not in _TYPE_NAMES else plain
+    dimensions = {2: "", 3: " M" if measured else " Z", 4: " ZM"}
+    suffix = dimensions.get(found["coord_dimension"], "")
+    return _TYPE_NAMES.get(plain, plain.title()) + suffix, found["srid"]
+
+
+async def reference_system(
+    connection: asyncpg.Connection, relation: Relation, srid: int, notes: list[str]
+) -> str | None:
+    """WKT2 of an SRID; None for 0 and for what is not known."""
+    if srid == 0:
+        return None
+    found = await connection.fetchrow(
+        f"SELECT auth_name, auth_srid, srtext FROM {relation.postgis}.spatial_ref_sys "  # noqa: S608
+        "WHERE srid = $1",
+        srid,
+    )
+    if found is None:
+        notes.append(f"SRID {srid} is not in spatial_ref_sys")
+        return None
+    try:
+        return str(pyproj.CRS.from_authority(found["auth_name"], found["auth_srid"]).to_wkt())
+    except (CRSError, TypeError):
+        pass
+    try:
+        return str(pyproj.CRS.from_wkt(found["srtext"] or "").to_wkt())
+    except CRSError as exc:
+        notes.append(f"SRID {srid} is not understood: {' '.join(str(exc).split())[:300]}")
+        return None
+
+
+async def _described(
+    connection: asyncpg.Connection, rows: Sequence[Any], postgis: Any
+) -> tuple[TableColumn, ...]:
+    types = await connection.fetch(
+        _TYPES, [r["atttypid"] for r in rows], [r["atttypmod"] for r in rows]
+    )
+    home = None if postgis is None else postgis["nspname"]
+    columns = []
+    for row, kind in zip(rows, types, strict=True):
+        spatial = kind["typname"] in GEOMETRIES and kind["nspname"] == home
+        # A type of somebody else's may have the name of a built-in one.
+        known = spatial or kind["nspname"] == "pg_catalog"
+        columns.append(
+            TableColumn(
+                name=row["attname"],
+                type=kind["typname"] if known else "other",
+                typmod=kind["typmod"],
+                nullable=not (row["attnotnull"] or kind["required"]),
+                declared=kind["declared"],
+            )
+        )
+    return tuple(columns)
+
+
+def _home(postgis: Any) -> str | None:
+    return None if postgis is None else str(postgis["quoted"])
+
+
+def _readings(wanted: str) -> list[tuple[str | None, str]]:
+    """Schemas and names that a text may mean, most likely first; None: on the search path."""
+    readings: list[tuple[str | None, str]] = []
+    try:
+        parsed = TableName.parse(wanted)
+        readings.append((parsed.schema, parsed.table))
+    except ValueError:
+        if "\0" in wanted:
+            return []
+        schema, dot, name = wanted.partition(".")
+        readings += [(schema, name)] if dot else []
+    readings.append((None, wanted))
+    return readings
+
+
+async def _only(connection: asyncpg.Connection) -> tuple[str, str]:
+    found = await _spatial(connection)
+    if len(found) != 1:
+        listed = ", ".join(map(str, found)) or "none"
+        msg = f"name a table as layer: schema.table; tables with geometries: {listed}"
+        raise SourceError(msg)
+    return found[0].schema, found[0].table
+
+
+async def _spatial(connection: asyncpg.Connection) -> list[TableName]:
+    rows = await connection.fetch(_SPATIAL, MAX_LISTED)
+    return [TableName(r["nspname"], r["relname"]) for r in rows]

@@ -1,0 +1,1 @@
+"""Hashes and checksums that do not depend on the order of rows or pixels."""

@@ -1,0 +1,147 @@
+"""Alert context from the store: problems of stored verdicts, and maps for messages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import shapely
+from numpy.typing import NDArray
+
+from spatial_pipeline.alert.channels import AppriseChannel, channels
+from spatial_pipeline.alert.incidents import IncidentChange, What
+from spatial_pipeline.alert.message import Links, Message, compose
+from spatial_pipeline.alert.problems import Key, Kind, Problem, of_result
+from spatial_pipeline.contract.vocabulary import Family, Severity, Status
+from spatial_pipeline.model.profile import VectorProfile
+from spatial_pipeline.model.result import Result, Verdict
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.model.violations import Violation, Violations
+from spatial_pipeline.report.checked import Checked, context_of
+from spatial_pipeline.report.drawing import Drawing, draw
+from spatial_pipeline.settings import Settings
+from spatial_pipeline.store.versions import Store
+
+MOST_DRAWN = 300
+"""Defects on the map of an alert."""
+MOST_UNDER = 2000
+MOST_UNDER_BYTES = 16 << 20
+"""Features, and bytes of a file, that are drawn under defects; of more only the extent is."""
+
+
+def channels_of(settings: Settings) -> list[AppriseChannel]:
+    """The channels of the environment.
+
+    Raises:
+        ContractError: ``SPATIAL_ALERT_URLS`` is wrong.
+
+    """
+    return channels(None if settings.alert_urls is None else settings.alert_urls.get_secret_value())
+
+
+def fact_of(
+    store: Store,
+    version: Version,
+    name: str,
+    run_id: str | None = None,
+    owners: tuple[str, ...] = (),
+    verdict: Verdict | None = None,
+) -> Problem | None:
+    """The problem of one rule in a stored verdict; None when it passed or is missing.
+
+    Args:
+        store: the store.
+        version: the version that was checked.
+        name: name of the check.
+        run_id: Dagster run in which it was checked.
+        owners: owners of the asset.
+        verdict: the verdict beside the version, when it was read already.
+
+    """
+    verdict = verdict or store.verdict(version)
+    for result in () if verdict is None else verdict.results:
+        if result.name == name:
+            layer = str(store.path(version) / "violations.parquet")
+            return of_result(version, result, layer=layer, run_id=run_id, owners=owners)
+    return None
+
+
+def picture_of(store: Store, fact: Problem) -> bytes | None:
+    """The map of a problem's violations; None without geometries or without the version."""
+    if fact.key.kind is not Kind.RULE or not fact.violations or fact.version is None:
+        return None
+    version = Version(fact.key.dataset, fact.key.partition, fact.version)
+    verdict = store.verdict(version)
+    layer = store.path(version) / "violations.parquet"
+    found = [r for r in (() if verdict is None else verdict.results) if r.name == fact.key.name]
+    if not found or not layer.is_file():
+        return None
+    table = pq.read_table(
+        layer, filters=pc.field("name") == fact.key.name, columns=["reason", "geometry"]
+    ).slice(0, MOST_DRAWN)
+    shapes = np.asarray(shapely.from_wkb(table["geometry"].to_pylist()), dtype=object)
+    reasons = np.asarray(table["reason"].to_pylist(), dtype=object)
+    findings = Violations.build(np.full(len(table), -1), reasons, shapes)
+    checked = Checked(
+        version.dataset,
+        version.partition,
+        version.id,
+        ((found[0], findings),),
+        store.profile(version),
+        _under(store, version),
+    )
+    drawing = draw(checked) if len(findings) else None
+    if drawing is None or not drawing.defects:
+        return None
+    return _png(drawing, f"{fact.key.title}: {fact.key.name}")
+
+
+def _under(store: Store, version: Version) -> NDArray[Any] | None:
+    """The features of a small dataset; a large one would take too long to read for a picture."""
+    profile = store.profile(version)
+    if not isinstance(profile, VectorProfile) or profile.count > MOST_UNDER:
+        return None
+    if store.data_path(version).stat().st_size > MOST_UNDER_BYTES:
+        return None
+    return context_of(store.open(version), MOST_UNDER)
+
+
+def sample(links: Links) -> Message:
+    """A message that shows what alerts look like."""
+    violation = Violation((("4711",), ("4712",)), "overlap", (1603607.55, 6463658.73), 0.0107, "m²")
+    fact = Problem(
+        key=Key("sample", "2026-01", Kind.RULE, "must_not_overlap"),
+        severity=Severity.ERROR,
+        summary="this is a sample: 15 overlaps, largest 0.0577 m²; nothing is wrong",
+        violations=15,
+        checked=407,
+        sample=(violation,),
+        version="0123456789abcdef0123",
+        run_id="00000000-0000-0000-0000-000000000000",
+        asset="sample/staged",
+    )
+    now = datetime.now(UTC).timestamp()
+    identity = f"sample-{int(now)}"
+    change = IncidentChange(What.OPENED, identity, 1, fact, now, now)
+    return compose(change.id, [change], links, _sample_picture())
+
+
+def _sample_picture() -> bytes | None:
+    findings = Violations.build([0], "overlap", np.array([shapely.box(40, 40, 60, 60)], object))
+    result = Result(
+        "must_not_overlap", "must_not_overlap", "", Family.TOPOLOGY, Severity.ERROR, Status.FAILED
+    )
+    context = np.array([shapely.box(0, 0, 60, 60), shapely.box(40, 40, 100, 100)], object)
+    profile = VectorProfile("sample", bounds=(0.0, 0.0, 100.0, 100.0))
+    drawing = draw(Checked("sample", None, None, ((result, findings),), profile, context))
+    return None if drawing is None else _png(drawing, "sample: must_not_overlap")
+
+
+def _png(drawing: Drawing, title: str) -> bytes:
+    # matplotlib takes seconds to load: a tick that draws nothing does without.
+    from spatial_pipeline.report.picture import png
+
+    return png(drawing, title)

@@ -1,0 +1,139 @@
+"""Other data that the rules of a version use: comparison datasets and suppression areas."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spatial_pipeline.check.engine.suppress import Suppression
+from spatial_pipeline.contract.database_url import is_database, redacted
+from spatial_pipeline.contract.models import Contract, Source
+from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
+from spatial_pipeline.contract.rules.parity import RoundTrips, SameCountAs
+from spatial_pipeline.contract.rules.suppressions import Areas
+from spatial_pipeline.contract.vocabulary import Kind
+from spatial_pipeline.errors import NotPublishedError, RuleError, SourceError
+from spatial_pipeline.ingest import counted_table
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.readers import CountedVector, Reader
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.pipeline import suppressions
+from spatial_pipeline.pipeline.export import export_raster, export_vector
+from spatial_pipeline.store.versions import Store
+
+if TYPE_CHECKING:
+    from spatial_pipeline.pipeline.pipeline import Pipeline
+
+OTHERS = ".others"
+"""Pseudo-dataset that holds the other sources of comparisons."""
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Opens the comparison data of one check, in the threads of the check.
+
+    Attributes:
+        pipeline: stages sources and reads published versions.
+        contract: the contract under check.
+        version: the version under check.
+        bench: store for data that lives as long as the check: round trips.
+        stand_in: where another dataset has no published version, compare with its staged one.
+        progress: called periodically by long work; ends it by raising.
+        remarks: name of a rule → remark about its comparison; filled as rules open their data.
+
+    """
+
+    pipeline: Pipeline
+    contract: Contract
+    version: Version
+    bench: Store
+    stand_in: bool
+    progress: Callable[[int, int | None], None]
+    remarks: dict[str, str] = field(default_factory=dict)
+
+    def others(self, rule: Rule) -> tuple[Reader, ...]:
+        """The other data of a rule, in the order of ``Rule.others()``.
+
+        Raises:
+            RuleError: another source cannot be read.
+            NotPublishedError: another dataset has no published version, and nothing stands in.
+
+        """
+        if isinstance(rule, RoundTrips):
+            return (self._round_trip(rule),)
+        return tuple(self.other(rule, other) for other in rule.others())
+
+    def accepted(self, rule: Rule, profile: Profile, baselines: bool) -> Suppression | None:
+        """The suppressions of a rule; its areas are staged like other comparison data."""
+        partition, areas = self.version.partition, None
+        if rule.except_ is not None:
+            areas = self._as_it_is_now(rule.except_, "vector", rule.base)
+        return suppressions.of(rule, partition, profile, areas, baselines=baselines)
+
+    def other(self, rule: Rule, other: Other) -> Reader:
+        """One of the other data of a rule."""
+        if isinstance(other, OtherDataset):
+            return self._dataset(rule, other.dataset)
+        if isinstance(rule, SameCountAs) and rule.only_counts and is_database(other.uri):
+            return self._counted(other)
+        return self._as_it_is_now(other, rule.other_kind(self.contract.kind), self.contract.base)
+
+    def _counted(self, other: OtherSource) -> Reader:
+        """A table of which only the row count is known: no row leaves the server."""
+        source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
+        allowed, database = self.pipeline.allowed_sources, self.pipeline.database_url
+        try:
+            profile = counted_table(source, self.version.partition, allowed, database)
+        except SourceError as exc:
+            msg = f"{redacted(other.uri)} cannot be read: {exc}"
+            raise RuleError(msg) from exc
+        return CountedVector(profile)
+
+    def _as_it_is_now(self, other: OtherSource | Areas, kind: Kind, base: Path) -> Reader:
+        """Another source, staged beside the datasets."""
+        source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
+        staged = self.pipeline.stage_source(
+            OTHERS, kind, source, self.version.partition, base, self.progress, twin=self.version
+        )
+        data = self.pipeline.store.open(staged)
+        if data.profile.error is not None:
+            msg = f"{redacted(other.uri)} cannot be read: {data.profile.error}"
+            raise RuleError(msg)
+        return data
+
+    def _dataset(self, rule: Rule, name: str) -> Reader:
+        for partition in dict.fromkeys((self.version.partition, None)):
+            with contextlib.suppress(NotPublishedError):
+                return self.pipeline.read(name, partition)
+        contract = self.pipeline.contracts.get(name)
+        if contract is None or not self.stand_in:
+            msg = f"dataset {name!r} has no published version yet: publish it first"
+            raise NotPublishedError(msg)
+        partition = self.version.partition if contract.partitions is not None else None
+        data = self.pipeline.store.open(self.pipeline.stage(contract, partition, self.progress))
+        if data.profile.error is not None:
+            msg = f"dataset {name!r} cannot be read: {data.profile.error}"
+            raise RuleError(msg)
+        self.remarks[rule.check_name] = (
+            f"compared with what is staged of {name}, which has no published version"
+        )
+        return data
+
+    def _round_trip(self, rule: RoundTrips) -> Reader:
+        profile = self.pipeline.store.profile(self.version)
+        source = self.pipeline.store.data_path(self.version)
+        folder = self.bench.root / rule.check_name
+        folder.mkdir(parents=True)
+        export = export_vector if isinstance(profile, VectorProfile) else export_raster
+        written = export(source, profile, folder, rule.format, rule.driver_options)  # type: ignore[arg-type]
+        back = Source(uri=str(written), layer=None, where=None)
+        trip = replace(self.pipeline, store=self.bench, allowed_sources=None)
+        staged = trip.stage_source(OTHERS, self.contract.kind, back, None, folder)
+        data = self.bench.open(staged)
+        if data.profile.error is not None:
+            msg = f"written as {rule.format}, it cannot be read back: {data.profile.error}"
+            raise RuleError(msg)
+        return data

@@ -1,0 +1,70 @@
+"""A person's word that a new schema is meant: the way out of ``on_schema_change: hold``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.gate.schema import schema_reasons
+from spatial_pipeline.model.schema_diff import SchemaApproval, SchemaEvidence
+from spatial_pipeline.model.version import Version
+from spatial_pipeline.pipeline.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A staged version that is held for its schema."""
+
+    version: Version
+    evidence: SchemaEvidence
+
+
+def pending(
+    pipeline: Pipeline, contract: Contract, partitions: Sequence[str | None] | None = None
+) -> list[Pending]:
+    """The versions that were staged last and are held for their schema.
+
+    Args:
+        pipeline: the pipeline.
+        contract: the contract as it is today.
+        partitions: partitions to look at; all that have a staged version unless given.
+
+    """
+    store = pipeline.store
+    found: list[Pending] = []
+    for key in store.staged_partitions(contract.name):
+        if partitions is not None and key not in partitions:
+            continue
+        version = store.staged_version(contract.name, key)
+        evidence = store.schema_evidence(version)
+        if evidence is not None and schema_reasons(contract, evidence):
+            found.append(Pending(version, evidence))
+    return found
+
+
+def accept(
+    pipeline: Pipeline, contract: Contract, partition: str | None, meant: Pending, by: str
+) -> SchemaApproval:
+    """Records that exactly this schema is intended.
+
+    Args:
+        pipeline: the pipeline.
+        contract: the contract.
+        partition: partition that it is accepted for; None for the whole dataset.
+        meant: a version with the schema.
+        by: who accepts it.
+
+    Raises:
+        StoreError: the store cannot be written.
+
+    """
+    acceptance = SchemaApproval(
+        schema=meant.evidence.fingerprint,
+        by=by,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        change=str(meant.evidence.change),
+    )
+    pipeline.store.accept(contract.name, partition, acceptance)
+    return acceptance

@@ -1,0 +1,452 @@
+"""Promotes a version in PostGIS: rows, proof, decision and exchange in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import asyncpg
+import pyarrow as pa
+
+from spatial_pipeline.contract.models import GeometryColumn
+from spatial_pipeline.contract.table_name import TableName
+from spatial_pipeline.errors import StoreError
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
+from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.result import Verdict
+from spatial_pipeline.model.version import Publication, Version
+from spatial_pipeline.publish.postgis import ledger, proof, readers, tables, verify
+from spatial_pipeline.publish.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
+from spatial_pipeline.publish.postgis.identifiers import quoted_table
+from spatial_pipeline.publish.postgis.layout import asked_of, layout_of
+from spatial_pipeline.publish.postgis.ownership import (
+    adopt,
+    is_held,
+    marker,
+    owner_comment,
+    refuse_altered,
+    replace_dropped,
+)
+from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
+from spatial_pipeline.store.locks import Patience
+
+logger = logging.getLogger("spatial_pipeline")
+CHUNK = 1 << 20
+"""Bytes handed to the connection at once."""
+LONGEST_PAUSE_S = 1.0
+LOCKED_OUT = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is to be published.
+
+    Attributes:
+        version: the version.
+        profile: its profile.
+        path: its data file.
+        data: reader of its features, None for a raster.
+        table: where a vector dataset goes, None when it is only written down.
+        key: columns that identify a feature.
+        comment: comment of the table.
+        geometry: what the contract says of the geometry column.
+
+    """
+
+    version: Version
+    profile: Profile
+    path: Path
+    data: VectorReader | None
+    table: TableName | None
+    key: tuple[str, ...]
+    comment: str
+    geometry: GeometryColumn = field(default_factory=GeometryColumn)
+
+
+@dataclass
+class _Sent:
+    """Digest of what was sent so far, and how many geometries were promoted to Multi types."""
+
+    digest: Digest = field(default_factory=Digest)
+    promoted: int = 0
+
+
+class Publisher:
+    """Publishes one partition of one dataset; nobody else publishes it meanwhile."""
+
+    def __init__(
+        self, connection: asyncpg.Connection, address: ServerAddress, candidate: Candidate
+    ) -> None:
+        self._connection = connection
+        self._address = address
+        self._candidate = candidate
+
+    async def published(self) -> Publication | None:
+        """What readers of the database see of the partition."""
+        version = self._candidate.version
+        return await ledger.published(self._connection, version.dataset, version.partition)
+
+    async def shows(self) -> bool:
+        """True when readers of the table see the candidate's rows already.
+
+        Raises:
+            StoreError: the rows were changed by hand since they were proven, or others are among
+                them.
+
+        """
+        table = self._candidate.table
+        if table is None:
+            return True
+        async with self._connection.transaction(), self._reading(table):
+            return await self._shown(table)
+
+    @contextlib.asynccontextmanager
+    async def _reading(self, table: TableName) -> AsyncIterator[None]:
+        """Bounds the wait for a lock of somebody else on a table that is read, in a transaction."""
+        patience = self._address.lock_timeout_s * self._address.lock_attempts
+        await self._connection.execute(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
+        try:
+            yield
+        except LOCKED_OUT as exc:
+            msg = f"{table} could not be read: somebody holds it locked for {patience:g} s"
+            raise StoreError(msg) from exc
+        await self._connection.execute("SET LOCAL lock_timeout TO DEFAULT")
+
+    async def _shown(self, table: TableName) -> bool:
+        """True when the rows that readers see are the proven ones of the candidate."""
+        connection, candidate = self._connection, self._candidate
+        await ledger.refuse_foreign(connection, table, candidate.version.dataset)
+        name = tables.part_name(table, candidate.version, asked_of(candidate.geometry))
+        if not await tables.is_attached(connection, table, name):
+            return False
+        known = await ledger.parts(connection, candidate.version, table)
+        part = next((p for p in known if p.name == name), None)
+        if part is None or part.proven is None or not isinstance(candidate.profile, VectorProfile):
+            return False
+        ours = await ledger.published_columns(connection, candidate.version.dataset)
+        await refuse_altered(connection, table, ours)
+        await connection.execute(f"LOCK TABLE {quoted_table(table)} IN ACCESS SHARE MODE")
+        await readers.refuse_strangers(connection, table)
+        await readers.close_parts(connection, table)
+        # Nobody may read a part by name now; the second fence can wait for the next run.
+        with contextlib.suppress(*LOCKED_OUT):
+            async with connection.transaction():
+                await connection.execute("SET LOCAL lock_timeout = '250ms'")
+                await readers.secure_parts(connection, table)
+        await ledger.recognise(connection, table, None)
+        layout = await asyncio.to_thread(
+            layout_of,
+            candidate.path,
+            candidate.profile,
+            candidate.key,
+            table,
+            candidate.geometry,
+        )
+        await verify.refuse_changed(connection, table, candidate.version, part, layout)
+        return True
+
+    async def promote(
+        self, publication: Publication, ask: Callable[[], Awaitable[Verdict]]
+    ) -> None:
+        """Makes readers see the candidate; all of it in one transaction, or nothing.
+
+        Args:
+            publication: what is written down.
+            ask: the gate, asked when the rows are there and proven; raises when it is closed.
+
+        Raises:
+            StoreError: the table cannot take the rows, or holds others than the staged file.
+
+        """
+        connection, candidate = self._connection, self._candidate
+        async with connection.transaction():
+            # The file's pointer follows this commit, so that a crash of the server may not lose it.
+            await connection.execute("SET LOCAL synchronous_commit = on")
+            part = None
+            if candidate.table is not None:
+                part, proven, written = await self._prepared(candidate, candidate.table)
+            verdict = await ask()
+            await ledger.record(
+                connection, candidate.version, publication, candidate.profile, verdict
+            )
+            if isinstance(candidate.profile, RasterProfile):
+                await ledger.record_raster(
+                    connection, candidate.version, str(candidate.path), candidate.profile
+                )
+            if part is not None and candidate.table is not None:
+                await self._exchanged(candidate, candidate.table, part, proven, written)
+        await ledger.sweep(connection, candidate.version)
+        if candidate.table is not None:
+            await self._seen(candidate.table)
+            for old in await ledger.left_behind(connection, candidate.version, candidate.table):
+                logger.warning(
+                    "%s goes to %s now; %s keeps what was published to it before, see the section"
+                    " on another table in docs/postgis.md",
+                    candidate.version.dataset,
+                    candidate.table,
+                    old,
+                )
+
+    async def _seen(self, table: TableName) -> None:
+        """published_matches_staged once more, through the name that readers use.
+
+        Raises:
+            StoreError: they see something else already.
+
+        """
+        if not await self.shows():
+            msg = f"{table} was changed by hand at the moment of its publication: publish again"
+            raise StoreError(msg)
+        # Nobody else analyzes a table without rows of its own, and its parts are not asked for it.
+        await self._connection.execute(f"ANALYZE (SKIP_LOCKED) {quoted_table(table)}")
+
+    async def _prepared(
+        self, candidate: Candidate, table: TableName
+    ) -> tuple[tables.TablePart, Digest, proof.RowOrigin | None]:
+        """The part with the candidate's rows, what they are proven to hold, and their origin.
+
+        It is a new one, or the one that was kept, whose origin is known.
+        """
+        connection = self._connection
+        profile = candidate.profile
+        if candidate.data is None or not isinstance(profile, VectorProfile):
+            msg = f"{candidate.version} has no features to write to {table}"
+            raise StoreError(msg)
+        dataset = candidate.version.dataset
+        await ledger.refuse_foreign(connection, table, dataset)
+        # Asked again when the table is locked; a table that is refused should not cost a COPY.
+        await refuse_altered(connection, table, await ledger.published_columns(connection, dataset))
+        postgis = await tables.find_postgis(connection)
+        layout = await asyncio.to_thread(
+            layout_of, candidate.path, profile, candidate.key, table, candidate.geometry
+        )
+        name = tables.part_name(table, candidate.version, layout.asked)
+        async with self._reading(table):
+            await verify.refuse_loss(connection, postgis, table, candidate.version, name)
+        sent = _Sent()
+        written = None
+        version, part = candidate.version, None
+        if await is_held(connection, name):
+            part = await tables.kept_part(connection, postgis, table, version, layout)
+        if part is not None:
+            async with contextlib.aclosing(rows(candidate.data, part, sent)) as stream:
+                async for _chunk in stream:
+                    pass
+        else:
+            part = await tables.new_part(connection, postgis, table, version, layout)
+            async with contextlib.aclosing(rows(candidate.data, part, sent)) as stream:
+                await tables.fill(connection, part, stream)
+            await tables.finish(connection, part, marker(version, table))
+            written = await proof.written_now(connection, name)
+        if sent.promoted:
+            logger.warning(
+                "%s: %d of %d geometries are promoted to Multi types in %s",
+                candidate.version,
+                sent.promoted,
+                sent.digest.count,
+                table,
+            )
+        await self._matched(candidate, postgis, part, sent.digest, kept=written is None)
+        if written is None:
+            await verify.refuse_srids(connection, postgis, part, quoted_table(name))
+        return part, sent.digest, written
+
+    async def _matched(
+        self,
+        candidate: Candidate,
+        postgis: tables.PostGIS,
+        part: tables.TablePart,
+        sent: Digest,
+        *,
+        kept: bool,
+    ) -> None:
+        """published_matches_staged: the rows that the server holds are the staged ones."""
+        stored = await tables.digest_of(self._connection, postgis, part)
+        staged = candidate.profile.count
+        if sent.count != staged or stored != sent:
+            differing = [
+                name
+                for name, here, there in (
+                    ("count", staged, stored.count),
+                    ("attributes", sent.attributes, stored.attributes),
+                    ("geometry", sent.geometry, stored.geometry),
+                )
+                if here != there
+            ]
+            msg = (
+                f"published_matches_staged failed for {candidate.version}: {part.name} differs in"
+                f" {', '.join(differing) or 'count'} ({stored.count} rows of {staged})"
+            )
+            if kept:
+                msg += (
+                    "; it was kept from an earlier publication and changed by hand: copy what you"
+                    f" need from it, DROP TABLE {quoted_table(part.name)}, and publish again"
+                )
+            raise StoreError(msg)
+
+    async def _exchanged(
+        self,
+        candidate: Candidate,
+        table: TableName,
+        part: tables.TablePart,
+        proven: Digest,
+        written: proof.RowOrigin | None,
+    ) -> None:
+        """Exchanges the parts as soon as no reader is in the way; asks for the lock in short waits.
+
+        Readers that come while we wait for the lock wait behind us, so no wait is long.
+        """
+        connection, address = self._connection, self._address
+        version = candidate.version
+        wait_ms = int(address.lock_timeout_s * 1000)
+        await connection.execute(f"SET LOCAL lock_timeout = {wait_ms}")
+        pause = address.lock_timeout_s / 4
+        for attempt in range(address.lock_attempts):
+            try:
+                async with connection.transaction():
+                    key = f"spatial_pipeline table {quoted_table(table)}"
+                    await connection.execute(
+                        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key
+                    )
+                    await ledger.claim(connection, table, version.dataset)
+                    current = await self._current(version, table, part)
+                    await ledger.record_part(connection, version, table, part.name, proven, written)
+                    ours = await ledger.published_columns(connection, version.dataset)
+                    await replace_dropped(connection, table)
+                    kept = await owner_comment(connection, table)
+                    comment = None if kept else candidate.comment
+                    await tables.exchange(connection, table, part, current, comment, ours)
+                    await ledger.recognise(connection, table, comment)
+                return
+            except LOCKED_OUT as exc:
+                if attempt + 1 == address.lock_attempts:
+                    msg = (
+                        f"{table} could not be exchanged: readers hold it longer than"
+                        f" {address.lock_attempts} waits of {address.lock_timeout_s:g} s"
+                    )
+                    raise StoreError(msg) from exc
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    async def _current(
+        self, version: Version, table: TableName, part: tables.TablePart
+    ) -> TableName | None:
+        """The attached part of the same partition."""
+        for known in await ledger.parts(self._connection, version, table):
+            if known.name != part.name and await tables.is_attached(
+                self._connection, table, known.name
+            ):
+                return known.name
+        return None
+
+
+@contextlib.asynccontextmanager
+async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[Publisher]:
+    """Lends a publisher of a partition; others wait until it is given back.
+
+    The lock is the session's: it goes when the session goes, so what a dead process held is free,
+    and whoever holds it is alive.
+
+    Raises:
+        StoreError: the database cannot be reached, refuses, or goes away meanwhile.
+
+    """
+    version = candidate.version
+    async with database.connection() as connection:
+        key = f"spatial_pipeline publish {version.dataset} {version.partition!r}"
+        await _locked(connection, key, f"publishing {version.dataset}", database.address)
+        try:
+            await adopt(connection, version)
+            await ledger.sweep(connection, version)
+            yield Publisher(connection, database.address, candidate)
+        finally:
+            # Giving the connection back unlocks too; this frees the next one a moment earlier.
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", key)
+
+
+async def _locked(
+    connection: asyncpg.Connection, key: str, what: str, address: ServerAddress
+) -> None:
+    """Takes a session lock; says whose it is while it waits.
+
+    Raises:
+        StoreError: another session holds it and does not give it back in time.
+
+    """
+    patience = Patience(what, address.patience_s)
+    while True:
+        # A statement that waits longer than it may would be ended without a word on the lock.
+        wait_ms = 1000 * min(patience.until_due(), address.statement_timeout_s / 2)
+        await connection.execute(
+            "SELECT set_config('lock_timeout', $1, false)", str(max(int(wait_ms), 1))
+        )
+        try:
+            await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key)
+        except asyncpg.LockNotAvailableError:
+            if patience.due:
+                patience.say(await _holder(connection, key))
+        else:
+            await connection.execute("RESET lock_timeout")
+            return
+
+
+async def _holder(connection: asyncpg.Connection, key: str) -> str:
+    """The session that holds a lock, as far as the server tells this role."""
+    row = await connection.fetchrow(
+        "SELECT a.pid, coalesce(a.client_addr::text, 'the host of the database') AS host,"
+        " a.client_port, to_char(a.backend_start AT TIME ZONE 'UTC',"
+        ' \'YYYY-MM-DD"T"HH24:MI:SS"+00:00"\') AS since'
+        " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+        " AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended($1, 0)",
+        key,
+    )
+    if row is None:
+        return "a session that the server does not show"
+    port = "" if not row["client_port"] or row["client_port"] < 0 else f" port {row['client_port']}"
+    return f"session {row['pid']} of {row['host']}{port} since {row['since']}"
+
+
+async def rows(data: VectorReader, part: tables.TablePart, sent: _Sent) -> AsyncGenerator[bytes]:
+    """The binary COPY stream of staged features; one batch is sent while the next is encoded."""
+    layout = part.layout
+    srid = None if layout.geometry is None else part.srid
+    encoder = Encoder(layout.types, srid, multi=part.multi)
+    following: asyncio.Task[tuple[pa.Buffer, Digest]] | None = None
+
+    def encode(index: int) -> tuple[pa.Buffer, Digest]:
+        return encoder.encode(_selected(data, index, layout.names))
+
+    try:
+        yield SIGNATURE
+        for index in range(data.batch_count()):
+            if following is None:
+                following = asyncio.create_task(asyncio.to_thread(encode, index))
+            # Shielded, because a thread goes on when its waiter is cancelled.
+            buffer, digest = await asyncio.shield(following)
+            following = None
+            if index + 1 < data.batch_count():
+                following = asyncio.create_task(asyncio.to_thread(encode, index + 1))
+            sent.digest += digest
+            view = memoryview(buffer)
+            for start in range(0, len(view), CHUNK):
+                yield view[start : start + CHUNK].tobytes()
+        yield TRAILER
+    finally:
+        if following is not None:
+            await asyncio.wait([following])
+        sent.promoted = encoder.promoted
+        encoder.close()
+
+
+def _selected(data: VectorReader, index: int, names: Sequence[str]) -> FeatureBatch:
+    """A batch with its columns in the order of the names, which a file need not keep."""
+    batch = data.batch(index, names)
+    return replace(batch, table=batch.table.select(list(names)))

@@ -1,0 +1,95 @@
+"""Geometry types of WKB arrays by their headers, and single geometries as Multi ones.
+
+Array functions over the bytes; no geometry is built.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spatial_pipeline.contract.geometry_type import BASES, GeometryType
+
+HEAD = 5
+"""Bytes of the byte order and the type code."""
+LITTLE = 1
+EWKB_FLAGS = 0xE0000000
+_EWKB_Z, _EWKB_M = 0x80000000, 0x40000000
+_SINGLE, _TO_MULTI = (1, 2, 3), 3
+"""WKB codes of Point, LineString and Polygon, and what is added for their Multi types."""
+_DIMENSIONS = ("", "Z", "M", "ZM")
+
+
+def heads(wkb: pa.Array, size: int = HEAD) -> NDArray[np.uint8]:
+    """(n, size) first bytes of each geometry; zeros where it is shorter or null."""
+    offsets = np.frombuffer(wkb.buffers()[1], np.int32)[wkb.offset : wkb.offset + len(wkb) + 1]
+    data = np.frombuffer(wkb.buffers()[2] or b"", np.uint8)
+    found = np.zeros((len(wkb), size), dtype=np.uint8)
+    if not len(wkb):
+        return found
+    long = np.flatnonzero(np.diff(offsets) >= size)
+    found[long] = data[offsets[long][:, None] + np.arange(size)]
+    return found
+
+
+def types_of(wkb: pa.Array) -> frozenset[GeometryType]:
+    """Types that occur among (n,) Arrow binary WKB or EWKB, empty geometries included.
+
+    What is no geometry of one of the seven types of simple features is left out.
+    """
+    found = heads(wkb)
+    big = found[:, 0] != LITTLE
+    codes = found[:, 1:].copy().view("<u4").reshape(-1)
+    codes[big] = codes[big].byteswap()
+    kinds: set[GeometryType] = set()
+    for code in np.unique(codes).tolist():
+        base, dimensions = code & ~EWKB_FLAGS, bool(code & _EWKB_Z) + 2 * bool(code & _EWKB_M)
+        iso, base = divmod(base, 1000)
+        if 0 < base < len(BASES) and iso < len(_DIMENSIONS):
+            kinds.add(GeometryType(BASES[base], _DIMENSIONS[iso | dimensions]))
+    return frozenset(kinds)
+
+
+def promoted(wkb: pa.Array) -> tuple[pa.Array, int]:
+    """Points, lines and polygons as Multi geometries of one part, and how many there were.
+
+    Same as PostGIS' ``ST_Multi``: an empty geometry becomes an empty Multi geometry.
+
+    Args:
+        wkb: (n,) Arrow binary, ISO WKB, little endian.
+
+    """
+    found = heads(wkb)
+    codes = found[:, 1:].copy().view("<u4").reshape(-1)
+    bases = codes % 1000
+    single = (found[:, 0] == LITTLE) & np.isin(bases, _SINGLE)
+    count = int(single.sum())
+    if not count:
+        return wkb, 0
+    empty = single & _empty(wkb, bases)
+    prefix = np.zeros((len(wkb), 9), dtype=np.uint8)
+    prefix[:, 0] = LITTLE
+    prefix[:, 1:5] = (codes + _TO_MULTI).astype("<u4").view(np.uint8).reshape(-1, 4)
+    prefix[:, 5] = ~empty
+    kept = np.where(single, 9, 0)
+    offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int32)
+    fronts = pa.Array.from_buffers(
+        pa.binary(), len(wkb), [None, pa.py_buffer(offsets), pa.py_buffer(prefix[single].tobytes())]
+    )
+    rest = pc.if_else(pa.array(empty), pa.scalar(b"", pa.binary()), wkb)
+    return pc.binary_join_element_wise(fronts, rest, pa.scalar(b"", pa.binary())), count
+
+
+def _empty(wkb: pa.Array, bases: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """(n,) True for empty points (x and y NaN), lines and polygons (no vertex, no ring)."""
+    counts = heads(wkb, HEAD + 4)[:, HEAD:].copy().view("<u4").reshape(-1)
+    there = pc.fill_null(pc.greater_equal(pc.binary_length(wkb), HEAD + 4), False)
+    none: NDArray[np.bool_] = (counts == 0) & there.to_numpy(zero_copy_only=False)
+    hollow = (bases == 3) & (heads(wkb, HEAD + 8)[:, HEAD + 4 :].copy().view("<u4")[:, 0] == 0)
+    ring = pc.fill_null(pc.greater_equal(pc.binary_length(wkb), HEAD + 8), False)
+    none |= hollow & ring.to_numpy(zero_copy_only=False)
+    xy = heads(wkb, HEAD + 16)[:, HEAD:].copy().view("<f8").reshape(-1, 2)
+    none[bases == 1] = np.isnan(xy).all(axis=1)[bases == 1]
+    return none

@@ -1,0 +1,1 @@
+"""The process: event loop, threads, memory, cancellation, JSON. Nothing geospatial."""

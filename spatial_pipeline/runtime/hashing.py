@@ -1,0 +1,14 @@
+"""SHA-256 over canonical JSON."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from spatial_pipeline.runtime.json_text import json_text
+
+
+def fingerprint(*parts: Any) -> str:
+    """First 20 hex digits of the SHA-256 over the canonical JSON of the parts."""
+    text = json_text(parts, sort_keys=True, compact=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

@@ -1,0 +1,1 @@
+"""Where bytes come from and what may be read: files, archives, web servers, object stores."""

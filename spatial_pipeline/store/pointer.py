@@ -1,0 +1,139 @@
+"""The published pointer in the store: one file that readers follow, and its copy.
+
+The copy is written before the file. A file that is lost or damaged is read from the copy, which
+names what the gate let out last, and which versions a rollback took back.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from spatial_pipeline.errors import StoreError
+from spatial_pipeline.model.version import Publication
+from spatial_pipeline.store.files import write_json
+
+logger = logging.getLogger("spatial_pipeline")
+FILE = "published.json"
+COPY = ".published.json"
+DAMAGE = (OSError, ValueError, TypeError, KeyError, RecursionError, StoreError)
+"""Exceptions that reading a damaged pointer raises."""
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
+
+def checked_id(text: object) -> str:
+    """The id of a version, which is the name of one folder.
+
+    Raises:
+        StoreError: it is none, or would lead out of the store.
+
+    """
+    if not isinstance(text, str) or not _NAME.fullmatch(text):
+        msg = f"{str(text)[:100]!r} is no id of a version: letters, digits, '_', '-' and '.' only"
+        raise StoreError(msg)
+    return text
+
+
+def read_pointer(folder: Path, name: str) -> Publication | None:
+    """The publication of a partition; None when nothing is published.
+
+    Args:
+        folder: folder of the partition.
+        name: the dataset, for messages.
+
+    Raises:
+        StoreError: the file is damaged, and so is its copy or there is none.
+
+    """
+    try:
+        found = _read(folder / FILE)
+        if found is not None:
+            return found
+        problem = f"{name}: {FILE} is missing"
+    except DAMAGE as exc:
+        problem = f"{name}: {FILE} cannot be read: {exc}"
+    try:
+        copy = _read(folder / COPY)
+    except DAMAGE as exc:
+        problem = f"{problem}; nor can its copy: {exc}"
+        copy = None
+    if copy is not None:
+        logger.warning("%s: its copy is read until it is published again", problem)
+        return copy
+    if problem.endswith("missing"):
+        return None
+    msg = f"{problem}: publish it again"
+    raise StoreError(msg)
+
+
+def write_pointer(folder: Path, publication: Publication) -> None:
+    """Makes readers see another version, in one rename.
+
+    Raises:
+        OSError: the folder cannot be written.
+
+    """
+    # In this order: a copy that is ahead names what the gate let out, one that is behind would
+    # bring a withdrawn version back.
+    write_json(folder / COPY, asdict(publication))
+    write_json(folder / FILE, asdict(publication))
+
+
+def mend_pointer(folder: Path, name: str) -> None:
+    """Makes file and copy whole again, as far as one of the two is; the caller holds the lock.
+
+    Where neither is, the damaged file is put aside, so that the next publication can go on; it
+    does not know then what a rollback withdrew.
+
+    Raises:
+        OSError: the folder cannot be written.
+
+    """
+    try:
+        found = read_pointer(folder, name)
+    except StoreError as exc:
+        aside = folder / f"{FILE}.damaged"
+        logger.warning("%s; put aside as %s: withdrawn versions are not known", exc, aside.name)
+        (folder / FILE).replace(aside)
+        (folder / COPY).unlink(missing_ok=True)
+        return
+    for path in (folder / COPY, folder / FILE):
+        if found is not None and not _holds(path, found):
+            write_json(path, asdict(found))
+
+
+def _holds(path: Path, publication: Publication) -> bool:
+    try:
+        return _read(path) == publication
+    except DAMAGE:
+        return False
+
+
+def _read(path: Path) -> Publication | None:
+    """The pointer of one file, None when it is missing; members of later releases are left out."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    if not isinstance(value, dict):
+        msg = "it holds no object"
+        raise StoreError(msg)
+    known: dict[str, Any] = {f.name: value[f.name] for f in fields(Publication) if f.name in value}
+    for many in ("history", "withdrawn"):
+        if not isinstance(known.get(many, []), list):
+            msg = f"{many} is no list"
+            raise StoreError(msg)
+        known[many] = tuple(checked_id(v) for v in known.get(many, []))
+    checked_id(known.get("version"))
+    for text in ("contract_hash", "published_at"):
+        if not isinstance(known[text], str):
+            msg = f"{text} is no text"
+            raise StoreError(msg)
+    if type(known.get("number", 0)) is not int:
+        msg = "number is no whole number"
+        raise StoreError(msg)
+    return Publication(**known)

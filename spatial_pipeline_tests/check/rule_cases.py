@@ -1,0 +1,225 @@
+"""Laws that every feature rule keeps, and the cases of one rule to try them with.
+
+A test module of a rule says what passes, what fails with which violations, and how to find the
+violations of one geometry slowly; ``test_laws = laws(CASES)`` tries everything else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline_tests.check.agreement import everywhere, said
+from spatial_pipeline_tests.check.engine.test_remote import Elsewhere
+from spatial_pipeline_tests.check.engine.test_remote import said as said_by
+from spatial_pipeline_tests.check.geometry.shapes import geometries
+from spatial_pipeline_tests.check.incremental.test_feature_cache import Kept, checked
+from spatial_pipeline_tests.support import memory_vector, run_rule
+
+Expected = tuple[str, str | None, float | None]
+"""Reason, WKT of the defect, measure."""
+Oracle = Callable[[Any, Any], Sequence[Expected]]
+"""The violations of one geometry that the rule can judge, and None of one that it cannot."""
+
+
+@dataclass(frozen=True)
+class RuleCases:
+    """Cases of one rule.
+
+    Attributes:
+        rule: the rule with the parameters of the cases.
+        passes: WKT of geometries without a violation, each judged.
+        fails: WKT of a geometry, and its violations.
+        oracle: says the violations of any geometry slowly; None when the rule cannot judge it.
+        tolerances: names of parameters of which a larger value never finds more.
+        columns: attribute columns, by name one value for every feature.
+        unjudged: WKT of geometries that the rule does not judge.
+    """
+
+    rule: Rule
+    passes: Sequence[str]
+    fails: Sequence[tuple[str, Sequence[Expected]]]
+    oracle: Callable[[Rule, shapely.Geometry], Sequence[Expected] | None]
+    tolerances: Sequence[str] = ()
+    columns: dict[str, Any] = field(default_factory=dict)
+    unjudged: Sequence[str] = ()
+
+    def run(self, shapes: Sequence[Any], rule: Rule | None = None, **options: Any) -> Any:
+        columns = {name: [value] * len(shapes) for name, value in self.columns.items()}
+        return everywhere(rule or self.rule, shapes, columns, **options)
+
+    def once(self, shapes: Sequence[Any], rule: Rule | None = None) -> Any:
+        """The answer of one cut: layers of cases say that cuts agree."""
+        columns = {name: [value] * len(shapes) for name, value in self.columns.items()}
+        data = memory_vector(shapes, columns, batch_size=3)
+        result, findings = run_rule(rule or self.rule, data, tile_size=2, jobs=2)
+        return result, said(findings)
+
+    def expected(self, shapes: Sequence[Any]) -> list[tuple[int, Expected]]:
+        return [
+            (i, told) for i, shape in enumerate(shapes) for told in (_judged(self, shape) or ())
+        ]
+
+    @property
+    def layer(self) -> list[shapely.Geometry]:
+        """All cases in one layer."""
+        return [shapely.from_wkt(w) for w in (*self.passes, *(w for w, _ in self.fails))]
+
+
+def leaves(shape: Any) -> list[Any]:
+    """The simple parts of a geometry, for oracles."""
+    inner = getattr(shape, "geoms", None)
+    return [shape] if inner is None else [leaf for part in inner for leaf in leaves(part)]
+
+
+def _judged(cases: RuleCases, shape: Any) -> Sequence[Expected] | None:
+    if shape is None or shape.is_empty or not np.isfinite(shapely.get_coordinates(shape)).all():
+        return None
+    return cases.oracle(cases.rule, shape)
+
+
+def _plain(findings: Sequence[Any]) -> list[tuple[int, Expected]]:
+    return [(f[0][0], (f[1], f[2], f[3])) for f in findings]
+
+
+def _sorted(found: Sequence[tuple[int, Expected]]) -> list[Any]:
+    return sorted(found, key=repr)
+
+
+def _passes(cases: RuleCases) -> None:
+    shapes = [shapely.from_wkt(w) for w in cases.passes]
+    result, findings = cases.run(shapes)
+    assert (result.status, result.checked, findings) == (Status.PASSED, len(shapes), [])
+
+
+def _fails(cases: RuleCases) -> None:
+    for wkt, told in cases.fails:
+        result, findings = cases.run([shapely.from_wkt(wkt)])
+        assert result.status is Status.FAILED
+        expected = [(0, (r, None if g is None else shapely.from_wkt(g).wkt, m)) for r, g, m in told]
+        assert _sorted(_plain(findings)) == _sorted(expected)
+
+
+def _leaves_out(cases: RuleCases) -> None:
+    with np.errstate(all="ignore"):
+        nan = shapely.linestrings([[0.0, 0.0], [np.nan, 1.0]])
+    shapes = [None, shapely.Polygon(), b"\x01", nan, *map(shapely.from_wkt, cases.unjudged)]
+    judged = shapely.from_wkt(cases.passes[0])
+    result, findings = cases.run([*shapes, judged], undecodable=(2,))
+    assert (result.status, result.checked, findings) == (Status.PASSED, 1, [])
+    assert result.message.count(" not judged") >= 1
+    # Nothing of its kind proves nothing; a layer without features has nothing to judge.
+    assert cases.run(shapes, undecodable=(2,))[0].status is Status.ERROR
+    assert cases.run([])[0].status is Status.PASSED
+
+
+def _agrees(cases: RuleCases) -> None:
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(geometries() | st.sampled_from(cases.layer), max_size=6))
+    def oracle(shapes: list[Any]) -> None:
+        result, findings = cases.once(shapes)
+        judged = sum(_judged(cases, s) is not None for s in shapes)
+        assert _sorted(_plain(findings)) == _sorted(cases.expected(shapes))
+        assert result.checked == judged
+        assert (result.status is Status.ERROR) == (not judged and bool(shapes))
+
+    oracle()
+
+
+def _tolerates(cases: RuleCases) -> None:
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        st.lists(geometries() | st.sampled_from(cases.layer), min_size=1, max_size=5),
+        st.floats(0, 50),
+        st.floats(0, 50),
+    )
+    def monotone(shapes: list[Any], one: float, other: float) -> None:
+        for name in cases.tolerances:
+            small, large = (
+                cases.rule.model_copy(update={name: value}) for value in sorted((one, other))
+            )
+            few, many = cases.once(shapes, large)[1], cases.once(shapes, small)[1]
+            assert len(few) <= len(many)
+
+    if cases.tolerances:
+        monotone()
+
+
+def _where(cases: RuleCases) -> None:
+    shapes = cases.layer
+    columns = {n: [v] * len(shapes) for n, v in cases.columns.items()}
+    chosen = [i % 2 for i in range(len(shapes))]
+    rule = cases.rule.model_copy(update={"where": "chosen = 1"})
+    _, findings = everywhere(rule, shapes, {**columns, "chosen": chosen})
+    expected = [(i, told) for i, told in cases.expected(shapes) if chosen[i]]
+    assert _sorted(_plain(findings)) == _sorted(expected)
+
+
+def _in_degrees(cases: RuleCases) -> None:
+    result, findings = cases.run(cases.layer, crs="EPSG:4326")
+    plain = [(row, told[1:]) for row, told in _plain(findings)]
+    here = [(row, told[1:]) for row, told in cases.expected(cases.layer)]
+    assert _sorted(plain) == _sorted(here)
+    assert result.checked == len(cases.layer)
+
+
+def _elsewhere(cases: RuleCases) -> None:
+    columns = {n: [v] * len(cases.layer) for n, v in cases.columns.items()}
+    data, there = memory_vector(cases.layer, columns, batch_size=2), Elsewhere()
+    assert said_by(data, [cases.rule], remote=there) == said_by(data, [cases.rule])
+    assert there.asked
+
+
+def _recalls(cases: RuleCases) -> None:
+    shapes, kept = cases.layer * 3, None
+    columns = {n: [v] * len(shapes) for n, v in cases.columns.items()}
+    for changed in (0, 1, 2):
+        edited = [shapes[-1 - i] if i < changed else s for i, s in enumerate(shapes)]
+        data = memory_vector(edited, columns, batch_size=4)
+        kept = Kept(data, kept)
+        assert checked([cases.rule], data, kept) == checked([cases.rule], data)
+
+
+def _without_geometry(cases: RuleCases) -> None:
+    columns = {n: [v] for n, v in cases.columns.items()} or {"id": [1]}
+    data = memory_vector([None], columns, geometry_column=None)
+    data.everything = dataclasses.replace(data.everything, wkb=None)
+    (result, _), *_ = checked([cases.rule], data)
+    assert result.status is Status.ERROR
+
+
+LAWS = {
+    law.__name__.strip("_"): law
+    for law in (
+        _passes,
+        _fails,
+        _leaves_out,
+        _agrees,
+        _tolerates,
+        _where,
+        _in_degrees,
+        _elsewhere,
+        _recalls,
+        _without_geometry,
+    )
+}
+
+
+def laws(cases: RuleCases) -> Callable[[str], None]:
+    """One test for each law."""
+
+    @pytest.mark.parametrize("law", LAWS)
+    def test_laws(law: str) -> None:
+        LAWS[law](cases)
+
+    return test_laws

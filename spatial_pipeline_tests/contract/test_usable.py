@@ -1,0 +1,195 @@
+"""A parameter that a rule cannot use is a mistake: in the loader, the JSON schema, the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, combinations
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from spatial_pipeline.contract.json_schema import schema
+from spatial_pipeline.contract.models import MODELS
+from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline_tests.contract.test_load import mistakes, written
+
+OTHER = {"uri": "b.gpkg"}
+LEAST: dict[str, dict[str, Any]] = {
+    "crs": {"equals": "EPSG:4326"},
+    "bounds_within": {"bounds": [0, 0, 1, 1]},
+    "geometry_type": {"any_of": ["Point"]},
+    "columns": {"schema": {"a": "string"}},
+    "feature_count": {"min": 1},
+    "not_null": {"columns": ["a"]},
+    "unique": {"columns": ["a"]},
+    "value_range": {"column": "a", "min": 0},
+    "band_count": {"equals": 1},
+    "data_type": {"equals": "uint8"},
+    "nodata": {"equals": 0},
+    "resolution": {"equals": 10},
+    "grid_alignment": {"other": OTHER},
+    "min_area": {"value": 1},
+    "size": {"equals": [5, 4]},
+    "compression": {"equals": "DEFLATE"},
+    "band_names": {"equals": ["red"]},
+    "color_interpretation": {"equals": ["red"]},
+    "scale_offset": {"scale": 1},
+    "raster_metadata": {"tags": {"a": None}},
+    "pixel_range": {"min": 0},
+    "nodata_fraction": {"max": 0.5},
+    "must_be_covered_by": {"other": OTHER},
+    "same_features_as": {"other": OTHER},
+    "same_count_as": {"other": OTHER},
+    "same_pixels_as": {"other": OTHER},
+    "bands_match": {"others": ["b.tif"]},
+    "round_trips": {"format": "GPKG"},
+}
+"""What each rule needs at least; nothing unless listed."""
+COMMON = {
+    "max_violations": 3,
+    "max_fraction": 0.5,
+    "where": "a = 1",
+    "except": {"uri": "areas.gpkg"},
+    "except_keys": [["a"]],
+    "baseline": "baseline.json",
+}
+PAIRS = [
+    (kind, name) for kind in MODELS for name, m in CATALOGUE.items() if MODELS[kind].kind in m.kinds
+]
+
+
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(schema())
+
+
+def file(kind: str, *rules: dict[str, Any]) -> dict[str, Any]:
+    return {"type": kind, "attributes": {"name": "a", "source": {"uri": "a"}, "rules": list(rules)}}
+
+
+def accepted(kind: str, rule: dict[str, Any]) -> bool:
+    try:
+        MODELS[kind].model_validate(file(kind, rule)["attributes"])
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("kind", "name"), PAIRS)
+def test_what_a_rule_cannot_use_is_a_mistake_on_its_line(
+    tmp_path: Path, validator: jsonschema.Draft202012Validator, kind: str, name: str
+) -> None:
+    unusable = CATALOGUE[name].unusable(MODELS[kind].kind)
+    least = {"rule": name, **LEAST.get(name, {})}
+    assert not list(validator.iter_errors(file(kind, least)))
+    for parameter, value in COMMON.items():
+        rule = {**least, parameter: value}
+        usable = parameter not in unusable
+        document = file(kind, rule)
+        text = yaml.safe_dump(document, sort_keys=False)
+        found = mistakes(written(tmp_path, text)) if not usable else []
+        if not usable:
+            line = 1 + next(
+                i
+                for i, row in enumerate(text.splitlines())
+                if row.strip().startswith(f"{parameter}:")
+            )
+            assert found == [f"{line}: {name}: {parameter}: leave it out: {unusable[parameter]}"]
+        assert accepted(kind, rule) == usable, parameter
+        assert (not list(validator.iter_errors(document))) == usable, parameter
+
+
+def subsets(values: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    names = list(values)
+    for chosen in chain.from_iterable(combinations(names, n) for n in range(len(names) + 1)):
+        yield {name: values[name][0] for name in chosen}
+        yield {name: values[name][-1] for name in chosen}
+
+
+CHOICES: dict[str, dict[str, list[Any]]] = {
+    "crs": {"equals": ["EPSG:4326", None], "any_of": [["EPSG:4326"], None]},
+    "bounds_within": {"bounds": [[0, 0, 1, 1], None], "area_of_use": [True, False]},
+    "columns": {
+        "schema": [{"a": "string"}, {}],
+        "name_pattern": ["a", None],
+        "max_name_length": [3, None],
+        "extra": ["forbid", "allow"],
+    },
+    "feature_count": {"min": [0, None], "max": [5, None]},
+    "value_range": {"min": [0, None], "max": [5, None], "column": ["a"]},
+    "data_type": {"equals": ["uint8", None], "any_of": [["uint8"], None]},
+    "grid_alignment": {"origin": [[0, 0], None], "resolution": [1, None], "other": [OTHER, None]},
+    "pixel_range": {"min": [0, None], "max": [5, None]},
+    "min_area": {"value": [1, None], "limits": [{"by": "a", "values": {"b": 1}}, None]},
+    "compression": {"equals": ["LZW", None], "any_of": [["LZW"], None]},
+    "scale_offset": {"scale": [1, None], "offset": [1, None], "unit": ["m", None]},
+    "same_features_as": {"other": [OTHER, None], "others": [[OTHER], None]},
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_what_a_rule_needs_is_the_same_for_model_and_schema(
+    validator: jsonschema.Draft202012Validator, name: str
+) -> None:
+    raster = "vector" not in CATALOGUE[name].kinds
+    kind = f"spatial_pipeline.{'Raster' if raster else 'Vector'}Dataset"
+    seen = set()
+    for chosen in subsets(CHOICES[name]):
+        rule = {"rule": name, **chosen}
+        right = accepted(kind, rule)
+        seen.add(right)
+        assert (not list(validator.iter_errors(file(kind, rule)))) == right, rule
+    assert seen == {True, False}
+
+
+def test_every_rule_that_needs_one_of_several_is_tried() -> None:
+    assert {n for n, m in CATALOGUE.items() if m.needs.groups} == set(CHOICES)
+
+
+SOURCES = [
+    ("Raster", {"uri": "a.tif", "where": "x = 1"}, "8: source.where: leave it out: it selects"),
+    ("Raster", {"uri": "a.tif", "query": "SELECT 1"}, "8: source.query: leave it out: rasters are"),
+    ("Raster", {"uri": "a.PNG", "layer": "1"}, "8: source.layer: leave it out: a .png file has no"),
+    ("Raster", {"uri": "https://h/a.asc?x", "layer": "1"}, "8: source.layer: leave it out: a .asc"),
+    ("Raster", {"uri": "a.tif", "layer": "2"}, ""),
+    ("Raster", {"uri": "a.png", "layer": None}, ""),
+    ("Raster", {"uri": "a.nc", "layer": "t"}, ""),
+    ("Vector", {"uri": "a.gpkg", "layer": "a.png", "where": "x = 1"}, ""),
+]
+
+
+@pytest.mark.parametrize(("kind", "source", "expected"), SOURCES)
+def test_what_a_source_cannot_use_is_a_mistake_on_its_line(
+    tmp_path: Path,
+    validator: jsonschema.Draft202012Validator,
+    kind: str,
+    source: dict[str, Any],
+    expected: str,
+) -> None:
+    attributes = {"name": "a", "source": {"encoding": None, **source}}
+    document = {"type": f"spatial_pipeline.{kind}Dataset", "attributes": attributes}
+    text = "# the first line\n" + yaml.safe_dump(document, sort_keys=False)
+    found = mistakes(written(tmp_path, text)) if expected else []
+    assert [f.startswith(expected) for f in found] == [True] * bool(expected), found
+    assert (not list(validator.iter_errors(document))) == (not expected)
+    try:
+        MODELS[document["type"]].model_validate(attributes)
+    except ValidationError:
+        assert expected
+    else:
+        assert not expected
+
+
+def test_the_layer_of_another_raster_without_layers_is_a_mistake(
+    tmp_path: Path, validator: jsonschema.Draft202012Validator
+) -> None:
+    rule = {"rule": "same_pixels_as", "other": {"uri": "b.jpg", "layer": "1"}}
+    document = file("spatial_pipeline.RasterDataset", rule)
+    assert list(validator.iter_errors(document))
+    (found,) = mistakes(written(tmp_path, yaml.safe_dump(document, sort_keys=False)))
+    expected = "10: same_pixels_as: other.layer: leave it out: a .jpg file has no layers"
+    assert found.startswith(expected)

@@ -1,1 +1,0 @@
-"""Sources on other machines."""

@@ -1,0 +1,229 @@
+"""Type, dimensions, SRID and nullability of the geometry column that readers see."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import geopandas as gpd
+import pyogrio
+import pytest
+import shapely
+
+from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.errors import StoreError
+from spatial_pipeline.model.version import Version
+from spatial_pipeline_tests.publish.postgis.projects import Project
+
+SQUARE = "POLYGON ((0 0, 1 0, 1 1, 0 0))"
+SQUARES = "MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)), ((5 5, 6 5, 6 6, 5 5)))"
+SQUARE_Z = "POLYGON Z ((0 0 1, 1 0 2, 1 1 3, 0 0 1))"
+UTM = 25832
+
+
+def run(dsn: str, statement: str) -> list[tuple[Any, ...]]:
+    async def fetched() -> list[tuple[Any, ...]]:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return [tuple(r) for r in await connection.fetch(statement)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(fetched())
+
+
+def declared(project: Project) -> tuple[str, int, int]:
+    """Type, dimensions and SRID that clients are told."""
+    (row,) = run(
+        project.dsn,
+        "SELECT type, coord_dimension, srid FROM geometry_columns WHERE f_table_name = 'areas'",
+    )
+    return row  # type: ignore[return-value]
+
+
+def contract(folder: Path, ending: str = "gpkg", **more: Any) -> VectorContract:
+    """A dataset that goes to ``gis.areas``."""
+    publish = {"table": "gis.areas", **more.pop("publish", {})}
+    return VectorContract.model_validate(
+        {
+            "name": "areas",
+            "source": {"uri": str(folder / f"areas.{ending}")},
+            "publish": publish,
+            "on_schema_change": "backfill",
+            **more,
+        }
+    )
+
+
+def write(path: Path, shapes: Sequence[str | None], kind: str | None, srid: int | None) -> None:
+    path.unlink(missing_ok=True)
+    ids = range(len(shapes))
+    frame = gpd.GeoDataFrame({"id": ids}, geometry=shapely.from_wkt(list(shapes)), crs=srid)
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        named = {"GEOMETRY_NAME": "geometry"}
+        pyogrio.write_dataframe(frame, path, geometry_type=kind, layer_options=named)
+
+
+def publish(
+    project: Project,
+    of: VectorContract,
+    shapes: Sequence[str | None],
+    kind: str | None = None,
+    *,
+    partition: str | None = None,
+    srid: int | None = UTM,
+) -> Version:
+    write(Path(of.source.uri.replace("{partition}", partition or "")), shapes, kind, srid)
+    pipeline = project.pipeline(of)
+    version = pipeline.stage(of, partition)
+    audit = asyncio.run(pipeline.audit(of, version))
+    assert all(r.passed for r in audit.results), audit.results
+    asyncio.run(pipeline.apublish(of, version))
+    return version
+
+
+@pytest.mark.parametrize(
+    ("shapes", "kind"),
+    [([], "MultiPolygon Z"), ([None, None], "MultiPolygon Z"), ([SQUARE_Z], "MultiPolygon Z")],
+    ids=["empty", "all null", "filled"],
+)
+def test_the_type_is_that_of_the_source(
+    project: Project, shapes: Sequence[str | None], kind: str
+) -> None:
+    publish(project, contract(project.folder), shapes, kind)
+    assert declared(project) == ("MULTIPOLYGON", 3, UTM)
+
+
+def test_it_stays_over_versions_that_hold_less_or_nothing(project: Project) -> None:
+    of = contract(project.folder)
+    for shapes in ([SQUARE, SQUARES], [], [None], [SQUARE, None]):
+        publish(project, of, shapes, "MultiPolygon")
+        assert declared(project) == ("MULTIPOLYGON", 2, UTM)
+
+
+def test_without_a_declaration_it_widens_with_the_data_and_stays_wide(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    of = contract(project.folder, "parquet")
+    seen = []
+    for shapes in ([SQUARE], [SQUARE, SQUARES], [SQUARE, None], [None], [], ["POINT (1 2)"]):
+        publish(project, of, shapes)
+        seen.append(declared(project))
+        if shapes == [SQUARE, None]:
+            assert "1 of 2 geometries are promoted to Multi types in gis.areas" in caplog.text
+            texts = run(project.dsn, "SELECT ST_AsText(geometry) FROM gis.areas ORDER BY id")
+            assert texts == [("MULTIPOLYGON(((0 0,1 0,1 1,0 0)))",), (None,)]
+    assert seen == [("POLYGON", 2, UTM), *[("MULTIPOLYGON", 2, UTM)] * 4, ("POINT", 2, UTM)]
+
+
+def test_geometries_of_several_dimensions_have_an_srid_too(project: Project) -> None:
+    of = contract(project.folder, "parquet")
+    publish(project, of, [SQUARE, SQUARE_Z])
+    assert declared(project) == ("GEOMETRY", 2, UTM)
+    publish(project, of, [SQUARE_Z, SQUARE], srid=4326)
+    assert declared(project) == ("GEOMETRY", 2, 4326)
+    assert run(project.dsn, "SELECT DISTINCT ST_SRID(geometry) FROM gis.areas") == [(4326,)]
+
+
+def test_partitions_share_one_type(project: Project) -> None:
+    of = contract(
+        project.folder,
+        source={"uri": str(project.folder / "{partition}.gpkg")},
+        partitions={"static": ["a", "b", "c", "d"]},
+    )
+    publish(project, of, [SQUARES], "MultiPolygon", partition="a")
+    publish(project, of, [], "MultiPolygon", partition="b")
+    publish(project, of, [None], "MultiPolygon", partition="c")
+    publish(project, of, [SQUARE], "Polygon", partition="d")
+    publish(project, of, [SQUARE], "MultiPolygon", partition="a")
+    assert declared(project) == ("MULTIPOLYGON", 2, UTM)
+    assert run(project.dsn, "SELECT count(*), count(geometry) FROM gis.areas") == [(3, 2)]
+
+
+def test_rolling_back_keeps_the_wider_type_and_views_on_it(project: Project) -> None:
+    of = contract(project.folder, "parquet")
+    first = publish(project, of, [SQUARE])
+    publish(project, of, [SQUARES])
+    run(project.dsn, "CREATE VIEW gis.seen AS SELECT geometry FROM gis.areas")
+    publication = asyncio.run(project.pipeline(of).roll_back(of))
+    assert publication.version == first.id
+    assert declared(project) == ("MULTIPOLYGON", 2, UTM)
+    assert run(project.dsn, "SELECT ST_AsText(geometry) FROM gis.seen") == [
+        ("MULTIPOLYGON(((0 0,1 0,1 1,0 0)))",)
+    ]
+
+
+def test_the_contract_decides_and_may_change_its_mind(project: Project) -> None:
+    of = contract(project.folder, publish={"geometry": "MultiPolygon"})
+    version = publish(project, of, [SQUARE], "Polygon")
+    assert declared(project) == ("MULTIPOLYGON", 2, UTM)
+    other = contract(project.folder, publish={"geometry": "Geometry"})
+    asyncio.run(project.pipeline(other).apublish(other, version))
+    assert declared(project) == ("GEOMETRY", 2, UTM)
+    assert run(project.dsn, "SELECT GeometryType(geometry) FROM gis.areas") == [("POLYGON",)]
+    asyncio.run(project.pipeline(other).apublish(other, version))
+    assert run(project.dsn, "SELECT count(*) FROM gis.areas") == [(1,)]
+
+
+def test_what_the_type_of_the_contract_does_not_hold_is_named(project: Project) -> None:
+    of = contract(project.folder, "parquet", publish={"geometry": "PolygonZ"})
+    with pytest.raises(StoreError, match=r"PolygonZ, which does not hold MultiPolygon, Polygon:"):
+        publish(project, of, [SQUARE, SQUARES, SQUARE_Z])
+    assert run(project.dsn, "SELECT to_regclass('gis.areas')") == [(None,)]
+
+
+def test_an_srid_of_the_contract_is_checked_or_made(project: Project) -> None:
+    of = contract(project.folder, publish={"geometry": {"srid": 4326}})
+    with pytest.raises(StoreError, match=r"SRID 4326, which is another CRS .* \(EPSG:25832\)"):
+        publish(project, of, [SQUARE])
+    of = contract(project.folder, publish={"geometry": {"srid": 990001}})
+    publish(project, of, [SQUARE])
+    assert declared(project) == ("POLYGON", 2, 990001)
+    of = contract(project.folder, "parquet", publish={"geometry": {"srid": 3857}})
+    publish(project, of, [SQUARE], srid=None)
+    assert declared(project) == ("POLYGON", 2, 3857)
+    of = contract(project.folder, "parquet", publish={"geometry": {"srid": 555}})
+    with pytest.raises(StoreError, match="SRID 555, which is not in"):
+        publish(project, of, [SQUARES], srid=None)
+
+
+def required(project: Project) -> list[str]:
+    rows = run(
+        project.dsn,
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'gis.areas'::regclass"
+        " AND attnotnull AND attnum > 0 ORDER BY 1",
+    )
+    return [name for (name,) in rows]
+
+
+def test_columns_are_not_null_where_source_or_contract_say_so(project: Project) -> None:
+    of = contract(project.folder, publish={"geometry": {"nullable": False}})
+    publish(project, of, [SQUARE], "Polygon")
+    assert required(project) == ["geometry"]
+    with pytest.raises(StoreError, match=r'null value in column "geometry"'):
+        publish(project, of, [SQUARE, None], "Polygon")
+    of = contract(project.folder)
+    publish(project, of, [SQUARE, None, SQUARE], "Polygon")
+    assert required(project) == []
+
+
+def test_what_is_required_in_all_partitions_only_is_not_null(project: Project) -> None:
+    of = contract(
+        project.folder,
+        source={"uri": str(project.folder / "{partition}.parquet")},
+        partitions={"static": ["a", "b"]},
+        publish={"geometry": {"nullable": False}},
+    )
+    publish(project, of, [SQUARE], partition="a")
+    publish(project, of, [SQUARE], partition="b")
+    assert required(project) == ["geometry"]
+    lax = of.model_copy(update={"publish": of.publish.model_copy(update={"geometry": None})})  # type: ignore[union-attr]
+    publish(project, lax, [None], partition="b")
+    assert required(project) == []
+    publish(project, of, [SQUARE, SQUARE], partition="b")
+    assert required(project) == ["geometry"]
