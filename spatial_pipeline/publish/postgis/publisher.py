@@ -21,6 +21,7 @@ from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.postgis import ledger, proof, readers, tables, verify
+from spatial_pipeline.publish.postgis.advisory_lock import session_lock
 from spatial_pipeline.publish.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
 from spatial_pipeline.publish.postgis.layout import asked_of, layout_of
@@ -33,7 +34,6 @@ from spatial_pipeline.publish.postgis.ownership import (
     replace_dropped,
 )
 from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
-from spatial_pipeline.store.locks import Patience
 
 logger = logging.getLogger("spatial_pipeline")
 CHUNK = 1 << 20
@@ -359,7 +359,9 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
     version = candidate.version
     async with database.connection() as connection:
         key = f"spatial_pipeline publish {version.dataset} {version.partition!r}"
-        await _locked(connection, key, f"publishing {version.dataset}", database.address)
+        address = database.address
+        what = f"publishing {version.dataset}"
+        await session_lock(connection, key, what, address.patience_s, address.statement_timeout_s)
         try:
             await adopt(connection, version)
             await ledger.sweep(connection, version)
@@ -368,50 +370,6 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
             # Giving the connection back unlocks too; this frees the next one a moment earlier.
             with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", key)
-
-
-async def _locked(
-    connection: asyncpg.Connection, key: str, what: str, address: ServerAddress
-) -> None:
-    """Takes a session lock; says whose it is while it waits.
-
-    Raises:
-        StoreError: another session holds it and does not give it back in time.
-
-    """
-    patience = Patience(what, address.patience_s)
-    while True:
-        # A statement that waits longer than it may would be ended without a word on the lock.
-        wait_ms = 1000 * min(patience.until_due(), address.statement_timeout_s / 2)
-        await connection.execute(
-            "SELECT set_config('lock_timeout', $1, false)", str(max(int(wait_ms), 1))
-        )
-        try:
-            await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key)
-        except asyncpg.LockNotAvailableError:
-            if patience.due:
-                patience.say(await _holder(connection, key))
-        else:
-            await connection.execute("RESET lock_timeout")
-            return
-
-
-async def _holder(connection: asyncpg.Connection, key: str) -> str:
-    """The session that holds a lock, as far as the server tells this role."""
-    row = await connection.fetchrow(
-        "SELECT a.pid, coalesce(a.client_addr::text, 'the host of the database') AS host,"
-        " a.client_port, to_char(a.backend_start AT TIME ZONE 'UTC',"
-        ' \'YYYY-MM-DD"T"HH24:MI:SS"+00:00"\') AS since'
-        " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-        " JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()"
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-        " AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended($1, 0)",
-        key,
-    )
-    if row is None:
-        return "a session that the server does not show"
-    port = "" if not row["client_port"] or row["client_port"] < 0 else f" port {row['client_port']}"
-    return f"session {row['pid']} of {row['host']}{port} since {row['since']}"
 
 
 async def rows(data: VectorReader, part: tables.TablePart, sent: _Sent) -> AsyncGenerator[bytes]:
