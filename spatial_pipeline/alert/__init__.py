@@ -1,1 +1,1 @@
-"""Facts → incidents → messages → channels; knows neither Dagster nor the store."""
+"""Problems → incidents → messages → channels; imports neither Dagster nor the store."""

@@ -22,8 +22,8 @@ from spatial_pipeline.alert.message import Message
 from spatial_pipeline.errors import ContractError
 from spatial_pipeline.runtime.temporary import temporary_folder
 
-# Apprise writes whole URLs into its log ("Unparseable URL …", and more at DEBUG). What it says is
-# told by whoever sends, without secrets, and nowhere else.
+# Apprise writes whole URLs into its log ("Unparseable URL …", and more at DEBUG). The sender
+# reports its messages with secrets removed; they appear nowhere else.
 _SAID = logging.getLogger("apprise")
 _SAID.propagate = False
 _SAID.setLevel(logging.WARNING)
@@ -57,7 +57,7 @@ class AppriseChannel:
         return f"AppriseChannel({self.name!r})"
 
     def send(self, message: Message) -> str | None:
-        """Sends in a thread of its own, which is left behind when it takes too long."""
+        """Sends in a separate thread, which is abandoned when it takes too long."""
         answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
         def work() -> None:
@@ -101,7 +101,7 @@ class AppriseChannel:
         return None if taken else self._scrubbed("; ".join(said.lines) or "refused")
 
     def _scrubbed(self, text: str) -> str:
-        """Without anything that stands in the URL, but its scheme and host."""
+        """Removes all parts of the URL from a text, except its scheme and host."""
         host = re.match(r"[^:]+://(?:[^/?@]*@)?([^:/?]*)", self.url)
         known = "" if host is None else host[1]
         scheme = self.url.partition("://")[0]
@@ -121,7 +121,7 @@ def channels(written: str | None) -> list[AppriseChannel]:
 
     Raises:
         ContractError: it is none of these, two channels have one name, or Apprise does not
-            understand a URL; the URL itself is not told.
+            understand a URL; the URL itself is never shown.
 
     """
     found: list[AppriseChannel] = []
@@ -164,7 +164,7 @@ def _named(written: str) -> tuple[str | None, str]:
 
 
 def _mark(plugin: Any, message: Message) -> None:
-    """Gives the message its name, wherever the service has a place for it."""
+    """Sets the message id, wherever the service supports one."""
     if isinstance(getattr(plugin, "headers", None), dict):
         plugin.headers.setdefault("X-Alert-Id", message.id)
     if isinstance(getattr(plugin, "payload_extras", None), dict):
@@ -187,7 +187,7 @@ def _attached(picture: bytes | None) -> Iterator[list[str] | None]:
 
 
 class _Said(logging.Handler):
-    """What Apprise says while a message is sent."""
+    """Collects Apprise's log lines while a message is sent."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -205,6 +205,6 @@ def _with_our_id(make: Callable[..., str]) -> Callable[..., str]:
     return make_id
 
 
-# Apprise names every e-mail anew and has no way to be told a name. A mail that is sent again has to
-# carry the name it had, so that mail programs show it once.
+# Apprise gives every e-mail a new Message-ID and has no option to set it. A resent mail must keep
+# its id, so that mail programs show it once.
 apprise_email.make_msgid = _with_our_id(make_msgid)  # type: ignore[attr-defined]

@@ -1,10 +1,10 @@
-"""Observations in, messages out, with one state that survives any kill.
+"""Alert dispatcher: observations in, messages out, with one state that survives a kill.
 
-The state (position in the event log, open incidents, queues of the channels) is stored in one
-piece. First what was read and what is to be told of it, together; then every delivery, before the
-next begins. So an event is read until what it means is stored, and a message is sent until it is
-stored that the channel took it. Killed between the channel's answer and our note of it, one message
-is sent again, under the same name.
+The state (position in the event log, open incidents, queues of the channels) is stored atomically:
+first the new position together with the resulting messages, then every delivery before the next one
+begins. So an event is read again until its messages are stored, and a message is sent again until
+its delivery is stored (at-least-once delivery). A kill between the channel's reply and the stored
+delivery sends one message again, under the same id.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from spatial_pipeline.contract.vocabulary import Severity
 
 logger = logging.getLogger("spatial_pipeline")
 SELF = "alerts"
-"""What incidents about the alerts themselves are about."""
+"""Subject of incidents about the alerts themselves."""
 Painter = Callable[[Problem], bytes | None]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How incidents are told.
+    """Settings for reporting incidents.
 
     Attributes:
-        routes: who hears of what; everybody of everything without any.
-        remind_after_s: seconds after which an open incident is told again.
+        routes: recipients by condition; without routes, every channel gets everything.
+        remind_after_s: seconds after which an open incident is reported again.
         digest_above: more than this many changes for one channel at once become one message.
         retry_after_s: wait after the first failure of a channel; it doubles.
         links: addresses in the UI.
@@ -52,12 +52,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class AlertState:
-    """Everything that must not be lost.
+    """State that must not be lost.
 
     Attributes:
-        position: where reading of the event log stands; the reader knows its form.
+        position: read position in the event log; its format belongs to the reader.
         incidents: the open incidents.
-        outbox: what the channels have not taken yet.
+        outbox: undelivered messages.
 
     """
 
@@ -82,14 +82,14 @@ class Channel(Protocol):
         """Name for routes and reports."""
 
     def send(self, message: Message) -> str | None:
-        """Sends; None when it was taken, else what went wrong, without secrets."""
+        """Sends a message; None on success, else the error, without secrets."""
 
 
 class StateStorage(Protocol):
-    """Where the state lives; what was saved is there after any kill, whole."""
+    """Storage of the state; a saved state is atomic and survives a kill."""
 
     def load(self) -> str | None:
-        """What was saved last."""
+        """The last saved state."""
 
     def save(self, text: str) -> None:
         """Saves."""
@@ -97,11 +97,11 @@ class StateStorage(Protocol):
 
 @dataclass(frozen=True)
 class Report:
-    """What one round of sending did.
+    """Result of one round of sending.
 
     Attributes:
-        sent: messages taken, by channel.
-        errors: what the channels that refused said.
+        sent: messages delivered, by channel.
+        errors: errors of the channels that failed.
         waiting: messages that wait, by channel.
 
     """
@@ -112,7 +112,7 @@ class Report:
 
     @property
     def none_worked(self) -> bool:
-        """True when messages wait and no channel took any."""
+        """True when messages wait and no channel accepted any."""
         return bool(self.errors) and not self.sent
 
     def __str__(self) -> str:
@@ -124,12 +124,12 @@ class Report:
 
 @dataclass
 class AlertDispatcher:
-    """Takes observations and tells people.
+    """Turns observations into messages and delivers them.
 
     Attributes:
-        shelf: where the state lives.
-        channels: where messages go.
-        rules: how incidents are told.
+        shelf: storage of the state.
+        channels: destinations of messages.
+        rules: settings for reporting incidents.
         paint: the map of a fact's defects, None when there is nothing to draw.
         clock: the time in POSIX seconds.
 
@@ -147,10 +147,10 @@ class AlertDispatcher:
         self.state = AlertState() if text is None else _STATE.validate_json(text)
 
     def take(self, observations: Sequence[Observation], position: str | None = None) -> int:
-        """Stores what was seen, what is to be told of it, and how far was read; in one piece.
+        """Stores observations, the messages they cause, and the read position, in one write.
 
-        What waits for a channel that is configured no more goes to the others. Returns the number
-        of changes to tell.
+        Waiting messages of a channel that is no longer configured move to the others. Returns the
+        number of changes to report.
         """
         incidents = self.state.by_key
         changes: list[IncidentChange] = []
@@ -173,7 +173,7 @@ class AlertDispatcher:
         return len(changes)
 
     def deliver(self, budget_s: float) -> Report:
-        """Sends what waits, in the order of each channel, until it is done or time is over."""
+        """Sends waiting messages, in order per channel, until all are sent or time is up."""
         end = time.monotonic() + budget_s
         sent: dict[str, int] = {}
         errors: dict[str, str] = {}
@@ -209,7 +209,7 @@ class AlertDispatcher:
         return told
 
     def _tell_of_channel(self, name: str) -> bool:
-        """Tells the other channels that one is down, or that it works again."""
+        """Reports to the other channels that one is down, or that it works again."""
         key = Key(SELF, None, Kind.CHANNEL, name)
         queue = self.state.outbox[name]
         down = queue.failures >= DOWN_AFTER

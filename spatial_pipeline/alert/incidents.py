@@ -1,7 +1,7 @@
-"""The incident machine: opened, updated, reminded, closed. Pure functions.
+"""The incident state machine: opened, updated, reminded, closed. Pure functions.
 
-An incident's state number grows by one with everything that is told of it, so (incident, state
-number) names one message for ever: told twice, it is recognised.
+An incident's state number grows by one with every reported change, so (incident, state number)
+identifies one message for ever and deduplicates repeats.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from spatial_pipeline.alert.problems import Key, Observation, Problem
 from spatial_pipeline.runtime.hashing import fingerprint
 
 MUCH = 0.5
-"""Violations have changed much when they differ by this share of what was told last."""
+"""Share by which violations must differ from those last reported, to be reported again."""
 
 
 class What(StrEnum):
-    """What is told of an incident."""
+    """Kinds of reported changes of an incident."""
 
     OPENED = "opened"
     UPDATED = "updated"
@@ -28,15 +28,15 @@ class What(StrEnum):
 
 @dataclass(frozen=True)
 class Incident:
-    """One thing that is wrong until it is right.
+    """A problem from its first occurrence until it is resolved.
 
     Attributes:
-        id: name for ever; the same thing failing again later is another incident.
-        state: number of things told so far.
+        id: permanent id; the same thing failing again later is another incident.
+        state: number of changes reported so far.
         opened_at: POSIX seconds.
-        told_at: POSIX seconds of what was told last.
-        fact: what is wrong now.
-        told: what was wrong when it was told last.
+        told_at: POSIX seconds of the last report.
+        fact: the current problem.
+        told: the problem as last reported.
 
     """
 
@@ -49,22 +49,22 @@ class Incident:
 
     @property
     def key(self) -> Key:
-        """What it is about."""
+        """The subject of the incident."""
         return self.fact.key
 
 
 @dataclass(frozen=True)
 class IncidentChange:
-    """Something to tell of an incident.
+    """A change of an incident to report.
 
     Attributes:
-        what: what happened.
+        what: kind of change.
         incident: id of the incident.
         state: its state number.
-        fact: what is wrong; of a closed incident, what was wrong last.
+        fact: the problem; for a closed incident, the last one.
         opened_at: POSIX seconds.
         at: POSIX seconds.
-        before: violations when it was told last, None when it is told first or nothing is counted.
+        before: violations at the last report, None at the first report or when nothing is counted.
 
     """
 
@@ -78,7 +78,7 @@ class IncidentChange:
 
     @property
     def id(self) -> str:
-        """The idempotency key: the same for ever for the same incident in the same state."""
+        """The idempotency key: permanent for one incident in one state."""
         return f"{self.incident}.{self.state}"
 
 
@@ -88,14 +88,14 @@ Incidents = Mapping[Key, Incident]
 def observe(
     incidents: Incidents, observation: Observation, now: float | None = None
 ) -> tuple[dict[Key, Incident], list[IncidentChange]]:
-    """The incidents after an observation, and what is to be told.
+    """The incidents after an observation, and the changes to report.
 
-    Observing the same again tells nothing.
+    A repeated identical observation reports nothing.
 
     Args:
         incidents: the open incidents.
-        observation: what was looked at.
-        now: POSIX seconds at which it is told; the time of the observation unless given.
+        observation: the observation.
+        now: POSIX seconds of the report; the time of the observation unless given.
 
     """
     now = observation.at if now is None else now
@@ -124,7 +124,7 @@ def observe(
 def remind(
     incidents: Incidents, now: float, after_s: float
 ) -> tuple[dict[Key, Incident], list[IncidentChange]]:
-    """Tells again of incidents that nothing was told of for a while."""
+    """Reminders for open incidents that were not reported for a while."""
     after = dict(incidents)
     changes: list[IncidentChange] = []
     for key in sorted(incidents, key=_order):
@@ -135,7 +135,7 @@ def remind(
 
 
 def changed_much(told: Problem, now: Problem) -> bool:
-    """True when people should hear of the difference."""
+    """True when the difference is large enough to report."""
     if (told.status, told.severity) != (now.status, now.severity):
         return True
     if told.violations is None or now.violations is None:

@@ -1,4 +1,4 @@
-"""Changes of incidents → words, as plain text and as HTML."""
+"""Renders changes of incidents as plain text and as HTML."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Links:
     base: str | None = None
 
     def of(self, fact: Problem) -> tuple[tuple[str, str], ...]:
-        """(label, address) of the run, the asset and the check of a fact."""
+        """(label, address) of the run, the asset and the check of a problem."""
         if self.base is None:
             return ()
         base, links = self.base.rstrip("/"), []
@@ -65,16 +65,16 @@ class Links:
 
 @dataclass(frozen=True)
 class Message:
-    """What a channel gets.
+    """A message to a channel.
 
     Attributes:
         id: idempotency key; the same for a message that is sent twice.
-        group: what later messages about the same thing have in common.
+        group: common id of all messages about the same incident.
         title: one line.
         text: plain text.
         html: the same as HTML.
         level: ``failure``, ``warning``, ``info`` or ``success``.
-        facts: the same for machines, ready for JSON.
+        facts: the same as JSON-ready values.
         picture: PNG of the defects.
 
     """
@@ -92,7 +92,7 @@ class Message:
 def compose(
     id_: str, changes: Sequence[IncidentChange], links: Links, picture: bytes | None = None
 ) -> Message:
-    """The message that tells these changes; a digest when there are several."""
+    """The message that reports these changes; a digest when there are several."""
     single = changes[0] if len(changes) == 1 else None
     title = _title(single) if single is not None else digest_title(changes)
     values = {
@@ -116,7 +116,7 @@ def compose(
 
 
 def as_json(change: IncidentChange, links: Links) -> dict[str, Any]:
-    """A change for machines."""
+    """A change as JSON-ready values."""
     fact = change.fact
     return {
         "id": change.id,
@@ -143,12 +143,12 @@ def as_json(change: IncidentChange, links: Links) -> dict[str, Any]:
 
 
 def when(at: float) -> str:
-    """A time for people, in UTC."""
+    """A time in UTC as text for people."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def counts(change: IncidentChange) -> str:
-    """Violations before and now, as far as they are known."""
+    """Violations before and now, where known."""
     fact = change.fact
     if change.what is What.CLOSED or fact.violations is None:
         return ""
@@ -176,7 +176,7 @@ def defect(violation: Violation) -> str:
 
 
 def digest_title(changes: Sequence[IncidentChange]) -> str:
-    """How many of what."""
+    """Title of a digest: counts by kind of change."""
     counted = Counter(WORDS[c.what] for c in changes)
     said = ", ".join(f"{n} {word}" for word, n in counted.items())
     datasets = len({c.fact.key.dataset for c in changes})

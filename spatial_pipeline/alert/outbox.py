@@ -1,6 +1,6 @@
-"""The queues of what is to be told, one a channel: in order, at least once, never forgotten.
+"""Queues of unsent messages, one per channel: in order, with at-least-once delivery.
 
-Pure values. Who changes them stores them, before and after anything is sent.
+Pure values. The caller stores every change, before and after sending.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from spatial_pipeline.alert.incidents import IncidentChange
 from spatial_pipeline.runtime.hashing import fingerprint
 
 LONGEST_QUEUE = 100
-"""Messages that wait on a channel; what comes later is gathered in digests."""
+"""Messages that wait on a channel; later changes are collected in digests."""
 LARGEST_DIGEST = 1000
-"""Changes that one digest takes."""
+"""Changes that one digest holds at most."""
 LONGEST_WAIT_S = 600.0
 DOWN_AFTER = 2
 """Failures in a row after which a channel counts as down."""
@@ -25,8 +25,8 @@ class QueuedMessage:
     """One message for one channel.
 
     Attributes:
-        changes: what it tells; more than one makes it a digest.
-        attempts: times that sending it failed.
+        changes: the reported changes; more than one makes it a digest.
+        attempts: failed attempts to send it.
 
     """
 
@@ -42,14 +42,14 @@ class QueuedMessage:
 
 @dataclass(frozen=True)
 class Queue:
-    """What waits for one channel.
+    """The messages that wait for one channel.
 
     Attributes:
-        entries: oldest first; only the first is ever sent.
+        entries: oldest first; only the head is sent.
         failures: failures since the last success.
-        retry_at: POSIX seconds before which nothing is tried.
+        retry_at: POSIX seconds before which there is no retry.
         down_since: POSIX seconds of the first of these failures.
-        error: what was said last.
+        error: the last error.
 
     """
 
@@ -60,15 +60,15 @@ class Queue:
     error: str = ""
 
     def head(self, now: float) -> QueuedMessage | None:
-        """What may be sent now."""
+        """The message to send now, None while waiting for a retry or when empty."""
         return self.entries[0] if self.entries and now >= self.retry_at else None
 
     def delivered(self) -> Queue:
-        """After the channel took the first entry."""
+        """The queue after the channel accepted the head."""
         return Queue(self.entries[1:])
 
     def failed(self, now: float, error: str, wait_s: float) -> Queue:
-        """After the channel refused it: it is tried again, later and later."""
+        """The queue after the channel refused the head; retried with exponential back-off."""
         head = replace(self.entries[0], attempts=self.entries[0].attempts + 1)
         wait = min(wait_s * 2**self.failures, max(LONGEST_WAIT_S, wait_s)) if wait_s else 0.0
         return Queue(
@@ -80,7 +80,7 @@ class Queue:
         )
 
     def with_changes(self, changes: Sequence[IncidentChange], digest_above: int) -> Queue:
-        """After more is to be told: one message each, or one digest when they are many."""
+        """The queue with more changes: one message each, or one digest when they are many."""
         if len(changes) > digest_above:
             compact = tuple(replace(c, fact=replace(c.fact, sample=())) for c in changes)
             parts = range(0, len(compact), LARGEST_DIGEST)
@@ -89,7 +89,7 @@ class Queue:
             fresh = [QueuedMessage((c,)) for c in changes]
         entries = list(self.entries)
         for entry in fresh:
-            # Only the first entry is ever sent: whatever stands behind it can still be changed.
+            # Only the head is ever sent: everything behind it can still be changed.
             room = len(entries) > 1 and len(entries[-1].changes + entry.changes) <= LARGEST_DIGEST
             if len(entries) >= LONGEST_QUEUE and room:
                 entries[-1] = QueuedMessage(entries[-1].changes + entry.changes)
@@ -108,14 +108,14 @@ class Outbox:
         return self.queues.get(channel, Queue())
 
     def replaced(self, channel: str, queue: Queue) -> Outbox:
-        """With another queue for a channel; one that says nothing is left out."""
+        """The outbox with another queue for a channel; empty queues without errors are dropped."""
         queues = {**self.queues, channel: queue}
         return Outbox({name: q for name, q in queues.items() if q != Queue()})
 
     def with_changes(
         self, told: Mapping[str, Sequence[IncidentChange]], digest_above: int
     ) -> Outbox:
-        """With more to be told, by the name of the channel."""
+        """The outbox with more changes, by the name of the channel."""
         outbox = self
         for channel, changes in told.items():
             if changes:
@@ -124,7 +124,7 @@ class Outbox:
         return outbox
 
     def without(self, channels: Sequence[str]) -> tuple[Outbox, list[IncidentChange]]:
-        """Only the queues of known channels; and what waited on others, each change once."""
+        """The outbox of known channels only, and the changes that waited on others, each once."""
         gone = [q for name, q in self.queues.items() if name not in channels]
         changes = {c.id: c for q in gone for e in q.entries for c in e.changes}
         kept = {name: q for name, q in self.queues.items() if name in channels}

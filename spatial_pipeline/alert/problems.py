@@ -1,7 +1,7 @@
-"""What is wrong now, and what somebody looked at to say so.
+"""Problems, and the observations that report or clear them.
 
-A fact names one thing that is wrong; an observation also names what was looked at and is right.
-Only what was looked at can close an incident: silence never does.
+A :class:`Problem` is one thing that is wrong; an observation also lists the things that were
+examined and are right. Only something that was examined can close an incident; silence never does.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violations import Violation
 
 FIRST_DEFECTS = 3
-"""Defects that a message names."""
+"""Violations that a message lists."""
 LONGEST = 500
-"""Characters of a reason that a fact keeps."""
+"""Characters of a reason that a problem keeps."""
 
 
 class Kind(StrEnum):
-    """What sort of thing is wrong."""
+    """Kinds of problems."""
 
     RULE = "rule"
     UNCHECKED = "unchecked"
@@ -34,12 +34,12 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Key:
-    """What an incident is about; there is at most one open incident a key.
+    """The subject of an incident; there is at most one open incident per key.
 
     Attributes:
-        dataset: name of the dataset, or of the asset or job that is no dataset of ours.
+        dataset: name of the dataset, or of an asset or job outside the contracts.
         partition: partition key or None.
-        kind: what sort of thing is wrong.
+        kind: kind of problem.
         name: name of the check, of the step, of the channel.
 
     """
@@ -57,17 +57,17 @@ class Key:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """A problem.
 
     Attributes:
-        key: what it is about.
+        key: its subject.
         severity: ``ERROR`` holds a version back, ``WARN`` does not.
         summary: one sentence for people.
         status: how the evaluation ended (``failed``, ``error``, ``timeout``, ``held`` …).
         violations: number of violations, None where nothing is counted.
-        checked: number of features or pixels judged, None where nothing is counted.
-        sample: the first defects.
-        version: id of the version that was judged.
+        checked: number of features or pixels checked, None where nothing is counted.
+        sample: the first violations.
+        version: id of the version that was checked.
         layer: address of the violation layer.
         run_id: Dagster run in which it was seen.
         asset: asset key as ``a/b``, for links.
@@ -91,12 +91,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Observation:
-    """What was looked at, and what of it is wrong.
+    """The examined subjects, and the problems among them.
 
     Attributes:
         at: POSIX seconds.
-        judged: everything that was looked at; what has no fact is right.
-        facts: what is wrong; their keys are among ``judged``.
+        judged: all examined subjects; those without a problem are right.
+        facts: the problems; their keys are among ``judged``.
 
     """
 
@@ -106,13 +106,13 @@ class Observation:
 
     @classmethod
     def of(cls, at: float, facts: Sequence[Problem], right: Sequence[Key] = ()) -> Observation:
-        """An observation of some facts, and of some things that are right."""
+        """An observation of some problems, and of some subjects without one."""
         wrong = {f.key: f for f in facts}
         return cls(at, frozenset(wrong) | frozenset(right), tuple(wrong.values()))
 
 
 def rule_key(dataset: str, partition: str | None, name: str) -> Key:
-    """What an incident about one rule is about."""
+    """Subject of an incident about one rule."""
     return Key(dataset, partition, Kind.RULE, name)
 
 
@@ -124,7 +124,7 @@ def of_result(
     run_id: str | None = None,
     owners: tuple[str, ...] = (),
 ) -> Problem | None:
-    """The fact in one result; None when it passed."""
+    """The problem in one result; None when it passed."""
     if result.passed:
         return None
     return Problem(
@@ -146,7 +146,7 @@ def of_result(
 def of_verdict(
     verdict: Verdict, at: float, layer: str | None = None, owners: tuple[str, ...] = ()
 ) -> Observation:
-    """Everything that a stored verdict says."""
+    """The observation of a stored verdict."""
     version = Version(verdict.dataset, verdict.partition, verdict.version)
     found = [of_result(version, r, layer=layer, owners=owners) for r in verdict.results]
     return Observation.of(

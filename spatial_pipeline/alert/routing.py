@@ -1,4 +1,4 @@
-"""Who hears of what."""
+"""Routing of alerts to channels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spatial_pipeline.contract.vocabulary import Severity
 
 @dataclass(frozen=True)
 class Route:
-    """Some channels, and what goes to them; a condition that is empty is always met.
+    """A set of channels, and the conditions under which they get alerts; empty ones always hold.
 
     Attributes:
         channels: names of channels.
@@ -40,10 +40,10 @@ class Route:
 
 
 def recipients(routes: Sequence[Route], channels: Sequence[str], fact: Problem) -> tuple[str, ...]:
-    """Names of the channels that hear of a fact, in the order of ``channels``.
+    """Names of the channels that get a problem, in the order of ``channels``.
 
-    What no route takes goes to every channel: nothing is lost because a route was forgotten. That
-    a channel is down is told through the others.
+    A problem that no route matches goes to every channel, so a forgotten route loses nothing. That
+    a channel is down is reported through the others.
     """
     others = [c for c in channels if fact.key.kind is not Kind.CHANNEL or c != fact.key.name]
     named = {c for r in routes if r.takes(fact) for c in r.channels}

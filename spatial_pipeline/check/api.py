@@ -11,7 +11,8 @@ from spatial_pipeline.check.forms.feature_rule import (
     feature_rule,
 )
 from spatial_pipeline.check.forms.limits import limits, measured
-from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.check.forms.profile_rule import profile_rule
+from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 __all__ = [
     "Features",
@@ -19,8 +20,10 @@ __all__ = [
     "Lines",
     "Points",
     "Polygons",
+    "RuleOutcome",
     "Violations",
     "feature_rule",
     "limits",
     "measured",
+    "profile_rule",
 ]

@@ -1,1 +1,1 @@
-"""What a person can type: a module a command, and what they have in common."""
+"""Command-line commands, one module each, and their shared code."""

@@ -24,14 +24,14 @@ LAYERS = (".gpkg", ".parquet", ".geoparquet")
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where to write what; None writes nothing.
+    """Files to write; None skips a file.
 
     Attributes:
         html: page with results and maps.
         violations: layer of all violations.
         junit: results as JUnit XML.
         sarif: results as SARIF 2.1.0.
-        quarantine: layer of the features that a blocking rule named.
+        quarantine: layer of the features in violations of blocking rules.
 
     """
 

@@ -1,4 +1,4 @@
-"""What the commands have in common: the contracts that are meant, and the pipeline for them."""
+"""Shared code of the commands: the selected contracts and partitions, and their pipeline."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def targets_of(
     *,
     open_ended: bool = False,
 ) -> list[tuple[Contract, str | None]]:
-    """The contracts and partitions that are meant; exits when nothing is."""
+    """The selected contracts and partitions; exits when there are none."""
     from spatial_pipeline.contract.partitions import keys_of, partition_mistake
     from spatial_pipeline.contract.spelling import closest
 

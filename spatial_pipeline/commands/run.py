@@ -71,7 +71,7 @@ def _title(row: Row) -> str:
 
 
 def _line(row: Row) -> str:
-    """What became of a dataset, and of a run that failed why and what is read meanwhile."""
+    """One line about a dataset; after a failed run with the reason and the published version."""
     if row.outcome != "failed":
         return f"{_title(row)}: {row.outcome}"
     seen = "nothing" if row.publication is None else row.publication.version

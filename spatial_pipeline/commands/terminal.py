@@ -1,4 +1,4 @@
-"""What the command line says, and where: results on stdout, everything else on stderr."""
+"""Terminal output: results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def progress_bars() -> Iterator[Any]:
 
 
 def results_only(command: Callable[P, R]) -> Callable[P, R]:
-    """A command whose stdout holds results and nothing else.
+    """Wraps a command so that its stdout holds results only.
 
-    Whatever else is written to stdout while it runs, by Python, by libraries in C and by child
-    processes, goes to stderr.
+    All other output to stdout while it runs, by Python, by C libraries and by child processes, goes
+    to stderr.
     """
 
     @functools.wraps(command)
@@ -100,7 +100,7 @@ def _descriptor_restored(kept: int) -> None:
 
 
 def _results() -> TextIO:
-    """Where results go: stdout, also while a command runs."""
+    """The stream for results: stdout, also while a command runs."""
     return _RESULTS[-1] if _RESULTS else sys.stdout
 
 
@@ -126,6 +126,6 @@ def say(text: str) -> None:
 
 
 def wrong(text: str) -> NoReturn:
-    """Says what is wrong with the call or a contract, and exits with 2."""
+    """Reports a mistake in the call or in a contract, and exits with 2."""
     say(f"error: {text}")
     raise typer.Exit(WRONG)

@@ -13,22 +13,22 @@ from spatial_pipeline.check.engine.remote import Answers, Elapsed, Window
 from spatial_pipeline.distributed import worker
 
 TASK_S = 0.3
-"""Seconds of work that a task is meant to be: its way there and back takes some milliseconds."""
+"""Target duration of a task in seconds; the round trip of a task takes some milliseconds."""
 SHARE = 2
-"""A task takes one part in so many of what waits for each worker thread: they end together."""
+"""A task takes one part in this many of the waiting work per worker thread; all end together."""
 
 
 class Machines(Protocol):
-    """What sends tasks; see ``cluster.Cluster``."""
+    """Sends tasks to workers; see ``distributed.client.DaskCluster``."""
 
     client: Any
     threads: int
 
     async def turn(self) -> None:
-        """Waits until a worker has use for one more task, and counts it as under way."""
+        """Waits until a worker can take one more task, and counts it as in flight."""
 
     async def returned(self) -> None:
-        """A task is not under way any more."""
+        """Counts a task as no longer in flight."""
 
     async def result(self, future: Any) -> Any:
         """The result of a future of Dask's."""
@@ -54,12 +54,12 @@ class _Asked:
 
 
 class Questions:
-    """Implements ``check.remote.Pieces``.
+    """Implements ``check.engine.remote.Pieces``.
 
     Args:
-        machines: what sends tasks.
-        identity: of the job.
-        order: the pickled job, which every task brings along.
+        machines: sends the tasks.
+        identity: id of the job.
+        order: the pickled job, sent along with every task.
 
     """
 
@@ -93,7 +93,7 @@ class Questions:
         return await asked.answers
 
     def _next(self) -> list[_Asked]:
-        """The questions of the next task: the fewer are left, the smaller it is."""
+        """The questions of the next task: the fewer are left, the smaller the task."""
         share = len(self._waiting) // max(SHARE * self._machines.threads, 1)
         worth = int(TASK_S * self._answered / self._seconds) if self._seconds else 1
         size = min(max(1, min(share, worth)), len(self._waiting))
@@ -103,7 +103,7 @@ class Questions:
         return found
 
     async def _answer(self, asked: Sequence[_Asked]) -> None:
-        """One task, from the moment that it has its turn."""
+        """Runs one task, from the moment that it has its turn."""
         try:
             known = [(a, dict(a.elapsed())) for a in asked if not a.answers.done()]
             for question, _ in (pair for pair in known if not pair[1]):

@@ -28,7 +28,7 @@ from spatial_pipeline.store.staged import StagedRaster, StagedVector
 logger = logging.getLogger("spatial_pipeline")
 Client = Any
 Future = Any
-"""Of ``distributed``, which is typed in part only."""
+"""A future of ``distributed``, which is only partly typed."""
 CONNECT_S = 10.0
 """Seconds in which a scheduler must answer."""
 PATIENCE_S = 60.0
@@ -36,7 +36,7 @@ PATIENCE_S = 60.0
 LOOK_S = 1.0
 """Seconds between two looks at which workers there are."""
 FAREWELL_S = 5.0
-"""Seconds in which workers are told that a job is over."""
+"""Seconds in which workers are notified that a job is over."""
 AHEAD = 2
 """Tasks under way for each worker thread: one that is worked on, one that waits beside it."""
 LANES = 512
@@ -101,7 +101,7 @@ async def connected(
 
 @contextlib.contextmanager
 def _brief() -> Iterator[None]:
-    """Keeps tracebacks of the library out of its log: what they mean is told by what waits."""
+    """Keeps tracebacks of ``distributed`` out of its log; the waiting code reports the errors."""
 
     def without_tracebacks(record: logging.LogRecord) -> bool:
         if not record.exc_info:
@@ -120,7 +120,7 @@ def _brief() -> Iterator[None]:
 
 
 def address_mistake(address: str) -> str:
-    """What is wrong with the address of a scheduler; empty when it may be one."""
+    """Mistake in the address of a scheduler; empty when it is well-formed."""
     example = "write tcp://host:8786"
     found = ADDRESS.fullmatch(address)
     if found is None:
@@ -219,7 +219,7 @@ class DaskCluster:
                 self._lost.set_result(f"worker {address} {_cannot_load(answer)}")
 
     async def turn(self) -> None:
-        """Waits until a worker has use for one more task, and counts it as under way."""
+        """Waits until a worker can take one more task, and counts it as in flight."""
         async with self._changed:
             await self._changed.wait_for(
                 lambda: self._lost.done() or self._under_way < max(AHEAD * self.threads, 1)
@@ -227,7 +227,7 @@ class DaskCluster:
             self._under_way += 1
 
     async def returned(self) -> None:
-        """A task is not under way any more."""
+        """Counts a task as no longer in flight."""
         self._under_way -= 1
         async with self._changed:
             self._changed.notify(1)
@@ -301,11 +301,11 @@ class DaskCluster:
     def _tried(self, task: asyncio.Task[None]) -> None:
         self._trying.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            # A worker that went away meanwhile, or a scheduler: whoever waits for them says so.
+            # The worker or the scheduler is gone; the code that waits for it reports that.
             logger.debug("workers were not tried", exc_info=task.exception())
 
     async def _farewell(self, identity: str) -> None:
-        """Tells the workers that a job is over; those that do not listen forget it in time."""
+        """Notifies the workers that a job is over; those that miss it drop the job later."""
         if self._lost.done():
             return
         with contextlib.suppress(OSError, TimeoutError):

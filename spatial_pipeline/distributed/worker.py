@@ -1,4 +1,4 @@
-"""What runs on a Dask worker: jobs that are open there, and their pieces."""
+"""Code that runs on a Dask worker: its open jobs, and the evaluation of their pieces."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ KEPT = 4
 FORGOTTEN = 256
 """Jobs that are remembered as being over."""
 CODE = ("check", "contract/rules", "model", "store/staged.py")
-"""Of this package, what an answer depends on."""
+"""Parts of this package on which answers depend."""
 
 Versions = dict[str, str]
 
 
 @cache
 def versions() -> Versions:
-    """What must be the same on all machines for their answers to be the same."""
+    """Versions that must be equal on all machines for their answers to be equal."""
     found = {
         "Python": ".".join(platform.python_version_tuple()[:2]),
         "GEOS": shapely.geos_version_string,
@@ -100,11 +100,11 @@ _KEPT: WeakKeyDictionary[Any, _Kept] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class PieceAddress:
-    """What a question is about.
+    """Address of the piece that a question is about.
 
     Attributes:
-        index: of the piece.
-        window: of a raster, what the piece is.
+        index: index of the piece.
+        window: pixel window of the piece; rasters only.
 
     """
 
@@ -115,14 +115,14 @@ class PieceAddress:
 async def evaluate_places(
     order: bytes, identity: str, asked: Sequence[tuple[PieceAddress, Elapsed]]
 ) -> tuple[list[bytes], float]:
-    """What the rules of a job make of some pieces, one after the other.
+    """Evaluates the rules of a job on some pieces, one after the other.
 
     Runs on the worker's loop and threads.
 
     Args:
-        order: a pickled :class:`JobOrder`; opened once a worker.
-        identity: of the job.
-        asked: the pieces; for each see ``check.remote.Elapsed``, as it was when they were sent.
+        order: a pickled :class:`JobOrder`; opened once per worker.
+        identity: id of the job.
+        asked: the pieces; each with its ``check.engine.remote.Elapsed`` at the time of sending.
 
     Returns:
         The answers about each, pickled, and the seconds of all of them together.
@@ -162,7 +162,7 @@ async def evaluate_places(
 
 
 async def _evaluated(bench: Bench, asked: Sequence[tuple[PieceAddress, Elapsed]]) -> list[bytes]:
-    """The answers about each piece, pickled; the time of a rule runs on from piece to piece."""
+    """The pickled answers for each piece; elapsed time accumulates over the pieces."""
     spent: dict[int, float] = defaultdict(float)
     blobs = []
     for place, elapsed in asked:
@@ -175,7 +175,7 @@ async def _evaluated(bench: Bench, asked: Sequence[tuple[PieceAddress, Elapsed]]
 
 
 async def forget(identity: str, dask_worker: Any) -> None:
-    """The job is over: its threads stop at the end of their chunk."""
+    """Closes a job: its threads stop at the end of their chunk."""
     kept = _KEPT.setdefault(dask_worker, _Kept())
     kept.over.append(identity)
     opened = kept.opened.pop(identity, None)

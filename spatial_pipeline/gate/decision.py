@@ -1,9 +1,9 @@
-"""May this version go out? The one question that nobody gets around.
+"""The gate's decision whether a version may be published.
 
-Dagster's blocking checks stop a downstream asset inside one run only; a later run of the
-downstream alone, a backfill in several runs, ``eager()`` automation or a person in the UI walk
-past them. So the question is asked here, by whoever publishes, of the verdict that lies beside the
-very version to be published, against the contract as it is today.
+Dagster's blocking checks stop a downstream asset inside one run only; a later run of the downstream
+asset alone, a backfill in several runs, ``eager()`` automation or a person in the UI bypass them.
+So publishing itself asks the gate, which evaluates the verdict stored beside exactly this version
+against the contract as it is today.
 """
 
 from __future__ import annotations
@@ -46,19 +46,20 @@ def decide(
     schema: SchemaEvidence | None = None,
     content: str | None = None,
 ) -> Decision:
-    """Fail closed: every blocking rule of today's contract passed on this very version.
+    """Fails closed: all blocking rules of today's contract must have passed on this version.
 
-    And its schema is the one that readers know, unless the contract or a person says otherwise.
+    Its schema must be the one that readers know, unless the contract declares the change or a
+    person accepted it.
 
     Args:
         contract: the contract as it is today.
-        version: the version to be published.
-        verdict: what is stored beside it.
-        withdrawn: ids of versions that a rollback took back.
-        schema: how the schema differs from what readers know; None when there is nothing to
-            compare it with.
-        content: digest of the version's bytes as they are now; not compared unless given. Whoever
-            publishes gives it.
+        version: the version to publish.
+        verdict: the verdict stored beside it.
+        withdrawn: ids of versions withdrawn by a rollback.
+        schema: difference from the schema that readers know; None when there is none to compare
+            with.
+        content: digest of the version's bytes as they are now; not compared unless given.
+            Publishing always gives it.
 
     """
     reasons: list[str] = []

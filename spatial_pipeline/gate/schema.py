@@ -1,4 +1,4 @@
-"""Whether the schema of a version may go out when it is not the one that readers know."""
+"""Decides whether a version may be published although its schema differs from the known one."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ SHOWN = 12
 def undeclared(contract: DatasetContract, change: SchemaChange) -> SchemaChange:
     """The differences that no blocking rule of the contract declares.
 
-    A rule that names a column, the CRS, the geometry type or the like has judged the new state
-    already: either it failed, and that holds the version, or the contract wants what is there now.
-    Rules that look at some features only or tolerate violations declare nothing.
+    A rule that names a column, the CRS, the geometry type or the like has already checked the new
+    state: either it failed, which holds the version, or the contract requires the new state. Rules
+    that check some features only or tolerate violations declare nothing.
     """
     promises = [
         r
@@ -76,7 +76,7 @@ def _declares(rule: Rule, difference: SchemaDifference) -> bool:
 
 
 def _names(rule: Columns, difference: SchemaDifference) -> bool:
-    """Whether a list of columns says what became of one."""
+    """True when a list of columns declares the change of one column."""
     if difference.column is None:
         return False
     listed = {name.removesuffix("!") for name in rule.schema_}

@@ -27,8 +27,8 @@ DECODED_BYTES = 1 << 19
 def decoded(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
     """(n,) Shapely geometries of (n,) WKB; None for null and for what does not decode.
 
-    Collections that nest too deeply are not tried, as GEOS would end the process. Curves are among
-    what does not decode, too: GEOS reads them, Shapely has no type for them.
+    Collections that nest too deeply are skipped, as GEOS would crash the process. Curves decode to
+    None too: GEOS reads them, but Shapely has no type for them.
     """
     out = np.full(len(wkb), None, dtype=object)
     sizes = np.fromiter((0 if w is None else len(w) for w in wkb), np.int64, len(wkb))
@@ -43,7 +43,7 @@ def decoded(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
 
 
 def _decoded(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
-    # NaN coordinates raise floating-point flags, which are no news: a rule of their own finds them.
+    # NaN coordinates raise floating-point warnings; finite_coordinates reports them.
     with np.errstate(all="ignore"):
         try:
             return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
@@ -74,7 +74,7 @@ class computed(Generic[T]):  # noqa: N801 - used as a decorator
     def __get__(self, instance: object, owner: type) -> T: ...
 
     def __get__(self, instance: object | None, owner: type) -> Self | T:
-        """The value; later accesses find it in the instance without coming here."""
+        """Computes and stores the value; later accesses read it from the instance directly."""
         if instance is None:
             return self
         values = instance.__dict__
@@ -107,15 +107,15 @@ class FeatureBatch:
         return len(self.rows)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields: what was computed from them, and its locks, are made anew elsewhere."""
+        """Pickles the fields only; computed values and locks are recreated after unpickling."""
         return {f.name: self.__dict__[f.name] for f in dataclasses.fields(self)}
 
     def memo(self, key: Any, make: Callable[[], T]) -> T:
-        """The value of a key, made once for this batch, whoever asks for it.
+        """Memoizes a value for this batch: computed once, shared by all callers.
 
         Args:
-            key: names what is made; hashable.
-            make: makes it; called in one thread at a time, under a lock of the key.
+            key: cache key; hashable.
+            make: computes the value; called by one thread at a time, under a lock of the key.
 
         """
         values = self.__dict__.setdefault("_memo", {})

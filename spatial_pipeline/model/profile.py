@@ -30,7 +30,7 @@ class CellDefect:
     Attributes:
         row: 0-based source row.
         column: column as staged; the geometry column for a geometry.
-        text: the value as the file holds it, cut.
+        text: the value as the file holds it, truncated.
         reason: why it cannot be kept.
 
     """

@@ -17,11 +17,11 @@ from spatial_pipeline.runtime.hashing import fingerprint
 
 
 class BatchDigest(NamedTuple):
-    """What a batch is known by: batches of the same digest hold the same features in that order.
+    """Digest of a batch; equal digests mean the same features in the same order.
 
     Attributes:
-        values: stands for all columns but the numbers of the source rows.
-        whole: stands for these, too.
+        values: digest of all columns except the source row numbers.
+        whole: digest of all columns, including the source row numbers.
 
     """
 
@@ -47,10 +47,10 @@ class VectorReader(Protocol):
         """(batches + 1,) staged positions at which batches begin, and the number of features."""
 
     def batch_digest(self, index: int) -> BatchDigest:
-        """What batch ``index`` is known by."""
+        """The digest of batch ``index``."""
 
     def row_count(self) -> int:
-        """Number of features that are there, whatever the profile says."""
+        """Number of features that are present, whatever the profile says."""
 
     def row_bytes(self, columns: Sequence[str]) -> float:
         """Bytes of a feature as it is staged, on average: its geometry and these columns."""
@@ -75,10 +75,10 @@ class VectorReader(Protocol):
 
 @dataclass(frozen=True)
 class CountedVector:
-    """A dataset of which nothing is known but how many features it has; see ``VectorReader``.
+    """A vector dataset with a feature count and nothing else; see ``VectorReader``.
 
     Attributes:
-        profile: names it, and says its count.
+        profile: gives its name and its feature count.
 
     """
 

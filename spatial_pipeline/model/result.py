@@ -29,11 +29,11 @@ class Result:
     Attributes:
         name: name of the check (the rule's id unless the contract names it).
         rule: id of the rule.
-        rule_hash: hash of the rule with its parameters; says which wording was judged.
+        rule_hash: hash of the rule with its parameters, as evaluated.
         family: family of the rule.
         severity: ``ERROR`` blocks.
         status: how the evaluation ended.
-        checked: number of features, pixels or properties judged.
+        checked: number of features, pixels or properties checked.
         violations: number of violations.
         value: measured value.
         threshold: bound for ``value``.
@@ -41,7 +41,7 @@ class Result:
         elapsed_s: working time, summed over threads.
         sample: the first violations, at most ``SAMPLE_SIZE``.
         against: version ids of the other datasets that were compared, by their reference.
-        excepted: violations left out, by what accepted them (areas, keys, baseline).
+        excepted: suppressed violations, by the kind of suppression (areas, keys, baseline).
 
     """
 
@@ -104,11 +104,11 @@ class Verdict:
     Attributes:
         dataset: name of the dataset.
         partition: partition key or None.
-        version: id of the version judged.
-        contract_hash: hash of the rules of the contract that was judged last.
+        version: id of the version that was checked.
+        contract_hash: hash of the contract's rules at the last check.
         results: one result a rule, in the order of the contract.
         checked_at: ISO 8601 time in UTC of the last change.
-        content: digest of the bytes that were judged; None in verdicts of earlier releases.
+        content: digest of the bytes that were checked; None in verdicts of earlier releases.
 
     """
 

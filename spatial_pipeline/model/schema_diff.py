@@ -1,4 +1,4 @@
-"""The schema of a version, and what changed between two of them, in words.
+"""The schema of a version, and a readable description of the differences between two schemas.
 
 A schema is what readers rely on beside the values: names and types of columns, geometry type, CRS,
 bands and their data types, and the pixel grid. The extent of a raster and the order of columns are
@@ -24,7 +24,7 @@ from spatial_pipeline.model.profile import Column, Profile, VectorProfile
 from spatial_pipeline.runtime.hashing import fingerprint
 
 ALIKE = 0.7
-"""Least likeness of two names (``difflib``'s ratio) of which one may have become the other."""
+"""Minimum similarity of two names (``difflib``'s ratio) to pair them as a renamed column."""
 X_FIRST = {"OGC:CRS84": "EPSG:4326", "OGC:CRS83": "EPSG:4269", "OGC:CRS27": "EPSG:4267"}
 """CRSs that differ in the order of axes only, which staged data do not follow."""
 DIGITS = 9
@@ -72,7 +72,7 @@ class Schema:
 
 
 class ChangeKind(StrEnum):
-    """What can change."""
+    """Kinds of schema changes."""
 
     ADDED = "column added"
     REMOVED = "column removed"
@@ -125,7 +125,7 @@ class SchemaDifference:
 
 @dataclass(frozen=True)
 class SchemaChange:
-    """What changed from one schema to another; empty when nothing did."""
+    """Differences between two schemas; empty when they are equal."""
 
     differences: tuple[SchemaDifference, ...] = ()
 
@@ -143,12 +143,12 @@ class SchemaChange:
 
 @dataclass(frozen=True)
 class SchemaEvidence:
-    """What the gate is told about the schema of a version.
+    """Schema evidence for the gate's decision about a version.
 
     Attributes:
-        change: what changed since the reference.
+        change: differences from the reference.
         fingerprint: fingerprint of the version's schema.
-        reference: what it was compared with, in words.
+        reference: readable name of the schema it was compared with.
         accepted: True when a person accepted exactly this schema.
 
     """
@@ -161,13 +161,13 @@ class SchemaEvidence:
 
 @dataclass(frozen=True)
 class SchemaApproval:
-    """A person's word that a schema is meant.
+    """A person's confirmation that a schema is intended.
 
     Attributes:
         schema: fingerprint of the schema.
         by: who accepted it.
         at: ISO 8601 time in UTC.
-        change: what was accepted, in words.
+        change: readable description of the accepted change.
 
     """
 
@@ -216,17 +216,17 @@ def schema_change(
     contents_before: Contents | None = None,
     contents_after: Contents | None = None,
 ) -> SchemaChange:
-    """What changed, column by column and part by part.
+    """Differences between two schemas, column by column and part by part.
 
-    A column is called renamed when one that went and one that came have the same type and
-    nullability, and a similar name or the same content, and neither could be paired with any other
-    column; else both are told, as removed and as added. From ``after`` to ``before`` the same
-    changes are found, the other way round.
+    A removed and an added column are paired as renamed when they have the same type and
+    nullability, and a similar name or the same content, and neither can be paired with any other
+    column; otherwise both are reported, as removed and as added. The comparison is symmetric: from
+    ``after`` to ``before`` the same changes are found in reverse.
 
     Args:
         before: the former schema.
         after: the schema of today.
-        contents_before: digest of what is known of the content of the former columns.
+        contents_before: digests of the content of the former columns, where known.
         contents_after: the same of today's columns.
 
     """
@@ -278,7 +278,7 @@ def _parts(before: Schema, after: Schema) -> Iterator[SchemaDifference]:
 
 
 def _distinct(was: Sequence[str], now: Sequence[str]) -> bool:
-    """Whether bands differ in more than their number."""
+    """True when the bands differ in more than their number."""
     if len(was) == len(now):
         return was != now
     return set(was) != set(now) or len(set(was)) > 1
@@ -359,7 +359,7 @@ def _crs_name(crs: str | None) -> str | None:
 
 @lru_cache(maxsize=256)
 def _crs(text: str | None) -> str | None:
-    """What a definition means, however it is written."""
+    """Canonical form of a CRS definition: its authority code, else its WKT."""
     if text is None:
         return None
     try:

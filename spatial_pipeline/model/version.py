@@ -27,12 +27,12 @@ class Version:
 
 @dataclass(frozen=True)
 class Staging:
-    """What was staged last of a partition, and under what.
+    """The latest staging of a partition and the fingerprints it was made under.
 
     Attributes:
         version: id of the version.
         ingest: fingerprint of the source options and the ingest code; None when it is not known.
-        seen: what the source looked like from outside; None when that cannot be told.
+        seen: token of the source's state; None when it cannot be determined.
 
     """
 

@@ -1,7 +1,7 @@
-"""Findings that are more than memory holds: sorted runs in files, read back in canonical order.
+"""Violations beyond the memory limit: sorted runs in files, read back in canonical order.
 
-The runs are merged by ranges of the first row: a range is small enough to be sorted in memory, and
-ranges follow each other in canonical order, for the first row is what it begins with.
+The runs are merged by ranges of the first row: each range is small enough to sort in memory, and
+the ranges follow each other in canonical order, because the first row is its leading key.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from numpy.typing import NDArray
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 A_FINDING = 600
-"""Bytes of a finding in memory beside its coordinates: objects of its reason, place and keys."""
+"""Bytes of a violation in memory beside its coordinates: objects of its reason, place and keys."""
 AT_ONCE = 16_384
-"""Findings read back at once, about, at most."""
+"""Maximum number of violations read back at once, approximately."""
 
 
 class ViolationRun(Protocol):
-    """Findings in a file, in canonical order, in blocks of one size but for the last."""
+    """Violations in a file, in canonical order, in blocks of one size except for the last."""
 
     @property
     def first(self) -> NDArray[np.int64]:
-        """(b,) int64 ascending: the first row of the first finding of each block."""
+        """(b,) int64 ascending: the first row of the first violation of each block."""
         ...
 
     @property
     def block(self) -> int:
-        """Findings a block."""
+        """Violations per block."""
         ...
 
     def __len__(self) -> int:
-        """Number of findings."""
+        """Number of violations."""
         ...
 
     def read(self, low: int | None, high: int | None) -> tuple[Violations, NDArray[np.int64]]:
-        """The findings whose first row is in [low, high), and their places among the pieces.
+        """The violations whose first row is in [low, high), and the pieces they come from.
 
         Args:
             low: None is without bound.
@@ -51,20 +51,20 @@ class ViolationRun(Protocol):
 
 
 class ViolationSink(Protocol):
-    """Takes findings out of memory.
+    """Moves violations out of memory into files.
 
     Attributes:
-        limit: bytes of findings that may stay in memory.
+        limit: bytes of violations that may stay in memory.
 
     """
 
     limit: int
 
     def write(self, findings: Violations, pieces: NDArray[np.int64]) -> ViolationRun:
-        """Writes findings with their keys filled in.
+        """Writes violations with their keys filled in.
 
         Args:
-            findings: at least one, those of a piece together and in its order.
+            findings: at least one; those of a piece are together and in its order.
             pieces: (n,) int64 the piece that each of them is from.
 
         Raises:
@@ -76,11 +76,11 @@ class ViolationSink(Protocol):
 
 @dataclass(frozen=True)
 class SpilledViolations:
-    """The findings of a rule in files, which go when nobody holds these findings any more.
+    """The violations of a rule in files; the files are removed with the last reference.
 
     Attributes:
-        runs: what was written.
-        at_once: findings that may be in memory at once, about.
+        runs: the sorted runs.
+        at_once: violations that may be in memory at once, approximately.
         unit: unit of all their measures; empty when it is that of each run.
 
     """
@@ -94,29 +94,30 @@ class SpilledViolations:
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """(n, k) int64 source rows of all findings in canonical order, padded with -1."""
+        """(n, k) int64 source rows of all violations in canonical order, padded with -1."""
         read = [part.rows for part in self.parts()]
         width = max((r.shape[1] for r in read), default=1)
         wide = [np.pad(r, ((0, 0), (0, width - r.shape[1])), constant_values=-1) for r in read]
         return np.concatenate([np.empty((0, width), np.int64), *wide])
 
     def parts(self) -> Iterator[Violations]:
-        """The findings in canonical order, keys filled in, some at once.
+        """The violations in canonical order, keys filled in, in chunks.
 
-        Findings that share their first row come together: a feature's own, or those without one.
+        Violations that share their first row are in one chunk: those of one feature, or those
+        without one.
         """
         cuts = self._cuts()
         for low, high in zip([None, *cuts], [*cuts, None], strict=True):
             read = [run.read(low, high) for run in self.runs]
             found = Violations.concat(f for f, _ in read)
             if len(found):
-                # Equal findings are left in the order of their pieces, as in memory.
+                # Equal violations stay in the order of their pieces, as in memory.
                 pieces = np.concatenate([p for f, p in read if len(f)])
                 found = found.take(np.argsort(pieces, kind="stable")).sorted()
                 yield replace(found, unit=self.unit or found.unit)
 
     def head(self, count: int) -> Violations:
-        """The first findings."""
+        """The first ``count`` violations."""
         found: list[Violations] = []
         for part in self.parts():
             found.append(part.take(slice(0, count - sum(map(len, found)))))
@@ -125,7 +126,7 @@ class SpilledViolations:
         return Violations.concat(found)
 
     def _cuts(self) -> list[int]:
-        """First rows at which a range begins."""
+        """First rows at which the merge ranges begin."""
         first = np.concatenate([np.empty(0, np.int64), *(run.first for run in self.runs)])
         size = np.concatenate([np.empty(0, np.int64), *(_sizes(run) for run in self.runs)])
         order = np.argsort(first, kind="stable")
@@ -140,36 +141,36 @@ def _sizes(run: ViolationRun) -> NDArray[np.int64]:
 
 
 AnyViolations = Violations | SpilledViolations
-"""Findings in memory, or in files."""
+"""Violations in memory or in files."""
 
 
 def found_by(outcome: RuleOutcome) -> AnyViolations:
-    """The findings of an outcome, wherever they are."""
+    """The violations of an outcome, in memory or in files."""
     return cast("AnyViolations", outcome.findings)
 
 
 def with_found(outcome: RuleOutcome, findings: AnyViolations) -> RuleOutcome:
-    """The outcome with these findings.
+    """The outcome with these violations.
 
-    Rules see findings in memory only, so that is what the type of an outcome says; from where a
-    rule has ended to where its findings are written, they may be in files.
+    Rules see violations in memory only, so that is the declared type of an outcome. Between the end
+    of a rule and the writing of its violations, they may be in files.
     """
     return replace(outcome, findings=cast("Violations", findings))
 
 
 def weight(findings: Violations) -> int:
-    """Bytes of findings in memory, about."""
+    """Approximate bytes of violations in memory."""
     coordinates = int(shapely.get_num_coordinates(findings.geometry).sum())
     return len(findings) * A_FINDING + 16 * coordinates
 
 
 def parts_of(findings: AnyViolations) -> Iterator[Violations]:
-    """Findings in canonical order, some at once, wherever they are."""
+    """Violations in canonical order, in chunks, from memory or from files."""
     return findings.parts() if isinstance(findings, SpilledViolations) else iter((findings,))
 
 
 def in_memory(findings: AnyViolations, count: int) -> Violations:
-    """All findings where they are in memory anyway, else the first ones."""
+    """All violations if they are in memory anyway, else the first ``count``."""
     return findings.head(count) if isinstance(findings, SpilledViolations) else findings
 
 

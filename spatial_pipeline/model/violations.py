@@ -65,7 +65,7 @@ class Violations:
         vertex: Any = -1,
         keys: Sequence[tuple[tuple[Any, ...], ...]] | None = None,
     ) -> Self:
-        """Findings from arrays or scalars, broadcast to the length of ``rows``.
+        """Violations from arrays or scalars, broadcast to the length of ``rows``.
 
         Args:
             rows: (n,) or (n, k) source rows; -1 means none.
@@ -103,7 +103,7 @@ class Violations:
     @classmethod
     @cache
     def none(cls) -> Self:
-        """No findings; made once, for most pieces have none."""
+        """No violations; one shared instance, as most pieces have none."""
         return cls.build(np.empty((0, 1), dtype=np.int64), "")
 
     @classmethod
@@ -139,7 +139,7 @@ class Violations:
         )
 
     def take(self, index: Any) -> Violations:
-        """The findings at ``index`` (integers or a boolean mask)."""
+        """The violations at ``index`` (integers or a boolean mask)."""
         return dataclasses.replace(
             self,
             rows=self.rows[index],
@@ -155,12 +155,12 @@ class Violations:
     def sorted(self) -> Violations:
         """In canonical order: rows, part, ring, vertex, place, reason.
 
-        The order does not depend on how the data was cut into pieces.
+        The order does not depend on the partitioning of the data into pieces.
         """
         return self if len(self) < 2 else self.take(self.order())
 
     def order(self) -> NDArray[np.int64]:
-        """(n,) int64 index that puts the findings in canonical order; equal ones keep theirs."""
+        """(n,) int64 index that puts the violations in canonical order; a stable sort."""
         points = np.asarray([None if g is None or g.is_empty else g for g in self.geometry], object)
         bounds = shapely.bounds(points)
         reasons = np.unique(self.reasons.astype(str), return_inverse=True)[1]
@@ -184,18 +184,18 @@ class Violations:
 
 @dataclass(frozen=True)
 class RuleOutcome:
-    """What a rule concludes about a whole version.
+    """The conclusion of a rule about a whole version.
 
     Attributes:
-        checked: number of features, pixels, records or properties judged.
+        checked: number of features, pixels, records or properties checked.
         findings: located violations.
-        violations: number of violations when it differs from ``len(findings)`` (a region of
-            10 pixels is one finding and 10 violations).
-        passed: set by rules that judge one number; None lets ``max_violations`` decide.
+        violations: number of violations when it differs from ``len(findings)`` (a region of 10
+            pixels is one row of ``findings`` and 10 violations).
+        passed: set by rules that evaluate one number; None lets ``max_violations`` decide.
         value: measured value; None means the number of violations.
         threshold: bound for ``value``; None means ``max_violations``.
         message: one sentence for people; empty lets the engine compose one.
-        notes: what could not be judged or must be said.
+        notes: parts that could not be checked, and other remarks.
 
     """
 

@@ -1,7 +1,7 @@
 """Structure of well-known binary: where a geometry ends, and how deep it nests.
 
-GEOS reads WKB by recursion without a bound, which ends a process on a geometry that is made for it,
-and it never says that bytes are left over. Decoding belongs to ``pieces``.
+GEOS reads WKB by unbounded recursion, which crashes the process on a maliciously nested geometry,
+and it does not report trailing bytes. Decoding belongs to ``model.features``.
 
 Source: OGC 06-103r4 (ISO WKB); EWKB of PostGIS for the flags.
 """
@@ -33,7 +33,7 @@ class WkbError(ValueError):
 
 
 def end(wkb: bytes) -> int:
-    """Where the geometry at the start of the bytes ends.
+    """Offset behind the geometry at the start of the bytes.
 
     Raises:
         WkbError: it ends behind them, has an unknown type, or nests too deeply.
@@ -63,7 +63,7 @@ def end(wkb: bytes) -> int:
 
 
 def _member(wkb: bytes, at: int) -> tuple[int, int]:
-    """Where the geometry that starts here, or its header, ends, and members that follow."""
+    """Offset behind the geometry that starts here, or behind its header, and its member count."""
     order = "<" if wkb[at] else ">"
     (word,) = struct.unpack_from(order + "I", wkb, at + 1)
     at += 9 if word & _SRID else 5
@@ -93,7 +93,7 @@ def too_deep(wkb: NDArray[np.object_], sizes: NDArray[np.int64]) -> NDArray[np.i
 
     Args:
         wkb: (n,) bytes or None.
-        sizes: (n,) their lengths; a short one has no room for so many headers.
+        sizes: (n,) their lengths; a short one cannot hold that many headers.
 
     """
     rows = np.flatnonzero(sizes > _CHECKED_BYTES).tolist()

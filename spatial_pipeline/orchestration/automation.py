@@ -1,9 +1,9 @@
 """Declarative automation by name: the contract's ``automation`` → conditions and their sensor.
 
-The named condition says when the source is read, so it stands on ``staged``. ``published`` follows
-whatever was staged, as soon as its blocking checks have passed. The checks carry no condition of
-their own: Dagster runs a check that has one only when that condition fires, so a backfill would
-stage and publish without checking.
+The named condition decides when the source is read, so it is set on ``staged``. ``published``
+follows every staged version as soon as its blocking checks have passed. The checks carry no
+condition of their own: Dagster runs a check with a condition only when that condition fires, so a
+backfill would stage and publish without checking.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Condition = dg.AutomationCondition[Any]
 
 
 def staged_condition(contract: Contract) -> Condition | None:
-    """When the source is read; None without ``automation``."""
+    """Condition for reading the source; None without ``automation``."""
     if contract.automation is None:
         return None
     source = dg.AssetSelection.assets(source_key(contract.name))
@@ -50,9 +50,10 @@ def staged_condition(contract: Contract) -> Condition | None:
 
 
 def published_condition(contract: Contract) -> Condition | None:
-    """When what was staged is published; None without ``automation``.
+    """Condition for publishing a staged version; None without ``automation``.
 
-    The gate inside publishing is what holds; the condition only spares runs that it would refuse.
+    The gate inside publishing is authoritative; the condition only avoids runs that it would
+    refuse.
     """
     if contract.automation is None:
         return None
@@ -67,9 +68,10 @@ def published_condition(contract: Contract) -> Condition | None:
 
 
 def automation_sensor(contract: Contract) -> dg.AutomationConditionSensorDefinition | None:
-    """What evaluates the conditions of a dataset; None without ``automation``.
+    """The sensor that evaluates the conditions of a dataset; None without ``automation``.
 
-    Dagster's own default sensor begins switched off; a contract that names a condition means it.
+    Dagster's own default sensor is initially switched off; a contract that names a condition wants
+    it switched on.
     """
     if contract.automation is None:
         return None
@@ -82,14 +84,14 @@ def automation_sensor(contract: Contract) -> dg.AutomationConditionSensorDefinit
 
 
 def sensor_status() -> dg.DefaultSensorStatus:
-    """Whether sensors of contracts begin switched on."""
+    """Initial status of the sensors of contracts."""
     if Settings().autostart:
         return dg.DefaultSensorStatus.RUNNING
     return dg.DefaultSensorStatus.STOPPED
 
 
 def _newly_missing() -> Condition:
-    """What became missing, or was when automation began."""
+    """True for partitions that became missing, or were when automation began."""
     return When.newly_missing() | (When.missing() & When.initial_evaluation())
 
 

@@ -47,8 +47,8 @@ def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
 def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
     """The step that checks a staged version; yields one result for every selected check.
 
-    A selected blocking check that yields nothing only logs a warning in Dagster and lets the
-    downstream run; so whatever happens, every selected name is yielded.
+    If a selected blocking check yields nothing, Dagster only logs a warning and runs the downstream
+    assets; so a result for every selected name is yielded in all cases.
     """
     severities = {r.check_name: r.severity for r in contract.effective_rules}
 

@@ -34,10 +34,10 @@ def dataset_definitions(contract: Contract) -> dg.Definitions:
 
 
 def broken_definitions(name: str, kind: str, message: str) -> dg.Definitions:
-    """What stands in the asset graph for a contract with mistakes.
+    """Stand-in assets for a contract with mistakes.
 
-    The other contracts of the code location load; this one is seen, says its mistakes, and cannot
-    be materialized.
+    The other contracts of the code location load; this one is shown with its mistakes and cannot be
+    materialized.
     """
 
     @dg.asset(

@@ -1,4 +1,4 @@
-"""When published data are late: the contract's ``freshness`` → a policy of Dagster."""
+"""Freshness of published data: the contract's ``freshness`` → a policy of Dagster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spatial_pipeline.contract.schedule import AtMost, Deadline
 def freshness_of(contract: Contract) -> dg.FreshnessPolicy | None:
     """The policy of the published asset, None without ``freshness``.
 
-    Dagster's daemon judges it when the instance has ``freshness: {enabled: true}``.
+    Dagster's daemon evaluates it when the instance has ``freshness: {enabled: true}``.
     """
     match contract.freshness:
         case AtMost(at_most=longest, warn_after=warned):

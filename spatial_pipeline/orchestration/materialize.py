@@ -28,16 +28,16 @@ Outcome = Literal["published", "held", "failed"]
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one partition of one dataset in a run.
+    """Result of a run for one partition of one dataset.
 
     Attributes:
         dataset: name of the dataset.
         partition: partition key or None.
         version: the version that the run staged, None when staging itself failed.
         verdict: verdict of that version, None when the run did not check it.
-        publication: what readers see now, None when nothing was ever published.
-        reasons: why readers do not get the version, or why the run failed; empty when all is well.
-        failed: True when the run could not do its work, whatever the data are like.
+        publication: the published version now, None when nothing was ever published.
+        reasons: reasons why the version is not published, or why the run failed; empty on success.
+        failed: True when the run could not do its work, regardless of the data.
 
     """
 

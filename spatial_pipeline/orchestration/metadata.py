@@ -1,4 +1,4 @@
-"""What a person wants to see of a version and of a result in the Dagster UI."""
+"""Dagster UI metadata of versions and results."""
 
 from __future__ import annotations
 

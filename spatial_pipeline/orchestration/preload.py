@@ -1,10 +1,11 @@
-"""What every step needs, imported once before the steps of a run are forked.
+"""Imports that every step needs, done once before the steps of a run are forked.
 
-Importing starts no event loop, opens no file and connects to no server, so a fork inherits nothing
-that must not be shared; the one process that is started, which forks the readers of foreign files,
-serves all steps alike. What is imported here is no garbage: no collection looks for some meanwhile
-(a fifth of the time), nor in the forks, where each step would start with it (0.4 s) and write to
-all the memory that they share. It is given back at the end, for libraries that count what is left.
+Importing starts no event loop, opens no file and connects to no server, so a fork inherits no state
+that must not be shared; the one process that is started, the fork server of the readers of foreign
+files, serves all steps. The garbage collector is paused during the imports (a fifth of the time),
+and the imported objects are frozen, so that the forks do not scan them either: each step would
+start with that (0.4 s) and write to all the shared memory. They are unfrozen at the end, for
+libraries that count remaining objects.
 """
 
 import atexit
@@ -18,10 +19,10 @@ STORAGES = (
     "dagster._core.storage.local_compute_log_manager",
     "upath.core",
 )
-"""What Dagster itself imports when a step opens its instance: half a second, each step.
+"""Modules that Dagster itself imports when a step opens its instance: half a second per step.
 
-Dagster has no public name for it. A release that calls them otherwise costs that half second,
-nothing else.
+Dagster has no public name for them. With a release that renames them, each step takes that half
+second again.
 """
 
 gc.disable()

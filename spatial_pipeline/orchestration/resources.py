@@ -1,4 +1,4 @@
-"""What the assets and checks need at run time."""
+"""Run-time resources of the assets and checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run of one dataset ended, read from the events of that run and from nothing older."""
+"""The end of a run of one dataset, read from the events of that run only."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ CHECKS_FAILED = "DagsterAssetCheckFailedError"
 
 @dataclass(frozen=True)
 class RunEnd:
-    """How a run of one dataset and partition ended.
+    """The end of a run of one dataset and partition.
 
     Attributes:
         succeeded: every step of the run did its work and no blocking check failed.
         version: id of the version that the run staged, None when staging failed.
-        checked: True when rules judged that version in this run.
+        checked: True when this run checked that version.
         published: True when the run published that version.
-        errors: why the run could not do its work, from its exceptions.
-        held: why the gate refused the version, as the publishing step was told.
+        errors: reasons why the run could not do its work, from its exceptions.
+        held: reasons why the gate refused the version, from the publishing step.
 
     """
 
@@ -40,7 +40,7 @@ class RunEnd:
 
 
 def run_end(result: dg.ExecuteInProcessResult, dataset: str) -> RunEnd:
-    """How a run of a dataset ended.
+    """The end of a run of a dataset.
 
     Args:
         result: the run.
@@ -97,7 +97,7 @@ def _refusal(event: DagsterEvent) -> list[str]:
 
 
 def _said(event: DagsterEvent) -> list[str]:
-    """What the exception of a step says: ours as written, others with the name of their class."""
+    """Messages of a step's exception: ours as written, others with their class name."""
     error = event.step_failure_data.error
     if error is None:
         return [event.message or "a step failed"]

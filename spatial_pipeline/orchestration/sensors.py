@@ -91,7 +91,7 @@ def _settles(contract: Contract) -> bool:
 
 
 def _request(contract: Contract, cursor: Cursor, change: SourceChange) -> dg.RunRequest:
-    # The number tells a state that came back from the same state seen twice.
+    # The number distinguishes a state that came back from the same state seen twice.
     parts = (contract.name, cursor.since, change.key, change.token, change.number)
     return dg.RunRequest(
         run_key=":".join(map(str, parts)),
@@ -120,7 +120,7 @@ def _new_partitions(
 
 
 def _said(found: Conclusion, look: Look) -> str:
-    """What a tick that launches nothing shows in the UI."""
+    """The message of a tick that launches nothing, for the UI."""
     parts = [
         (f"reported to the automation: {_listed(c.key for c in found.changes)}", found.changes),
         (f"must stand still for one more look: {_listed(found.unsettled)}", found.unsettled),

@@ -1,1 +1,1 @@
-"""The use cases: the one room in which the stages meet."""
+"""The use cases: the only folder in which ingest, check, gate, publish and store meet."""

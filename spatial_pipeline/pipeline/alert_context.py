@@ -1,4 +1,4 @@
-"""Where alerts meet the store and the maps; the story of a failure on its way to people."""
+"""Alert context from the store: problems of stored verdicts, and maps for messages."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def fact_of(
     owners: tuple[str, ...] = (),
     verdict: Verdict | None = None,
 ) -> Problem | None:
-    """What the verdict beside a version says of one rule; None when it passed or is not there.
+    """The problem of one rule in a stored verdict; None when it passed or is missing.
 
     Args:
-        store: where versions live.
+        store: the store.
         version: the version that was checked.
         name: name of the check.
         run_id: Dagster run in which it was checked.
@@ -70,7 +70,7 @@ def fact_of(
 
 
 def picture_of(store: Store, fact: Problem) -> bytes | None:
-    """The map of a fact's defects; None when they have no place or their version is gone."""
+    """The map of a problem's violations; None without geometries or without the version."""
     if fact.key.kind is not Kind.RULE or not fact.violations or fact.version is None:
         return None
     version = Version(fact.key.dataset, fact.key.partition, fact.version)

@@ -112,7 +112,7 @@ async def _check(
 
 
 def _failed(rule: Rule, message: str) -> Result:
-    """The result of a rule that was not reached; data that cannot be judged always block."""
+    """The result of a rule that was not reached; data that cannot be checked always block."""
     return Result(
         name=rule.check_name,
         rule=rule.rule,

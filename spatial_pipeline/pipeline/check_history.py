@@ -1,4 +1,4 @@
-"""Where a check meets what checks of earlier versions left behind in the store."""
+"""Results of earlier versions for incremental checks, read from and written to the store."""
 
 from __future__ import annotations
 
@@ -53,10 +53,12 @@ class _Former:
 
 @dataclass
 class CheckHistory:
-    """The history of one version; see ``check.recall.History``. Asked from any thread.
+    """The check history of one version; see ``check.incremental.feature_cache.History``.
+
+    Thread-safe.
 
     Attributes:
-        store: where versions live.
+        store: the store.
         version: the version under check.
         data: its reader.
 
@@ -70,18 +72,18 @@ class CheckHistory:
 
     @computed
     def _digests(self) -> tuple[BatchDigest, ...]:
-        """What the batches of the version are known by."""
+        """Digests of the batches of the version."""
         count = self.data.batch_count()
         calls = [partial(self.data.batch_digest, i) for i in range(count)]
         return tuple(SharedWork(calls).results())
 
     @computed
     def _identities(self) -> Identities | None:
-        """What the geometries of the version are known by."""
+        """Content hashes of the geometries of the version."""
         return check_cache.identities(self.store.path(self.version), self.data.profile.count)
 
     def recall(self, name: str, wording: str, reach: float | None) -> Facts | None:
-        """Facts of the latest version that has any for this wording."""
+        """Facts of the latest version that has any for this cache key."""
         try:
             return self._recalled(name, _with_code(wording), reach)
         except Exception:  # noqa: BLE001 - whatever is wrong with others, this one is checked whole
@@ -116,7 +118,7 @@ class CheckHistory:
         check_cache.remember(folder, name, _with_code(wording), arrays)
 
     def _changes(self, former: _Former, reach: float) -> Changes:
-        """Where this version differs from an earlier one; once for all rules of the same reach."""
+        """Differences from an earlier version; computed once for all rules with the same reach."""
         with self._lock:
             if reach not in former.changes:
                 bounds = self.data.feature_bounds()
@@ -136,9 +138,10 @@ class CheckHistory:
             return self._formers[version.id]
 
     def _compared(self, version: Version, count: int) -> _Former | None:
-        """Which features of an earlier version those of this one are; None when nobody knows.
+        """Matches the features of this version to an earlier one; None when that is not known.
 
-        Features of a batch that both have stand in the same order. Others are known by identity.
+        Features of a batch that both versions have are in the same order. Others are matched by
+        their hash.
         """
         known = check_cache.identities(self.store.path(version), count)
         if known is None or self._identities is None:
@@ -184,7 +187,7 @@ class CheckHistory:
         check_cache.remember(self.store.path(self.version), BATCHES, _with_code(BATCHES), arrays)
 
     def answers(self, name: str, wording: str) -> Answers:
-        """Answers about pieces of the latest version that has any for this wording."""
+        """Answers about pieces of the latest version that has any for this cache key."""
         try:
             for version in self._versions():
                 folder = self.store.path(version)
@@ -250,5 +253,5 @@ def _answers(arrays: check_cache.Arrays) -> Answers:
 
 
 def _with_code(wording: str) -> str:
-    """What was asked, and by which code: an upgrade asks anew."""
+    """Adds the code digest to a cache key, so that an upgrade invalidates the cache."""
     return fingerprint(wording, code())

@@ -1,4 +1,4 @@
-"""What the rules of a version are compared with, and what they accept: opened when a check asks."""
+"""Other data that the rules of a version use: comparison datasets and suppression areas."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ OTHERS = ".others"
 
 @dataclass(frozen=True)
 class Comparisons:
-    """Opens the other data of the rules of one check, in the threads of the check.
+    """Opens the comparison data of one check, in the threads of the check.
 
     Attributes:
         pipeline: stages sources and reads published versions.
         contract: the contract under check.
         version: the version under check.
-        bench: store of what lives as long as the check: round trips.
+        bench: store for data that lives as long as the check: round trips.
         stand_in: where another dataset has no published version, compare with its staged one.
-        progress: called now and then by long work; ends it by raising.
-        remarks: name of a rule → what must be said of its comparison; filled while rules ask.
+        progress: called periodically by long work; ends it by raising.
+        remarks: name of a rule → remark about its comparison; filled as rules open their data.
 
     """
 
@@ -67,7 +67,7 @@ class Comparisons:
         return tuple(self.other(rule, other) for other in rule.others())
 
     def accepted(self, rule: Rule, profile: Profile, baselines: bool) -> Suppression | None:
-        """What a rule accepts; its areas are staged like the other data of a comparison."""
+        """The suppressions of a rule; its areas are staged like other comparison data."""
         partition, areas = self.version.partition, None
         if rule.except_ is not None:
             areas = self._as_it_is_now(rule.except_, "vector", rule.base)
@@ -82,7 +82,7 @@ class Comparisons:
         return self._as_it_is_now(other, rule.other_kind(self.contract.kind), self.contract.base)
 
     def _counted(self, other: OtherSource) -> Reader:
-        """A table of which nothing is known but its rows' number: no row leaves the server."""
+        """A table of which only the row count is known: no row leaves the server."""
         source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
         allowed, database = self.pipeline.allowed_sources, self.pipeline.database_url
         try:

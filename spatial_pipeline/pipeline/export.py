@@ -36,7 +36,7 @@ _SUFFIXES = {
 """File suffixes of GDAL drivers."""
 PARQUET = "Parquet"
 _ROW_IDS = {"GPKG": "fid", "OpenFileGDB": "OBJECTID"}
-"""Names of the columns in which formats number their rows, unless told otherwise."""
+"""Names of the columns in which formats number their rows, unless configured otherwise."""
 _WITHOUT_GEOMETRY = frozenset({"XLSX", "ODS"})
 """Drivers whose formats hold tables only."""
 

@@ -72,14 +72,14 @@ def standing(
     partition: str | None,
     contract: DatasetContract | None = None,
 ) -> Standing | None:
-    """What is wrong with one partition; None when readers get what was staged last.
+    """The problem of one partition; None when the version staged last is published.
 
     Args:
-        store: where versions live.
+        store: the store.
         dataset: name of the dataset.
         partition: partition key or None.
         contract: the contract of today, to say whether its rules were checked; without it the
-            stored verdict speaks for itself.
+            stored verdict is taken as it is.
 
     """
     publication = _published(store, dataset, partition)
@@ -134,13 +134,13 @@ def inventory(
 def observation(
     store: Store, at: float, incidents: Incidents, before: Sequence[Observation]
 ) -> Observation:
-    """What the inventory adds to what is known.
+    """Adds the problems that the store shows to the observations.
 
-    A held partition of which no blocking incident is open becomes one. Blocking incidents of a
-    partition that readers get again, however that came about, are over.
+    A held partition without an open blocking incident becomes a problem. Blocking incidents of a
+    partition whose latest version is published again, for any reason, are closed.
 
     Args:
-        store: where versions live.
+        store: the store.
         at: POSIX seconds.
         incidents: the open incidents.
         before: observations that come before this one.
@@ -203,7 +203,7 @@ def _passed(schema: SchemaEvidence | None) -> str:
 
 
 def _since(store: Store, version: Version, publication: Publication | None) -> str:
-    """When the first version was staged that readers did not get."""
+    """Staging time of the first version that was not published."""
     times = sorted(store.staged_at(v) for v in store.versions(version.dataset, version.partition))
     if publication is not None:
         known = Version(version.dataset, version.partition, publication.version)

@@ -54,15 +54,15 @@ from spatial_pipeline.store.violation_files import spilling
 
 Progress = Callable[[int, int | None], None]
 FINDINGS_SHARE = 8
-"""Findings take one part in so many of the memory of a check; the others are in files."""
+"""A check keeps one part in this many of its memory for violations; the rest are in files."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What a check of one version found.
+    """Result of a check of one version.
 
     Attributes:
-        verdict: what is stored beside the version now.
+        verdict: the verdict now stored beside the version.
         evaluations: the rules that were evaluated, with all their violations.
 
     """
@@ -195,11 +195,11 @@ class Pipeline:
         Args:
             contract: the contract as it is today.
             version: the version to check.
-            only: names of the rules to check; all unless given. What is not checked keeps its
-                former result, or has none, and then the gate stays closed.
+            only: names of the rules to check; all unless given. Rules that are not checked keep
+                their former result; without one, the gate stays closed.
             stand_in: where another dataset has no published version, compare with its staged one
-                and say so.
-            baselines: leave out what the baselines of the rules accept.
+                and note that.
+            baselines: suppress the violations in the baselines of the rules.
             progress: called with pieces done and pieces planned.
 
         Raises:
@@ -252,7 +252,7 @@ class Pipeline:
         return Audit(verdict, evaluations)
 
     def decide(self, contract: Contract, version: Version) -> Decision:
-        """What the gate says of a version, without publishing it."""
+        """The gate's decision about a version, without publishing it."""
         publication = self.store.published(version.dataset, version.partition)
         withdrawn = () if publication is None else publication.withdrawn
         schema = self.store.schema_evidence(version)
@@ -381,7 +381,7 @@ class Pipeline:
         store: Store | None = None,
         twin: Version | None = None,
     ) -> Version:
-        """Stages any source under a name; nothing is read where ``twin`` is of this content."""
+        """Stages any source under a name; reuses ``twin`` if its content is the same."""
         store = store or self.store
         place = None if name == OTHERS else partition
         known = partial(store.remembered, name, place)

@@ -47,12 +47,12 @@ def pending(
 def accept(
     pipeline: Pipeline, contract: Contract, partition: str | None, meant: Pending, by: str
 ) -> SchemaApproval:
-    """Writes down that exactly this schema is meant.
+    """Records that exactly this schema is intended.
 
     Args:
         pipeline: the pipeline.
         contract: the contract.
-        partition: accepted for this partition; for all of the dataset when None.
+        partition: partition that it is accepted for; None for the whole dataset.
         meant: a version with the schema.
         by: who accepts it.
 

@@ -1,6 +1,7 @@
-"""Which partitions were built under another contract, schema or ingest code than today's.
+"""Partitions built under another contract, schema or ingest code than today's.
 
-Read from the store alone, so it does not matter who built what, when, and whether it was finished.
+Read from the store alone, so it does not matter which run built a partition, when, and whether the
+run finished.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from spatial_pipeline.runtime.hashing import fingerprint
 
 @dataclass(frozen=True)
 class Outdated:
-    """A partition that is to be made again.
+    """A partition that must be rebuilt.
 
     Attributes:
         partition: its key.
-        why: what differs from today, in words.
-        basis: hash of what it would be made of today; to try the same basis twice is of no use.
+        why: readable differences from today.
+        basis: hash of today's inputs of a rebuild; retrying on the same basis is useless.
 
     """
 
@@ -57,12 +58,12 @@ def outdated(pipeline: Pipeline, contract: Contract, partitions: Sequence[str]) 
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A partition that is to be made again once its source looks different.
+    """A partition that must be rebuilt once its source has changed.
 
     Attributes:
-        why: what to say then.
-        seen: what its source looked like when it was staged.
-        parts: what its basis is made of, beside the source.
+        why: the reason to give then.
+        seen: token of its source's state when it was staged.
+        parts: inputs of its basis, apart from the source.
 
     """
 
@@ -71,7 +72,7 @@ class _Waiting:
     parts: tuple[str, str]
 
     def after(self, partition: str, now: str | None) -> Outdated | None:
-        """The partition, unless its source looks the same or nothing is known of it."""
+        """The partition, unless its source is unchanged or unknown."""
         if now is None or now == self.seen:
             return None
         return Outdated(partition, self.why, fingerprint(*self.parts, now))
@@ -89,7 +90,7 @@ class _Looking:
         self.schema = None if latest is None else self._schema(latest)
 
     def at(self, partition: str) -> Outdated | _Waiting | None:
-        """What the store alone says of a partition."""
+        """The state of a partition by the store alone."""
         store, name = self.pipeline.store, self.contract.name
         staging = store.staging(name, partition)
         if staging is None:
@@ -115,7 +116,7 @@ class _Looking:
         return _Waiting("held, and its source has changed since", staging.seen, parts)
 
     def glance(self, partitions: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-        """What the sources of partitions look like now; None where that cannot be told."""
+        """Tokens of the present state of the partitions' sources; None where unknown."""
         contract, pipeline = self.contract, self.pipeline
         where = (pipeline.allowed_sources, pipeline.limits, pipeline.database_url)
         for key, state in probe_each(contract.source, contract.base, partitions, *where):
@@ -123,7 +124,7 @@ class _Looking:
                 yield key, state.seen
 
     def _judged(self, verdict: Verdict) -> bool:
-        """Whether the verdict is about every blocking rule as it is worded today."""
+        """True when the verdict covers every blocking rule as it is written today."""
         known = {r.name: r.rule_hash for r in verdict.results}
         return verdict.contract_hash == self.rules_hash and all(
             known.get(rule.check_name) == rule.hash

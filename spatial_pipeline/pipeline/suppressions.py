@@ -1,4 +1,4 @@
-"""Where the violations that a rule accepts come from: its areas, its keys, its baseline file."""
+"""Loads the suppressions of a rule: its areas, its keys, its baseline file."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def of(
     *,
     baselines: bool = True,
 ) -> Suppression | None:
-    """What a rule accepts, None when it accepts nothing.
+    """The suppressions of a rule, None when it has none.
 
     Args:
         rule: the rule, pinned: its files must still be what its hash says.
         partition: partition key.
-        profile: of the dataset that is judged.
+        profile: profile of the dataset that is checked.
         areas: the staged areas of ``except``.
-        baselines: False leaves the baseline out, as it is done to write it anew.
+        baselines: False ignores the baseline, as for rewriting it.
 
     Raises:
         RuleError: the files cannot be read, or changed since the rule was pinned.

@@ -97,7 +97,7 @@ def left_out(model: type[Rule]) -> list[str]:
 
 
 def description(model: type[Rule]) -> str:
-    """What a rule asks for, in one paragraph."""
+    """Description of a rule, in one paragraph."""
     return " ".join((model.__doc__ or "").replace("``", "").split())
 
 

@@ -1,4 +1,4 @@
-"""What a check found in one version, as every rendering takes it, and as JSON."""
+"""Results of a check of one version, as all report formats take them, and as JSON."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def context_of(data: Reader, most: int) -> NDArray[Any] | None:
     """Features spread evenly over a vector dataset, to draw under violations.
 
     Args:
-        data: what was checked.
+        data: reader of the checked version.
         most: number of features.
 
     Returns:

@@ -185,7 +185,7 @@ def _path(geometry: NDArray[Any], frame: Frame) -> str:
 
 
 def _first(findings: AnyViolations, share: int) -> tuple[Violations, Bounds | None]:
-    """The first findings that lie somewhere, and the extent of all that do."""
+    """The first violations with a geometry, and the extent of all of them."""
     firsts: list[Violations] = []
     extents: list[Bounds] = []
     for part in parts_of(findings):

@@ -23,9 +23,9 @@ class Section:
     """One dataset on the page.
 
     Attributes:
-        checked: what was found.
-        facts: label and value of what is known of the dataset.
-        drawing: the map, None when nothing has a place.
+        checked: results of the check.
+        facts: labelled properties of the dataset.
+        drawing: the map, None when no violation has a geometry.
         listed: results with the first of their violations.
 
     """
@@ -37,11 +37,11 @@ class Section:
 
 
 def page(checked: Sequence[Checked], made_at: str) -> str:
-    """The page; it loads nothing from anywhere.
+    """The HTML page; it loads no external resources.
 
     Args:
-        checked: what was found, one section each.
-        made_at: time of the check, as it is to be shown.
+        checked: results of checks, one section each.
+        made_at: time of the check, as shown.
 
     """
     environment = jinja2.Environment(

@@ -11,7 +11,7 @@ from spatial_pipeline.model.result import Result, keys_text
 from spatial_pipeline.report.checked import Checked
 
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped."""
+"""Characters that XML 1.0 cannot hold, not even escaped."""
 
 
 def junit_xml(checked: Sequence[Checked]) -> bytes:

@@ -27,7 +27,7 @@ SCHEMA = (
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a rule is written.
+    """Source position of a rule.
 
     Attributes:
         uri: of the contract file, relative where it lies below the working directory.

@@ -57,7 +57,7 @@ def check_summary(checked: Sequence[Checked]) -> RenderableType:
 
 @dataclass(frozen=True)
 class Ran:
-    """What became of one partition of a dataset in a run.
+    """Result of a run for one partition of a dataset.
 
     Attributes:
         title: name, with the partition.
@@ -78,7 +78,7 @@ class Ran:
 
 
 def run_table(rows: Iterable[Ran]) -> Table:
-    """What became of each dataset."""
+    """Table of the results of each dataset."""
     table = _table("Dataset", "Version", "Passed", "Failed", "Outcome", "Readers see", "Why")
     for row in rows:
         passed = sum(r.passed for r in row.results)

@@ -60,7 +60,7 @@ def to_table(
     """All violations of some rules, in the order given.
 
     Args:
-        evaluations: results with their findings, whose keys are filled in.
+        evaluations: results with their violations, keys filled in.
         crs: CRS of the geometries.
 
     Returns:
@@ -80,7 +80,7 @@ def rewrite(
     names: Sequence[str],
     crs: pyproj.CRS | None = None,
 ) -> None:
-    """Writes the layer anew after some rules were checked again, a part at a time.
+    """Rewrites the layer after some rules were checked again, one chunk at a time.
 
     Args:
         path: the new layer.

@@ -1,9 +1,9 @@
-"""Says to work in a thread that nobody waits for it any more.
+"""Cooperative cancellation token for work running in threads.
 
-A thread cannot be killed. Whoever waits for one (the check engine with its time-outs, a task that
-may be cancelled) makes a :class:`Cancellation` the thread's own; whoever works in it looks at
-:func:`checkpoint` between pieces, or has a callback called that ends what it waits for, such as a
-query on a server.
+A thread cannot be killed. The code that waits for one (the check engine with its time-outs, a
+cancellable task) gives the thread a :class:`Cancellation`. The code that runs in it calls
+:func:`checkpoint` between pieces, or registers a callback that interrupts what it is blocked on,
+such as a query on a server.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Cancellation:
-    """A flag that is raised once, with what is to happen then."""
+    """A flag that is raised once, with callbacks that run when it is raised."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -32,11 +32,11 @@ class Cancellation:
 
     @property
     def raised(self) -> bool:
-        """True once nobody waits any more."""
+        """True once the work was cancelled."""
         return self._raised
 
     def cancel(self) -> None:
-        """Raises the flag; what is to happen then has happened when this returns."""
+        """Raises the flag; all callbacks have run when this returns."""
         with self._lock:
             self._raised = True
             calls, self._calls = self._calls, []
@@ -45,9 +45,9 @@ class Cancellation:
 
     @contextmanager
     def calling(self, call: Callable[[], object]) -> Iterator[None]:
-        """Within the block, raising the flag calls this; at once when it is raised already.
+        """Within the block, raising the flag runs this callback; at once if it is raised already.
 
-        The block does not end while the call is under way.
+        The block does not end while the callback runs.
         """
         with self._lock:
             if self._raised:
@@ -67,13 +67,13 @@ _current: ContextVar[Cancellation] = ContextVar("cancellation", default=_NEVER)
 
 
 def current() -> Cancellation:
-    """The flag of the work that this thread does."""
+    """The cancellation token of the current thread's work."""
     return _current.get()
 
 
 @contextmanager
 def obeying(cancellation: Cancellation) -> Iterator[None]:
-    """Makes a flag that of the work in this block."""
+    """Makes a token the current one within the block."""
     token = _current.set(cancellation)
     try:
         yield
@@ -82,7 +82,7 @@ def obeying(cancellation: Cancellation) -> Iterator[None]:
 
 
 def checkpoint() -> None:
-    """Ends work that nobody waits for.
+    """Ends the current work if it was cancelled.
 
     Raises:
         GivenUpError: the flag is raised.
@@ -92,7 +92,7 @@ def checkpoint() -> None:
 
 
 def between(call: Callable[..., None] | None) -> Callable[..., None]:
-    """A callback for progress that is a checkpoint too, whichever thread calls it."""
+    """A progress callback that is also a checkpoint, in any thread."""
     mine = current()
 
     def progress(*args: Any) -> None:
@@ -104,9 +104,9 @@ def between(call: Callable[..., None] | None) -> Callable[..., None]:
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """``asyncio.to_thread`` whose thread hears of it when the task is cancelled.
+    """``asyncio.to_thread`` that passes a cancellation of the task on to the thread.
 
-    The task gives way when the thread has ended: when the caller goes on, nobody works any more.
+    The task ends only after the thread has ended, so no work continues when the caller goes on.
     """
     cancellation = Cancellation()
     with obeying(cancellation):

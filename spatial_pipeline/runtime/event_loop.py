@@ -1,8 +1,8 @@
-"""The event loop: how it is entered, what keeps it free, and who blocks it.
+"""Entering the event loop, keeping it free, and naming the code that blocks it.
 
-There is one loop a process, made by whoever owns the process. :func:`run_sync` is how synchronous
-code enters it, :func:`offload` is how CPU-bound array work leaves it, and :class:`Watchdog` names
-what blocks it.
+There is one loop per process, made by the owner of the process. Synchronous code enters it through
+:func:`run_sync`, CPU-bound array work leaves it through :func:`offload`, and :class:`Watchdog`
+names the call that blocks it.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Watchdog:
             held += self._state.held(time.perf_counter() - asked, step)
         if not alive.is_set():
             self._known = True
-            # Between two run_until_complete the loop stands still, which blocks nobody.
+            # Between two run_until_complete the loop stands still, which is no block.
             if self._loop.is_running():
                 self._tell(held)
         while not alive.wait(self.limit) and not self._stop.is_set():
@@ -170,9 +170,9 @@ def watching(limit: float | None) -> Iterator[None]:
 
 
 async def to_thread_whole(call: Callable[..., T], *arguments: Any) -> T:
-    """``asyncio.to_thread`` that, when cancelled, waits for the thread before it gives way.
+    """``asyncio.to_thread`` that waits for the thread to end when it is cancelled.
 
-    For short calls that write: when the caller goes on, nobody writes any more.
+    For short calls that write: when the caller goes on, no write is in progress.
     """
     work = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
     try:
@@ -271,13 +271,13 @@ async def offload(
     jobs: int = 2,
     **options: Any,
 ) -> Any:
-    """``function(*arrays, **options)``, in threads, one task a chunk of rows.
+    """Runs ``function(*arrays, **options)`` in threads, one task per chunk of rows.
 
     Args:
-        function: an array function of which row i of the result depends on row i of the arrays
-            only, such as ``shapely.is_valid``. The function, not its result.
+        function: an array function; row i of its result depends on row i of the arrays only, as
+            with ``shapely.is_valid``. Pass the function, not its result.
         arrays: arrays of one length n.
-        chunk: rows a task; a cancellation takes effect after the chunks that run.
+        chunk: rows per task; a cancellation takes effect after the chunks that run.
         jobs: chunks that run at once.
         options: keyword arguments of the function.
 

@@ -1,8 +1,8 @@
-"""GDAL's cache of decoded blocks, bounded.
+"""Bound on GDAL's cache of decoded blocks.
 
-Rasters are read block by block here, each block once, so a cache gains nothing: GDAL's own bound, a
-twentieth of the machine's memory, is filled with blocks that nobody asks for again. Fresh memory
-for them took a quarter of the time of a check of pixels.
+Rasters are read block by block here, each block once, so a cache gains nothing: GDAL's default
+bound, a twentieth of the machine's memory, is filled with blocks that are never requested again.
+Allocating that memory took a quarter of the time of a check of pixels.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ LIMIT = 64 << 20
 
 
 def bound() -> None:
-    """Bounds the cache of this process; whoever set ``GDAL_CACHEMAX``, or less, has their way."""
-    # Of this option rasterio takes bytes, unlike GDAL, which takes small numbers for megabytes.
+    """Bounds the cache of this process; ``GDAL_CACHEMAX`` and smaller bounds take precedence."""
+    # rasterio passes this option in bytes; GDAL itself reads small numbers as megabytes.
     if NAME not in os.environ and get_gdal_config(NAME) > LIMIT:
         set_gdal_config(NAME, LIMIT)
 

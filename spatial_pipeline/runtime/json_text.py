@@ -1,8 +1,8 @@
 """JSON text of any value that the pipeline holds: the one place that writes JSON.
 
 JSON has no NaN, no infinity, no bytes, no date and no lone surrogate. They are written as
-PostgreSQL's ``to_jsonb`` writes them, so that a file, a report and a table agree. Reading JSON
-does not belong here: whoever reads decides what it accepts.
+PostgreSQL's ``to_jsonb`` writes them, so that a file, a report and a table agree. Reading JSON does
+not belong here: each reader decides what it accepts.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ def json_text(
     ascii_only: bool = False,
     non_finite: NonFinite = "text",
 ) -> str:
-    """JSON of a value; UTF-8 can hold the text, and every JSON parser reads it.
+    """JSON text of a value, valid UTF-8 and readable by every JSON parser.
 
     Args:
         value: dicts, lists, tuples, sets, dataclass-free scalars of Python, numpy and pandas.
-        indent: spaces of a level; one line without it.
+        indent: spaces per level; one line without it.
         compact: no space behind commas and colons.
-        sort_keys: keys in their order, so that equal values have equal texts.
-        ascii_only: escape whatever is not ASCII; a lone surrogate, as in a path that is no UTF-8,
-            then stays what it is.
+        sort_keys: sort keys, so that equal values have equal texts.
+        ascii_only: escape non-ASCII characters; a lone surrogate, as in a path that is not UTF-8,
+            is then kept.
         non_finite: NaN and infinities as the texts ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``,
             or as null.
 
@@ -61,8 +61,8 @@ def exact_json(value: Any, default: Callable[[Any], Any] | None = None) -> str:
     It may hold lone surrogates, and infinities where a number is too large for a double.
 
     Args:
-        value: what a JSON parser gives.
-        default: called with what is nothing of the kind.
+        value: a value as a JSON parser returns it.
+        default: called with any other object.
 
     Raises:
         TypeError: the value has something else in it, and there is no ``default``.

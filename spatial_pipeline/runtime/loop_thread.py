@@ -1,4 +1,4 @@
-"""The one way from synchronous ingest to asyncpg."""
+"""A private event loop in a thread, through which synchronous ingest uses asyncpg."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PrivateLoop:
         return awaited(self.start(work))
 
     def finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine that must be run to its end even when nobody waits any more."""
+        """Runs a coroutine to its end, even when the calling work was cancelled."""
         return self.start(work).result()
 
     def _serve(self) -> None:
@@ -60,10 +60,10 @@ class PrivateLoop:
 
 
 def awaited(future: Future[T]) -> T:
-    """The result of what :meth:`PrivateLoop.start` began; cancelled when we are interrupted.
+    """Waits for the result of :meth:`PrivateLoop.start`; cancels the coroutine on interruption.
 
     Raises:
-        GivenUpError: nobody waits for this thread's work any more; what was begun is cancelled.
+        GivenUpError: the work of this thread was cancelled; so is the coroutine.
 
     """
     try:

@@ -1,7 +1,7 @@
-"""Memory that was freed, given back to the system.
+"""Returning freed memory to the operating system.
 
-The allocators of the C library and of Arrow keep what was freed for the next to come, each thread
-on its own: what a stage leaves there, the next one does not find and takes anew.
+The allocators of the C library and of Arrow keep freed memory for reuse, per thread: memory that
+one stage freed is not reused by the next, which allocates more.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import pyarrow as pa
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Numbers of these parameters in malloc.h of glibc."""
 LARGE = 32 << 20
-"""Bytes of an array from which on each is asked of the system: the most that glibc accepts."""
+"""Size in bytes above which arrays are allocated by mmap; the largest value glibc accepts."""
 KEPT = 128 << 20
-"""Bytes that are kept at the end of the heap of each thread."""
+"""Bytes kept at the top of each thread's heap."""
 
 
 def give_back() -> None:
-    """Gives the memory that nobody uses back to the system, where the allocators can."""
+    """Returns unused memory to the operating system, where the allocators support it."""
     pa.default_memory_pool().release_unused()
     # Other C libraries than glibc have no such function.
     with contextlib.suppress(OSError, AttributeError):
@@ -29,11 +29,11 @@ def give_back() -> None:
 
 
 def keep_arrays() -> None:
-    """Has the C library keep arrays that are freed for the next ones, until they are given back.
+    """Lets the C library keep freed arrays for reuse until :func:`give_back`.
 
-    Otherwise it asks the system for each large one, and returns it at once: then all its pages are
-    new, which takes longer than to fill them. What it knows of a process cannot be asked, so this
-    cannot be undone; whoever sets ``MALLOC_TRIM_THRESHOLD_`` has their way.
+    Otherwise it requests each large array from the system and returns it at once; all its pages are
+    then new, and faulting them in takes longer than filling them. glibc cannot report its current
+    settings, so this cannot be undone; ``MALLOC_TRIM_THRESHOLD_`` takes precedence.
     """
     if "MALLOC_TRIM_THRESHOLD_" in os.environ:
         return

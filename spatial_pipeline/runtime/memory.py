@@ -1,4 +1,4 @@
-"""How much memory this process may use."""
+"""Memory limits of this process, from the machine or its container."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
 SHARE = 4
-"""A check uses one part in so many of the memory unless it is told otherwise."""
+"""Default share of the memory that a check uses: one part in this many."""
 
 
 def memory_available(cgroup: Path = CGROUP) -> int:
     """Bytes of memory of the machine, or of the container that this process is in.
 
     Args:
-        cgroup: where the limits of the container are told (version 2 or 1 of cgroups).
+        cgroup: folder with the limits of the container (version 2 or 1 of cgroups).
 
     """
     limits = [_machine()]
@@ -29,7 +29,7 @@ def memory_available(cgroup: Path = CGROUP) -> int:
 
 
 def default_memory() -> int:
-    """Bytes that a check may use where nothing else is said: a quarter of what there is."""
+    """Default memory of a check in bytes: a quarter of what is available."""
     return memory_available() // SHARE
 
 
@@ -37,7 +37,7 @@ def _machine() -> int:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
-        return 8 << 30  # Windows does not tell without help
+        return 8 << 30  # Windows has no os.sysconf
 
 
 __all__ = ["default_memory", "memory_available"]

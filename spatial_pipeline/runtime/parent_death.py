@@ -1,7 +1,7 @@
-"""Processes that end when the process that they work for has gone.
+"""Processes that end with their parent process.
 
-A process that is killed cannot end those that it started. They would go on for hours, hold locks,
-and publish what nobody asked for any more.
+A killed process cannot end its children. They would go on for hours, hold locks, and publish
+results that are no longer wanted.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _watched = threading.Lock()
 
 
 def end_with_parent() -> None:
-    """Ends this process at once when the one that started it through ``multiprocessing`` is gone.
+    """Ends this process when the parent that started it through ``multiprocessing`` is gone.
 
-    Nothing is done in a process that nobody started so. Nothing is tidied up either: whatever the
-    pipeline does may be killed at any instruction.
+    Does nothing in a process that was not started that way. No cleanup is done: the pipeline is
+    safe to kill at any instruction.
     """
     parent = multiprocessing.parent_process()
     if parent is None or not _watched.acquire(blocking=False):
@@ -41,10 +41,10 @@ def end_with_parent() -> None:
 
 
 def killed_with_parent(parent: int) -> None:
-    """Has the system kill this process when its parent, which has one thread, has gone.
+    """Has the system kill this process when its single-threaded parent has exited.
 
     Args:
-        parent: id of the parent, which may have gone already.
+        parent: id of the parent, which may have exited already.
 
     """
     if sys.platform == "linux":

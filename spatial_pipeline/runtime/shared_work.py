@@ -1,4 +1,4 @@
-"""Work that several threads need the result of and do together."""
+"""Work that several threads need the result of and share."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ T = TypeVar("T")
 
 
 class SharedWork(Generic[T]):
-    """Calls that are made once, whoever asks for their results.
+    """Calls that are made once and shared by all threads that need their results.
 
-    Two rules that look at the same piece at the same time need the same of it. The second one does
-    not wait for the first: it takes the calls that nobody has begun. So does a thread that is idle.
+    Two rules that evaluate the same piece at the same time need the same intermediate results. The
+    second does not wait for the first: it takes the calls that have not started. So does an idle
+    thread.
 
     Args:
         calls: made in any order, in the threads that ask; they must not wait for each other.
@@ -49,12 +50,12 @@ class SharedWork(Generic[T]):
         return [self._results[i] for i in range(len(self._calls))]
 
     def _help(self) -> None:
-        """Takes calls until there is none, or nobody waits for this thread any more."""
+        """Takes calls until there is none left, or this thread's work was cancelled."""
         while self._error is None and not current().raised and self._made_one():
             pass
 
     def _made_one(self) -> bool:
-        """Makes a call that nobody has begun; False when there is none."""
+        """Makes one call that has not started; False when there is none."""
         with self._done:
             mine = self._next
             self._next += 1

@@ -1,8 +1,8 @@
 """An end for SQL that a contract brings: a time limit, and cancellation that reaches the database.
 
-A condition may hold a query of its own that never ends. The database runs in this process, so only
-itself can stop it; it looks for interrupts between the blocks of rows that it works on. One call of
-a function on one value is not interrupted.
+A condition may contain a query that never ends. The database runs in this process, so only itself
+can stop it; it looks for interrupts between the blocks of rows that it works on. One call of a
+function on one value is not interrupted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Interruptible(Protocol):
 
 @contextmanager
 def limited(connection: Interruptible, limit_s: float | None = None) -> Iterator[None]:
-    """Within the block, queries of a connection end in time, or when nobody waits for them.
+    """Within the block, queries of a connection are bounded by a time limit and cancellable.
 
     Args:
         connection: interrupted from another thread.

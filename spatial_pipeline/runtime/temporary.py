@@ -1,9 +1,8 @@
-"""Temporary folders that do not outlive their process for long.
+"""Temporary folders that are removed soon after their process has ended.
 
-A process that is killed cannot remove its folders. Each folder has a file that its process keeps
-locked; the operating system drops the lock with the process, and whoever makes the next folder
-removes those that nobody holds. Folders inside of the store do not belong here: the store's locks
-say whose they are.
+A killed process cannot remove its folders. Each folder has a file that its process keeps locked;
+the operating system drops the lock with the process, and the next call that makes a folder removes
+those that are not locked. Folders inside the store do not belong here: the store has its own locks.
 """
 
 from __future__ import annotations

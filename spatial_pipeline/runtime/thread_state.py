@@ -1,4 +1,4 @@
-"""What the system says of another thread of this process: it worked, waited, or got no CPU."""
+"""State of another thread of this process, as the system reports it: running, waiting, starved."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 class ThreadState:
-    """Measures for how long a thread was busy or waiting, leaving out that it got no CPU.
+    """Measures for how long a thread was busy or waiting, not counting time without a CPU.
 
-    A thread that is ready to run and does not run is not at fault: the machine is loaded. Linux
-    tells it apart from one that sleeps in a call (a lock, a socket, ``time.sleep``) in ``/proc``.
-    Where the system does not tell, every second counts that this process itself was running.
+    A thread that is ready to run but does not run is not at fault: the machine is loaded. Linux
+    distinguishes it in ``/proc`` from one that sleeps in a call (a lock, a socket, ``time.sleep``).
+    Where the system does not report this, every second counts in which this process was running.
     """
 
     def __init__(self, ident: int, native_id: int) -> None:
@@ -33,8 +33,8 @@ class ThreadState:
 
         Args:
             elapsed: seconds on the clock since then.
-            asked: seconds that the caller meant to wait; when it was woken later than twice that,
-                nobody in this process got a CPU, and the rest does not count.
+            asked: seconds that the caller meant to wait; if it was woken later than twice that, no
+                thread in this process got a CPU, and the rest does not count.
 
         """
         before, self._spent = self._spent, self._cpu()
@@ -44,7 +44,7 @@ class ThreadState:
         return max(worked, min(elapsed, 2 * asked))
 
     def _ready(self) -> bool:
-        """True when the thread runs or could, False when it sleeps or nobody knows."""
+        """True when the thread runs or could run, False when it sleeps or its state is unknown."""
         try:
             told = self._stat.read_text(encoding="utf-8", errors="replace")
         except OSError:

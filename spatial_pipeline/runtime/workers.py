@@ -100,9 +100,9 @@ class Workers:
             return future.result(), time.perf_counter() - begun
 
     def lend(self, call: Callable[[], object]) -> None:
-        """Has a call made by a thread that is idle, if there is one; asked from any thread.
+        """Runs a call in an idle thread, if there is one; callable from any thread.
 
-        Nobody waits for it, and what it raises is lost.
+        It is not awaited, and its exceptions are dropped.
         """
         # The loop is closed when an abandoned call outlives the check.
         with contextlib.suppress(RuntimeError):

@@ -32,6 +32,13 @@ LEAST: dict[str, dict[str, Any]] = {
     "nodata": {"equals": 0},
     "resolution": {"equals": 10},
     "grid_alignment": {"other": OTHER},
+    "min_area": {"value": 1},
+    "size": {"equals": [5, 4]},
+    "compression": {"equals": "DEFLATE"},
+    "band_names": {"equals": ["red"]},
+    "color_interpretation": {"equals": ["red"]},
+    "scale_offset": {"scale": 1},
+    "raster_metadata": {"tags": {"a": None}},
     "pixel_range": {"min": 0},
     "nodata_fraction": {"max": 0.5},
     "must_be_covered_by": {"other": OTHER},
@@ -117,6 +124,9 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
     "data_type": {"equals": ["uint8", None], "any_of": [["uint8"], None]},
     "grid_alignment": {"origin": [[0, 0], None], "resolution": [1, None], "other": [OTHER, None]},
     "pixel_range": {"min": [0, None], "max": [5, None]},
+    "min_area": {"value": [1, None], "limits": [{"by": "a", "values": {"b": 1}}, None]},
+    "compression": {"equals": ["LZW", None], "any_of": [["LZW"], None]},
+    "scale_offset": {"scale": [1, None], "offset": [1, None], "unit": ["m", None]},
     "same_features_as": {"other": [OTHER, None], "others": [[OTHER], None]},
 }
 

@@ -47,7 +47,7 @@ RULES: list[dict[str, Any]] = [
     {"rule": "must_not_overlap"},
     {"rule": "must_not_overlap", "name": "of_odd_ones", "where": "odd = 1"},
     {"rule": "must_not_have_gaps", "max_area": 50.0},
-    {"rule": "must_not_have_dangles", "max_violations": 1},
+    {"rule": "must_not_have_dangles", "severity": "warn"},
 ]
 
 

@@ -130,14 +130,17 @@ def _finish(
 
 
 def unjudged(rule: Rule, outcome: RuleOutcome, data: Reader) -> str:
-    """Why a rule judged nothing although there are features; empty when that is in order.
+    """Why a rule found no geometry of its kind; empty when it did, or when that is in order.
 
-    It is in order for a layer without features, and where the condition of the rule selects none.
+    It is in order for a layer that is empty or holds null geometries only, and where the condition
+    of the rule selects none.
     """
     profile = data.profile
-    if not isinstance(profile, VectorProfile) or outcome.passed is not None:
+    if not rule.judges or outcome.passed is not None or outcome.checked:
         return ""
-    if outcome.checked or profile.count == 0 or profile.error is not None:
+    if not isinstance(profile, VectorProfile) or not profile.count or profile.error is not None:
+        return ""
+    if profile.geometry_column is not None and profile.bounds is None:
         return ""
     if rule.where is not None and not _selects(cast("VectorReader", data), rule.where):
         return ""
@@ -149,12 +152,14 @@ def unjudged(rule: Rule, outcome: RuleOutcome, data: Reader) -> str:
 
 
 def _selects(data: VectorReader, condition: str) -> bool:
-    """True when a condition holds for any feature."""
+    """True when a condition holds for any feature that has a geometry."""
     columns = columns_of(condition, [c.name for c in data.profile.columns])
-    return any(
-        mask(data.batch(i, columns, geometry=False).table, condition).any()
-        for i in range(data.batch_count())
-    )
+    for index in range(data.batch_count()):
+        batch = data.batch(index, columns)
+        kept = mask(batch.table, condition)
+        if (kept if batch.wkb is None else kept & np.asarray(batch.wkb.is_valid())).any():
+            return True
+    return False
 
 
 def locations(findings: Violations) -> Sequence[tuple[float, float] | None]:

@@ -91,8 +91,8 @@ class Rule(ContractModel):
     scope: ClassVar[Scope]
     kinds: ClassVar[frozenset[Kind]] = VECTOR
     iso_element: ClassVar[str]
-    judges: ClassVar[str] = "a geometry"
-    """What a feature must have for being judged."""
+    judges: ClassVar[str] = ""
+    """Kind of geometry that a feature must have for being judged; empty for other rules."""
     needs: ClassVar[Needs] = Needs()
     ignores: ClassVar[Mapping[str, str]] = {}
     """Common parameters that it cannot use, with the reason; see ``unusable``."""

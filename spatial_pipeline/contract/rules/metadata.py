@@ -130,6 +130,7 @@ class BoundsWithin(MetadataRule):
 
     rule: Literal["bounds_within"] = "bounds_within"
     scope: ClassVar[Scope] = Scope.PROFILE
+    judges: ClassVar[str] = "a geometry"
     kinds: ClassVar[frozenset[Kind]] = BOTH
     iso_element: ClassVar[str] = "domain consistency"
     needs: ClassVar[Needs] = Needs.one("bounds", "area_of_use", area_of_use=True)
@@ -156,6 +157,7 @@ class GeometryTypeRule(MetadataRule):
 
     rule: Literal["geometry_type"] = "geometry_type"
     scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[str] = "a geometry"
     iso_element: ClassVar[str] = "conceptual consistency"
     any_of: tuple[GeometryType, ...] = Field(min_length=1, description="Allowed types.")
     allow_multi: bool = Field(
@@ -229,7 +231,6 @@ class Unique(MetadataRule):
 
     rule: Literal["unique"] = "unique"
     scope: ClassVar[Scope] = Scope.DATASET
-    judges: ClassVar[str] = "a whole key"
     iso_element: ClassVar[str] = "logical consistency"
     columns_: ColumnNames = Field(alias="columns", description="Columns that form the key.")
 
@@ -243,7 +244,6 @@ class ValueRange(MetadataRule):
 
     rule: Literal["value_range"] = "value_range"
     scope: ClassVar[Scope] = Scope.FEATURE
-    judges: ClassVar[str] = "a value in the column"
     iso_element: ClassVar[str] = "domain consistency"
     needs: ClassVar[Needs] = Needs.some("min", "max")
     column: str = Field(description="Column to judge.")

@@ -63,6 +63,7 @@ class MustBeCoveredBy(TopologyRule):
 
     rule: Literal["must_be_covered_by"] = "must_be_covered_by"
     scope: ClassVar[Scope] = Scope.COMPARISON
+    judges: ClassVar[str] = "a geometry"
     other: Other = Field(description="The covering dataset.")
     tolerance: NotNegative = Field(
         0.0,

@@ -61,13 +61,13 @@ class _Split:
 
 
 def compare(actual: pyproj.CRS, expected: pyproj.CRS) -> CrsComparison:
-    """How ``actual`` differs from ``expected``.
+    """Differences between ``actual`` and ``expected``.
 
-    Files store x before y whatever the CRS says, so the order of axes is a note and no difference;
-    their directions, units, datum, projection and dimensions count. A transformation to WGS 84 that
-    is bound to a CRS (TOWGS84) says what becomes of coordinates, not where they are: it counts only
-    when both have one, or when it is all that is known about the datum. A datum that is WGS 84 has
-    one always, of zeros.
+    Files store x before y whatever the CRS says, so axis order is reported as a note, not as a
+    difference. Axis directions, units, datum, projection and dimensions count. A transformation to
+    WGS 84 that is bound to a CRS (TOWGS84) describes how to convert coordinates, not where they
+    are: it counts only when both CRSs have one, or when it is all that is known about the datum. A
+    datum that is WGS 84 always counts as having one, of zeros.
     """
     return _compare(actual.srs, expected.srs)
 
@@ -80,7 +80,7 @@ def same(a: pyproj.CRS | None, b: pyproj.CRS | None) -> bool:
 
 
 def same_horizontally(a: pyproj.CRS | None, b: pyproj.CRS | None) -> bool:
-    """True when x and y mean the same in both CRSs, whatever heights are measured from."""
+    """True when x and y mean the same in both CRSs; vertical datums are ignored."""
     if a is None or b is None:
         return a is b
     one, two = a.srs, b.srs

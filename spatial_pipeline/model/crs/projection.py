@@ -19,9 +19,9 @@ SAMPLES = 9
 
 
 def from_degrees(crs: pyproj.CRS, lon: Any, lat: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Greenwich degrees as x and y of a geographic or projected CRS.
+    """Converts longitudes and latitudes from Greenwich to x and y of a geographic or projected CRS.
 
-    The degrees are taken to be on the datum of the CRS: nothing is shifted.
+    The degrees are assumed to be on the datum of the CRS: no datum shift is applied.
 
     Raises:
         ProjError: the projection cannot be set up.
@@ -46,14 +46,14 @@ def unit_of(crs: pyproj.CRS) -> float:
 
 
 def projection_differences(a: pyproj.CRS, b: pyproj.CRS, *, same_base: bool) -> Iterator[str]:
-    """Compares where the same points come to lie, in metres."""
+    """Differences in the position of the same points, in metres."""
     one, two = a.coordinate_operation, b.coordinate_operation
     if one is None or two is None:
         if one is not two:
             yield f"it is {'not derived' if one is None else 'derived'} from another CRS"
         return
     if not same_base:
-        # Compared on one datum, so that the projection is told apart from the datum.
+        # Both on one datum, so that only the projections are compared.
         a = pyproj.CRS.from_json_dict(
             {**a.to_json_dict(), "base_crs": b.to_json_dict()["base_crs"]}
         )
@@ -128,7 +128,7 @@ def axes(crs: pyproj.CRS) -> tuple[str, ...]:
 
 
 def direction_differences(a: pyproj.CRS, b: pyproj.CRS) -> Iterator[str]:
-    """Compares where the horizontal axes point, in whatever order."""
+    """Differences in the directions of the horizontal axes, ignoring their order."""
     if sorted(axes(a)) != sorted(axes(b)):
         yield f"the axes point {' and '.join(axes(a))}, expected {' and '.join(axes(b))}"
 

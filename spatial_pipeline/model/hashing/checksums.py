@@ -1,10 +1,10 @@
-"""Checksums of columns and pixels that depend neither on their order nor on how they are cut.
+"""Checksums of columns and pixels that depend neither on their order nor on the partitioning.
 
-Every word of eight bytes is mixed with the number of its row and its place in the value, and the
-results are added modulo 2**64. So batches, tiles and threads may come in any order, while a value
-that changed, or moved to another row, changes the sum (the finalizer is of the family of
-splitmix64: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
-This notices accidents; it is no seal against somebody who wants to deceive.
+Every word of eight bytes is mixed with its row number and its offset in the value, and the results
+are added modulo 2**64. So batches, tiles and threads may come in any order, while a value that
+changed, or moved to another row, changes the sum (the finalizer is of the splitmix64 family:
+Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014). The checksums
+detect accidental changes; they are not cryptographic.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHUNK_BYTES = 2 << 20
 """Bytes of a column summed at once, about: with arrays a fifth of that size, two threads spend most
 of their time handing the GIL to each other."""
 FEWEST = 16
-"""Features summed at once, whatever their size."""
+"""Minimum number of features summed at once, whatever their size."""
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 _STEP = np.uint64(0x9E3779B97F4A7C15)

@@ -1,10 +1,10 @@
-"""What a geometry is known by from one version to the next: 128 bits of its bytes.
+"""128-bit content hash of a geometry's WKB, used to match features across versions.
 
-Words of eight bytes are mixed with their place in the value (finalizer of the family of splitmix64:
+Words of eight bytes are mixed with their offset in the value (finalizer of the splitmix64 family:
 Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014), added up, and
 mixed with the length; the second lane mixes each word once more before it is added. Two geometries
-of different bytes share both lanes by accident with a chance of 2**-128; this is no seal against
-somebody who wants to deceive.
+of different bytes collide in both lanes by accident with a probability of 2**-128. The hash is not
+cryptographic.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Identities = NDArray[np.uint64]
 
 FILE = "identities.npy"
 WRITTEN = 1 << 18
-"""Identities written at once."""
+"""Hashes written at once."""
 CHUNK = 4096
 """Geometries at a time: what a step needs stays in the cache."""
 BUCKETS = 2
@@ -34,7 +34,7 @@ _HALF = np.uint64(32)
 
 
 def identities(wkb: Any) -> Identities:
-    """What each geometry is known by.
+    """Content hash of each geometry.
 
     Args:
         wkb: (n,) Arrow array of binary, chunked or not.
@@ -51,7 +51,7 @@ def identities(wkb: Any) -> Identities:
 
 
 def save(path: Path, known_by: Identities, order: NDArray[np.int64]) -> None:
-    """Writes identities in an order, a part at a time.
+    """Writes hashes in a given order, one chunk at a time.
 
     Raises:
         OSError: the disk is full or not writable.
@@ -66,13 +66,13 @@ def save(path: Path, known_by: Identities, order: NDArray[np.int64]) -> None:
 
 
 def matched(new: Identities, old: Identities) -> NDArray[np.int64]:
-    """(n,) for each of n new geometries an old one of the same identity, -1 where there is none.
+    """(n,) for each of n new geometries, the index of an old one with the same hash, or -1.
 
-    An old one is matched once: of three new ones that are the same as two old ones, one stays.
+    Each old geometry is matched once: if three new ones equal two old ones, one stays unmatched.
 
     Args:
-        new: (n, 2) identities.
-        old: (m, 2) identities.
+        new: (n, 2) hashes.
+        old: (m, 2) hashes.
 
     """
     out = np.full(len(new), -1, dtype=np.int64)
@@ -106,7 +106,7 @@ def _matched_sorted(new: Identities, old: Identities) -> NDArray[np.int64]:
     if (same & (other[1:] != other[:-1])).any():
         order = np.lexsort((both[:, 1], both[:, 0]))
         same = (both[order[1:]] == both[order[:-1]]).all(axis=1)
-    # Sorting is stable: of equal identities all old ones come first, each kind in its order.
+    # The sort is stable: among equal hashes, all old ones come first, each kind in its order.
     starts = np.flatnonzero(np.append(True, ~same))
     group = np.cumsum(np.append(True, ~same)) - 1
     olds = np.add.reduceat((order < len(old)).astype(np.int64), starts)
@@ -117,7 +117,7 @@ def _matched_sorted(new: Identities, old: Identities) -> NDArray[np.int64]:
 
 
 def _some(array: Any) -> Identities:
-    """What a few thousand geometries are known by."""
+    """Content hashes of a few thousand geometries."""
     out = np.zeros((len(array), 2), dtype=np.uint64)
     valid = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
     _, offset_buffer, data = array.buffers()
@@ -138,7 +138,7 @@ def _some(array: Any) -> Identities:
 
 
 def _of_length(data: NDArray[np.uint8], starts: NDArray[np.int64], length: int) -> Identities:
-    """What values of one length are known by.
+    """Content hashes of values of one length.
 
     Args:
         data: the bytes of all values, and eight more.

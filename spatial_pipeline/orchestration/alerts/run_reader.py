@@ -23,10 +23,10 @@ FactOf = Callable[..., Problem | None]
 
 @dataclass(frozen=True)
 class StepSubject:
-    """What a step is about.
+    """Subject of a step.
 
     Attributes:
-        subject: name of the dataset, or the asset or job that is no dataset of ours.
+        subject: name of the dataset, or of an asset or job outside the contracts.
         asset: asset key as ``a/b``, None for an op of a job.
         owners: owners of the asset.
 
@@ -72,7 +72,7 @@ class Location:
         return found
 
     def step(self, step_key: str, job: str) -> StepSubject:
-        """What a step is about."""
+        """The subject of a step."""
         node = step_key.split("[", 1)[0].split(".", 1)[0]
         return self.steps.get(node) or StepSubject(job, None)
 
@@ -119,7 +119,7 @@ class Reader:
     def observation(
         self, run: DagsterRun, events: Sequence[DagsterEvent], at: float
     ) -> Observation | None:
-        """What a run says; None when it is none of this code location."""
+        """The observation of a run; None when it belongs to another code location."""
         if not self.location.ours(run, events):
             return None
         partition = run.tags.get(PARTITION)
@@ -198,7 +198,7 @@ class Reader:
         error = data.error
         step_key, *held = self._step_keys(event, run, partition)
         if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
-            # The step did its work; what it found are facts of its checks.
+            # The step did its work; violations are reported by its checks.
             right.append(step_key)
             return
         step = self.location.step(event.step_key or "", run.job_name)
@@ -271,9 +271,9 @@ class Reader:
         facts: list[Problem],
         right: list[Key],
     ) -> None:
-        """Checks that the run planned and did not evaluate: one fact a dataset.
+        """Checks that the run planned and did not evaluate: one problem per dataset.
 
-        They are told with the failure of a step of that dataset, when there is one.
+        They are reported with the failure of a step of that dataset, when there is one.
         """
         planned: dict[str, dict[dg.AssetCheckKey, None]] = {}
         evaluated: set[dg.AssetCheckKey] = set()
@@ -332,5 +332,5 @@ def _text(metadata: Mapping[str, Any], name: str) -> str | None:
 
 
 def _message(text: str) -> str:
-    """What an error said, without the name of its class before it."""
+    """The message of an error, without the class name in front."""
     return text.partition(": ")[2] or text

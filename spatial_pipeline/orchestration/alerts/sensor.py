@@ -1,4 +1,4 @@
-"""The sensor that tells people what is wrong; one a code location."""
+"""The alert sensor; one per code location."""
 
 import time
 from pathlib import Path
@@ -44,7 +44,7 @@ def alerts_sensor(alerts: Alerts) -> dg.SensorDefinition:
 
 
 def broken_sensor(mistakes: str) -> dg.SensorDefinition:
-    """What stands there when the operations file has mistakes: every tick fails with them."""
+    """Stand-in sensor for an operations file with mistakes: every tick fails with them."""
 
     @dg.sensor(
         name=NAME,
@@ -143,7 +143,7 @@ def _read(
 
 
 def _late(instance: dg.DagsterInstance, location: Location) -> list[Observation]:
-    """What Dagster's freshness policies say."""
+    """Problems reported by Dagster's freshness policies."""
     keys = list(location.owners)
     facts: list[Problem] = []
     right: list[Key] = []

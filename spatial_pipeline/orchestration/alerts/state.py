@@ -20,7 +20,7 @@ ENDS = (
     DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED,
 )  # fmt: skip
 LOOK_BACK_S = 86_400.0
-"""When the alerts are switched on, runs that ended this long ago are still looked at."""
+"""Seconds to look back at ended runs when the alerts are switched on."""
 LAG_S = 120.0
 """PostgreSQL shows events in the order of their commits, not of their ids; an event that shows up
 behind a later one is still seen when it comes this many seconds late."""
@@ -29,10 +29,10 @@ PAGE = 200
 
 @dataclass(frozen=True)
 class Position:
-    """What was read.
+    """Read position in the event log.
 
     Attributes:
-        since: POSIX seconds; nothing older is read.
+        since: POSIX seconds; older events are skipped.
         floor: everything up to this storage id was read.
         seen: storage ids above the floor that were read, with their times.
 
@@ -135,7 +135,7 @@ class Book:
         return f"spatial_pipeline/alerts/{self.name}"
 
     def load(self) -> str | None:
-        """What was saved last."""
+        """The last saved state."""
         return self.instance.daemon_cursor_storage.get_cursor_values({self.key}).get(self.key)
 
     def save(self, text: str) -> None:

@@ -1,9 +1,9 @@
-"""What the sensor of schema changes remembers, and what it does next.
+"""Plans the backfills of schema changes: the memory of their sensor, and its next step.
 
-Three rules keep it from running in circles. What was asked for is asked for once again on the same
-basis when it was neither published nor judged, as after a run that died, and then no more. What a
-person cancelled stays cancelled until the basis is another one. A backfill that Dagster gave up is
-asked for again a few times only.
+Three rules prevent loops. A partition that was neither published nor checked after its backfill, as
+after a run that died, is requested once more on the same basis, and then no more. What a person
+cancelled stays cancelled until the basis changes. A backfill that Dagster gave up is requested
+again a few times only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BREAKDOWNS = 3
 
 
 ATTEMPTS = 2
-"""How often a partition is asked for on one basis, when it is neither published nor judged."""
+"""Requests of a partition on one basis while it is neither published nor checked."""
 MARK = "+"
 BASES = ("planned", "tried", "stopped")
 
@@ -73,14 +73,14 @@ class PlannerCursor:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """What to do now.
+    """The next step of the sensor.
 
     Attributes:
-        memory: what to remember afterwards.
-        identity: id of the backfill to ask for; the same in two ticks that know the same.
-        launch: partitions to ask for, in their order; may be empty.
+        memory: the sensor's new memory.
+        identity: id of the backfill to request; equal in two ticks with equal knowledge.
+        launch: partitions to request, in their order; may be empty.
         left: partitions that come later.
-        told: why nothing, or not everything, is asked for.
+        told: the reason why nothing, or not everything, is requested.
 
     """
 
@@ -169,7 +169,7 @@ def _booked(
 
 
 def _attempts(tried: Mapping[str, str], found: Outdated) -> int:
-    """How often a partition was asked for on the basis of today."""
+    """Number of requests of a partition on today's basis."""
     mark = tried.get(found.partition, "")
     return mark.count(MARK) if mark.rstrip(MARK) == found.basis else 0
 

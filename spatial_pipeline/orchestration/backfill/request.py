@@ -25,11 +25,11 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG, PRIORITY_TAG
 TAG = "spatial_pipeline/schema_change"
 """Tag of a backfill and of its runs; its value is the dataset."""
 PRIORITY = "-1"
-"""Of the runs in the queue: after those that a schedule or a person asked for."""
+"""Priority of these runs in the queue: after those of schedules and people."""
 
 
 class BackfillState(Enum):
-    """What became of a backfill."""
+    """States of a backfill."""
 
     ACTIVE = "active"
     DONE = "done"
@@ -69,12 +69,12 @@ class Requested:
 
 
 def latest(instance: dg.DagsterInstance, dataset: str, key: dg.AssetKey) -> Requested | None:
-    """The last backfill that was asked for a dataset's changes; None before the first.
+    """The last backfill requested for a dataset's changes; None before the first.
 
     Args:
         instance: the instance.
         dataset: name of the dataset.
-        key: asset whose partitions are told.
+        key: asset of the partitions.
 
     """
     found = instance.get_backfills(filters=BulkActionsFilter(tags={TAG: dataset}), limit=1)
@@ -99,15 +99,15 @@ def request(
     partitions: Sequence[str],
     words: tuple[str, str],
 ) -> bool:
-    """Asks for a backfill; False when this very one was asked for already.
+    """Requests a backfill; False when this one was requested already.
 
     Args:
         instance: the instance.
         graph: assets of the code location.
-        identity: id of the backfill; the same id is never asked for twice.
+        identity: id of the backfill; the same id is never requested twice.
         dataset: name of the dataset.
-        assets: what is made.
-        partitions: keys of the partitions to make.
+        assets: assets to materialize.
+        partitions: keys of the partitions to materialize.
         words: title and description in the UI.
 
     """

@@ -85,7 +85,7 @@ def _words(dataset: str, step: PlannedStep) -> tuple[str, str]:
 
 
 def _told(step: PlannedStep) -> str:
-    """What the tick says in the UI."""
+    """The tick's message in the UI."""
     if not step.launch:
         return step.told
     keys = ", ".join(o.partition for o in step.launch)

@@ -1,6 +1,6 @@
-"""What a source sensor remembers between two looks, and what it concludes from a new one.
+"""Cursor of a source sensor, and the conclusions from a new snapshot of the source.
 
-Kept as the sensor's cursor: JSON that a person can read in Dagster's UI.
+Stored as the sensor's cursor: JSON that a person can read in Dagster's UI.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Cursor:
     """The last states of a source.
 
     Attributes:
-        since: when the sensor began to look, in seconds; a cursor that is reset begins anew.
+        since: time of the sensor's first tick, in seconds; resetting the cursor resets it.
         seen: partition → token of the state that was announced last, and how many were before it.
         waiting: partition → token of a state that was seen once and must be seen again.
 
@@ -40,7 +40,7 @@ class Cursor:
 
     @classmethod
     def loaded(cls, text: str | None, now: int) -> Cursor:
-        """What was kept; a fresh cursor when nothing was, or nothing that can be read."""
+        """The stored cursor; a new one when none is stored or it is unreadable."""
         try:
             kept = json.loads(text or "")
             seen = {str(k): (str(t), int(n)) for k, (t, n) in kept["seen"].items()}
@@ -68,11 +68,11 @@ class SourceChange:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What follows from a look.
+    """Conclusions from one snapshot.
 
     Attributes:
-        cursor: what to remember.
-        changes: what to announce now, in the order of the keys.
+        cursor: the new cursor.
+        changes: changes to announce now, in the order of the keys.
         unsettled: partitions whose state must be seen once more.
         deferred: partitions that changed and must wait for the next look.
         gone: partitions that were announced and are not there any more.

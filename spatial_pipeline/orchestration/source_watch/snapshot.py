@@ -26,17 +26,17 @@ BUDGET_S = 40.0
 LIMITS = TransferLimits(connect_timeout_s=5.0, read_timeout_s=10.0, attempts=2)
 """A look at another machine is short; a sensor looks again soon."""
 UNLISTED = {"http", "https"}
-"""Schemes of servers that do not tell what they hold."""
+"""URL schemes of servers that provide no listing."""
 
 
 @dataclass
 class Look:
-    """What one look at a source found.
+    """One snapshot of a source.
 
     Attributes:
-        tokens: partition → token of what is there.
-        troubles: what could not be looked at, and why.
-        blind: partitions of which nothing is known now; None for all of them.
+        tokens: partition → token of its state.
+        troubles: failures to read the source's state, with reasons.
+        blind: partitions whose state is unknown now; None for all of them.
 
     """
 
@@ -45,12 +45,12 @@ class Look:
     blind: set[str] | None = field(default_factory=set)
 
     def lost(self, key: str) -> None:
-        """Nothing is known of a partition now."""
+        """Marks the state of a partition as unknown."""
         if self.blind is not None:
             self.blind.add(key)
 
     def remembered(self, cursor: Cursor) -> dict[str, str]:
-        """Tokens, with those of before where nothing is known now."""
+        """Tokens, with the former ones where the state is unknown now."""
         before = {k: t for k, (t, _) in cursor.seen.items()}
         kept = before if self.blind is None else {k: before[k] for k in before.keys() & self.blind}
         return {**kept, **self.tokens}
@@ -131,7 +131,7 @@ def _look_at_each(contract: Contract, settings: Settings, keys: Sequence[str], l
 
 
 def _is_key(key: str, look: Look) -> bool:
-    """False for names that Dagster takes for no partition, which are told."""
+    """False for names that Dagster rejects as partition keys, which are reported."""
     if any(s in key for s in INVALID_PARTITION_SUBSTRINGS):
         look.troubles.append(f"{key!r} cannot be the name of a partition")
         return False

@@ -17,49 +17,51 @@ POINTS = shapely.points([0.0, 5.0, 9.0], 0.0).tolist()
 LINES = shapely.linestrings([[[0, 0], [1, 0]], [[1, 0], [2, 0]]]).tolist()
 SQUARES = shapely.box([0.0, 1.0], 0.0, [1.0, 2.0], 1.0).tolist()
 NOTHING: list[Any] = [None, shapely.Polygon()]
-COLUMN = {"a": pa.nulls(3, pa.int64())}
 
 
 def judged(data: Any, rule: str, **parameters: Any) -> Any:
     return run_rule(CATALOGUE[rule](rule=rule, **parameters), data)[0]
 
 
-CASES: list[tuple[str, list[Any], dict[str, Any], str]] = [
-    ("must_not_have_dangles", SQUARES, {}, "a line"),
-    ("must_not_have_dangles", POINTS, {}, "a line"),
-    ("must_not_have_gaps", LINES, {}, "a polygon"),
-    ("must_not_have_gaps", POINTS, {}, "a polygon"),
-    ("must_not_overlap", POINTS, {}, "a polygon or a line"),
-    ("matched_edges", LINES, {}, "a polygon"),
-    ("valid_geometry", [None, None], {}, "a geometry"),
-    ("finite_coordinates", [None, None], {}, "a geometry"),
-    ("no_duplicate_geometries", NOTHING, {}, "a geometry"),
-    ("geometry_type", [None, None], {"any_of": ["Point"]}, "a geometry"),
-    ("bounds_within", NOTHING, {"bounds": (0, 0, 1, 1)}, "a geometry"),
-    ("value_range", POINTS, {"column": "a", "min": 0}, "a value in the column"),
+CASES: list[tuple[str, list[Any], str]] = [
+    ("must_not_have_dangles", SQUARES, "a line"),
+    ("must_not_have_dangles", POINTS, "a line"),
+    ("must_not_have_gaps", LINES, "a polygon"),
+    ("must_not_have_gaps", POINTS, "a polygon"),
+    ("must_not_overlap", POINTS, "a polygon or a line"),
+    ("matched_edges", LINES, "a polygon"),
 ]
 
 
-@pytest.mark.parametrize(("rule", "geometries", "parameters", "kind"), CASES)
-def test_nothing_to_judge_is_an_error_of_a_blocking_rule(
-    rule: str, geometries: list[Any], parameters: dict[str, Any], kind: str
+@pytest.mark.parametrize(("rule", "geometries", "kind"), CASES)
+def test_nothing_of_its_kind_is_an_error_of_a_blocking_rule(
+    rule: str, geometries: list[Any], kind: str
 ) -> None:
-    data = memory_vector(geometries, COLUMN if rule == "value_range" else None)
-    blocking = judged(data, rule, **parameters)
+    data = memory_vector(geometries)
+    blocking = judged(data, rule)
     said = f"nothing to judge: no feature has {kind}, of {len(geometries)}"
     assert (blocking.status, blocking.checked, blocking.violations) == (Status.ERROR, 0, 0)
     assert blocking.message == f"{said}; leave the rule out, or give it severity: warn"
     # The way out that it prints.
-    warning = judged(data, rule, severity="warn", **parameters)
+    warning = judged(data, rule, severity="warn")
     assert (warning.status, warning.message) == (Status.PASSED, said)
 
 
-@pytest.mark.parametrize(("rule", "_geometries", "parameters", "_kind"), CASES)
-def test_a_layer_without_features_is_in_order(
-    rule: str, _geometries: list[Any], parameters: dict[str, Any], _kind: str
-) -> None:
-    columns = {"a": pa.nulls(0, pa.int64())} if rule == "value_range" else None
-    assert judged(memory_vector([], columns), rule, **parameters).status is Status.PASSED
+@pytest.mark.parametrize("geometries", [[], NOTHING], ids=["no features", "no geometries"])
+@pytest.mark.parametrize("rule", sorted({c[0] for c in CASES} | {"valid_geometry"}))
+def test_an_empty_layer_is_in_order(rule: str, geometries: list[Any]) -> None:
+    assert judged(memory_vector(geometries), rule).status is Status.PASSED
+
+
+@pytest.mark.parametrize("rule", ["valid_geometry", "finite_coordinates", "must_not_have_dangles"])
+def test_a_table_without_geometries_is_no_empty_layer(rule: str) -> None:
+    table = memory_vector([None, None], {"a": [1, 2]}, geometry_column=None)
+    assert judged(table, rule).status is Status.ERROR
+
+
+def test_values_that_are_null_are_not_judged() -> None:
+    data = memory_vector(POINTS, {"a": pa.nulls(3, pa.int64())})
+    assert judged(data, "value_range", column="a", min=0).status is Status.PASSED
 
 
 def test_a_condition_that_selects_nothing_leaves_nothing_to_judge() -> None:
@@ -70,6 +72,32 @@ def test_a_condition_that_selects_nothing_leaves_nothing_to_judge() -> None:
     of_squares = judged(data, **lines, where="a = 2")
     assert of_squares.status is Status.ERROR
     assert "no feature that where selects has a line, of 4" in of_squares.message
+
+
+APART = shapely.box([0.0, 9.0], 0.0, [1.0, 10.0], 1.0).tolist()
+RINGS = [shapely.boundary(square) for square in APART]
+OF_THEIR_KIND = [
+    ("must_not_have_dangles", RINGS),
+    ("must_not_have_gaps", APART),
+    ("must_not_overlap", APART),
+    ("must_not_overlap", RINGS),
+    ("must_not_overlap", shapely.multilinestrings([[r] for r in RINGS]).tolist()),
+    ("matched_edges", APART),
+    ("matched_edges", [shapely.MultiPolygon([square]) for square in APART]),
+    ("no_duplicate_geometries", POINTS),
+    ("valid_geometry", POINTS),
+    ("finite_coordinates", POINTS),
+]
+
+
+@pytest.mark.parametrize(("rule", "geometries"), OF_THEIR_KIND)
+@pytest.mark.parametrize("lonely", [False, True])
+def test_features_that_meet_no_other_were_judged(
+    rule: str, geometries: list[Any], lonely: bool
+) -> None:
+    data = memory_vector(geometries[:1] if lonely else geometries)
+    result = judged(data, rule)
+    assert (result.status, result.checked) == (Status.PASSED, len(data.everything))
 
 
 def test_one_of_the_kind_is_enough() -> None:

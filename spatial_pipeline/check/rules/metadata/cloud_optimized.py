@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from spatial_pipeline.check.base import ProfileCheck, evaluates
-from spatial_pipeline.check.raster.profile_text import _findings
-from spatial_pipeline.contract.rules.metadata import (
-    CloudOptimized,
-)
-from spatial_pipeline.model.profile import Profile, RasterProfile
-from spatial_pipeline.model.violations import RuleOutcome
+from spatial_pipeline.check.api import RuleOutcome, profile_rule
+from spatial_pipeline.check.raster.profile_text import source_violations
+from spatial_pipeline.contract.rules.metadata import CloudOptimized
+from spatial_pipeline.model.profile import RasterProfile
 
 
-@evaluates(CloudOptimized)
-class CloudOptimizedCheck(ProfileCheck[CloudOptimized]):
-    """Repeats what the validator said of the source when it was ingested."""
-
-    def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One finding an error; warnings are findings when the rule is strict, else notes."""
-        raster = cast("RasterProfile", profile)
-        reasons, warnings = raster.cog_errors, raster.cog_warnings
-        if self.rule.strict:
-            reasons, warnings = reasons + warnings, ()
-        return RuleOutcome(
-            checked=1,
-            findings=_findings(reasons),
-            passed=not reasons,
-            value=len(reasons),
-            threshold=0,
-            message="; ".join(reasons) or "a Cloud Optimized GeoTIFF",
-            notes=tuple(f"warning: {w}" for w in warnings),
-        )
+@profile_rule
+def evaluate(rule: CloudOptimized, profile: RasterProfile) -> RuleOutcome:
+    """One violation for each error of the validator; warnings are violations when strict."""
+    reasons, warnings = profile.cog_errors, profile.cog_warnings
+    if rule.strict:
+        reasons, warnings = reasons + warnings, ()
+    return RuleOutcome(
+        checked=1,
+        findings=source_violations(reasons),
+        passed=not reasons,
+        value=len(reasons),
+        threshold=0,
+        message="; ".join(reasons) or "a Cloud Optimized GeoTIFF",
+        notes=tuple(f"warning: {w}" for w in warnings),
+    )

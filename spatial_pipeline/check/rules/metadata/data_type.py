@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from spatial_pipeline.check.base import ProfileCheck, evaluates
-from spatial_pipeline.check.raster.profile_text import _by_band
-from spatial_pipeline.contract.rules.metadata import (
-    DataTypeRule,
-)
-from spatial_pipeline.model.profile import Profile, RasterProfile
-from spatial_pipeline.model.violations import RuleOutcome
+from spatial_pipeline.check.api import RuleOutcome, profile_rule
+from spatial_pipeline.check.raster.profile_text import by_band
+from spatial_pipeline.contract.rules.metadata import DataTypeRule
+from spatial_pipeline.model.profile import RasterProfile
 
 
-@evaluates(DataTypeRule)
-class DataTypeCheck(ProfileCheck[DataTypeRule]):
-    """Compares the data type of every band."""
-
-    def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One finding a band of another type."""
-        allowed = self.rule.any_of or (self.rule.equals,)
-        expected = " or ".join(str(a) for a in allowed)
-        return _by_band(
-            cast("RasterProfile", profile),
-            lambda band: band.data_type in allowed,
-            lambda band: f"{band.data_type}, expected {expected}",
-        )
+@profile_rule
+def evaluate(rule: DataTypeRule, profile: RasterProfile) -> RuleOutcome:
+    """One violation for each band of another type."""
+    allowed = rule.any_of or (rule.equals,)
+    expected = " or ".join(str(a) for a in allowed)
+    return by_band(
+        profile,
+        lambda band: band.data_type in allowed,
+        lambda band: f"{band.data_type}, expected {expected}",
+    )

@@ -17,7 +17,7 @@ from spatial_pipeline.check.raster.grid import (
     same_crs,
     to_crs,
 )
-from spatial_pipeline.check.raster.profile_text import _findings
+from spatial_pipeline.check.raster.profile_text import source_violations
 from spatial_pipeline.contract.rules.metadata import (
     GridAlignment,
 )
@@ -35,7 +35,7 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
         raster = cast("RasterProfile", profile)
         grid, notes = self._grid(raster)
         if grid is None:
-            return RuleOutcome(4, _findings(notes), passed=False, message=notes[0])
+            return RuleOutcome(4, source_violations(notes), passed=False, message=notes[0])
         lies = alignment(raster, grid)
         ours, theirs = pixel_size(raster.transform), pixel_size(grid)
         if not np.allclose(ours, theirs, atol=0):
@@ -43,7 +43,9 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
             notes = (f"pixels are {ours[0]:.10g} × {ours[1]:.10g}, the cells {cell}", *notes)
         if not lies.cells:
             reason = "its pixels are no cells of the grid: other size or turned"
-            return RuleOutcome(4, _findings([reason]), passed=False, message=reason, notes=notes)
+            return RuleOutcome(
+                4, source_violations([reason]), passed=False, message=reason, notes=notes
+            )
         tolerance = self.rule.tolerance
         off = np.flatnonzero(~(lies.offset <= tolerance + offset_rounding(raster, grid)))
         worst = float(lies.offset.max())
@@ -52,7 +54,7 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
         names = ("first corner", "end of the first row", "last corner", "start of the last row")
         return RuleOutcome(
             checked=4,
-            findings=_findings(
+            findings=source_violations(
                 [f"{names[i]} is {lies.offset[i]:.4g} px off the grid" for i in off],
                 shapely.points(to_crs(corners(raster)[off], raster.transform)),
                 lies.offset[off],

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from spatial_pipeline.check.base import ProfileCheck, evaluates
-from spatial_pipeline.check.raster.profile_text import _by_band
+from spatial_pipeline.check.raster.profile_text import by_band
 from spatial_pipeline.contract.rules.metadata import (
     Nodata,
 )
@@ -29,7 +29,7 @@ class NodataCheck(ProfileCheck[Nodata]):
             for i, b in enumerate(raster.bands, 1)
             if b.nodata is not None and not can_hold(b.data_type, b.nodata)
         ]
-        return replace(_by_band(raster, self._declares, self._reason), notes=tuple(impossible[:5]))
+        return replace(by_band(raster, self._declares, self._reason), notes=tuple(impossible[:5]))
 
     def _declares(self, band: BandProfile) -> bool:
         promised = self.rule.equals

@@ -10,7 +10,7 @@ from spatial_pipeline.check.raster.grid import (
     ROUNDINGS,
     pixel_size,
 )
-from spatial_pipeline.check.raster.profile_text import _findings, _unit
+from spatial_pipeline.check.raster.profile_text import crs_unit, source_violations
 from spatial_pipeline.contract.rules.metadata import (
     Resolution,
 )
@@ -26,7 +26,7 @@ class ResolutionCheck(ProfileCheck[Resolution]):
         """The larger difference of the two sides is the value."""
         raster, equals = cast("RasterProfile", profile), self.rule.equals
         promised = equals if isinstance(equals, tuple) else (equals, equals)
-        size, unit = pixel_size(raster.transform), _unit(raster)
+        size, unit = pixel_size(raster.transform), crs_unit(raster)
         tolerance = self.rule.tolerance
         differences = [abs(s - p) for s, p in zip(size, promised, strict=True)]
         rounding = [ROUNDINGS * EPSILON * max(s, p) for s, p in zip(size, promised, strict=True)]
@@ -40,7 +40,7 @@ class ResolutionCheck(ProfileCheck[Resolution]):
         ]
         return RuleOutcome(
             checked=2,
-            findings=_findings(reasons, measure=[differences[i] for i in wrong], unit=unit),
+            findings=source_violations(reasons, measure=[differences[i] for i in wrong], unit=unit),
             passed=not wrong,
             value=largest,
             threshold=tolerance,
