@@ -33,6 +33,22 @@ LEAST: dict[str, dict[str, Any]] = {
     "resolution": {"equals": 10},
     "grid_alignment": {"other": OTHER},
     "min_area": {"value": 1},
+    "max_area": {"value": 1},
+    "min_length": {"value": 1},
+    "max_length": {"value": 1},
+    "min_segment_length": {"value": 1},
+    "max_segment_length": {"value": 1},
+    "min_hole_area": {"value": 1},
+    "vertex_count": {"max": 9},
+    "part_count": {"max": 9},
+    "ring_count": {"max": 9},
+    "no_spikes": {"min_angle": 1},
+    "no_slivers": {"max_thinness": 0.1},
+    "coordinate_precision": {"grid": 1},
+    "dimensions": {"any_of": ["XY"]},
+    "z_range": {"min": 0},
+    "measures_match": {"columns": {"area": "a"}},
+    "larger_than_cluster_tolerance": {"tolerance": 1},
     "allowed_values": {"column": "a", "values": ["b"]},
     "matches": {"column": "a", "pattern": "b"},
     "text_encoding": {"columns": ["a"]},
@@ -114,6 +130,10 @@ def subsets(values: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
         yield {name: values[name][-1] for name in chosen}
 
 
+LIMITED = (
+    "max_area", "min_length", "max_length", "min_segment_length",
+    "max_segment_length", "min_hole_area",
+)  # fmt: skip
 CHOICES: dict[str, dict[str, list[Any]]] = {
     "crs": {"equals": ["EPSG:4326", None], "any_of": [["EPSG:4326"], None]},
     "bounds_within": {"bounds": [[0, 0, 1, 1], None], "area_of_use": [True, False]},
@@ -132,6 +152,12 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
     "compression": {"equals": ["LZW", None], "any_of": [["LZW"], None]},
     "scale_offset": {"scale": [1, None], "offset": [1, None], "unit": ["m", None]},
     "same_features_as": {"other": [OTHER, None], "others": [[OTHER], None]},
+    "part_count": {"min": [1, None], "max": [5, None]},
+    "ring_count": {"min": [1, None], "max": [5, None]},
+    "coordinate_precision": {"grid": [1, None], "max_decimals": [2, None]},
+    "z_range": {"min": [0, None], "max": [5, None], "max_step": [1, None]},
+    "dimensions": {"any_of": [["XY"], None], "not_constant_zero": [True, False]},
+    **{n: {"value": [1, None], "limits": [{"by": "a", "values": {"b": 1}}, None]} for n in LIMITED},
 }
 
 

@@ -22,6 +22,7 @@ from spatial_pipeline.check.crs.transformation import area_unit, in_degrees, len
 from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
 from spatial_pipeline.check.geometry.finite import not_finite_xy
 from spatial_pipeline.check.geometry.parts import Parts, simple_parts
+from spatial_pipeline.check.geometry.path_vertices import Corners, PathVertices
 from spatial_pipeline.check.geometry.unjudged import (
     EMPTY,
     INVALID,
@@ -30,6 +31,8 @@ from spatial_pipeline.check.geometry.unjudged import (
     OF_KIND,
     THREE_D,
     UNDECODABLE,
+    WITHOUT_M,
+    WITHOUT_Z,
     undecodable,
 )
 from spatial_pipeline.check.incremental.feature_cache import Facts
@@ -42,6 +45,8 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 F = TypeVar("F", bound="Features")
 COLLECTION = 7
+ALL = frozenset({0, 1, 2})
+"""The dimensions of parts."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class Features:
 
     """
 
-    dimension: ClassVar[int | None] = None
-    """Dimension of the parts that are checked; None for all."""
+    dimensions: ClassVar[frozenset[int] | None] = None
+    """Dimensions of the parts that are checked; None for all."""
 
     batch: FeatureBatch
     index: NDArray[np.int64]
@@ -87,11 +92,21 @@ class Features:
     @property
     def parts(self) -> Parts:
         """The points, lines or polygons that the geometries are made of."""
-        if self.dimension is None:
-            msg = "parts are of one dimension: judge Points, Lines or Polygons"
-            raise TypeError(msg)
+        wanted = self.dimensions or ALL
         key = ("parts", type(self), len(self))
-        return self.batch.memo(key, lambda: simple_parts(self.geometry, self.dimension or 0))
+        return self.batch.memo(key, lambda: simple_parts(self.geometry, *wanted))
+
+    @property
+    def vertices(self) -> PathVertices:
+        """The vertices of the parts."""
+        key = ("vertices", type(self), len(self))
+        return self.batch.memo(key, lambda: PathVertices.of(self.parts))
+
+    @property
+    def corners(self) -> Corners:
+        """The vertices of the parts that lie between two others."""
+        key = ("corners", type(self), len(self))
+        return self.batch.memo(key, lambda: Corners.of(self.vertices))
 
     @property
     def whole(self) -> Parts:
@@ -158,8 +173,7 @@ class Features:
             (EMPTY, shapely.is_empty(geometry)),
             (NOT_FINITE, not_finite_xy(geometry)),
         ]
-        if cls.dimension is not None:
-            reasons += cls._other_kinds(geometry)
+        reasons += cls._other_kinds(geometry)
         for reason, out in reasons:
             said[reason] += int((out & left).sum())
             left &= ~out
@@ -173,16 +187,18 @@ class Features:
 
     @classmethod
     def _other_kinds(cls, geometry: NDArray[np.object_]) -> list[tuple[str, NDArray[np.bool_]]]:
-        """Geometries without a part of the dimension."""
+        """Geometries without a part of the dimensions."""
+        if cls.dimensions is None:
+            return []
         mixed = shapely.get_type_id(geometry) == COLLECTION
         found = shapely.get_dimensions(geometry)
         without = mixed.copy()
         if mixed.any():
             places = np.flatnonzero(mixed)
-            parts = simple_parts(geometry[places], cls.dimension or 0)
+            parts = simple_parts(geometry[places], *cls.dimensions)
             without[places[np.unique(parts.feature)]] = False
         return [
-            *((OF_KIND[d], ~mixed & (found == d)) for d in range(3) if d != cls.dimension),
+            *((OF_KIND[d], ~mixed & (found == d)) for d in ALL - cls.dimensions),
             (OF_KIND[3], without),
         ]
 
@@ -194,19 +210,47 @@ class Geometries(Features):
 class Points(Features):
     """Features with a point."""
 
-    dimension = 0
+    dimensions = frozenset({0})
 
 
 class Lines(Features):
     """Features with a line."""
 
-    dimension = 1
+    dimensions = frozenset({1})
 
 
 class Polygons(Features):
     """Features with a polygon."""
 
-    dimension = 2
+    dimensions = frozenset({2})
+
+
+class PointsAndLines(Features):
+    """Features with a point or a line."""
+
+    dimensions = frozenset({0, 1})
+
+
+class LinesAndPolygons(Features):
+    """Features with a line or a polygon."""
+
+    dimensions = frozenset({1, 2})
+
+
+class WithZ(Features):
+    """Features with Z."""
+
+    @classmethod
+    def _other_kinds(cls, geometry: NDArray[np.object_]) -> list[tuple[str, NDArray[np.bool_]]]:
+        return [(WITHOUT_Z, ~shapely.has_z(geometry))]
+
+
+class MeasuredLines(Lines):
+    """Features with a line and with M."""
+
+    @classmethod
+    def _other_kinds(cls, geometry: NDArray[np.object_]) -> list[tuple[str, NDArray[np.bool_]]]:
+        return [*super()._other_kinds(geometry), (WITHOUT_M, ~shapely.has_m(geometry))]
 
 
 Evaluate = Callable[[Any, Any], Violations]
@@ -218,11 +262,13 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
     judges: ClassVar[type[Features]]
     valid: ClassVar[bool]
     evaluate: ClassVar[Evaluate]
-    notes_depth = True
+    notes_depth: ClassVar[bool] = True
 
     def judge(self, batch: FeatureBatch) -> Judged:
         """Violations of the eligible features of this batch."""
         features, said = self.judges.of(batch, self.context.data.profile, valid=self.valid)
+        if not self.notes_depth:
+            said = Counter({kind: n for kind, n in said.items() if kind != THREE_D})
         found = type(self).evaluate(self.rule, features) if len(features) else Violations.none()
         return Judged(len(features), found, said)
 
@@ -261,13 +307,14 @@ def measures(rule: Rule) -> list[str]:
 
 
 def feature_rule(
-    judges: type[Features], *, valid: bool = False
+    judges: type[Features], *, valid: bool = False, deep: bool = False
 ) -> Callable[[Callable[[Any, F], Violations]], Callable[[Any, F], Violations]]:
     """Registers a function as the evaluation of the rule model of its first parameter.
 
     Args:
         judges: eligible features; all others are counted and noted.
         valid: invalid geometries are excluded.
+        deep: Z and M are checked too, so no note says that geometries were judged in the XY plane.
 
     """
 
@@ -276,6 +323,7 @@ def feature_rule(
         parts = {
             "judges": judges,
             "valid": valid,
+            "notes_depth": not deep,
             "evaluate": staticmethod(function),
             "__doc__": function.__doc__,
             "__module__": function.__module__,

@@ -59,6 +59,8 @@ def measured(
     bound: NDArray[np.float64],
     what: str,
     side: str,
+    ring: NDArray[np.integer] | None = None,
+    vertex: NDArray[np.integer] | None = None,
 ) -> Violations:
     """Violations of shapes whose size violates their bound.
 
@@ -68,11 +70,13 @@ def measured(
         found: indices of those in violation.
         size: (m,) their sizes.
         bound: (m,) the bounds.
-        what: name of the size: area or length.
+        what: name of the size; that of an area ends with area.
         side: position of the size relative to its bound: below or above.
+        ring: (m,) numbers of the rings, None when the shapes have none.
+        vertex: (m,) numbers of the vertices, None when the shapes have none.
 
     """
-    unit = features.area_unit if what == "area" else features.length_unit
+    unit = features.area_unit if what.endswith("area") else features.length_unit
     return features.violations(
         shapes.feature[found],
         [f"{what} {side} {b:.15g}{f' {unit}' if unit else ''}" for b in bound[found].tolist()],
@@ -80,4 +84,6 @@ def measured(
         measure=size[found],
         unit=unit,
         part=shapes.part[found],
+        ring=-1 if ring is None else ring[found],
+        vertex=-1 if vertex is None else vertex[found],
     )

@@ -14,7 +14,7 @@ FIRST_MULTI = 4
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of one dimension of n geometries, in their order.
+    """The parts of n geometries, in their order.
 
     Attributes:
         geometry: (m,) points, lines or polygons, none of them empty.
@@ -28,12 +28,12 @@ class Parts:
     part: NDArray[np.int64]
 
 
-def simple_parts(geometry: NDArray[np.object_], dimension: int) -> Parts:
-    """Parts of one dimension, those of collections in collections included.
+def simple_parts(geometry: NDArray[np.object_], *dimensions: int) -> Parts:
+    """Parts of some dimensions, those of collections in collections included.
 
     Args:
         geometry: (n,) geometries or None.
-        dimension: 0 for points, 1 for lines, 2 for polygons.
+        dimensions: 0 for points, 1 for lines, 2 for polygons.
 
     """
     parts, feature = shapely.get_parts(geometry, return_index=True)
@@ -42,5 +42,23 @@ def simple_parts(geometry: NDArray[np.object_], dimension: int) -> Parts:
         feature = feature[index]
     first = np.searchsorted(feature, feature)
     number = np.arange(len(feature)) - first
-    chosen = (shapely.get_dimensions(parts) == dimension) & ~shapely.is_empty(parts)
+    chosen = np.isin(shapely.get_dimensions(parts), dimensions) & ~shapely.is_empty(parts)
     return Parts(parts[chosen], feature[chosen], number[chosen])
+
+
+def line_lengths(parts: Parts, whole: Parts | None) -> tuple[Parts, NDArray[np.float64]]:
+    """Shapes and their lengths: the lines themselves, or the geometries that they are parts of.
+
+    Args:
+        parts: lines.
+        whole: the geometries, when their lines count together.
+
+    Returns:
+        The shapes, and (m,) their lengths; the boundaries of polygons do not count.
+
+    """
+    length = np.asarray(shapely.length(parts.geometry), dtype=np.float64)
+    if whole is None:
+        return parts, length
+    total = np.bincount(parts.feature, length, len(whole.geometry))
+    return whole, total.astype(np.float64)

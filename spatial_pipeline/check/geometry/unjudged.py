@@ -31,6 +31,10 @@ INVALID = "invalid geometry"
 OF_KIND = ("point feature", "line feature", "polygon feature", "geometry collection")
 """Features without a part of the dimension that a rule checks, by their dimension."""
 
+WITHOUT_Z = "geometry without Z"
+
+WITHOUT_M = "geometry without M"
+
 THREE_D = "geometry with Z or M, judged in the XY plane"
 
 _PLURALS = {
@@ -40,6 +44,8 @@ _PLURALS = {
     NOT_FINITE: "geometries with NaN or infinite coordinates",
     INVALID: "invalid geometries",
     **{kind: f"{kind}s" for kind in OF_KIND},
+    WITHOUT_Z: "geometries without Z",
+    WITHOUT_M: "geometries without M",
     SCRIBBLE: "geometries that cross themselves too often: only their first defects are listed",
     THREE_D: "geometries with Z or M, judged in the XY plane",
 }

@@ -13,13 +13,15 @@ from spatial_pipeline.contract.rules import (
     raster_metadata,
     topology,
     validity,
+    vertices,
 )
 from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSource, Rule, rule_id
 
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    for module in (metadata, attributes, raster_metadata, validity, topology, parity):
+    modules = (metadata, attributes, raster_metadata, validity, vertices, topology, parity)
+    for module in modules:
         for value in vars(module).values():
             if (
                 isinstance(value, type)

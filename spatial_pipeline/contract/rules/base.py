@@ -32,6 +32,7 @@ RASTER: frozenset[Kind] = frozenset({"raster"})
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 LENGTH, AREA = "length", "area"
 MEASURES = (LENGTH, AREA)
 Length = Annotated[float, Field(ge=0, allow_inf_nan=False), LENGTH]
@@ -267,6 +268,7 @@ __all__ = [
     "ClassLimits",
     "ColumnNames",
     "ContractModel",
+    "Finite",
     "Fraction",
     "Length",
     "NotNegative",

@@ -33,6 +33,7 @@ GeometryType = Literal[
     "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
     "GeometryCollection",
 ]  # fmt: skip
+Dimension = Literal["XY", "XYZ", "XYM", "XYZM"]
 ColumnType = Literal[
     "string", "integer", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
     "number", "float", "float32", "float64", "decimal", "boolean", "date", "time", "datetime",
@@ -164,6 +165,21 @@ class GeometryTypeRule(MetadataRule):
         True,
         description="The Multi form of an allowed type is allowed too, and a file may declare "
         "either form.",
+    )
+
+
+class Dimensions(MetadataRule):
+    """Every geometry has Z and M as promised."""
+
+    rule: Literal["dimensions"] = "dimensions"
+    scope: ClassVar[Scope] = Scope.FEATURE
+    iso_element: ClassVar[str] = "conceptual consistency"
+    needs: ClassVar[Needs] = Needs.some("any_of", "not_constant_zero", not_constant_zero=True)
+    any_of: Annotated[tuple[Dimension, ...], Field(min_length=1)] | None = Field(
+        None, description="Allowed dimensions."
+    )
+    not_constant_zero: bool = Field(
+        False, description="Z and M that are 0 at every vertex of a feature are left over."
     )
 
 

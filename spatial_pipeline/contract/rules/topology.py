@@ -6,7 +6,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from spatial_pipeline.contract.rules.base import NotNegative, Other, OtherDataset, OtherSource, Rule
+from spatial_pipeline.contract.rules.base import (
+    Length,
+    NotNegative,
+    Other,
+    OtherDataset,
+    OtherSource,
+    Rule,
+)
 from spatial_pipeline.contract.vocabulary import Family, Scope
 
 
@@ -116,4 +123,15 @@ class MatchedEdges(TopologyRule):
             "Edges this near to each other all along count as one boundary, CRS units; 0 means up"
             " to rounding."
         ),
+    )
+
+
+class LargerThanClusterTolerance(TopologyRule):
+    """No line or polygon collapses when vertices this close become one."""
+
+    rule: Literal["larger_than_cluster_tolerance"] = "larger_than_cluster_tolerance"
+    scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[str] = "a line or a polygon"
+    tolerance: Length = Field(
+        description="Parts collapse when they are no longer, and polygons when they are no wider."
     )

@@ -1,0 +1,30 @@
+import shapely
+
+from spatial_pipeline.contract.rules.vertices import MaxLength
+from spatial_pipeline_tests.check.agreement import everywhere
+from spatial_pipeline_tests.check.rule_cases import RuleCases, laws
+from spatial_pipeline_tests.check.vertex_oracles import of_type
+
+SHORT = "LINESTRING (0 0, 1 0)"
+LONG = "LINESTRING (0 0, 3 0, 3 2)"
+FAILS = [(LONG, [("length above 2 m", LONG, 5)])]
+UNJUDGED = ["POINT (0 0)", "POLYGON ((0 0, 1 0, 1 1, 0 0))"]
+
+
+def outside(rule, shape):
+    lines = of_type(shape, "LineString")
+    length, bound = sum(part.length for part in lines), rule.value
+    told = [(f"length above {bound:.15g} m", shape.wkt, length)] if length > bound else []
+    return told if lines else None
+
+
+test_laws = laws(
+    RuleCases(MaxLength(value=2), [SHORT], FAILS, outside, tolerances=["value"], unjudged=UNJUDGED)
+)
+
+
+def test_bounds_by_class_of_parts_by_themselves():
+    both = shapely.MultiLineString([[(0, 0), (3, 0)], [(5, 5), (5, 6)]])
+    rule = MaxLength(limits={"by": "use", "values": {"road": 2}}, by_part=True)
+    _, findings = everywhere(rule, [both] * 3, {"use": ["road", "path", None]})
+    assert [(f[0], f[3], f[4]) for f in findings] == [((0,), 3.0, 0)]
