@@ -131,7 +131,7 @@ class LargerThanClusterTolerance(TopologyRule):
 
     rule: Literal["larger_than_cluster_tolerance"] = "larger_than_cluster_tolerance"
     scope: ClassVar[Scope] = Scope.FEATURE
-    judges: ClassVar[str] = "a line or a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
     tolerance: Length = Field(
         description="Parts collapse when they are no longer, and polygons when they are no wider."
     )

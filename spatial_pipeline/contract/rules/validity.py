@@ -64,7 +64,7 @@ class NoHoles(ValidityRule):
 
     rule: Literal["no_holes"] = "no_holes"
     scope: ClassVar[Scope] = Scope.FEATURE
-    judges: ClassVar[str] = "a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
     tolerance: Area = Field(0.0, description="Holes up to this area are accepted.")
 
 
@@ -94,7 +94,7 @@ class MinArea(LimitRule):
     """Polygons are at least so large (the minimum mapping unit)."""
 
     rule: Literal["min_area"] = "min_area"
-    judges: ClassVar[str] = "a valid polygon"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
     value: Area | None = Field(None, description="Smallest area that is accepted.")
     by_part: bool = Field(False, description="Judge each part of a multipolygon by itself.")
     except_at_border: bool = Field(
