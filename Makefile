@@ -105,6 +105,8 @@ bench: venv peers postgis ## Ours beside every peer, answers before times (make 
 	  --peers-python $(PEERS)/bin/python; done
 	@$(BIN)/python benchmarks/pixels.py --features $(PIXELS) --repeat $(REPEAT)
 	@$(BIN)/python benchmarks/publish_table.py $(FEATURES) --rounds $(REPEAT)
+	@$(BIN)/python benchmarks/read_table.py $(FEATURES) --rounds $(REPEAT) \
+	  $(if $(BEFORE),--before $(BEFORE))
 	@$(BIN)/python benchmarks/heartbeat.py --turns $(REPEAT)
 	@$(BIN)/python benchmarks/dagster_steps.py --repeat $(REPEAT)
 	@$(BIN)/python benchmarks/dask_workers.py --runs $(REPEAT)

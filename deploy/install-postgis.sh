@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that the programs of a PostgreSQL server with PostGIS are there: the test suite starts a
-# throw-away server of its own with them. Installs the distribution's packages when they are missing.
+# throw-away server of its own with them, and PgBouncer before it. Installs the distribution's packages
+# when they are missing.
 set -euo pipefail
 
 has_postgis() {
@@ -16,7 +17,9 @@ has_postgis() {
     return 1
 }
 
-has_postgis && exit 0
+has_pgbouncer() { [[ -x /usr/sbin/pgbouncer ]] || command -v pgbouncer >/dev/null; }
+
+has_postgis && has_pgbouncer && exit 0
 
 if [[ $(id -u) -eq 0 ]]; then
     as_root=()
@@ -27,6 +30,10 @@ else
 fi
 
 if ! command -v apt-get >/dev/null || [[ ${as_root[*]} == false ]]; then
+    if has_postgis; then
+        echo "PgBouncer was not found and cannot be installed from here: its tests are skipped" >&2
+        exit 0
+    fi
     cat >&2 <<'MESSAGE'
 error: no PostgreSQL server with PostGIS was found, and it cannot be installed from here.
 Install it once with your system's package manager, for example
@@ -42,6 +49,8 @@ echo "Installing PostgreSQL and PostGIS from the distribution"
 export DEBIAN_FRONTEND=noninteractive
 apt() { "${as_root[@]}" apt-get -qq -o Dpkg::Use-Pty=0 "$@" </dev/null >/dev/null; }
 apt update
+has_pgbouncer || apt install -y --no-install-recommends pgbouncer
+has_postgis && exit 0
 apt install -y --no-install-recommends postgresql
 version=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -V | tail -n 1)
 apt install -y --no-install-recommends "postgresql-$version-postgis-3"

@@ -13,6 +13,7 @@ from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.errors import RuleError, SourceLostError
 from spatial_pipeline.ingest.postgis import source as postgis_source
+from spatial_pipeline.ingest.postgis import stream as postgis_stream
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.orchestration.assets import source_spec
 from spatial_pipeline.orchestration.dataset import dataset_definitions
@@ -33,13 +34,13 @@ POINTS = (
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The statements that read rows, as they are sent."""
     sent: list[str] = []
-    cursor = postgis_source._cursor
+    opened = postgis_source._opened
 
     async def counted(connection: Any, sql: str) -> Any:
         sent.append(sql)
-        return await cursor(connection, sql)
+        return await opened(connection, sql)
 
-    monkeypatch.setattr(postgis_source, "_cursor", counted)
+    monkeypatch.setattr(postgis_source, "_opened", counted)
     return sent
 
 
@@ -231,14 +232,16 @@ def test_a_missing_table_is_a_failed_result(database: Database, tmp_path: Path) 
 def test_a_table_that_is_lost_half_way_is_read_anew(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database.sql(f"CREATE TABLE halfway AS {POINTS}")
+    # More than fits into the buffers between the server and us.
+    database.sql(f"CREATE TABLE halfway AS SELECT *, repeat('x', 20000) AS pad FROM ({POINTS}) p")
     source = {"uri": "postgresql:", "layer": "public.halfway"}
     pipeline, contract = _pipeline(database, tmp_path, source=source)
     fetched = postgis_source._fetched
     with monkeypatch.context() as patch:
+        patch.setattr(postgis_stream, "BATCH_BYTES", 4096)
 
-        async def lost(cursor: Any, count: int) -> Any:
-            rows = await fetched(cursor, count)
+        async def lost(stream: Any) -> Any:
+            rows = await fetched(stream)
             database.sql(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE application_name = 'spatial_pipeline source'"

@@ -13,7 +13,8 @@ import pytest
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import GateClosedError, SourceLostError
-from spatial_pipeline.ingest.postgis import source
+from spatial_pipeline.ingest.postgis import source as postgis_source
+from spatial_pipeline.ingest.postgis import stream as postgis_stream
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 from spatial_pipeline_tests.publish.postgis.projects import idle_or_busy
@@ -21,8 +22,9 @@ from spatial_pipeline_tests.publish.postgis.servers import Server, running_serve
 
 POINTS = (
     "SELECT i AS id, ST_SetSRID(ST_MakePoint(i, i), 4326)::geometry(Point, 4326) AS geom"
-    " FROM generate_series(1, 2000) i"
+    ", repeat('x', 20000) AS pad FROM generate_series(1, 2000) i"
 )
+"""More rows than fit into the buffers between the server and us."""
 LOST = r"public\.source was lost behind row \d+: 127\.0\.0\.1.* went away"
 
 
@@ -75,11 +77,15 @@ def published(dsn: str) -> int:
 
 def dying(server: Server, monkeypatch: pytest.MonkeyPatch, where: Any, name: str) -> None:
     """The server is killed right after this step of reading it."""
+    monkeypatch.setattr(postgis_stream, "BATCH_BYTES", 4096)
     step = getattr(where, name)
+    killed: list[str] = []
 
     async def stepped(*args: Any) -> Any:
         done = await step(*args)
-        await asyncio.to_thread(server.kill)
+        if not killed:
+            killed.append(name)
+            await asyncio.to_thread(server.kill)
         return done
 
     monkeypatch.setattr(where, name, stepped)
@@ -93,7 +99,7 @@ def test_the_source_is_lost_while_it_is_read(
     asyncio.run(asked(dsn, "DELETE FROM source WHERE id > 1500"))
     former = pipeline.store.published_version("points", None)
     with monkeypatch.context() as patch:
-        dying(server, patch, source, "_fetched")
+        dying(server, patch, postgis_source, "_fetched")
         with pytest.raises(SourceLostError, match=LOST):
             pipeline.stage(contract)
     server.start()
@@ -107,9 +113,9 @@ def test_the_source_is_lost_while_it_is_read(
 @pytest.mark.parametrize(
     ("rule", "where", "step"),
     [
-        ("same_features_as", source, "_fetched"),
-        ("same_features_as", source.catalogue, "relation"),
-        ("same_count_as", source.catalogue, "relation"),
+        ("same_features_as", postgis_source, "_fetched"),
+        ("same_features_as", postgis_source.catalogue, "relation"),
+        ("same_count_as", postgis_source.catalogue, "relation"),
     ],
     ids=["rows", "fingerprint", "count"],
 )

@@ -1,4 +1,4 @@
-"""Messages → people, through Apprise: Slack, e-mail, Teams, PagerDuty, webhooks and many more."""
+"""Delivery of messages through Apprise: Slack, e-mail, Teams, PagerDuty, webhooks and more."""
 
 from __future__ import annotations
 

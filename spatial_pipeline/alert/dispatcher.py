@@ -67,7 +67,7 @@ class AlertState:
 
     @property
     def by_key(self) -> dict[Key, Incident]:
-        """The open incidents by what they are about."""
+        """The open incidents by key."""
         return {i.key: i for i in self.incidents}
 
 
@@ -130,7 +130,7 @@ class AlertDispatcher:
         shelf: storage of the state.
         channels: destinations of messages.
         rules: settings for reporting incidents.
-        paint: the map of a fact's defects, None when there is nothing to draw.
+        paint: draws the map of a problem's violations; returns None when there is nothing to draw.
         clock: the time in POSIX seconds.
 
     """

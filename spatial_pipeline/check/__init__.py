@@ -1,1 +1,1 @@
-"""Staged version → results: the rules by family, and the engine that runs them."""
+"""Checks of a staged version: the rules, the engine that runs them, and their kernels. No I/O."""

@@ -1,8 +1,9 @@
-"""What a check is: one class a rule, by the scope that decides which pieces it sees.
+"""Base classes of checks: one class per rule, by the scope that decides which pieces it sees.
 
-A check is stateless apart from its rule and what :meth:`Check.prepare` returned: ``map`` is called
-for many pieces at once from several threads, in any order; ``reduce`` gets the results in the order
-of the pieces. So the outcome depends neither on the number of threads nor on the order of work.
+A check is stateless apart from its rule and the return value of :meth:`Check.prepare`: ``map`` is
+called for many pieces at once from several threads, in any order; ``reduce`` gets the results in
+the order of the pieces. So the outcome depends neither on the number of threads nor on the order of
+work.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ R = TypeVar("R", bound=Rule)
 
 
 class Cancelled(Exception):  # noqa: N818 - a signal, not an error
-    """Raised inside a check whose time is up."""
+    """Raised inside a check when its time is up."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a check may use beside its pieces.
+    """Context of a check beside its pieces.
 
     Attributes:
         data: the staged version under check, for look-ups by position.
         others: the other datasets of the rule, in the order of ``Rule.others()``.
         key: key columns of the contract.
         cancelled: raises :class:`Cancelled` when the time is up; long loops call it.
-        sink: takes findings that are too many for memory; None keeps them all.
+        sink: takes violations that exceed the memory limit; None keeps them all.
 
     """
 
@@ -57,9 +58,9 @@ class Check(ABC, Generic[R]):
         self.context = context
 
     def findings_of(self, partial: Any) -> Violations | None:  # noqa: ARG002 - a check may say
-        """The findings of a partial result that go into the outcome as they are, if any do.
+        """The violations of a partial result that go into the outcome unchanged, if any.
 
-        They may be taken out to a file before ``reduce`` sees the partial result.
+        They may be moved to a file before ``reduce`` sees the partial result.
         """
         return None
 
@@ -82,7 +83,7 @@ class BatchCheck(Check[R]):
     needs_geometry: ClassVar[bool] = True
 
     def reads(self) -> tuple[str, ...]:
-        """Columns that it reads by itself, beside those that the rule names; so much is memory."""
+        """Extra columns that the check reads itself, which are counted in its memory."""
         return ()
 
     @abstractmethod
@@ -95,14 +96,14 @@ class BatchCheck(Check[R]):
 
 
 class FeatureCheck(BatchCheck[R]):
-    """A batch check whose violations need no other batch."""
+    """A batch check whose violations depend on one batch only."""
 
     @abstractmethod
     def check(self, batch: FeatureBatch) -> Violations:
         """Violations of the features of this batch."""
 
     def map(self, batch: FeatureBatch) -> tuple[int, Violations]:
-        """Number judged and violations."""
+        """Number of features checked, and their violations."""
         return len(batch), self.check(batch)
 
     def findings_of(self, partial: tuple[int, Violations]) -> Violations:
@@ -110,7 +111,7 @@ class FeatureCheck(BatchCheck[R]):
         return partial[1]
 
     def without_findings(self, partial: tuple[int, Violations]) -> tuple[int, Violations]:
-        """The number judged."""
+        """The number of features checked."""
         return partial[0], Violations.none()
 
     def reduce(self, partials: Sequence[tuple[int, Violations]]) -> RuleOutcome:
@@ -143,8 +144,8 @@ class TileCheck(Check[R]):
 class TileComparisonCheck(Check[R]):
     """Sees the owned features of a tile and the features of the other dataset around them.
 
-    The features of ``others[0]`` whose bounding boxes, in the CRS of this dataset, intersect one of
-    the owned features' are given with their geometry already transformed to that CRS.
+    The features of ``others[0]`` whose bounding boxes, in the CRS of this dataset, intersect that
+    of an owned feature are passed with their geometry already transformed to that CRS.
     """
 
     needs_geometry: ClassVar[bool] = True
@@ -201,8 +202,7 @@ def evaluates(model: type[Rule], kind: Kind | None = None) -> Callable[[C], C]:
 
     Args:
         model: the rule model.
-        kind: the kind of data that this class judges; None for every kind that has no class of
-            its own.
+        kind: the kind of data that this class checks; None for every kind without its own class.
 
     """
 

@@ -1,4 +1,4 @@
-"""The keys by which readers know the features of findings."""
+"""Key values that identify the features of violations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Keys = tuple[tuple[Any, ...], ...]
 
 
 def keyed(findings: Violations, data: Reader, key: tuple[str, ...]) -> Violations:
-    """The findings with the key tuples of all features involved."""
+    """The violations with the key tuples of all features involved."""
     array = np.empty(len(findings), dtype=object)
     for i, value in enumerate(_keys(findings, data, key)):
         array[i] = value
@@ -25,7 +25,7 @@ def keyed(findings: Violations, data: Reader, key: tuple[str, ...]) -> Violation
 
 
 def _keys(findings: Violations, data: Reader, key: tuple[str, ...]) -> list[Keys]:
-    """Key tuples of the features of every finding; source rows without a key."""
+    """Key tuples of the features of every violation; source rows without a key."""
     given = findings.keys
     rows = findings.rows
     involved = np.unique(rows[rows >= 0])

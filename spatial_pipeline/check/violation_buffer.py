@@ -1,4 +1,4 @@
-"""What a rule finds when it folds its pieces: in memory up to a limit, the rest in files."""
+"""Buffers the violations found while a rule folds its pieces: in memory up to a limit."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from spatial_pipeline.model.violation_runs import (
 from spatial_pipeline.model.violations import Violations
 
 LAST = np.iinfo(np.int64).max
-"""The piece of what is found in the end: it comes after all others."""
+"""Piece number of violations found at the end: after all others."""
 SHARE = 4
-"""Part of the limit that is written at once: keys are looked up and made to objects for it."""
+"""One part in this many of the limit is written at once, as keys are objects in memory."""
 
 
 class ViolationBuffer:
-    """Takes the findings of one rule, a part at a time, in whatever order it finds them.
+    """Collects the violations of one rule, chunk by chunk, in any order.
 
     Args:
         context: of the check; without a sink, everything stays in memory.
@@ -41,10 +41,10 @@ class ViolationBuffer:
         self._runs: list[ViolationRun] = []
 
     def add(self, findings: Violations) -> None:
-        """Some more.
+        """Adds violations.
 
         Raises:
-            OSError: they cannot be written.
+            OSError: the violations cannot be written.
 
         """
         if not len(findings):
@@ -57,10 +57,10 @@ class ViolationBuffer:
                 self._write(sink)
 
     def found(self, unit: str = "") -> AnyViolations:
-        """All findings.
+        """All violations.
 
         Args:
-            unit: of all measures, where it is not that of each part.
+            unit: unit of all measures, where it differs from that of each part.
 
         Raises:
             OSError: they cannot be written.
@@ -81,17 +81,17 @@ class ViolationBuffer:
 
 
 def at_once(sink: ViolationSink) -> int:
-    """Findings that may be in memory at once when they are read back."""
+    """Violations that may be in memory at once when they are read back."""
     return max(1, min(AT_ONCE, sink.limit // A_FINDING))
 
 
 def written_out(
     sink: ViolationSink, findings: Violations, data: Reader, key: tuple[str, ...]
 ) -> list[ViolationRun]:
-    """Writes findings with their keys, so much at once as a share of the limit has room for.
+    """Writes violations with their keys, in chunks that fit a share of the limit.
 
     Args:
-        sink: where to.
+        sink: destination of the violations.
         findings: in any order; equal ones keep theirs.
         data: the version that they are about.
         key: its key columns.

@@ -1,4 +1,4 @@
-"""The files that ``spatial-pipeline check`` writes beside what it prints."""
+"""Output files of ``spatial-pipeline check``, beside what it prints."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Outputs:
     quarantine: Path | None = None
 
     def mistake(self) -> str:
-        """Why a file cannot be what is asked for; empty when all can."""
+        """Reason why an output file cannot be written as requested; empty when all can."""
         for path in (self.html, self.violations, self.junit, self.sarif, self.quarantine):
             if path is not None and not path.absolute().parent.is_dir():
                 return f"{path}: there is no folder {path.parent}"
@@ -54,12 +54,12 @@ class Outputs:
     def write(
         self, pipeline: Pipeline, contracts: Sequence[Contract], checked: Sequence[Checked]
     ) -> Iterator[str]:
-        """Writes the files and says which.
+        """Writes the files and reports their paths.
 
         Args:
             pipeline: the project.
             contracts: one for each of ``checked``.
-            checked: what was found.
+            checked: results of the check.
 
         Raises:
             OSError: a file cannot be written.
@@ -94,7 +94,7 @@ class Outputs:
 
 
 def _quarantined(pipeline: Pipeline, checked: Sequence[Checked]) -> Iterator[tuple[str, pa.Table]]:
-    """Title and table of each vector dataset that has features to be kept apart."""
+    """Title and table of each vector dataset with quarantined features."""
     for one in checked:
         reasons = quarantine.named_rows(one)
         if not reasons or one.version is None or not isinstance(one.profile, VectorProfile):

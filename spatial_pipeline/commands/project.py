@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spatial_pipeline.settings import Settings
 
 FAILED = 1
-"""Exit code: the call was right, but not everything is well."""
+"""Exit code: the call was valid, but not everything passed."""
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
@@ -39,9 +39,9 @@ def project_of(
 
     Args:
         paths: files and folders.
-        as_json: say mistakes on stdout, too.
-        names: datasets that are meant; mistakes in contracts that these do not need are counted
-            on stderr and stop nothing. All unless given.
+        as_json: print mistakes on stdout, too.
+        names: selected datasets; mistakes in contracts that these do not need are only counted on
+            stderr. All unless given.
 
     """
     from spatial_pipeline.contract.load import load_datasets, load_project

@@ -1,4 +1,4 @@
-"""The commands ``spatial-pipeline rules`` and ``schema``: what a contract may say."""
+"""The commands ``spatial-pipeline rules`` and ``schema``, which describe contracts."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from spatial_pipeline.runtime.json_text import json_text
 
 WRONG = 2
 WIDTH = 160
-"""Columns of tables that do not go to a terminal."""
+"""Width in columns of tables that do not go to a terminal."""
 P = ParamSpec("P")
 R = TypeVar("R")
 _RESULTS: list[TextIO] = []
@@ -25,7 +25,7 @@ _RESULTS: list[TextIO] = []
 
 @contextmanager
 def progress_bars() -> Iterator[Any]:
-    """A function that gets (dataset, what is done, pieces done, pieces planned).
+    """A function that gets (dataset, stage of the work, pieces done, pieces planned).
 
     On a terminal it draws bars on stderr; elsewhere it does nothing.
     """
@@ -116,7 +116,7 @@ def print_json(value: Any) -> None:
 
 
 def print_text(text: str) -> None:
-    """Text on stdout, as it is."""
+    """Prints text on stdout unchanged."""
     _results().write(text)
 
 

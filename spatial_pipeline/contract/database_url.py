@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote
 
 from spatial_pipeline.contract import remote_url
+from spatial_pipeline.contract.connection_parameters import (
+    ConnectionParameters,
+    completed,
+    connection_parameters,
+    parsed,
+)
 from spatial_pipeline.errors import SourceError
 
 CONFIGURED = "postgresql:"
 """The URI that means the server of SPATIAL_DATABASE_URL."""
-DEFAULT_PORT = "5432"
+APPLICATION = "spatial_pipeline source"
 _SCHEME = re.compile(r"^postgres(ql)?:", re.IGNORECASE)
-_PLACE = {"host", "port", "dbname", "database"}
-_REFUSED = {"service", "servicefile", "hostaddr"}
-"""Parameters that would lead to another server than the one that is seen."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Address:
         place: where it leads.
         configured: True when it is the server of SPATIAL_DATABASE_URL.
         dsn: libpq URI with everything that is needed to connect.
+        connection: the same, taken apart.
+        secrets: texts that must not be shown, longest first.
 
     """
 
@@ -56,10 +61,12 @@ class Address:
     place: Place
     configured: bool
     dsn: str = field(repr=False)
+    connection: ConnectionParameters = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
 
     def scrubbed(self, text: str) -> str:
         """A message without the secrets of the address."""
-        for secret in _secrets(self.dsn):
+        for secret in self.secrets:
             text = text.replace(secret, "***")
         return text
 
@@ -74,7 +81,7 @@ def redacted(uri: str) -> str:
     if not is_database(uri):
         return remote_url.redacted(uri)
     head, mark, parameters = uri.partition("?")
-    table = _parameters(parameters).get("table") if mark else None
+    table = _split(parameters)[0] if mark else None
     tail = "" if table is None else f"?table={quote(table, safe='.')}"
     scheme, slashes, rest = head.partition("//")
     if not slashes:
@@ -92,24 +99,25 @@ def redacted_all(value: Any) -> Any:
     return [redacted_all(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def parse(uri: str, configured: str | None) -> Address:
+def parse(uri: str, configured: str | None, application: str = APPLICATION) -> Address:
     """Takes a URI apart.
 
     Args:
         uri: ``postgresql:``, or a libpq URI; either may end with ``?table=schema.name``.
-        configured: SPATIAL_DATABASE_URL.
+        configured: SPATIAL_DATABASE_URL: a libpq URI, or libpq's ``key=value`` pairs.
+        application: ``application_name`` where the address gives none.
 
     Raises:
-        SourceError: the URI is malformed, or leads to a server that is not configured.
+        SourceError: the URI is malformed, leads to a server that is not configured, or asks for
+            what cannot be done.
 
     """
     head, _, text = uri.partition("?")
-    parameters = _parameters(text)
-    table = parameters.pop("table", None)
+    table, rest = _split(text)
     is_configured = head.casefold() in {"postgresql:", "postgres:"}
     if is_configured:
-        if parameters:
-            names = ", ".join(sorted(parameters))
+        if rest:
+            names = ", ".join(sorted({unquote(r.partition("=")[0]) for r in rest}))
             msg = f"{CONFIGURED} takes the parameter table only, not {names}"
             raise SourceError(msg)
         if not configured:
@@ -121,9 +129,15 @@ def parse(uri: str, configured: str | None) -> Address:
             msg = "write postgresql: or postgresql://user@host:port/database"
             raise SourceError(msg)
         dsn = head.replace(head.split(":", 1)[0], "postgresql", 1)
-        dsn += f"?{urlencode(parameters)}" if parameters else ""
-    place = _place(dsn, table)
-    return Address(redacted(uri), place, is_configured, dsn)
+        _refuse_twice(dsn, rest)
+        dsn += f"?{'&'.join(rest)}" if rest else ""
+    given = parsed(dsn)
+    found = completed(given, trusted=is_configured)
+    connection = connection_parameters(found, application)
+    # An entry of the allowed sources that names no database admits all, whatever PGDATABASE says.
+    database = given.get("dbname") or (connection.database if is_configured else None)
+    place = Place(tuple(_shown(*h) for h in connection.hosts), database or "", table)
+    return Address(redacted(uri), place, is_configured, dsn, connection, _secrets(dsn, found))
 
 
 def admit(address: Address, table: str | None, allowed: Sequence[str] | None) -> None:
@@ -150,8 +164,9 @@ def admit(address: Address, table: str | None, allowed: Sequence[str] | None) ->
             fence = parse(entry, None).place
         except SourceError:
             continue
+        hosts, admitted = set(address.place.hosts), set(fence.hosts)
         if (
-            set(address.place.hosts) <= set(fence.hosts)
+            (hosts <= admitted if hosts else not admitted)
             and fence.database in {"", address.place.database}
             and fence.table in {None, table}
         ):
@@ -160,50 +175,41 @@ def admit(address: Address, table: str | None, allowed: Sequence[str] | None) ->
     raise SourceError(msg)
 
 
-def _parameters(text: str) -> dict[str, str]:
-    pairs = parse_qsl(text, keep_blank_values=True)
-    return dict(pairs)
+def _split(text: str) -> tuple[str | None, list[str]]:
+    """The table of a URI's parameters, and the others as they stand there."""
+    table, rest = None, []
+    for pair in filter(None, text.split("&")):
+        name, _, value = pair.partition("=")
+        if unquote(name) == "table":
+            table = unquote(value)
+        else:
+            rest.append(pair)
+    return table, rest
 
 
-def _place(dsn: str, table: str | None) -> Place:
-    try:
-        parts = urlsplit(dsn)
-        given = _parameters(parts.query)
-    except ValueError as exc:
-        msg = "the address of the database cannot be understood"
-        raise SourceError(msg) from exc
-    refused = sorted(_REFUSED & given.keys())
-    if refused:
-        msg = f"the parameter {refused[0]} is not supported: name host, port and database"
-        raise SourceError(msg)
-    location = parts.netloc.rpartition("@")[2]
-    database = unquote(parts.path.removeprefix("/"))
-    for name in sorted(_PLACE & given.keys()):
-        said = database if name in {"dbname", "database"} else location
-        if said:
+def _refuse_twice(head: str, rest: Sequence[str]) -> None:
+    """Refuses parameters that would lead to another server than the one that is seen.
+
+    Raises:
+        SourceError: the address and a parameter name the same thing.
+
+    """
+    given = parsed(head)
+    for name in (unquote(r.partition("=")[0]) for r in rest):
+        if name in given and name in {"host", "port", "dbname"}:
             msg = f"{name} is given twice: in the address and as a parameter"
             raise SourceError(msg)
-    location = location or given.get("host", "")
-    database = database or given.get("dbname", given.get("database", ""))
-    port = given.get("port", DEFAULT_PORT)
-    hosts = tuple(_host(h, port) for h in location.split(",") if h)
-    return Place(hosts, database, table)
 
 
-def _host(text: str, port: str) -> str:
+def _shown(host: str, port: int) -> str:
     """``host:port``, spelled in one way."""
-    text = unquote(text)
-    bracket = text.rfind("]")
-    if ":" not in text[bracket + 1 :]:
-        text = f"{text}:{port}"
-    return text.casefold()
+    if host.startswith(("/", "@")):
+        return f"{host}:{port}"
+    return f"[{host}]:{port}".casefold() if ":" in host else f"{host}:{port}".casefold()
 
 
-def _secrets(dsn: str) -> list[str]:
+def _secrets(dsn: str, found: Mapping[str, str]) -> tuple[str, ...]:
     """Everything in an address that must not be shown, longest first."""
-    parts = urlsplit(dsn)
-    user_info = parts.netloc.rpartition("@")[0]
-    raw = user_info.partition(":")[2]
-    given = _parameters(parts.query)
-    found = {dsn, raw, unquote(raw), given.get("password", ""), given.get("sslpassword", "")}
-    return sorted((f for f in found if f), key=len, reverse=True)
+    raw = dsn.partition("?")[0].rpartition("@")[0].partition("://")[2].partition(":")[2]
+    secrets = {dsn, raw, unquote(raw), found.get("password", ""), found.get("sslpassword", "")}
+    return tuple(sorted((s for s in secrets if s), key=len, reverse=True))

@@ -1,1 +1,1 @@
-"""Checks on the workers of a Dask scheduler."""
+"""Evaluation of pieces on the workers of a Dask scheduler: client, batching, worker."""

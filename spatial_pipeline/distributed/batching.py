@@ -1,4 +1,4 @@
-"""Questions about pieces, put together to tasks that are worth the way to a worker and back."""
+"""Batches questions about pieces into tasks that are worth a round trip to a worker."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Machines(Protocol):
         """Counts a task as no longer in flight."""
 
     async def result(self, future: Any) -> Any:
-        """The result of a future of Dask's."""
+        """The result of a Dask future."""
 
 
 @dataclass(eq=False)
@@ -76,11 +76,11 @@ class Questions:
     async def answers(
         self, index: int, elapsed: Callable[[], Elapsed], window: Window | None = None
     ) -> Answers:
-        """See ``check.remote.Pieces``."""
+        """See ``check.engine.remote.Pieces``."""
         return await self._ask(_Asked(worker.PieceAddress(index, window), elapsed))
 
     async def send(self) -> None:
-        """Sends what waits as workers have use for it, until it is cancelled."""
+        """Sends waiting questions as workers become free, until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._some.wait()
@@ -111,7 +111,7 @@ class Questions:
             living = [(a, elapsed) for a, elapsed in known if elapsed]
             if living:
                 await self._travel(living)
-        except Exception as exc:  # noqa: BLE001 - told to whoever waits
+        except Exception as exc:  # noqa: BLE001 - reported to the waiting code
             for question in asked:
                 question.fail(exc)
         finally:

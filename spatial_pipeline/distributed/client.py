@@ -1,7 +1,7 @@
-"""Several machines: pieces of a check are looked at by the workers of a Dask scheduler.
+"""Client of a Dask scheduler, whose workers evaluate the pieces of a check.
 
 The address is ``SPATIAL_DASK_SCHEDULER``. Workers read the store themselves, under the same path;
-what travels is the address of the version, the rules, and what the rules make of each piece.
+only the address of the version, the rules, and the partial results of each piece are transferred.
 """
 
 from __future__ import annotations
@@ -34,16 +34,18 @@ CONNECT_S = 10.0
 PATIENCE_S = 60.0
 """Seconds that a check waits for a worker while there is none."""
 LOOK_S = 1.0
-"""Seconds between two looks at which workers there are."""
+"""Seconds between two polls of the number of workers."""
 FAREWELL_S = 5.0
 """Seconds in which workers are notified that a job is over."""
 AHEAD = 2
-"""Tasks under way for each worker thread: one that is worked on, one that waits beside it."""
+"""Tasks in flight per worker thread: one being worked on, one waiting."""
 LANES = 512
-"""Pieces under way on all machines together, at most."""
+"""Maximum number of pieces in flight on all machines together."""
 READY = "spatial_pipeline.distributed.worker:READY"
-"""Found by workers that can load this package. It is asked for by name: a worker that must unpickle
-something of ours and cannot dies without a word."""
+"""Entry point of workers that can load this package.
+
+It is requested by name: a worker that fails to unpickle our objects dies without a message.
+"""
 ADDRESS = re.compile(
     r"((?P<scheme>[^:/]+)://)?(?P<host>\[[^]]*\]|[^:/\s]+)(:(?P<port>[^:/\s]*))?/?"
 )
@@ -57,12 +59,13 @@ async def connected(
     """The machines behind a scheduler, for the running loop; None without an address.
 
     Args:
-        address: of the scheduler, as ``tcp://host:8786``.
+        address: address of the scheduler, as ``tcp://host:8786``.
         root: folder of the store, which all workers see under the same path.
         patience_s: see :class:`DaskCluster`.
 
     Raises:
-        ClusterError: the address is none, distributed is not installed, or no scheduler answers.
+        ClusterError: the address is malformed, distributed is not installed, or no scheduler
+            answers.
 
     """
     if address is None:
@@ -136,7 +139,7 @@ def address_mistake(address: str) -> str:
 
 
 class DaskCluster:
-    """Implements ``check.remote.Remote`` with an asynchronous client.
+    """Implements ``check.engine.remote.RemoteWorkers`` with an asynchronous client.
 
     Args:
         client: connected, of the running loop.
@@ -172,14 +175,14 @@ class DaskCluster:
         self._lost.cancel()
 
     def reaches(self, data: Reader) -> bool:
-        """True for versions in the store; what is staged for this check only is not there."""
+        """True for versions in the store; versions staged for this check only are not there."""
         if not isinstance(data, StagedVector | StagedRaster):
             return False
         return data.path.is_relative_to(self.root)
 
     @contextlib.asynccontextmanager
     async def opened(self, job: RemoteJob) -> AsyncIterator[Questions]:
-        """The job, until it is done or cancelled: then no worker works on it any more."""
+        """The job, until it is done or cancelled; then no worker works on it."""
         await self._ready()
         needs = await asyncio.to_thread(worker.versions)
         blob = await asyncio.to_thread(pickle.dumps, worker.JobOrder(needs, job))
@@ -199,7 +202,7 @@ class DaskCluster:
         """Waits for a worker that can load this package.
 
         Raises:
-            RuleError: there is none for long, or one cannot.
+            RuleError: there is no worker for too long, or a worker cannot load the package.
 
         """
         key = f"spatial-ready-{uuid.uuid4().hex}"
@@ -236,7 +239,7 @@ class DaskCluster:
         """The result of a future, unless the machines are lost meanwhile.
 
         Raises:
-            RuleError: they are, or they died of it; the message says which.
+            RuleError: the machines are lost, or died while running it; the message says which.
 
         """
         from distributed import KilledWorker
@@ -269,7 +272,7 @@ class DaskCluster:
         raise RuleError(msg) from error
 
     async def _look(self) -> None:
-        """Keeps count of the worker threads, and gives up when there are none for long."""
+        """Tracks the number of worker threads, and gives up when there were none for too long."""
         loop = asyncio.get_running_loop()
         seen = loop.time()
         while not self._lost.done():
@@ -314,9 +317,9 @@ class DaskCluster:
 
 
 def _distributed() -> Any:
-    """The library; what it would do on the loop for the first time is done: half a second."""
+    """Imports ``distributed`` and runs its slow first-time work off the loop: half a second."""
     found: Any = importlib.import_module("distributed")
-    found.versions.get_versions()  # asks a process for the name of the processor
+    found.versions.get_versions()  # runs a subprocess for the name of the processor
     return found
 
 
@@ -335,7 +338,7 @@ async def _outcome(future: Future) -> tuple[Any, BaseException | None]:
         return await future.result(), None
     except FutureCancelledError as exc:
         return None, exc
-    except Exception as exc:  # noqa: BLE001 - told to whoever waits
+    except Exception as exc:  # noqa: BLE001 - reported to the waiting code
         return None, exc
 
 

@@ -27,11 +27,11 @@ from spatial_pipeline.runtime.malloc import keep_arrays
 from spatial_pipeline.runtime.workers import Workers
 
 READY = True
-"""Found by those who ask whether this package can be loaded here."""
+"""Looked up to test whether this package can be loaded on a worker."""
 KEPT = 4
-"""Jobs that a worker keeps open; more when pieces of more are under way."""
+"""Jobs that a worker keeps open; more while pieces of more jobs are in flight."""
 FORGOTTEN = 256
-"""Jobs that are remembered as being over."""
+"""Jobs that are remembered as closed."""
 CODE = ("check", "contract/rules", "model", "store/staged.py")
 """Parts of this package on which answers depend."""
 
@@ -66,7 +66,7 @@ def versions() -> Versions:
 
 @dataclass(frozen=True)
 class JobOrder:
-    """A job and the versions of the machine that asks for it."""
+    """A job and the versions of the machine that requests it."""
 
     needs: Versions
     job: RemoteJob
@@ -125,7 +125,7 @@ async def evaluate_places(
         asked: the pieces; each with its ``check.engine.remote.Elapsed`` at the time of sending.
 
     Returns:
-        The answers about each, pickled, and the seconds of all of them together.
+        The pickled answers for each piece, and the total seconds.
 
     Raises:
         ClusterError: the job is over, or this worker cannot open it.

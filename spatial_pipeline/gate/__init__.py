@@ -1,1 +1,1 @@
-"""Results → verdict → open or held, with reasons."""
+"""The gate: verdicts and the decision whether a version may be published. No I/O."""

@@ -24,8 +24,8 @@ class Decision:
     """Open, or held with every reason.
 
     Attributes:
-        version: the version that was asked about.
-        reasons: why it is held; empty means open.
+        version: the version in question.
+        reasons: reasons why it is held; empty means open.
 
     """
 
@@ -100,14 +100,14 @@ def merged(
 ) -> Verdict:
     """The verdict after some or all rules were checked again.
 
-    Results of rules that were not checked now are kept when the rule reads the same as today;
-    results of rules that left the contract are dropped.
+    Results of rules that were not checked now are kept when the rule is unchanged; results of rules
+    that left the contract are dropped.
 
     Args:
         contract: the contract as it is today.
         version: the version that was checked.
         former: the verdict before, None when there was none.
-        results: what was found now.
+        results: results of this check.
         checked_at: ISO 8601 time in UTC.
 
     """

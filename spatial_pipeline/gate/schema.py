@@ -23,7 +23,7 @@ from spatial_pipeline.model.schema_diff import (
 )
 
 SHOWN = 12
-"""Digits of a schema's fingerprint that a person is asked to repeat."""
+"""Digits of a schema's fingerprint that a person must repeat."""
 
 
 def undeclared(contract: DatasetContract, change: SchemaChange) -> SchemaChange:
@@ -47,12 +47,12 @@ def undeclared(contract: DatasetContract, change: SchemaChange) -> SchemaChange:
 
 
 def schema_reasons(contract: DatasetContract, evidence: SchemaEvidence | None) -> tuple[str, ...]:
-    """Why the schema keeps the version from being published; empty when it does not.
+    """Reasons why the schema keeps the version from being published; empty when it does not.
 
     Args:
         contract: the contract as it is today.
-        evidence: how the schema differs from what readers know; None when there is nothing to
-            compare it with.
+        evidence: difference from the schema that readers know; None when there is none to compare
+            with.
 
     """
     if evidence is None or evidence.accepted or contract.on_schema_change == "backfill":

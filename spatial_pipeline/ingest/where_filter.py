@@ -45,9 +45,12 @@ class Condition:
 
         """
         number = free_name("n", batch.schema.names)
+        wide = [f.name for f in batch.schema if pa.types.is_decimal256(f.type)]
         table = pa.Table.from_batches([batch]).append_column(
             number, pa.array(np.arange(batch.num_rows))
         )
+        # DuckDB has no numbers of more than 38 digits; a condition on other columns needs none.
+        table = table.drop_columns(wide)
         try:
             self._connection.register("features", table)
             # Parsed as one expression: no statement can hide in it.
@@ -60,5 +63,7 @@ class Condition:
                 )
         except (duckdb.Error, TimeoutError) as exc:
             msg = f"where: {str(exc).splitlines()[0]}"
+            if any(name in self.text for name in wide):
+                msg += f" (no condition takes numbers of more than 38 digits: {', '.join(wide)})"
             raise SourceError(msg) from exc
         return np.sort(np.asarray(kept, dtype=np.int64))

@@ -1,1 +1,1 @@
-"""Values that travel between the stages, and pure functions of them: no input, no output."""
+"""Values that travel between the stages, and pure functions of them. No I/O."""

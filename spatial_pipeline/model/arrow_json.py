@@ -1,6 +1,6 @@
-"""JSON values of Arrow columns, exact for every type: what keys, quarantine and tables show.
+"""JSON values of Arrow columns, exact for every type, for keys, quarantine and tables.
 
-Python's own values lose nanoseconds and have no year before 1 or behind 9999. Here dates, times and
+Python's own values lose nanoseconds and have no year before 1 or after 9999. Here dates, times and
 timestamps are ISO 8601 with all their digits (years before 0001 with a sign, as ISO 8601 counts
 them), durations are ISO 8601, decimals are text with all their digits, bytes are hexadecimal.
 """
@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 from spatial_pipeline.runtime.json_text import plain
 
 _TICKS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
-"""Digits behind the second of each unit."""
+"""Digits after the decimal point of a second, by unit."""
 _FIRST, _LAST = -62_135_596_800 + 86_400, 253_402_300_799 - 86_400
 """Seconds of the years 1 to 9999, less a day."""
 
 
 class Bare(str):
-    """Text of a value that is no text, as of a date or decimal: shown without quotes."""
+    """Text of a value that is not a string, such as a date or decimal: shown without quotes."""
 
     __slots__ = ()
 
@@ -137,7 +137,7 @@ def _offsets(column: pa.Array) -> list[int]:
     if column.type.tz == "UTC":
         return [0] * len(seconds)
     safe = [s if _FIRST <= s <= _LAST else 0 for s in seconds]
-    # Not Arrow's local_timestamp: it knows no summer time behind 2037.
+    # Not Arrow's local_timestamp: it ignores daylight saving time after 2037.
     times = pa.array(safe, pa.int64()).cast(pa.timestamp("s", column.type.tz)).to_pylist()
     return [
         int(time.utcoffset().total_seconds()) if here == second else 0
@@ -146,7 +146,7 @@ def _offsets(column: pa.Array) -> list[int]:
 
 
 def _fraction(rest: int, unit: str) -> str:
-    """Six or nine digits behind the second; none when they are zeros."""
+    """Six or nine digits after the decimal point; none when they are zeros."""
     digits = f"{rest:0{_TICKS[unit]}d}".ljust(9, "0") if _TICKS[unit] else "0" * 9
     if digits == "0" * 9:
         return ""

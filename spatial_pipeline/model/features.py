@@ -25,7 +25,7 @@ DECODED_BYTES = 1 << 19
 
 
 def decoded(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
-    """(n,) Shapely geometries of (n,) WKB; None for null and for what does not decode.
+    """(n,) Shapely geometries of (n,) WKB; None for null and for undecodable WKB.
 
     Collections that nest too deeply are skipped, as GEOS would crash the process. Curves decode to
     None too: GEOS reads them, but Shapely has no type for them.
@@ -91,7 +91,7 @@ class FeatureBatch:
     Attributes:
         rows: (n,) int64 0-based source rows.
         positions: (n,) int64 positions in staged (Hilbert) order.
-        table: attribute columns (those that were asked for).
+        table: the requested attribute columns.
         wkb: (n,) Arrow binary array, None when the dataset has no geometry.
         crs: CRS of the coordinates, None when missing or not understood.
 
@@ -126,14 +126,14 @@ class FeatureBatch:
 
     @computed
     def geometry(self) -> NDArray[np.object_]:
-        """(n,) Shapely geometries; None for null and for what does not decode."""
+        """(n,) Shapely geometries; None for null and for undecodable WKB."""
         if self.wkb is None:
             return np.full(len(self), None, dtype=object)
         return decoded(self.wkb.to_numpy(zero_copy_only=False))
 
     @computed
     def valid(self) -> NDArray[np.bool_]:
-        """(n,) bool: OGC valid; False for null and for what does not decode."""
+        """(n,) bool: OGC valid; False for null and for undecodable WKB."""
         return np.asarray(shapely.is_valid(self.geometry), dtype=bool)
 
     def take(self, index: Any) -> FeatureBatch:

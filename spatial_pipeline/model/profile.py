@@ -1,4 +1,4 @@
-"""Profile of a dataset: what is known without reading its features or pixels."""
+"""Profile of a dataset: metadata known without reading its features or pixels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CellDefect:
         row: 0-based source row.
         column: column as staged; the geometry column for a geometry.
         text: the value as the file holds it, truncated.
-        reason: why it cannot be kept.
+        reason: reason why it cannot be kept.
 
     """
 
@@ -53,23 +53,23 @@ class VectorProfile:
         driver: GDAL driver short name, or ``Parquet``.
         layer: layer that was read, or None where the format has only one.
         crs: WKT2 of the declared CRS, or None when the source declares none.
-        geometry_type: type that the source declares (``Unknown`` when mixed), None
-            without geometry.
+        geometry_type: type that the source declares (``Unknown`` when mixed), None without
+            geometry.
         geometry_column: name of the geometry column in the staged file, None without geometry.
         geometry_required: True when the source declares that no geometry is null.
         row_column: name of the column that holds the 0-based source row.
         bbox_column: name of the covering column in the staged file.
         columns: attribute columns in source order, without geometry and helper columns.
         count: features staged.
-        declared_count: features that the source declares, None when it does not say.
+        declared_count: features that the source declares, None when it declares none.
         bounds: extent of the finite geometries, units of the CRS; None when there are none.
-        declared_bounds: extent that the source declares, None when it does not say.
+        declared_bounds: extent that the source declares, None when it declares none.
         undecodable: source rows whose geometry could not be decoded (damaged records).
         defects: values that could not be kept as they are, in row order; at most 1,000 of one
             column and reason.
         defect_count: number of all such values.
-        error: why the source could not be read, None when it could.
-        notes: what a reader should know (several geometry columns, dropped covering, …).
+        error: reason why the source could not be read, None when it could.
+        notes: remarks for users (several geometry columns, dropped covering, …).
         checksums: of every column as it was read, by its name in the staged file (see
             ``checksums.written``); None for versions of an ingest that took none.
 
@@ -127,7 +127,7 @@ class BrokenBlock:
         row: block row.
         column: block column.
         bounds: extent of the block, units of the CRS.
-        reason: what GDAL said.
+        reason: GDAL's error message.
 
     """
 
@@ -160,8 +160,8 @@ class BandProfile:
         description: name of the band.
         color_interpretation: GDAL's name for the role of the band.
         scale: factor of a pixel's value; text when it is not finite.
-        offset: what is added then; text when it is not finite.
-        unit: of the scaled values.
+        offset: added after scaling; text when it is not finite.
+        unit: unit of the scaled values.
 
     """
 
@@ -184,19 +184,19 @@ class RasterProfile:
         crs: WKT2 of the declared CRS, or None when the source declares none.
         width: columns in pixels.
         height: rows in pixels.
-        transform: affine coefficients (a, b, c, d, e, f): x = a·col + b·row + c and
-            y = d·col + e·row + f.
-        bands: one profile a band, in order.
-        block_shapes: (rows, columns) of a block, one a band.
+        transform: affine coefficients (a, b, c, d, e, f): x = a·col + b·row + c and y = d·col +
+            e·row + f.
+        bands: one profile per band, in order.
+        block_shapes: (rows, columns) of a block, one per band.
         compression: compression of the source, None when uncompressed.
         overviews: decimation factors of band 1.
         mask_flags: GDAL's mask flags a band.
         tags: dataset tags (default domain).
-        cog_errors: why the source is no Cloud Optimized GeoTIFF, empty when it is one.
-        cog_warnings: what the validator warns of.
+        cog_errors: reasons why the source is not a Cloud Optimized GeoTIFF, empty when it is one.
+        cog_warnings: warnings of the validator.
         broken_blocks: blocks that do not decode.
-        error: why the source could not be read, None when it could.
-        notes: what a reader should know.
+        error: reason why the source could not be read, None when it could.
+        notes: remarks for users.
         checksums: of the pixels as they were read, in 16 hexadecimal digits: a band, a row of
             cells, a cell (see ``checksums.empty_cells``); None for versions of an ingest that took
             none.

@@ -1,4 +1,4 @@
-"""Protocols of the readers of a staged version."""
+"""Protocols of the readers of staged versions. The implementations belong to ``store``."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class VectorReader(Protocol):
         """Number of features that are present, whatever the profile says."""
 
     def row_bytes(self, columns: Sequence[str]) -> float:
-        """Bytes of a feature as it is staged, on average: its geometry and these columns."""
+        """Average staged bytes of a feature: its geometry and these columns."""
 
     def batch(self, index: int, columns: Sequence[str], *, geometry: bool = True) -> FeatureBatch:
-        """Batch ``index`` with the named attribute columns; geometry when wanted."""
+        """Batch ``index`` with the named attribute columns, and optionally the geometry."""
 
     def feature_bounds(self) -> NDArray[np.float64]:
         """(count, 4) bounds of every feature in staged order; NaN rows for null and empty."""
@@ -67,7 +67,7 @@ class VectorReader(Protocol):
     def take(
         self, positions: NDArray[np.int64], columns: Sequence[str], *, geometry: bool = True
     ) -> FeatureBatch:
-        """The features at these staged positions, in the order given; geometry when wanted."""
+        """The features at these staged positions, in the order given, optionally with geometry."""
 
     def rows_to_positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Staged positions of these source rows."""
@@ -86,11 +86,11 @@ class CountedVector:
 
     @property
     def version_id(self) -> str:
-        """Name of what is known of it."""
+        """Name that stands for the known content."""
         return fingerprint("count", self.profile.uri, self.profile.layer, self.profile.count)
 
     def batch_count(self) -> int:
-        """Refuses, like every method that leads to features."""
+        """Refuses, like every method that reads features."""
         raise self._uncounted()
 
     def batch_starts(self) -> NDArray[np.int64]:

@@ -26,15 +26,15 @@ from spatial_pipeline.runtime.hashing import fingerprint
 ALIKE = 0.7
 """Minimum similarity of two names (``difflib``'s ratio) to pair them as a renamed column."""
 X_FIRST = {"OGC:CRS84": "EPSG:4326", "OGC:CRS83": "EPSG:4269", "OGC:CRS27": "EPSG:4267"}
-"""CRSs that differ in the order of axes only, which staged data do not follow."""
+"""CRSs that differ only in axis order, which staged data do not follow."""
 DIGITS = 9
-"""Significant digits of a pixel's size that count."""
+"""Significant digits to which pixel sizes are compared."""
 SHARES = 3
-"""Decimals of a pixel to which the place of a grid counts."""
+"""Decimals of a pixel to which grid origins are compared."""
 EXACT = 2**53
 """Whole numbers up to here are exact as 64-bit floats."""
 Contents = Mapping[str, str]
-"""Column → digest of what is known about its content."""
+"""Column → digest of its content, where known."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Schema:
         data_types: data type of each band.
         nodata: nodata value of each band, as text.
         pixel: the vectors of a pixel's sides (a, d, b, e) in units of the CRS.
-        origin: where the grid lies: offset of its lines from the CRS's origin, in pixels (0 to 1).
+        origin: grid origin: offset of its lines from the CRS's origin, in pixels (0 to 1).
 
     """
 
@@ -94,10 +94,10 @@ class SchemaDifference:
     """One change.
 
     Attributes:
-        kind: what changed.
+        kind: kind of change.
         before: the part as it was, None when there was none; of a renamed column its name.
         after: the part as it is, None when there is none.
-        column: the column, by its name of today; None when the change is about no column.
+        column: the column, by its name of today; None when the change does not concern a column.
         nullable: of an added or removed column, whether it may hold nulls.
 
     """
@@ -197,7 +197,7 @@ def schema_of(profile: Profile) -> Schema:
 def _grid(
     transform: tuple[float, ...],
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """Sides of a pixel, and where the lines of the grid lie; None where that has no meaning."""
+    """Sides of a pixel, and the origin of the grid; None where these are undefined."""
     if not np.isfinite(transform).all():
         return None, None
     a, b, c, d, e, f = transform

@@ -47,13 +47,13 @@ class Publication:
 
     Attributes:
         version: version that readers see.
-        contract_hash: hash of the rules that it was proven against.
+        contract_hash: hash of the rules that it passed.
         published_at: ISO 8601 time in UTC.
         history: versions published before, latest first.
         withdrawn: versions taken back by a rollback; the gate refuses them.
         number: counts the changes of the pointer. Of two pointers to one partition, one in the
-            store and one in the database, the later one has the greater number; clocks may be
-            set back.
+            store and one in the database, the later one has the greater number; clocks may be set
+            back.
 
     """
 

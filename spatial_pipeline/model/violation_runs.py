@@ -43,8 +43,8 @@ class ViolationRun(Protocol):
         """The violations whose first row is in [low, high), and the pieces they come from.
 
         Args:
-            low: None is without bound.
-            high: None is without bound.
+            low: None means no lower bound.
+            high: None means no upper bound.
 
         """
         ...

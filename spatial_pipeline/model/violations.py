@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 SAMPLE_SIZE = 20
-"""Violations that travel inside a result; all of them are in the violation layer."""
+"""Violations included in a result; all of them are in the violation layer."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,7 +49,7 @@ class Violations:
         return len(self.reasons)
 
     def __repr__(self) -> str:
-        """Short: asyncio and the signal module write the result of a task into texts."""
+        """Short: asyncio and the signal module format the result of a task."""
         return f"<{len(self)} findings>"
 
     @classmethod

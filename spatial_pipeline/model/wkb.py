@@ -1,4 +1,4 @@
-"""Structure of well-known binary: where a geometry ends, and how deep it nests.
+"""Structure of well-known binary: length and nesting depth of geometries.
 
 GEOS reads WKB by unbounded recursion, which crashes the process on a maliciously nested geometry,
 and it does not report trailing bytes. Decoding belongs to ``model.features``.
@@ -29,7 +29,7 @@ _COLLECTIONS = frozenset({4, 5, 6, 7, 9, 10, 11, 12, 15, 16})
 
 
 class WkbError(ValueError):
-    """The bytes are no well-known binary, or nest too deeply."""
+    """The bytes are not well-known binary, or nest too deeply."""
 
 
 def end(wkb: bytes) -> int:
@@ -129,7 +129,7 @@ def lengths(geometry: NDArray[np.object_]) -> NDArray[np.int64]:
 
 
 def _headers(kind: int, geometry: NDArray[np.object_]) -> NDArray[np.int64]:
-    """(n,) bytes of what stands before rings and members."""
+    """(n,) bytes of the headers in front of rings and members."""
     if kind == 3:
         rings = shapely.get_num_interior_rings(geometry).astype(np.int64) + 1
         return np.where(shapely.is_empty(geometry), 0, 4 * rings)
@@ -142,7 +142,7 @@ def _headers(kind: int, geometry: NDArray[np.object_]) -> NDArray[np.int64]:
 
 
 def trailing(wkb: pa.Array, geometry: NDArray[np.object_]) -> NDArray[np.int64]:
-    """(n,) bytes that stand behind each of (n,) geometries; 0 for those that were not decoded."""
+    """(n,) trailing bytes behind each of (n,) geometries; 0 for those that were not decoded."""
     stored = np.asarray(pc.fill_null(pc.binary_length(wkb), 0)).astype(np.int64)
     left = np.zeros(len(stored), np.int64)
     present = shapely.get_type_id(geometry) >= 0

@@ -1,1 +1,1 @@
-"""Dagster and nothing else: components, assets, checks, schedules, resources."""
+"""Dagster definitions: components, assets, checks, schedules, sensors. No logic of the stages."""

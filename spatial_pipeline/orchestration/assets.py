@@ -15,11 +15,11 @@ from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
 
 POSTGIS_POOL = "postgis"
-"""Pool of the steps that write tables: connections are few, however many runs there are."""
+"""Pool of the steps that write tables: connections are limited, regardless of the runs."""
 
 
 def source_spec(contract: Contract) -> dg.AssetSpec:
-    """The source as an external asset: Dagster sees it and does not make it."""
+    """The source as an external asset: Dagster observes it and does not materialize it."""
     return dg.AssetSpec(
         key=source_key(contract.name),
         description=f"Source of {contract.name}: {redacted(contract.source.uri)}",
@@ -63,8 +63,8 @@ def staged_asset(contract: Contract) -> dg.AssetsDefinition:
 def published_asset(contract: Contract) -> dg.AssetsDefinition:
     """Publishes the staged version, if the gate is open for it.
 
-    The gate is asked here, inside the publishing step, because Dagster's blocking checks stop it
-    only in the run in which they failed.
+    The publishing step itself asks the gate, because Dagster's blocking checks stop it only in the
+    run in which they failed.
     """
 
     @dg.asset(

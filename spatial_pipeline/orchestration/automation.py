@@ -35,7 +35,7 @@ def staged_condition(contract: Contract) -> Condition | None:
         if contract.automation == "eager":
             trigger = trigger | When.any_deps_updated()
             for other in _others(contract):
-                # What the data are compared with is new, so they are proven again.
+                # The comparison data are new, so the data are checked again.
                 trigger = trigger | When.asset_matches(published_key(other), When.newly_updated())
     condition: Condition = _unhandled(trigger)
     if isinstance(contract.partitions, DailyPartitions) and (
@@ -43,7 +43,7 @@ def staged_condition(contract: Contract) -> Condition | None:
     ):
         condition = When.in_latest_time_window() & condition
     elif contract.watched is not None and not isinstance(contract.automation, OnCron):
-        # What the watch has not seen is not there to be read.
+        # A source that the watch has not seen cannot be read.
         condition = condition & ~When.any_deps_missing().allow(source)
     condition = condition & ~When.in_progress() & When.all_deps_blocking_checks_passed()
     return _labelled(condition, _label(contract))
@@ -96,7 +96,7 @@ def _newly_missing() -> Condition:
 
 
 def _unhandled(trigger: Condition) -> Condition:
-    """Remembers a trigger until it was answered by a request.
+    """Keeps a trigger active until a request has answered it.
 
     Dagster's ``since_last_handled`` forgets it on a materialization too: also on one that was
     under way, from the former source, when the source changed.
@@ -111,7 +111,7 @@ def _others(contract: Contract) -> list[str]:
 
 
 def _labelled(condition: Condition, label: str) -> Condition:
-    """The condition under the name that the UI shows; every one of Dagster's own takes it."""
+    """The condition under the name that the UI shows; all Dagster conditions accept one."""
     return condition.with_label(label)  # type: ignore[attr-defined,no-any-return]
 
 

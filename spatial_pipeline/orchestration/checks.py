@@ -1,4 +1,4 @@
-"""The checks of a dataset: one op, one asset check a rule."""
+"""The checks of a dataset: one op, one asset check per rule."""
 
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
-    """One spec a rule; a rule of severity error blocks, one of severity warn never does.
+    """One spec per rule; a rule of severity error blocks, one of severity warn never does.
 
     A WARN on a blocking check would let the downstream go in a run and hold it in declarative
     automation; so only rules of severity error are blocking.

@@ -21,9 +21,9 @@ logger = logging.getLogger("spatial_pipeline")
 class _Attributes(BaseModel):
     """Attributes of a contract as they were written.
 
-    Dagster validates a component's attributes before the component sees them and stops at the
-    first file that is wrong. So validation is left to the contract, which names all mistakes and
-    takes no other dataset down, while the JSON schema, which ``dg check yaml`` and editors use, is
+    Dagster validates a component's attributes before the component sees them and stops at the first
+    file that is wrong. So validation is left to the contract, which reports all mistakes and does
+    not affect other datasets, while the JSON schema, which ``dg check yaml`` and editors use, is
     the contract's.
     """
 
@@ -76,7 +76,7 @@ class _RasterScaffolder(DatasetScaffolder):
 
 
 class _Dataset(dg.Component):
-    """A dataset with its contract; or what is wrong with the contract."""
+    """A dataset with its contract, or with the mistakes of the contract."""
 
     attributes_model: ClassVar[type[_Attributes]]
 
@@ -92,7 +92,7 @@ class _Dataset(dg.Component):
 
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> _Dataset:
-        """The dataset; with mistakes in its contract, a dataset that says them."""
+        """The dataset; with mistakes in its contract, a stand-in that reports them."""
         written = {} if attributes is None else attributes.model_dump()
         path = _file(context)
         try:

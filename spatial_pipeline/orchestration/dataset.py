@@ -1,4 +1,4 @@
-"""Contract → Dagster definitions of one dataset."""
+"""Assembles the Dagster definitions of one dataset from its contract."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spatial_pipeline.orchestration.sensors import source_sensor
 
 
 def dataset_definitions(contract: Contract) -> dg.Definitions:
-    """Source, staged, one check op and published of one dataset, and what launches them."""
+    """Source, staged, one check op and published of one dataset, with schedule and sensors."""
     job = job_of(contract)
     schedule = schedule_of(contract, job)
     sensors = (

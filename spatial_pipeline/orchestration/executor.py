@@ -1,8 +1,8 @@
-"""The executor of this code location: steps that start warm.
+"""The executor of this code location: steps are forks of a preloaded process.
 
-Dagster's default starts a new interpreter for every step, which imports Dagster and everything that
-ingest and rules need before it works. Here a run imports them once, and its steps are forks of
-that process. Use it in a project of your own with ``dg.Definitions(executor=EXECUTOR)``.
+Dagster's default starts a new interpreter for every step, which first imports Dagster and
+everything that ingest and rules need. Here a run imports them once, and its steps are forks of that
+process. Use it in your own project with ``dg.Definitions(executor=EXECUTOR)``.
 """
 
 import multiprocessing

@@ -1,4 +1,4 @@
-"""The asset that lists what is held, with its check and its schedule."""
+"""The asset that lists held versions, with its check and its schedule."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ def inventory_asset() -> dg.AssetsDefinition:
 
 
 def inventory_schedule(listed: Inventory) -> dg.ScheduleDefinition:
-    """The schedule; it is on as soon as it is deployed."""
+    """The schedule; it is switched on by default."""
     return dg.ScheduleDefinition(
         name="inventory_schedule",
         job=dg.define_asset_job(

@@ -1,4 +1,4 @@
-"""Names of what belongs to a dataset in Dagster."""
+"""Asset keys, tags and other names of a dataset in Dagster."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def staged_key(dataset: str) -> dg.AssetKey:
 
 
 def published_key(dataset: str) -> dg.AssetKey:
-    """Key of the published asset of a dataset: what downstream assets depend on."""
+    """Key of the published asset of a dataset, on which downstream assets depend."""
     return dg.AssetKey([dataset, "published"])

@@ -1,4 +1,4 @@
-"""Small maps of what failed, for the results of checks in the Dagster UI."""
+"""Small maps of violations for check results in the Dagster UI."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MOST = 4
 async def maps_of(
     store: Store, version: Version, results: Sequence[Result], log: logging.Logger
 ) -> dict[str, bytes]:
-    """PNGs of the first rules with defects that have a place, by name; blocking rules first.
+    """PNGs of the first rules with located violations, by name; blocking rules first.
 
-    A map is an extra: one that cannot be drawn is logged, and the results stay what they are.
+    Maps are optional: one that cannot be drawn is logged, and the results are unchanged.
     """
     placed = [r for r in results if r.status is Status.FAILED and any(v.location for v in r.sample)]
     drawn = sorted(placed, key=lambda r: not r.blocks)[:MOST]

@@ -67,10 +67,10 @@ def materialize(
     names: Sequence[str] | None = None,
     partition: str | None = None,
 ) -> Iterator[Row]:
-    """Stages, checks and publishes datasets, each in a Dagster run of its own.
+    """Stages, checks and publishes datasets, each in its own Dagster run.
 
-    A dataset comes after those that it is compared with; one that fails stops no other. The runs
-    are kept in the instance of ``DAGSTER_HOME`` when that is set, else they are forgotten.
+    A dataset runs after those that it is compared with; a failure does not stop the others. The
+    runs are kept in the instance of ``DAGSTER_HOME`` when that is set, else they are discarded.
 
     Args:
         contracts: contracts of the project.
@@ -78,7 +78,7 @@ def materialize(
         partition: partition to run; every partition unless given.
 
     Yields:
-        One row a dataset and partition, as soon as its run has ended.
+        One row per dataset and partition, as soon as its run has ended.
 
     Raises:
         StoreError: Dagster's own storage cannot be opened.

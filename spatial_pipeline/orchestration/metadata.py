@@ -92,10 +92,10 @@ def of_result(
     """Metadata of one check result.
 
     Args:
-        pipeline: whose store has the version.
-        version: what was checked.
-        result: what was found.
-        picture: PNG of where; None when there is nothing to see.
+        pipeline: pipeline with the store of the version.
+        version: the checked version.
+        result: the result.
+        picture: PNG map of the violations; None when there is none.
 
     """
     metadata: dict[str, Any] = {

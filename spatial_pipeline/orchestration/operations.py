@@ -35,7 +35,7 @@ class OperationsScaffolder(dg.Scaffolder[Any]):
 
 
 def operations_definitions(operations: OperationsModel) -> dg.Definitions:
-    """The alert sensor, the inventory and its schedule, as far as they are wanted."""
+    """The alert sensor, the inventory and its schedule, as far as they are configured."""
     sensors = [] if operations.alerts is None else [alerts_sensor(operations.alerts)]
     listed = operations.inventory
     return dg.Definitions(

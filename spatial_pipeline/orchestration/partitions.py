@@ -1,4 +1,4 @@
-"""Partitions of a contract → partitions of Dagster."""
+"""Converts the partitions of a contract to those of Dagster."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ try:
     from spatial_pipeline.pipeline import pipeline
 
     catalogue.load()
-    # It imports its libraries beside this process, once for all steps.
+    # It imports its libraries in parallel with this process, once for all steps.
     client.start()
     for module in STORAGES:
         with suppress(ImportError):

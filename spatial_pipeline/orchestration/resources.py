@@ -40,8 +40,8 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     ) -> AsyncIterator[SpatialResource]:
         """The resource of one step, with a pool of the step's loop; it connects when it is used.
 
-        A run that is cancelled interrupts the loop, not the tasks on it: they are cancelled here,
-        so that no thread and no server goes on with work that nobody waits for.
+        Cancelling a run interrupts the loop, not the tasks on it: they are cancelled here, so that
+        no thread and no server continues with abandoned work.
         """
         # A code server, a schedule or a sensor loads this module and needs no geometry library.
         from spatial_pipeline.pipeline.pipeline import database_of

@@ -12,9 +12,9 @@ from spatial_pipeline import errors
 from spatial_pipeline.orchestration.keys import published_key, staged_key
 
 OURS = f"{errors.__name__}."
-"""Before the names of our errors in an event."""
+"""Module prefix of the names of our errors in an event."""
 CHECKS_FAILED = "DagsterAssetCheckFailedError"
-"""Dagster's error of a check step that did its work: the results say what is wrong."""
+"""Dagster's error of a check step that did its work: the results carry the problems."""
 
 
 @dataclass(frozen=True)

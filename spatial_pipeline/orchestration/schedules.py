@@ -37,8 +37,8 @@ def job_of(contract: Contract) -> Job:
 def schedule_of(contract: Contract, job: Job) -> dg.ScheduleDefinition | None:
     """A schedule that materializes staged, checks and published; None without ``schedule``.
 
-    Of daily partitions the last complete day is run, of other partitions all of them, each in a
-    run of its own. What still runs from an earlier tick is not launched again.
+    With daily partitions the last complete day is run, with other partitions all of them, each in
+    its own run. Partitions that still run from an earlier tick are not launched again.
     """
     if contract.schedule is None:
         return None

@@ -1,6 +1,6 @@
 """The sensor that watches the source of a dataset.
 
-It looks at names, sizes, times, ETags and the books of a database, never at the data. A sensor of
+It reads names, sizes, times, ETags and the statistics of a database, never the data. A sensor of
 Dagster has no event loop, so everything here is synchronous.
 """
 
@@ -74,7 +74,7 @@ def source_sensor(contract: Contract, job: Job) -> dg.SensorDefinition | None:
 
 
 def _keys(contract: Contract) -> list[str] | None:
-    """Partitions that the contract allows now; None when it takes what there is."""
+    """Partitions that the contract allows now; None when it takes all that exist."""
     partitions = partitions_of(contract)
     if partitions is None:
         return [WHOLE]
@@ -84,7 +84,7 @@ def _keys(contract: Contract) -> list[str] | None:
 
 
 def _settles(contract: Contract) -> bool:
-    """True for files, which grow while they are written; other stores show them whole."""
+    """True for files, which can be seen while they are written; other stores show whole objects."""
     scheme, mark, _ = contract.source.uri.partition("://")
     on_disk = not mark or scheme.lower() in {"file", "package"}
     return on_disk and not is_database(contract.source.uri)

@@ -29,7 +29,7 @@ MOST_DRAWN = 300
 """Defects on the map of an alert."""
 MOST_UNDER = 2000
 MOST_UNDER_BYTES = 16 << 20
-"""Features, and bytes of a file, that are drawn under defects; of more only the extent is."""
+"""Features, and bytes of a file, drawn under violations; above it only the extent is drawn."""
 
 
 def channels_of(settings: Settings) -> list[AppriseChannel]:
@@ -100,7 +100,7 @@ def picture_of(store: Store, fact: Problem) -> bytes | None:
 
 
 def _under(store: Store, version: Version) -> NDArray[Any] | None:
-    """The features of a small dataset; a large one would take too long to read for a picture."""
+    """The features of a small dataset; reading a large one takes too long for a picture."""
     profile = store.profile(version)
     if not isinstance(profile, VectorProfile) or profile.count > MOST_UNDER:
         return None
@@ -110,7 +110,7 @@ def _under(store: Store, version: Version) -> NDArray[Any] | None:
 
 
 def sample(links: Links) -> Message:
-    """A message that shows what alerts look like."""
+    """A sample message."""
     violation = Violation((("4711",), ("4712",)), "overlap", (1603607.55, 6463658.73), 0.0107, "m²")
     fact = Problem(
         key=Key("sample", "2026-01", Kind.RULE, "must_not_overlap"),
@@ -141,7 +141,7 @@ def _sample_picture() -> bytes | None:
 
 
 def _png(drawing: Drawing, title: str) -> bytes:
-    # matplotlib takes seconds to load: a tick that draws nothing does without.
+    # matplotlib takes seconds to load: ticks without a map do not import it.
     from spatial_pipeline.report.picture import png
 
     return png(drawing, title)

@@ -1,4 +1,4 @@
-"""Checks of many datasets, one after the other; what happens to one stops no other."""
+"""Checks many datasets, one after the other; a failure of one does not stop the others."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def check_all(
         only: names of the rules to check; all unless given.
         show: called with dataset, stage of the work, pieces done and pieces planned.
         context: load features to draw under the violations.
-        baselines: leave out what the baselines of the rules accept.
+        baselines: suppress the violations in the baselines of the rules.
 
     """
     return [await _check(pipeline, c, key, only, show, context, baselines) for c, key in targets]

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 CLASSES, NUMBER, EXTRA = "classes", "number_", "extra_"
 """Names of arrays, and how they begin."""
 BATCHES, PIECES = "row-groups", "-pieces"
-"""Name of what is kept of all batches; how names of what is kept by piece end. No check is named
-like this."""
+"""Name of the digests of all batches, and suffix of the names of answers about pieces.
+
+No check has such a name.
+"""
 DIGESTS, STARTS = "digests", "starts"
 SKIPPED, FEATURES, ENDS, WORDS = "skipped", "features", "ends", "words"
 
@@ -40,9 +42,9 @@ class _Former:
     """An earlier version, compared with the one under check.
 
     Attributes:
-        match: (n,) which of its features each one of today's is, -1 for none.
-        gone: (m, 4) boxes of those of its features that are not there any more.
-        changes: where the versions differ, by reach.
+        match: (n,) the matching earlier feature of each feature of today, -1 for none.
+        gone: (m, 4) boxes of its features that no longer exist.
+        changes: differences between the versions, by reach.
 
     """
 
@@ -126,10 +128,10 @@ class CheckHistory:
             return former.changes[reach]
 
     def _former(self, version: Version, count: int) -> _Former | None:
-        """An earlier version compared with this one; once for all rules."""
+        """An earlier version compared with this one; computed once for all rules."""
         with self._lock:
             if version.id not in self._formers:
-                # The boxes of today nearly all rules want.
+                # Nearly all rules need the boxes of today.
                 calls: list[Any] = [partial(self._compared, version, count)]
                 former, _ = SharedWork[Any]([*calls, self.data.feature_bounds]).results()
                 if former is None:
@@ -169,7 +171,7 @@ class CheckHistory:
         return _Former(match, np.concatenate(gone))
 
     def batches(self) -> Batches | None:
-        """The batches, and which of them the latest version that was checked has, too."""
+        """The batches, and whether the latest checked version has the same ones."""
         try:
             for version in self._versions():
                 known = self._batches_of(version)
@@ -181,7 +183,7 @@ class CheckHistory:
             return None
 
     def keep_batches(self) -> None:
-        """Stores what the batches are known by beside the version under check."""
+        """Stores the digests of the batches beside the version under check."""
         digests = [d.values for d in self._digests]
         arrays = {DIGESTS: np.array(digests, "U32"), STARTS: self.data.batch_starts()}
         check_cache.remember(self.store.path(self.version), BATCHES, _with_code(BATCHES), arrays)
@@ -216,7 +218,7 @@ class CheckHistory:
         return [self.version, *(v for v in others if v != self.version)]
 
     def _batches_of(self, version: Version) -> dict[str, range]:
-        """Staged positions of the batches of a checked version, by what they are known by."""
+        """Staged positions of the batches of a checked version, by digest."""
         arrays = check_cache.recalled(self.store.path(version), BATCHES, _with_code(BATCHES))
         if arrays is None:
             return {}

@@ -59,7 +59,7 @@ class Comparisons:
 
         Raises:
             RuleError: another source cannot be read.
-            NotPublishedError: another dataset has no published version, and nothing stands in.
+            NotPublishedError: another dataset has no published version, and no stand-in is allowed.
 
         """
         if isinstance(rule, RoundTrips):

@@ -1,4 +1,4 @@
-"""A contract inferred from a source: what it is like, and which rules it keeps."""
+"""Infers a contract from a source: its properties, and the rules that it satisfies."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Inferred:
     """A contract inferred from a source.
 
     Attributes:
-        contract: what a contract file holds.
-        remarks: rules that do not hold, with what was found.
+        contract: the content of a contract file.
+        remarks: rules that do not hold, with their results.
         sound: False when the source itself cannot be read without loss.
 
     """
@@ -52,7 +52,7 @@ class Inferred:
     sound: bool
 
     def text(self) -> str:
-        """The contract as YAML, a rule a line, the remarks as comments."""
+        """The contract as YAML, one rule per line, the remarks as comments."""
         attributes = self.contract["attributes"]
         lines = [f"type: {self.contract['type']}", "attributes:"]
         for name, value in attributes.items():
@@ -66,10 +66,10 @@ class Inferred:
 
 
 async def infer(pipeline: Pipeline, uri: str, layer: str | None = None) -> Inferred:
-    """Stages a source for a moment, tries the rules that make sense for it, keeps those that hold.
+    """Stages a source temporarily, tries the rules that make sense for it, keeps those that hold.
 
     Args:
-        pipeline: says which sources are allowed; its store is not used.
+        pipeline: provides the list of allowed sources; its store is not used.
         uri: the source, relative to the working directory.
         layer: layer of a container with several.
 
@@ -95,7 +95,7 @@ class _Trial:
         self.profile: Profile
 
     def open(self) -> None:
-        """Stages the source as what it is."""
+        """Stages the source as a vector or a raster dataset."""
         errors: list[str] = []
         for kind in ("vector", "raster"):
             self.kind = kind
@@ -166,7 +166,7 @@ class _Trial:
         return []
 
     def _options(self) -> Iterator[list[Parameters]]:
-        """Rules to try, those in a list instead of each other, the strictest first."""
+        """Rules to try; of those in one list only the first that holds is kept, strictest first."""
         profile = self.profile
         if profile.bounds is not None and all(map(math.isfinite, profile.bounds)):
             yield [{"rule": "bounds_within", "bounds": rounded_out(profile.bounds)}]
@@ -258,7 +258,7 @@ def _of_raster(profile: RasterProfile) -> Iterator[list[Parameters]]:
 
 
 def rounded_out(bounds: Bounds) -> list[float]:
-    """A box around the bounds whose numbers are short: a thousandth of the extent and less more."""
+    """A box around the bounds with short numbers, at most a thousandth of the extent larger."""
     xmin, ymin, xmax, ymax = bounds
     # Finer than the numbers themselves a box cannot be.
     finest = 1e-9 * max(1.0, *map(abs, bounds))

@@ -53,7 +53,7 @@ def export_vector(
     Args:
         source: staged GeoParquet file.
         profile: its profile.
-        folder: where the new file goes.
+        folder: folder for the new file.
         driver: GDAL driver short name, or ``Parquet``.
         options: creation options of the driver.
 
@@ -124,7 +124,7 @@ def export_raster(
 
 
 def _plain(file: pq.ParquetFile, columns: list[str]) -> pa.Schema:
-    """The columns without metadata; all of them nullable, as GDAL's formats have them."""
+    """The columns without metadata; all nullable, as in GDAL's formats."""
     schema = file.schema_arrow
     return pa.schema([pa.field(n, schema.field(n).type) for n in columns])
 

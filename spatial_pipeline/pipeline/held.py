@@ -1,4 +1,4 @@
-"""Everything that readers do not get, read from the store: so that nothing stays broken quietly."""
+"""Lists staged versions that are held, unchecked or unpublished, read from the store alone."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from spatial_pipeline.store.versions import Store
 
 @dataclass(frozen=True)
 class Standing:
-    """One partition whose last staged version readers do not get, or should not.
+    """A partition whose last staged version is not published, or should not be.
 
     Attributes:
         dataset: name of the dataset.
         partition: partition key or None.
         version: id of the version that was staged last, None when it cannot be read.
         state: ``held`` by its verdict, ``unchecked``, or ``unpublished`` though it passed.
-        since: ISO 8601 time in UTC since which readers get nothing newer.
-        reasons: why.
+        since: ISO 8601 time in UTC of the first staged version that is not published.
+        reasons: reasons.
         readers_see: id of the version that readers see, None when there is none.
 
     """
@@ -61,7 +61,7 @@ class Standing:
 
 
 def partitions(store: Store, datasets: Iterable[str] | None = None) -> list[tuple[str, str | None]]:
-    """Every partition in which something was staged, of these datasets or of all."""
+    """Every partition with a staged version, of these datasets or of all."""
     names = sorted(store.datasets() if datasets is None else datasets)
     return [(name, partition) for name in names for partition in store.staged_partitions(name)]
 
@@ -118,8 +118,8 @@ def inventory(
     """Everything that is held, oldest first.
 
     Args:
-        store: where versions live.
-        contracts: the datasets to look at, by name; all of the store unless given.
+        store: the store.
+        contracts: the datasets to list, by name; all of the store unless given.
 
     """
     contracts = contracts if contracts is not None else {}
@@ -192,7 +192,7 @@ def _schema(store: Store, version: Version) -> SchemaEvidence | None:
     try:
         return store.schema_evidence(version)
     except (OSError, SpatialPipelineError):
-        return None  # what readers see is damaged: the list is no place to fail for it
+        return None  # the published version is damaged: listing must not fail for that
 
 
 def _passed(schema: SchemaEvidence | None) -> str:

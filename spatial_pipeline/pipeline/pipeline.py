@@ -1,4 +1,4 @@
-"""The story of one dataset: stage it, prove it, publish it.
+"""The use cases of one dataset: stage, check, publish.
 
 Neither Dagster nor the command line adds a step to this; they only decide when it happens.
 """
@@ -77,7 +77,7 @@ class Audit:
 
 
 def database_of(settings: Settings) -> Database | None:
-    """The environment's database, not opened yet; None when there is none.
+    """The environment's database, not opened yet; None when none is configured.
 
     Raises:
         StoreError: the address is no libpq URI.
@@ -98,7 +98,7 @@ def database_of(settings: Settings) -> Database | None:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The datasets of a project, with the store that their versions live in.
+    """The datasets of a project, with the store of their versions.
 
     Attributes:
         contracts: contract of every dataset by its name.
@@ -167,7 +167,7 @@ class Pipeline:
     def stage(
         self, contract: Contract, partition: str | None = None, progress: Progress | None = None
     ) -> Version:
-        """Ingests the source as it is now; does nothing when this very content is staged.
+        """Ingests the source as it is now; does nothing when the same content is already staged.
 
         A source that cannot be read is staged too: empty, with the error in its profile, so that
         the failure is a check result with its history.
@@ -264,7 +264,7 @@ class Pipeline:
         """Publishes a version to files only, if the gate is open for it.
 
         Raises:
-            GateClosedError: the gate is closed; readers keep seeing what they saw. It is closed
+            GateClosedError: the gate is closed; readers keep the version they have. It is closed
                 too for a contract that names a table: :meth:`apublish` writes tables.
 
         """
@@ -274,12 +274,12 @@ class Pipeline:
         return files.publish(contract, version, self.store)
 
     async def apublish(self, contract: Contract, version: Version) -> Publication:
-        """Publishes a version to files and, where the contract says so, to its table.
+        """Publishes a version to files and, where the contract names one, to its table.
 
-        Rasters are written down in ``spatial_pipeline.rasters`` of a configured database.
+        Rasters are registered in ``spatial_pipeline.rasters`` of a configured database.
 
         Raises:
-            GateClosedError: the gate is closed; readers keep seeing what they saw.
+            GateClosedError: the gate is closed; readers keep the version they have.
             StoreError: the store or the database cannot be written.
 
         """
@@ -341,7 +341,7 @@ class Pipeline:
         return self.store.open(self.store.published_version(dataset, partition))
 
     def _missing_database(self, contract: Contract) -> str:
-        """Why the contract's table cannot be written at all; empty when it can."""
+        """Reason why the contract's table cannot be written at all; empty when it can."""
         if contract.table is None or self.database is not None:
             return ""
         return f"publish.table is {contract.table}, but SPATIAL_DATABASE_URL is not set"
@@ -426,7 +426,7 @@ class Pipeline:
 def _stage_failure(
     store: Store, version: Version, kind: Kind, source: Source, error: str
 ) -> Version:
-    """Stages why a source could not be read, under a name of its own: the next run tries again."""
+    """Stages the reason why a source cannot be read, under a unique name: the next run retries."""
     name = fingerprint("reader failed", version.id, error)
     failed = replace(version, id=name)
     shown = redacted(uri_of(source, version.partition))

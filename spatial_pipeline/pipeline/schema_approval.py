@@ -1,4 +1,4 @@
-"""A person's word that a new schema is meant: the way out of ``on_schema_change: hold``."""
+"""Approval of new schemas by a person: the way out of ``on_schema_change: hold``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pending(
     Args:
         pipeline: the pipeline.
         contract: the contract as it is today.
-        partitions: partitions to look at; all that have a staged version unless given.
+        partitions: partitions to examine; all that have a staged version unless given.
 
     """
     store = pipeline.store

@@ -36,16 +36,16 @@ class Outdated:
 
 
 def outdated(pipeline: Pipeline, contract: Contract, partitions: Sequence[str]) -> list[Outdated]:
-    """The partitions that were built before, and not as they would be built today.
+    """Partitions that were built under other inputs than today's.
 
-    A partition that was never staged was not built. One that is held under today's contract is
-    left alone until its source looks different, and so is one whose published schema is not that
-    of the latest publication: nothing else could come of it.
+    A partition that was never staged was not built. One that is held under today's contract is left
+    alone until its source changes, and so is one whose published schema is not that of the latest
+    publication: a rebuild would have the same result.
 
     Args:
         pipeline: the pipeline.
         contract: the contract as it is today.
-        partitions: keys to look at; the answer is in their order.
+        partitions: keys to examine; the answer is in their order.
 
     """
     looking = _Looking(pipeline, contract)
@@ -79,7 +79,7 @@ class _Waiting:
 
 
 class _Looking:
-    """Today's contract, beside which every partition is held."""
+    """Compares partitions with today's contract."""
 
     def __init__(self, pipeline: Pipeline, contract: Contract) -> None:
         self.pipeline = pipeline

@@ -62,19 +62,19 @@ def of(
 
 
 def write_baselines(contracts: Sequence[Contract], checked: Sequence[Checked]) -> list[Path]:
-    """Writes the baselines that rules name, with all violations that a check found.
+    """Writes the baselines that rules name, with all violations of a check.
 
-    Rules that could not be evaluated keep what the file says of them.
+    Rules that could not be evaluated keep their entries in the file.
 
     Args:
         contracts: one for each of ``checked``.
-        checked: what was found, the baselines left out.
+        checked: results of the check, without the baselines applied.
 
     Returns:
         The files written.
 
     Raises:
-        RuleError: a file is there and is no baseline.
+        RuleError: a file exists and is not a baseline.
         OSError: a file cannot be written.
 
     """

@@ -1,1 +1,1 @@
-"""Results → tables, layers and pages for people."""
+"""Results as tables, layers and pages for people. No decision is made here."""

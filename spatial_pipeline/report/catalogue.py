@@ -1,4 +1,4 @@
-"""The rule catalogue for terminals and programs."""
+"""The rule catalogue as text and JSON."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def description(model: type[Rule]) -> str:
 
 
 def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """A JSON schema in a few words."""
+    """The type of a JSON schema in a few words."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rsplit("/", 1)[-1]
         found = definitions[name]

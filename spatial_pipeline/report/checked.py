@@ -30,9 +30,9 @@ class Checked:
         partition: partition key or None.
         version: id of the version that was checked, None when nothing could be staged.
         evaluations: result and violations of each rule that was checked, keys filled in.
-        profile: what is known of the source, None when nothing could be staged.
+        profile: profile of the source, None when nothing could be staged.
         context: (n,) geometries to draw under the violations, in the CRS of the dataset.
-        mistakes: mistakes of the contract that show with the data, one line each.
+        mistakes: mistakes of the contract that only the data reveal, one line each.
 
     """
 
@@ -61,7 +61,7 @@ class Checked:
 
 
 def as_json(checked: Sequence[Checked]) -> dict[str, Any]:
-    """The one object that ``--json`` prints; holds only what JSON can hold."""
+    """The JSON object that ``--json`` prints."""
     mistakes = [mistake for c in checked for mistake in c.mistakes]
     return {
         **({"mistakes": mistakes} if mistakes else {}),

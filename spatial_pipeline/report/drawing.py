@@ -1,4 +1,4 @@
-"""A map of violations as SVG: the dataset in the background, every defect marked."""
+"""SVG map of violations: the dataset in the background, every violation marked."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class DrawnViolation:
         filled: True for areas.
         x: pixel of its mark.
         y: pixel of its mark.
-        label: what it is.
+        label: text of the mark.
         series: number of its rule among those that are drawn.
 
     """
@@ -97,7 +97,7 @@ class Drawing:
         frame: size and scale.
         extent: SVG path of the dataset's extent, empty when it has none.
         context: SVG path of the dataset's features.
-        defects: what is marked.
+        defects: drawn violations.
         legend: name of the rule and number of its violations, by series.
         omitted: violations that are not drawn: too many, or without a place.
 
@@ -112,7 +112,7 @@ class Drawing:
 
 
 def draw(checked: Checked) -> Drawing | None:
-    """The map of one check; None when there is nothing to draw but an extent."""
+    """The map of one check; None when there is nothing to draw beyond an extent."""
     failing = [(r, f) for r, f in checked.evaluations if len(f)]
     share = max(1, MAX_DEFECTS // max(1, len(failing)))
     placed = [(r, f, *_first(f, share)) for r, f in failing]

@@ -57,7 +57,7 @@ def page(checked: Sequence[Checked], made_at: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number for people; nothing for none."""
+    """A number for people; empty for None."""
     if value is None:
         return ""
     if float(value).is_integer() and abs(value) < 1e15:

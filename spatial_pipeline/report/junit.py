@@ -15,10 +15,10 @@ FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def junit_xml(checked: Sequence[Checked]) -> bytes:
-    """One suite a dataset (or partition of one), one case a rule, as UTF-8.
+    """One suite per dataset (or partition of one), one case per rule, as UTF-8.
 
     A blocking rule that did not pass is a ``failure``, or an ``error`` where it could not be
-    evaluated; a warning passes and says so in ``system-out``.
+    evaluated; a warning passes, with its text in ``system-out``.
     """
     suites = [_suite(c) for c in checked]
     root = ET.Element("testsuites", {"name": "spatial-pipeline", **_sums(suites)})
@@ -70,7 +70,7 @@ def _case(suite: str, result: Result) -> ET.Element:
 
 
 def sample_lines(result: Result) -> list[str]:
-    """The sample of violations, one a line, for people."""
+    """The sample of violations for people, one per line."""
     lines = []
     for found in result.sample:
         keys = keys_text(found.keys)

@@ -1,4 +1,4 @@
-"""A map of violations as a small PNG, for channels that take pictures."""
+"""PNG map of violations, for channels that accept pictures."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def png(drawing: Drawing, title: str) -> bytes:
     drawn, written = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
     # A quarter of the bytes: such maps travel in e-mails and stay in Dagster's event log. The
-    # palette is ours, because one made from the picture has no colour for a single small mark.
+    # palette is fixed, because one computed from the picture has no colour for a single small mark.
     pixels = Image.open(drawn).convert("RGB")
     flat = pixels.quantize(palette=_palette(), dither=Image.Dither.NONE)
     flat.save(written, "png", optimize=True)

@@ -1,4 +1,4 @@
-"""The features that a blocking rule named, whole, with the reasons, apart from the rest."""
+"""Quarantine layer: complete features in violations of blocking rules, with the reasons."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROW = "quarantine_row"
 
 
 def named_rows(checked: Checked) -> dict[int, list[str]]:
-    """Source row → what blocking rules that did not pass say of it, in the order of the rules."""
+    """Source row → messages of the blocking rules that did not pass, in the order of the rules."""
     reasons: dict[int, list[str]] = {}
     for result, findings in checked.evaluations:
         if not result.blocks:
@@ -58,9 +58,9 @@ def to_table(batch: FeatureBatch, reasons: dict[int, list[str]]) -> pa.Table:
 
 
 def export(tables: Sequence[tuple[str, pa.Table]], path: Path) -> list[Path]:
-    """Writes a layer for each dataset; the ending of the path decides the format.
+    """Writes a layer for each dataset; the file extension selects the format.
 
-    A GeoPackage has one layer a dataset, named like it. GeoParquet has one file a dataset:
+    A GeoPackage has one layer per dataset, named like it. GeoParquet has one file per dataset:
     ``F.parquet`` for the first, ``F_2.parquet`` and so on. Without any there is an empty layer.
 
     Args:
@@ -91,7 +91,7 @@ def _nothing() -> pa.Table:
 
 
 def _free(names: Sequence[str], taken: set[str]) -> list[str]:
-    """The names; those that are taken get the first number that makes them free."""
+    """Unique names; a name in use gets the first number that makes it unique."""
     used = {n.casefold() for n in names} | taken
     out: list[str] = []
     for name in names:
@@ -105,7 +105,7 @@ def _free(names: Sequence[str], taken: set[str]) -> list[str]:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """The table with what a GeoPackage has no type for as text that loses nothing."""
+    """The table with types that a GeoPackage lacks converted to lossless text."""
     for i, column in enumerate(table.schema):
         if column.name != violations.GEOMETRY:
             table = table.set_column(i, column.name, _kept(table.column(i)))
@@ -113,14 +113,11 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def _kept(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as it is where a GeoPackage holds all of its values, else as text."""
+    """The column unchanged if a GeoPackage can hold all of its values, else as text."""
     kind = column.type
     if pa.types.is_nested(kind):
         texts = [None if v is None else json_text(v) for v in json_values(column)]
         return pa.chunked_array([pa.array(texts, pa.string())])
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        # GDAL would end a text there.
-        return pc.replace_substring(column, "\0", "\N{REPLACEMENT CHARACTER}")
     if pa.types.is_timestamp(kind) and not _is_geopackage_instant(column):
         return _iso(column)
     foreign = (pa.types.is_null, pa.types.is_time, pa.types.is_decimal, pa.types.is_duration)

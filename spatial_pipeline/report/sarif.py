@@ -1,4 +1,4 @@
-"""Results as SARIF 2.1.0 (OASIS, 2020), which code hosts and editors show beside the contract."""
+"""Results as SARIF 2.1.0 (OASIS, 2020) for code hosts and editors."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Origin:
 
 
 def sarif(contracts: Sequence[Contract], checked: Sequence[Checked]) -> dict[str, Any]:
-    """A log of one run: one result a violation, one for a rule that failed without any.
+    """A log of one run: one result per violation, one for a rule that failed without any.
 
     Rules that passed have no result. Blocking rules are errors, others warnings.
 
     Args:
         contracts: one for each of ``checked``.
-        checked: what was found.
+        checked: results of the check.
 
     """
     used = list(dict.fromkeys(r.rule for c in checked for r in c.results))

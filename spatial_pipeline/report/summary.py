@@ -1,4 +1,4 @@
-"""Tables for terminals."""
+"""Result tables for terminals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STYLES = {Status.PASSED: "green", Status.FAILED: "red", Status.ERROR: "red", Sta
 
 
 def results_table(checked: Checked) -> Table:
-    """One row a rule: what it is, how it ended, what it says."""
+    """One row per rule: name, status, message."""
     verdict = Text("passed", "bold green") if checked.passed else Text("held", "bold red")
     title = Text.assemble((checked.title, "bold"), ": ", verdict)
     table = _table("Check", "Status", "Checked", "Violations", "Message", title=title)
@@ -33,7 +33,7 @@ def results_table(checked: Checked) -> Table:
 
 
 def datasets_table(checked: Sequence[Checked]) -> Table:
-    """One row a dataset: verdict and the blocking rules that did not pass."""
+    """One row per dataset: verdict and the blocking rules that did not pass."""
     table = _table("Dataset", "Version", "Verdict", "Why")
     for c in checked:
         blocking = [r for r in c.results if r.blocks]
@@ -65,7 +65,8 @@ class Ran:
         outcome: ``published``, ``held`` or ``failed``.
         readers_see: version that is published now, None when nothing is.
         results: results of the staged version.
-        reasons: why the staged version is held or the run failed; empty when it was published.
+        reasons: reasons why the staged version is held or the run failed; empty when it was
+            published.
 
     """
 

@@ -43,8 +43,11 @@ SCHEMA = pa.schema(
         pa.field(GEOMETRY, pa.binary()),
     ]
 )
-"""Columns of the layer: ``rule`` is the rule's id, ``name`` the name of the check in the contract;
-``keys`` is JSON text, one array a feature involved; what does not apply is null."""
+"""Columns of the layer.
+
+``rule`` is the rule's id, ``name`` the name of the check in the contract; ``keys`` is JSON text,
+one array per feature involved; columns that do not apply are null.
+"""
 
 ROWS = 65_536
 """Violations a row group, at most."""
@@ -138,11 +141,11 @@ def with_version(table: pa.Table, version: Version) -> pa.Table:
 
 
 def export(tables: Sequence[pa.Table], path: Path) -> list[Path]:
-    """Writes the violations of several versions; the ending of the path decides the format.
+    """Writes the violations of several versions; the file extension selects the format.
 
-    Versions in one CRS go into one layer. Of several CRSs each has a layer of its own in a
-    GeoPackage (``violations``, ``violations_2``, …) and a file of its own as GeoParquet
-    (``F.parquet``, ``F_2.parquet``, …): a layer has one CRS.
+    Versions in one CRS go into one layer. With several CRSs, each has its own layer in a GeoPackage
+    (``violations``, ``violations_2``, …) and its own GeoParquet file (``F.parquet``,
+    ``F_2.parquet``, …): a layer has one CRS.
 
     Args:
         tables: tables of :func:`with_version`, at least one; those without violations get no
@@ -189,7 +192,7 @@ def write_geoparquet(table: pa.Table, path: Path) -> None:
 
 
 def _write(tables: Iterable[pa.Table], path: Path, crs: pyproj.CRS | None) -> None:
-    """Writes tables of one schema as they come: first as they are, then with what is known of all.
+    """Writes tables to a temporary Arrow file, then to GeoParquet with the metadata of all.
 
     The description of a GeoParquet file is part of its schema, which must be known at its start.
     """
@@ -234,7 +237,7 @@ def _write(tables: Iterable[pa.Table], path: Path, crs: pyproj.CRS | None) -> No
 
 
 def _groups(parts: pa.RecordBatchFileReader) -> Iterator[pa.Table]:
-    """The rows by row groups, which do not depend on the parts in which they came."""
+    """The rows by row groups, independent of the batches in which they arrive."""
     held: list[pa.RecordBatch] = []
     for i in range(parts.num_record_batches):
         held.append(parts.get_batch(i))
@@ -335,7 +338,7 @@ def write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
 
 
 def centres(findings: Violations) -> list[tuple[float, float] | None]:
-    """The centre of every defect's box; None when it has no place."""
+    """The centre of every violation's box; None without a geometry."""
     bounds = shapely.bounds(findings.geometry).reshape(-1, 4)
     with np.errstate(invalid="ignore"):
         places = (bounds[:, :2] + bounds[:, 2:]) / 2
@@ -350,7 +353,7 @@ def _write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
                 stack.enter_context(warnings.catch_warnings())
                 warnings.filterwarnings("ignore", message="'crs' was not provided")
             pyogrio.write_arrow(
-                table,
+                _without_nul(table),
                 path,
                 layer=name,
                 driver="GPKG",
@@ -362,8 +365,17 @@ def _write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
             )
 
 
+def _without_nul(table: pa.Table) -> pa.Table:
+    """The table with U+FFFD for NUL, at which GDAL would end a text."""
+    for i, column in enumerate(table.schema):
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            texts = pc.replace_substring(table.column(i), "\0", "\N{REPLACEMENT CHARACTER}")
+            table = table.set_column(i, column, texts)
+    return table
+
+
 def _replaced(path: Path, write: Callable[[Path], None]) -> None:
-    """Writes a file beside its place and moves it there when it is whole."""
+    """Writes a file under a temporary name and moves it into place when it is complete."""
     temporary = path.with_name(f".{uuid4().hex}{path.suffix}")
     try:
         write(temporary)

@@ -43,7 +43,7 @@ class Blocked:
     Attributes:
         seconds: for how long, up to the moment it was seen.
         culprit: function, file and line with its source text.
-        stack: the frames of the loop's thread, outermost first, one a line.
+        stack: the frames of the loop's thread, outermost first, one per line.
 
     """
 
@@ -60,16 +60,16 @@ def _log(blocked: Blocked) -> None:
 
 
 class Watchdog:
-    """Names what blocks the running loop; costs the loop one empty callback a period.
+    """Names the call that blocks the running loop; costs the loop one empty callback per period.
 
-    A thread asks the loop for a sign of life. When it is late, the thread looks at the stack of the
-    loop's thread. A block of twice ``limit`` is always seen, a shorter one by chance. A loop that
-    is late because its thread got no CPU is not blocked; see :class:`ThreadState`.
+    A thread requests a heartbeat from the loop. When it is late, the thread inspects the stack of
+    the loop's thread. A block of twice ``limit`` is always detected, a shorter one by chance. A
+    loop that is late because its thread got no CPU is not blocked; see :class:`ThreadState`.
 
-    A call on the loop that keeps the GIL stops the watchdog too. It is seen afterwards, by the
-    CPU time that the loop's thread spent between two beats; what is named is then the place that
-    the loop has reached. When the loop itself only waits, another thread kept the GIL from it: the
-    report says where the other threads are.
+    A call on the loop that keeps the GIL stops the watchdog too. It is detected afterwards, by the
+    CPU time of the loop's thread between two heartbeats; the report then names the place that the
+    loop has reached. When the loop itself only waits, another thread kept the GIL from it: the
+    report then lists the stacks of the other threads.
 
     Use it as a context manager inside a coroutine.
     """
@@ -78,7 +78,7 @@ class Watchdog:
         """Watches from ``__enter__`` to ``__exit__``.
 
         Args:
-            limit: seconds without a sign of life.
+            limit: seconds without a heartbeat.
             report: called in the watchdog's thread, once a block.
 
         """
@@ -126,7 +126,7 @@ class Watchdog:
                 self._tell(self._gaps.popleft(), "a call that kept the GIL, before ")
 
     def _ask(self) -> None:
-        """Waits for a sign of life of the loop; reports a loop that is late."""
+        """Waits for a heartbeat of the loop; reports a loop that is late."""
         alive = threading.Event()
         self._state.held(0, 0)
         try:
@@ -158,7 +158,7 @@ class Watchdog:
 
 @contextlib.contextmanager
 def watching(limit: float | None) -> Iterator[None]:
-    """Names in the log what holds the running loop for longer than ``limit`` seconds.
+    """Logs the call that blocks the running loop for longer than ``limit`` seconds.
 
     Does nothing at all without a limit, and under a :class:`Watchdog` that watches this loop.
     """
@@ -212,7 +212,7 @@ def run_sync(work: Coroutine[Any, Any, T], *, slow: float | None = SLOW) -> T:
     """The result of a coroutine, from synchronous code, whether or not a loop runs here.
 
     Without a running loop the coroutine runs on a loop of this thread. Under a running loop (a
-    notebook, IPython, an async test) it runs on a private loop in a thread of its own while this
+    notebook, IPython, an async test) it runs on a private loop in a separate thread while this
     thread waits: it must make its own pools, locks and tasks, and the outer loop stands still until
     it is done. Asynchronous code awaits the coroutine instead.
 
@@ -296,7 +296,7 @@ async def offload(
         msg = f"hand over the function, not its result: {type(function).__name__} is not callable"
         raise TypeError(msg)
     rows = [np.asarray(a) for a in arrays]
-    # NumPy's own strings end at the last byte that is not 0, which WKB does not.
+    # NumPy's own strings end at the last non-zero byte; WKB does not.
     rows = [
         a if a.dtype.kind != "S" or isinstance(given, np.ndarray) else np.array(given, dtype=object)
         for a, given in zip(rows, arrays, strict=True)

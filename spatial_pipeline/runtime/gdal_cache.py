@@ -1,4 +1,4 @@
-"""Bound on GDAL's cache of decoded blocks.
+"""Limit on GDAL's cache of decoded blocks.
 
 Rasters are read block by block here, each block once, so a cache gains nothing: GDAL's default
 bound, a twentieth of the machine's memory, is filled with blocks that are never requested again.

@@ -1,4 +1,4 @@
-"""SHA-256 over canonical JSON."""
+"""Hashing of values: SHA-256 over their canonical JSON."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def json_text(
     Args:
         value: dicts, lists, tuples, sets, dataclass-free scalars of Python, numpy and pandas.
         indent: spaces per level; one line without it.
-        compact: no space behind commas and colons.
+        compact: no space after commas and colons.
         sort_keys: sort keys, so that equal values have equal texts.
         ascii_only: escape non-ASCII characters; a lone surrogate, as in a path that is not UTF-8,
             is then kept.
@@ -65,7 +65,7 @@ def exact_json(value: Any, default: Callable[[Any], Any] | None = None) -> str:
         default: called with any other object.
 
     Raises:
-        TypeError: the value has something else in it, and there is no ``default``.
+        TypeError: the value contains another object, and there is no ``default``.
 
     """
     return json.dumps(value, ensure_ascii=False, default=default)
@@ -165,7 +165,7 @@ def _has_surrogates(text: str) -> bool:
 def _duration(value: dt.timedelta) -> str:
     isoformat = getattr(value, "isoformat", None)
     if isoformat is not None:
-        # A duration of pandas knows its nanoseconds.
+        # A pandas duration has nanoseconds.
         return str(isoformat())
     microseconds = value // dt.timedelta(microseconds=1)
     sign, (whole, rest) = "-" if microseconds < 0 else "", divmod(abs(microseconds), 1_000_000)

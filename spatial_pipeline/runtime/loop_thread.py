@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class PrivateLoop:
-    """An event loop in a thread of its own, for synchronous code; use it as a context manager.
+    """An event loop in a separate thread, for synchronous code; use it as a context manager.
 
     Ingest is synchronous and runs in worker threads, of Dagster, of the command line, or of a
-    program with a loop of its own. Connections live and end on this loop alone, so it makes no
+    program with its own loop. Connections live and end on this loop alone, so it makes no
     difference whether the calling thread has a running loop: nothing is nested, and nothing
     outlives the block. Only the calling thread waits.
     """
@@ -52,7 +52,7 @@ class PrivateLoop:
         return self.start(work).result()
 
     def _serve(self) -> None:
-        # A runner cancels what is left and closes the loop in the thread that used it.
+        # A runner cancels remaining tasks and closes the loop in the thread that used it.
         with asyncio.Runner() as runner:
             loop = runner.get_loop()
             loop.call_soon(self._ready.set_result, loop)

@@ -16,7 +16,7 @@ import threading
 
 logger = logging.getLogger("spatial_pipeline")
 STATUS = 70
-"""Exit status of a process that ended because its parent had gone (EX_SOFTWARE)."""
+"""Exit status of a process that ended because its parent was gone (EX_SOFTWARE)."""
 _PR_SET_PDEATHSIG = 1
 _watched = threading.Lock()
 
@@ -36,7 +36,7 @@ def end_with_parent() -> None:
         logger.error("process %s, which started this one, has gone: giving up", parent.pid)
         os._exit(STATUS)
 
-    # A daemon: it does not keep a process whose work is done from ending.
+    # A daemon: it does not keep a finished process alive.
     threading.Thread(target=watch, name="spatial-parent", daemon=True).start()
 
 

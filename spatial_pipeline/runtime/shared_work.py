@@ -36,7 +36,7 @@ class SharedWork(Generic[T]):
         """The results, in the order of the calls.
 
         Raises:
-            BaseException: what a call raised.
+            BaseException: the exception of a call.
 
         """
         if len(self._calls) - self._next > 1:

@@ -1,4 +1,4 @@
-"""An end for SQL that a contract brings: a time limit, and cancellation that reaches the database.
+"""Limits for SQL from contracts: a time limit, and cancellation that reaches the database.
 
 A condition may contain a query that never ends. The database runs in this process, so only itself
 can stop it; it looks for interrupts between the blocks of rows that it works on. One call of a

@@ -21,14 +21,14 @@ from pathlib import Path
 PREFIX = "spatial-pipeline-"
 OWNER = ".owner"
 YOUNG_S = 3600.0
-"""A folder without an owner's file may be about to get it for so long."""
+"""Seconds for which a folder without a lock file may still be about to get one."""
 
 
 class TemporaryFolder:
     """A folder that is removed by :meth:`remove`, with this object, or when the process ends.
 
     Args:
-        parent: where it is made; the system's folder for temporary files unless given.
+        parent: parent folder; the system's folder for temporary files unless given.
         prefix: first letters of its name, :data:`PREFIX` or more.
 
     Raises:
@@ -54,7 +54,7 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def sweep(parent: Path) -> None:
-    """Removes the folders whose processes have gone; those of other users are left alone."""
+    """Removes the folders whose processes are gone; those of other users are left alone."""
     with contextlib.suppress(OSError):
         for path in parent.glob(f"{PREFIX}*"):
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Threads for work that must not run on the event loop."""
+"""Pool of threads for work that must not run on the event loop."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Workers:
     """A bounded number of daemon threads that run calls for one event loop.
 
     A thread cannot be killed. A call that exceeds its time is abandoned: its thread is replaced, so
-    that a hung rule costs a thread and never a result of another rule. The threads are daemons, so
-    that a hung rule does not keep the process from ending (the standard executor joins its
-    threads at exit).
+    that a hung rule costs a thread but no result of another rule. The threads are daemons, so that
+    a hung rule does not keep the process from ending (the standard executor joins its threads at
+    exit).
 
     Leaving the context ends the threads and waits for them; for those of cancelled calls up to
     :data:`GRACE` seconds, for those of abandoned calls not at all.
@@ -73,8 +73,8 @@ class Workers:
             timeout: seconds from the moment that a thread takes the call; None waits for ever.
 
         Raises:
-            TimeoutError: the time is up; the thread goes on until ``call`` ends by itself or looks
-                at its cancellation, which is raised then, as it is when this task is cancelled.
+            TimeoutError: the time is up; the thread goes on until ``call`` ends by itself or checks
+                its cancellation token, which is raised then, as it is when this task is cancelled.
 
         """
         async with self._free:
@@ -132,7 +132,7 @@ _CREW: ContextVar[Workers | None] = ContextVar("crew", default=None)
 
 
 def ask_for_help(call: Callable[[], object]) -> None:
-    """Has a call made by an idle thread beside this one, if this is one of ``Workers`` at all."""
+    """Runs a call in an idle thread beside this one, if this thread belongs to ``Workers``."""
     crew = _CREW.get()
     if crew is not None:
         crew.lend(call)
@@ -146,7 +146,7 @@ def _serve(inbox: _Inbox, crew: Workers) -> None:
         try:
             with obeying(cancellation):
                 value, error = call(), None
-        except BaseException as exc:  # noqa: BLE001 - handed to whoever awaits the call
+        except BaseException as exc:  # noqa: BLE001 - passed to the awaiting code
             value, error = None, exc
         # The loop is closed when an abandoned call outlives the check.
         with contextlib.suppress(RuntimeError):

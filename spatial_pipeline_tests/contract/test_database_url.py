@@ -81,9 +81,24 @@ def test_refuses_what_leads_elsewhere(uri: str, said: str) -> None:
         parse(uri, None)
 
 
+def test_an_entry_means_the_same_whatever_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = parse("postgresql://h/d", None)
+    monkeypatch.setenv("PGDATABASE", "another")
+    admit(address, "a.b", ["postgresql://h"])
+    monkeypatch.setenv("PGHOST", "inner")
+    with pytest.raises(SourceError, match="SPATIAL_ALLOWED_SOURCES"):
+        admit(parse("postgresql:///d", None), "a.b", ["postgresql://h/d"])
+
+
 @pytest.mark.parametrize(
     ("uri", "table", "entry", "admitted"),
     [
+        ("postgresql:///d", "a.b", "postgresql://h/d", False),
+        ("postgresql:///d", "a.b", "postgresql:///d", True),
+        ("postgresql://%2Frun%2Fpg/d", "a.b", "postgresql:///d?host=/run/pg", True),
+        ("postgresql://h,h2/d", "a.b", "postgresql://h,h2,h3/d", True),
         ("postgresql://u:p@h/d", "a.b", "postgresql://h/d", True),
         ("postgresql://u:p@h:5432/d", "a.b", "postgresql://h/d", True),
         ("postgresql://H/d", "a.b", "postgres://h", True),

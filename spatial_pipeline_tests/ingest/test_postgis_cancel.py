@@ -16,7 +16,9 @@ from spatial_pipeline.contract.database_url import parse
 from spatial_pipeline.contract.models import Source, VectorContract
 from spatial_pipeline.errors import GivenUpError
 from spatial_pipeline.ingest import opened
+from spatial_pipeline.ingest.postgis import session as postgis_session
 from spatial_pipeline.ingest.postgis import source as postgis_source
+from spatial_pipeline.ingest.postgis import stream as postgis_stream
 from spatial_pipeline.pipeline.batch_check import check_all
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.runtime.cancellation import Cancellation, obeying
@@ -88,13 +90,13 @@ def test_a_cancelled_check_stops_the_query(database: Database, tmp_path: Path) -
 def test_given_up_at_any_moment_nothing_stays_open(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    monkeypatch.setattr(postgis_source, "FIRST_ROWS", 16)
+    monkeypatch.setattr(postgis_stream, "BATCH_BYTES", 4096)
     monkeypatch.setattr(postgis_source, "MAX_ROWS", 16)
     flag = Cancellation()
-    fetched, connected = postgis_source._fetched, postgis_source._connected
+    fetched, connected = postgis_source._fetched, postgis_session._connected
 
-    async def cancelling(cursor: Any, count: int) -> Any:
-        rows = await fetched(cursor, count)
+    async def cancelling(stream: Any) -> Any:
+        rows = await fetched(stream)
         if moment == "rows":
             asyncio.get_running_loop().run_in_executor(None, flag.cancel)
             await asyncio.sleep(60)
@@ -108,7 +110,7 @@ def test_given_up_at_any_moment_nothing_stays_open(
         return connection
 
     monkeypatch.setattr(postgis_source, "_fetched", cancelling)
-    monkeypatch.setattr(postgis_source, "_connected", late)
+    monkeypatch.setattr(postgis_session, "_connected", late)
     source = Source(uri=database.uri, query="SELECT i AS id FROM generate_series(1, 5000) i")
 
     def stage(folder: Path) -> None:
@@ -137,7 +139,7 @@ def test_given_up_before_its_first_step_no_coroutine_is_left(
     monkeypatch.setattr(PrivateLoop, "start", late)
     with warnings.catch_warnings(record=True) as said, obeying(flag):
         warnings.simplefilter("always")
-        with pytest.raises(GivenUpError), postgis_source.session(address):
+        with pytest.raises(GivenUpError), postgis_session.session(address):
             pytest.fail("nobody waits for the session any more")
         gc.collect()
     assert [str(w.message) for w in said] == []

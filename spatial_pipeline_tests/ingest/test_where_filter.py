@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -88,3 +89,15 @@ def test_it_reads_no_files(tmp_path: Path) -> None:
         rows(f"a IN (SELECT x FROM '{tmp_path}/secret.csv')", a=[1])
     with pytest.raises(SourceError, match="where: "):
         rows(f"a = (SELECT count(*) FROM read_text('{tmp_path}/secret.csv'))", a=[1])
+
+
+def test_numbers_of_many_digits_are_named_where_a_condition_asks_for_them() -> None:
+    wide = pa.array([Decimal(1), Decimal(10) ** 60], pa.decimal256(76, 0))
+    batch = pa.record_batch({"id": [1, 2], "wide": wide})
+    with Condition("id > 1") as condition:
+        assert condition.rows(batch).tolist() == [1]
+    with (
+        Condition("wide > 1") as condition,
+        pytest.raises(SourceError, match="numbers of more than 38 digits: wide"),
+    ):
+        condition.rows(batch)

@@ -1,1 +1,1 @@
-"""Kernels of coverages: shared edges, overlaps, gaps, what a union leaves uncovered."""
+"""Kernels of coverages: shared edges, overlaps, gaps, differences with a union."""

@@ -1,11 +1,11 @@
-"""Polygon boundaries as chains of directed edges: what of them does not cancel, and its faces.
+"""Polygon boundaries as chains of directed edges, and their residual edges.
 
 Shells run counter-clockwise and holes clockwise, so that the interior lies to the left of every
-edge. An edge and its reversed twin cancel: between them nothing changes. The number of polygons
-that cover a point is the winding number of the whole chain around it, hence of what is left of it.
-So overlaps and voids are faces (see ``faces``) of the arrangement of the few edges left: those of
-the outline, and those whose neighbour does not follow them exactly. The comparison of coordinates
-is exact.
+edge. An edge and its reversed twin cancel: the number of covering polygons is the same on both
+sides. The number of polygons that cover a point is the winding number of the whole chain around it,
+hence that of the residual edges. So overlaps and voids are faces (see ``faces``) of the arrangement
+of the few residual edges: those of the outline, and those whose neighbour does not follow them
+exactly. The comparison of coordinates is exact.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ AT_ONCE = 8
 """Chains added up at once."""
 
 BUCKETS = 4
-"""Buckets an edge: one in eight of a coverage's edges, or fewer, meet a stranger in theirs."""
+"""Buckets per edge: at most one in eight edges of a coverage shares a bucket with a stranger."""
 
 ROUNDS = 2
-"""Times that edges are thrown into buckets before those left are sorted."""
+"""Rounds of hashing edges into buckets before the rest are sorted."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Edges:
 
 @dataclass(frozen=True)
 class EdgeChain:
-    """Undirected edges and how often they are run through.
+    """Undirected edges and their multiplicity.
 
     Attributes:
         edges: (n, 4) float64 x, y of the lower end and x, y of the upper end, by x, then y; each
@@ -94,10 +94,10 @@ class EdgeChain:
 
     @classmethod
     def sum(cls, chains: Sequence[EdgeChain]) -> EdgeChain:
-        """All chains in one, edges in ascending order: the same however they were cut.
+        """All chains in one, edges in ascending order, independent of the partitioning.
 
-        Neighbours come first: most of what is left of them cancels, and is never held together with
-        what is left of all others.
+        Neighbours are added first: most of their residual edges cancel, and are never held together
+        with those of all others.
         """
         while len(chains) > AT_ONCE:
             firsts = range(0, len(chains), AT_ONCE)
@@ -135,11 +135,11 @@ def directed_edges(polygons: NDArray[np.object_]) -> Edges:
 
 @dataclass(frozen=True)
 class Residue:
-    """What is left of directed edges when opposite ones cancel.
+    """Residual edges: directed edges that remain when opposite ones cancel.
 
     Attributes:
         edges: the edges.
-        left: (k,) one of the edges for each undirected edge that is left.
+        left: (k,) one of the edges for each undirected residual edge.
         net: (k,) runs in the direction of that edge minus runs against it, never 0.
         once: (n,) bool: where the undirected edge occurs only once.
 
@@ -151,7 +151,7 @@ class Residue:
     once: NDArray[np.bool_]
 
     def chain(self, kept: NDArray[np.bool_] | slice = slice(None)) -> EdgeChain:
-        """The edges that are left, or some of them."""
+        """The residual edges, or some of them."""
         e, left, net = self.edges, self.left[kept], self.net[kept]
         start, end = e.start[left], e.end[left]
         x0, y0, x1, y1 = e.x[start], e.y[start], e.x[end], e.y[end]
@@ -163,11 +163,11 @@ class Residue:
 
 
 def residue(edges: Edges, runs: NDArray[np.int64] | None = None) -> Residue:
-    """What is left of directed edges when opposite ones cancel.
+    """The residual edges of directed edges, after opposite ones cancel.
 
     Args:
         edges: directed edges, coordinates finite.
-        runs: (n,) how often each is run through; once unless given.
+        runs: (n,) multiplicity of each edge; 1 unless given.
 
     """
     n = len(edges)
@@ -207,17 +207,17 @@ def _thrown(
     shared: NDArray[np.bool_],
     round_: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Edges that occur once, and those not decided; reversed twins that met are neither.
+    """Edges that occur once, and undecided ones; cancelled pairs of twins are in neither.
 
-    Edges are thrown into buckets by hash. One that is alone in its bucket has no twin; one that
-    finds its twin there cancels with it: most need not be sorted.
+    Edges are put into buckets by hash. One that is alone in its bucket has no twin; one that finds
+    its twin there cancels with it: most need not be sorted.
 
     Args:
         edges: all edges.
         key: (n,) their hashes.
-        index: (k,) the edges that are thrown.
-        shared: (n,) bool: gets True for an edge left over where others of its kind cancelled.
-        round_: other bits of the hashes are taken each time.
+        index: (k,) the edges to put into buckets.
+        shared: (n,) bool: set to True for a residual edge where equal ones cancelled.
+        round_: selects other bits of the hashes each time.
 
     """
     k = len(index)
@@ -257,11 +257,11 @@ def _thrown(
 def cancelled(
     edges: Edges, runs: NDArray[np.int64] | None = None
 ) -> tuple[EdgeChain, NDArray[np.int64], NDArray[np.bool_]]:
-    """The chain that is left of directed edges when opposite ones cancel.
+    """The chain of residual edges of directed edges, after opposite ones cancel.
 
     Args:
         edges: directed edges, coordinates finite.
-        runs: (n,) how often each is run through; once unless given.
+        runs: (n,) multiplicity of each edge; 1 unless given.
 
     Returns:
         The chain; (len(chain),) the index of one of the ``edges`` for each of its edges; and (n,)
@@ -273,14 +273,14 @@ def cancelled(
 
 
 def _vertex_hashes(edges: Edges) -> NDArray[np.uint64]:
-    """(p,) a hash of the place of each vertex; the sum at both ends knows no direction."""
+    """(p,) a hash of each vertex's position; the sum over both ends ignores direction."""
     hashed = edges.x.view(np.uint64) * _X_FACTOR
     hashed += edges.y.view(np.uint64) * _Y_FACTOR
     return _mixed(hashed)
 
 
 def _mixed(hashed: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The same array: high bits go down first, for round numbers have nothing in the low ones."""
+    """Mixes high bits down in place, because round numbers have zeros in the low bits."""
     hashed ^= hashed >> _HALF
     hashed *= _LAST_FACTOR
     hashed ^= hashed >> _HALF
@@ -296,7 +296,7 @@ def _remixed(key: NDArray[np.uint64], times: int) -> NDArray[np.uint64]:
 def _grouped(
     edges: Edges, vertex: NDArray[np.uint64], key: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """An order in which equal edges are neighbours, where in it a new one begins, which run up.
+    """An order that groups equal edges, the start of each group, and the direction of each edge.
 
     Sorted by hash; equal hashes are compared by coordinates, and when those differ, sorted by them.
     """

@@ -1,9 +1,9 @@
-"""What is left of the edges of a coverage after an edit, from what was left before it.
+"""Updates the residual edges of a coverage after an edit, from those before the edit.
 
-How often an edge is run through can have changed only where a polygon came or went, hence only if
-the edge lies in the box of one of them. All polygons that run through such an edge have boxes that
-meet that box: what is left inside of the boxes is worked out from these polygons alone, what was
-left outside of all boxes is left still. Boxes are compared exactly, so this is no approximation.
+The multiplicity of an edge can have changed only where a polygon came or went, hence only if the
+edge lies in the box of one of them. All polygons that contain such an edge have boxes that meet
+that box: the residual edges inside the boxes are computed from these polygons alone, those outside
+all boxes are unchanged. Boxes are compared exactly, so this is no approximation.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from spatial_pipeline.check.incremental.feature_cache import Facts
 
 EDGES, NET = "edges", "net"
-"""What a chain is remembered by among the extras of a check."""
+"""Prefix under which a chain is stored among the extras of a check."""
 MOST = 4
-"""Edges a feature left over above which none is remembered."""
+"""Residual edges per feature above which none are cached."""
 COMPARED = 1 << 20
 """Edges looked up at once."""
 
 
 @dataclass(frozen=True)
 class Former:
-    """What was left of the edges of an earlier version, and where this one differs.
+    """The residual edges of an earlier version, and the differences of this one.
 
     Attributes:
-        chain: what was left.
-        changed: boxes of what came, went or changed since.
+        chain: the residual edges.
+        changed: boxes of features that came, went or changed since.
 
     """
 
@@ -45,7 +45,7 @@ class Former:
 
     @classmethod
     def of(cls, known: Facts) -> Self | None:
-        """What the extras of these facts say; None when they say nothing of edges."""
+        """The residual edges in the extras of these facts; None when there are none."""
         if not {EDGES, NET} <= set(known.extras):
             return None
         return cls(EdgeChain(known.extras[EDGES], known.extras[NET]), Boxes(known.changed))
@@ -53,11 +53,11 @@ class Former:
     def now(
         self, chains: Sequence[EdgeChain], gone: NDArray[np.float64] | None = None
     ) -> EdgeChain:
-        """What is left of all edges, those ascending.
+        """All residual edges now, in ascending order.
 
         Args:
-            chains: what is left where something changed, piece by piece.
-            gone: (k, 4) boxes of other polygons that have no edges in the chain any more.
+            chains: residual edges where something changed, piece by piece.
+            gone: (k, 4) boxes of other polygons that no longer have edges in the chain.
 
         """
         changed = self.changed
@@ -67,10 +67,10 @@ class Former:
 
 
 def remembered(chain: EdgeChain | None, count: int) -> Mapping[str, NDArray[Any]] | None:
-    """The extras that a chain is remembered by; None when there is none, or it is too long.
+    """The extras under which a chain is cached; None when there is none, or it is too long.
 
     Args:
-        chain: what is left of all edges.
+        chain: all residual edges.
         count: number of features.
 
     """
@@ -102,7 +102,7 @@ def inside_near(
     owners: NDArray[np.float64],
     boxes: Boxes,
 ) -> NDArray[np.bool_]:
-    """The same, where the boxes are looked up once for all edges of a polygon.
+    """Variant of :func:`inside` that looks the boxes up once for all edges of a polygon.
 
     Args:
         edges: (n, 4) segments.
@@ -117,7 +117,7 @@ def inside_near(
     around = spans(edges, 0.0)
     out = np.zeros(len(edges), dtype=bool)
     for step in range(int(count.max(initial=0))):
-        # Polygons meet few boxes: those that meet the most of them are the last to be asked.
+        # Polygons meet few boxes: those that meet the most of them are tested last.
         left = np.flatnonzero(~out & (count[owner] > step))
         out[left[_within(around[left], boxes.bounds[box[first[owner[left]] + step]])]] = True
     return out

@@ -1,4 +1,4 @@
-"""What of a geometry lies outside of the union of others."""
+"""Parts of a geometry outside the union of others."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def uncovered(
     tolerance: float,
     cancelled: Callable[[], None] = lambda: None,
 ) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
-    """The parts of features that the union of the covers leaves, None for what is covered.
+    """The parts of features outside the union of the covers, None for those that are covered.
 
-    Most features are known without this: see ``circles`` and ``inside``. One that a cover holds is
-    found by the predicate; the covers that meet one of the others are united, the predicate
-    decides, and only what it refuses is cut. Uniting and cutting round: parts that may be rounding
-    alone (see ``arrangement.noise``) are dropped.
+    Most features are decided earlier, see ``inscribed_circles`` and ``winding_grid``. A feature
+    within one cover is found by the predicate. For the others, the covers that meet them are
+    united, the predicate decides, and only the rest is cut. Union and difference round coordinates:
+    parts that may be rounding alone (see ``rounding.noise``) are dropped.
 
     Args:
         features: (n,) valid geometries of one dimension.
-        covers: valid polygons, lines, … that may cover them, one array a dimension.
-        dimension: of the features.
+        covers: valid polygons, lines, … that may cover them, one array per dimension.
+        dimension: dimension of the features.
         tolerance: parts of at most this area (lines: length) are dropped as well.
         cancelled: raises when the time is up.
 
@@ -116,7 +116,7 @@ def _alike(
 def _measured(
     rest: NDArray[np.object_], dimension: int, tolerance: float
 ) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
-    """What is larger than rounding and tolerance, part by part, and how large it is."""
+    """The parts larger than rounding and tolerance, and their sizes."""
     out = np.full(len(rest), None, dtype=object)
     measure = np.full(len(rest), np.nan)
     # Overlay starts rings where its hash tables do: normal form makes the result repeatable.
@@ -168,4 +168,4 @@ def _outside(
 
 
 COVERS = {POLYGON: (POLYGON,), LINE: (POLYGON, LINE), POINT: (POLYGON, LINE, POINT)}
-"""Dimensions of what can cover a geometry of a dimension."""
+"""Dimensions of covers for each dimension of geometries."""

@@ -1,9 +1,10 @@
-"""The faces of what is left of a coverage, a few thousand edges at a time and once for all rules.
+"""The faces of the residual edges of a coverage, built in small jobs and shared by all rules.
 
-Edges that touch or nearly do are connected, and no two sets of connected edges touch each other:
-each can be noded and turned into faces by itself, in any thread. One set may lie inside of a face
-of another one, as an island does: its outer rings are cut out of the smallest face around it then.
-What comes out is what an arrangement of all edges at once gives, without a call that takes long.
+Edges that touch or nearly touch are connected, and no two sets of connected edges touch each other:
+each set can be noded and turned into faces by itself, in any thread, a few thousand edges at a
+time. One set may lie inside a face of another, as an island does: its outer rings are then cut out
+of the smallest face around it. The result equals an arrangement of all edges at once, without one
+long call.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ class Faces:
     """The bounded faces of the arrangement of some segments.
 
     Intersections are noded in floating point (OverlayNG), so faces may differ from the exact ones
-    by the rounding of the coordinates; see ``arrangement.noise``.
+    by the rounding of the coordinates; see ``rounding.noise``.
 
     Attributes:
         cells: (n,) the faces as polygons in normal form.
         inner: (n,) a point on each; rounding may put it beside a sliver.
         clashing: (m,) bool: segments that come near to another one except at a shared end.
-        margin: what near means.
+        margin: distance that counts as near.
 
     """
 
@@ -66,10 +67,10 @@ def faces(edges: NDArray[np.float64]) -> Faces:
 
 
 def shared_faces(data: VectorReader, edges: NDArray[np.float64]) -> Faces:
-    """The same, made once for all rules that ask for the faces of these edges of a dataset.
+    """The faces of these edges of a dataset, computed once for all rules that need them.
 
     Args:
-        data: the dataset; keeps the last edges that were asked for, and their faces.
+        data: the dataset; caches the last requested edges and their faces.
         edges: (n, 4) segments.
 
     """
@@ -95,7 +96,7 @@ class _Group:
 
 
 class _Arranging:
-    """Faces in the making: every thread that wants them takes a share of the work."""
+    """An arrangement in progress, shared by all threads that need its faces."""
 
     def __init__(self, edges: NDArray[np.float64]) -> None:
         self.edges = edges
@@ -207,10 +208,10 @@ def connected(n: int, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArr
 def _nested(
     cells: NDArray[np.object_], of: NDArray[np.int64], places: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Faces and the sets of edges that lie in them and in no smaller one.
+    """Pairs each set of edges with the smallest face that contains it.
 
     Args:
-        cells: (n,) faces, sets inside of them not cut out.
+        cells: (n,) faces, without cutting out the sets inside them.
         of: (n,) the set of each.
         places: (m, 2) a point of each set.
 
@@ -220,7 +221,7 @@ def _nested(
     """
     boxes = Boxes(np.concatenate([places, places], axis=1))
     face, inside = boxes.query(diagonals(shapely.bounds(cells).reshape(-1, 4)))
-    # Edges that lie on each other make no face: nothing of them can be cut out.
+    # Edges that coincide enclose no face, so nothing can be cut out.
     alien = (of[face] != inside) & np.isin(inside, of)
     face, inside = face[alien], inside[alien]
     shapely.prepare(cells[np.unique(face)])
@@ -235,7 +236,7 @@ def _nested(
 def _without(
     cell: shapely.Polygon, islands: NDArray[np.object_], of: NDArray[np.int64]
 ) -> shapely.Polygon:
-    """A face without what lies inside of it.
+    """A face without the islands inside it.
 
     Args:
         cell: the face.
@@ -244,10 +245,10 @@ def _without(
 
     """
     held, group = np.unique(of, return_inverse=True)
-    # What lies inside of the sets is theirs or was cut out of them: only the outer rings count.
+    # Everything inside the sets belongs to them or was cut out of them: only outer rings count.
     shells = shapely.polygons(shapely.get_exterior_ring(islands))
     filled = shapely.get_parts(united(shells, group, len(held)))
-    # Faces thinner than rounding may unite to nothing: an empty ring is no hole.
+    # Faces thinner than rounding may unite to nothing: an empty ring is not a hole.
     filled = filled[~shapely.is_empty(filled)]
     holes = [*cell.interiors, *shapely.get_exterior_ring(filled)]
     return shapely.normalize(shapely.polygons(cell.exterior, holes=holes or None))

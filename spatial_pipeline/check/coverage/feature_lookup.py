@@ -1,4 +1,4 @@
-"""Features that a rule will want again, kept so that they need not be read again."""
+"""Features that a rule will need again, kept so that they need not be read again."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.runtime.shared_work import SharedWork
 
 READ = 256
-"""Features that are read in one call, at least."""
+"""Minimum number of features per read."""
 SLICES = 16
-"""Calls that features are read in, at most."""
+"""Maximum number of reads."""
 CROWDED = 0.2
-"""Share of the features of a batch above which those beside them would be nearly all."""
+"""Share of a batch's features above which they and their neighbours would be nearly all."""
 
 
 def bare(batch: FeatureBatch, index: NDArray[np.int64]) -> FeatureBatch:
-    """Some features of a batch without what was worked out from them."""
+    """Some features of a batch without cached values derived from them."""
     where = pa.array(index)
     return FeatureBatch(
         rows=batch.rows[index],
@@ -34,9 +34,9 @@ def bare(batch: FeatureBatch, index: NDArray[np.int64]) -> FeatureBatch:
 
 
 def around(bounds: NDArray[np.float64], index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Some features and most of those beside them: whoever wants the former wants these too.
+    """Adds most of the neighbours to some features, to prefetch them together.
 
-    Looked up in a coarse grid: a feature that it misses is read again, no more.
+    Looked up in a coarse grid: a neighbour that it misses is read later.
 
     Args:
         bounds: (n, 4) bounds of the features of a batch; NaN rows lie nowhere.
@@ -73,7 +73,7 @@ def _steps(
     cells: int,
     side: NDArray[np.float64],
 ) -> NDArray[np.int64]:
-    """In which of so many columns (or rows) one side of each known feature lies."""
+    """Column (or row) index in the grid of one side of each feature."""
     first = low[known].min()
     size = max(high[known].max() - first, np.finfo(float).tiny)
     steps: NDArray[np.float64] = (side[known] - first) / size * cells
@@ -81,12 +81,12 @@ def _steps(
 
 
 class FeatureLookup:
-    """Features of a dataset by position: those that are known already, and the dataset itself.
+    """Features of a dataset by position: from those in memory, else from the dataset.
 
     Args:
         data: the dataset.
-        parts: features, each in one of them at most.
-        columns: the attribute columns that are wanted.
+        parts: batches in memory; each feature is in at most one of them.
+        columns: the requested attribute columns.
 
     """
 
@@ -127,7 +127,7 @@ class FeatureLookup:
         return both if ascending else bare(both, np.argsort(both.positions))
 
     def _kept(self, at: NDArray[np.int64]) -> list[FeatureBatch]:
-        """Some of the known features, by the parts that they are kept in."""
+        """Some of the features in memory, by the parts that hold them."""
         part, index = self._part[at], self._index[at]
         order = np.argsort(part, kind="stable")
         held, begins = np.unique(part[order], return_index=True)

@@ -1,4 +1,4 @@
-"""Which boxes surely lie in a polygon, for a circle inside of it holds them."""
+"""Boxes that certainly lie in a polygon, because a circle inside the polygon contains them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from spatial_pipeline.check.geometry.rounding import magnitudes
 GRID = 128
 """Cells along a side of the grid of circles, at most."""
 DRAWN = 4
-"""Cells that are looked at, for each cell of the grid of circles."""
+"""Cells drawn at most, per cell of the grid of circles."""
 
 
 def in_circles(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """(n,) bool: boxes that surely lie in a polygon, for a circle inside of it holds them.
+    """(n,) bool: boxes that certainly lie in a polygon, because a circle inside it contains them.
 
-    The circle is around the polygon's centre, as far as its boundary is, less what rounding may do.
-    So most of what lies well within a polygon is known without a look at its vertices.
+    The circle is centred on the polygon's centre; its radius is the distance to the boundary, less
+    a margin for rounding. So most boxes well within a polygon are decided without reading its
+    vertices.
 
     Args:
         bounds: (n, 4) boxes; NaN rows lie in none.
@@ -44,7 +45,7 @@ def in_circles(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> ND
     if not len(known) or not len(good):
         return held
     xmin, ymin, xmax, ymax = bounds[known].T
-    # What overflows lies in no circle.
+    # A box that overflows lies in no circle.
     with np.errstate(over="ignore"):
         which = _around(xmin / 2 + xmax / 2, ymin / 2 + ymax / 2, x[good], y[good], radius[good])
         near = np.flatnonzero(which >= 0)
@@ -62,10 +63,10 @@ def _around(
     centre_y: NDArray[np.float64],
     radius: NDArray[np.float64],
 ) -> NDArray[np.int64]:
-    """(n,) a circle that may hold what lies around a point, -1 for none.
+    """(n,) a circle that may contain the surroundings of a point, -1 for none.
 
-    A grid with about a cell a point knows for each cell the circle in which its middle lies
-    deepest. Circles are drawn from the largest on, until there is enough for each cell.
+    A grid with about one cell per point stores for each cell the circle in which its middle lies
+    deepest. Circles are drawn from the largest on, up to a limit per cell.
     """
     none = np.full(len(x), -1, dtype=np.int64)
     low_x, low_y = x.min(), y.min()

@@ -1,4 +1,4 @@
-"""Features kept for later within a bound: those beyond it are read again."""
+"""Byte budget for features that a rule keeps in memory; the others are read again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT_BYTES = 64 << 20
 
 
 class KeepBudget:
-    """What a rule may still keep; used from several threads.
+    """Byte budget for geometries that a rule keeps; thread-safe.
 
     Args:
         limit: bytes.
@@ -26,7 +26,7 @@ class KeepBudget:
         self._lock = threading.Lock()
 
     def admitted(self, kept: FeatureBatch) -> FeatureBatch:
-        """Some features as ``known.bare`` gives them; none where they would exceed the bound."""
+        """Features reduced by ``feature_lookup.bare``; none where they would exceed the bound."""
         size = kept.rows.nbytes + kept.positions.nbytes + kept.table.nbytes
         size += 0 if kept.wkb is None else kept.wkb.nbytes
         with self._lock:

@@ -1,4 +1,4 @@
-"""Findings of several dimensions as one list, and what they measure in words."""
+"""Joins violations of several dimensions, and summarises their measures in words."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from spatial_pipeline.model.violations import Violations
 
 @dataclass(frozen=True)
 class MeasureSummary:
-    """What is said of findings of one dimension, wherever they are.
+    """Summary of the violations of one dimension, in memory or in files.
 
     Attributes:
-        count: how many there are.
+        count: number of violations.
         largest: the largest measure; NaN when none has one.
         unit: of the measure.
 
@@ -28,7 +28,7 @@ class MeasureSummary:
 
     @classmethod
     def of(cls, findings: Violations) -> MeasureSummary:
-        """The tally of findings in memory."""
+        """The summary of violations in memory."""
         measure = findings.measure
         largest = np.nan if np.isnan(measure).all() else float(np.nanmax(measure))
         return cls(len(findings), largest, findings.unit)
@@ -51,25 +51,25 @@ NOTHING = MeasureSummary()
 
 
 def joined(areas: Violations, lines: Violations, points: Violations | None = None) -> Violations:
-    """All findings in one; the unit says which is which where areas and lines meet."""
+    """All violations in one; the unit tells areas from lengths where both occur."""
     whole = Violations.concat([areas, lines, Violations.none() if points is None else points])
     unit = common_unit(MeasureSummary.of(areas), MeasureSummary.of(lines))
     return dataclasses.replace(whole, unit=unit) if unit else whole
 
 
 def common_unit(areas: MeasureSummary, lines: MeasureSummary) -> str:
-    """The unit of areas and lines together; empty where it is that of each."""
+    """The unit of areas and lines together; empty when each has its own."""
     if areas.count and lines.count and areas.unit:
         return f"{areas.unit} (lines: {lines.unit})"
     return ""
 
 
 def summary(told: MeasureSummary, noun: str, superlative: str = "largest") -> str:
-    """How many there are and how large the largest is; empty for none.
+    """Their number and the largest measure, in words; empty for none.
 
     Args:
-        told: of findings of one dimension.
-        noun: what one of them is; an "s" makes it plural.
+        told: summary of the violations of one dimension.
+        noun: noun for one of them; an "s" makes it plural.
         superlative: word for the largest.
 
     """

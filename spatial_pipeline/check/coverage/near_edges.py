@@ -21,7 +21,7 @@ class Alongside:
 
     Attributes:
         edge: (k,) ascending indices of edges; each once.
-        polygon: (k,) the polygon that runs along most of it.
+        polygon: (k,) the polygon that runs along most of the edge.
         length: (k,) length of the stretches of that polygon.
         offset: (k,) largest distance between the two along the stretches.
 
@@ -40,7 +40,7 @@ def alongside(
     reach: float,
     cancelled: Callable[[], None],
 ) -> Alongside:
-    """Which edges have others run along them the other way, no farther than ``reach``.
+    """Edges along which others run in the opposite direction, no farther than ``reach``.
 
     The distance between two straight stretches is largest at one of their ends, so those are
     compared, where both edges are. Stretches no longer than ``reach`` do not count: there any two
@@ -49,9 +49,9 @@ def alongside(
     Args:
         edges: (n, 4) x, y of the start and x, y of the end of directed edges of some length.
         polygon: (n,) the polygon to the left of each edge.
-        asked: (n,) bool: the edges that are asked about; the others only run along them.
+        asked: (n,) bool: the edges to test; the others are only candidates that run along them.
         reach: largest distance, units of the coordinates.
-        cancelled: raises when nobody waits any more.
+        cancelled: raises when the check was cancelled.
 
     """
     boxes = Boxes(spans(edges, reach))
@@ -86,9 +86,10 @@ def equal_rows(rows: NDArray[np.float64]) -> NDArray[np.int64]:
 def _stretches(
     one: NDArray[np.float64], other: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(m,) length of each edge that an opposite one lies beside, and how far that is at most.
+    """(m,) length of each edge with an opposite edge beside it, and their largest distance.
 
-    The length is not positive where there is no such stretch or the edges run the same way.
+    The length is not positive where there is no such stretch or the edges run in the same
+    direction.
     """
     start, along = one[:, :2], one[:, 2:] - one[:, :2]
     size = np.hypot(along[:, 0], along[:, 1])

@@ -1,4 +1,4 @@
-"""Features whose boxes meet: all of a dataset, or those that anything new can be said of."""
+"""Pairs of features whose boxes meet: all of a dataset, or those affected by an edit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Neighbours:
 
     Args:
         data: the dataset.
-        some: (k,) ascending staged positions of those that are looked up; all unless given.
+        some: (k,) ascending staged positions of the candidates; all features unless given.
 
     """
 
@@ -44,17 +44,17 @@ class Neighbours:
         familiar: NDArray[np.bool_] | None,
         cancel: Callable[[], None],
     ) -> tuple[Pairs, NDArray[np.int64]]:
-        """Pairs of a feature of a batch and another one whose boxes meet.
+        """Pairs of a feature of a batch and another feature whose boxes meet.
 
         Args:
             batch: the batch.
             index: (m,) ascending indices of the features that are compared.
-            pattern: of DE-9IM: for ``AREA``, boxes must share more than their borders.
+            pattern: DE-9IM pattern: for ``AREA``, boxes must share more than their borders.
             familiar: (len(batch),) bool: features that are not compared with each other.
             cancel: raises when the time is up.
 
         Returns:
-            Indices of the lower and of the higher members of pairs inside of the batch, and (k, 2)
+            Indices of the lower and of the higher members of pairs inside the batch, and (k, 2)
             positions of those across it.
 
         """
@@ -76,10 +76,10 @@ class Neighbours:
             at = np.minimum(np.searchsorted(here, other), len(here) - 1)
             own = here[at] == other
             ahead = own & ((one < other) | waits[at])
-            # A pair is measured the same way whoever found it: the lower one first.
+            # A pair is always measured the same way: the lower position first.
             pair = np.sort([index[np.searchsorted(here, one[ahead])], index[at[ahead]]], axis=0)
             inside.append((pair[0], pair[1]))
-            # The batch's other features are no polygons, or invalid: nobody compares with them.
+            # The batch's other features are not polygons, or invalid: they are not compared.
             known = np.minimum(np.searchsorted(batch.positions, other), len(batch) - 1)
             out = batch.positions[known] != other
             across.append(np.stack([one[out], other[out]], axis=1))

@@ -1,9 +1,10 @@
-"""Which pairs of features share interior, decided exactly and for most of them without a look.
+"""Pairs of features that share interior, decided exactly, most of them without a predicate.
 
-In a coverage nearly every edge cancels with its twin (see ``arrangement``). What is left of the
-chain bounds every region that several polygons cover, so only pairs whose boxes meet such a region
-need the exact predicate. Regions are searched with rounding on the safe side: edges that cross,
-touch or nearly do count as doubtful themselves, for rounding could hide the sliver between them.
+In a coverage nearly every edge cancels with its twin (see ``arrangement``). The residual edges
+bound every region that several polygons cover, so only pairs whose boxes meet such a region need
+the exact predicate. The search for regions errs on the safe side of rounding: edges that cross,
+touch or nearly touch count as doubtful themselves, because rounding could hide the sliver between
+them.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ QUERIED = 4096
 DECIDED = 1 << 14
 """Pairs decided at once."""
 WORTH = 0.1
-"""Share of edges left above which looking at every pair is cheaper than the arrangement."""
+"""Share of residual edges above which testing every pair is cheaper than the arrangement."""
 CROWD = 8
-"""Polygons over one point from which on its face is doubtful without a look at the pairs."""
+"""Polygons over one point above which its face counts as doubtful without testing pairs."""
 
 AREA = "2********"
 STRETCH = "1********"
@@ -50,7 +51,7 @@ def meeting(
         position: (n,) distinct staged positions.
         owned: (n,) bool: pairs are found from the member of lower position, when this is owned.
         pattern: DE-9IM pattern, ``AREA`` or ``STRETCH``.
-        together: which pairs are to be compared at all; None for all.
+        together: pairs to compare; None for all.
         cancel: raises when the time is up.
 
     Returns:
@@ -150,9 +151,9 @@ def doubtful_regions(
     """(k, 4) boxes that contain every region covered by two or more of the polygons.
 
     Args:
-        chain: what is left of the edges of valid polygons and multipolygons.
-        over: the polygons whose boxes contain one of some points, more of them do no harm.
-        arranged: makes the faces of the edges left; ``faces`` unless given.
+        chain: residual edges of valid polygons and multipolygons.
+        over: the polygons whose boxes contain one of some points; a superset is allowed.
+        arranged: builds the faces of the residual edges; ``faces`` unless given.
 
     """
     made = (arranged or faces)(chain.edges)
@@ -189,15 +190,15 @@ def share_area(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[
 def shared_parts(
     one: NDArray[np.object_], other: NDArray[np.object_], dimension: int
 ) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
-    """What pairs of geometries share, and its area or length.
+    """The intersection of pairs of geometries, and its area or length.
 
-    Where the intersection rounds to something of lower dimension, this is what is returned, with
-    measure 0; where it rounds to nothing, the middle of where the two boxes meet.
+    Where the intersection rounds to a lower dimension, that geometry is returned, with measure 0;
+    where it rounds to nothing, the middle of where the two boxes meet.
 
     Args:
         one: (n,) valid polygons (dimension 2) or lines (dimension 1).
         other: (n,) as many others, whose interiors meet the former's.
-        dimension: of the part wanted.
+        dimension: dimension of the requested part.
 
     """
     flat = shapely.force_2d(one), shapely.force_2d(other)

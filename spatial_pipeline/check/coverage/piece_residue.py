@@ -1,7 +1,8 @@
-"""What polygons of a piece add to a coverage: the edges along which no neighbour runs back.
+"""Residual edges of the polygons of a piece: edges along which no neighbour runs back.
 
-Worked out once for all rules of a coverage, a few thousand features at a time, so that what a step
-needs stays in the cache. Polygons that are star-shaped, as most are, never become objects.
+Computed once for all rules of a coverage, a few thousand features at a time, so that the working
+set stays in the processor's cache. Star-shaped polygons, which are most, are never decoded to
+objects.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ time; of twice as many, threads have less to share."""
 
 @dataclass(frozen=True)
 class Remnant:
-    """What is left of the edges of a piece.
+    """Residual edges of a piece.
 
     Attributes:
-        chain: the edges left.
+        chain: the residual edges.
         kept: the polygons that they belong to, and most of those beside them.
 
     """
@@ -54,11 +55,11 @@ class Remnant:
 
 @dataclass(frozen=True)
 class Within:
-    """What is left of the edges of a piece, and which of them lie within some boxes.
+    """Residual edges of a piece, and those of them that lie within some boxes.
 
     Attributes:
-        chain: the edges left.
-        runner: (n,) index of one polygon that runs through each of them.
+        chain: the residual edges.
+        runner: (n,) index of one polygon that contains each of them.
         inside: (n,) bool: those within one of the boxes.
 
     """
@@ -82,8 +83,8 @@ class Outlines:
         rest: (n - s,) ascending indices of the others.
         others: the others, decoded and known to be valid or not.
         areas: the valid polygonal parts of the others; their index is one into the piece.
-        remains: what is left of the edges of a few thousand polygons each.
-        runners: for each of them, (k,) index of one polygon that runs through each edge left.
+        remains: residual edges of a few thousand polygons each.
+        runners: for each of them, (k,) index of one polygon that contains each residual edge.
         lone: (k,) ascending indices of polygons of one ring that were seen to share no edge.
 
     """
@@ -104,14 +105,14 @@ class Outlines:
 
     @property
     def left(self) -> float:
-        """Share of the edges that are left."""
+        """Share of residual edges."""
         every = sum(len(r.edges) for r in self.remains)
         return sum(len(r.left) for r in self.remains) / max(every, 1)
 
     def remnant(self, bounds: NDArray[np.float64], without: NDArray[np.int64]) -> Remnant:
-        """What is left of the edges of all polygons but some, and who must be known for it.
+        """The residual edges of all polygons but some, and the polygons needed to report them.
 
-        Made once for all rules that leave out the same.
+        Computed once for all rules that leave out the same polygons.
 
         Args:
             bounds: (m, 4) bounds of all features of the dataset.
@@ -131,9 +132,10 @@ class Outlines:
     def within(
         self, boxes: Boxes, bounds: NDArray[np.float64], without: NDArray[np.int64]
     ) -> Within:
-        """What is left of the edges of all polygons but some, and which lie within some boxes.
+        """The residual edges of all polygons but some, and those that lie within some boxes.
 
-        Made once for all rules that leave out the same and look into boxes of the same array.
+        Computed once for all rules that leave out the same polygons and pass the same array of
+        boxes.
 
         Args:
             boxes: the boxes.
@@ -152,13 +154,13 @@ class Outlines:
             return found
 
     def chain(self, without: NDArray[np.int64]) -> tuple[EdgeChain, NDArray[np.int64]]:
-        """What is left of the edges of all polygons but some that share none of theirs.
+        """The residual edges of all polygons but some that share none of their edges.
 
         Args:
             without: indices of the polygons left out.
 
         Returns:
-            The chain, and (len(chain),) index of one polygon that runs through each of its edges.
+            The chain, and (len(chain),) index of one polygon that contains each of its edges.
 
         """
         out = np.zeros(len(self.batch), dtype=bool)
@@ -182,7 +184,7 @@ class Outlines:
     def layers(
         self, profile: Profile, dimensions: tuple[int, ...]
     ) -> tuple[list[EligibleParts], Excluded]:
-        """The other features as ``judged`` sees them; indices are into the piece."""
+        """The other features as ``eligible.judged`` returns them; indices are into the piece."""
         layers, left_out = judged(self.others, profile, dimensions)
         return [EligibleParts(layer.geometry, self.rest[layer.index]) for layer in layers], left_out
 
@@ -201,7 +203,7 @@ class Outlines:
 
 
 def outlines(batch: FeatureBatch, profile: Profile) -> Outlines:
-    """The outlines of a piece; threads that ask at the same time share the work.
+    """The outlines of a piece; concurrent callers share the work.
 
     Args:
         batch: the piece, with geometry.
@@ -214,16 +216,16 @@ def outlines(batch: FeatureBatch, profile: Profile) -> Outlines:
             apart = _apart(batch)
             parts = [partial(_part, apart, begin, profile) for begin in range(0, len(batch), CHUNK)]
             work = _Work(apart, parts)
-            # A frozen value: what is derived from it is kept as ``cached_property`` would.
+            # The dataclass is frozen: derived values are stored as ``cached_property`` would.
             batch.__dict__[_MEMO] = work
     return cast("_Work", work).result()
 
 
 def _apart(batch: FeatureBatch) -> FeatureBatch:
-    """The same features without what is kept beside them.
+    """The same features without cached values.
 
-    What is kept in a batch must not hold that batch: the collector of cycles rests during a check
-    (see ``responsive``), and every piece would stay in memory to its end.
+    A value cached in a batch must not refer to that batch: the cyclic garbage collector is paused
+    during a check (see ``responsive``), and every piece would stay in memory to the end.
     """
     same = replace(batch)
     same.__dict__.update(
@@ -255,7 +257,7 @@ class _Work:
 
 @dataclass(frozen=True)
 class _Part:
-    """The outlines of some features in a row; indices are into the piece."""
+    """The outlines of some consecutive features; indices are into the piece."""
 
     stars: NDArray[np.int64]
     rest: NDArray[np.int64]
@@ -313,7 +315,7 @@ def _edges(rings: Rings, turn: NDArray[np.int8]) -> Edges:
 
 
 def _concatenated(parts: Iterable[Edges]) -> Edges:
-    """All edges in one; ``polygon`` stays what it was."""
+    """All edges in one; ``polygon`` is unchanged."""
     parts = [p for p in parts if len(p)]
     if len(parts) == 1:
         return parts[0]
@@ -366,7 +368,7 @@ def _merged(one: NDArray[np.int64], other: NDArray[np.int64], n: int) -> NDArray
 
 
 def _of(index: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-    """(n,) bool: which indices there are; much faster than to sort them."""
+    """(n,) bool: indices that occur; much faster than sorting them."""
     held = np.zeros(n, dtype=bool)
     held[index] = True
     return held
@@ -375,7 +377,7 @@ def _of(index: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
 def _places(
     ascending: NDArray[np.int64], wanted: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Where values stand in an ascending array, and whether they do."""
+    """Positions of values in an ascending array, and whether each is present."""
     at = np.searchsorted(ascending, wanted)
     found = at < len(ascending)
     found[found] = ascending[at[found]] == wanted[found]

@@ -1,4 +1,4 @@
-"""Polygons of a dataset looked up by place, a chunk of features at a time."""
+"""Spatial look-up of the polygons of a dataset, a chunk of features at a time."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class PolygonLookup:
 
     Args:
         data: the dataset.
-        member: (n,) bool in staged order: which features they are.
+        member: (n,) bool in staged order: membership of each feature.
         cancelled: raises when the time is up.
-        known: where features are taken from; the dataset unless given.
+        known: source of the features; the dataset unless given.
 
     """
 
@@ -72,10 +72,10 @@ class PolygonLookup:
 
 
 def shared_boxes(data: VectorReader) -> Boxes:
-    """The boxes of all features of a dataset, made once for all rules that look something up.
+    """The boxes of all features of a dataset, computed once for all rules that need them.
 
     Args:
-        data: the dataset; keeps them.
+        data: the dataset; caches them.
 
     """
     bounds = data.feature_bounds()
@@ -97,14 +97,14 @@ def all_polygons(
 
     Args:
         data: the other dataset.
-        crs: the CRS wanted; None takes the coordinates as they are.
+        crs: the target CRS; None keeps the coordinates as they are.
         cancelled: raises when the time is up.
 
     Returns:
         The polygons, the features left out, and the note of the transformation.
 
     Raises:
-        RuleError: it cannot be brought into that CRS.
+        RuleError: it cannot be transformed to that CRS.
 
     """
     polygons, left_out, note = [np.empty(0, dtype=object)], [], ""
@@ -113,7 +113,7 @@ def all_polygons(
         batch = data.batch(index, ())
         if crs is not None:
             geometry, note = transformed(batch.geometry, data.profile.pyproj_crs, crs)
-            # Its WKB says nothing of these geometries any more.
+            # The WKB no longer matches these geometries.
             batch.__dict__["geometry"] = geometry
             batch.__dict__["valid"] = np.asarray(shapely.is_valid(geometry), dtype=bool)
         (areas,), out = judged(batch, data.profile, (POLYGON,))

@@ -1,4 +1,4 @@
-"""Which segments cross, touch or come nearer to each other than rounding can be trusted."""
+"""Segments that cross, touch or come nearer to each other than rounding can be trusted."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ def spans(edges: NDArray[np.float64], margin: float) -> NDArray[np.float64]:
 def clashes(
     edges: NDArray[np.float64], boxes: Boxes, some: slice, margin: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """What some segments have to do with those after them.
+    """Conflicts of some segments with those after them.
 
-    Two segments clash when one comes within the margin of the other except at a shared end. One
-    that is shorter than the margin clashes by itself.
+    Two segments conflict when one comes within the margin of the other except at a shared end. A
+    segment shorter than the margin conflicts by itself.
 
     Args:
         edges: (n, 4) segments.
         boxes: their ``spans``.
-        some: which of them are looked at.
+        some: the segments to test.
         margin: units of the coordinates.
 
     Returns:
-        (k,) segments and (k,) others that they clash or share an end with; and those that clash.
+        (k,) segments and (k,) others that they conflict or share an end with; and those in
+            conflict.
 
     """
     lengths = np.hypot(edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1])
@@ -70,7 +71,7 @@ def _apart(
     other_length: NDArray[np.float64],
     margin: float,
 ) -> NDArray[np.bool_]:
-    """(n,) bool: pairs of different segments that are surely disjoint, or meet in one end only."""
+    """(n,) bool: pairs of different segments that are certainly disjoint, or share one end only."""
     a, b, c, d = one[:, :2], one[:, 2:], other[:, :2], other[:, 2:]
     apart = _beside(a, b, c, d, one_length, margin) | _beside(c, d, a, b, other_length, margin)
     for shared, p, other_end, q in ((a, b, c, d), (a, b, d, c), (b, a, c, d), (b, a, d, c)):

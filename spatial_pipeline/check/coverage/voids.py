@@ -1,4 +1,4 @@
-"""Faces that no polygon covers: which there are, which of them count, and what lies around them."""
+"""Voids: faces that no polygon covers, the gaps among them, and the features around them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from spatial_pipeline.check.geometry.rounding import magnitudes, noise
 
 THOUSANDTH = 1e-3
 CELLS = 20_000_000
-"""Neighbours named in all: bounds the memory of findings where voids have thousands of them."""
+"""Neighbours named in all: bounds the memory of violations where voids have thousands of them."""
 REACH = 1e-12
-"""Distance at which a polygon still borders on a void, relative to the largest coordinate: the
-rounding of the points at which edges cross."""
+"""Relative distance at which a polygon still borders on a void: rounding of edge crossings."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Area and width between which a void is a gap, ends included; None is no bound."""
+    """Area and width between which a void is a gap, ends included; None means no bound."""
 
     min_area: float | None = None
     max_area: float | None = None
@@ -42,9 +41,9 @@ def uncovered_faces(
     """The faces that no polygon covers, larger than noise.
 
     Args:
-        made: faces of what is left of the edges of ``polygons``, with those of ``interest``.
+        made: faces of the residual edges of ``polygons``, with those of ``interest``.
         polygons: the polygons.
-        interest: only faces inside of it; None for all.
+        interest: only faces inside it; None for all.
 
     """
     cells = made.cells
@@ -63,7 +62,7 @@ def uncovered_faces(
 
 
 def without(voids: NDArray[np.object_], islands: PolygonLookup) -> NDArray[np.object_]:
-    """The parts of voids outside of the islands, larger than noise.
+    """The parts of voids outside the islands, larger than noise.
 
     Args:
         voids: (n,) polygons.
@@ -106,9 +105,9 @@ def within_bounds(voids: NDArray[np.object_], bounds: Bounds) -> NDArray[np.bool
 def widths(polygons: NDArray[np.object_]) -> NDArray[np.float64]:
     """(n,) diameters of the maximum inscribed circles, to a thousandth.
 
-    GEOS looks for the middle of the circle for a bounded number of steps, which thin crosses and
-    stars use up. What it finds fits inside in any case; whether a larger one does is asked of the
-    polygon eroded by that radius, which is empty when none does.
+    GEOS searches for the centre of the circle in a bounded number of steps, which thin crosses and
+    stars exhaust. The circle that it finds always fits inside; eroding the polygon by that radius
+    shows whether a larger one fits: the result is empty when none does.
     """
     # The radius is at least area / perimeter, so a thousandth of that is precise enough.
     tolerance = shapely.area(polygons) / shapely.length(polygons) / 1000
@@ -136,7 +135,7 @@ def not_accepted(
     Args:
         voids: (n,) polygons.
         allowed: known gaps.
-        moved: True when these were transformed, which rounds more.
+        moved: True when these were transformed, which adds rounding.
 
     """
     void, known = shapely.STRtree(allowed).query(voids, predicate="intersects")

@@ -1,9 +1,9 @@
-"""Which boxes surely lie in the union of polygons, known without a look at one polygon or feature.
+"""Boxes that certainly lie in the union of polygons, decided from residual edges and a grid.
 
-Edges along which two polygons meet cancel (see ``arrangement``); around what is left of them, the
-number of polygons is the same everywhere. A grid knows for each of its cells whether such an edge
-is near, and if none is, how many polygons lie around the cell: the winding number of the edges
-left, added up along each column. A box over cells without edges, and with polygons around, is
+Edges along which two polygons meet cancel (see ``arrangement``); between residual edges, the number
+of covering polygons is constant. The grid stores for each cell whether a residual edge is near, and
+if none is, the number of polygons around the cell: the winding number, accumulated along each
+column from the residual edges. A box over cells without edges, and with polygons around, is
 covered.
 """
 
@@ -19,16 +19,15 @@ from spatial_pipeline.check.geometry.boxes import finite
 from spatial_pipeline.check.geometry.marked_cells import Cells, MarkedCells
 
 WORTH = 16
-"""Boxes below which a grid takes longer than a look at what they are the boxes of."""
+"""Number of boxes below which setting up a grid takes longer than testing the features."""
 ALONE = 0.5
-"""Part of the edges left from which on polygons hardly meet: what lies in one is found otherwise.
-"""
+"""Share of residual edges above which polygons hardly meet, so that other tests decide."""
 CELLS = 4
-"""Cells of a grid along what one box takes up, where boxes lie beside each other."""
+"""Grid cells along the side of one box, where boxes lie beside each other."""
 SIDES = (128, 512)
 """Cells along a side of a grid, at least and at most."""
 CROSSINGS = 1 << 21
-"""Columns that all edges run through together, at most: where it is more, the grid is coarser."""
+"""Total columns that all edges may cross; above it, the grid is coarser."""
 EXACT = 2.0**-30
 """Least size of a cell, in units of the largest coordinate: rounding is far below it."""
 
@@ -44,7 +43,7 @@ class _Grid:
     side: int
 
     def column(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Columns of some x; -2 and ``side`` stand for what is outside."""
+        """Columns of some x; -2 and ``side`` mean outside."""
         return np.clip(np.floor((x - self.x0) / self.dx), -2, self.side).astype(np.int64)
 
     def row(self, y: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -61,9 +60,9 @@ class _Grid:
 
 
 def in_union(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """(n,) bool: boxes that surely lie in the union of polygons; others may do so, too.
+    """(n,) bool: boxes that certainly lie in the union of polygons; False means undecided.
 
-    Boxes of points are not looked at: points are located as fast.
+    Boxes of points are not tested: locating a point is as fast.
 
     Args:
         bounds: (n, 4) boxes; rows with NaN or infinity lie in none.
@@ -78,7 +77,7 @@ def in_union(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> NDAr
     if len(edges.left) > ALONE * len(edges.edges):
         return held
     boxes = bounds[known]
-    # What overflows is no number, and then there is no grid.
+    # Overflow gives no finite number, and then there is no grid.
     with np.errstate(over="ignore", invalid="ignore"):
         chain = _across(edges.chain(), boxes)
         grid = _grid(boxes, chain)
@@ -89,7 +88,7 @@ def in_union(bounds: NDArray[np.float64], polygons: NDArray[np.object_]) -> NDAr
 
 
 def _across(chain: EdgeChain, boxes: NDArray[np.float64]) -> EdgeChain:
-    """The edges in or below the extent of the boxes: the others have no part in any winding."""
+    """The edges in or below the extent of the boxes: the others affect no winding number."""
     kept = (chain.edges[:, 2] >= boxes[:, 0].min()) & (chain.edges[:, 0] <= boxes[:, 2].max())
     kept &= np.minimum(chain.edges[:, 1], chain.edges[:, 3]) <= boxes[:, 3].max()
     return EdgeChain(chain.edges[kept], chain.net[kept])
@@ -114,7 +113,7 @@ def _grid(boxes: NDArray[np.float64], chain: EdgeChain) -> _Grid | None:
 
 
 def _columns(grid: _Grid, chain: EdgeChain) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(n,) the first column that each edge runs through, and (n,) how many."""
+    """(n,) the first column that each edge crosses, and (n,) the number of columns."""
     first, last = (np.clip(grid.column(chain.edges[:, i]), 0, grid.side - 1) for i in (0, 2))
     return first, last - first + 1
 
@@ -155,7 +154,7 @@ def _covered(grid: _Grid, chain: EdgeChain) -> NDArray[np.bool_]:
 def _counted(
     place: NDArray[np.int64], weights: NDArray[np.float64] | None, shape: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """How often each place of an array of that shape is named, or the sum of its weights."""
+    """Number of occurrences of each cell of an array of that shape, or the sum of its weights."""
     return np.bincount(place, weights, shape[0] * shape[1]).astype(np.float64).reshape(shape)
 
 

@@ -1,1 +1,1 @@
-"""Transformations and the areas of use of coordinate reference systems."""
+"""Transformations and areas of use of coordinate reference systems. Comparison is in ``model``."""

@@ -16,7 +16,7 @@ EDGE_POINTS = 3601
 quarter of a turn among them, where the circles of polar projections reach farthest."""
 
 SLACK = 1e-9
-"""Share of the area's size by which rounding may carry coordinates over its edge."""
+"""Share of the area's size by which rounding may move coordinates across its edge."""
 
 
 def degrees(crs: pyproj.CRS) -> Bounds | None:
@@ -43,7 +43,7 @@ def degrees(crs: pyproj.CRS) -> Bounds | None:
 def areas(crs: pyproj.CRS) -> tuple[Bounds, ...]:
     """The area of use as boxes in the coordinates of the CRS: data lies in one of them.
 
-    There is one box, but for a geographic CRS whose area crosses the antimeridian: there
+    There is one box, except for a geographic CRS whose area crosses the antimeridian: there
     longitudes may stop at 180°, start at -180°, or run across in either direction.
 
     Raises:
@@ -87,10 +87,10 @@ def _grown(box: Bounds) -> Bounds:
 
 
 def swapped(crs: pyproj.CRS, bounds: Bounds) -> str | None:
-    """What tells that x and y of the data are swapped, None when nothing does.
+    """Evidence that x and y of the data are swapped; None without any.
 
-    Told only where the extent makes no sense as it is and does when swapped: latitudes that
-    cannot be, or an extent that misses the area of use altogether and lies inside it when swapped.
+    Reported only where the extent is implausible as it is and plausible when swapped: impossible
+    latitudes, or an extent entirely outside the area of use that lies inside it when swapped.
     """
     flat = horizontal(crs)
     xmin, ymin, xmax, ymax = bounds

@@ -1,4 +1,4 @@
-"""Bringing geometries from one CRS into another, and the units that a CRS measures in."""
+"""Transformation of geometries between CRSs, and the units of a CRS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNITS = {"metre": "m", "degree": "°", "foot": "ft", "US survey foot": "ftUS", 
 def transformed(
     geometries: NDArray[np.object_], from_crs: pyproj.CRS | None, to_crs: pyproj.CRS | None
 ) -> tuple[NDArray[np.object_], str]:
-    """Geometries in another CRS, x first, and what must be said about it.
+    """Transforms geometries to another CRS, x first; returns them and a note on the operation.
 
     The operation is PROJ's best one for each coordinate, and never a ballpark one. Only vertices
     are moved: the straight line between two of them stays straight in the new CRS. Z is kept as
@@ -30,7 +30,7 @@ def transformed(
     Args:
         geometries: (n,) geometries or None.
         from_crs: their CRS.
-        to_crs: the CRS wanted.
+        to_crs: the target CRS.
 
     Returns:
         (n,) geometries, and a note that names the operation and its accuracy, empty when the two
@@ -54,7 +54,8 @@ def transformed(
         chosen = np.flatnonzero((deep == having_z) & ~shapely.is_missing(out))
         if len(chosen):
             xyz = shapely.get_coordinates(out[chosen], include_z=having_z)
-            # NaN and infinity among the coordinates raise floating-point flags, which are no news.
+            # NaN and infinity among the coordinates raise floating-point warnings, which are
+            # expected.
             with np.errstate(all="ignore"):
                 xyz[:, 0], xyz[:, 1] = operation.transform(xyz[:, 0], xyz[:, 1])
                 out[chosen] = shapely.set_coordinates(out[chosen].copy(), xyz)
@@ -106,7 +107,7 @@ def _operation(source: str, target: str) -> tuple[pyproj.Transformer, str]:
         msg = f"no transformation {names}: {' '.join(str(exc).split())}"
         raise RuleError(msg) from exc
     except UserWarning as exc:
-        # What PROJ warns of is an error here, also where warnings are errors already.
+        # PROJ's warnings are errors here, even where warnings are errors already.
         raise RuleError(_needs_grid(names, re.findall(r"short_name=([^,)]+)", str(exc)))) from exc
     if not group.best_available:
         lacking = [g.short_name for o in group.unavailable_operations[:1] for g in o.grids]

@@ -1,1 +1,1 @@
-"""Runs rules: pieces, threads, memory, results. Knows no rule by name."""
+"""Engine that runs rules: pieces, threads, memory, results. It knows no rule by name."""

@@ -1,7 +1,7 @@
-"""Runs the rules of a contract over one version: read once, check everything.
+"""Evaluates the rules of a contract on one version, reading the data once.
 
-Every piece of data is decoded once and offered to all rules that want it; work runs in threads;
-whatever happens to a rule (it raises, hangs, needs what is not there), it gets exactly one result.
+Every piece of data is decoded once and offered to all rules that need it; work runs in threads.
+Whatever happens to a rule (it raises, hangs, lacks data), it gets exactly one result.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ Works = Sequence[Work]
 
 @dataclass(frozen=True)
 class Plan:
-    """How the work is cut and how much of it runs at once.
+    """The partitioning of the work and its concurrency.
 
     Attributes:
         jobs: worker threads.
-        piece_size: features a piece; None lets memory and threads decide.
-        memory: bytes that the pieces in flight may need together; None is without bound.
-        sink: takes findings beyond its limit out of memory; None keeps them all.
+        piece_size: features per piece; None lets memory and threads decide.
+        memory: bytes that the pieces in flight may need together; None means no bound.
+        sink: moves violations beyond its limit out of memory; None keeps them all.
 
     """
 
@@ -82,14 +82,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Shares:
-    """The pieces of a version, shared out between this machine and others.
+    """The pieces of a version, divided between this machine and others.
 
     Attributes:
-        here: a work for each piece that this machine looks at.
-        far: tasks that other machines evaluate.
+        here: work items for the pieces that this machine evaluates.
+        far: rule runs that other machines evaluate.
         places: window of each piece; None for each piece of features.
-        columns: attribute columns that the tasks need.
-        size: features a piece; None means the version's own batches.
+        columns: attribute columns that the rule runs need.
+        size: features per piece; None means the version's own batches.
 
     """
 
@@ -120,15 +120,15 @@ async def evaluate(
         data: the staged version.
         key: columns that identify a feature in violations; empty means source rows.
         others: opens the other data of a rule, in the order of ``Rule.others()``; called in a
-            thread; what it raises becomes the result of that rule.
-        accepted: what is accepted of a rule; called in a thread, like ``others``.
-        plan: how the work is cut.
+            thread; its exceptions become the result of that rule.
+        accepted: the suppressions of a rule; called in a thread, like ``others``.
+        plan: partitioning and concurrency.
         progress: called on the event loop with pieces done and pieces planned.
-        stop: set when the check is cancelled or fails, before it waits for its threads; what
-            ``others`` does for long may look at it.
-        remote: other machines, which look at the pieces that they can reach all data for.
-        history: what earlier versions left behind, so that only what changed is looked at; not
-            asked where other machines look. The results are those of a check without it.
+        stop: set when the check is cancelled or fails, before it waits for its threads; long work
+            in ``others`` may check it.
+        remote: other machines, which evaluate the pieces for which they can reach all data.
+        history: caches of earlier versions, so that only changes are evaluated; not used with other
+            machines. The results equal those of a check without it.
 
     A cancelled check stops its threads at their next chunk and leaves none running.
 
@@ -175,7 +175,7 @@ async def _evaluated(
         await run.recall(past)
     await run.pieces()
     await asyncio.to_thread(give_back)
-    # What worked the longest so far is likely to be the last one to be done.
+    # Rules that have worked longest so far will probably finish last, so they go first.
     await asyncio.gather(*(run.reduce(t) for t in sorted(tasks, key=lambda t: -t.elapsed)))
     if past is not None:
         await run.keep(past)
@@ -209,7 +209,7 @@ class _Run:
         self.damaged = False
 
     def admit(self, task: RuleRun) -> None:
-        """Refuses what cannot be judged on this data at all."""
+        """Refuses rules that cannot be evaluated on this data at all."""
         profile = self.data.profile
         task.bind(self.data)
         if task.rule.rule in {"readable", "readable_pixels"}:
@@ -229,7 +229,7 @@ class _Run:
             task.fail("where is for vector data: a raster has no columns")
 
     async def profile(self) -> None:
-        """Cheap rules first; what a wrong CRS makes meaningless is not run on nonsense."""
+        """Evaluates cheap rules first; rules that a wrong CRS makes meaningless are skipped."""
         for task in self.live(ProfileCheck):
             if not task.rule.others():
                 await task.step(self.workers, 0, partial(task.check.evaluate, self.data.profile))
@@ -240,7 +240,7 @@ class _Run:
                     task.fail("needs crs: the rule crs did not pass")
 
     async def open_others(self, others: Others) -> None:
-        """Opens what each rule compares with."""
+        """Opens the comparison data of each rule."""
 
         async def open_for(task: RuleRun) -> None:
             opened = await task.call(self.workers, partial(others, task.rule))
@@ -253,7 +253,7 @@ class _Run:
                 await task.step(self.workers, 0, partial(task.check.evaluate, self.data.profile))
 
     async def recall(self, past: History) -> None:
-        """Asks what earlier versions left behind."""
+        """Loads the cached results of earlier versions."""
         tasks = self.live(BatchCheck, TileCheck, TileComparisonCheck)
         (self.batches, _), *_ = await asyncio.gather(
             self.workers.run(past.batches),
@@ -261,14 +261,14 @@ class _Run:
         )
 
     async def keep(self, past: History) -> None:
-        """Leaves behind what is known now."""
+        """Stores results for the next version."""
         calls: list[Callable[[], None]] = [partial(t.keep, past) for t in self.tasks]
         if self.batches is not None and not self.damaged:
             calls.append(past.keep_batches)
         await asyncio.gather(*(self.workers.run(call) for call in calls))
 
     async def pieces(self) -> None:
-        """Every piece once, for all rules that want it; planned work beside it."""
+        """Evaluates every piece once for all rules that need it, and planned work beside it."""
         shares = Shares()
         profile = self.data.profile
         if isinstance(profile, VectorProfile):
@@ -286,7 +286,7 @@ class _Run:
                 group.create_task(self.counted(partial(self.planned, task))())
 
     async def elsewhere(self, remote: RemoteWorkers, shares: Shares) -> None:
-        """Every piece once on other machines, for the tasks that they can evaluate."""
+        """Evaluates every piece once on other machines, for the rules that they can evaluate."""
         tasks = shares.far
         rules, others = tuple(t.rule for t in tasks), tuple(t.others for t in tasks)
         job = RemoteJob(self.data, rules, others, tasks[0].key, shares.columns, shares.size)
@@ -299,7 +299,7 @@ class _Run:
                 task.fail(f"no other machine could be asked: {exc}")
 
     def split(self, tasks: list[RuleRun]) -> tuple[list[RuleRun], list[RuleRun]]:
-        """Tasks for this machine, and those that other machines have all the data for."""
+        """Rule runs for this machine, and those for which other machines have all data."""
         remote = self.remote
         if remote is None or not remote.reaches(self.data):
             return tasks, []
@@ -380,7 +380,7 @@ class _Run:
         await in_lanes(steps, self.plan.in_flight)
 
     async def shared(self, task: RuleRun, index: int, call: Callable[[], Any]) -> None:
-        """A step of a size that nobody knows: it takes an equal share of the memory."""
+        """Runs a step of unknown size: it takes an equal share of the memory."""
         async with self.room.taken((self.plan.memory or 0) // self.plan.in_flight):
             await task.step(self.workers, index, call)
 
@@ -402,7 +402,7 @@ class _Run:
 
 
 def _known(profile: Profile, rule: Rule) -> bool:
-    """True for what a raster with damaged blocks still says of itself."""
+    """True for rules that a raster with damaged blocks can still answer from its metadata."""
     opened = isinstance(profile, RasterProfile) and profile.count > 0
     return opened and rule.scope is Scope.PROFILE
 

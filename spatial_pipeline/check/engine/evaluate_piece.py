@@ -1,4 +1,4 @@
-"""One piece of data, loaded once and shown to all rules that want it, on whatever machine."""
+"""Evaluates all rules on one piece of data, loaded once, on any machine."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from spatial_pipeline.runtime.workers import Workers
 
 @dataclass(frozen=True)
 class Shown:
-    """A piece as tasks see it.
+    """A piece as the rule runs see it.
 
     Attributes:
         number: of the piece.
-        name: tells what the piece is known by, where its answers are kept.
+        name: returns the digest of the piece for the piece cache.
         alone: all features that it owns.
-        tile: the same with a halo, as wide as the tasks that look at all of them want it.
-        some: the features that a task looks at which knows the others from an earlier version.
-        near: the same for tasks that compare neighbours.
+        tile: the same with a halo, as wide as the rule runs that evaluate all features need it.
+        some: the features that a rule run evaluates when the others are in its feature cache.
+        near: the same for rule runs that compare neighbours.
 
     """
 
@@ -54,7 +54,7 @@ class PieceSubset:
 
     @classmethod
     def of(cls, owned: FeatureBatch, tasks: Sequence[RuleRun]) -> Self:
-        """The features that one of these tasks does not know."""
+        """The features that one of these rule runs does not know."""
         wanted = np.zeros(len(owned), dtype=bool)
         for task in tasks:
             wanted |= cast("FeatureCache", task.memory).unknown(owned.positions)
@@ -73,15 +73,15 @@ async def see_features(
     workers: Workers,
     batches: Batches | None = None,
 ) -> bool:
-    """Piece ``index`` of a vector version; every task keeps its partial result or fails.
+    """Evaluates piece ``index`` of a vector version; each rule run keeps a partial result or fails.
 
     Args:
-        cut: how the version is cut.
-        index: of the piece.
+        cut: partitioning of the version.
+        index: number of the piece.
         tasks: the rules.
         columns: attribute columns that they need.
-        workers: threads that do the work.
-        batches: what the version has in common with an earlier one, where that is known.
+        workers: worker threads.
+        batches: the batches shared with an earlier version, where known.
 
     Returns:
         False when the piece cannot be read.
@@ -127,7 +127,7 @@ async def see_features(
 def _known(
     cut: Partitioning, index: int, tasks: Sequence[RuleRun], batches: Batches
 ) -> list[tuple[RuleRun, Any]]:
-    """What tasks know of a piece that an earlier version has byte by byte."""
+    """Loads the facts about a piece that is byte-identical in an earlier version."""
     span = cut.spans[index]
     if not batches.unchanged(span):
         return []
@@ -142,7 +142,7 @@ def _known(
             if words is not None:
                 repeats.fresh[name] = words
                 found.append((task, task.check.unpacked(words, span.places)))
-        # A condition asks for attributes, so the piece must be read.
+        # A condition needs attributes, so the piece must be read.
         elif memory is not None and task.rule.where is None and memory.settled(span.places):
             if memory.nothing is None:
                 memory.nothing = _of_nothing(task, cut)
@@ -153,7 +153,7 @@ def _known(
 
 
 def _of_nothing(task: RuleRun, cut: Partitioning) -> Any:
-    """What the check of a rule makes of no feature at all."""
+    """The partial result of a rule for no features."""
     none = cut.data.take(np.empty(0, dtype=np.int64), task.rule.columns())
     if isinstance(task.check, NeighbourCheck):
         return task.check.look(none, np.empty(0, dtype=np.uint8))
@@ -172,7 +172,7 @@ async def see_pixels(
     tasks: Sequence[RuleRun],
     workers: Workers,
 ) -> None:
-    """Window ``index`` of a raster; every task keeps its partial result or fails."""
+    """Evaluates window ``index`` of a raster; every rule run keeps its partial result or fails."""
     live = [t for t in tasks if t.alive]
     if not live:
         return
@@ -186,7 +186,7 @@ async def see_pixels(
 
 
 def _see(task: RuleRun, shown: Shown, around: Callable[[FeatureBatch, float], Tile]) -> Any:
-    """What one rule makes of one piece, in a worker thread."""
+    """Evaluates one rule on one piece, in a worker thread."""
     memory = task.memory
     if memory is None:
         value = _mapped(task, shown.alone, shown.tile)
@@ -199,7 +199,7 @@ def _see(task: RuleRun, shown: Shown, around: Callable[[FeatureBatch, float], Ti
     kept = np.ones(len(owned), bool) if condition is None else mask(owned.table, condition)
     unknown = memory.unknown(owned.positions)
     if memory.known is not None and isinstance(check, NeighbourCheck):
-        # The same batch for all of them: what one works out of it, the next one finds there.
+        # The same batch for all of them: values cached by one rule are reused by the next.
         seen, batch = shown.near.places, shown.near.features
         unknown[seen] = True
         value = check.look(batch, memory.known.take(batch.positions).kinds)
@@ -221,7 +221,7 @@ def _see(task: RuleRun, shown: Shown, around: Callable[[FeatureBatch, float], Ti
 
 
 def _mapped(task: RuleRun, alone: Tile, tile: Tile, *, selects: bool = True) -> Any:
-    """What the check of a rule makes of features, those that its condition selects or all."""
+    """The partial result of a rule on the features that its condition selects, or on all."""
     check, condition = task.check, task.rule.where if selects else None
     if isinstance(check, BatchCheck):
         return check.map(selected(alone, condition).features)

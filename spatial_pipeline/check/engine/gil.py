@@ -1,4 +1,4 @@
-"""The interpreter's settings while rules work in threads beside an event loop."""
+"""Interpreter settings for rules that work in threads beside an event loop: GIL and collector."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def responsive() -> Iterator[None]:
     """Keeps the threads of this block from holding the GIL for long.
 
     Geometries are objects that the cyclic garbage collector tracks: making some hundred thousand of
-    them starts full collections, each of which holds the GIL until it has looked at every object
-    alive, and takes nearly half of the time of a check. They cannot form cycles, so the collector
-    rests meanwhile; whatever else does form some is collected afterwards. Threads that compute in
-    Python hand over the GIL ten times as often as usual.
+    them starts full collections, each of which holds the GIL until it has scanned every live
+    object, and takes nearly half of the time of a check. They cannot form cycles, so the collector
+    is paused meanwhile; other cycles are collected afterwards. The switch interval is a tenth of
+    the default, so threads that compute in Python hand over the GIL ten times as often.
 
     The settings are the process's: the first block that is entered changes them, the last one that
     is left restores them.
@@ -49,10 +49,10 @@ def responsive() -> Iterator[None]:
 
 
 def _age_objects() -> None:
-    """Moves what was made meanwhile to the oldest generation, without looking at it.
+    """Moves new objects to the oldest generation, without scanning them.
 
-    The collector would look at all of it in the thread that makes the next object, which is the
-    loop's. Thawing would undo what the owner of the process froze, so that is left alone.
+    The collector would scan all of them in the thread that creates the next object, which is the
+    loop's. Unfreezing would undo what the owner of the process froze, so that is left alone.
     """
     if not gc.get_freeze_count():
         gc.freeze()

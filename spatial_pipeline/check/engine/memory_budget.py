@@ -1,4 +1,4 @@
-"""How much of the work may be in memory at once."""
+"""Byte-weighted semaphore that bounds the memory of pieces in flight."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from spatial_pipeline.model.readers import RasterReader, VectorReader
 
 PIECE = 8192
-"""Features a piece, at most: whatever looks at a whole one keeps the GIL for a few ms only."""
+"""Maximum features per piece: work on a whole piece keeps the GIL for a few ms only."""
 PIECE_BYTES = 8 << 20
-"""Staged bytes a piece, at most, for the same reason."""
+"""Maximum staged bytes per piece, for the same reason."""
 WORKING = 16
-"""Bytes at work for each staged byte of features: 9 for validity, 17 for topology, as measured."""
+"""Working bytes per staged byte of features: measured 9 for validity, 17 for topology."""
 WORKING_ALONE = 2
-"""Bytes at work for each staged byte of a column that a check reads by itself."""
+"""Working bytes per staged byte of a column that a check reads itself."""
 WORKING_PIXELS = 4
-"""Bytes at work for each byte of pixels read: values, mask, and what rules make of them."""
+"""Working bytes per byte of pixels read: values, mask, and temporaries of rules."""
 
 
 class MemoryBudget:
-    """A bound on the bytes in flight on one event loop; whoever comes first goes first.
+    """A bound on the bytes in flight on one event loop; first come, first served.
 
     Attributes:
-        total: bytes; None is without bound.
-        held: bytes that are taken.
+        total: bytes; None means no bound.
+        held: bytes in use.
 
     """
 
@@ -37,7 +37,7 @@ class MemoryBudget:
 
     @contextlib.asynccontextmanager
     async def taken(self, size: int) -> AsyncIterator[None]:
-        """Waits until there is room for ``size`` bytes; what exceeds the whole runs alone."""
+        """Waits until ``size`` bytes are free; a larger request than the total runs alone."""
         async with self._turn:
             while self.total is not None and self.held and self.held + size > self.total:
                 self._freed.clear()
@@ -51,11 +51,11 @@ class MemoryBudget:
 
 
 def features_a_piece(row_bytes: float, memory: int | None, in_flight: int) -> int:
-    """Features of which ``in_flight`` pieces fit into memory, at least 1 and at most PIECE.
+    """Features per piece so that ``in_flight`` pieces fit into memory; from 1 to PIECE.
 
     Args:
-        row_bytes: staged bytes a feature.
-        memory: bytes for all pieces in flight; None is without bound.
+        row_bytes: staged bytes per feature.
+        memory: bytes for all pieces in flight; None means no bound.
         in_flight: pieces at once.
 
     """
@@ -70,13 +70,13 @@ def piece_bytes(
     others: Iterable[VectorReader] = (),
     besides: Collection[str] = (),
 ) -> int:
-    """Bytes at work that a piece is expected to need, with its share of what it is compared with.
+    """Estimated working bytes of a piece, including its share of the comparison data.
 
     Args:
         data: the version.
         columns: attribute columns that are read.
         rows: features of the piece.
-        others: versions that it is compared with by place.
+        others: versions that it is compared with by location.
         besides: columns that checks read by themselves.
 
     """
@@ -88,7 +88,7 @@ def piece_bytes(
 
 
 def window_bytes(data: RasterReader, height: int, width: int) -> int:
-    """Bytes at work that a window of pixels is expected to need."""
+    """Estimated working bytes of a window of pixels."""
     sizes = (_ITEM_BYTES.get(b.data_type, 8) + 1 for b in data.profile.bands)
     return height * width * sum(sizes) * WORKING_PIXELS
 
@@ -98,10 +98,10 @@ _ITEM_BYTES = {"bool": 1, "uint8": 1, "int8": 1, "uint16": 2, "int16": 2, "float
 
 
 async def in_lanes(works: Iterable[Callable[[], Awaitable[None]]], lanes: int) -> None:
-    """Awaits every work in order, so many at once; what did not begin is never made.
+    """Awaits all works in order, with bounded concurrency; creates each only when it starts.
 
-    A task for each of thousands of pieces would keep the loop busy at the start, and leave behind
-    coroutines that were never awaited when it is cancelled.
+    A task for each of thousands of pieces would keep the loop busy at the start, and leave
+    coroutines that were never awaited on cancellation.
     """
     waiting = iter(works)
 

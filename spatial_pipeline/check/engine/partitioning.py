@@ -1,4 +1,4 @@
-"""Cuts a staged vector version into pieces and finds what lies around each of them."""
+"""Partitions a staged vector version into pieces, and finds the features around each piece."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from spatial_pipeline.model.readers import VectorReader
 
 @dataclass(frozen=True)
 class Span:
-    """A piece: features of one batch that follow each other.
+    """A piece: consecutive features of one batch.
 
     Attributes:
         batch: number of the batch.
@@ -51,10 +51,9 @@ class Span:
 
 @dataclass(frozen=True)
 class Partitioning:
-    """How a version is cut: by its own batches, or each of them into parts of ``size`` at most.
+    """The partitioning of a version: its own batches, or parts of at most ``size`` of each.
 
-    No piece has features of two batches: where a batch is the same as in an earlier version, its
-    pieces are.
+    No piece has features of two batches, so equal batches of two versions have equal pieces.
     """
 
     data: VectorReader
@@ -146,7 +145,7 @@ class Surroundings:
         self.note = self.note or note
         hits = Boxes(shapely.bounds(geometry).reshape(-1, 4)).near(boxes, halo)
         near = batch.take(hits)
-        # Its WKB says nothing of these geometries any more.
+        # The WKB no longer matches these geometries.
         near.__dict__["geometry"] = geometry[hits]
         near.__dict__["valid"] = np.asarray(shapely.is_valid(geometry[hits]), dtype=bool)
         return near
@@ -156,7 +155,8 @@ class Surroundings:
         back = pyproj.Transformer.from_crs(self.crs, there, always_xy=True)
         xmin, ymin, xmax, ymax = back.transform_bounds(*extent, densify_pts=101)
         if not np.isfinite([xmin, ymin, xmax, ymax]).all() or xmin > xmax:
-            # Outside of the projection's domain, or across the antimeridian: a box cannot say it.
+            # Outside the projection's domain, or across the antimeridian: not representable by a
+            # box.
             return np.flatnonzero(np.isfinite(self.boxes.bounds).all(axis=1))
         # An edge bulges between the points at which it was transformed.
         margin = 0.02 * max(xmax - xmin, ymax - ymin)

@@ -1,6 +1,6 @@
-"""Pieces that other machines look at: what is asked, what is answered, and how it is worked out.
+"""Remote evaluation of pieces: the job, the questions, the answers, and the evaluation itself.
 
-How questions travel is not said here; see ``spatial_pipeline.distributed.client``.
+The transport does not belong here; see ``spatial_pipeline.distributed.client``.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from spatial_pipeline.runtime.workers import Workers
 
 @dataclass(frozen=True)
 class RemoteJob:
-    """The rules that are evaluated elsewhere, and how the data is cut for them.
+    """The rules that are evaluated on other machines, and the partitioning of the data for them.
 
     Attributes:
         data: the staged version.
-        rules: rules that see pieces of it, and rules that plan for themselves.
+        rules: rules that see pieces of it, and rules that plan their own work.
         others: for each rule, the other data that it compares with.
         key: key columns of the contract.
         columns: attribute columns that the rules need; of vector data.
-        size: features a piece; None means the version's own batches.
+        size: features per piece; None means the version's own batches.
 
     """
 
@@ -46,9 +46,9 @@ class RemoteJob:
 Window = tuple[int, int, int, int]
 """Row and column offset, height and width, in pixels."""
 Elapsed = Mapping[int, float]
-"""Place of a rule in its job → seconds that it has worked so far; rules that have ended lack."""
+"""Index of a rule in its job → its elapsed seconds; rules that have ended are absent."""
 Answers = dict[int, Answer]
-"""Place of a rule in its job → what it makes of the piece."""
+"""Index of a rule in its job → its answer about the piece."""
 
 
 class Pieces(Protocol):
@@ -57,23 +57,23 @@ class Pieces(Protocol):
     async def answers(
         self, index: int, elapsed: Callable[[], Elapsed], window: Window | None = None
     ) -> Answers:
-        """What the rules make of piece ``index``, of a raster of this window.
+        """The answers of the rules about piece ``index``; ``window`` is set for rasters.
 
-        Waits for its turn: no more pieces are under way than the machines have use for. Only then
-        it looks at ``elapsed``; where that is empty, nobody is asked.
+        Waits for its turn: no more pieces are in flight than the machines can use. Only then
+        ``elapsed`` is read; if it is empty, no machine is asked.
 
         Raises:
-            RuleError: no machine can answer; the message says why.
+            RuleError: no machine can answer; the message gives the reason.
 
         """
 
 
 class RemoteWorkers(Protocol):
-    """Other machines that can look at pieces."""
+    """Other machines that can evaluate pieces."""
 
     @property
     def lanes(self) -> int:
-        """How many pieces to ask for at once, at most."""
+        """Maximum number of pieces to request at once."""
 
     def reaches(self, data: Reader) -> bool:
         """True when the other machines can open this data."""
@@ -94,7 +94,7 @@ class Bench:
 
     @classmethod
     async def opened(cls, job: RemoteJob, workers: Workers) -> Bench:
-        """The job with its checks made; ``workers`` does all the work."""
+        """The job with its checks created; ``workers`` does all the work."""
         bench = cls(job, workers)
         await workers.run(bench._open)
         return bench
@@ -102,7 +102,7 @@ class Bench:
     async def evaluate_piece(
         self, index: int, elapsed: Elapsed, window: Window | None = None
     ) -> Answers:
-        """What the rules make of a piece: the same as on any other machine."""
+        """Evaluates the rules on a piece; the answers are the same on any machine."""
         twins = {i: self.tasks[i].twin(seconds) for i, seconds in elapsed.items()}
         tasks = list(twins.values())
         with responsive():
@@ -126,13 +126,13 @@ class Bench:
 async def ask(
     pieces: Pieces, index: int, tasks: Sequence[RuleRun], window: Window | None = None
 ) -> None:
-    """Asks for a piece on behalf of all tasks of a job; those that get no answer fail and say why.
+    """Requests a piece for all rule runs of a job; those without an answer fail with the reason.
 
     Args:
         pieces: the job.
-        index: of the piece.
-        tasks: its rules, in their order.
-        window: of a raster, what the piece is.
+        index: number of the piece.
+        tasks: its rule runs, in their order.
+        window: pixel window of the piece; rasters only.
 
     """
     asked = dict(enumerate(tasks))

@@ -1,4 +1,4 @@
-"""One rule under evaluation: what it has found so far, and how much time it has left."""
+"""One rule under evaluation: its partial results, and its remaining time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass
 class _Shared:
-    """What all twins of a task have in common."""
+    """State shared by all twins of a rule run."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -44,14 +44,14 @@ class _Shared:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one rule makes of one piece, wherever that was.
+    """The answer of one rule about one piece, from any machine.
 
     Attributes:
-        value: the partial result; means nothing when there is a status.
+        value: the partial result; undefined when there is a status.
         seconds: work of the rule on this piece.
-        status: why the rule has ended; None while it goes on.
+        status: status with which the rule has ended; None while it goes on.
         error: the same in words.
-        notes: what the look-up in another CRS has to say.
+        notes: notes on look-ups in another CRS.
 
     """
 
@@ -88,7 +88,7 @@ class RuleRun:
         return self.status is None
 
     def bind(self, data: Reader, others: tuple[Reader, ...] = ()) -> None:
-        """Makes the check object, with the other data of the rule once they are open."""
+        """Creates the check object, with the other data of the rule once they are open."""
         self.others = others
         context = Context(data, others, self.key, self._cancelled, self.sink)
         try:
@@ -97,7 +97,7 @@ class RuleRun:
             self.fail(_said(exc))
 
     def recall(self, history: History) -> None:
-        """Asks what is known already, for a check that can use it; in a thread."""
+        """Loads cached facts and answers, for a check that can use them; runs in a thread."""
         name, profile = self.rule.check_name, self.check.context.data.profile
         of_pieces = piece_cache.wording(self.rule, self.check, profile, ABOUT_RESULTS - {"where"})
         if of_pieces is not None:
@@ -112,7 +112,7 @@ class RuleRun:
                 self.check.begin(known)
 
     def keep(self, history: History) -> None:
-        """Leaves behind what is known now; in a thread."""
+        """Stores facts and answers for the next version; runs in a thread."""
         if self.repeats is not None and self.outcome is not None:
             history.keep_answers(self.rule.check_name, self.repeats.wording, self.repeats.fresh)
         if self.memory is not None and self.outcome is not None:
@@ -123,7 +123,7 @@ class RuleRun:
             history.keep(self.rule.check_name, self.memory.wording, facts)
 
     def fail(self, message: str, status: Status = Status.ERROR) -> None:
-        """Ends the evaluation without an outcome; the first reason stays."""
+        """Ends the evaluation without an outcome; the first reason is kept."""
         if self.status is None:
             self.status = status
             self.error = message
@@ -132,11 +132,11 @@ class RuleRun:
             self.partials.clear()
 
     def stop(self) -> None:
-        """Asks the rule's threads to stop at the end of their chunk, whatever comes of it."""
+        """Asks the rule's threads to stop at the end of their chunk."""
         self._shared.stop.set()
 
     def twin(self, elapsed: float) -> Self:
-        """The same rule with the same check, for one piece: what fails one, stops all.
+        """The same rule with the same check, for one piece: a failure of one stops all.
 
         Args:
             elapsed: seconds that the rule has worked so far, elsewhere.
@@ -149,7 +149,7 @@ class RuleRun:
         return twin
 
     def answer(self, index: int, elapsed: float) -> Answer:
-        """What a twin has made of piece ``index``; there is none without a value or a reason."""
+        """The answer of a twin about piece ``index``; an error when it stopped without one."""
         seconds = self.elapsed - elapsed
         if index in self.partials:
             return Answer(self.partials[index], seconds, notes=self.notes())
@@ -161,7 +161,7 @@ class RuleRun:
         return Answer(None, seconds, status, error)
 
     def take(self, index: int, answer: Answer) -> None:
-        """Takes in what was answered elsewhere about piece ``index``."""
+        """Takes in the answer of another machine about piece ``index``."""
         if not self.alive:
             return
         self.elapsed += answer.seconds
@@ -173,13 +173,13 @@ class RuleRun:
             self.fail(answer.error, answer.status)
 
     def settle(self, index: int, value: Any) -> None:
-        """Takes in what is known of piece ``index`` without a look at it."""
+        """Takes in the cached result of piece ``index`` without evaluating it."""
         if self.alive:
             self.partials[index] = value
             self.fresh.append(index)
 
     async def step(self, workers: Workers, index: int, call: Callable[[], Any]) -> None:
-        """One call of the rule; its result is kept under its place in the order of pieces."""
+        """One call of the rule; its result is stored by the number of the piece."""
         if self.alive:
             value = await self.call(workers, call)
             if self.alive and not self._shared.stop.is_set():
@@ -216,7 +216,7 @@ class RuleRun:
         return value
 
     def surroundings(self) -> Surroundings:
-        """The other dataset, looked up by place; made once for all threads."""
+        """Lookup of the other dataset by location; created once for all threads."""
         with self._shared.lock:
             if self._shared.around is None:
                 if not self.others:
@@ -229,7 +229,7 @@ class RuleRun:
             return self._shared.around
 
     def notes(self) -> tuple[str, ...]:
-        """What the look-up in another CRS has to say."""
+        """Notes on look-ups in another CRS."""
         around = self._shared.around
         return (around.note,) if around is not None and around.note else self._told
 

@@ -1,8 +1,8 @@
-"""Violations that were accepted: by area, by key, or because a baseline lists them.
+"""Suppression of violations: by area, by key, or because a baseline lists them.
 
-A violation of a baseline is known by the name of its rule, the keys of its features and its place:
-the centre of its box on a grid that the baseline remembers. One with neither keys nor place is
-known by its reason.
+A baseline identifies a violation by the name of its rule, the keys of its features and its place:
+the centre of its box on a grid that is stored in the baseline. A violation with neither keys nor
+place is identified by its reason.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from spatial_pipeline.runtime.json_text import json_text
 FORMAT = 1
 EXTENT_PART = 1e-9
 NAMED = 5
-"""Violations that are gone and named in the message."""
+"""Missing baseline violations that the message names."""
 NEW, BY_AREA, BY_KEYS, BY_BASELINE = range(4)
 WORDS = {BY_AREA: "areas", BY_KEYS: "keys", BY_BASELINE: "baseline"}
 
@@ -51,7 +51,7 @@ class Baseline:
 
     Attributes:
         grid: spacing of the places, units of the CRS.
-        known: how often each fingerprint was accepted.
+        known: number of times that each fingerprint was accepted.
 
     """
 
@@ -61,13 +61,13 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Suppression:
-    """What is accepted of a rule.
+    """The suppressions of a rule.
 
     Attributes:
         areas: area in the CRS of the dataset, None when there is none.
-        keys: keys as JSON text, one a feature.
+        keys: keys as JSON text, one per feature.
         baseline: None when the rule has none.
-        notes: what must be said.
+        notes: remarks.
 
     """
 
@@ -77,11 +77,11 @@ class Suppression:
     notes: tuple[str, ...] = ()
 
     def judge(self, findings: Violations, left: Counter[Fingerprint]) -> NDArray[np.int8]:
-        """(n,) what accepts each violation; ``NEW`` for none.
+        """(n,) the suppression of each violation; ``NEW`` for none.
 
         Args:
             findings: violations with their keys.
-            left: accepted fingerprints not met yet; those met are taken away.
+            left: accepted fingerprints not met yet; those met are removed.
 
         """
         verdict = np.zeros(len(findings), dtype=np.int8)
@@ -108,11 +108,11 @@ Acceptances = Callable[[Rule], Suppression | None]
 
 @dataclass(frozen=True)
 class Remaining:
-    """What is left of an outcome.
+    """An outcome without its suppressed violations.
 
     Attributes:
-        outcome: without what was accepted.
-        counts: accepted violations by what accepted them.
+        outcome: the outcome without suppressed violations.
+        counts: number of suppressed violations by kind of suppression.
 
     """
 
@@ -123,14 +123,14 @@ class Remaining:
 def without_accepted(
     outcome: RuleOutcome, accepted: Suppression, sink: ViolationSink | None = None
 ) -> Remaining:
-    """The outcome without the violations that were accepted.
+    """Removes the suppressed violations from an outcome.
 
-    A rule that judges one number (``Outcome.passed`` is set) stays as it is.
+    The outcome of a rule that evaluates one number (``RuleOutcome.passed`` is set) is unchanged.
 
     Args:
-        outcome: what the rule concluded, its violations in canonical order, keys filled in.
-        accepted: what is accepted.
-        sink: takes what is left of violations that are in files.
+        outcome: the outcome of the rule, violations in canonical order, keys filled in.
+        accepted: the suppressions of the rule.
+        sink: takes the remaining violations when they are in files.
 
     """
     left = Counter() if accepted.baseline is None else accepted.baseline.known.copy()
@@ -162,10 +162,10 @@ def without_accepted(
 
 
 class _Judged:
-    """What is left of violations that are judged part by part.
+    """The remaining violations, suppressed chunk by chunk.
 
     Attributes:
-        codes: how many violations each acceptance accepts.
+        codes: number of violations for each suppression.
 
     """
 
@@ -179,7 +179,7 @@ class _Judged:
         self._all = 0.0
 
     def add(self, findings: Violations, verdict: NDArray[np.int8]) -> None:
-        """The next part of the violations with what accepts each."""
+        """Adds the next part of the violations, with the suppression of each."""
         self.codes.update(verdict.tolist())
         kept = findings.take(verdict == NEW)
         spilled = isinstance(found_by(self._outcome), SpilledViolations)
@@ -192,26 +192,27 @@ class _Judged:
             self._runs.append(self._sink.write(kept, np.full(len(kept), len(self._runs))))
 
     def left(self) -> AnyViolations:
-        """The violations that nothing accepts."""
+        """The violations that are not suppressed."""
         found = found_by(self._outcome)
         if isinstance(found, SpilledViolations) and self._runs:
             return replace(found, runs=tuple(self._runs))
         return Violations.concat(self._new)
 
     def violations(self) -> int | None:
-        """Number of violations that are left, where a finding is more than one."""
+        """Number of remaining violations, where one row counts as several."""
         if self._outcome.violations is None:
             return None
         if not self.codes[NEW]:
             return 0
         if self._all == self._outcome.violations:
             return int(np.concatenate(self._sizes).sum())
-        # How many a finding stands for is not known: each counts as one, so that too many are left.
+        # The number that a row counts for is unknown: each counts as one, so that too many are
+        # left.
         return self._outcome.violations - (self.codes.total() - self.codes[NEW])
 
 
 def fingerprints(findings: Violations, grid: float) -> list[Fingerprint]:
-    """(n,) what each violation is known by: its keys, sorted, and its place on a grid."""
+    """(n,) the fingerprint of each violation: its sorted keys, and its place on a grid."""
     bounds = shapely.bounds(findings.geometry).reshape(-1, 4)
     with np.errstate(invalid="ignore"):
         cells = np.round((bounds[:, :2] + bounds[:, 2:]) / 2 / grid)
@@ -220,7 +221,7 @@ def fingerprints(findings: Violations, grid: float) -> list[Fingerprint]:
         keys = sorted(_text(k) for k in (findings.keys[i] if findings.keys is not None else ()))
         x, y = cells[i].tolist()
         place = f"@{x:.0f},{y:.0f}" if np.isfinite(x + y) else ""
-        # Without keys and place, any violation of the rule would look like the accepted one.
+        # Without keys and place, any violation of the rule would equal the accepted one.
         reason = "" if keys or place else f" {findings.reasons[i]}"
         prints.append(f"{','.join(keys)}{place}{reason}".strip())
     return prints
@@ -271,18 +272,18 @@ def updated(
     found: Sequence[tuple[Rule, AnyViolations]],
     profile: Profile,
 ) -> bytes:
-    """A baseline file after all present violations of some rules were accepted.
+    """The baseline file after all present violations of some rules were accepted.
 
     Args:
-        text: the file as it is, None when there is none; what it says of other rules and
-            partitions stays.
-        name: of the file, for errors.
+        text: the file as it is, None when there is none; entries of other rules and partitions are
+            kept.
+        name: name of the file, for errors.
         partition: partition key.
         found: rules with all their violations, keys filled in.
-        profile: of the dataset.
+        profile: profile of the dataset.
 
     Raises:
-        RuleError: the file is no baseline.
+        RuleError: the file is not a baseline.
 
     """
     parts = {} if text is None else dict(_parts(text, name))
@@ -302,10 +303,10 @@ def updated(
 
 
 def area_of(areas: VectorReader, profile: Profile) -> tuple[shapely.Geometry, str]:
-    """The union of the polygons of a dataset in the CRS of another, and what must be said.
+    """The union of the polygons of a dataset in the CRS of another, and remarks.
 
     Raises:
-        RuleError: a polygon is invalid, or there is no way between the CRSs.
+        RuleError: a polygon is invalid, or there is no transformation between the CRSs.
 
     """
     parts = [areas.batch(i, ()).geometry for i in range(areas.batch_count())]
@@ -324,7 +325,7 @@ def area_of(areas: VectorReader, profile: Profile) -> tuple[shapely.Geometry, st
 
 
 def key_texts(keys: Sequence[Sequence[Any]]) -> frozenset[str]:
-    """Keys in the form in which they are compared."""
+    """Keys as text for comparison."""
     return frozenset(_text(k) for k in keys)
 
 

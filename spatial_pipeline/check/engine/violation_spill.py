@@ -1,4 +1,4 @@
-"""What the rules of a check have found so far: in memory up to a limit, the rest in files."""
+"""Spills the violations of all rules of a check: in memory up to a limit, the rest in files."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from spatial_pipeline.runtime.workers import Workers
 
 
 class ViolationSpill:
-    """Keeps the findings of all rules together within one limit. Used on the event loop only.
+    """Keeps the violations of all rules within one memory limit. Used on the event loop only.
 
     Attributes:
-        held: bytes of findings in memory that could be in files.
+        held: bytes of violations in memory that could be in files.
 
     """
 
@@ -43,7 +43,7 @@ class ViolationSpill:
         self._runs: dict[RuleRun, list[ViolationRun]] = {}
 
     async def tidy(self, tasks: Sequence[RuleRun]) -> None:
-        """Counts what rules have found since; beyond the limit, who holds most goes to a file."""
+        """Counts new violations; beyond the limit, spills those of the rule that holds most."""
         if self._sink is None:
             return
         for task in tasks:
@@ -56,19 +56,19 @@ class ViolationSpill:
         if index not in task.partials:
             return
         findings = task.check.findings_of(task.partials[index])
-        # Keys of their own are not those of staged rows: such findings stay.
+        # Violations with keys of other datasets' rows stay in memory.
         if findings is None or not len(findings) or findings.keys is not None:
             return
         self._loose.setdefault(task, {})[index] = size = weight(findings)
         self.held += size
 
     async def gather(self, task: RuleRun) -> None:
-        """Before ``reduce``: takes out what a rule still holds if some of it was taken out."""
+        """Before ``reduce``: spills a rule's remaining violations if some of them were spilled."""
         if self._sink is not None and task in self._runs and self._loose.get(task):
             await self._spill(task)
 
     async def close(self, task: RuleRun) -> None:
-        """After ``reduce``: all findings of a rule are in files when some are, or when they weigh.
+        """After ``reduce``: moves a rule's violations to files if some are there or they are large.
 
         A rule that has ended is counted with what others hold, until the check is over.
         """
@@ -98,7 +98,7 @@ class ViolationSpill:
         task.outcome = with_found(task.outcome, spilled)
 
     async def _spill(self, task: RuleRun) -> None:
-        """One more run of the findings that a rule holds."""
+        """Writes one more run of a rule's violations."""
         sink, sizes = self._sink, self._loose.pop(task)
         self.held -= sum(sizes.values())
         if sink is None or not task.alive:

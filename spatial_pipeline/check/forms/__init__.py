@@ -1,1 +1,1 @@
-"""Base classes of checks that several rules share."""
+"""Forms of rules: base classes and decorators that several rules share."""

@@ -1,8 +1,8 @@
-"""Rules that judge each feature by itself: a function of the features that can be judged.
+"""Form of feature rules: a function that checks each eligible feature by itself.
 
-A rule is a function that is decorated by :func:`feature_rule`. It gets its model and the features
-of a batch that it can judge, and returns their violations. Everything else is done here: which
-features are left out and said, counts, notes, the cache over versions, registration.
+A rule is a function decorated by :func:`feature_rule`. It gets its model and the eligible features
+of a batch, and returns their violations. Everything else is done here: excluding ineligible
+features and noting them, counts, notes, the cache over versions, registration.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ COLLECTION = 7
 
 @dataclass(frozen=True)
 class Features:
-    """The features of a batch that a rule can judge, as arrays of equal length n.
+    """The eligible features of a batch, as arrays of equal length n.
 
     Attributes:
         batch: all features of the batch.
@@ -56,7 +56,7 @@ class Features:
     """
 
     dimension: ClassVar[int | None] = None
-    """Dimension of the parts that are judged; None for all."""
+    """Dimension of the parts that are checked; None for all."""
 
     batch: FeatureBatch
     index: NDArray[np.int64]
@@ -135,12 +135,12 @@ class Features:
 
     @classmethod
     def of(cls, batch: FeatureBatch, profile: Profile, *, valid: bool) -> tuple[Self, Counter[str]]:
-        """The features of a batch that can be judged, and how many of each kind cannot.
+        """The eligible features of a batch, and the number of ineligible ones of each kind.
 
         Args:
             batch: the features.
-            profile: of the dataset.
-            valid: invalid geometries cannot be judged.
+            profile: profile of the dataset.
+            valid: invalid geometries are ineligible.
 
         """
         return batch.memo((cls, valid), lambda: cls._of(batch, profile, valid=valid))
@@ -221,13 +221,13 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
     notes_depth = True
 
     def judge(self, batch: FeatureBatch) -> Judged:
-        """Violations of the features of this batch that can be judged."""
+        """Violations of the eligible features of this batch."""
         features, said = self.judges.of(batch, self.context.data.profile, valid=self.valid)
         found = type(self).evaluate(self.rule, features) if len(features) else Violations.none()
         return Judged(len(features), found, said)
 
     def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
-        """All violations, what was not judged, and the unit of bounds when it is an angle."""
+        """All violations, the excluded features, and the unit of bounds when it is an angle."""
         outcome = super().reduce(partials)
         crs = getattr(self.context.data.profile, "pyproj_crs", None)
         if in_degrees(crs) and measures(self.rule):
@@ -236,13 +236,13 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
         return outcome
 
     def depends(self) -> Sequence[Any] | None:
-        """The extent of the dataset; nothing is remembered of what attributes decide."""
+        """The extent of the dataset; None when attributes decide, which disables the cache."""
         return (
             None if self.rule.columns() else (getattr(self.context.data.profile, "bounds", None),)
         )
 
     def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
-        """What every geometry check knows, of the features that were judged."""
+        """The facts common to all geometry checks, for the features that were checked."""
         known = super().facts(batch, partial)
         features, _ = self.judges.of(batch, self.context.data.profile, valid=self.valid)
         judged = np.zeros(len(batch), dtype=bool)
@@ -266,8 +266,8 @@ def feature_rule(
     """Registers a function as the evaluation of the rule model of its first parameter.
 
     Args:
-        judges: features that the rule judges; all others are counted and said.
-        valid: invalid geometries are not judged.
+        judges: eligible features; all others are counted and noted.
+        valid: invalid geometries are excluded.
 
     """
 

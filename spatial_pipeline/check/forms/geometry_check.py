@@ -40,10 +40,10 @@ class Judged:
     """Partial result of one batch.
 
     Attributes:
-        checked: features judged.
+        checked: features checked.
         findings: violations among them.
-        said: how many features each note is about.
-        taken: how often each reason is in violations that were taken out.
+        said: number of features for each note.
+        taken: number of violations for each reason, of those moved to files.
 
     """
 
@@ -54,9 +54,10 @@ class Judged:
 
 
 class GeometryCheck(BatchCheck[R], Remembering):
-    """A feature check that says how many geometries it could not judge.
+    """A feature check that counts the geometries it could not check.
 
-    Each feature is judged by its geometry alone, so those without a violation need no second look.
+    Each feature is checked by its geometry alone, so unchanged features without a violation are not
+    checked again.
     """
 
     notes_depth: ClassVar[bool] = False
@@ -82,12 +83,12 @@ class GeometryCheck(BatchCheck[R], Remembering):
         return partial.findings
 
     def without_findings(self, partial: Judged) -> Judged:
-        """What was judged and said, and the reasons."""
+        """The counts and notes, and the reasons of the violations."""
         taken = partial.taken + Counter(partial.findings.reasons.tolist())
         return replace(partial, findings=Violations.none(), taken=taken)
 
     def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
-        """All violations, and what was not judged.
+        """All violations, and notes on excluded features.
 
         Raises:
             RuleError: the source has no geometry column.
@@ -103,7 +104,7 @@ class GeometryCheck(BatchCheck[R], Remembering):
         )
 
     def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
-        """Which features were counted, and nothing else said of them but that they are 3D."""
+        """Classes of the features: counted, without other notes than that they are 3D."""
         geometry = batch.geometry
         deep = shapely.has_z(geometry) | shapely.has_m(geometry)
         classes = np.where(deep, DEEP, PLAIN).astype(np.uint8)

@@ -60,16 +60,16 @@ def measured(
     what: str,
     side: str,
 ) -> Violations:
-    """Violations of shapes whose size is on the wrong side of their bound.
+    """Violations of shapes whose size violates their bound.
 
     Args:
         features: the features.
-        shapes: m shapes of them.
-        found: places of those in violation.
+        shapes: (m,) shapes of the features.
+        found: indices of those in violation.
         size: (m,) their sizes.
         bound: (m,) the bounds.
         what: name of the size: area or length.
-        side: how the size lies to its bound: below or above.
+        side: position of the size relative to its bound: below or above.
 
     """
     unit = features.area_unit if what == "area" else features.length_unit

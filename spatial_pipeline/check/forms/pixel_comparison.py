@@ -48,7 +48,7 @@ class _PixelComparison(WindowCheck[R]):
         """(bands, height, width) pixels of another raster at the places of a window."""
 
     def _notes(self) -> tuple[str, ...]:
-        """What must be said beside the differences."""
+        """Notes beside the differences."""
         here = raster_profile(self.context)
         said: dict[str, None] = {}
         for band, other, theirs in self._pairs():
@@ -78,7 +78,7 @@ class _PixelComparison(WindowCheck[R]):
         return found
 
     def reduce(self, partials: Sequence[list[PixelDifference]]) -> RuleOutcome:
-        """One finding a region that differs; every pixel of it is a violation."""
+        """One violation per region that differs, counted by its pixels."""
         needs_pixels(partials)
         obstacles = self._obstacles()
         if obstacles:
@@ -98,7 +98,7 @@ def _grid(here: RasterProfile, there: RasterProfile) -> tuple[str, ...]:
 
 
 def _remarks(here: BandProfile, there: BandProfile) -> list[str]:
-    """What two bands differ in beside their pixels, and how that was dealt with."""
+    """Differences of two bands apart from their pixels, and their treatment."""
     said: list[str] = []
     if here.data_type != there.data_type:
         types = f"{there.data_type} against {here.data_type}"

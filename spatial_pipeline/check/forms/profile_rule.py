@@ -1,4 +1,4 @@
-"""Rules that judge what ingest recorded of a source: a function of the rule and the profile.
+"""Form of profile rules: a function of the rule and of the profile that ingest recorded.
 
 A rule is a function that is decorated by :func:`profile_rule`; it gets its model and the profile,
 and returns the outcome. Rules that also read data, or a second dataset, are classes.

@@ -1,1 +1,1 @@
-"""Kernels of single geometries: arrays in, arrays out. They know no rule and no engine."""
+"""Kernels of single geometries: arrays in, arrays out. They import no rule and no engine."""

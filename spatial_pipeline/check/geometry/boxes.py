@@ -1,8 +1,8 @@
-"""Bounding boxes looked up by place, a few thousand at a time.
+"""Spatial look-up of bounding boxes, a few thousand at a time.
 
-Making a tree keeps the GIL as long as it takes, so one tree over a large dataset would keep the
-event loop still. Staged features lie along a Hilbert curve: the boxes of a few thousand of them in
-a row lie together, and most look-ups concern the trees of one or two such chunks.
+Building a tree keeps the GIL, so one tree over a large dataset would block the event loop. Staged
+features follow a Hilbert curve: the boxes of a few thousand consecutive features are close
+together, and most look-ups concern the trees of one or two such chunks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BLOCK = 64
 TREES = 64
 """Trees kept, at most: about 100 MB."""
 FEW = 256
-"""Look-ups among the boxes of a chunk below which making its tree takes longer."""
+"""Number of look-ups in a chunk below which building its tree takes longer."""
 COMPARED = 1024
 """Look-ups that are compared at once."""
 GRID = 1024
@@ -30,7 +30,7 @@ GRID = 1024
 
 
 class Boxes:
-    """Bounds of features and what lies where; a tree is made when it is needed first.
+    """Bounds of features, with spatial look-up; trees are built on first use.
 
     Attributes:
         bounds: (n, 4) bounds; NaN rows are found nowhere.
@@ -69,7 +69,7 @@ class Boxes:
         Args:
             around: (m, 4) bounds; NaN rows are ignored.
             halo: distance, units of the coordinates.
-            besides: indices that are not wanted.
+            besides: indices to exclude.
 
         """
         known = finite(around)
@@ -89,21 +89,21 @@ class Boxes:
         return candidates[near]
 
     def query(self, geometry: NDArray[np.object_] | shapely.Geometry) -> NDArray[np.int64]:
-        """Which boxes meet the boxes of geometries, as ``shapely.STRtree.query`` says it.
+        """Boxes that meet the boxes of geometries, in the form of ``shapely.STRtree.query``.
 
         Args:
             geometry: (m,) geometries, or one.
 
         Returns:
-            (2, k) indices of geometries, ascending, and of boxes; of one geometry (k,) indices of
-            boxes.
+            (2, k) indices of geometries, ascending, and of boxes; for one geometry (k,) indices of
+                boxes.
 
         """
         found = self.pairs(shapely.bounds(np.asarray(geometry, dtype=object)).reshape(-1, 4))
         return found[1] if np.ndim(geometry) == 0 else found
 
     def pairs(self, asked: NDArray[np.float64]) -> NDArray[np.int64]:
-        """(2, k) which of some bounds, ascending, meet which boxes.
+        """(2, k) index pairs of given bounds, ascending, and the boxes that they meet.
 
         Args:
             asked: (m, 4) bounds; NaN rows meet nothing.
@@ -113,7 +113,7 @@ class Boxes:
         return found[:, np.lexsort(found[::-1])]
 
     def meetings(self, asked: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The pairs in any order: putting them in order takes as long as finding them."""
+        """The pairs in any order: sorting them takes as long as finding them."""
         pairs, few = [np.empty((2, 0), dtype=np.int64)], [np.empty((2, 0), dtype=np.int64)]
         for chunk in self._chunks(asked):
             close = np.flatnonzero(_meet(asked, self._extents[chunk]))
@@ -134,18 +134,18 @@ class Boxes:
     def _compared(
         self, asked: NDArray[np.float64], which: NDArray[np.int64], chunk: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """(2, k) which of some bounds meet which boxes of the chunk named beside each."""
+        """(2, k) index pairs of given bounds and boxes of the chunk named beside each."""
         for extents, size in ((self._blocks, CHUNK // BLOCK), (self.bounds, BLOCK)):
             pair, place = np.nonzero(_meeting(asked[which], _in_a_row(extents, size, chunk)))
             which, chunk = which[pair], chunk[pair] * size + place
         if self._bounded:
             return np.stack([which, chunk])
-        # What reaches to infinity is found nowhere, as a tree has it.
+        # Infinite bounds match nothing, as in a tree.
         known = finite(self.bounds[chunk])
         return np.stack([which[known], chunk[known]])
 
     def _chunks(self, asked: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Chunks that may have something for one of these bounds; NaN rows ask for nothing."""
+        """Chunks that may have boxes for one of these bounds; NaN rows match nothing."""
         if not len(asked) or not len(self._extents):
             return np.empty(0, dtype=np.int64)
         low, high = np.fmin.reduce(asked[:, :2]), np.fmax.reduce(asked[:, 2:])
@@ -169,7 +169,7 @@ def meeting(
 ) -> NDArray[np.bool_]:
     """(n,) bool: boxes within ``reach`` (by x and by y) of one of the others.
 
-    A grid says of most boxes that there is none.
+    A grid rejects most boxes early.
 
     Args:
         bounds: (n, 4) boxes; NaN rows meet nothing.
@@ -217,7 +217,7 @@ def diagonals(bounds: NDArray[np.float64]) -> NDArray[np.object_]:
 
 
 def _lines(bounds: NDArray[np.float64]) -> NDArray[np.object_]:
-    """The same, to infinity as well."""
+    """(n,) lines with these bounds, infinite ones included; None for NaN rows."""
     lines = np.full(len(bounds), None, dtype=object)
     known = ~np.isnan(bounds).any(axis=1)
     lines[known] = shapely.linestrings(bounds[known].reshape(-1, 2, 2))

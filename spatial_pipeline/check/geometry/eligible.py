@@ -1,4 +1,4 @@
-"""Which parts of which features a topology rule judges, and what it says about the others."""
+"""Eligibility of features for topology rules: the parts to check, and notes on the others."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 COLLECTION = 7
 POLYGON, LINE, POINT = 2, 1, 0
 FEW = 8
-"""Features below which arrays take longer to set up than GEOS takes to judge."""
+"""Features below which setting up arrays takes longer than GEOS takes to check them."""
 AT_ONCE = 2048
-"""Features whose vertices fit the cache."""
+"""Features whose vertices fit the processor's cache."""
 NAMED = 5
 """Features of a kind that a note names."""
 
@@ -46,7 +46,7 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class Excluded:
-    """Features that a note must speak of.
+    """Features to mention in a note.
 
     Attributes:
         rows: (n,) int64 source rows.
@@ -78,7 +78,7 @@ class Excluded:
 
 @dataclass(frozen=True)
 class EligibleParts:
-    """The parts of one dimension of the features that are judged.
+    """The eligible parts of one dimension.
 
     Attributes:
         geometry: (m,) (multi)polygons, (multi)lines or (multi)points.
@@ -96,23 +96,23 @@ class EligibleParts:
 def judged(
     batch: FeatureBatch, profile: Profile, dimensions: Sequence[int], owned: int | None = None
 ) -> tuple[list[EligibleParts], Excluded]:
-    """The valid parts of these dimensions, and what a note must speak of.
+    """The valid parts of these dimensions, and the features left out.
 
-    Geometry collections are judged by their parts of these dimensions; polygons of one collection
-    that share an area become one.
+    Geometry collections are checked by their parts of these dimensions; polygons of one collection
+    that share an area are united.
 
     Args:
         batch: the features.
         profile: profile of their dataset.
-        dimensions: topological dimensions that the rule judges.
-        owned: only the first ``owned`` features are spoken of; None for all.
+        dimensions: topological dimensions that the rule checks.
+        owned: only the first ``owned`` features are noted; None for all.
 
     Returns:
-        One layer a dimension, in the order given, and the features left out.
+        One layer per dimension, in the order given, and the features left out.
 
     """
     if not len(batch):
-        # Of what is left of a piece beside its stars, there is mostly nothing.
+        # A piece mostly has no features other than star-shaped ones.
         nothing = EligibleParts(np.empty(0, dtype=object), np.empty(0, dtype=np.int64))
         return [nothing for _ in dimensions], Excluded.concat([])
     geometry = batch.geometry
@@ -152,7 +152,7 @@ def judged(
 
 
 def _know_validity(batch: FeatureBatch) -> None:
-    """Keeps in the batch which features are valid; GEOS judges only what is no star."""
+    """Stores validity in the batch; GEOS checks only features that are not star-shaped."""
     if batch.wkb is None or "valid" in batch.__dict__ or len(batch) < FEW:
         return
     valid = np.zeros(len(batch), dtype=bool)
@@ -161,7 +161,7 @@ def _know_validity(batch: FeatureBatch) -> None:
         valid[begin + rings.polygon[turning(rings) != 0]] = True
     rest = np.flatnonzero(~valid)
     valid[rest] = shapely.is_valid(batch.geometry[rest])
-    # A frozen value: what is derived from it is kept as ``cached_property`` would.
+    # The dataclass is frozen: derived values are stored as ``cached_property`` would.
     batch.__dict__["valid"] = valid
 
 
@@ -203,12 +203,12 @@ def of_dimension(geometry: NDArray[np.object_], dimension: int) -> NDArray[np.ob
 
 
 def _dimensions(geometry: NDArray[np.object_]) -> NDArray[np.int64]:
-    """(n,) topological dimension, -1 for what is missing or empty."""
+    """(n,) topological dimension, -1 for missing and empty geometries."""
     return np.where(shapely.is_empty(geometry), -1, shapely.get_dimensions(geometry))
 
 
 def notes(context: Context, left_out: Excluded, whose: str = "") -> tuple[str, ...]:
-    """One sentence for each kind of feature that must be spoken of, the first of them named.
+    """One sentence for each kind of excluded features, naming the first of them.
 
     Args:
         context: context of the check; features are named by the contract's key where they can be.
@@ -226,7 +226,7 @@ def notes(context: Context, left_out: Excluded, whose: str = "") -> tuple[str, .
 
 
 def _names(context: Context, rows: NDArray[np.int64], whose: str) -> str:
-    """The features of these rows as a reader knows them."""
+    """The features of these rows by their keys, as text."""
     profile = context.data.profile
     known = {c.name for c in profile.columns} if isinstance(profile, VectorProfile) else set()
     if whose or not context.key or not set(context.key) <= known:

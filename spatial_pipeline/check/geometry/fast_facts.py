@@ -1,4 +1,4 @@
-"""What is known of features without making objects of them: their boxes, and which are valid."""
+"""Boxes and validity of features, computed without decoding most of them to objects."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from spatial_pipeline.check.geometry.wkb_rings import plain_points, plain_rings
 from spatial_pipeline.model.features import FeatureBatch
 
 AT_ONCE = 2048
-"""Features whose rings are looked at in one call: it keeps the GIL."""
+"""Features whose rings are tested in one call, which keeps the GIL."""
 MANY = 8
-"""Part of the features from which on all of them are decoded, for whoever wants them next."""
+"""One part in this many: above it, all features are decoded, for later users too."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Plain:
 
 
 def plain(batch: FeatureBatch) -> Plain:
-    """What is known of a batch; worked out once for all rules."""
+    """The boxes and validity of a batch; computed once for all rules."""
     known = batch.__dict__.get(_MEMO)
     if known is None:
-        # A frozen value: what is derived from it is kept as ``cached_property`` would.
+        # The dataclass is frozen: derived values are stored as ``cached_property`` would.
         known = batch.__dict__[_MEMO] = _plain(batch)
     return cast("Plain", known)
 

@@ -1,11 +1,11 @@
-"""Whether two geometries lie within a distance of each other everywhere, and if not, how far off.
+"""Hausdorff distance test: whether two geometries lie within a tolerance of each other.
 
 The distance is Hausdorff's, of points, lines and boundaries: no point of either geometry is farther
-from the other one than the tolerance. GEOS's ``hausdorff_distance`` looks at vertices only, so it
-never exceeds the true distance and can miss it altogether: it is 0 for two polygons that join
-the same vertices in different order. Here the vertices rule out; what they leave is decided on the
-whole of the segments. The points of a segment that are within the tolerance of another segment are
-an interval (both are convex), so a geometry is near when such intervals cover all its segments.
+from the other than the tolerance. GEOS's ``hausdorff_distance`` compares vertices only, so it never
+exceeds the true distance and can miss it altogether: it is 0 for two polygons that join the same
+vertices in different order. Here the vertices are used to reject; the remaining pairs are decided
+on whole segments. The points of a segment that are within the tolerance of another segment are an
+interval (both are convex), so a geometry is near when such intervals cover all its segments.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ def hausdorff(
     tolerance: float,
     cancelled: Callable[[], None] = lambda: None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which of n pairs of geometries are within a tolerance, and how far the others are apart.
+    """Tests which of n pairs of geometries are within a tolerance, and measures the others.
 
     Polygons are within it when their boundaries are, and when no circle of that radius fits between
-    them (boundaries alone do not tell a hole from an island in it). Points, lines and polygons are
-    never within a tolerance of each other.
+    them (boundaries alone cannot distinguish a hole from an island in it). Points, lines and
+    polygons are never within a tolerance of each other.
 
     Args:
-        here: (n,) geometries with finite coordinates, none of them null or empty; judged in the XY
-            plane.
+        here: (n,) geometries with finite coordinates, none of them null or empty; compared in the
+            XY plane.
         there: (n,) likewise.
         tolerance: distance in the units of the coordinates.
         cancelled: raises when the time is up.
 
     Returns:
         (n,) bool, and (n,) distances: 0 for pairs within the tolerance, else the largest distance
-        found. It is the largest of all when a vertex has it, and a lower bound when not.
+        found. It is exact when a vertex attains it, and otherwise a lower bound.
 
     """
     here, there = shapely.force_2d(here), shapely.force_2d(there)
@@ -83,8 +83,8 @@ def corresponding(
 ) -> NDArray[np.bool_]:
     """(n,) bool: pairs of the same structure whose vertices, in order, are within a tolerance.
 
-    Then so is everything between them: the distance between points that walk along two segments
-    at once is largest at the ends.
+    Then all points between them are, too: the distance between points that move along two segments
+    at the same rate is largest at the ends.
     """
     ours, theirs = Paths.of(here), Paths.of(there)
     n = len(here)
@@ -187,7 +187,7 @@ def _close(
 
 
 def _rounding(segments: Segments) -> NDArray[np.float64]:
-    """(s,) distances that rounding alone can make."""
+    """(s,) distances that rounding alone can cause."""
     largest = np.maximum(np.abs(segments.start), np.abs(segments.end)).max(axis=1)
     return np.asarray(8 * np.spacing(largest), dtype=np.float64)
 
@@ -205,7 +205,7 @@ def _gaps(
     slack = _rounding(a)
     low, high = _near(a.take(i), b.take(j), length[i], tolerance + slack[i])
     kept = low <= high
-    # What lies before and behind a segment counts as covered.
+    # The stretches before and behind a segment count as covered.
     every = np.arange(len(length))
     segment = np.concatenate([every, i[kept], every])
     low = np.concatenate([np.full(len(length), -1.0), low[kept], length])
@@ -217,7 +217,7 @@ def _gaps(
         (segment[1:] == segment[:-1])
         & (low[1:] - reach[:-1] > slack[segment[1:]] + 1e-9 * tolerance)
     )
-    # A point has no stretch: it is near or not, as the vertices said.
+    # A point has no stretch: the vertex test has decided it.
     gap = gap[length[segment[gap]] > 0]
     return segment[gap], reach[gap], low[gap + 1]
 
@@ -234,7 +234,7 @@ def _running_maximum(values: NDArray[np.float64], group: NDArray[np.int64]) -> N
 def _near(
     a: Segments, b: Segments, length: NDArray[np.float64], reach: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where along each segment ``a`` its distance from segment ``b`` is at most ``reach``.
+    """The interval of each segment ``a`` whose distance from segment ``b`` is at most ``reach``.
 
     The points within a distance of a segment are two discs and the rectangle between them.
 
@@ -270,7 +270,7 @@ def _slab(
     least: NDArray[np.float64],
     most: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where ``least <= at + s * slope <= most``, as begin and end of s."""
+    """The interval of s with ``least <= at + s * slope <= most``, as begin and end."""
     with np.errstate(divide="ignore", invalid="ignore"):
         one, two = (least - at) / slope, (most - at) / slope
     level = slope == 0

@@ -1,8 +1,8 @@
-"""Which geometries of two sets meet, without keeping the GIL for long.
+"""Intersecting pairs of geometries of two sets, without keeping the GIL for long.
 
-``shapely.STRtree.query`` keeps the GIL until it has answered for all geometries, their exact
-predicates included. Here the tree says only whose boxes meet, for a few geometries a call; the
-predicates are ufuncs, which release the GIL, so that other threads work meanwhile.
+``shapely.STRtree.query`` keeps the GIL until it has answered for all geometries, including their
+exact predicates. Here the tree only finds pairs whose boxes meet, for a few geometries per call;
+the predicates are ufuncs, which release the GIL, so that other threads can work.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def meeting(
     Args:
         several: (n,) geometries; None and empty ones meet nothing.
         asking: (m,) geometries, likewise; they are prepared, so no other thread may use them.
-        predicate: holds of the asking geometry and one of the others, in this order.
+        predicate: relation of the asking geometry to one of the others, in this order.
 
     Returns:
         (k,) indices of the asking ones, ascending, and (k,) indices of the others.

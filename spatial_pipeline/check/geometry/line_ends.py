@@ -1,4 +1,4 @@
-"""Free ends of lines: which there are, and whether they fall short of a line or run past one."""
+"""Free ends of lines, and their classification as undershoots and overshoots."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import shapely
 from numpy.typing import NDArray
 
 STEEP = 0.1
-"""Least ratio of the distance from a crossed line to the length of the tail beyond it, for the tail
-to explain why that line is near; below it the end approaches the line anew."""
+"""Minimum ratio of the distance from a crossed line to the length of the tail beyond it.
+
+From this ratio on, the tail explains why that line is near; below it the end approaches the line
+independently.
+"""
 CLOSING = 0.5
-"""A line whose ends are nearer to each other than this share of its length all but closes."""
+"""Share of its length below which the gap between a line's ends makes it nearly closed."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ def free_ends(parts: NDArray[np.object_], owned: NDArray[np.bool_], reach: float
     Args:
         parts: (n,) valid LineStrings and LinearRings; all whose boxes come within ``reach`` of one
             of an owned part.
-        owned: (n,) bool: the parts whose ends are wanted.
-        reach: farthest miss that is measured.
+        owned: (n,) bool: the parts whose ends are requested.
+        reach: largest distance that is measured.
 
     """
     part, at_start = _untouched(parts, owned)
@@ -71,7 +74,7 @@ def _points(
 def _untouched(
     parts: NDArray[np.object_], owned: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Owned ends at which no other end lies: most ends of a network are settled here."""
+    """Owned ends at which no other end lies: this decides most ends of a network."""
     n = len(parts)
     both = np.concatenate([shapely.get_point(parts, 0), shapely.get_point(parts, -1)])
     xy = shapely.get_coordinates(both) + 0.0
@@ -113,10 +116,10 @@ def _misses(
     points: NDArray[np.object_],
     reach: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far free ends fall short of a line, and how far they run past one; NaN beyond reach.
+    """Distances by which free ends undershoot and overshoot a line; NaN beyond reach.
 
-    A line that the tail of the end crosses is near because of that; only when the end is much
-    nearer to it than the tail is long does it count as a line fallen short of.
+    A line that the tail of the end crosses is near for that reason; it counts as an undershoot only
+    when the end is much nearer to it than the tail is long.
     """
     n = len(part)
     end, line = shapely.STRtree(parts).query(points, predicate="dwithin", distance=reach)

@@ -1,4 +1,4 @@
-"""Whether any cell of a rectangle of cells is marked, known from sums of the cells before each."""
+"""Summed-area table: whether any cell of a rectangle of cells is marked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 class MarkedCells:
-    """Cells some of which are marked (F. C. Crow, "Summed-area tables for texture mapping", 1984).
+    """A grid of marked cells (F. C. Crow, "Summed-area tables for texture mapping", 1984).
 
     Args:
         marked: (columns, rows) bool.

@@ -1,4 +1,4 @@
-"""One form for all ways to write down the same geometry."""
+"""Normal form of geometries: equal for all representations of the same geometry."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def signatures(geometry: NDArray[np.object_]) -> NDArray[np.int64]:
 
 
 def digests(geometry: NDArray[np.object_]) -> NDArray[np.bytes_]:
-    """(n,) 128-bit digests: equal if and only if the vertices are, wherever rings begin.
+    """(n,) 128-bit digests: equal if and only if the vertices are, wherever rings start.
 
-    Neither the start and the direction of rings and lines count, nor the order of parts and holes,
-    nor the sign of zero. GEOS's normal form does that for rings with one lowest vertex and one
-    orientation; others (rings that touch themselves, that have no area, that name a vertex twice)
-    and collections are brought into the least of their forms here.
+    The start and the direction of rings and lines, the order of parts and holes, and the sign of
+    zero are ignored. GEOS's normal form does that for rings with one lowest vertex and one
+    orientation; others (rings that touch themselves, that have no area, that contain a vertex
+    twice) and collections are converted to the least of their forms here.
     """
     plain = shapely.transform(flat(geometry), lambda xy: xy + 0.0)
     with np.errstate(all="ignore"):
@@ -104,7 +104,7 @@ def _form(geometry: shapely.Geometry) -> bytes:
 
 
 def _path(xy: NDArray[np.float64]) -> bytes:
-    """The least of the ways to walk along a line or, from any vertex, around a closed one."""
+    """The least representation of a line in either direction or, from any vertex, of a ring."""
     closed = len(xy) > 1 and (xy[0] == xy[-1]).all()
     ways: list[Any] = []
     for way in (xy, xy[::-1]):

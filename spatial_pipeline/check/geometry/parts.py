@@ -1,4 +1,4 @@
-"""Simple parts of geometries: the points, lines and polygons that they are made of."""
+"""Simple parts of geometries: points, lines and polygons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points that show where geometries lie."""
+"""Points that locate geometries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def places(geometry: NDArray[np.object_]) -> NDArray[np.object_]:
-    """(n,) a point on each geometry, None where there is none to name.
+    """(n,) a point on each geometry, None where there is none.
 
     The point lies inside polygons where GEOS can find it, else on the first finite vertex.
     """

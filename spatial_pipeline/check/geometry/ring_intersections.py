@@ -1,8 +1,8 @@
-"""How the segments of rings meet: where they cross, overlap and touch.
+"""Intersections of the segments of rings: crossings, overlaps and touches.
 
-Which segments meet, and whether an end of one lies on the other, is decided by the robust
-predicates of GEOS; whether two rings cross at a common point, by exact rational arithmetic. Only
-the place of a crossing inside two segments is rounded.
+The robust predicates of GEOS decide which segments meet and whether an end of one lies on the
+other; exact rational arithmetic decides whether two rings cross at a common point. Only the
+position of a crossing inside two segments is rounded.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import shapely
 from numpy.typing import NDArray
 
 MAX_PAIRS = 1_000_000
-"""Pairs of segments that meet without being neighbours, after which a geometry is given up."""
+"""Pairs of meeting, non-adjacent segments above which a geometry is given up."""
 
 QUERIES = 256
-"""Segments whose partners are looked for at once."""
+"""Segments whose partners are looked up at once."""
 
 Point = tuple[float, float]
 Pair = tuple[int, int]
 
 
 class TooManyMeetings(Exception):  # noqa: N818 - a signal, not an error
-    """A scribble whose crossings are too many to list."""
+    """Raised when a geometry has too many crossings to list."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Ring:
 
 @dataclass(frozen=True)
 class Meeting:
-    """Where two rings, or a ring and itself, meet.
+    """A place at which two rings, or a ring and itself, meet.
 
     Attributes:
         rings: numbers of the two rings, ascending; equal for a ring and itself.
@@ -93,9 +93,9 @@ class Linework:
 
 
 def linework(rings: Sequence[Ring]) -> Linework:
-    """How the rings meet each other and themselves.
+    """Finds the intersections of the rings with each other and with themselves.
 
-    A ring's own consecutive segments meet by nature; where they run back over each other (a spike)
+    A ring's own consecutive segments always meet; where they run back over each other (a spike)
     they overlap.
 
     Raises:
@@ -188,7 +188,7 @@ def _neighbours(
     number: NDArray[np.int64],
     size: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """Which pairs are consecutive segments of one ring."""
+    """(n,) bool: pairs of consecutive segments of one ring."""
     step = np.abs(number[i] - number[j])
     return cast("NDArray[np.bool_]", (owner[i] == owner[j]) & ((step == 1) | (step == size[i] - 1)))
 
@@ -200,7 +200,7 @@ def _pass(
     number: int,
     size: int,
 ) -> int:
-    """How a ring passes through a point: even numbers at a vertex, odd ones inside a segment."""
+    """Position of a point on a ring: even numbers at a vertex, odd ones inside a segment."""
     if (start == node).all():
         return 2 * number
     if (end == node).all():
@@ -209,7 +209,7 @@ def _pass(
 
 
 def _at_node(node: Point, passes: Sequence[Pair], rings: Sequence[Ring], found: Linework) -> None:
-    """Tells crossings from touches at a point through which rings pass several times."""
+    """Distinguishes crossings from touches at a point through which rings pass several times."""
     verdicts: dict[Pair, list[bool]] = defaultdict(list)
     vertex: dict[Pair, int] = {}
     for (r1, p1), (r2, p2) in combinations(passes, 2):
@@ -224,7 +224,7 @@ def _at_node(node: Point, passes: Sequence[Pair], rings: Sequence[Ring], found: 
 
 
 def _sides(ring: Ring, number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The points from which a ring comes and to which it goes."""
+    """The previous and the next point of a ring, seen from a passing point."""
     k = number // 2
     if number % 2:
         return ring.coordinates[k], ring.coordinates[k + 1]
@@ -236,7 +236,7 @@ def _crosses(
     one: tuple[NDArray[np.float64], NDArray[np.float64]],
     two: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> bool | None:
-    """Whether two paths through a point cross there; None where they run along each other."""
+    """True when two paths through a point cross there; None where they coincide."""
     x, y = Fraction(node[0]), Fraction(node[1])
     a, b, c, d = ((Fraction(p[0]) - x, Fraction(p[1]) - y) for p in (*one, *two))
     if any(_cross(u, v) == 0 and _dot(u, v) > 0 for u in (a, b) for v in (c, d)):
@@ -256,13 +256,13 @@ def _dot(u: Vector, v: Vector) -> Fraction:
 
 
 def _between(a: Vector, v: Vector, b: Vector) -> bool:
-    """Whether a direction lies on the way from ``a`` counter-clockwise to ``b``."""
+    """True when a direction lies between ``a`` and ``b``, counter-clockwise."""
     turn = _cross(a, b)
     if turn > 0:
         return _cross(a, v) > 0 and _cross(v, b) > 0
     if turn < 0:
         return not (_cross(b, v) > 0 and _cross(v, a) > 0)
-    # Straight on: one half plane. A path that turns back on itself has nothing in between.
+    # Straight on: one half plane. A path that turns back on itself has an empty interior.
     return _dot(a, b) < 0 and _cross(a, v) > 0
 
 

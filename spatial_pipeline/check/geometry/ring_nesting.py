@@ -1,4 +1,4 @@
-"""Which ring may lie in which: holes in their shell, parts beside each other, interiors whole."""
+"""Nesting of rings: holes inside their shell, parts side by side, connected interiors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NESTED_SHELLS = "Nested shells"
 
 @dataclass(frozen=True)
 class Misplaced:
-    """A ring that lies where it must not; ``point`` and ``vertex`` show the place."""
+    """A ring in a forbidden position; ``point`` and ``vertex`` locate it."""
 
     reason: str
     ring: Ring
@@ -30,10 +30,11 @@ class Misplaced:
 
 
 class Nesting:
-    """The rings of one geometry and which of them can be asked about inside and outside.
+    """The rings of one geometry, and those of them that can be tested for nesting.
 
-    A ring that meets itself has no inside, and of two rings that cross or share a stretch neither
-    lies inside the other: what cannot be asked is left out, its own defect is reported elsewhere.
+    A ring that intersects itself has no inside, and of two rings that cross or share a stretch
+    neither lies inside the other: such rings are left out, because their own defect is reported
+    elsewhere.
     """
 
     def __init__(self, rings: Sequence[Ring], work: Linework) -> None:
@@ -56,7 +57,7 @@ class Nesting:
         return _array([ring.polygonal for ring in self.rings])
 
     def misplaced(self) -> list[Misplaced]:
-        """Every ring that lies where it must not, polygon by polygon."""
+        """Every ring in a forbidden position, polygon by polygon."""
         found: list[Misplaced] = []
         for members in self.polygons.values():
             outside = self._outside(members)
@@ -66,7 +67,7 @@ class Nesting:
         return found + self._nested_shells()
 
     def _apart(self, a: int, b: int) -> bool:
-        """Whether the two rings can be compared: both simple, and neither crosses the other."""
+        """True when two rings can be compared: both simple, and not crossing each other."""
         pair = (min(a, b), max(a, b))
         return self.simple[a] and self.simple[b] and pair not in self.conflicts
 
@@ -101,8 +102,8 @@ class Nesting:
     def _disconnected(self, members: Sequence[int]) -> list[Misplaced]:
         """Touches that cut the interior of a polygon in two.
 
-        Rings and the points at which they touch form a graph: the interior is connected if and
-        only if the graph has no cycle. One defect for every independent cycle.
+        Rings and the points at which they touch form a graph: the interior is connected if and only
+        if the graph has no cycle. One defect per independent cycle.
         """
         among = {r for r in members if self.simple[r]}
         touching: defaultdict[tuple[float, float], set[int]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""Sizes that the rounding of coordinates alone can give to a geometry."""
+"""Bounds on the area that coordinate rounding alone can give to a geometry."""
 
 from __future__ import annotations
 

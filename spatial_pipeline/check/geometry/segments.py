@@ -1,4 +1,4 @@
-"""Geometries taken apart into points, lines and rings, and these into segments."""
+"""Splits geometries into points, lines and rings, and these into segments."""
 
 from __future__ import annotations
 

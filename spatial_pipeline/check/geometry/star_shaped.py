@@ -1,9 +1,8 @@
-"""Polygons that are valid at a glance: those that are star-shaped around their middle.
+"""Fast validity test for star-shaped polygons, by one cross product per edge.
 
 When every edge of a closed ring turns the same way around a point, and all of them together go
-around it once, then every ray from the point meets the ring once: the ring is simple. Most polygons
-of a coverage are like that, and it takes a cross product an edge to know. The others are not judged
-here.
+around it once, every ray from the point meets the ring once, so the ring is simple. Most polygons
+of a coverage are star-shaped around their middle. The others are not decided here.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ LEAST = 1e-250
 
 
 def turning(rings: Rings) -> NDArray[np.int8]:
-    """(r,) 1 or -1: rings surely simple that run counter-clockwise or clockwise; 0: not known.
+    """(r,) 1 or -1: rings certainly simple, counter-clockwise or clockwise; 0: undecided.
 
     Args:
         rings: closed rings of four vertices or more, coordinates of any value.
@@ -43,10 +42,10 @@ def _turning(
     *,
     each: bool = False,
 ) -> NDArray[np.int8]:
-    """The same as seen from these points, one a ring; ``each`` edge with an error bound of its own.
+    """The same as seen from these points, one per ring; ``each`` gives every edge its error bound.
 
-    The largest coordinates of all give one bound for all, which is enough unless rings differ very
-    much in size.
+    Without it, the largest coordinates of all rings give one bound, which is enough unless rings
+    differ very much in size.
     """
     out = np.zeros(len(rings), dtype=np.int8)
     if not len(rings):
@@ -68,7 +67,7 @@ def _turning(
         if each:
             np.copysign(np.abs(cross) > sure, cross, out=cross)
             sure = np.zeros(1)
-        # The step from one ring to the next is nobody's: it does what the one before it does.
+        # The step from one ring to the next belongs to no ring: it copies the step before it.
         cross[last] = cross[last - 1]
         once = _crossings(dy, first, last) == 2
         out[once & (np.minimum.reduceat(cross, first) > sure)] = 1
@@ -80,7 +79,7 @@ def _turning(
 def _crossings(
     dy: NDArray[np.float64], first: NDArray[np.int64], last: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """(r,) how often each ring crosses the horizontal: one way around a point does so twice."""
+    """(r,) crossings of the horizontal by each ring: one turn around a point has two."""
     upper = dy >= 0
     crossed = np.zeros(len(dy), dtype=bool)
     np.not_equal(upper[:-1], upper[1:], out=crossed[:-1])
@@ -103,13 +102,13 @@ def _mean(rings: Rings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _centre(rings: Rings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The centre of area of each ring, as it comes out in floating point."""
+    """The centroid of each ring, as computed in floating point."""
     first, size = rings.starts[:-1], np.diff(rings.starts)
     with np.errstate(all="ignore"):
         x0, y0 = rings.x[first], rings.y[first]
         x, y = rings.x - np.repeat(x0, size), rings.y - np.repeat(y0, size)
         weight = np.zeros(len(x))
-        # Rings start and end in (0, 0) now, so the steps between them weigh nothing.
+        # Rings start and end in (0, 0) now, so the steps between them are zero.
         weight[:-1] = x[:-1] * y[1:] - y[:-1] * x[1:]
         sum_x, sum_y = np.zeros(len(x)), np.zeros(len(x))
         sum_x[:-1] = (x[:-1] + x[1:]) * weight[:-1]

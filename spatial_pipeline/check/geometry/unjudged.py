@@ -1,4 +1,4 @@
-"""Geometries that cannot be judged: which, why, and the notes about them."""
+"""Geometries that cannot be checked: detection, reasons and notes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCRIBBLE = "geometry that crosses itself too often: only its first defect is lis
 INVALID = "invalid geometry"
 
 OF_KIND = ("point feature", "line feature", "polygon feature", "geometry collection")
-"""Features without a part of the dimension that a rule judges, by their dimension."""
+"""Features without a part of the dimension that a rule checks, by their dimension."""
 
 THREE_D = "geometry with Z or M, judged in the XY plane"
 
@@ -54,7 +54,7 @@ def require_geometry(profile: Profile) -> None:
     """Refuses data without a geometry column.
 
     Raises:
-        RuleError: there is none.
+        RuleError: the source has no geometry column.
 
     """
     if isinstance(profile, VectorProfile) and profile.geometry_column is None:
@@ -62,7 +62,7 @@ def require_geometry(profile: Profile) -> None:
 
 
 def undecodable(batch: FeatureBatch, profile: Profile) -> NDArray[np.bool_]:
-    """(n,) bool: geometries that are there but do not decode, here or when the source was read."""
+    """(n,) bool: geometries that are present but do not decode, here or during ingest."""
     absent = shapely.is_missing(batch.geometry)
     if batch.wkb is None or not absent.any():
         return np.zeros(len(batch), dtype=bool)
@@ -74,7 +74,7 @@ def undecodable(batch: FeatureBatch, profile: Profile) -> NDArray[np.bool_]:
 
 
 def decoding_error(wkb: bytes | None) -> str:
-    """Why a geometry does not decode, in one line."""
+    """Reason why a geometry does not decode, in one line."""
     if wkb is None:
         return "the record is damaged or its geometry type is not supported"
     if len(too_deep(np.array([wkb], dtype=object), np.array([len(wkb)]))):
@@ -88,11 +88,11 @@ def decoding_error(wkb: bytes | None) -> str:
 
 
 def summary(findings: Violations, taken: Counter[str] | None = None) -> str:
-    """How often each reason was found, the most frequent ones first.
+    """Reasons of the violations with their counts, the most frequent ones first.
 
     Args:
         findings: violations in memory.
-        taken: reasons of those that are not.
+        taken: reasons of those in files.
 
     """
     counts = Counter(findings.reasons.tolist()) + (taken or Counter())
@@ -103,7 +103,7 @@ def summary(findings: Violations, taken: Counter[str] | None = None) -> str:
 
 
 def notes(said: Counter[str], ending: str = "not judged") -> tuple[str, ...]:
-    """One sentence for each kind of geometry that must be spoken of."""
+    """One sentence for each kind of geometry to mention in a note."""
     return tuple(
         f"{n} {kind if n == 1 else _PLURALS[kind]}"
         + ("" if kind in {SCRIBBLE, THREE_D} else f" {ending}")

@@ -1,9 +1,9 @@
-"""All defects of an invalid geometry, where GEOS names one.
+"""All defects of an invalid geometry; GEOS reports only one.
 
 The conditions are those of OGC Simple Feature Access 1.2.1 (clauses 6.1.11 and 6.1.14) in the words
 of GEOS: rings are simple and do not cross or share a stretch, holes lie inside the shell and not in
-each other, the interior of a polygon is connected, the interiors of parts do not meet. Where rings
-cross, it is meaningless to ask which lies inside which, so that is asked of the others only.
+each other, the interior of a polygon is connected, the interiors of parts do not meet. Nesting is
+undefined where rings cross, so it is tested for the other rings only.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def defects(geometry: shapely.Geometry) -> list[ValidityError]:
     """All defects of a geometry; parts are numbered through nested collections.
 
     Raises:
-        TooManyMeetings: it crosses itself so often that nobody could read the list.
+        TooManyMeetings: it crosses itself too often for a readable list.
 
     """
     single = geometry.geom_type in {"Point", "LineString", "LinearRing", "Polygon"}

@@ -1,7 +1,7 @@
 """The largest distance between corresponding vertices of two geometries.
 
-Which vertices correspond is chosen such that the largest distance is smallest: over all starts and
-both directions of rings, both directions of lines, and all ways to pair parts and holes.
+The correspondence of vertices is chosen to minimise the largest distance: over all starts and both
+directions of rings, both directions of lines, and all ways to pair parts and holes.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _bottleneck(costs: Costs) -> float:
 
 
 def _matches(costs: Costs, limit: float) -> bool:
-    """Whether every i can be paired with a j of its own at no more than ``limit``."""
+    """True when every i can be paired with a different j at no more than ``limit``."""
     taken_by: dict[int, int] = {}
     taken: dict[int, int] = {}
     for start in costs:

@@ -1,8 +1,8 @@
-"""Rings of polygons, and points, straight from WKB as coordinate arrays: no geometry is built.
+"""Rings of polygons, and points, read from WKB as coordinate arrays, without geometry objects.
 
-Decoding a million polygons into objects takes longer than everything that a coverage needs of them.
-What is not a plain polygon of one ring (holes, other types, other byte orders, Z, damaged records)
-is left to Shapely.
+Decoding a million polygons into objects takes longer than all other work of a coverage rule.
+Polygons other than plain ones of one ring (holes, other types, other byte orders, Z, damaged
+records) are left to Shapely.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ HEADER = 13
 """Bytes before the coordinates of a polygon's first ring: byte order, type, rings, points."""
 POINT = 16
 BEGINNING = np.frombuffer(b"\x01\x03\x00\x00\x00\x01\x00\x00\x00", np.uint8)
-"""How the little-endian WKB of a polygon of one ring begins; the number of points follows."""
+"""First bytes of the little-endian WKB of a polygon of one ring; the point count follows."""
 POINT_BEGINNING = np.frombuffer(b"\x01\x01\x00\x00\x00", np.uint8)
-"""How the little-endian WKB of a point begins; its coordinates follow."""
+"""First bytes of the little-endian WKB of a point; its coordinates follow."""
 LONGEST = 2**31 - 1
 
 
@@ -45,7 +45,7 @@ class Rings:
         return len(self.polygon)
 
     def take(self, ring: NDArray[np.bool_]) -> Rings:
-        """The rings of a mask."""
+        """The rings selected by a mask."""
         sizes = np.diff(self.starts)
         point = np.repeat(ring, sizes)
         starts = np.concatenate([[0], np.cumsum(sizes[ring])])
@@ -56,7 +56,7 @@ def plain_rings(wkb: pa.Array) -> Rings:
     """The rings of the plain polygons.
 
     A polygon is plain when it is little-endian WKB of type 3 with one closed ring of four points or
-    more, of exactly the length that its count says.
+    more, of exactly the length that its count implies.
 
     Args:
         wkb: (n,) Arrow binary or large_binary.

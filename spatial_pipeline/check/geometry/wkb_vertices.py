@@ -1,7 +1,7 @@
 """The vertices of one geometry with their addresses: part, ring, vertex.
 
-They are read from the WKB itself, so that also geometries which GEOS refuses to build (a ring whose
-end is NaN, curves) have vertices. Layout: OGC Simple Feature Access 1.2.1, clause 8, and PostGIS's
+They are read from the WKB itself, so that geometries which GEOS refuses to build (a ring whose end
+is NaN, curves) have vertices too. Layout: OGC Simple Feature Access 1.2.1, clause 8, and PostGIS's
 EWKB flags.
 """
 
@@ -21,7 +21,7 @@ _POLYGONS = frozenset({3, 17})
 _COLLECTIONS = frozenset({4, 5, 6, 7, 9, 10, 11, 12, 15, 16})
 _EWKB_Z, _EWKB_M, _EWKB_SRID = 0x80000000, 0x40000000, 0x20000000
 _DEEPEST = 32
-"""Collections within collections that are followed; no real file nests more."""
+"""Maximum nesting of collections that is followed; no real file nests deeper."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Vertices:
     """The vertices of one geometry in the order of its WKB.
 
     Attributes:
-        coordinates: (n, 4) x, y, z, m; 0 for what the geometry does not have.
+        coordinates: (n, 4) x, y, z, m; 0 for dimensions that the geometry lacks.
         part: (n,) 0-based part, counted through nested collections; -1 in a single geometry.
         ring: (n,) ring of a polygon, 0 is the shell; -1 outside polygons.
         vertex: (n,) 0-based vertex in its ring or line; -1 for points.
@@ -59,7 +59,7 @@ class Vertices:
         to_vertex, to_segment = (
             np.where(np.isfinite(d), d, np.inf) for d in (to_vertex, to_segment)
         )
-        # GEOS tells places with 15 digits: a vertex so close is the place itself.
+        # GEOS prints positions with 15 digits: a vertex that close is the position itself.
         if to_vertex.min() <= 1e-13 * max(abs(x), abs(y), 1.0):
             return int(to_vertex.argmin())
         return int(to_segment.argmin()) if np.isfinite(to_segment.min()) else -1

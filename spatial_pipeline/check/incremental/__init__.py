@@ -1,1 +1,1 @@
-"""What a check leaves for the next version, and takes from the one before."""
+"""Caches of earlier checks: of features, of pieces, and of residual edges."""

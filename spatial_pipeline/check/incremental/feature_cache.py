@@ -1,10 +1,10 @@
-"""What a check remembers of the features of a version, so that the next one costs what changed.
+"""Feature cache: facts about unchanged features, so that the next check costs what changed.
 
-A check that opts in says of every feature that it has looked at what it needs to know of it another
-time: a class (``PLAIN``: counted, nothing to be said of it; 0: to be looked at again) and perhaps
-some numbers. In the next version those facts are recalled for every feature whose geometry is the
-same byte by byte; all others, and all of class 0, are looked at. So violations are never carried
-over: whatever has something to be said of it is evaluated anew, by the same code.
+A check that opts in stores for every checked feature a class (``PLAIN``: counted, with nothing to
+report; 0: must be checked again) and optionally some numbers. The next check reuses these facts for
+every feature whose geometry is byte-identical; it evaluates all others, and all of class 0. So
+violations are never carried over: every feature with something to report is evaluated again, by the
+same code. Answers about whole pieces belong to ``piece_cache``.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.runtime.hashing import fingerprint
 
 UNKNOWN, PLAIN, DEEP = 0, 1, 2
-"""Classes of features: deep ones are plain ones with Z or M. Checks may have classes of their own.
-"""
+"""Classes of features: deep ones are plain ones with Z or M. Checks may define more classes."""
 AGAIN, NEAR = 64, 128
-"""Added to a class: the feature is to be looked at all the same, because of itself (something is to
-be said of it), or because one within reach came, went or changed."""
+"""Flags added to a class: the feature must be checked all the same.
+
+``AGAIN``: because of itself (there is something to report). ``NEAR``: because a feature within
+reach came, went or changed.
+"""
 WORTH = 0.25
-"""Share of features to be looked at above which a check of neighbours looks at all of them."""
+"""Share of features to check above which a neighbour check evaluates all of them."""
 
 ABOUT_RESULTS = frozenset(
     {
@@ -47,22 +49,22 @@ ABOUT_RESULTS = frozenset(
         "baseline",
     }
 )
-"""Parameters of a rule that do not change what it finds of a feature that it looks at."""
+"""Parameters of a rule that do not change its result for a single feature."""
 
 
 Places = NDArray[np.int64] | slice
-"""Distinct places of features; those of a piece follow each other."""
+"""Distinct places of features; those of a piece are consecutive."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a check knows of n features.
+    """Facts about n features.
 
     Attributes:
-        classes: (n,) uint8; 0 where nothing is known.
-        numbers: name → (n,) array of numbers; mean nothing where nothing is known.
+        classes: (n,) uint8; 0 where the feature must be checked.
+        numbers: name → (n,) array of numbers; undefined where the class is 0.
         extras: name → array about the version as a whole.
-        changed: (k, 4) boxes of what came, went or changed since.
+        changed: (k, 4) boxes of features that came, went or changed since.
 
     """
 
@@ -80,24 +82,24 @@ class Facts:
         return replace(self, classes=self.classes[index], numbers=numbers)
 
     def without(self, index: Any) -> Self:
-        """The same, nothing known at ``index``."""
+        """The same facts, with the features at ``index`` set to unknown."""
         classes = self.classes.copy()
         classes[index] = UNKNOWN
         return replace(self, classes=classes)
 
     @property
     def kinds(self) -> NDArray[np.uint8]:
-        """(n,) the classes, whether the features are to be looked at again or not."""
+        """(n,) the classes without the flags of features that must be checked again."""
         return self.classes % np.uint8(AGAIN)
 
     @property
     def looked(self) -> NDArray[np.bool_]:
-        """(n,) bool: features that are to be looked at, because of themselves or of others."""
+        """(n,) bool: features that must be checked, because of themselves or of neighbours."""
         return np.asarray((self.classes == UNKNOWN) | (self.classes >= AGAIN))
 
     @classmethod
     def joined(cls, count: int, parts: Sequence[tuple[Places, Facts]]) -> Self:
-        """Facts of ``count`` features from those of some of them, and their places."""
+        """Facts of ``count`` features from those of subsets, and their places."""
         classes = np.zeros(count, dtype=np.uint8)
         numbers: dict[str, NDArray[Any]] = {}
         for places, facts in parts:
@@ -110,68 +112,68 @@ class Facts:
 
 
 class History(Protocol):
-    """What checks of earlier versions of the dataset have left behind."""
+    """The results that checks of earlier versions of the dataset have stored."""
 
     def recall(self, name: str, wording: str, reach: float | None) -> Facts | None:
         """Facts of all features of the version under check, by staged position.
 
         Args:
             name: name of the check.
-            wording: says what was asked; other wordings have other facts.
-            reach: features whose box comes so near (units of the CRS) to the box of one that came,
-                went or changed are to be looked at; None when others do not matter.
+            wording: cache key of the rule; see :func:`wording`.
+            reach: features whose box is within this distance (units of the CRS) of the box of one
+                that came, went or changed must be checked; None when neighbours do not matter.
 
         """
 
     def keep(self, name: str, wording: str, facts: Facts) -> None:
-        """Leaves facts behind for the next version."""
+        """Stores facts for the next version."""
 
     def batches(self) -> Batches | None:
         """The batches of the version under check; None when it cannot be read."""
 
     def keep_batches(self) -> None:
-        """Leaves behind which batches were looked at, all of them readable."""
+        """Records which batches were read, if all of them were readable."""
 
     def answers(self, name: str, wording: str) -> Answers:
-        """What a check answered about the pieces of an earlier version.
+        """Answers of a check about the pieces of an earlier version.
 
         Args:
             name: name of the check.
-            wording: says what was asked.
+            wording: cache key of the rule.
 
         """
 
     def keep_answers(self, name: str, wording: str, answers: Answers) -> None:
-        """Leaves answers behind for the next version."""
+        """Stores answers for the next version."""
 
 
 class Remembering(ABC):
-    """What a check adds to its class to be evaluated where something changed only.
+    """Mix-in for checks whose facts about unchanged features can be reused.
 
     The facts of a feature may depend on the bytes of its geometry, on the rule, on the CRS and on
     what :meth:`depends` returns; with a :meth:`reach`, also on the geometries around it.
     """
 
     extras: ClassVar[tuple[str, ...]] = ()
-    """Names of ``Facts.extras`` without which nothing is known."""
+    """Names of ``Facts.extras`` that are required for using the facts."""
 
     def depends(self) -> Sequence[Any] | None:
-        """What else the facts depend on; None when nothing can be remembered."""
+        """Other inputs of the facts; None disables the cache."""
         return ()
 
     def reach(self) -> float | None:
-        """Distance of boxes from which on features do not matter to each other; None for never."""
+        """Distance of boxes beyond which features are independent; None when they always are."""
         return None
 
     @abstractmethod
     def facts(self, batch: FeatureBatch, partial: Any) -> Facts:
-        """What is known of the features of a batch by its partial result."""
+        """The facts about the features of a batch, from its partial result."""
 
     def finished(self, facts: Facts, named: NDArray[np.int64]) -> Facts:
-        """What is left behind when the outcome is known.
+        """The facts to store when the outcome is known.
 
         Args:
-            facts: of all features of the version.
+            facts: facts of all features of the version.
             named: staged positions of those in a violation.
 
         """
@@ -179,21 +181,21 @@ class Remembering(ABC):
 
     @abstractmethod
     def recalled(self, partial: Any, positions: NDArray[np.int64], facts: Facts) -> Any:
-        """A partial result with features added that were not looked at.
+        """Adds features that were not checked again to a partial result.
 
         Args:
-            partial: of the others.
-            positions: (n,) their staged positions.
+            partial: partial result of the features that were checked.
+            positions: (n,) staged positions of the features to add.
             facts: of those features, none of them of class 0.
 
         """
 
 
 class NeighbourCheck(Remembering):
-    """A check of batches that is told which features it gets to see because of others only."""
+    """A neighbour check that knows which features it sees because of neighbours only."""
 
     def begin(self, known: Facts) -> None:
-        """Called once before pieces are looked at.
+        """Called once before the first piece is evaluated.
 
         Args:
             known: facts of all features of the version.
@@ -202,24 +204,24 @@ class NeighbourCheck(Remembering):
 
     @abstractmethod
     def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Any:
-        """The partial result of features some of which are there because of others only.
+        """The partial result of features, some of which are present because of neighbours only.
 
         Args:
             batch: the features.
-            known: (n,) their classes in the earlier version; 0 for those that were not there, or
-                of which something was to be said.
+            known: (n,) their classes in the earlier version; 0 for those that are new or had
+                something to report.
 
         """
 
 
 @dataclass
 class FeatureCache:
-    """What the evaluation of a rule recalls, and what it leaves behind.
+    """The facts that the evaluation of a rule reads from the cache and adds to it.
 
     Attributes:
-        wording: says what is asked.
-        known: facts of all features of the version by position; None when nothing is known.
-        nothing: partial result of no feature at all, made when it is wanted first.
+        wording: cache key of the rule.
+        known: facts of all features of the version by position; None without a cache.
+        nothing: partial result for no features, created on first use.
         fresh: places and facts by number of the piece.
 
     """
@@ -230,17 +232,17 @@ class FeatureCache:
     fresh: dict[int, tuple[Places, Facts]] = field(default_factory=dict)
 
     def settled(self, places: slice) -> bool:
-        """True when no feature of a piece is to be looked at."""
+        """True when no feature of a piece must be checked."""
         return self.known is not None and not self.known.take(places).looked.any()
 
     def carry(self, index: int, places: slice) -> Facts:
-        """Takes over what is known of the features of piece ``index``, and returns it."""
+        """Reuses the cached facts of the features of piece ``index``, and returns them."""
         facts = cast("Facts", self.known).take(places)
         self.fresh[index] = places, facts
         return facts
 
     def unknown(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(n,) bool: features that must be looked at."""
+        """(n,) bool: features that must be checked."""
         if self.known is None:
             return np.ones(len(positions), dtype=bool)
         return Facts(self.known.classes[positions]).looked
@@ -252,12 +254,12 @@ class FeatureCache:
         seen: NDArray[np.int64],
         facts: Facts,
     ) -> None:
-        """Takes in what is known of piece ``index`` now.
+        """Adds the present facts about piece ``index``.
 
         Args:
             index: number of the piece.
             positions: (n,) staged positions of its features.
-            seen: (k,) places in the piece of those that were looked at.
+            seen: (k,) places in the piece of those that were checked.
             facts: of these.
 
         """
@@ -271,27 +273,27 @@ class FeatureCache:
         self.fresh[index] = at, Facts.joined(n, parts)
 
     def whole(self, count: int) -> Facts:
-        """What is known of all features now; asked once."""
+        """The facts about all features now; called once."""
         whole = Facts.joined(count, list(self.fresh.values()))
         self.fresh.clear()
         return whole
 
 
 def wording(rule: Rule, check: Any, data: Reader, others: Sequence[Reader]) -> str | None:
-    """Says what is asked of each feature; None when nothing can be remembered of it.
+    """The cache key of a rule's facts; None when they cannot be cached.
 
     Args:
         rule: the rule.
         check: its check.
         data: the version under check.
-        others: what it is compared with.
+        others: readers of the other datasets.
 
     """
     profile = data.profile
     if not isinstance(check, Remembering) or not isinstance(profile, VectorProfile):
         return None
     depends = check.depends()
-    # Which features are there for others to meet depends on a condition, not on geometries alone.
+    # A condition, and not geometry alone, decides which neighbours a feature has.
     alone = check.reach() is None or rule.where is None
     if depends is None or not alone or profile.geometry_column is None:
         return None
@@ -306,10 +308,10 @@ def wording(rule: Rule, check: Any, data: Reader, others: Sequence[Reader]) -> s
 
 @dataclass(frozen=True)
 class Changes:
-    """Where two versions differ.
+    """Differences between two versions.
 
     Attributes:
-        boxes: (k, 4) boxes of what came, went or changed.
+        boxes: (k, 4) boxes of features that came, went or changed.
         near: (n,) bool: features of the later version within reach of one of them.
 
     """
@@ -324,12 +326,12 @@ def changes(
     gone: NDArray[np.float64],
     reach: float,
 ) -> Changes:
-    """Where two versions differ.
+    """Compares two versions.
 
     Args:
         match: (n,) for each feature the earlier one with the same geometry, -1 for none.
         bounds: (n, 4) boxes of the later version.
-        gone: (m, 4) boxes of the features of the earlier version that are not there any more.
+        gone: (m, 4) boxes of the features that only the earlier version has.
         reach: see :meth:`History.recall`.
 
     """
@@ -338,12 +340,12 @@ def changes(
 
 
 def carried(facts: Facts, match: NDArray[np.int64], where: Changes | None) -> Facts | None:
-    """Facts of an earlier version as facts of this one; None when there are too few.
+    """Maps the facts of an earlier version to this one; None when there are too few.
 
     Args:
         facts: of the earlier version.
         match: (n,) for each feature the earlier one with the same geometry, -1 for none.
-        where: where the versions differ; None when others do not matter.
+        where: where the versions differ; None when neighbours do not matter.
 
     """
     if not len(facts):

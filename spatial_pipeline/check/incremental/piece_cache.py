@@ -1,8 +1,9 @@
-"""What rules make of a piece, kept for the next version in which it stands byte by byte.
+"""Piece cache: answers of rules about pieces that are byte-identical in the next version.
 
-Ingest cuts a file so that what did not change is the same row group again, wherever it stands. A
-check whose answer about a piece follows from the bytes of the piece alone keeps that answer as a
-few numbers, unless something was found: what is to be said of a feature is always evaluated anew.
+Ingest cuts a file so that unchanged data are the same row group again, wherever they stand. A check
+whose answer about a piece follows from the bytes of the piece alone stores that answer as a few
+numbers, unless there are violations: features with something to report are always evaluated again.
+Facts about single features belong to ``feature_cache``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Words = NDArray[np.uint64]
 
 
 class PieceName(NamedTuple):
-    """What a piece is known by: a digest of its batch, and which of its features it has."""
+    """Key of a piece: the digest of its batch, and the range of its features in it."""
 
     digest: str
     skipped: int
@@ -42,8 +43,8 @@ class Batches:
     """The batches of a version, compared with those of an earlier one.
 
     Attributes:
-        digests: what each is known by.
-        same: (n,) bool: the earlier version has it, too, whatever its rows are numbered.
+        digests: digest of each batch.
+        same: (n,) bool: the earlier version has the same batch, ignoring row numbers.
 
     """
 
@@ -51,34 +52,34 @@ class Batches:
     same: NDArray[np.bool_]
 
     def name(self, span: Span, *, numbered: bool) -> PieceName:
-        """What a piece is known by.
+        """The key of a piece.
 
         Args:
             span: the piece.
-            numbered: the numbers of its source rows matter, too.
+            numbered: include the source row numbers.
 
         """
         digest = self.digests[span.batch]
         return PieceName(digest.whole if numbered else digest.values, span.skipped, len(span))
 
     def unchanged(self, span: Span) -> bool:
-        """True when the earlier version has the piece, too, whatever its rows are numbered."""
+        """True when the earlier version has the same piece, ignoring row numbers."""
         return bool(self.same[span.batch])
 
 
 class Repeating(ABC):
-    """What a check adds to its class when its answer about a piece follows from the bytes of it."""
+    """Mix-in for checks whose answer about a piece follows from the bytes of the piece."""
 
     numbered: ClassVar[bool] = False
-    """The answer depends on the numbers of the source rows, too."""
+    """True when the answer also depends on the source row numbers."""
 
     def relies_on(self) -> Sequence[Any]:
-        """What else it follows from, beside the rule and the CRS."""
+        """Other inputs of the answer, beside the rule and the CRS."""
         return ()
 
     @abstractmethod
     def packed(self, partial: Any, count: int) -> Words | None:
-        """The partial result of a piece as numbers; None when something was found.
+        """The partial result of a piece as numbers; None when there are violations.
 
         Args:
             partial: of the piece.
@@ -88,12 +89,12 @@ class Repeating(ABC):
 
     @abstractmethod
     def unpacked(self, words: Words, places: slice) -> Any:
-        """The partial result that ``packed`` was given, of the same piece at other places."""
+        """The partial result that ``packed`` was given, for the same piece at other positions."""
 
 
 @dataclass
 class Repeats:
-    """What a rule answered about pieces of an earlier version, and about those of this one."""
+    """A rule's answers about pieces of an earlier version, and about those of this one."""
 
     wording: str
     known: Answers = field(default_factory=dict)
@@ -101,12 +102,12 @@ class Repeats:
 
 
 def wording(rule: Rule, check: Any, profile: Any, about_results: frozenset[str]) -> str | None:
-    """Says what is asked of each piece; None when the answers are not kept.
+    """The cache key of a rule's answers; None when they are not cached.
 
     Args:
         rule: the rule.
         check: its check.
-        profile: of the version under check.
+        profile: profile of the version under check.
         about_results: parameters of the rule that do not change its answer about a piece.
 
     """

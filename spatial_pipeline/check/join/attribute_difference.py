@@ -1,4 +1,4 @@
-"""Whether two columns of attributes hold the same values, whatever types the formats gave them.
+"""Equality of two attribute columns, independent of the types that the formats use.
 
 Null equals null and NaN equals NaN, but null is not NaN. Numbers are compared by value, never by
 rounding one side: 2⁵³ + 1 differs from the floating point number next to it. Text and binary are
@@ -51,7 +51,7 @@ def common_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
 
 
 def equal(a: pa.ChunkedArray, b: pa.ChunkedArray, tolerance: float = 0.0) -> NDArray[np.bool_]:
-    """(n,) bool: which values of two columns of n values are equal.
+    """(n,) bool: equality of two columns of n values.
 
     Args:
         a: a column.
@@ -108,7 +108,7 @@ def comparable_keys(
 
 
 def texts(column: pa.ChunkedArray) -> list[str]:
-    """The values of a column as a reader knows them, long ones cut."""
+    """The values of a column as text for people, long ones truncated."""
     try:
         values = column.to_pylist()
     except (ValueError, OverflowError, pa.ArrowException):
@@ -128,7 +128,7 @@ def _text(value: Any) -> str:
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """A type without the ways in which Arrow may store it."""
+    """A type without Arrow's storage variants."""
     if isinstance(kind, pa.BaseExtensionType):
         return plain_type(kind.storage_type)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
@@ -232,7 +232,7 @@ def _same_numbers(a: NDArray[Any], b: NDArray[Any], tolerance: float) -> NDArray
 
 
 def _same_whole(whole: NDArray[Any], real: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which integers equal floating point numbers, without rounding the integers."""
+    """(n,) bool: integers equal to floating point numbers, without rounding the integers."""
     low, high = (
         (0.0, 2 * _EXACT_FLOAT) if whole.dtype.kind == "u" else (-_EXACT_FLOAT, _EXACT_FLOAT)
     )
@@ -262,7 +262,7 @@ def _same_decimals(
 
 
 def _same_times(a: pa.ChunkedArray, b: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Compared in the coarser unit, which no value of the finer one exceeds."""
+    """Compares in the coarser unit, which can hold every value of the finer one."""
     (p, p_unit), (q, q_unit) = _ticks(a), _ticks(b)
     if p_unit > q_unit:
         (p, p_unit), (q, q_unit) = (q, q_unit), (p, p_unit)

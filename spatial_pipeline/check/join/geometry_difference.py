@@ -1,4 +1,4 @@
-"""How the geometries of paired features differ, and where the difference lies."""
+"""Differences between the geometries of paired features: kind, distance and place."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ RESHAPED = "same place, other vertices"
 
 @dataclass(frozen=True)
 class GeometryDifference:
-    """How n pairs of geometries differ.
+    """Differences of n pairs of geometries.
 
     Attributes:
         differs: (n,) bool.
-        kind: (n,) object: what is different; empty where nothing is.
-        distance: (n,) how far apart the geometries are, NaN where they do not differ or no distance
-            can be told.
-        said: how many pairs each note is about.
+        kind: (n,) object: kind of difference; empty where there is none.
+        distance: (n,) distance of the geometries, NaN where they do not differ or it is undefined.
+        said: number of pairs for each note.
 
     """
 
@@ -57,9 +56,9 @@ def difference(
     """Compares geometries pair by pair, both in one CRS.
 
     Exact means the same type and the same coordinates (Z and M too) in the same order. Topological
-    means the same set of points in the plane, wherever rings begin and whatever vertices lie on
-    straight edges; a multi-geometry of one part equals that part. Within a tolerance is what
-    :func:`hausdorff` says. Unless compared exactly, all empty geometries are the same.
+    means the same set of points in the plane, regardless of the start of rings and of vertices on
+    straight edges; a multi-geometry of one part equals that part. With a tolerance,
+    :func:`hausdorff` decides. Unless compared exactly, all empty geometries are the same.
 
     Args:
         here: (n,) geometries or None.
@@ -108,7 +107,7 @@ def difference(
 def topologically_equal(here: NDArray[np.object_], there: NDArray[np.object_]) -> NDArray[np.bool_]:
     """(n,) bool: pairs of finite geometries that are the same set of points in the plane.
 
-    Invalid geometries, of which that cannot be told, are equal when their normal forms are.
+    Invalid geometries, for which this is undefined, are equal when their normal forms are.
     """
     ours, theirs = (shapely.normalize(shapely.force_2d(g)) for g in (here, there))
     same = np.asarray(shapely.equals_identical(ours, theirs), dtype=bool)
@@ -123,9 +122,9 @@ def topologically_equal(here: NDArray[np.object_], there: NDArray[np.object_]) -
 def drawn(here: NDArray[np.object_], there: NDArray[np.object_]) -> NDArray[np.object_]:
     """(n,) the difference of each pair as a geometry.
 
-    Of polygons and of lines it is what only one of the two has; of points the line from the old
-    place (there) to the new one. Where there is no such thing (another type, an invalid geometry,
-    the same shape with other vertices) it is the geometry here, else the one there.
+    For polygons and lines it is the symmetric difference; for points the line from the old place
+    (there) to the new one. Where that is undefined (another type, an invalid geometry, the same
+    shape with other vertices) it is the geometry here, else the one there.
     """
     out = np.where(shapely.is_missing(here) | shapely.is_empty(here), there, here)
     types, other_types = shapely.get_type_id(here), shapely.get_type_id(there)
@@ -160,7 +159,7 @@ def _explain(
     mode: Mode,
     cancelled: Callable[[], None],
 ) -> None:
-    """Says of pairs that differ by their vertices what the difference is."""
+    """Describes the difference of pairs that differ by their vertices."""
     n = len(here)
     a, b = here[index], there[index]
     _mark(out, _at(index, n), RESHAPED)

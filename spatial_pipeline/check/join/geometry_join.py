@@ -1,4 +1,4 @@
-"""Which features of two datasets belong together when nothing but their geometry says so."""
+"""Joins the features of two datasets by geometry alone, without a key."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ CANDIDATES = 1 << 23
 """Pairs of bounding boxes compared at once, at most."""
 
 MAX_PAIRS = 4_000_000
-"""Pairs of geometries within the tolerance; more than that is no join."""
+"""Pairs of geometries within the tolerance above which a join is meaningless."""
 
 _NULL = bytes(DIGEST_SIZE)
 
 
 @dataclass(frozen=True)
 class _Marks:
-    """What tells the features of one dataset apart; all arrays in staged order.
+    """Properties that distinguish the features of one dataset; all arrays in staged order.
 
     Attributes:
         digest: (n,) 128-bit digest of the geometry, zero for null.
         values: (n,) hash of the compared attributes.
-        bounds: (n, 4) bounds in the CRS of the dataset under check; NaN for geometries that can be
-            compared in no other way than by their digest.
-        said: how many features each note is about.
+        bounds: (n, 4) bounds in the CRS of the dataset under check; NaN for geometries that can
+            only be compared by their digest.
+        said: number of features for each note.
 
     """
 
@@ -55,15 +55,16 @@ class _Marks:
 
 
 def by_geometry(comparison: PairedComparison) -> tuple[Join, Counter[str]]:
-    """Joins two datasets on equal geometries, each with one partner at most.
+    """Joins two datasets on equal geometries, each feature with at most one partner.
 
-    First those of the same bytes and attributes. Of what is left, exact comparison joins the same
+    First those with the same bytes and attributes. Of the rest, exact comparison joins the same
     bytes, topological comparison the same shapes, and a tolerance the nearest geometries first; of
     several at the same distance those with equal attributes. Features without geometry are joined
     when all compared attributes are equal.
 
     Raises:
-        RuleError: so many geometries are within the tolerance of each other that it tells nothing.
+        RuleError: so many geometries are within the tolerance of each other that a join is
+            meaningless.
 
     """
     here = _marks(comparison, comparison.here, lambda b: b.geometry)
@@ -190,7 +191,7 @@ def _similar(
     i: NDArray[np.int64],
     j: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Joins by shape or distance what is left: the nearest first, then by equal attributes."""
+    """Joins the remaining features by shape or distance: nearest first, then by attributes."""
     i = i[np.isfinite(here.bounds[i]).all(axis=1)]
     j = j[np.isfinite(there.bounds[j]).all(axis=1)]
     pairs, gaps, count = [], [np.empty(0)], 0
@@ -215,7 +216,7 @@ def _similar(
 def _alike(
     comparison: PairedComparison, i: NDArray[np.int64], j: NDArray[np.int64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which pairs of positions have the same geometry by the rule, and how far they are apart."""
+    """Tests which pairs of positions have the same geometry by the rule, and their distance."""
     comparison.cancelled()
     (ours, p), (theirs, q) = (np.unique(x, return_inverse=True) for x in (i, j))
     a = comparison.here.take(ours, ()).geometry[p]
@@ -253,7 +254,7 @@ def _near_boxes(
 def _chunks(
     found: Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """The same pairs, about as many at once as are compared at once."""
+    """The same pairs, rechunked to about the number that is compared at once."""
     held: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     size = 0
     for p, q in found:
@@ -277,7 +278,7 @@ def _cut(
 def _first_come(
     a: NDArray[np.int64], b: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The pairs, in order, whose members are in no pair taken before."""
+    """The pairs, in order, whose members are in no pair accepted before."""
     taken: list[int] = []
     used_a: set[int] = set()
     used_b: set[int] = set()

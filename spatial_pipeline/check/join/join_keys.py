@@ -1,4 +1,4 @@
-"""Equal keys among many rows: hashes to find suspects, values to be sure."""
+"""Duplicate and equal keys among many rows: hashes find candidates, values confirm them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from spatial_pipeline.model.hashing.checksums import row_seeds
 
 _OF_THREAD = threading.local()
 RANGE = 1 << 20
-"""Hashes looked at together, about."""
+"""Approximate number of hashes processed together."""
 BUCKETS = 4
-"""Buckets a hash: one in four meets a stranger in its own, or fewer."""
+"""Buckets per hash: at most one in four hashes shares a bucket with a stranger."""
 THROWN = 1 << 16
-"""Hashes thrown into buckets in one call."""
+"""Hashes put into buckets in one call."""
 
 
 def hashes(table: pa.Table) -> NDArray[np.uint64]:
@@ -29,7 +29,7 @@ def hashes(table: pa.Table) -> NDArray[np.uint64]:
     if not table.num_rows:
         return np.empty(0, dtype=np.uint64)
     if table.num_columns == 1 and pa.types.is_integer(table.column(0).type):
-        # Most keys: to ask a database takes twenty times as long.
+        # The common case; a database query takes twenty times as long.
         return row_seeds(pc.fill_null(table.column(0), 0).to_numpy())
     columns = [f"c{i}" for i in range(table.num_columns)]
     found = _query(table, f"hash({', '.join(columns)})")
@@ -62,10 +62,10 @@ def shared(values: NDArray[Any]) -> NDArray[np.int64]:
 def suspects(parts: Sequence[tuple[NDArray[np.uint64], Packed]]) -> NDArray[np.int64]:
     """Ascending positions of the hashes that occur more than once in all parts together.
 
-    Looked at by ranges of hashes of which one fits into memory, however many there are.
+    Processed by ranges of hashes, each of which fits into memory.
 
     Args:
-        parts: (n,) hashes and the (n,) positions that they are of.
+        parts: (n,) hashes and their (n,) positions.
 
     """
     total = sum(len(hashes) for hashes, _ in parts)
@@ -85,14 +85,14 @@ def suspects(parts: Sequence[tuple[NDArray[np.uint64], Packed]]) -> NDArray[np.i
 
 
 def _crowded(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
-    """Indices of hashes, among them all that occur more than once; most others are not.
+    """Indices of hashes, including all that occur more than once; few of the others.
 
-    Thrown into buckets, each is told who came last into its own: who finds itself there, and is
-    found by nobody else, has no equal. To sort all of them takes twice as long.
+    The hashes are written to buckets, last writer wins: a hash that finds itself in its bucket, and
+    is found by no other, is unique. Sorting all of them takes twice as long.
 
     Args:
         hashes: (n,) the hashes.
-        bits: how many of their highest bits are the same.
+        bits: number of their highest bits that are equal.
 
     """
     n = len(hashes)
@@ -113,13 +113,13 @@ def _crowded(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
 
 
 def labels(values: Sequence[Any]) -> str:
-    """Values of a key as a reader knows them: one bare, several in brackets."""
+    """Values of a key as text for people: one bare, several in brackets."""
     texts = [repr(v) if isinstance(v, str) else str(v) for v in values]
     return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
 
 def _query(table: pa.Table, expression: str) -> NDArray[Any]:
-    """An expression of ours over the columns c0, c1, …, in row order."""
+    """Evaluates one of our expressions over the columns c0, c1, …, in row order."""
     plain = [_plain(column) for column in table.columns]
     names = [f"c{i}" for i in range(len(plain))]
     rows = pa.table([*plain, pa.array(np.arange(table.num_rows))], names=[*names, "i"])
@@ -147,7 +147,7 @@ def _connection() -> duckdb.DuckDBPyConnection:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column in a type that DuckDB takes from Arrow."""
+    """The column in a type that DuckDB reads from Arrow."""
     if pa.types.is_float16(column.type):
         return column.cast(pa.float32())
     if pa.types.is_decimal256(column.type):

@@ -1,4 +1,4 @@
-"""Which features of two datasets belong together."""
+"""Joins the features of two datasets by key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spatial_pipeline.model.readers import VectorReader
 
 NOWHERE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 AT_ONCE = 16_384
-"""Features of which keys are read and hashed at once: about a row group of a staged file."""
+"""Features whose keys are read and hashed at once: about a row group of a staged file."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Side:
         return pa.concat_tables([self.data.take(NOWHERE, self.key, geometry=False).table, *parts])
 
     def rows(self, positions: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        """(k,) source rows of features; of all in staged order unless some are asked for."""
+        """(k,) source rows of features; of all in staged order unless positions are given."""
         parts = [b.rows for _, b in _read(self.data, (), self.cancelled, positions)]
         return np.concatenate([NOWHERE, *parts])
 
@@ -93,7 +93,7 @@ def _read(
     cancelled: Callable[[], None],
     positions: NDArray[np.int64] | None = None,
 ) -> Iterator[tuple[int, FeatureBatch]]:
-    """Columns of all features, or of some, in bounded batches with the place where each begins."""
+    """Columns of all features, or of some, in bounded batches, with the start of each batch."""
     count = data.profile.count if positions is None else len(positions)
     for begin in range(0, count, AT_ONCE):
         cancelled()
@@ -104,7 +104,7 @@ def _read(
 
 @dataclass(frozen=True)
 class Join:
-    """Which features of two datasets belong together, by their staged positions.
+    """Matching features of two datasets, by their staged positions.
 
     Attributes:
         here: (m,) features of the dataset under check that have a partner, ascending.
@@ -112,7 +112,7 @@ class Join:
         new: features that only the dataset under check has, ascending.
         gone: features that only the other dataset has, ascending.
         repeated: features of either dataset whose key is not unique in it.
-        times: how often those keys occur.
+        times: number of occurrences of those keys.
         nulls: features of either dataset with a null in the key.
         ambiguous: features with a key that is unique in their dataset and not in the other one.
 
@@ -131,8 +131,8 @@ class Join:
 def by_key(here: Side, there: Side) -> Join:
     """Joins two datasets on equal keys; NaN equals NaN, and a null equals nothing.
 
-    Keys that are not unique have no partner: which of them belong together cannot be told. Keys
-    are compared by ranges of their hashes, of which one fits into memory.
+    Keys that are not unique have no partner, because the pairing is ambiguous. Keys are compared by
+    ranges of their hashes, each of which fits into memory.
 
     Raises:
         RuleError: the key columns hold values that cannot be compared.
@@ -189,7 +189,7 @@ def _whole(partner: NDArray[np.int64], parts: Sequence[Join]) -> Join:
 
 
 def _hashes(table: pa.Table) -> NDArray[np.uint64]:
-    """(n,) hash of each row, worked out in bounded parts."""
+    """(n,) hash of each row, computed in bounded chunks."""
     parts = [
         join_keys.hashes(table.slice(begin, AT_ONCE)) for begin in range(0, table.num_rows, AT_ONCE)
     ]

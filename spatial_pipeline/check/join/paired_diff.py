@@ -34,14 +34,14 @@ CHUNK = 16_384
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """What is compared with what, and how.
+    """The inputs and the mode of a comparison of paired features.
 
     Attributes:
         here: the dataset under check.
         there: the other dataset.
         columns: (name here, name there) of the attributes to compare; their types have a common
             type.
-        mode: how geometries are compared.
+        mode: comparison mode of geometries.
         tolerance: accepted distance of geometries, CRS units of the dataset under check.
         attribute_tolerance: accepted difference of numbers.
         note: the transformation that brings the other dataset into the CRS of this one, empty when
@@ -62,7 +62,7 @@ class PairedComparison:
     cancelled: Callable[[], None] = field(default=lambda: None)
 
     def theirs(self, batch: FeatureBatch) -> NDArray[np.object_]:
-        """Geometries of the other dataset in the CRS of this one; None when that is not known."""
+        """Geometries of the other dataset in the CRS of this one; None without a transformation."""
         if not self.placed:
             return np.full(len(batch), None, dtype=object)
         if not self.note:
@@ -73,20 +73,20 @@ class PairedComparison:
 
 @dataclass(frozen=True)
 class Differences:
-    """How n pairs of features differ.
+    """Differences of n pairs of features.
 
     Attributes:
         here: (n,) positions in the dataset under check.
         there: (n,) positions in the other one.
         rows: (n,) source rows of the dataset under check.
-        geometry: how their geometries differ.
+        geometry: differences of their geometries.
         drawn: (n,) the difference of the geometries where they differ, a point on the feature where
             only attributes differ, else None.
         boxes: (n, 4) bounds of the other geometries where they differ, in the CRS of the dataset
             under check, else NaN.
-        columns: (n,) bool a column, by its name here: its values differ.
+        columns: (n,) bool a column, by its name here: True where its values differ.
         values: the differing values of each column, in order, as ``here → there`` reads.
-        said: how many pairs each note is about.
+        said: number of pairs for each note.
 
     """
 
@@ -133,14 +133,14 @@ def differences(
     """Compares n features of one dataset with n features of the other one.
 
     Args:
-        comparison: what is compared, and how.
+        comparison: inputs and mode of the comparison.
         here: (n,) staged positions.
         there: (n,) staged positions of their partners.
 
     """
     comparison.cancelled()
     ours = comparison.here.take(here, tuple(dict.fromkeys(a for a, _ in comparison.columns)))
-    # Of ours, geometry also tells where an edited feature is.
+    # Geometry of our side also gives the position of an edited feature.
     theirs = comparison.there.take(
         there,
         tuple(dict.fromkeys(b for _, b in comparison.columns)),
@@ -192,7 +192,7 @@ def _geometries(
     a, b = ours.take(left), theirs.take(left)
     mine, other = a.geometry, comparison.theirs(b)
     found = difference(mine, other, mode, comparison.tolerance, comparison.cancelled)
-    # Geometries that are there but do not decode can only be told apart by their bytes.
+    # Geometries that are present but do not decode can only be compared by their bytes.
     odd = undecodable(a, comparison.here.profile) | undecodable(b, comparison.there.profile)
     found.differs[odd], found.kind[odd] = True, "does not decode, other bytes"
     found.distance[odd] = np.nan
@@ -209,7 +209,7 @@ def _geometries(
 def _lost(
     comparison: PairedComparison, ours: FeatureBatch, theirs: FeatureBatch, same: NDArray[np.int64]
 ) -> int:
-    """How many of the pairs that look the same have a geometry that could not be staged."""
+    """Number of equal-looking pairs with a geometry that could not be staged."""
     lost = np.zeros(len(same), dtype=bool)
     for batch, data in ((ours, comparison.here), (theirs, comparison.there)):
         rows = data.profile.undecodable

@@ -1,4 +1,4 @@
-"""Staged positions in little memory: most pieces judge features in a row, which two numbers say."""
+"""Compact staged positions: a range of two numbers where a piece checks consecutive features."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Packed = range | NDArray[np.int64] | NDArray[np.int32]
-"""(n,) staged positions: a range where they are in a row, else as few bytes as they fit into."""
+"""(n,) staged positions: a range if they are consecutive, else in the smallest integer type."""
 _SMALL = np.iinfo(np.int32).max
 
 

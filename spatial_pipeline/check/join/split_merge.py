@@ -1,4 +1,4 @@
-"""Which old features were split into several new ones, and which were merged into one."""
+"""Old features that were split into several new ones, or merged into one."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def families(
     parts: NDArray[np.object_],
     cancelled: Callable[[], None] = lambda: None,
 ) -> list[SplitMerge]:
-    """The wholes that two or more parts make up.
+    """The wholes that consist of two or more parts.
 
     A part belongs to a whole when most of it (``SHARE``) lies in it, by area for polygons and by
-    length for lines; together they must cover most of the whole. No part has two wholes: the first
-    one keeps it.
+    length for lines; together they must cover most of the whole. A part belongs to one whole only:
+    the first one.
 
     Args:
         wholes: (n,) valid geometries; None, points and collections have no parts.

@@ -1,4 +1,4 @@
-"""What becomes of features without a partner: new, gone, split, merged, or not to be told."""
+"""Classification of features without a partner: new, gone, split, merged, or undetermined."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spatial_pipeline.check.join.split_merge import families
 from spatial_pipeline.model.violations import Violations
 
 MAX_RELATED = 100_000
-"""Features of either dataset among which splits and merges are looked for."""
+"""Features of either dataset up to which splits and merges are searched."""
 
 SHOWN = 5
 """Features that a reason names."""
@@ -29,13 +29,13 @@ Keys = tuple[tuple[Any, ...], ...]
 
 @dataclass(frozen=True)
 class Unpaired:
-    """What became of the features without a partner.
+    """Classified features without a partner.
 
     Attributes:
-        checked: how many there are in both datasets.
-        findings: one for each, or for each family of them.
-        counts: how many findings of each class.
-        notes: what must be said.
+        checked: their number in both datasets.
+        findings: one violation for each, or for each family of them.
+        counts: number of violations of each class.
+        notes: remarks.
 
     """
 
@@ -53,15 +53,15 @@ def unpaired(
     moved: NDArray[np.int64],
     boxes: NDArray[np.float64],
 ) -> Unpaired:
-    """Classes the features that :class:`Join` leaves alone.
+    """Classifies the features that :class:`Join` leaves without a partner.
 
     Args:
-        comparison: how the datasets are compared.
+        comparison: inputs and mode of the comparison.
         here: the dataset under check.
         there: the other one.
-        join: which features belong together.
-        moved: (k, 2) positions of pairs whose geometries differ: one of them may be what is left of
-            a feature that was split, or what others were merged into.
+        join: matching features.
+        moved: (k, 2) positions of pairs whose geometries differ: one of them may be the rest of a
+            feature that was split, or the result of a merge.
         boxes: (k, 4) bounds of their geometries in the other dataset, in the CRS of this one.
 
     """
@@ -98,7 +98,7 @@ def unpaired(
 
 @dataclass(frozen=True)
 class _Relation:
-    """Old features and the new ones that they became, by their positions."""
+    """Old features and the new ones that replace them, by their positions."""
 
     old: tuple[int, ...]
     young: tuple[int, ...]
@@ -157,7 +157,7 @@ def _families(
     gone: NDArray[np.int64],
     shapes: tuple[NDArray[np.object_], NDArray[np.object_]],
 ) -> tuple[list[_Relation], list[str]]:
-    """Splits and merges, and what must be said about the search for them."""
+    """Splits and merges, and remarks about the search for them."""
     if comparison.here.profile.geometry_column is None or not (len(new) or len(gone)):
         return [], []
     lonely_shapes = np.concatenate(shapes)
@@ -232,7 +232,7 @@ def _read(
 def _only_there(
     side: Side, positions: NDArray[np.int64], reasons: Any, geometry: Any
 ) -> Violations:
-    """Findings about features that only the other dataset has."""
+    """Violations for features that only the other dataset has."""
     return Violations.build(
         np.full(len(positions), -1),
         reasons,

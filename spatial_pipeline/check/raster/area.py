@@ -1,4 +1,4 @@
-"""Which pixels of a raster lie within polygons, by their centres."""
+"""Pixels of a raster whose centres lie within polygons."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PixelArea:
         )
 
     def mask(self, row_off: int, col_off: int, height: int, width: int) -> NDArray[np.bool_]:
-        """Which pixels of a window have their centre in the area.
+        """Pixels of a window whose centre is in the area.
 
         Scan lines through the pixel centres with the nonzero winding rule (Foley et al., Computer
         Graphics, section 3.6). A centre on an edge belongs to the polygon on its right or, on a
@@ -91,10 +91,10 @@ def polygon_area(data: VectorReader, profile: RasterProfile) -> tuple[PixelArea,
     """The area of the polygons of a vector version, in the grid of a raster.
 
     Returns:
-        the area, and notes on what was left out or repaired.
+        the area, and notes on excluded and repaired features.
 
     Raises:
-        RuleError: there is no polygon, or no CRS to place them with.
+        RuleError: there is no polygon, or no CRS to locate them.
 
     """
     crs = data.profile.pyproj_crs

@@ -1,4 +1,4 @@
-"""How two pixel grids lie to each other."""
+"""Alignment of two pixel grids."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from spatial_pipeline.model.profile import RasterProfile
 Transform = tuple[float, ...]
 
 SAME_GRID = 1e-3
-"""Pixels by which the corners of equal grids may differ: what rounding in file headers makes."""
+"""Pixels by which the corners of equal grids may differ, due to rounding in file headers."""
 ROUNDINGS = 8
-"""Roundings, in units of the last place of the largest number, of which a computed coordinate or
-offset is made: those of the decimal numbers as they were stored, and of a product, two sums and a
-quotient. A tolerance is exceeded only beyond them."""
+"""Number of roundings in a computed coordinate or offset.
+
+In units in the last place of the largest number: the roundings of the stored decimal numbers, and
+of a product, two sums and a quotient. A tolerance is exceeded only beyond them.
+"""
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -57,11 +59,11 @@ def corners(profile: RasterProfile) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a raster lies on a grid.
+    """Position of a raster relative to a grid.
 
     Attributes:
         offset: (4,) largest distance of each corner (see :func:`corners`) along an axis of the grid
-            from where it would be if every pixel were a cell of the grid, in cells.
+            from its ideal position, with every pixel a cell of the grid, in cells.
         cells: True when a pixel is as large as a cell and its sides are parallel to the cell's.
 
     """
@@ -71,7 +73,7 @@ class Alignment:
 
 
 def alignment(profile: RasterProfile, grid: Transform) -> Alignment:
-    """How a raster lies on the grid of another transform in the same CRS."""
+    """The alignment of a raster with the grid of another transform in the same CRS."""
     ends = to_pixels(to_crs(corners(profile), profile.transform), grid)
     sides = to_pixels(
         to_crs(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), profile.transform), grid
@@ -85,7 +87,7 @@ def alignment(profile: RasterProfile, grid: Transform) -> Alignment:
 
 
 def offset_rounding(profile: RasterProfile, grid: Transform) -> float:
-    """Cells by which the offsets of :func:`alignment` may be off because numbers are rounded."""
+    """Rounding error of the offsets of :func:`alignment`, in cells."""
     a, b, c, d, e, f = grid
     reach = np.abs(to_crs(corners(profile), profile.transform)).max(axis=0) + np.abs([c, f])
     determinant = abs(a * e - b * d)
@@ -95,7 +97,7 @@ def offset_rounding(profile: RasterProfile, grid: Transform) -> float:
 
 
 def extent_rounding(profile: RasterProfile) -> tuple[float, float]:
-    """Units in x and in y by which an extent may be off because numbers are rounded."""
+    """Rounding error of an extent, in units in x and in y."""
     a, b, c, d, e, f = map(abs, profile.transform)
     x = c + a * profile.width + b * profile.height
     y = f + d * profile.width + e * profile.height
@@ -109,10 +111,10 @@ def pixel_size(transform: Transform) -> tuple[float, float]:
 
 
 def same_crs(one: RasterProfile, other: RasterProfile) -> bool:
-    """Compare the meaning of x and y in two rasters; two without a CRS are the same.
+    """Compares the meaning of x and y in two rasters; two without a CRS are the same.
 
-    A raster's transform always gives x (east) first, so the order of axes does not matter; nor
-    does what heights are measured from, which places no pixel.
+    A raster's transform always gives x (east) first, so the order of axes does not matter; nor does
+    the vertical datum, which does not affect pixel positions.
     """
     a, b = one.pyproj_crs, other.pyproj_crs
     if a is None or b is None:
@@ -129,7 +131,7 @@ def crs_name(profile: RasterProfile) -> str:
 
 
 def grid_differences(profile: RasterProfile, other: RasterProfile) -> tuple[str, ...]:
-    """In what the grid of another raster differs; empty when the grids are equal."""
+    """Differences of the grid of another raster; empty when the grids are equal."""
     found: list[str] = []
     if (profile.width, profile.height) != (other.width, other.height):
         found.append(

@@ -1,4 +1,4 @@
-"""How the pixels of two rasters on one grid differ, window by window."""
+"""Pixel differences of two rasters on one grid, window by window."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from spatial_pipeline.model.violations import RuleOutcome
 
 @dataclass(frozen=True)
 class PixelDifference:
-    """How one band of one window differs.
+    """Differences of one band of one window.
 
     Attributes:
         compared: pixels with data on at least one side.
         marks: the pixels that differ.
-        one_sided: how many of them have data, or a number that is not NaN, on one side only.
+        one_sided: number of those with data, or a number that is not NaN, on one side only.
         paired: pixels with finite differences.
         squares: sum of the squared differences of those.
         largest: largest difference of a pixel with numbers on both sides.
@@ -51,15 +51,15 @@ def difference(
 ) -> PixelDifference:
     """Compares one band of a window with another raster's pixels at the same places.
 
-    Two pixels agree when neither has data, when both are NaN, or when their values, whatever their
-    types, differ by at most the tolerance.
+    Two pixels agree when neither has data, when both are NaN, or when their values, of any types,
+    differ by at most the tolerance.
 
     Args:
         finder: collects the places that differ.
         window: window of the raster under check.
         band: 1-based band of it.
         other: (height, width) pixels to compare with.
-        other_valid: (height, width) which of them have data.
+        other_valid: (height, width) True where they have data.
         tolerance: accepted difference.
 
     """
@@ -67,7 +67,7 @@ def difference(
     compared = int(np.count_nonzero(valid | other_valid))
     low, high = _span(values, valid)
     if values.dtype == other.dtype and (valid == other_valid).all() and (values == other).all():
-        # The usual case, and the cheap one: nothing to measure.
+        # The common and cheap case: nothing to measure.
         marks = Marks(band, 0)
         return PixelDifference(compared, marks, 0, compared, 0.0, 0.0, low, high)
     both = valid & other_valid
@@ -110,7 +110,7 @@ def distance(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _nan(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which values are NaN."""
+    """True where a value is NaN."""
     floating = values.dtype.kind in "fc"
     return np.asarray(np.isnan(values) if floating else np.zeros(values.shape), dtype=bool)
 
@@ -144,14 +144,14 @@ def conclusion(
     tolerance: float,
     notes: tuple[str, ...],
 ) -> RuleOutcome:
-    """What all windows and bands together say.
+    """Combines the differences of all windows and bands into an outcome.
 
     Args:
         finder: the one that collected the places.
         parts: differences of every window and band.
         dtype: data type of the raster under check.
         tolerance: accepted difference.
-        notes: what else must be said.
+        notes: other remarks.
 
     """
     findings, note = finder.findings([p.marks for p in parts], _reason)
@@ -180,7 +180,7 @@ def conclusion(
 
 
 def _psnr(parts: Sequence[PixelDifference], dtype: str, error: float) -> str:
-    """Peak signal-to-noise ratio; the peak is what integers can span, or what the values span."""
+    """Peak signal-to-noise ratio; the peak is the range of the integer type, or of the values."""
     kind = np.dtype(dtype)
     if kind.kind in "iu":
         limits = np.iinfo(kind)

@@ -1,4 +1,4 @@
-"""Values of a raster profile in the words of a message."""
+"""Formats values of a raster profile for messages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def by_band(
 def source_violations(
     reasons: Sequence[str], geometry: Any = None, measure: Any = np.nan, unit: str = ""
 ) -> Violations:
-    """Violations of the source as a whole, one a reason."""
+    """Violations of the source as a whole, one per reason."""
     return Violations.build(np.full(len(reasons), -1), list(reasons), geometry, measure, unit)
 
 
@@ -62,7 +62,7 @@ def compared(facts: Mapping[str, tuple[object, object]]) -> RuleOutcome:
     """One violation for each fact that is not as promised.
 
     Args:
-        facts: name → what is declared, and what is promised.
+        facts: name → declared value and promised value.
 
     """
     reasons = [f"{name} {a}, expected {b}" for name, (a, b) in facts.items() if a != b]

@@ -1,4 +1,4 @@
-"""Bands of a raster that a rule reads, and what could not be read of them."""
+"""Bands of a raster that a rule reads, and notes on unreadable parts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def raster_profile(context: Context) -> RasterProfile:
 
 
 def chosen_bands(band: int | None, profile: RasterProfile) -> list[int]:
-    """The 1-based bands that a rule judges.
+    """The 1-based bands that a rule checks.
 
     Raises:
         RuleError: the raster has no such band.
@@ -35,7 +35,7 @@ def chosen_bands(band: int | None, profile: RasterProfile) -> list[int]:
 
 
 def needs_pixels(partials: Sequence[Any]) -> None:
-    """Refuses to conclude anything from no window at all.
+    """Refuses to conclude anything when no window was read.
 
     Raises:
         RuleError: there is no window.
@@ -47,7 +47,7 @@ def needs_pixels(partials: Sequence[Any]) -> None:
 
 
 def unread(profile: RasterProfile) -> tuple[str, ...]:
-    """What must be said of a source with broken blocks."""
+    """Notes on a source with broken blocks."""
     count = len(profile.broken_blocks)
     return (f"{count} blocks of the source do not decode and were not judged",) if count else ()
 

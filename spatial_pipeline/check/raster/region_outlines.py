@@ -1,4 +1,4 @@
-"""Exact outlines of sets of pixels."""
+"""Exact polygon outlines of pixel regions."""
 
 from __future__ import annotations
 

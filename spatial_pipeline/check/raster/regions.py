@@ -1,9 +1,8 @@
-"""Connected regions of marked pixels, found window by window and put together afterwards.
+"""Connected regions of marked pixels, found window by window and joined across windows.
 
-A window is reduced to its horizontal runs of marked pixels. Runs of all windows together are the
-runs of the whole raster once those that a window border cut are joined again, so what is found does
-not depend on how the raster was cut. Regions are 4-connected: pixels that touch at a corner only
-are apart.
+A window is reduced to its horizontal runs of marked pixels. The runs of all windows together are
+the runs of the whole raster once those split by a window border are joined, so the result does not
+depend on the partitioning. Regions are 4-connected: pixels that touch at a corner only are apart.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ class Runs:
         row: (n,) row in the raster.
         start: (n,) first column in the raster.
         stop: (n,) column after the last.
-        low: (n,) smallest number told of the pixels, NaN when none is a number.
-        high: (n,) largest number told of the pixels.
-        blank: (n,) pixels of which NaN was told.
+        low: (n,) smallest reported value of the pixels, NaN when none is a number.
+        high: (n,) largest reported value of the pixels.
+        blank: (n,) number of pixels with the reported value NaN.
 
     """
 
@@ -65,7 +64,7 @@ class Runs:
 
         Args:
             mask: (height, width) marked pixels.
-            told: (height, width) number to tell of each pixel; None tells 1 of all.
+            told: (height, width) value to report for each pixel; None reports 1 for all.
             row_off: first row of the window in the raster.
             col_off: first column of the window in the raster.
 
@@ -99,7 +98,7 @@ class Runs:
 
     @classmethod
     def joined(cls, parts: Sequence[Runs]) -> Runs:
-        """The runs of all parts by row and column, those that were cut in one again."""
+        """The runs of all parts by row and column; split runs are joined."""
         whole = cls.concat(parts)
         low, high, blank = whole.low, whole.high, whole.blank
         order = np.lexsort((whole.start, whole.row))
@@ -120,13 +119,13 @@ class Runs:
 
 @dataclass(frozen=True)
 class Marks:
-    """What is kept of the marked pixels of one band in one window.
+    """The marked pixels of one band in one window, reduced to runs or counts.
 
     Attributes:
         band: 1-based band.
         count: number of marked pixels.
         runs: their runs, None when there are too many in the raster or none here.
-        cells: (CELLS, CELLS) marked pixels a cell, when the runs were dropped.
+        cells: (CELLS, CELLS) marked pixels per cell, when the runs were dropped.
 
     """
 
@@ -141,9 +140,9 @@ class MarkedPixels:
     """Pixels of one band in one window.
 
     Attributes:
-        pixels: how many were judged.
-        marks: those that are marked: out of range, or without data.
-        nan: how many of the marked ones are NaN.
+        pixels: number of pixels checked.
+        marks: the marked pixels: out of range, or without data.
+        nan: number of marked pixels that are NaN.
 
     """
 
@@ -153,7 +152,7 @@ class MarkedPixels:
 
 
 Describe = Callable[[int, Any, Any, int], str]
-"""(band, low, high, blank) → reason; low and high are NaN when no number is known."""
+"""(band, low, high, blank) → reason; low and high are NaN when there is no number."""
 
 
 class RegionFinder:
@@ -189,10 +188,10 @@ class RegionFinder:
         return Marks(band, count, runs=runs)
 
     def findings(self, marks: Sequence[Marks], describe: Describe) -> tuple[Violations, str]:
-        """One finding a region with its outline and its size in pixels, and a note.
+        """One violation per region with its outline and its size in pixels, and a note.
 
-        When the raster has more than ``RUN_LIMIT`` runs, the findings are the cells of a coarse
-        grid that hold marked pixels, and the note says so.
+        When the raster has more than ``RUN_LIMIT`` runs, the violations are the cells of a coarse
+        grid that hold marked pixels, and the note reports that.
         """
         marked = [m for m in marks if m.count]
         bands = sorted({m.band for m in marked})
@@ -212,7 +211,7 @@ class RegionFinder:
         return Violations.concat(parts), note
 
     def _too_many(self, runs: Runs, col_off: int) -> bool:
-        """True once the raster surely has too many runs, however it is cut.
+        """True once the raster certainly has too many runs, under any partitioning.
 
         A run at the left border of a window may go on from its neighbour: it is not counted yet.
         """
@@ -274,9 +273,9 @@ class RegionFinder:
 
 
 def strips(height: int, width: int) -> Iterator[slice]:
-    """Rows of a window, so many at a time that what is worked out of them stays in the cache.
+    """Row ranges of a window, sized so that temporaries stay in the processor's cache.
 
-    Memory for larger arrays comes from the system as empty pages, each time: filling them takes
+    Memory for larger arrays comes from the system as new pages each time: faulting them in takes
     longer than the work.
     """
     step = max(1, STRIP // max(width, 1))
@@ -287,7 +286,7 @@ def strips(height: int, width: int) -> Iterator[slice]:
 def _numbers(
     numbers: NDArray[Any], start: NDArray[np.int64], stop: NDArray[np.int64]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
-    """The smallest and the largest number of each run, and how many of its are NaN.
+    """The smallest and the largest number of each run, and its number of NaN.
 
     Args:
         numbers: (p,) of all pixels of all runs.
@@ -342,7 +341,7 @@ def _overlapping(runs: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def union(findings: Violations) -> Any:
-    """One geometry of the places of all findings; None without any."""
+    """One geometry of the places of all violations; None without any."""
     if not len(findings):
         return None
     together = shapely.multipolygons(findings.geometry)

@@ -1,8 +1,8 @@
-"""Another raster resampled to the grid of the raster under check, window by window.
+"""Resampling of another raster to the grid of the raster under check, window by window.
 
 The other raster is sampled where the pixel centres of this grid lie in it (inverse mapping), with
-the usual kernels and without smoothing when its pixels are smaller. What a pixel becomes does not
-depend on the window that it is computed in.
+the usual kernels and without smoothing when its pixels are smaller. The value of a pixel does not
+depend on the window in which it is computed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ SOURCE_PIXELS = 1 << 24
 """Pixels of the other raster, all bands together, that are read at once."""
 
 SNAP = float(1 << 20)
-"""Positions are rounded to this fraction of a pixel: noise in the last digits of a coordinate does
-not decide on which side of a pixel's edge a centre lies."""
+"""Positions are rounded to this fraction of a pixel, to remove noise in the last digits."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +66,15 @@ class Warp:
     """The other raster on the grid of this one.
 
     Args:
-        profile: the raster whose grid counts.
+        profile: the raster that defines the grid.
         other: the raster to resample.
-        method: ``nearest``; ``bilinear``, over the neighbours that have data; ``cubic``
-            (Keys 1981, a = -1/2), bilinear where one of the 16 neighbours has no data; ``average``,
-            weighted by the area of overlap, over the neighbours that have data.
+        method: ``nearest``; ``bilinear``, over the neighbours that have data; ``cubic`` (Keys 1981,
+            a = -1/2), bilinear where one of the 16 neighbours has no data; ``average``, weighted by
+            the area of overlap, over the neighbours that have data.
 
     Raises:
-        RuleError: the CRSs cannot be brought together, or ``average`` is asked of grids whose
-            axes are not parallel.
+        RuleError: there is no transformation between the CRSs, or ``average`` is used with grids
+            whose axes are not parallel.
 
     """
 
@@ -158,7 +157,7 @@ class Warp:
         return _snapped(placed[:, axis])
 
     def _moved(self, points: Floats) -> tuple[Floats, str]:
-        """(n, 2) coordinates in the CRS of the other raster, and what must be said about it."""
+        """(n, 2) coordinates in the CRS of the other raster, and a note on the transformation."""
         if self._same_crs:
             return points, ""
         # As one line, because a geometry a point would cost more than the transformation.
@@ -170,7 +169,7 @@ class Warp:
 
 
 def _snapped(positions: Floats) -> Floats:
-    """Positions without noise; what could not be transformed lies far outside."""
+    """Positions without noise; untransformable ones are moved far outside."""
     finite = np.where(np.isfinite(positions), positions, -1e9)
     return np.asarray(np.round(np.clip(finite, -1e9, 1e9) * SNAP) / SNAP)
 

@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
-from spatial_pipeline.contract.rules import metadata, parity, raster_metadata, topology, validity
+from spatial_pipeline.contract.rules import (
+    attributes,
+    metadata,
+    parity,
+    raster_metadata,
+    topology,
+    validity,
+)
 from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSource, Rule, rule_id
 
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    for module in (metadata, raster_metadata, validity, topology, parity):
+    for module in (metadata, attributes, raster_metadata, validity, topology, parity):
         for value in vars(module).values():
             if (
                 isinstance(value, type)

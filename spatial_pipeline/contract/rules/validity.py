@@ -45,7 +45,7 @@ class FiniteCoordinates(ValidityRule):
 
     rule: Literal["finite_coordinates"] = "finite_coordinates"
     scope: ClassVar[Scope] = Scope.FEATURE
-    judges: ClassVar[str] = "a geometry"
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
 
 
 class ValidGeometry(ValidityRule):
@@ -53,7 +53,7 @@ class ValidGeometry(ValidityRule):
 
     rule: Literal["valid_geometry"] = "valid_geometry"
     scope: ClassVar[Scope] = Scope.FEATURE
-    judges: ClassVar[str] = "a geometry"
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
     all_errors: bool = Field(
         False, description="Report all errors of a feature, not only the first that GEOS names."
     )
@@ -111,7 +111,7 @@ class NoDuplicateGeometries(ValidityRule):
 
     rule: Literal["no_duplicate_geometries"] = "no_duplicate_geometries"
     scope: ClassVar[Scope] = Scope.DATASET
-    judges: ClassVar[str] = "a geometry"
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
     tolerance: NotNegative = Field(
         0.0, description="Largest distance between corresponding vertices, units of the CRS."
     )

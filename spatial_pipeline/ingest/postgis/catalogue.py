@@ -6,8 +6,9 @@ a name of ours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -16,11 +17,20 @@ from pyproj.exceptions import CRSError
 
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.postgis.plan import (
+    ServerPlan,
+    changing,
+    declared_types,
+    planned,
+    secured,
+)
+from spatial_pipeline.ingest.postgis.query import single_statement
 from spatial_pipeline.ingest.postgis.types import GEOMETRIES, TableColumn
 
 MAX_LISTED = 20
 _FIND = """
-SELECT c.oid, n.nspname, c.relname, format('%I.%I', n.nspname, c.relname) AS quoted
+SELECT c.oid, n.nspname, c.relname, format('%I.%I', n.nspname, c.relname) AS quoted,
+       c.relkind = 'v' AS viewed, pg_catalog.row_security_active(c.oid) AS secured
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = $2::text
   AND CASE WHEN $1::text IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $1 END
@@ -47,7 +57,7 @@ _KEY = """
 SELECT a.attname FROM pg_catalog.pg_index i
 CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-WHERE i.indrelid = $1 AND i.indisprimary ORDER BY place
+WHERE i.indrelid = $1 AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY place
 """
 _POSTGIS = """
 SELECT n.nspname, format('%I', n.nspname) AS quoted FROM pg_catalog.pg_extension e
@@ -60,10 +70,17 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
   AND t.typname IN ('geometry', 'geography')
+  AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
+    AND d.objid = c.oid AND d.deptype = 'e')
   AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
   AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
 ORDER BY 1, 2 LIMIT $1
 """
+_PATH = "SELECT pg_catalog.current_setting('search_path')"
+_SET_PATH = "SELECT pg_catalog.set_config('search_path', $1, true)"
+_SECURED = "has row-level security: rows that its policies hide from the login are not there"
+_DECLARED = re.compile(r"(?:\S+\.)?(?:geometry|geography)\((\w+)(?:,(\d+))?\)")
 _TYPE_NAMES = {
     n.upper(): n
     for n in ("Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
@@ -82,6 +99,8 @@ class Relation:
         columns: its columns in their order.
         key: columns of the primary key.
         postgis: quoted schema of PostGIS, None where it is not installed.
+        notes: what a reader should know.
+        stored: True for rows that are read as they lie there, without code of users.
 
     """
 
@@ -90,6 +109,8 @@ class Relation:
     columns: tuple[TableColumn, ...]
     key: tuple[str, ...]
     postgis: str | None
+    notes: tuple[str, ...] = ()
+    stored: bool = False
 
 
 async def relation(connection: asyncpg.Connection, layer: str | None, text: str | None) -> Relation:
@@ -118,7 +139,13 @@ async def table(connection: asyncpg.Connection, wanted: str | None) -> Relation:
     columns = await _described(connection, rows, postgis)
     key = tuple(r["attname"] for r in await connection.fetch(_KEY, found["oid"]))
     place = TableName(found["nspname"], found["relname"])
-    return Relation(place, found["quoted"], columns, key, _home(postgis))
+    notes = []
+    if found["secured"]:
+        notes.append(f"{place} {_SECURED}")
+    if found["viewed"]:
+        notes += await _said_of_plan(connection, await planned(connection, found["quoted"]))
+    stored = not (found["viewed"] or found["secured"])
+    return Relation(place, found["quoted"], columns, key, _home(postgis), tuple(notes), stored)
 
 
 async def query(connection: asyncpg.Connection, text: str) -> Relation:
@@ -131,19 +158,42 @@ async def query(connection: asyncpg.Connection, text: str) -> Relation:
         SourceError: it returns no rows.
 
     """
-    text = text.strip().removesuffix(";")
     prepared = await connection.prepare(text)
     attributes = prepared.get_attributes()
     if not attributes:
         msg = "the query returns no columns"
         raise SourceError(msg)
+    sql = f"(\n{single_statement(text)}\n)"
+    plan = await planned(connection, sql)
+    declared = await declared_types(connection, plan)
     rows = [
         {"attname": a.name, "atttypid": a.type.oid, "atttypmod": -1, "attnotnull": False}
         for a in attributes
     ]
     postgis = await connection.fetchrow(_POSTGIS)
-    columns = await _described(connection, rows, postgis)
-    return Relation(None, f"(\n{text}\n)", columns, (), _home(postgis))
+    described = await _described(connection, rows, postgis)
+    columns = tuple(
+        replace(c, declared=declared.get(i, c.declared)) if c.is_geometry else c
+        for i, c in enumerate(described)
+    )
+    notes = await _said_of_plan(connection, plan)
+    return Relation(None, sql, columns, (), _home(postgis), tuple(notes))
+
+
+async def use_no_search_path(connection: asyncpg.Connection) -> None:
+    """Spells names with their schemas until the end of the transaction."""
+    await connection.fetch(_SET_PATH, "pg_catalog")
+
+
+async def _said_of_plan(connection: asyncpg.Connection, plan: ServerPlan) -> list[str]:
+    notes = [f"{name} {_SECURED}" for name in await secured(connection, plan)]
+    called = await changing(connection, plan)
+    if called:
+        notes.append(
+            f"calls {', '.join(called)}: the rows may differ at each look, which then is a new "
+            "version"
+        )
+    return notes
 
 
 async def geometry_type(
@@ -151,7 +201,7 @@ async def geometry_type(
 ) -> tuple[str, int]:
     """Geometry type and SRID that a column declares: ``Unknown`` and 0 when it does not."""
     if relation.name is None:
-        return "Unknown", 0
+        return _type_of(column.declared)
     found = await connection.fetchrow(
         f"SELECT type, coord_dimension, srid FROM {relation.postgis}.{column.type}_columns "  # noqa: S608
         f"WHERE f_table_schema = $1 AND f_table_name = $2 AND f_{column.type}_column = $3",
@@ -162,14 +212,25 @@ async def geometry_type(
     if found is None:
         return "Unknown", 0
     name = found["type"].upper()
-    if name == "GEOMETRY":
-        return "Unknown", found["srid"]
-    measured = name.endswith("M") and name not in _TYPE_NAMES
-    plain = name[:-1] if measured else name
-    plain = plain.removesuffix("Z") if plain not in _TYPE_NAMES else plain
-    dimensions = {2: "", 3: " M" if measured else " Z", 4: " ZM"}
-    suffix = dimensions.get(found["coord_dimension"], "")
-    return _TYPE_NAMES.get(plain, plain.title()) + suffix, found["srid"]
+    if name in _TYPE_NAMES:
+        name += {3: "Z", 4: "ZM"}.get(found["coord_dimension"], "")
+    return _named_type(name), found["srid"]
+
+
+def _type_of(declared: str) -> tuple[str, int]:
+    """Geometry type and SRID of a type such as ``geometry(PointZ,4326)``."""
+    found = _DECLARED.fullmatch(declared)
+    return ("Unknown", 0) if found is None else (_named_type(found[1].upper()), int(found[2] or 0))
+
+
+def _named_type(name: str) -> str:
+    """``POINTZM`` → ``Point ZM``; ``Unknown`` for any geometry, whatever its dimensions."""
+    plain, suffix = name, ""
+    for letters in ("ZM", "Z", "M"):
+        if name not in _TYPE_NAMES and name.endswith(letters):
+            plain, suffix = name.removesuffix(letters), f" {letters}"
+            break
+    return "Unknown" if plain == "GEOMETRY" else _TYPE_NAMES.get(plain, plain.title()) + suffix
 
 
 async def reference_system(
@@ -179,30 +240,35 @@ async def reference_system(
     if srid == 0:
         return None
     found = await connection.fetchrow(
-        f"SELECT auth_name, auth_srid, srtext FROM {relation.postgis}.spatial_ref_sys "  # noqa: S608
+        f"SELECT auth_name, auth_srid, srtext, proj4text FROM {relation.postgis}.spatial_ref_sys "  # noqa: S608
         "WHERE srid = $1",
         srid,
     )
     if found is None:
         notes.append(f"SRID {srid} is not in spatial_ref_sys")
         return None
-    try:
-        return str(pyproj.CRS.from_authority(found["auth_name"], found["auth_srid"]).to_wkt())
-    except (CRSError, TypeError):
-        pass
-    try:
-        return str(pyproj.CRS.from_wkt(found["srtext"] or "").to_wkt())
-    except CRSError as exc:
-        notes.append(f"SRID {srid} is not understood: {' '.join(str(exc).split())[:300]}")
-        return None
+    reason = "it has no definition"
+    for given in ((found["auth_name"], found["auth_srid"]), found["srtext"], found["proj4text"]):
+        if not given:
+            continue
+        try:
+            return str(pyproj.CRS.from_user_input(given).to_wkt())
+        except (CRSError, TypeError) as exc:
+            reason = " ".join(str(exc).split())[:300]
+    notes.append(f"SRID {srid} is not understood: {reason}")
+    return None
 
 
 async def _described(
     connection: asyncpg.Connection, rows: Sequence[Any], postgis: Any
 ) -> tuple[TableColumn, ...]:
+    # A type is spelled with its schema unless it is on the search path, which differs by login.
+    path = await connection.fetchval(_PATH)
+    await use_no_search_path(connection)
     types = await connection.fetch(
         _TYPES, [r["atttypid"] for r in rows], [r["atttypmod"] for r in rows]
     )
+    await connection.fetch(_SET_PATH, path)
     home = None if postgis is None else postgis["nspname"]
     columns = []
     for row, kind in zip(rows, types, strict=True):

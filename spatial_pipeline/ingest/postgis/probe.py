@@ -7,11 +7,14 @@ trusted only where nothing escapes them:
 - Ordinary tables (partitioned and inherited ones with all their children) and materialized views
   on a server that counts and is no standby: the numbers of tuples inserted, updated and deleted
   since the server started, the files that hold the table (TRUNCATE, REFRESH, CLUSTER and rewrites
-  make new ones), and the transactions that last wrote its catalogue rows (ALTER TABLE).
+  make new ones), the transactions that last wrote its catalogue rows (ALTER TABLE), and the types
+  of its columns with all that they consist of (labels of enumerations, attributes, domains).
 - Everything else (views, queries, foreign tables, other storage engines, row-level security,
-  standbys, which count nothing): the fingerprint that ingest itself computes; the server reads all
-  rows for it and sends one line.
+  columns whose text is the name of another object, servers where a login or a function writes
+  without being counted, standbys, which count nothing): the fingerprint that ingest itself
+  computes; the server reads all rows for it and sends one line.
 
+A superuser who sets ``track_counts`` off in a session escapes: nothing on the server tells of it.
 Counts arrive in the server's books up to some seconds after the commit, so a change may be seen one
 look later; it is not missed.
 """
@@ -27,17 +30,48 @@ from spatial_pipeline.contract.database_url import Address, admit, parse, redact
 from spatial_pipeline.contract.models import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.postgis import catalogue
-from spatial_pipeline.ingest.postgis.source import ServerLimits, open_table, session, translated
+from spatial_pipeline.ingest.postgis.session import ServerLimits, session, snapshot, translated
+from spatial_pipeline.ingest.postgis.source import open_table
+from spatial_pipeline.ingest.postgis.types import REFERENCES
 from spatial_pipeline.runtime import hashing
 from spatial_pipeline.runtime.loop_thread import PrivateLoop
 from spatial_pipeline.sources.fingerprint import uri_of
 
 LIMITS = ServerLimits(patience_s=10.0, statement_s=25.0)
 """A look at a source is short: Dagster ends a sensor after a minute."""
-_SERVER = """
+_SERVER = r"""
 SELECT pg_catalog.pg_postmaster_start_time()::text AS started,
        pg_catalog.current_setting('track_counts')::bool
-       AND NOT pg_catalog.pg_is_in_recovery() AS counts
+       AND NOT pg_catalog.pg_is_in_recovery()
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting, unnest(setconfig) AS s(text)
+                       WHERE s.text LIKE 'track\_counts=%')
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc, unnest(proconfig) AS s(text)
+                       WHERE s.text LIKE 'track\_counts=%') AS counts
+"""
+_TYPES = """
+WITH RECURSIVE used AS (
+    SELECT a.atttypid AS oid FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
+  UNION
+    SELECT part.oid FROM used JOIN pg_catalog.pg_type t ON t.oid = used.oid
+    LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
+    LEFT JOIN pg_catalog.pg_attribute a
+      ON t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    CROSS JOIN LATERAL (
+      VALUES (t.typbasetype), (t.typelem), (r.rngsubtype), (a.atttypid)) AS part(oid)
+    WHERE part.oid <> 0
+)
+SELECT t.oid, n.nspname, t.typname, t.xmin::text AS altered,
+       (SELECT pg_catalog.array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
+        FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) AS labels,
+       (SELECT pg_catalog.array_agg(a.xmin::text ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute a WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid
+        AND a.attnum > 0) AS attributes,
+       t.typtype IN ('b', 'c', 'd', 'e', 'r')
+       AND NOT (n.nspname = 'pg_catalog' AND t.typname = ANY($2)) AS ordinary
+FROM used JOIN pg_catalog.pg_type t USING (oid)
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE NOT (n.nspname = 'pg_catalog' AND t.typtype = 'b' AND t.typname <> ALL($2)) ORDER BY t.oid
 """
 _HOME = """
 SELECT n.nspname FROM pg_catalog.pg_extension e
@@ -129,10 +163,10 @@ def _token(
 
 async def _books(connection: asyncpg.Connection, layer: str | None) -> list[Any] | None:
     """What the server has written down of a table; None when something may escape it."""
-    server = await connection.fetchrow(_SERVER)
-    if server is None or not server["counts"]:
-        return None
-    async with connection.transaction(readonly=True):
+    async with snapshot(connection, LIMITS):
+        server = await connection.fetchrow(_SERVER)
+        if server is None or not server["counts"]:
+            return None
         relation = await catalogue.table(connection, layer)
         name = relation.name
         if name is None:
@@ -140,9 +174,12 @@ async def _books(connection: asyncpg.Connection, layer: str | None) -> list[Any]
         family = await connection.fetch(_BOOKS, name.schema, name.table)
         if any(not r["ordinary"] or r["secured"] for r in family):
             return None
+        types = await connection.fetch(_TYPES, relation.sql, list(REFERENCES))
+        if any(not r["ordinary"] for r in types):
+            return None
         declared = [[c.name, c.declared, c.nullable] for c in relation.columns]
         reference = await _reference_systems(connection, relation.postgis)
-    return [server["started"], str(name), declared, _plain(family), reference]
+    return [server["started"], str(name), declared, _plain(family), _plain(types), reference]
 
 
 async def _reference_systems(

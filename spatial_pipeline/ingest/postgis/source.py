@@ -2,91 +2,47 @@
 
 One repeatable-read, read-only transaction sees one state of the data, however long it lasts. In it
 the server hashes exactly what would be read; that names the version. Only when this version is not
-staged yet, the same transaction streams the rows through a cursor.
+staged yet, the same transaction streams the rows.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import asyncpg
+import numpy as np
 import pyarrow as pa
 
 from spatial_pipeline.contract.database_url import Address
-from spatial_pipeline.errors import SourceError, SourceLostError
+from spatial_pipeline.errors import SourceLostError
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.postgis import catalogue
 from spatial_pipeline.ingest.postgis.catalogue import Relation
 from spatial_pipeline.ingest.postgis.points import PointsOfNaN, any_without_numbers
-from spatial_pipeline.ingest.postgis.rows import Coding, unpacked
-from spatial_pipeline.ingest.postgis.types import TableColumn, coding, is_rounded
+from spatial_pipeline.ingest.postgis.rows import Coding, found_rows, unpacked
+from spatial_pipeline.ingest.postgis.session import (
+    LOST,
+    ServerLimits,
+    begin,
+    said,
+    session,
+    translated,
+)
+from spatial_pipeline.ingest.postgis.stream import HEADER_BYTES, RowStream
+from spatial_pipeline.ingest.postgis.types import TableColumn, coding, measures, unsayable
 from spatial_pipeline.ingest.schema import distinct_names
 from spatial_pipeline.runtime import hashing
 from spatial_pipeline.runtime.loop_thread import PrivateLoop, awaited
 
-CONNECT_TIMEOUT_S = 10.0
-PATIENCE_S = 60.0
-"""How long to ask a server again that is full, starting or stopping."""
-STATEMENT_TIMEOUT_S = 3600
-"""Longest statement on the server, the fingerprint of a large table included."""
-SILENCE_S = 600.0
-"""Longest wait for the next rows."""
-CLOSE_S = 5.0
-FIRST_ROWS = 256
 MAX_ROWS = 16384
-BATCH_BYTES = 32 << 20
-_PAUSE_S = 0.2
-_FULL = (asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError)
-_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-    TimeoutError,
-)
-_SETTINGS = {
-    "application_name": "spatial_pipeline source",
-    "statement_timeout": str(STATEMENT_TIMEOUT_S * 1000),
-    "lock_timeout": "60000",
-    # A version may wait for another run to stage the same dataset.
-    "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_S * 1000),
-    "default_transaction_read_only": "on",
-    "client_min_messages": "error",
-    "jit": "off",
-    # What is staged as text must not depend on how a server is set up.
-    "datestyle": "ISO, YMD",
-    "intervalstyle": "iso_8601",
-    "timezone": "UTC",
-    "extra_float_digits": "1",
-    "bytea_output": "hex",
-    "lc_monetary": "C",
-}
+"""Rows that are decoded at once."""
 
 
-_LOOK_FOR_CLIENT = (
-    "SELECT set_config(name, '5s', false) FROM pg_catalog.pg_settings"
-    " WHERE name = 'client_connection_check_interval'"
-)
-
-
-@dataclass(frozen=True)
-class ServerLimits:
-    """How long a server may take.
-
-    Attributes:
-        patience_s: asking a server again that is full, starting or stopping.
-        statement_s: one statement on the server.
-
-    """
-
-    patience_s: float
-    statement_s: float
+_UNMEASURED = (None, None)
 
 
 @dataclass
@@ -127,32 +83,38 @@ class SnapshotTable:
             schema=found.schema,
             declared_count=found.count,
             declared_bounds=None,
-            batches=self._batches(notes, defects),
+            batches=self._batches(defects),
             required=frozenset(f.name for f in found.schema if not f.nullable),
             notes=notes,
             defects=defects,
         )
 
-    def _batches(self, notes: list[str], defects: Defects) -> Iterator[pa.RecordBatch]:
+    def _batches(self, defects: Defects) -> Iterator[pa.RecordBatch]:
         found = self._described
         read, empty = 0, False
         with self._lost(lambda: read):
-            cursor = self._loop.run(_cursor(self._connection, found.rows_sql))
-            wanted = FIRST_ROWS
-            coming = self._loop.start(_fetched(cursor, wanted))
+            stream = self._loop.run(_opened(self._connection, found.rows_sql))
+            coming = self._loop.start(_fetched(stream))
             try:
-                while rows := awaited(coming):
-                    packed = [r[0] for r in rows]
-                    size = sum(map(len, packed)) // len(packed) + 1
-                    wanted = max(1, min(MAX_ROWS, BATCH_BYTES // size))
+                data, at = b"", HEADER_BYTES
+                while part := awaited(coming):
                     # The server works on the next rows while we work on these.
-                    coming = self._loop.start(_fetched(cursor, wanted))
-                    arrays = unpacked(packed, found.codings, found.schema.names, notes)
-                    read += len(packed)
-                    empty |= found.points is not None and any_without_numbers(arrays[-1])
-                    yield _batch(arrays, found.schema, len(packed))
+                    coming = self._loop.start(_fetched(stream))
+                    data += part
+                    places, end = found_rows(data, at)
+                    buffer = np.frombuffer(data, dtype=np.uint8)
+                    for first in range(0, len(places), MAX_ROWS):
+                        rows = places[first : first + MAX_ROWS]
+                        arrays = unpacked(
+                            buffer, rows, found.codings, found.schema.names, read, defects
+                        )
+                        read += len(rows)
+                        empty |= found.points is not None and any_without_numbers(arrays[-1])
+                        yield _batch(arrays, found.schema, len(rows))
+                    data, at = data[end:], max(0, end - len(data))
             finally:
                 coming.cancel()
+                self._loop.finish(stream.close())
             if empty and found.points is not None:
                 named = found.points.name(self._connection, defects, found.schema.names[-1])
                 self._loop.run(named)
@@ -161,9 +123,9 @@ class SnapshotTable:
     def _lost(self, read: Callable[[], int]) -> Iterator[None]:
         try:
             yield
-        except (*_LOST, asyncpg.PostgresError) as exc:
+        except (*LOST, asyncpg.PostgresError) as exc:
             name = self.name or "the query"
-            reason = _reason(exc, self._address)
+            reason = said(exc, self._address)
             msg = f"{self._address.shown}: {name} was lost behind row {read()}: {reason}"
             raise SourceLostError(msg) from exc
 
@@ -187,7 +149,9 @@ def open_table(
 
     """
     with session(address, limits) as (loop, connection):
-        described = loop.run(translated(lambda: _inspected(connection, layer, query), address))
+        described = loop.run(
+            translated(lambda: _inspected(connection, layer, query, limits), address)
+        )
         name = described.relation.name
         yield SnapshotTable(
             name=None if name is None else str(name),
@@ -203,6 +167,7 @@ def count_rows(address: Address, layer: str | None, query: str | None) -> tuple[
     """Name and number of rows of a table, a view or a query; see :func:`open_table`."""
 
     async def counted(connection: asyncpg.Connection) -> tuple[str | None, int]:
+        await begin(connection)
         relation = await catalogue.relation(connection, layer, query)
         name = None if relation.name is None else str(relation.name)
         # fetch, not fetchval: a limit on rows keeps the server from working in parallel.
@@ -231,87 +196,33 @@ class _Described:
     notes: tuple[str, ...]
 
 
-@contextmanager
-def session(
-    address: Address, limits: ServerLimits | None = None
-) -> Iterator[tuple[PrivateLoop, asyncpg.Connection]]:
-    """A read-only session and the loop it lives on; closed whoever gives up, and when.
-
-    Raises:
-        SourceError: the server does not answer or does not let us in.
-
-    """
-    held: list[asyncpg.Connection] = []
-    with PrivateLoop() as loop:
-        try:
-            begun = translated(lambda: _connected(address, limits, held), address)
-            yield loop, loop.run(begun)
-        finally:
-            # Closing ends the statement that the server may still be busy with.
-            for connection in held:
-                loop.finish(_disconnected(connection))
-
-
-async def _connected(
-    address: Address, limits: ServerLimits | None, held: list[asyncpg.Connection]
-) -> asyncpg.Connection:
-    """Asks again where the server is full or starting.
-
-    What must be closed is noted in ``held`` before anything else is awaited.
-    """
-    settings, patience_s = dict(_SETTINGS), PATIENCE_S
-    if limits is not None:
-        settings["statement_timeout"] = str(int(limits.statement_s * 1000))
-        patience_s = limits.patience_s
-    async with asyncio.timeout(patience_s):
-        while not held:
-            try:
-                held.append(
-                    await asyncpg.connect(
-                        address.dsn,
-                        timeout=min(CONNECT_TIMEOUT_S, patience_s),
-                        server_settings=settings,
-                    )
-                )
-            except _FULL:
-                await asyncio.sleep(_PAUSE_S)
-        # A server whose client died looks for it only between statements unless it is told to.
-        await held[0].execute(_LOOK_FOR_CLIENT)
-    return held[0]
-
-
-async def _disconnected(connection: asyncpg.Connection) -> None:
-    """Ends a session, whatever state it is in."""
-    try:
-        await connection.close(timeout=CLOSE_S)
-    except (asyncpg.PostgresError, *_LOST):
-        connection.terminate()
-
-
 async def _inspected(
-    connection: asyncpg.Connection, layer: str | None, query: str | None
+    connection: asyncpg.Connection,
+    layer: str | None,
+    query: str | None,
+    limits: ServerLimits | None,
 ) -> _Described:
     """Begins the snapshot, describes the relation and hashes what it holds."""
-    await connection.transaction(isolation="repeatable_read", readonly=True).start()
+    await begin(connection, limits)
     relation = await catalogue.relation(connection, layer, query)
-    notes: list[str] = []
+    if relation.stored:
+        # Functions of a view or a policy may need the path of the login.
+        await catalogue.use_no_search_path(connection)
+    notes = list(relation.notes)
     columns = relation.columns
     geometry = next((c for c in columns if c.is_geometry), None)
     others = [c.name for c in columns if c.is_geometry and c is not geometry]
     if others:
         notes.append(f"several geometry columns: {', '.join(others)} staged as binary attributes")
-    rounded = [c.name for c in columns if is_rounded(c)]
-    if rounded:
-        notes.append(f"numeric without precision staged as double: {', '.join(rounded)}")
     if geometry is not None and geometry.type == "geography":
         notes.append("edges are geodesic, judged as planar")
     # Columns go by number, so that no name of a source becomes part of a statement.
     numbered = [(f"c{i}", c) for i, c in enumerate(columns)]
     ordered = [n for n in numbered if n[1] is not geometry]
     ordered += [n for n in numbered if n[1] is geometry]
-    codings = tuple(coding(c, relation.postgis) for _, c in ordered)
-    packed = ", ".join(k.sql.replace("{}", n) for k, (n, _) in zip(codings, ordered, strict=True))
-    packed = f"record_send(ROW({packed}))"
+    # The hash is of values in the widest form of their types, whatever they are staged as.
+    packed = _packed([coding(c, relation.postgis, _UNMEASURED) for _, c in ordered], ordered)
+    wanted = [[m.replace("{}", n) for m in measures(c)] for n, c in ordered]
     aliases = ", ".join(n for n, _ in numbered)
     source = f"{relation.sql} AS source" + (f"({aliases})" if aliases else "")
     declared_type, srid, srids, place = None, 0, "0, 0", ""
@@ -326,9 +237,20 @@ async def _inspected(
     # fetch, not fetchrow: a limit on rows keeps the server from working in parallel.
     (totals,) = await connection.fetch(
         f"SELECT count(*), sum(hash_array_extended(ARRAY[{packed}], 1)), "  # noqa: S608
-        f"sum(hash_array_extended(ARRAY[{packed}], 2)), {srids} FROM {source}"
+        f"sum(hash_array_extended(ARRAY[{packed}], 2)), "
+        f"{', '.join([srids, *itertools.chain(*wanted)])} FROM {source}"
     )
-    count, first, second, lowest, highest = totals
+    count, first, second, lowest, highest, *found = totals
+    measured = [[found.pop(0) for _ in m] for m in wanted]
+    codings = tuple(
+        coding(c, relation.postgis, m) for (_, c), m in zip(ordered, measured, strict=True)
+    )
+    kept = [c.name for (_, c), m in zip(ordered, measured, strict=True) if unsayable(c, m)]
+    if kept:
+        notes.append(
+            f"staged as text, for they hold infinity, a year before 1 or behind 9999, or "
+            f"24:00:00: {', '.join(kept)}"
+        )
     if srid == 0 and lowest is not None:
         srid = lowest
         if lowest != highest:
@@ -342,6 +264,9 @@ async def _inspected(
             for n, k, (_, c) in zip(names, codings, ordered, strict=True)
         ]
     )
+    if not relation.key:
+        # Workers would give the rows in another order each time.
+        await connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
     key = [n for name in relation.key for n, c in numbered if c.name == name]
     order = f" ORDER BY {', '.join(key)}" if key else ""
     points = PointsOfNaN.of(relation.postgis, place, source, order) if place else None
@@ -355,10 +280,11 @@ async def _inspected(
         count=count,
         content=hashing.fingerprint(
             [[c.name, c.declared, c.nullable] for c in columns],
+            [str(k.arrow) for k in codings],
             *(declared_type, srid, lowest, highest, crs),
             *(count, str(first), str(second)),
         ),
-        rows_sql=f"SELECT {packed} FROM {source}{order}",  # noqa: S608
+        rows_sql=f"SELECT {_packed(codings, ordered)} FROM {source}{order}",  # noqa: S608
         points=points,
         notes=tuple(notes),
     )
@@ -370,38 +296,15 @@ def _batch(arrays: list[pa.Array], schema: pa.Schema, count: int) -> pa.RecordBa
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-async def _cursor(connection: asyncpg.Connection, sql: str) -> Any:
-    return await connection.cursor(sql)
+def _packed(codings: Sequence[Coding], columns: Sequence[tuple[str, TableColumn]]) -> str:
+    """Expression of a row as one value."""
+    parts = (k.sql.replace("{}", n) for k, (n, _) in zip(codings, columns, strict=True))
+    return f"record_send(ROW({', '.join(parts)}))"
 
 
-async def _fetched(cursor: Any, count: int) -> list[Any]:
-    async with asyncio.timeout(SILENCE_S):
-        rows: list[Any] = await cursor.fetch(count)
-        return rows
+async def _opened(connection: asyncpg.Connection, sql: str) -> RowStream:
+    return RowStream(connection, sql)
 
 
-async def translated(begin: Callable[[], Awaitable[Any]], address: Address) -> Any:
-    """The result of work; what the server or the network says becomes a SourceError.
-
-    The work is begun here: what is given up before its first step leaves no coroutine behind.
-    """
-    try:
-        return await begin()
-    except (asyncpg.PostgresError, *_LOST, ValueError) as exc:
-        raise SourceError(_reason(exc, address)) from exc
-
-
-def _reason(exc: BaseException, address: Address) -> str:
-    text = " ".join(str(exc).split()) or type(exc).__name__
-    where = ", ".join(address.place.hosts) or "the local server"
-    if isinstance(exc, asyncpg.QueryCanceledError):
-        text = f"{text} (the limit is {STATEMENT_TIMEOUT_S} s)"
-    elif isinstance(exc, asyncpg.InvalidAuthorizationSpecificationError):
-        text = f"{where} refuses the login: {text}"
-    elif isinstance(exc, TimeoutError):
-        text = f"{where} does not answer in time"
-    elif isinstance(exc, OSError):
-        text = f"{where} cannot be reached: {text}"
-    elif isinstance(exc, _LOST):
-        text = f"{where} went away: {text}"
-    return address.scrubbed(text)
+async def _fetched(stream: RowStream) -> bytes:
+    return await stream.take()

@@ -1,1 +1,1 @@
-"""Coordinate reference systems: whether two of them mean the same. No input or output."""
+"""Comparison of coordinate reference systems by behaviour. No I/O, no transformation of data."""

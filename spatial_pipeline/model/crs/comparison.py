@@ -1,7 +1,7 @@
 """Behaviour-based comparison of CRSs: the same coordinates for the same place, names ignored.
 
-Datums are compared by PROJ, which knows the aliases of the EPSG registry (``D_WGS_1984``, the
-WGS 84 ensemble). Projections are compared by what they do: both are applied to the same points.
+Datums are compared by PROJ, which knows the aliases of the EPSG registry (``D_WGS_1984``, the WGS
+84 ensemble). Projections are compared by their results: both are applied to the same points.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ UNIT_TOLERANCE = 1e-8
 """Relative difference of two units: the US survey foot differs from the foot by 2e-6."""
 
 REMEMBERED = 512
-"""Pairs of definitions whose comparison is kept: one takes tens of milliseconds."""
+"""Pairs of definitions whose comparison is cached: one takes tens of milliseconds."""
 CONFIDENCE = 70
-"""PROJ's confidence from which on a definition equals that of an authority but for its name."""
+"""Minimum confidence at which PROJ treats a definition as equal to a registered CRS."""
 NO_SHIFT = (0.0,) * 7
 
 
@@ -39,8 +39,8 @@ class CrsComparison:
     """Difference of two CRSs.
 
     Attributes:
-        differences: what makes them behave differently; empty when they behave the same.
-        notes: what differs without changing coordinates in a file.
+        differences: differences in behaviour; empty when they behave the same.
+        notes: differences that do not change coordinates in a file.
 
     """
 
@@ -149,9 +149,9 @@ def label(crs: pyproj.CRS) -> str:
 
 
 def authority(crs: pyproj.CRS) -> str | None:
-    """``EPSG:32633``: the code of the registered CRS that means the same, None when there is none.
+    """``EPSG:32633``: the code of the registered CRS with the same meaning, None without one.
 
-    A shift that changes nothing (see :func:`compare`) hides no code.
+    A shift that changes nothing (see :func:`compare`) does not prevent a match.
     """
     for candidate in (crs, horizontal(crs)):
         code = candidate.to_authority(min_confidence=CONFIDENCE)
@@ -211,7 +211,7 @@ def _datum(one: _Split, two: _Split) -> Iterator[str]:
 
 
 def _wgs84(split: _Split) -> bool:
-    """True when the datum is WGS 84, to which a shift of zeros is none."""
+    """True when the datum is WGS 84; its shift of zeros changes nothing."""
     datum = _datum_only(split)
     return datum is not None and bool(datum.equals(_datum_only(_split(pyproj.CRS("OGC:CRS84")))))
 

@@ -24,13 +24,16 @@ Sums = dict[str, int]
 AT_ONCE = 65_536
 """Features whose boxes or numbers are summed at once."""
 CELLS = 4096
-"""Cells that the pixels of a raster are summed in, at most about."""
+"""Approximate maximum number of cells in which the pixels of a raster are summed."""
 MIN_SIDE = 512
 CHUNK = 1 << 15
 """Features summed at once, at most: NumPy repeats and joins arrays under the GIL."""
 CHUNK_BYTES = 2 << 20
-"""Bytes of a column summed at once, about: with arrays a fifth of that size, two threads spend most
-of their time handing the GIL to each other."""
+"""Approximate bytes of a column summed at once.
+
+With arrays a fifth of that size, two threads spend most of their time handing the GIL to each
+other.
+"""
 FEWEST = 16
 """Minimum number of features summed at once, whatever their size."""
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
@@ -117,7 +120,7 @@ def add_window(
 ) -> None:
     """Adds the pixels of a window to the sums of the cells that it meets.
 
-    Each pixel is weighted with an odd number of its own, so no single change cancels itself.
+    Each pixel has a different odd weight, so no single change cancels itself.
 
     Args:
         cells: sums, see :func:`empty_cells`; changed in place.
@@ -148,7 +151,7 @@ def add_window(
 
 
 def cells_written(cells: Words) -> tuple[tuple[tuple[str, ...], ...], ...]:
-    """Sums of cells as hexadecimal digits: a band, a row of cells, a cell."""
+    """Sums of cells as hexadecimal digits: by band, row of cells, cell."""
     return tuple(
         tuple(tuple(f"{int(cell):016x}" for cell in row) for row in band) for band in cells
     )
@@ -202,7 +205,7 @@ def _sum(array: Any, seeds: Words) -> int:
 
 
 def _plain(array: Any) -> Any:
-    """An array in the form in which it comes back from Parquet, texts and decimals as bytes."""
+    """An array in the form in which Parquet returns it, text and decimals as bytes."""
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     if isinstance(array, pa.ExtensionArray):
@@ -224,7 +227,7 @@ def _plain(array: Any) -> Any:
         return array.cast(pa.binary())
     if pa.types.is_date64(kind):
         return array.cast(pa.date32())
-    # Parquet knows no seconds.
+    # Parquet has no unit of seconds.
     if pa.types.is_timestamp(kind) and kind.unit == "s":
         return array.cast(pa.timestamp("ms", kind.tz))
     if pa.types.is_time32(kind) and kind.unit == "s":
@@ -273,16 +276,16 @@ def _bytes_sum(array: Any, valid: NDArray[np.bool_], seeds: Words) -> int:
     keep = (64 * counts - 8 * lengths)[filled].astype(np.uint64)
     last = ends[filled] - 1
     words[last] = (words[last] << keep) >> keep
-    # Seed of the row plus the place in the value, as one sum over the numbers of the words.
+    # Seed of the row plus the offset in the value, as one sum over the word numbers.
     words += np.repeat(seeds - _STEP * first.astype(np.uint64), counts)
     words += _STEP * (numbers + 1).view(np.uint64)
     return total + _total(_mixed(words))
 
 
 def _uniform(data: NDArray[np.uint8], length: int, seeds: Words) -> Words:
-    """(n, words) what is mixed of n values of one length that follow each other.
+    """(n, words) mixed words of n consecutive values of one length.
 
-    Points have one, as have most features of a regular make; nothing needs to be looked up then.
+    Points have one length, as do most features of regular shape; no look-up is needed then.
 
     Args:
         data: the bytes of all values, and eight more.
@@ -304,14 +307,14 @@ def _lengths_sum(lengths: NDArray[np.int64], valid: NDArray[np.bool_], seeds: Wo
 
 
 def _spread(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For (n,) counts: whose each of their sum is, and its number among its own."""
+    """Expands (n,) counts: for each unit of their sum, its owner and its number there."""
     ends = np.cumsum(counts)
     owner = np.repeat(np.arange(len(counts)), counts)
     return owner, np.arange(len(owner)) - (ends - counts)[owner]
 
 
 def _mixed(words: Words) -> Words:
-    """The words, every bit of each depending on all its bits; works in place."""
+    """Mixes the words in place; every bit depends on all bits of the same word."""
     for _ in range(2):
         words ^= words >> _HALF
         words *= _MULTIPLIER

@@ -17,15 +17,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 Identities = NDArray[np.uint64]
-"""(n, 2) what n geometries are known by; both lanes 0 for null."""
+"""(n, 2) content hashes of n geometries; both lanes 0 for null."""
 
 FILE = "identities.npy"
 WRITTEN = 1 << 18
 """Hashes written at once."""
 CHUNK = 4096
-"""Geometries at a time: what a step needs stays in the cache."""
+"""Geometries hashed at a time: the working set stays in the processor's cache."""
 BUCKETS = 2
-"""Buckets for an old geometry: one in four or fewer meet a stranger in theirs."""
+"""Buckets per old geometry: at most one in four shares a bucket with a stranger."""
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _LENGTH = np.uint64(0xE7037ED1A0B428DB)
@@ -95,7 +95,7 @@ def matched(new: Identities, old: Identities) -> NDArray[np.int64]:
 
 
 def _matched_sorted(new: Identities, old: Identities) -> NDArray[np.int64]:
-    """The same by sorting."""
+    """Variant of :func:`matched` that sorts."""
     out = np.full(len(new), -1, dtype=np.int64)
     if not len(new) or not len(old):
         return out
@@ -164,7 +164,7 @@ def _of_length(data: NDArray[np.uint8], starts: NDArray[np.int64], length: int) 
 
 
 def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The words, every bit of each depending on all its bits; works in place."""
+    """Mixes the words in place; every bit depends on all bits of the same word."""
     for _ in range(2):
         words ^= words >> _HALF
         words *= _MULTIPLIER

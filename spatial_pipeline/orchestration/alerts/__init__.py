@@ -1,1 +1,1 @@
-"""alerts."""
+"""The alert sensor: reads finished runs and hands their problems to ``alert``."""

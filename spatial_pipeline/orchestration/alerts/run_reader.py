@@ -1,4 +1,4 @@
-"""A finished run → what was looked at in it, and what of it is wrong."""
+"""Converts a finished run to the subjects examined in it, and the problems among them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spatial_pipeline.model.version import Version
 
 PARTITION = "dagster/partition"
 INVENTORY = dg.AssetKey(["operations", "inventory"])
-"""The asset that lists what is held."""
+"""The asset that lists held versions."""
 FactOf = Callable[..., Problem | None]
 
 
@@ -39,7 +39,7 @@ class StepSubject:
 
 @dataclass(frozen=True)
 class Location:
-    """The assets and checks of a code location, by the names that events call them."""
+    """The assets and checks of a code location, by the names that events use."""
 
     name: str
     repository: dg.RepositoryDefinition
@@ -99,13 +99,13 @@ def subject_of(key: dg.AssetKey) -> str:
 
 @dataclass
 class Reader:
-    """Reads runs; remembers the verdicts that it read.
+    """Reads runs; caches the verdicts that it has read.
 
     Attributes:
         location: the code location.
-        verdict: the verdict beside a version.
-        fact_of: see ``alerting.fact_of``, without the store.
-        verdicts: the verdicts that were read.
+        verdict: loads the verdict beside a version.
+        fact_of: see ``alert_context.fact_of``, without the store.
+        verdicts: cache of verdicts.
         inventory_at: POSIX seconds of the last inventory that was seen, None when none was.
 
     """
@@ -128,7 +128,7 @@ class Reader:
         for event in events:
             kind = event.event_type
             if _of_inventory(event):
-                # What it lists becomes incidents of the partitions; its check is for the UI.
+                # Its list becomes incidents of the partitions; its check is for the UI.
                 self.inventory_at = at
             elif kind is DagsterEventType.ASSET_CHECK_EVALUATION:
                 self._evaluated(event.asset_check_evaluation_data, run, partition, facts, right)
@@ -232,7 +232,7 @@ class Reader:
         facts: list[Problem],
         right: list[Key],
     ) -> None:
-        """A run that ended well, or badly without a step to blame."""
+        """The observation of a run that succeeded, or failed without a step to blame."""
         subjects = {s.subject: s for s in self._touched(run, events)}
         failures = [e for e in events if e.event_type is DagsterEventType.RUN_FAILURE]
         for subject, step in sorted(subjects.items()):

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 NAME = "alerts"
 READ_S = 12.0
-"""Seconds of a tick for reading; what is left is read in the next tick."""
+"""Seconds of a tick for reading; the rest is read in the next tick."""
 SEND_S = 15.0
-"""Seconds of a tick for sending; one message that was begun may take SEND_LIMIT_S more."""
+"""Seconds of a tick for sending; a message in progress may take SEND_LIMIT_S more."""
 
 
 def alerts_sensor(alerts: Alerts) -> dg.SensorDefinition:
-    """The sensor; it is on as soon as it is deployed, since an alert that is off is none."""
+    """The sensor; it is switched on by default, since alerts that are off protect no one."""
 
     @dg.sensor(
         name=NAME,
@@ -59,7 +59,7 @@ def broken_sensor(mistakes: str) -> dg.SensorDefinition:
 
 
 def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
-    """Reads what is new, stores what it means, sends what waits."""
+    """Reads new events, stores their messages, sends what waits."""
     # Apprise, matplotlib and the store are loaded by the first tick, not with the definitions.
     from spatial_pipeline.pipeline import alert_context
     from spatial_pipeline.store.files import locked_now

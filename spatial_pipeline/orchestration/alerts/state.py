@@ -1,7 +1,7 @@
-"""Dagster's event log as the alerts read it: finished runs in order, each at least once.
+"""Read position in Dagster's event log: finished runs in order, each at least once.
 
-Not all of this is public in Dagster; it is used here and nowhere else, and
-``test_alert_log.py`` pins it.
+Some of the interfaces used here are not public in Dagster; no other module uses them, and
+``test_state.py`` pins them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ ENDS = (
 LOOK_BACK_S = 86_400.0
 """Seconds to look back at ended runs when the alerts are switched on."""
 LAG_S = 120.0
-"""PostgreSQL shows events in the order of their commits, not of their ids; an event that shows up
-behind a later one is still seen when it comes this many seconds late."""
+"""Seconds by which a delayed event may arrive and still be read.
+
+PostgreSQL shows events in the order of their commits, not of their ids, so an event may appear
+behind a later one.
+"""
 PAGE = 200
 
 
@@ -56,10 +59,10 @@ class Position:
         return json_text({"since": self.since, "floor": self.floor, "seen": self.seen})
 
     def after(self, records: Sequence[EventLogRecord], now: float) -> Position:
-        """The position after some more records were read, in their order."""
+        """The position after more records were read, in their order."""
         seen = {**self.seen, **{r.storage_id: r.timestamp for r in records}}
         settled = [i for i, at in seen.items() if at < now - LAG_S]
-        # What is young and has a lower id keeps the floor below it.
+        # A recent record with a lower id keeps the floor below it.
         young = [i for i, at in seen.items() if at >= now - LAG_S]
         lowest = min(young, default=math.inf)
         floor = max((i for i in settled if i < lowest), default=self.floor)
@@ -73,7 +76,7 @@ def finished_runs(
 
     Args:
         instance: the instance.
-        position: what was read.
+        position: the read position.
         limit: about as many are returned; there may be more.
 
     """
@@ -97,13 +100,13 @@ def finished_runs(
             new += len(fresh)
             cursor, more = page.cursor, page.has_more
             if more and new >= limit:
-                # Of the other types, nothing beyond this one may be read before its next page.
+                # Events of the other types beyond this one must wait for the next page.
                 bound = min(bound, page.records[-1].storage_id)
     return sorted((r for r in found if r.storage_id <= bound), key=lambda r: r.storage_id)
 
 
 def events_of(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterEvent]:
-    """The events of a run that say what was wrong or right, in their order."""
+    """The events of a run that report problems or passes, in their order."""
     wanted = {
         DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
         DagsterEventType.ASSET_CHECK_EVALUATION,
@@ -123,7 +126,7 @@ def events_of(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterEvent
 class Book:
     """The state of the alerts in the key-value table of the instance; one row.
 
-    One statement writes it, so it is there whole after any kill, on SQLite and on PostgreSQL.
+    One statement writes it, so it is atomic even when killed, on SQLite and on PostgreSQL.
     """
 
     instance: dg.DagsterInstance

@@ -1,1 +1,1 @@
-"""backfill."""
+"""The sensor that requests backfills after a contract or schema changed."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spatial_pipeline.pipeline.staleness import Outdated
 
 BREAKDOWNS = 3
-"""Backfills that Dagster gave up, one after the other, after which a person must look."""
+"""Consecutive backfills that Dagster gave up, after which a person must act."""
 
 
 ATTEMPTS = 2
@@ -36,10 +36,10 @@ class PlannerCursor:
     """The cursor of the sensor.
 
     Attributes:
-        asked: id of the backfill that was asked for last.
+        asked: id of the last requested backfill.
         booked: id of the last backfill whose end was taken into account.
-        planned: partition → basis of everything that was outdated when it was asked for.
-        tried: partition → basis on which it was asked for, with a mark for each time.
+        planned: partition → basis of everything that was outdated at the last request.
+        tried: partition → basis on which it was requested, with a mark for each request.
         stopped: partition → basis on which a person cancelled it.
         breakdowns: backfills that Dagster gave up, since the last that it brought to an end.
 
@@ -62,7 +62,7 @@ class PlannerCursor:
 
     @classmethod
     def of_text(cls, text: str | None) -> PlannerCursor:
-        """The memory in a cursor; an empty one when there is none or a person wrote another."""
+        """The memory in a cursor; an empty one when there is none or it is unreadable."""
         try:
             value = json.loads(text or "{}")
             bases = {n: {p: b for b, keys in value[n].items() for p in keys} for n in BASES}
@@ -98,13 +98,13 @@ def next_step(
     running: Set[str],
     at_most: int,
 ) -> PlannedStep:
-    """Decides what to ask for.
+    """Plans the next request.
 
     Args:
-        memory: what is remembered.
-        last: the last backfill that was asked for.
+        memory: the sensor's memory.
+        last: the last requested backfill.
         found: the outdated partitions, first what should come first.
-        running: partitions that a run is making, or waits to make.
+        running: partitions that a run is building, or is queued to build.
         at_most: partitions of one backfill.
 
     """
@@ -149,7 +149,7 @@ def _booked(
     booked, breakdowns = memory.booked, memory.breakdowns
     if last is not None and last.id != booked:
         if last.id != memory.asked:
-            # The tick that asked for it was killed before it could remember.
+            # The tick that requested it was killed before it could store the memory.
             planned = now
             tried = {**{p: now[p] + MARK for p in last.partitions if p in now}, **tried}
         booked, breakdowns = last.id, 0

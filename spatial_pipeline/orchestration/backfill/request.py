@@ -1,8 +1,8 @@
-"""Dagster's own backfills: what is asked of them that Dagster does not promise to keep.
+"""Dagster's own backfills, through interfaces that Dagster does not declare stable.
 
 ``PartitionBackfill`` and the instance's methods around it are what the UI itself uses for a
-backfill of assets; they are not public. Everything that touches them is here, and the tests of this
-module pin what is relied upon.
+backfill of assets; they are not public. All code that depends on them is here, and the tests of
+this module pin their behaviour.
 """
 
 import time
@@ -47,17 +47,17 @@ STATES = {
     BulkActionStatus.COMPLETED_SUCCESS: BackfillState.DONE,
     BulkActionStatus.COMPLETED_FAILED: BackfillState.DONE,
 }
-"""BROKEN: the daemon gave up; a backfill some of whose runs failed is DONE."""
+"""BROKEN: the daemon gave up; a backfill with failed runs is DONE."""
 
 
 @dataclass(frozen=True)
 class Requested:
-    """A backfill that was asked for.
+    """A requested backfill.
 
     Attributes:
         id: its id.
-        state: what became of it.
-        partitions: keys that it is to make.
+        state: its state.
+        partitions: keys to materialize.
         launched: keys for which runs were launched.
 
     """
@@ -139,7 +139,7 @@ def request(
 def running(
     instance: dg.DagsterInstance, assets: Iterable[dg.AssetKey], partitions: Sequence[str]
 ) -> set[str]:
-    """The partitions that a run of one of the assets is making, or waits to make."""
+    """The partitions that a run of one of the assets is building, or is queued to build."""
     wanted = set(assets)
     found = instance.get_runs(
         filters=dg.RunsFilter(

@@ -1,4 +1,4 @@
-"""The sensor that has partitions made again after their contract or schema changed."""
+"""The sensor that rebuilds partitions after their contract or schema changed."""
 
 from typing import TYPE_CHECKING
 

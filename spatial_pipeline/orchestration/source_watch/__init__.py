@@ -1,1 +1,1 @@
-"""source_watch."""
+"""Snapshots of sources and the cursor of the sensors that watch them."""

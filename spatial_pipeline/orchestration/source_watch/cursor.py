@@ -14,7 +14,7 @@ from spatial_pipeline.runtime.json_text import json_text
 WHOLE = ""
 """Key of a dataset without partitions."""
 LETTERS = 16
-"""Letters of a token that are kept: 64 bits."""
+"""Characters of a token that are kept: 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Conclusion:
         cursor: the new cursor.
         changes: changes to announce now, in the order of the keys.
         unsettled: partitions whose state must be seen once more.
-        deferred: partitions that changed and must wait for the next look.
-        gone: partitions that were announced and are not there any more.
+        deferred: partitions that changed and must wait for the next snapshot.
+        gone: partitions that were announced and no longer exist.
 
     """
 
@@ -87,14 +87,14 @@ class Conclusion:
 
 
 def conclude(cursor: Cursor, tokens: Mapping[str, str], most: int, *, settles: bool) -> Conclusion:
-    """Compares a look with what is remembered.
+    """Compares a snapshot with the cursor.
 
     Args:
-        cursor: what is remembered.
-        tokens: partition → token of every source that is there now.
+        cursor: the cursor.
+        tokens: partition → token of every source that exists now.
         most: changes that may be announced at once.
         settles: True when a source may be seen half-written, so that a new state counts only when
-            two looks in a row find it.
+            two consecutive snapshots agree.
 
     """
     seen, waiting = dict(cursor.seen), dict(cursor.waiting)

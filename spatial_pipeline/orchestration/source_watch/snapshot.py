@@ -1,4 +1,4 @@
-"""One look at the source of a dataset: names, sizes, times, ETags and the books of a database.
+"""Snapshot of a source's state: names, sizes, times, ETags and the statistics of a database.
 
 A sensor of Dagster has no event loop, so everything here is synchronous.
 """
@@ -24,7 +24,7 @@ AT_ONCE = 8
 BUDGET_S = 40.0
 """Dagster ends a sensor after a minute."""
 LIMITS = TransferLimits(connect_timeout_s=5.0, read_timeout_s=10.0, attempts=2)
-"""A look at another machine is short; a sensor looks again soon."""
+"""Short limits for requests to other machines; the sensor retries soon."""
 UNLISTED = {"http", "https"}
 """URL schemes of servers that provide no listing."""
 
@@ -57,12 +57,12 @@ class Look:
 
 
 def look_at(contract: Contract, settings: Settings, keys: Sequence[str] | None) -> Look:
-    """Looks at the source once; does not raise for a source that is missing or out of reach.
+    """Takes a snapshot of the source; does not raise when it is missing or unreachable.
 
     Args:
         contract: the dataset.
-        settings: what sources are allowed and which database is meant.
-        keys: partitions to look for; None for all that are there, ``[WHOLE]`` without partitions.
+        settings: allowed sources and the configured database.
+        keys: partitions to look for; None for all that exist, ``[WHOLE]`` without partitions.
 
     """
     look = Look()
@@ -101,9 +101,9 @@ def _look_at_tables(
 
 
 def _look_at_each(contract: Contract, settings: Settings, keys: Sequence[str], look: Look) -> None:
-    """Asks for every partition by itself, several at a time, in any order.
+    """Queries every partition by itself, several at a time, in any order.
 
-    What there was no time for is asked for in another tick.
+    Partitions for which there was no time are queried in another tick.
     """
     source, base, allowed = contract.source, contract.base, settings.allowed_sources
     shuffled = random.sample(keys, len(keys))

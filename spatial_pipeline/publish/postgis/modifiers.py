@@ -41,9 +41,10 @@ async def present_column(
         f" {postgis}.postgis_typmod_srid(atttypmod) AS srid,"
         " EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " LEFT JOIN spatial_pipeline.parts p ON (p.part_schema, p.part_name) ="
-        " (n.nspname, c.relname) WHERE i.inhparent = attrelid"
-        " AND p.partition IS DISTINCT FROM $3) AS others"
+        # A join, or names in their own collation, would scan the parts of all tables.
+        " WHERE i.inhparent = attrelid AND (SELECT p.partition FROM spatial_pipeline.parts p"
+        ' WHERE p.part_schema = n.nspname::text COLLATE "default"'
+        ' AND p.part_name = c.relname::text COLLATE "default") IS DISTINCT FROM $3) AS others'
         " FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped"
         f" AND atttypid = to_regtype('{postgis}.geometry')",
         quoted_table(table),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,9 +12,17 @@ from weakref import WeakKeyDictionary
 
 import asyncpg
 
-from spatial_pipeline.errors import StoreError
+from spatial_pipeline.contract.database_url import CONFIGURED, parse
+from spatial_pipeline.errors import SourceError, StoreError
 from spatial_pipeline.publish.postgis.migrations import migrate
 from spatial_pipeline.runtime.json_text import json_text
+from spatial_pipeline.sources.postgis_connection import (
+    POOLER,
+    connect,
+    connecting_error,
+    is_lost,
+    is_shared,
+)
 from spatial_pipeline.store.locks import TIMEOUT_S
 
 APPLICATION = "spatial_pipeline"
@@ -26,11 +33,10 @@ REFUSED = (
     asyncpg.TooManyConnectionsError,
     asyncpg.CannotConnectNowError,
     asyncpg.ConnectionDoesNotExistError,
-    asyncpg.InterfaceError,
     ConnectionError,
     TimeoutError,
 )
-"""What a server says that is full, starting or stopping: worth another try."""
+"""Errors of a server that is full, starting or stopping: worth another try."""
 LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -38,7 +44,21 @@ LOST = (
     ConnectionError,
     TimeoutError,
 )
-"""What a session says that ended under us."""
+"""Errors that a session which ended under us may raise; :func:`is_lost` tells."""
+_CONNECT_TIMEOUT_S = 10.0
+_SETTINGS = {
+    "client_connection_check_interval": "5s",
+    "client_min_messages": "warning",
+    "idle_in_transaction_session_timeout": "600000",
+    "jit": "off",
+    "tcp_keepalives_idle": "60",
+}
+"""A server whose client died looks for it only between statements unless it is told to."""
+_SET = """
+SELECT pg_catalog.set_config(s.name, g.value, false)
+FROM unnest($1::text[], $2::text[]) AS g(name, value)
+JOIN pg_catalog.pg_settings s ON s.name = g.name
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +66,7 @@ class ServerAddress:
     """Where the database is and how patient we are.
 
     Attributes:
-        dsn: libpq URI.
+        dsn: libpq URI, or libpq's ``key=value`` pairs.
         pool_size: most connections of this process.
         acquire_timeout_s: how long to wait for a connection, retries included.
         statement_timeout_s: longest statement, COPY and index builds included.
@@ -74,9 +94,11 @@ class Database:
     """
 
     def __init__(self, address: ServerAddress) -> None:
-        if not re.match(r"postgres(ql)?://", address.dsn):
-            msg = "SPATIAL_DATABASE_URL is no libpq URI: write postgresql://user@host:port/database"
-            raise StoreError(msg)
+        try:
+            self._parsed = parse(CONFIGURED, address.dsn, APPLICATION)
+        except SourceError as exc:
+            msg = f"SPATIAL_DATABASE_URL: {exc} (write postgresql://user@host:port/database)"
+            raise StoreError(msg) from exc
         self.address = address
         self._pools: dict[asyncio.AbstractEventLoop, tuple[asyncpg.Pool, int]] = {}
         self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
@@ -123,11 +145,14 @@ class Database:
         connection = await self._acquired(pool)
         try:
             if not self._migrated:
+                if await is_shared(self._parsed.connection, _CONNECT_TIMEOUT_S, connection):
+                    raise StoreError(POOLER)
                 await migrate(connection)
                 self._migrated = True
             yield connection
         except LOST as exc:
-            msg = f"the database went away: {_said(exc)}"
+            told = "went away" if is_lost(exc) else "was asked what it cannot be asked"
+            msg = f"the database {told}: {_said(exc)}"
             raise StoreError(msg) from exc
         except asyncpg.PostgresError as exc:
             msg = f"the database refused: {_said(exc)}"
@@ -136,27 +161,25 @@ class Database:
             await _released(pool, connection)
 
     async def _pool(self) -> asyncpg.Pool:
-        address = self.address
-        try:
-            return await asyncpg.create_pool(
-                address.dsn,
-                min_size=0,
-                max_size=address.pool_size,
-                max_inactive_connection_lifetime=30.0,
-                timeout=address.acquire_timeout_s,
-                init=_prepared,
-                server_settings={
-                    "application_name": APPLICATION,
-                    "statement_timeout": str(int(address.statement_timeout_s * 1000)),
-                    "idle_in_transaction_session_timeout": "600000",
-                    "tcp_keepalives_idle": "60",
-                    "client_min_messages": "warning",
-                    "jit": "off",
-                },
-            )
-        except (ValueError, asyncpg.InterfaceError, OSError) as exc:
-            msg = f"SPATIAL_DATABASE_URL: {exc}"
-            raise StoreError(msg) from exc
+        timeout_s = min(_CONNECT_TIMEOUT_S, self.address.acquire_timeout_s)
+
+        async def connected(*_: Any, **more: Any) -> asyncpg.Connection:
+            return await connect(self._parsed.connection, timeout_s, **more)
+
+        return await asyncpg.create_pool(
+            min_size=0,
+            max_size=self.address.pool_size,
+            max_inactive_connection_lifetime=30.0,
+            connect=connected,
+            init=_prepared,
+            setup=self._set,
+        )
+
+    async def _set(self, connection: Any) -> None:
+        """Settings of a lent session; a pooler admits none of them when a session begins."""
+        longest = str(int(self.address.statement_timeout_s * 1000))
+        settings = {**_SETTINGS, "statement_timeout": longest}
+        await connection.fetch(_SET, list(settings), list(settings.values()))
 
     async def _acquired(self, pool: asyncpg.Pool) -> Any:
         """A connection; a server that is full, starting or stopping is asked again."""
@@ -167,30 +190,25 @@ class Database:
                 while True:
                     try:
                         return await pool.acquire()
-                    except ValueError as exc:
-                        msg = f"SPATIAL_DATABASE_URL: {exc}"
-                        raise StoreError(msg) from exc
                     except REFUSED as exc:
+                        if isinstance(exc, ConnectionError) and "SSL" in str(exc):
+                            raise
                         said = exc
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE_S)
         except TimeoutError as exc:
             patience = f"{self.address.acquire_timeout_s:g} s"
             msg = f"the database gave no connection within {patience}: {_said(said)}"
-            raise StoreError(msg) from exc
-        except (asyncpg.PostgresError, OSError) as exc:
-            msg = f"cannot connect to the database: {_said(exc)}"
-            raise StoreError(msg) from exc
+            raise StoreError(self._parsed.scrubbed(msg)) from exc
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as exc:
+            where = ", ".join(self._parsed.place.hosts) or "the local server"
+            msg = f"cannot connect to the database: {connecting_error(exc, where)}"
+            raise StoreError(self._parsed.scrubbed(msg)) from exc
 
 
 async def _prepared(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "jsonb", encoder=json_text, decoder=json.loads, schema="pg_catalog"
-    )
-    # A server whose client died looks for it only between statements unless it is told to.
-    await connection.execute(
-        "SELECT set_config(name, '5s', false) FROM pg_catalog.pg_settings"
-        " WHERE name = 'client_connection_check_interval'"
     )
 
 

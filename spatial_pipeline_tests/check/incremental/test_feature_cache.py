@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from spatial_pipeline.check.base import CHECKS, check_class
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.check.engine.engine import Plan, evaluate
+from spatial_pipeline.check.forms.column_rule import ColumnRuleCheck
 from spatial_pipeline.check.forms.feature_rule import FeatureRuleCheck
 from spatial_pipeline.check.incremental import feature_cache
 from spatial_pipeline.check.incremental.feature_cache import Facts, Remembering, carried, changes
@@ -44,6 +45,9 @@ RULES: list[dict[str, Any]] = [
     {"rule": "unique", "name": "kinds", "columns": ["kind"]},
     {"rule": "value_range", "column": "size", "max": 2},
     {"rule": "value_range", "name": "of_some", "column": "size", "max": 2, "where": "kind = 'a'"},
+    {"rule": "allowed_values", "column": "kind", "values": ["a", "b"]},
+    {"rule": "matches", "column": "kind", "pattern": "[ab]"},
+    {"rule": "allowed_combinations", "columns": ["kind"], "combinations": [["a"], ["b"]]},
     {"rule": "no_duplicate_geometries"},
     {"rule": "no_duplicate_geometries", "name": "by_kind", "with_columns": ["kind"]},
     {"rule": "no_duplicate_geometries", "name": "nearly", "tolerance": 0.5},
@@ -401,8 +405,8 @@ def remembering() -> set[type[Any]]:
     catalogue.load()
     proved = {StagedVectorCheck}  # it needs what ingest says of a file: see test_check_history
     found = {c for c in CHECKS.values() if issubclass(c, Remembering | Repeating)} - proved
-    # The laws of feature rules compare each of them.
-    return {c for c in found if not issubclass(c, FeatureRuleCheck)}
+    # The laws of feature rules compare each of them; column rules share one form.
+    return {c for c in found if not issubclass(c, FeatureRuleCheck | ColumnRuleCheck)}
 
 
 def test_every_check_that_remembers_is_compared() -> None:

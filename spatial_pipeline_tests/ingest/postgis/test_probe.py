@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 
@@ -88,6 +89,96 @@ def seen(look: Callable[[], str], before: str) -> bool:
             return True
         time.sleep(0.2)
     return False
+
+
+TYPES = {
+    "label": "ALTER TYPE mood RENAME VALUE 'ok' TO 'fine'",
+    "label in an array": "ALTER TYPE hue RENAME VALUE 'red' TO 'rouge'",
+    "label in a composite in a domain": "ALTER TYPE deep RENAME VALUE 'in' TO 'inner'",
+    "name of an attribute": "ALTER TYPE pair RENAME ATTRIBUTE a TO first",
+    "name of a type": "ALTER TYPE span RENAME TO distance",
+    "a domain": "ALTER DOMAIN wide SET NOT NULL",
+}
+
+
+@pytest.mark.usefixtures("no_rows_read")
+def test_every_change_of_a_type_is_seen_without_reading_rows(database: Database) -> None:
+    database.sql(
+        "CREATE TYPE mood AS ENUM ('ok', 'bad')", "CREATE TYPE hue AS ENUM ('red')",
+        "CREATE TYPE deep AS ENUM ('in')", "CREATE TYPE pair AS (a int, d deep)",
+        "CREATE DOMAIN held AS pair", "CREATE TYPE span AS RANGE (subtype = int)",
+        "CREATE DOMAIN wide AS int",
+        "CREATE TABLE typed (m mood, h hue[], p held, s span, w wide)",
+        "INSERT INTO typed VALUES ('ok', '{red}', '(1,in)', '[1,2)', 3)",
+    )  # fmt: skip
+    before = settled(database, layer="typed")
+    for what, statement in TYPES.items():
+        database.sql(statement)
+        now = token(database, layer="typed")
+        assert now != before, what
+        before = settled(database, layer="typed")
+
+
+def test_a_name_that_a_value_is_shown_by_is_watched(database: Database) -> None:
+    database.sql("CREATE TABLE aim (id int)", "CREATE TABLE pointing (c regclass, r regclass[])",
+                 "INSERT INTO pointing VALUES ('aim', '{aim}')")  # fmt: skip
+    before = settled(database, layer="pointing")
+    database.sql("ALTER TABLE aim RENAME TO target")
+    assert token(database, layer="pointing") != before
+
+
+@pytest.mark.parametrize(
+    ("on", "off"),
+    [
+        ("ALTER ROLE uncounted SET track_counts = 0", "ALTER ROLE uncounted RESET ALL"),
+        (
+            "CREATE FUNCTION quiet() RETURNS int LANGUAGE sql SET track_counts = off AS 'SELECT 1'",
+            "DROP FUNCTION quiet()",
+        ),
+    ],
+    ids=["a login", "a function"],
+)
+def test_a_writer_that_is_not_counted_is_not_trusted(database: Database, on: str, off: str) -> None:
+    database.sql("DROP ROLE IF EXISTS uncounted", "CREATE ROLE uncounted SUPERUSER",
+                 "DROP TABLE IF EXISTS silent", "CREATE TABLE silent (id int)",
+                 "INSERT INTO silent VALUES (1)")  # fmt: skip
+    database.sql(on)
+    try:
+        before = settled(database, layer="silent")
+        database.sql("SET track_counts = off", "UPDATE silent SET id = 2")
+        assert token(database, layer="silent") != before
+    finally:
+        database.sql(off)
+
+
+SESSIONS = (
+    "search_path=nowhere", "DateStyle=SQL,DMY", "TimeZone=Asia/Tokyo", "bytea_output=escape",
+    "extra_float_digits=-3", "IntervalStyle=sql_standard", "quote_all_identifiers=on",
+    "xmlbinary=hex", "lc_monetary=C.UTF-8",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("read", ["the books", "the rows"])
+def test_no_setting_of_a_session_changes_the_token(database: Database, read: str) -> None:
+    database.sql(
+        'CREATE SCHEMA IF NOT EXISTS "Odd"', "DROP TABLE IF EXISTS calm_one",
+        'DROP TYPE IF EXISTS "Odd".kind', """CREATE TYPE "Odd".kind AS ENUM ('a')""",
+        """CREATE TABLE calm_one (k "Odd".kind, d date, t timestamptz, b bytea, f float8,
+           i interval, m money, r regclass, a regtype[], g geometry(Point, 4326))""",
+        """INSERT INTO calm_one VALUES ('a', '2024-02-01', '2024-02-01 10:00+02', '\\x00ff', 1/7.0,
+           '1 day 2:00', 5, 'calm_one', ARRAY['"Odd".kind'::regtype], ST_Point(1, 2, 4326))""",
+    )  # fmt: skip
+    if read == "the books":
+        database.sql("ALTER TABLE calm_one DROP r, DROP a")
+    layer = {"layer": "public.calm_one"}
+    before = settled(database, **layer)
+    for setting in SESSIONS:
+        options = quote(f"-c {setting}", safe="")
+        ((_, found),) = table_tokens(
+            Source.model_validate({"uri": "postgresql:", **layer}), [None], None,
+            f"{database.uri}?options={options}",
+        )  # fmt: skip
+        assert found == before, setting
 
 
 @pytest.mark.usefixtures("no_rows_read")

@@ -350,8 +350,8 @@ class Story:
             return
         await self.moved(admin, "gis.points")
         await admin.execute(
-            "DELETE FROM ONLY gis.points; DROP TRIGGER IF EXISTS quiet ON gis.points;"
-            " DROP RULE IF EXISTS quiet ON gis.points;"
+            "DROP RULE IF EXISTS quiet ON gis.points; DELETE FROM ONLY gis.points;"
+            " DROP TRIGGER IF EXISTS quiet ON gis.points;"
             " ALTER TABLE gis.points DROP COLUMN IF EXISTS note;"
             f" ALTER TABLE gis.points OWNER TO {self.hand.publisher};"
             f" GRANT ALL ON gis.points TO {self.hand.publisher}"

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -205,7 +206,9 @@ def test_a_pool_belongs_to_its_loop(own: Project) -> None:
     ("dsn", "said"),
     [
         ("postgresql+asyncpg://u@h/d", "no libpq URI"),
-        ("host=localhost dbname=d", "no libpq URI"),
+        ("localhost", "no libpq URI"),
+        ("host=localhost sslmod=require", "knows no such parameter.*sslmod"),
+        ("postgresql://h/d?channel_binding=require", "channel_binding=require is not supported"),
         ("postgresql://postgres@127.0.0.1:1/d", "no connection within 0.2 s"),
         ("postgresql://h:port/d", "SPATIAL_DATABASE_URL: "),
     ],
@@ -234,6 +237,41 @@ def test_a_wrong_password_is_not_tried_for_long(own: Project) -> None:
         asyncio.run(ask())
     assert "secret-word" not in str(caught.value)
     assert "secret-word" not in repr(ServerAddress(wrong))
+
+
+def test_a_mistake_of_ours_is_not_told_of_the_server(own: Project) -> None:
+    async def ask() -> None:
+        database = Database(ServerAddress(own.dsn))
+        async with database.opened(), database.connection() as connection:
+            await connection.fetchval("SELECT $1::int4")
+
+    with pytest.raises(StoreError, match="asked what it cannot be asked: the server expects 1"):
+        asyncio.run(ask())
+
+
+def test_a_server_without_tls_is_not_asked_again(own: Project) -> None:
+    async def ask() -> None:
+        address = ServerAddress(f"{own.dsn}?sslmode=require", acquire_timeout_s=40.0)
+        async with Database(address).opened() as database, database.connection():
+            pass
+
+    with pytest.raises(StoreError, match="has no TLS, which sslmode asks for"):
+        asyncio.run(ask())
+
+
+def test_an_address_of_pairs_is_an_address(own: Project) -> None:
+    parts = urlsplit(own.dsn)
+    pairs = (
+        f"host={parts.hostname} port={parts.port} user={parts.username} "
+        f"password='{parts.password}' dbname={parts.path[1:]} application_name='my gate'"
+    )
+
+    async def ask() -> str:
+        database = Database(ServerAddress(pairs))
+        async with database.opened(), database.connection() as connection:
+            return str(await connection.fetchval("SHOW application_name"))
+
+    assert asyncio.run(ask()) == "my gate"
 
 
 async def aenumerate(source: Any) -> Any:

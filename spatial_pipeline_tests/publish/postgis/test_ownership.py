@@ -197,6 +197,20 @@ def test_rows_that_were_added_to_a_part_are_not_dropped_with_it(project: Project
     assert run(project.dsn, "SELECT count(*) FROM gis.points") == [(7,)]
 
 
+def test_rows_that_were_added_to_a_kept_part_are_not_dropped_by_a_rollback(
+    project: Project,
+) -> None:
+    of = contract(project.folder)
+    publish(project, of, 5)
+    part = part_of(project)
+    publish(project, of, 6, mark=1)
+    run(project.dsn, f"INSERT INTO {part} {ROW}")
+    with pytest.raises(StoreError, match=r"1 rows of points@.* would be lost"):
+        asyncio.run(project.pipeline().roll_back(of))
+    assert run(project.dsn, f"SELECT count(*) FROM {part}") == [(6,)]
+    assert run(project.dsn, "SELECT count(*) FROM gis.points") == [(6,)]
+
+
 @pytest.mark.parametrize("how", ["rows added", "made again"])
 def test_an_obsolete_part_that_holds_rows_of_others_stays(project: Project, how: str) -> None:
     of = contract(project.folder)

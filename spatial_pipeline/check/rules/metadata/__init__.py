@@ -1,1 +1,1 @@
-"""Checks about the file, its schema and its attributes."""
+"""Rules about the file, its schema and its attributes."""

@@ -10,5 +10,5 @@ from spatial_pipeline.model.profile import RasterProfile
 
 @profile_rule
 def evaluate(rule: BandNames, profile: RasterProfile) -> RuleOutcome:
-    """One violation for each band of another name, and for each that is missing or too many."""
+    """One violation per band of another name, and per missing or surplus band."""
     return compared_bands([b.description or "" for b in profile.bands], rule.equals, "name")

@@ -1,4 +1,4 @@
-"""The extent of the data lies inside a box."""
+"""bounds_within: the extent of the data lies inside a box."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 CHUNK = 65_536
-"""Features whose parts are looked at at once."""
+"""Features whose parts are tested at once."""
 
 
 @evaluates(BoundsWithin)
 class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
     """Compares the extent with a box, or with the area of use of the CRS.
 
-    An area of use across the antimeridian is no box in longitudes: there the parts of every feature
-    are compared, because the extent of data on both sides of 180° spans the world.
+    An area of use across the antimeridian is not a box in longitudes: there the parts of every
+    feature are compared, because the extent of data on both sides of 180° spans the world.
     """
 
     def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One violation for each side that the extent crosses, with the strip beyond it.
+        """One violation per side that the extent crosses, with the strip beyond it.
 
         Raises:
-            RuleError: the area of use is asked for and not known.
+            RuleError: the area of use is required and not known.
 
         """
         extent = profile.bounds
@@ -73,7 +73,7 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
 
 
 def _shrunk(extent: Bounds, slack: tuple[float, float]) -> NDArray[np.float64]:
-    """(1, 4) the extent without what rounding may have added to it."""
+    """(1, 4) the extent, shrunk by the possible rounding error."""
     xmin, ymin, xmax, ymax = extent
     x, y = slack
     return np.array([[xmin + x, ymin + y, xmax - x, ymax - y]])
@@ -105,7 +105,7 @@ def _within(extent: Bounds, box: Bounds, where: str, slack: tuple[float, float])
 
 
 def _outside(batch: FeatureBatch, boxes: tuple[Bounds, ...], where: str) -> Violations:
-    """Features of which a part lies in none of the boxes, with the extent of those parts."""
+    """Features with a part outside all boxes, with the extent of those parts."""
     parts, feature = shapely.get_parts(batch.geometry, return_index=True)
     lost = ~shapely.is_empty(parts) & ~_inside(shapely.bounds(parts), boxes)
     features, first = np.unique(feature[lost], return_index=True)
@@ -116,7 +116,7 @@ def _outside(batch: FeatureBatch, boxes: tuple[Bounds, ...], where: str) -> Viol
 
 
 def _inside(bounds: NDArray[np.float64], boxes: tuple[Bounds, ...]) -> NDArray[np.bool_]:
-    """(n,) bool: which of (n, 4) bounds lie in one of the boxes."""
+    """(n,) bool: bounds that lie in one of the boxes."""
     inside = np.zeros(len(bounds), dtype=bool)
     for xmin, ymin, xmax, ymax in boxes:
         inside |= (

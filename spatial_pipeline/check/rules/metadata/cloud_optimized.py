@@ -10,7 +10,7 @@ from spatial_pipeline.model.profile import RasterProfile
 
 @profile_rule
 def evaluate(rule: CloudOptimized, profile: RasterProfile) -> RuleOutcome:
-    """One violation for each error of the validator; warnings are violations when strict."""
+    """One violation per error of the validator; warnings are violations when strict."""
     reasons, warnings = profile.cog_errors, profile.cog_warnings
     if rule.strict:
         reasons, warnings = reasons + warnings, ()

@@ -10,6 +10,6 @@ from spatial_pipeline.model.profile import RasterProfile
 
 @profile_rule
 def evaluate(rule: ColorInterpretation, profile: RasterProfile) -> RuleOutcome:
-    """One violation for each band of another role, and for each that is missing or too many."""
+    """One violation per band of another role, and per missing or surplus band."""
     roles = [b.color_interpretation.casefold() for b in profile.bands]
     return compared_bands(roles, [e.casefold() for e in rule.equals], "role")

@@ -1,4 +1,4 @@
-"""Names, types and nullability of the columns are as promised."""
+"""columns: names, types and nullability of the columns are as promised."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ARROW_NAMES: dict[str, tuple[str, ...]] = {
 
 
 def type_matches(arrow: str, promised: ColumnType) -> bool:
-    """Whether an Arrow type, as text, is of the type that a contract promises."""
+    """True when an Arrow type, as text, is of the type that a contract promises."""
     encoded = re.match(r"dictionary<values=([^,]+),", arrow)
     name = re.split(r"[\[(<]", encoded.group(1) if encoded else arrow, maxsplit=1)[0]
     return promised == "any" or name in ARROW_NAMES[promised]
@@ -55,7 +55,7 @@ class ColumnsCheck(ProfileCheck[Columns]):
     """
 
     def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One violation a mistake; nothing to locate."""
+        """One violation per mistake, without a location."""
         if not isinstance(profile, VectorProfile):
             return RuleOutcome(checked=0)
         promised = {

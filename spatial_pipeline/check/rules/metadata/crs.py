@@ -1,4 +1,4 @@
-"""The CRS is present and behaves as promised."""
+"""crs: the CRS is present and behaves as promised."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 @evaluates(Crs)
 class CrsCheck(ProfileCheck[Crs]):
-    """Compares the declared CRS with those accepted, by what they do and not by their codes.
+    """Compares the declared CRS with the accepted ones, by behaviour and not by code.
 
-    A missing CRS is neither WGS 84 nor any other: it fails. Data whose extent makes sense only with
-    x and y swapped fails too, whatever CRS it declares.
+    A missing CRS fails; no default is assumed. Data whose extent makes sense only with x and y
+    swapped fails too, whatever CRS it declares.
     """
 
     def evaluate(self, profile: Profile) -> RuleOutcome:
-        """Fails with the names of both CRSs and what tells them apart."""
+        """Fails with the names of both CRSs and their differences."""
         accepted = (self.rule.equals,) if self.rule.equals is not None else self.rule.any_of or ()
         expected = [pyproj.CRS.from_user_input(text) for text in accepted]
         names = " or ".join(label(crs) for crs in expected)

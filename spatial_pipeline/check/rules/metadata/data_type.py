@@ -10,7 +10,7 @@ from spatial_pipeline.model.profile import RasterProfile
 
 @profile_rule
 def evaluate(rule: DataTypeRule, profile: RasterProfile) -> RuleOutcome:
-    """One violation for each band of another type."""
+    """One violation per band of another type."""
     allowed = rule.any_of or (rule.equals,)
     expected = " or ".join(str(a) for a in allowed)
     return by_band(

@@ -1,4 +1,4 @@
-"""The number of features lies within bounds."""
+"""feature_count: the number of features lies within bounds."""
 
 from __future__ import annotations
 

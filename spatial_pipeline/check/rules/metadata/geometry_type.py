@@ -1,4 +1,4 @@
-"""Every feature's geometry type is allowed, and is the type that the file declares."""
+"""geometry_type: every feature's type is allowed, and is the type that the file declares."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def declared_type(profile: VectorProfile) -> str | None:
     """The type that the file declares, without Z and M; None when it declares none.
 
     ``Unknown`` and ``Geometry`` stand for any type; curve types are not compared because features
-    are judged as they were linearised.
+    are checked as they were linearised.
     """
     if profile.geometry_type is None or profile.driver in UNDECLARED:
         return None
@@ -72,7 +72,7 @@ class GeometryTypeCheck(GeometryCheck[GeometryTypeRule]):
         return with_multi((name.removeprefix("Multi"),)) if self.rule.allow_multi else (name,)
 
     def depends(self) -> tuple[str, ...]:
-        """The types that the declaration of the file allows, and how it is told."""
+        """The types that the file's declaration allows, and the declaration itself."""
         return (*self.declared, str(getattr(self.context.data.profile, "geometry_type", None)))
 
     def judge(self, batch: FeatureBatch) -> Judged:

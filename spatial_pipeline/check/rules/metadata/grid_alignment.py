@@ -31,7 +31,7 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
     """Every pixel is a cell of the grid, up to a drift that is bounded at the raster's corners."""
 
     def evaluate(self, profile: Profile) -> RuleOutcome:
-        """The largest offset of a corner, in pixels, is the value; one finding a corner."""
+        """The largest offset of a corner, in pixels, is the value; one violation per corner."""
         raster = cast("RasterProfile", profile)
         grid, notes = self._grid(raster)
         if grid is None:
@@ -68,7 +68,7 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
         )
 
     def _grid(self, raster: RasterProfile) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:
-        """The grid as a transform and notes; or None and why there is none in this CRS."""
+        """The grid as a transform and notes; or None and the reason why this CRS has none."""
         origin, resolution = self.rule.origin, self.rule.resolution
         if origin is not None and resolution is not None:
             x, y = resolution if isinstance(resolution, tuple) else (resolution, resolution)

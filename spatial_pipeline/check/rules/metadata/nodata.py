@@ -22,7 +22,7 @@ class NodataCheck(ProfileCheck[Nodata]):
     """Compares the declared nodata value of every band."""
 
     def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One finding a band that declares another value, or declares one where none may be."""
+        """One violation per band that declares another value, or declares one where none may be."""
         raster = cast("RasterProfile", profile)
         impossible = [
             f"band {i}: nodata {_exact(b.nodata)} cannot occur in {b.data_type}"
@@ -59,7 +59,7 @@ def _exact(value: float | str) -> str:
 
 
 def _number(value: float | str) -> float:
-    """A nodata value as a number; integers stay what they are, whatever their size."""
+    """A nodata value as a number; integers of any size are kept exact."""
     return float(value) if isinstance(value, str) else value
 
 

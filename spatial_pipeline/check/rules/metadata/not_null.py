@@ -1,4 +1,4 @@
-"""No nulls in the columns."""
+"""not_null: no nulls in the columns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class NotNullCheck(BatchCheck[NotNull], Repeating):
     needs_geometry = False
 
     def map(self, batch: FeatureBatch) -> Partial:
-        """Values judged, nulls found, and nulls a column."""
+        """Values checked, nulls found, and nulls per column."""
         parts = []
         found: Counter[str] = Counter()
         for name in self.rule.columns_:
@@ -40,7 +40,7 @@ class NotNullCheck(BatchCheck[NotNull], Repeating):
         return len(batch) * len(self.rule.columns_), Violations.concat(parts), found
 
     def packed(self, partial: Partial, count: int) -> Words | None:  # noqa: ARG002
-        """Values judged."""
+        """Number of values checked."""
         return None if partial[2] else np.array([partial[0]], dtype=np.uint64)
 
     def unpacked(self, words: Words, places: slice) -> Partial:  # noqa: ARG002
@@ -52,7 +52,7 @@ class NotNullCheck(BatchCheck[NotNull], Repeating):
         return partial[1]
 
     def without_findings(self, partial: Partial) -> Partial:
-        """Values judged, and nulls a column."""
+        """Values checked, and nulls per column."""
         return partial[0], Violations.none(), partial[2]
 
     def reduce(self, partials: Sequence[Partial]) -> RuleOutcome:

@@ -10,7 +10,7 @@ from spatial_pipeline.model.profile import RasterProfile
 
 @profile_rule
 def evaluate(rule: RasterMetadata, profile: RasterProfile) -> RuleOutcome:
-    """One violation for each tag that is missing or has another value."""
+    """One violation per tag that is missing or has another value."""
     reasons = [
         f"tag {tag} is missing"
         if tag not in profile.tags

@@ -1,4 +1,4 @@
-"""The source opens, every record or block decodes, and every value could be kept as it is."""
+"""readable: the source opens, every record or block decodes, and every value is kept as it is."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def unreadable(profile: Profile) -> RuleOutcome | None:
 
 @evaluates(Readable, kind="vector")
 class ReadableVector(BatchCheck[Readable], Remembering):
-    """Decodes every staged record and counts them; bytes that decoded once do so again."""
+    """Decodes every staged record again and counts them."""
 
     def map(self, batch: FeatureBatch) -> tuple[int, Violations]:
         """Records of this batch, and those whose geometry does not decode."""
@@ -69,7 +69,7 @@ class ReadableVector(BatchCheck[Readable], Remembering):
         return RuleOutcome(checked=seen, findings=findings, message=message, notes=profile.notes)
 
     def facts(self, batch: FeatureBatch, partial: tuple[int, Violations]) -> Facts:
-        """Which features have a geometry that decodes."""
+        """Classes of the features: those whose geometry decodes."""
         classes = np.full(partial[0], PLAIN, dtype=np.uint8)
         classes[shapely.is_missing(batch.geometry)] = UNKNOWN
         return Facts(classes)
@@ -82,7 +82,7 @@ class ReadableVector(BatchCheck[Readable], Remembering):
 
     @staticmethod
     def _lost(profile: VectorProfile, found: Violations) -> Violations:
-        """Records that ingest could not decode and that neither a batch nor a defect has shown."""
+        """Records that ingest could not decode and that no batch or defect has reported."""
         named = [d.row for d in profile.defects if d.column == profile.geometry_column]
         rows: NDArray[np.int64] = np.setdiff1d(
             np.asarray(profile.undecodable, dtype=np.int64), [*found.rows[:, 0], *named]
@@ -91,7 +91,7 @@ class ReadableVector(BatchCheck[Readable], Remembering):
 
 
 def _defects(profile: VectorProfile) -> Violations:
-    """Values that the source holds and ingest could not keep."""
+    """Values of the source that ingest could not keep."""
     if not profile.defect_count:
         return Violations.none()
     kept = Violations.build([d.row for d in profile.defects], [str(d) for d in profile.defects])
@@ -137,7 +137,7 @@ class ReadableRaster(WindowCheck[Readable]):
 
 
 def broken_blocks(blocks: Sequence[BrokenBlock]) -> Violations:
-    """One finding a block that does not decode: its extent, named by band and place."""
+    """One violation per block that does not decode: its extent, named by band and place."""
     if not blocks:
         return Violations.none()
     reasons = [

@@ -12,7 +12,7 @@ from spatial_pipeline.model.profile import BandProfile, RasterProfile
 
 @profile_rule
 def evaluate(rule: ScaleOffset, profile: RasterProfile) -> RuleOutcome:
-    """One violation for each band that declares something else."""
+    """One violation per band that declares something else."""
 
     def wrong(band: BandProfile) -> list[str]:
         told = [

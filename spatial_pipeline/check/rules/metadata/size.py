@@ -10,7 +10,7 @@ from spatial_pipeline.model.profile import RasterProfile
 
 @profile_rule
 def evaluate(rule: Size, profile: RasterProfile) -> RuleOutcome:
-    """One violation for each side that differs."""
+    """One violation per side that differs."""
     return compared(
         {
             "columns": (profile.width, rule.equals[0]),

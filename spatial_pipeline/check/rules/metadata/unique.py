@@ -1,4 +1,4 @@
-"""No two features share a key."""
+"""unique: no two features share a key."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ Partial = tuple[NDArray[np.uint64], Packed, int]
 class UniqueCheck(BatchCheck[Unique], Repeating):
     """Hashes the key of every row, then compares the values of rows with equal hashes.
 
-    A key with a null in it identifies nothing, as in SQL: it is not compared, and the number of
-    such rows is said. NaN equals NaN, and -0.0 equals 0.0.
+    A key with a null in it identifies nothing, as in SQL: it is not compared, and a note gives the
+    number of such rows. NaN equals NaN, and -0.0 equals 0.0.
     """
 
     needs_geometry = False
@@ -45,15 +45,15 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
         return join_keys.hashes(table)[whole], packed(batch.positions[whole]), int((~whole).sum())
 
     def packed(self, partial: Partial, count: int) -> Words | None:
-        """Hashes of all rows of a piece, none of which is without a key."""
+        """Hashes of all rows of a piece; None when a row has no key."""
         return partial[0] if len(partial[0]) == count else None
 
     def unpacked(self, words: Words, places: slice) -> Partial:
-        """The same rows, where they stand now."""
+        """Unpacks the rows at their present positions."""
         return words, range(places.start, places.stop), 0
 
     def reduce(self, partials: Sequence[Partial]) -> RuleOutcome:
-        """One violation for every row whose key another row has."""
+        """One violation per row whose key another row has."""
         nulls = sum(p[2] for p in partials)
         findings, count = self._duplicates(join_keys.suspects([p[:2] for p in partials]))
         n = len(findings)
@@ -67,7 +67,7 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
         )
 
     def _duplicates(self, suspects: NDArray[np.int64]) -> tuple[Violations, int]:
-        """Findings of the rows that do share a key, and the number of such keys."""
+        """Violations of the rows that do share a key, and the number of such keys."""
         if not len(suspects):
             return Violations.none(), 0
         data = cast("VectorReader", self.context.data)

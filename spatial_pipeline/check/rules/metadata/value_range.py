@@ -1,4 +1,4 @@
-"""Numbers, dates or times of a column lie within bounds."""
+"""value_range: numbers, dates or times of a column lie within bounds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Scale:
     Attributes:
         least: smallest value, None without a lower bound.
         most: largest value, None without an upper bound.
-        step: what the measure counts: 1 for numbers, the ticks of a day for times.
+        step: unit step of the measure: 1 for numbers, the ticks of a day for times.
         unit: unit of the measure.
 
     """
@@ -50,16 +50,17 @@ class Scale:
 
 @evaluates(ValueRange)
 class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
-    """Compares a column with bounds; nulls are not judged, NaN lies within no bounds.
+    """Compares a column with bounds; nulls are not checked, NaN lies within no bounds.
 
     Bounds are taken on the scale of the column: rounded to 32 bits for 32-bit floats, exact for
-    integers of any size. A day as upper bound is meant to its end; a time without a zone is UTC.
+    integers of any size. A date as upper bound includes the whole day; a time without a zone is
+    UTC.
     """
 
     needs_geometry = False
 
     def map(self, batch: FeatureBatch) -> Partial:
-        """Values judged, nulls, and violations.
+        """Values checked, nulls, and violations.
 
         Raises:
             RuleError: the column cannot be compared with the bounds.
@@ -91,7 +92,7 @@ class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
         return len(values), len(batch) - len(values), findings
 
     def packed(self, partial: Partial, count: int) -> Words | None:  # noqa: ARG002
-        """Values judged and nulls."""
+        """Number of values checked, and of nulls."""
         return None if len(partial[2]) else np.array(partial[:2], dtype=np.uint64)
 
     def unpacked(self, words: Words, places: slice) -> Partial:  # noqa: ARG002
@@ -103,11 +104,11 @@ class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
         return partial[2]
 
     def without_findings(self, partial: Partial) -> Partial:
-        """Values judged and nulls."""
+        """Values checked and nulls."""
         return partial[0], partial[1], Violations.none()
 
     def reduce(self, partials: Sequence[Partial]) -> RuleOutcome:
-        """All violations, and how many nulls were not judged."""
+        """All violations, and a note on the nulls that were not checked."""
         nulls = sum(p[1] for p in partials)
         plural = "" if nulls == 1 else "s"
         return RuleOutcome(
@@ -173,7 +174,7 @@ def numbers(column: pa.ChunkedArray) -> NDArray[Any]:
 
 
 def texts(column: pa.ChunkedArray) -> list[str]:
-    """Values as a reader knows them; times with a zone in UTC."""
+    """Values as text for people; times with a zone in UTC."""
     zoned = pa.types.is_timestamp(column.type) and column.type.tz is not None
     if zoned:
         column = column.cast(pa.timestamp(column.type.unit))

@@ -1,1 +1,1 @@
-"""Checks against another delivery of the same data."""
+"""Rules that compare with another delivery of the same data."""

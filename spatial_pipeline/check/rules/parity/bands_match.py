@@ -13,7 +13,7 @@ from spatial_pipeline.model.readers import RasterReader
 
 @evaluates(BandsMatch)
 class BandsMatchCheck(_PixelComparison[BandsMatch]):
-    """Compares each band with the single-band raster that it is said to come from."""
+    """Compares each band with the single-band raster from which it should come."""
 
     def _pairs(self) -> list[tuple[int, RasterReader, int]]:
         return [(i, other, 1) for i, other in enumerate(self._others, 1)]

@@ -1,4 +1,4 @@
-"""round_trips: written to another format and read back, a dataset is what it was."""
+"""round_trips: a dataset is unchanged after writing it to another format and reading it back."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ GEOMETRY = "geometry"
 
 @dataclass(frozen=True)
 class Structure:
-    """What of a dataset changed as a whole.
+    """Changes of a dataset as a whole.
 
     Attributes:
         changes: one sentence for each change.
-        comparison: what is left to compare feature by feature.
-        notes: what must be said.
+        comparison: the remaining comparison, feature by feature.
+        notes: remarks.
 
     """
 
@@ -58,14 +58,14 @@ class Structure:
 
 @dataclass(frozen=True)
 class ChangedValues:
-    """What changed in some features.
+    """Changed values of some features.
 
     Attributes:
         checked: features compared.
-        findings: one for each value that changed.
-        counts: how many values changed, by property.
+        findings: one violation for each value that changed.
+        counts: number of changed values, by property.
         largest: largest distance of geometries, NaN without one.
-        said: how many features each note is about.
+        said: number of features for each note.
 
     """
 
@@ -86,10 +86,11 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
     """
 
     def plan(self) -> Iterable[Callable[[], Any]]:
-        """What changed as a whole, then the features in chunks.
+        """Compares the dataset as a whole, then the features in chunks.
 
         Raises:
-            RuleError: there is nothing to compare with, or ``ignore`` names what is not there.
+            RuleError: there is nothing to compare with, or ``ignore`` names something that does not
+                exist.
 
         """
         if not self.context.others:
@@ -169,7 +170,7 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
     def _mode(
         self, here: VectorProfile, there: VectorProfile, changes: list[str]
     ) -> tuple[Mode | Any, str, list[str]]:
-        """How geometries are compared, the note of their transformation, and what must be said."""
+        """The comparison mode of geometries, the note of their transformation, and remarks."""
         if here.geometry_column is None or here.geometry_column in self.rule.ignore:
             return "ignore", "", []
         if there.geometry_column is None:
@@ -208,7 +209,7 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
 def _columns(
     data: VectorReader, back: VectorReader, ignored: set[str]
 ) -> tuple[tuple[tuple[str, str], ...], list[str], str]:
-    """The columns to compare, what changed about columns, and those not to be compared."""
+    """The columns to compare, changes of columns, and the columns to skip."""
     ours, theirs = (tuple(c.name for c in d.profile.columns) for d in (data, back))
     renamed = _renamed([n for n in ours if n not in theirs], [n for n in theirs if n not in ours])
     types, other_types = column_types(data, ours), column_types(back, theirs)
@@ -235,7 +236,7 @@ def _columns(
 
 
 def _renamed(lost: list[str], added: list[str]) -> dict[str, str]:
-    """New names of columns: by place, or by their beginnings where some are lost or added."""
+    """New names of columns: by position, or by prefix where some are lost or added."""
     if len(lost) == len(added):
         return dict(zip(lost, added, strict=True))
     free, found = list(added), {}
@@ -290,10 +291,10 @@ def _crs(crs: pyproj.CRS | None) -> str:
 GRID, COUNT, TAGS, PIXELS = "grid", "count", "tags", "pixels"
 BAND = tuple(f.name for f in fields(BandProfile))
 PROPERTIES = (GRID, COUNT, *BAND, TAGS, PIXELS)
-"""What a raster may lose; ``ignore`` takes these names."""
+"""Properties of a raster that may be lost; ``ignore`` takes these names."""
 
 _DEFAULTS = {"AREA_OR_POINT": "Area"}
-"""What it means that a tag is absent."""
+"""Meaning of an absent tag."""
 
 
 @evaluates(RoundTrips, kind="raster")
@@ -335,7 +336,7 @@ class RasterRoundTripCheck(WindowCheck[RoundTrips]):
         return found
 
     def reduce(self, partials: Sequence[list[PixelDifference]]) -> RuleOutcome:
-        """One finding a property that changed, and one a region of pixels that did."""
+        """One violation per changed property, and one per region of changed pixels."""
         needs_pixels(partials)
         here, there = raster_profile(self.context), self._back.profile
         changes = [c for name, c in _changes(here, there) if name not in self.rule.ignore]

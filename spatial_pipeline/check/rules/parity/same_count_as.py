@@ -1,4 +1,4 @@
-"""As many features as another dataset has."""
+"""same_count_as: the number of features equals that of another dataset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spatial_pipeline.model.violations import RuleOutcome
 
 @evaluates(SameCountAs)
 class SameCountCheck(PlannedCheck[SameCountAs]):
-    """Compares two numbers; features are looked at only where a condition selects them."""
+    """Compares two numbers; features are read only where a condition selects them."""
 
     def plan(self) -> Iterable[Callable[[], Any]]:
         """Counts of this dataset (side 0) and of the other one (side 1), whole or by batch.

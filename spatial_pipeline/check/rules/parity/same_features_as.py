@@ -1,4 +1,4 @@
-"""The same features, in another format, store or delivery."""
+"""same_features_as: equal features in another format, store or delivery."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 @dataclass(frozen=True)
 class Joined:
-    """What is known of one of the other datasets before the pairs are compared.
+    """One of the other datasets and its join, before the pairs are compared.
 
     Attributes:
-        comparison: what is compared, and how.
+        comparison: inputs and mode of the comparison.
         here: the dataset under check.
         there: the other one.
-        join: which features belong together.
+        join: matching features.
         findings: columns that cannot be compared.
-        said: how many features each note is about.
-        notes: what else must be said.
+        said: number of features for each note.
+        notes: other remarks.
 
     """
 
@@ -60,17 +60,17 @@ class Joined:
 
 @dataclass(frozen=True)
 class Compared:
-    """What became of some pairs.
+    """Results of comparing some pairs.
 
     Attributes:
         checked: pairs compared.
-        findings: those that differ.
-        counts: how many of them moved, and how many were edited.
-        columns: how many values of each column differ.
+        findings: violations of pairs that differ.
+        counts: number of moved and of edited pairs.
+        columns: number of differing values per column.
         largest: largest distance of geometries, NaN without one.
         moved: (k, 2) positions of pairs whose geometries differ.
         boxes: (k, 4) bounds of their geometries in the other dataset, in the CRS of this one.
-        said: how many pairs each note is about.
+        said: number of pairs for each note.
 
     """
 
@@ -86,11 +86,11 @@ class Compared:
 
 @evaluates(SameFeaturesAs)
 class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
-    """Joins the features of two datasets and compares those that belong together.
+    """Joins the features of two datasets and compares the matching ones.
 
     Every difference is a violation of one class: a feature is new (only here) or gone (only in the
     other dataset), split or merged (it overlaps several of those), moved (another geometry) or
-    edited (other attributes), or both. With a ``where``, a feature is judged when the condition
+    edited (other attributes), or both. With a ``where``, a feature is compared when the condition
     holds in either dataset. Features whose key is null or not unique are violations of their own
     and are not compared.
     """
@@ -99,7 +99,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
         """The join of each other dataset, then its pairs in chunks.
 
         Raises:
-            RuleError: there is nothing to compare with, or no way to.
+            RuleError: there is nothing to compare with, or the comparison is impossible.
 
         """
         if not self.context.others:
@@ -185,7 +185,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
             join = by_key(*sides)
         else:
             join, counted = by_geometry(comparison)
-            # Whoever found the partners has compared their geometries.
+            # A join by geometry has already compared the geometries.
             comparison = replace(comparison, mode="ignore")
         return Joined(
             comparison=comparison,
@@ -200,7 +200,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
     def _comparison(
         self, data: VectorReader, other: VectorReader
     ) -> tuple[PairedComparison, tuple[str, ...]]:
-        """What is compared with one of the others, and what must be said of it."""
+        """The comparison with one of the others, and remarks about it."""
         rule = self.rule
         mode = self._mode(data, other)
         columns, said = self._columns(data, other)
@@ -250,7 +250,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
     def _columns(
         self, data: VectorReader, other: VectorReader
     ) -> tuple[tuple[tuple[str, str], ...], list[str]]:
-        """The attributes to compare, and what must be said of the others."""
+        """The attributes to compare, and remarks about the others."""
         ours, theirs = ([c.name for c in d.profile.columns] for d in (data, other))
         key = self.rule.key or self.context.key
         if self.rule.columns_ is not None:
@@ -313,7 +313,7 @@ def _reason(kind: str, edits: Sequence[str]) -> str:
 
 
 def _message(checked: int, pieces: Sequence[Compared], rest: Unpaired, joined: Joined) -> str:
-    """What differs, counted by class."""
+    """The differences, counted by class."""
     counts = sum((p.counts for p in pieces), Counter(rest.counts))
     columns = sum((p.columns for p in pieces), Counter())
     largest = [p.largest for p in pieces if np.isfinite(p.largest)]

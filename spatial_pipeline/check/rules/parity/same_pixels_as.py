@@ -61,7 +61,7 @@ class SamePixelsCheck(_PixelComparison[SamePixelsAs]):
     def _notes(self) -> tuple[str, ...]:
         if self.rule.resample is None:
             return super()._notes()
-        # Made here when other machines have looked at the windows.
+        # Created here when other machines have evaluated the windows.
         warp = self._warped(self._others[0])
         how = f"resampled to this grid ({self.rule.resample})"
         return (how, *((warp.note,) if warp.note else ()), *super()._notes())

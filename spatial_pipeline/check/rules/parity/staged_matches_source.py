@@ -1,4 +1,4 @@
-"""What was staged is what was read: checksums of ingest against those of the staged file."""
+"""staged_matches_source: checksums of the staged file equal those that ingest took."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ OLD = "staged by an older version of ingest, which took no checksums: stage it a
 
 @evaluates(StagedMatchesSource, kind="vector")
 class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
-    """Sums up every column batch by batch.
+    """Sums every column batch by batch.
 
-    Columns that no other rule wants are read here, one after the other: one that is damaged is no
-    reason for rules about others to fail.
+    Columns that no other rule needs are read here, one after the other, so that a damaged column
+    does not fail rules about other columns.
     """
 
     needs_geometry: ClassVar[bool] = False
@@ -60,7 +60,7 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
         return (list(self._profile.checksums or ()),)
 
     def packed(self, partial: tuple[int, checksums.Sums], count: int) -> Words | None:
-        """The sums: the same bytes add up to the same."""
+        """The sums: equal bytes have equal sums."""
         _, sums = partial
         if not sums:
             return None
@@ -73,7 +73,7 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
         return int(words[0]), dict(zip(names, map(int, words[1:]), strict=True))
 
     def reduce(self, partials: Sequence[tuple[int, checksums.Sums]]) -> RuleOutcome:
-        """One violation a column that differs; one only when rows are missing or renumbered."""
+        """One violation per column that differs; only one when rows are missing or renumbered."""
         profile = self._profile
         if profile.checksums is None:
             raise RuleError(OLD)
@@ -108,7 +108,7 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
         return f"column {column}"
 
     def _column(self, name: str, batch: FeatureBatch) -> Any:
-        """The values of a column, read unless they are there."""
+        """The values of a column; read unless they are already loaded."""
         if name in batch.table.column_names:
             return batch.table.column(name)
         try:
@@ -137,7 +137,7 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
 
 @evaluates(StagedMatchesSource, kind="raster")
 class StagedRasterCheck(WindowCheck[StagedMatchesSource]):
-    """Sums up pixels and masks window by window, and looks for the tags of the source."""
+    """Sums pixels and masks window by window, and looks for the tags of the source."""
 
     def map(self, window: PixelWindow) -> tuple[int, NDArray[np.uint64]]:
         """Pixels of the window, and their sums by cell."""
@@ -152,7 +152,7 @@ class StagedRasterCheck(WindowCheck[StagedMatchesSource]):
         return height * width, cells
 
     def reduce(self, partials: Sequence[tuple[int, NDArray[np.uint64]]]) -> RuleOutcome:
-        """One violation a cell of a band that differs, and one a tag that is lost."""
+        """One violation per cell of a band that differs, and one per lost tag."""
         profile = self._profile
         wanted = checksums.cells_read(profile.checksums or ())
         cells = checksums.empty_cells(profile.count, profile.width, profile.height)

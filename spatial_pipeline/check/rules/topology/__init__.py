@@ -1,1 +1,1 @@
-"""Checks of how features lie to each other."""
+"""Rules about the spatial relations between features."""

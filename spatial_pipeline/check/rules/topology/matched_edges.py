@@ -27,8 +27,7 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 MISSING, NEAR = "missing vertex", "nearly coincident"
 ULPS = 4
-"""A vertex that was computed to lie on an edge lies beside it by less than so many spacings of
-floating-point numbers."""
+"""Spacings of floating-point numbers that bound how far a computed vertex lies off its edge."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,10 @@ class Unmatched:
     """Partial result of one tile.
 
     Attributes:
-        checked: owned features judged.
-        findings: edges of owned features.
-        left_out: owned features that a note must speak of.
-        told: of edges that are not in memory any more.
+        checked: owned features checked.
+        findings: violations: edges of owned features.
+        left_out: owned features to mention in a note.
+        told: summary of violations that are in files.
 
     """
 
@@ -51,15 +50,16 @@ class Unmatched:
 
 @evaluates(MatchedEdges)
 class MatchedEdgesCheck(TileCheck[MatchedEdges]):
-    """One violation an edge that a neighbour runs along without having the same edge.
+    """One violation per edge that a neighbour runs along without having the same edge.
 
-    Edges with a reversed twin cancel, see ``arrangement``; only what is left is compared. Both
-    neighbours are told of their own edges: the one that misses a vertex has a long one, the other
-    two short ones. Edges that run the same way are an overlap, another rule's business.
+    Edges with a reversed twin cancel, see ``arrangement``; only the residual edges are compared.
+    Each neighbour gets violations for its own edges: the one that misses a vertex has one long
+    edge, the other two short ones. Edges that run in the same direction are an overlap, which
+    another rule reports.
     """
 
     def halo(self) -> float:
-        """Neighbours come as near as edges may be to count as coincident."""
+        """The largest distance of edges that count as nearly coincident."""
         return self._reach
 
     def map(self, tile: Tile) -> Unmatched:
@@ -95,7 +95,7 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
         return partial.findings
 
     def without_findings(self, partial: Unmatched) -> Unmatched:
-        """The rest, and what is to be said of the edges."""
+        """The partial result without its violations, and their summary."""
         return replace(partial, findings=Violations.none(), told=_told(partial))
 
     def reduce(self, partials: Sequence[Unmatched]) -> RuleOutcome:
@@ -127,15 +127,15 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
 
 
 def _told(partial: Unmatched) -> MeasureSummary:
-    """What is to be said of the edges, wherever they are."""
+    """Summary of the violations, in memory or in files."""
     return partial.told + MeasureSummary.of(partial.findings)
 
 
 def _unmatched(found: Outlines, reach: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Edges that no polygon of a piece runs along the other way, where there may be one nearby.
+    """Edges of a piece without a reversed twin, where an opposite edge may be nearby.
 
-    What is left of the chain holds them all; beside them it holds edges that are run through more
-    often one way than the other.
+    The residual edges of the chain include all of them, and also edges used more often in one
+    direction than in the other.
 
     Returns:
         (n, 4) directed edges, the interior to the left, and (n,) indices of their features.

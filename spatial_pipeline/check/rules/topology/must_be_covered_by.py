@@ -37,11 +37,11 @@ class Uncovered:
     """Partial result of one tile.
 
     Attributes:
-        checked: features judged.
+        checked: features checked.
         findings: uncovered parts of polygons, of lines, and points.
-        left_out: features that a note must speak of.
+        left_out: features to mention in a note.
         other_left_out: features of the other dataset around them that cover nothing.
-        told: of parts of each kind that are not in memory any more.
+        told: summaries of violations of each kind that are in files.
 
     """
 
@@ -54,12 +54,12 @@ class Uncovered:
 
 @evaluates(MustBeCoveredBy)
 class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
-    """One violation a feature: the part of it outside of the union of the other dataset.
+    """One violation per feature: the part of it outside the union of the other dataset.
 
     Polygons are covered by polygons, lines by polygons and lines, points by anything. A boundary
     digitised otherwise leaves slivers: they are violations unless the tolerance accepts them; a
-    part is compared with it, not the sum of the parts. Invalid features of either side are left
-    out and said.
+    part is compared with it, not the sum of the parts. Invalid features of either side are excluded
+    and noted.
     """
 
     needs_geometry: ClassVar[bool] = False
@@ -107,12 +107,12 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         return Uncovered(int(seen.sum()), (areas, lines, points), left_out, other_left_out)
 
     def depends(self) -> tuple[str, ...] | None:
-        """Nothing else; what the transformation to another CRS says is of all features together."""
+        """No other inputs; the note on the transformation is about all features together."""
         here, there = self.context.data.profile.crs, self.context.others[0].profile.crs
         return () if here == there else None
 
     def facts(self, batch: FeatureBatch, partial: Uncovered) -> Facts:
-        """Which features are covered, by others of which nothing is to be said either."""
+        """Classes of the features: covered, by others with nothing to report either."""
         classes = np.full(len(batch), PLAIN, dtype=np.uint8)
         told = [partial.left_out.rows, *(f.rows[:, 0] for f in partial.findings)]
         classes[np.isin(batch.rows, np.concatenate(told))] = UNKNOWN
@@ -129,7 +129,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         return joined(*partial.findings)
 
     def without_findings(self, partial: Uncovered) -> Uncovered:
-        """The rest, and what is to be said of the violations."""
+        """The partial result without its violations, and their summary."""
         none = Violations.none()
         return replace(partial, findings=(none, none, none), told=_told(partial))
 
@@ -164,7 +164,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
 
 
 def surely_within(bounds: NDArray[np.float64], covers: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """(n,) bool: boxes known to lie in the union of valid polygons without a look at features."""
+    """(n,) bool: boxes that certainly lie in the union of valid polygons, by box tests alone."""
     within = in_circles(bounds, covers)
     left = np.flatnonzero(~within)
     within[left] = in_union(bounds[left], covers)
@@ -172,7 +172,7 @@ def surely_within(bounds: NDArray[np.float64], covers: NDArray[np.object_]) -> N
 
 
 def _told(partial: Uncovered) -> tuple[MeasureSummary, MeasureSummary, MeasureSummary]:
-    """What is to be said of the violations of each kind, wherever they are."""
+    """Summaries of the violations of each kind, in memory or in files."""
     areas, lines, points = (
         t + MeasureSummary.of(f) for t, f in zip(partial.told, partial.findings, strict=True)
     )

@@ -35,12 +35,12 @@ class Dangles:
     """Partial result of one tile.
 
     Attributes:
-        checked: owned features judged.
+        checked: owned features checked.
         findings: free ends of owned lines.
-        left_out: owned features that a note must speak of.
-        exceptions_left_out: features of ``except_within`` that except nothing.
-        note: what the transformation to the CRS of the exceptions has to say.
-        taken: reasons of free ends that are not in memory any more.
+        left_out: owned features to mention in a note.
+        exceptions_left_out: features of ``except_within`` that cannot be used.
+        note: note on the transformation to the CRS of the exceptions.
+        taken: number of free ends in files, by reason.
 
     """
 
@@ -54,22 +54,22 @@ class Dangles:
 
 @evaluates(MustNotHaveDangles)
 class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
-    """One violation an end of a line, or of a part of one, that touches no line, its own included.
+    """One violation per end of a line, or of a part of one, that touches no line, its own included.
 
     So closed lines have no dangles, and neither have lines that end on themselves. An end that
-    misses a line by little is named by how: an undershoot falls short of it, its measure is the
+    nearly touches a line is classified: an undershoot falls short of it, its measure is the
     distance; an overshoot runs past it, its measure is the length of the tail. Both are accepted
-    when they measure no more than the tolerance. Little is twice the tolerance or, when this is
-    more, a twentieth of the mean spacing of the features (the root of extent by count): an end
-    farther from everything is a dangle without measure. Touching is decided exactly, so an end on a
-    line to within rounding is an undershoot of about 0.
+    when they measure no more than the tolerance. Nearly means within twice the tolerance or, when
+    this is more, within a twentieth of the mean spacing of the features (the root of extent by
+    count): an end farther from everything is a dangle without measure. Touching is decided exactly,
+    so an end on a line to within rounding is an undershoot of about 0.
     """
 
     def __init__(self, rule: MustNotHaveDangles, context: Context) -> None:
         super().__init__(rule, context)
 
     def halo(self) -> float:
-        """The reach: what an end may miss lies within it."""
+        """The reach: ends within it of a line are classified."""
         return self._reach
 
     @property
@@ -84,22 +84,22 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         return max(2 * self.rule.tolerance, SPACING * spacing)
 
     def reach(self) -> float:
-        """The same."""
+        """The reach of the classification of ends; equals the halo."""
         return self._reach
 
     def depends(self) -> tuple[str, ...] | None:
-        """Nothing else; areas of exception have notes of their own."""
+        """No other inputs; None with areas of exception, which have their own notes."""
         return () if self.rule.except_within is None else None
 
     def facts(self, batch: FeatureBatch, partial: Dangles) -> Facts:
-        """Which features are lines whose ends all touch one."""
+        """Classes of the features: lines whose ends all touch a line."""
         classes = np.full(len(batch), PLAIN, dtype=np.uint8)
         told = np.concatenate([partial.left_out.rows, partial.findings.rows[:, 0]])
         classes[np.isin(batch.rows, told)] = UNKNOWN
         return Facts(classes)
 
     def recalled(self, partial: Dangles, _positions: NDArray[np.int64], facts: Facts) -> Dangles:
-        """The lines were judged."""
+        """Adds the lines to those checked."""
         return replace(partial, checked=partial.checked + len(facts))
 
     def map(self, tile: Tile) -> Dangles:
@@ -144,7 +144,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         return reason, measure, np.flatnonzero(~(measure <= self.rule.tolerance))
 
     def _excepted(self, points: NDArray[np.object_]) -> tuple[NDArray[np.bool_], Excluded, str]:
-        """Which points lie in the areas of exception, looked up in the CRS of these."""
+        """(n,) bool: points in the areas of exception, tested in the CRS of the areas."""
         excepted, left_out, note = np.zeros(len(points), dtype=bool), Excluded.concat([]), ""
         if self.rule.except_within is None or not len(points):
             return excepted, left_out, note
@@ -163,7 +163,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         return partial.findings
 
     def without_findings(self, partial: Dangles) -> Dangles:
-        """The rest, and which kinds of free ends there were."""
+        """The partial result without its violations, and the number of free ends by kind."""
         return replace(partial, findings=Violations.none(), taken=_kinds(partial))
 
     def reduce(self, partials: Sequence[Dangles]) -> RuleOutcome:
@@ -190,12 +190,12 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
 
 
 def _kinds(partial: Dangles) -> Counter[str]:
-    """How many free ends of which kind there are, wherever they are."""
+    """Number of free ends by kind, in memory or in files."""
     return partial.taken + Counter(partial.findings.reasons.tolist())
 
 
 def _message(counts: Counter[str]) -> str:
-    """How many ends of which kind there are."""
+    """The number of ends by kind, in words."""
     whole = counts.total()
     if not whole:
         return ""

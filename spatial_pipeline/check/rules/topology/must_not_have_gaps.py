@@ -44,7 +44,7 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 GAP = "gap"
 ATTACHED, ALONE = 1, 2
-"""Classes of polygons that are remembered."""
+"""Classes of polygons in the feature cache."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class Boundaries:
     """Partial result of one batch.
 
     Attributes:
-        chain: what is left of the edges of its polygons, those that stand alone apart.
+        chain: residual edges of its polygons, except isolated ones.
         positions: staged positions of the polygons of the chain.
         alone: staged positions of simple polygons whose box touches no other feature's.
-        left_out: features that a note must speak of.
+        left_out: features to mention in a note.
         kept: the polygons of the chain's edges.
 
     """
@@ -72,11 +72,11 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
     """A gap is a bounded component of the complement of the union of the polygons.
 
     So a void that only points close counts, also between parts of one feature, as does a hole that
-    no other polygon fills; islands in a void are taken out of it. Twin edges cancel batch by batch
-    and then over all batches; the bounded faces of what is left that no polygon covers are the
-    voids. Those whose area may be rounding alone (see ``arrangement.noise``) are none. With an
-    area of interest, its border takes part and only faces inside of it count, closed or not.
-    Polygons that stand alone, as most buildings do, close no void: they are only taken out of them.
+    no other polygon fills; islands in a void are cut out of it. Twin edges cancel batch by batch
+    and then over all batches; the bounded faces of the residual edges that no polygon covers are
+    the voids. Those whose area may be rounding alone (see ``rounding.noise``) are ignored. With an
+    area of interest, its border takes part and only faces inside it count, closed or not. Isolated
+    polygons, as most buildings are, close no void: they are only cut out of voids.
     """
 
     needs_geometry: ClassVar[bool] = False
@@ -90,7 +90,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         self._left: EdgeChain | None = None
 
     def map(self, batch: FeatureBatch) -> Boundaries:
-        """What is left of the edges of this batch.
+        """The residual edges of this batch.
 
         Raises:
             RuleError: the source has no geometry column.
@@ -99,11 +99,11 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         return self._mapped(batch, None)
 
     def begin(self, known: Facts) -> None:
-        """Remembers what was left of all edges, and where that may have changed."""
+        """Loads the former residual edges, and the boxes where they may have changed."""
         self._known, self._former = known, Former.of(known)
 
     def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Boundaries:
-        """What is left of the edges that lie where something changed."""
+        """The residual edges that lie where something changed."""
         return self._mapped(batch, known)
 
     def reach(self) -> float:
@@ -111,7 +111,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         return 0.0
 
     def facts(self, batch: FeatureBatch, partial: Boundaries) -> Facts:
-        """Which features have edges in the chain, which stand alone, which a note speaks of."""
+        """Classes of the features: with edges in the chain, isolated, or mentioned in a note."""
         classes = np.zeros(len(batch), dtype=np.uint8)
         classes[np.searchsorted(batch.positions, unpacked(partial.positions))] = ATTACHED
         classes[np.searchsorted(batch.positions, unpacked(partial.alone))] = ALONE
@@ -120,14 +120,14 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         return Facts(classes)
 
     def finished(self, facts: Facts, named: NDArray[np.int64]) -> Facts:
-        """With what is left of all edges; polygons along them are wanted again."""
+        """Adds all residual edges; polygons along them must be checked again."""
         left, classes = self._left, facts.classes.copy()
         extras = remembered(left, len(facts))
         if left is None or extras is None:
             return Facts(np.zeros_like(classes))
         asking = np.arange(len(classes))
         if self._known is not None:
-            # No edge was left beside those that are not looked at, and none near them has changed.
+            # Unchanged features had no residual edges, and none near them has changed.
             asking = np.flatnonzero(self._known.looked)
         wanted = np.zeros(len(classes), dtype=bool)
         wanted[asking] = meeting(self._data.feature_bounds()[asking], spans(left.edges, 0.0))
@@ -138,7 +138,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
     def recalled(
         self, partial: Boundaries, _positions: NDArray[np.int64], _facts: Facts
     ) -> Boundaries:
-        """Of the polygons, no edge has changed; what they are is known for all pieces at once."""
+        """Adds unchanged polygons; their edges are updated for all pieces at once."""
         return partial
 
     def _mapped(self, batch: FeatureBatch, known: NDArray[np.uint8] | None) -> Boundaries:
@@ -154,7 +154,7 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
             chain, kept_features = remnant.chain, remnant.kept
         else:
             within = whole.within(self._former.changed, bounds, alone)
-            # Edges of what stood alone are new to the chain, wherever they are.
+            # Edges of formerly isolated polygons are new to the chain, wherever they are.
             kept = within.inside | (known[within.runner] == ALONE)
             chain = within.take(kept)
             wanted = around(bounds[batch.positions], np.unique(within.runner[kept]))
@@ -169,10 +169,10 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         )
 
     def _alone(self, positions: NDArray[np.int64], lone: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those polygons of one ring whose box touches no other feature's.
+        """Polygons of one ring whose box touches no other feature's box.
 
         Whether an edge has a twin nearby only saves look-ups: a polygon with one has a neighbour,
-        so the answer does not depend on how the data was cut.
+        so the answer does not depend on the partitioning.
         """
         boxes = shared_boxes(self._data)
         found = [np.empty(0, dtype=np.int64)]
@@ -237,18 +237,18 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         )
 
     def _members(self, parts: Iterable[Packed], kind: int) -> NDArray[np.bool_]:
-        """(n,) bool: all polygons of a class, looked at or not."""
+        """(n,) bool: all polygons of a class, evaluated or cached."""
         out = marked(parts, self._data.profile.count)
         if self._known is not None:
             out |= ~self._known.looked & (self._known.classes == kind)
         return out
 
     def _whole(self, chains: Sequence[EdgeChain], alone: NDArray[np.bool_]) -> EdgeChain:
-        """What is left of the edges of all polygons."""
+        """The residual edges of all polygons."""
         if self._known is None or self._former is None:
             self._left = EdgeChain.sum(chains)
         else:
-            # What stands alone now has no edges in the chain, whatever it had.
+            # Polygons that are isolated now have no edges in the chain, even if they had before.
             gone = alone & (self._known.kinds != ALONE)
             self._left = self._former.now(chains, self._data.feature_bounds()[gone])
         return self._left

@@ -67,9 +67,9 @@ from spatial_pipeline.runtime.shared_work import SharedWork
 
 OVERLAP, SHARED_LINE = "overlap", "shared line"
 CHUNK = 1024
-"""Pairs decided in one call: what threads that are idle may take."""
+"""Pairs decided in one call, which is the unit of work for idle threads."""
 DECODED = 1 << 14
-"""Polygons of doubtful regions that are compared with those around them at once."""
+"""Polygons of doubtful regions that are compared with their neighbours at once."""
 
 
 @dataclass(frozen=True)
@@ -77,19 +77,19 @@ class Overlaps:
     """Partial result of one batch.
 
     Attributes:
-        checked: features judged.
-        areas: pairs of polygons of the batch that share an area, unless the chain says it.
+        checked: features checked.
+        areas: pairs of polygons of the batch that share an area, unless the chain decides.
         stretches: pairs of lines of the batch that share a stretch.
-        left_out: features that a note must speak of.
-        dimensions: which dimensions the features have.
-        chain: what is left of the edges of the polygons where most of them cancel, else None.
+        left_out: features to mention in a note.
+        dimensions: dimensions of the features.
+        chain: residual edges of the polygons where most edges cancel, else None.
         polygons: staged positions of all valid polygons.
         lines: staged positions of all valid lines.
-        across: (k, 2) pairs of a polygon of this batch, outside of the chain, and a feature of
-            another one whose boxes meet.
-        across_lines: (k, 2) the same of lines.
-        kept: the features of this batch that are wanted again.
-        told: of areas and of stretches that are not in memory any more.
+        across: (k, 2) pairs of a polygon of this batch, outside the chain, and a feature of another
+            one whose boxes meet.
+        across_lines: (k, 2) the same for lines.
+        kept: features of this batch that are needed again.
+        told: summaries of areas and of stretches that are in files.
 
     """
 
@@ -109,16 +109,16 @@ class Overlaps:
 
 @evaluates(MustNotOverlap)
 class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
-    """Polygons against polygons and lines against lines; invalid features are left out and said.
+    """Polygons against polygons and lines against lines; invalid features are excluded and noted.
 
     A pair violates when the interiors of its members share an area (DE-9IM ``2********``), lines
     when they share a stretch (``1********``), decided by the exact predicate. Its measure is the
     area (length) of the intersection, which is rounded: with a tolerance, pairs that measure no
     more than it drop out; without one, a pair stays even when its intersection rounds to nothing.
 
-    Where the polygons of a batch share most of their edges, as in a coverage, the edges that are
-    left over all such batches say where to look. Elsewhere, as among buildings, each polygon is
-    compared with those whose box meets its own.
+    Where the polygons of a batch share most of their edges, as in a coverage, the residual edges of
+    all such batches locate the overlaps. Elsewhere, as among buildings, each polygon is compared
+    with those whose box meets its own.
     """
 
     needs_geometry: ClassVar[bool] = False
@@ -141,12 +141,12 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return self._mapped(batch, None)
 
     def begin(self, known: Facts) -> None:
-        """Whoever is to be compared meets nobody new but those that are looked at because of it."""
+        """Restricts neighbour look-ups to features that changed or lie next to a change."""
         self._neighbours = Neighbours(self._data, np.flatnonzero(known.looked))
         self._former = Former.of(known)
 
     def look(self, batch: FeatureBatch, known: NDArray[np.uint8]) -> Overlaps:
-        """The same; two familiar features are not compared with each other."""
+        """The same as ``map``, without comparing two unchanged features with each other."""
         return self._mapped(batch, known != UNKNOWN)
 
     def reach(self) -> float:
@@ -154,11 +154,11 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return 0.0
 
     def depends(self) -> tuple[str, ...] | None:
-        """Nothing else, unless groups make attributes matter."""
+        """No other inputs; None with groups, because attributes then matter."""
         return None if self.rule.group_by else ()
 
     def facts(self, batch: FeatureBatch, partial: Overlaps) -> Facts:
-        """Which features are polygons and which lines; those in a pair are found at the end."""
+        """Classes of the features: polygons or lines; those in a pair are determined at the end."""
         classes = np.zeros(len(batch), dtype=np.uint8)
         classes[np.searchsorted(batch.positions, unpacked(partial.polygons))] = PLAIN
         classes[np.searchsorted(batch.positions, unpacked(partial.lines))] = DEEP
@@ -166,20 +166,20 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return Facts(classes)
 
     def finished(self, facts: Facts, named: NDArray[np.int64]) -> Facts:
-        """With what is left of all edges, if all polygons are in the chain."""
+        """Adds all residual edges, if all polygons are in the chain."""
         classes = facts.without(named).classes
         extras = remembered(self._left, len(facts))
         if extras is None:
             return Facts(classes)
-        # The chain does not tell pairs within the tolerance from others: whoever looks for those
-        # that share an area has to meet all of them.
+        # The chain does not distinguish pairs within the tolerance from others: finding those that
+        # share an area requires all of them.
         rows = np.concatenate([np.empty(0, np.int64), *(s.ravel() for s in self._slight)])
         slight = self._data.rows_to_positions(np.unique(rows))
         classes[slight[classes[slight] != UNKNOWN]] |= np.uint8(AGAIN)
         return Facts(classes, extras=extras)
 
     def recalled(self, partial: Overlaps, _positions: NDArray[np.int64], facts: Facts) -> Overlaps:
-        """The features were compared with those around them, none of which has changed."""
+        """Adds features that were compared with their neighbours, none of which has changed."""
         kinds = {POLYGON: PLAIN, LINE: DEEP}
         there = frozenset(d for d, kind in kinds.items() if (facts.classes == kind).any())
         return replace(
@@ -247,7 +247,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         geometry: Callable[[NDArray[np.int64]], NDArray[np.object_]],
         dimension: int,
     ) -> Iterator[Violations]:
-        """The violations among pairs of features of a batch, so many pairs at a time."""
+        """The violations among pairs of features of a batch, in chunks of pairs."""
         one, other = pairs
         if self.rule.group_by and len(one):
             group = groups(batch.table.select(list(self.rule.group_by)))
@@ -345,7 +345,8 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         for begin in range(0, len(asking), DECODED):
             self.context.cancelled()
             mine = asking[begin : begin + DECODED]
-            # A sheet over another one is all doubtful: what lies around is read a part at a time.
+            # A layer of polygons over another is doubtful everywhere: neighbours are read in
+            # chunks.
             others = self._neighbours.near(every[mine])
             batch = known.take(np.union1d(mine, others[near[others] & (others > mine[0])]))
             areas = of_dimension(batch.geometry, POLYGON)
@@ -358,7 +359,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         return joined(partial.areas, partial.stretches)
 
     def without_findings(self, partial: Overlaps) -> Overlaps:
-        """The rest, and what is to be said of the pairs."""
+        """The partial result without its violations, and their summary."""
         areas, stretches = _told(partial)
         none = Violations.none()
         return replace(partial, areas=none, stretches=none, told=(areas, stretches))
@@ -405,7 +406,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
 
 
 def _told(partial: Overlaps) -> tuple[MeasureSummary, MeasureSummary]:
-    """What is to be said of the pairs within a batch, wherever they are."""
+    """Summaries of the pairs within a batch, in memory or in files."""
     areas, stretches = partial.told
     return areas + MeasureSummary.of(partial.areas), stretches + MeasureSummary.of(
         partial.stretches

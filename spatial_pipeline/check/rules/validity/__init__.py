@@ -1,1 +1,1 @@
-"""Checks of single geometries and pixels."""
+"""Rules about single geometries and pixels."""

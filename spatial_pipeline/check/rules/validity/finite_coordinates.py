@@ -1,4 +1,4 @@
-"""No coordinate is NaN or infinite."""
+"""finite_coordinates: no coordinate is NaN or infinite."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FiniteCoordinatesCheck(GeometryCheck[FiniteCoordinates]):
     """Reports every vertex with a coordinate that is NaN or infinite, in x, y, Z or M.
 
     The place of a vertex without a place is the finite vertex before it in the feature, else the
-    one after it. Geometries that do not decode because of such a vertex are judged too.
+    one after it. Geometries that do not decode because of such a vertex are checked too.
     """
 
     def judge(self, batch: FeatureBatch) -> Judged:

@@ -1,4 +1,4 @@
-"""min_area: polygons are at least so large."""
+"""min_area: polygons have at least the given area."""
 
 from __future__ import annotations
 

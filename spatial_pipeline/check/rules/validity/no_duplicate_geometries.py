@@ -1,4 +1,4 @@
-"""Each geometry occurs once."""
+"""no_duplicate_geometries: each geometry occurs once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ CHUNK = 65_536
 """Suspects that are looked up at once."""
 
 QUERIES = 4_096
-"""Bounding boxes whose neighbours are looked for at once."""
+"""Bounding boxes whose neighbours are looked up at once."""
 
 MAX_PAIRS = 1_000_000
 """Pairs within the tolerance after which the search ends."""
@@ -55,13 +55,13 @@ MAX_PAIRS = 1_000_000
 
 @dataclass(frozen=True)
 class Footprints:
-    """What is kept of each judged geometry of a batch.
+    """Hashes and bounds of the geometries of a batch, kept for the search for duplicates.
 
     Attributes:
         positions: (n,) staged positions.
         hashes: (n,) hash of type, size and bounds (without tolerance: of type and size only).
         bounds: (n, 4) bounds where there is a tolerance, else (0, 4).
-        said: how many features each note is about.
+        said: number of features for each note.
 
     """
 
@@ -76,14 +76,14 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
     """Finds geometries with the same vertices, or with vertices within a tolerance of each other.
 
     Geometries are equal whatever the start and direction of their rings and lines and the order of
-    their parts; a multi-geometry of one part equals that part. Z and M are not looked at. Without a
+    their parts; a multi-geometry of one part equals that part. Z and M are ignored. Without a
     tolerance every feature beyond the first is reported together with the first. Being within a
     tolerance is not transitive: there every pair is reported, once. Values of ``with_columns`` are
     equal when both are null.
     """
 
     def map(self, batch: FeatureBatch) -> Footprints:
-        """What tells most geometries of this batch apart.
+        """Hashes that tell most geometries of this batch apart.
 
         Raises:
             RuleError: the source has no geometry column.
@@ -118,11 +118,11 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
         )
 
     def depends(self) -> tuple[str, ...] | None:
-        """Nothing else; within a tolerance more than a number would have to be remembered."""
+        """No other inputs; None with a tolerance, which needs more than one number per feature."""
         return None if self.rule.tolerance else ()
 
     def facts(self, batch: FeatureBatch, partial: Footprints) -> Facts:
-        """Which features were judged, and their hashes."""
+        """Classes and hashes of the features that were checked."""
         judged = np.isin(batch.positions, unpacked(partial.positions))
         deep = shapely.has_z(batch.geometry) | shapely.has_m(batch.geometry)
         classes = np.where(deep, DEEP, PLAIN).astype(np.uint8)
@@ -134,7 +134,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
     def recalled(
         self, partial: Footprints, positions: NDArray[np.int64], facts: Facts
     ) -> Footprints:
-        """The features with the hashes that they had."""
+        """Adds the cached hashes of unchanged features."""
         deep = int((facts.classes == DEEP).sum())
         return replace(
             partial,
@@ -146,7 +146,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
         )
 
     def reduce(self, partials: Sequence[Footprints]) -> RuleOutcome:
-        """Looks at the geometries that have the same footprint.
+        """Compares the geometries that have the same footprint.
 
         Raises:
             RuleError: the source has no geometry column.
@@ -246,7 +246,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
         )
 
     def _pairs(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> Violations:
-        """Findings of the pairs of staged positions that are within the tolerance."""
+        """Violations of the pairs of staged positions that are within the tolerance."""
         if not len(a):
             return Violations.none()
         positions, index = np.unique(np.concatenate([a, b]), return_inverse=True)

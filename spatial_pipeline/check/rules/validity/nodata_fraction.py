@@ -28,7 +28,7 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 @evaluates(NodataFraction)
 class NodataFractionCheck(WindowCheck[NodataFraction]):
-    """Counts pixels without data, inside an area when the contract names one."""
+    """Counts pixels without data, inside an area when the contract specifies one."""
 
     def __init__(self, rule: NodataFraction, context: Context) -> None:
         super().__init__(rule, context)
@@ -54,7 +54,7 @@ class NodataFractionCheck(WindowCheck[NodataFraction]):
         return found
 
     def reduce(self, partials: Sequence[list[MarkedPixels]]) -> RuleOutcome:
-        """The worst band decides; one finding a failing band, with the places without data."""
+        """The worst band decides; one violation per failing band, with the places without data."""
         needs_pixels(partials)
         _, notes = self._area()
         bands = chosen_bands(self.rule.band, raster_profile(self.context))
@@ -95,7 +95,7 @@ class NodataFractionCheck(WindowCheck[NodataFraction]):
         )
 
     def _area(self) -> tuple[PixelArea | None, tuple[str, ...]]:
-        """The area that counts, made once for all threads; None for the whole raster."""
+        """The area to consider, created once for all threads; None for the whole raster."""
         within = self.rule.within
         if within is None:
             return None, ()

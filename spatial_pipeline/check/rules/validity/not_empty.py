@@ -1,4 +1,4 @@
-"""Every feature has a geometry, and it is not empty."""
+"""not_empty: every feature has a geometry, and it is not empty."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spatial_pipeline.model.violations import Violations
 
 @evaluates(NotEmpty)
 class NotEmptyCheck(GeometryCheck[NotEmpty]):
-    """Reports null and empty geometries; one that does not decode is there, but not judged."""
+    """Reports null and empty geometries; one that does not decode is present, but not checked."""
 
     def judge(self, batch: FeatureBatch) -> Judged:
         """Null and empty geometries of this batch."""

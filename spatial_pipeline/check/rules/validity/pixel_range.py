@@ -34,7 +34,7 @@ class PixelRangeCheck(WindowCheck[PixelRange]):
         self._finder = RegionFinder(raster_profile(context))
 
     def map(self, window: PixelWindow) -> list[MarkedPixels]:
-        """Pixels judged and regions of violations of each band, in this window."""
+        """Pixels checked and regions of violations of each band, in this window."""
         if window.values.dtype.kind == "c":
             msg = "needs ordered values: complex pixels have no range"
             raise RuleError(msg)
@@ -44,7 +44,7 @@ class PixelRangeCheck(WindowCheck[PixelRange]):
         ]
 
     def reduce(self, partials: Sequence[list[MarkedPixels]]) -> RuleOutcome:
-        """One finding a region; every pixel of it is a violation."""
+        """One violation per region, counted by its pixels."""
         needs_pixels(partials)
         judged = [j for window in partials for j in window]
         findings, note = self._finder.findings([j.marks for j in judged], self._reason)
@@ -79,7 +79,7 @@ class PixelRangeCheck(WindowCheck[PixelRange]):
         ]
         pixels, outside = int(window.valid_counts[band - 1]), None
         for rows in strips(*values.shape):
-            # Asked the other way round, because NaN is inside no bounds.
+            # The negated test, because NaN compares false with both bounds.
             inside, *others = (comparison(values[rows], bound) for comparison, bound in bounds)
             for other in others:
                 inside &= other

@@ -23,7 +23,7 @@ class ReadablePixelsCheck(WindowCheck[ReadablePixels]):
         return window.values.size
 
     def reduce(self, partials: Sequence[int]) -> RuleOutcome:
-        """One finding a broken block; without a single pixel the source itself is the finding."""
+        """One violation per broken block; without any readable pixel one for the source itself."""
         profile = raster_profile(self.context)
         blocks = profile.broken_blocks
         reasons = [

@@ -1,4 +1,4 @@
-"""Every geometry is valid after OGC Simple Features."""
+"""valid_geometry: every geometry is valid by OGC Simple Features."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from spatial_pipeline.model.violations import Violations
 class ValidGeometryCheck(GeometryCheck[ValidGeometry]):
     """Reports the first defect of every invalid geometry, as GEOS names it, or all of them.
 
-    A geometry that does not decode is a violation; an empty one is valid; validity is a matter of
+    A geometry that does not decode is a violation; an empty one is valid; validity is evaluated in
     the XY plane. With ``all_errors`` a feature has as many violations as defects.
     """
 
@@ -71,11 +71,11 @@ class ValidGeometryCheck(GeometryCheck[ValidGeometry]):
 
 
 def first_defect(geometry: shapely.Geometry, told: str) -> ValidityError:
-    """The defect that GEOS tells, with the address of its place.
+    """The defect that GEOS reports, with the address of its place.
 
     Args:
         geometry: the invalid geometry.
-        told: what ``shapely.is_valid_reason`` says: ``reason[x y]``.
+        told: the text of ``shapely.is_valid_reason``: ``reason[x y]``.
 
     """
     match = re.fullmatch(r"(.*?)\[(\S+) (\S+)(?: \S+)*\]", told)

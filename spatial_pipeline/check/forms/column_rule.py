@@ -1,0 +1,187 @@
+"""Rules that judge the values of columns: a function of the values that are not null.
+
+A rule is a function that is decorated by :func:`column_rule`. It gets its model and the values of
+one column of a batch, once for each column that the model names, and returns the violations. With
+``rows=True`` it gets the rows of all those columns together, nulls included. Counts, notes about
+nulls, places, the cache over versions and registration are done here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, get_type_hints
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.base import BatchCheck, evaluates
+from spatial_pipeline.check.geometry.places import places
+from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.violations import RuleOutcome, Violations
+
+SHOWN = 60
+"""Characters of a value that a reason shows."""
+
+
+@dataclass(frozen=True)
+class AttributeRows:
+    """Features of a batch by their attributes, as arrays of equal length n.
+
+    Attributes:
+        batch: all features of the batch.
+        index: (n,) int64 places of the features in the batch.
+        table: (n,) the columns that the rule names.
+
+    """
+
+    batch: FeatureBatch
+    index: NDArray[np.int64]
+    table: pa.Table
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def violations(
+        self, row: Any, reason: str | Sequence[str], measure: Any = np.nan, unit: str = ""
+    ) -> Violations:
+        """Violations of some of the rows, placed on their geometries.
+
+        Args:
+            row: (m,) index of the row of each violation, or (n,) bool.
+            reason: what is wrong, one text or (m,) of them.
+            measure: (m,) sizes of the defects.
+            unit: unit of the measures.
+
+        """
+        features = self.batch.take(self.index[row])
+        return Violations.build(
+            features.rows, reason, places(features.geometry), measure=measure, unit=unit
+        )
+
+
+@dataclass(frozen=True)
+class Values(AttributeRows):
+    """The values of one column that are not null."""
+
+    @property
+    def name(self) -> str:
+        """Name of the column."""
+        return str(self.table.column_names[0])
+
+    @property
+    def values(self) -> pa.ChunkedArray:
+        """(n,) the values."""
+        return self.table.column(0)
+
+
+@dataclass(frozen=True)
+class ColumnResult:
+    """Partial result of one batch.
+
+    Attributes:
+        checked: values judged.
+        nulls: nulls that were not judged, by column.
+        found: violations.
+
+    """
+
+    checked: int
+    nulls: Counter[str]
+    found: Violations
+
+
+Evaluate = Callable[[Any, Any], Violations]
+E = TypeVar("E", bound=Evaluate)
+
+
+class ColumnRuleCheck(BatchCheck[Rule], Repeating):
+    """Evaluates a function that :func:`column_rule` decorates."""
+
+    needs_geometry = False
+    function: ClassVar[Evaluate]
+    rows: ClassVar[bool]
+
+    def map(self, batch: FeatureBatch) -> ColumnResult:
+        """Values judged, nulls, and violations."""
+        names = self.rule.columns()
+        if self.rows:
+            every = AttributeRows(batch, np.arange(len(batch)), batch.table.select(list(names)))
+            found = self._found(every)
+            return ColumnResult(len(batch), Counter(), found)
+        parts, nulls, checked = [], Counter[str](), 0
+        for name in names:
+            column = batch.table.column(name)
+            filled = np.flatnonzero(column.is_valid().to_numpy())
+            nulls[name] = len(batch) - len(filled)
+            checked += len(filled)
+            parts.append(self._found(Values(batch, filled, pa.table({name: column.drop_null()}))))
+        return ColumnResult(checked, nulls, Violations.concat(parts))
+
+    def _found(self, rows: AttributeRows) -> Violations:
+        return type(self).function(self.rule, rows) if len(rows) else Violations.none()
+
+    def packed(self, partial: ColumnResult, count: int) -> Words | None:  # noqa: ARG002
+        """Values judged, and nulls by column."""
+        if len(partial.found):
+            return None
+        nulls = [partial.nulls[name] for name in self.rule.columns()]
+        return np.array([partial.checked, *nulls], dtype=np.uint64)
+
+    def unpacked(self, words: Words, places: slice) -> ColumnResult:  # noqa: ARG002
+        """No violations."""
+        named = zip(self.rule.columns(), words[1:].tolist(), strict=True)
+        return ColumnResult(int(words[0]), Counter(dict(named)), Violations.none())
+
+    def findings_of(self, partial: ColumnResult) -> Violations:
+        """The violations."""
+        return partial.found
+
+    def without_findings(self, partial: ColumnResult) -> ColumnResult:
+        """Values judged, and nulls."""
+        return ColumnResult(partial.checked, partial.nulls, Violations.none())
+
+    def reduce(self, partials: Sequence[ColumnResult]) -> RuleOutcome:
+        """All violations, and how many nulls were not judged."""
+        nulls = sum((p.nulls for p in partials), Counter())
+        return RuleOutcome(
+            checked=sum(p.checked for p in partials),
+            findings=Violations.concat(p.found for p in partials),
+            notes=tuple(
+                f"{nulls[name]} null{'s' * (nulls[name] != 1)} in {name} not judged"
+                for name in self.rule.columns()
+                if nulls[name]
+            ),
+        )
+
+
+def shown(value: Any) -> str:
+    """A value in a reason, cut when it is long."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def column_rule(*, rows: bool = False) -> Callable[[E], E]:
+    """Registers a function as the evaluation of the rule model of its first parameter.
+
+    Args:
+        rows: the function gets all columns of the rule together, nulls included.
+
+    """
+
+    def register(function: E) -> E:
+        model = next(iter(get_type_hints(function).values()))
+        parts = {
+            "function": staticmethod(function),
+            "rows": rows,
+            "__doc__": function.__doc__,
+            "__module__": function.__module__,
+        }
+        evaluates(model)(type(f"{model.__name__}Check", (ColumnRuleCheck,), parts))
+        return function
+
+    return register
