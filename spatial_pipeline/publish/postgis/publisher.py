@@ -21,7 +21,6 @@ from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.postgis import ledger, proof, readers, tables, verify
-from spatial_pipeline.publish.postgis.advisory_lock import session_lock
 from spatial_pipeline.publish.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
 from spatial_pipeline.publish.postgis.layout import asked_of, layout_of
@@ -34,6 +33,7 @@ from spatial_pipeline.publish.postgis.ownership import (
     replace_dropped,
 )
 from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
+from spatial_pipeline.publish.postgis.session_lock import lock_session
 
 logger = logging.getLogger("spatial_pipeline")
 CHUNK = 1 << 20
@@ -359,9 +359,7 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
     version = candidate.version
     async with database.connection() as connection:
         key = f"spatial_pipeline publish {version.dataset} {version.partition!r}"
-        address = database.address
-        what = f"publishing {version.dataset}"
-        await session_lock(connection, key, what, address.patience_s, address.statement_timeout_s)
+        await lock_session(connection, key, f"publishing {version.dataset}", database.address)
         try:
             await adopt(connection, version)
             await ledger.sweep(connection, version)
