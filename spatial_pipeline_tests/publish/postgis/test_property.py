@@ -1,7 +1,6 @@
 """Random tables of all types: the published table is the staged one, or the difference is named.
 
-``SPATIAL_PROPERTY_TABLES=5000 pytest spatial_pipeline_tests/publish/postgis/test_property.py`` tries
-as many tables as it says.
+``SPATIAL_PROPERTY_TABLES=5000`` in the environment of pytest tries as many tables as it says.
 """
 
 from __future__ import annotations
