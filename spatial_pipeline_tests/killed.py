@@ -327,7 +327,7 @@ class Campaign:
                     asyncio.run(self._mark_in_table())
                     self.looks += 1
                 except Exception as exc:
-                    self.problems.append(f"a reader: {exc!r}")
+                    self._note(f"a reader: {exc!r}")
 
         thread = threading.Thread(target=look)
         thread.start()
@@ -336,6 +336,10 @@ class Campaign:
         finally:
             stop.set()
             thread.join()
+
+    def _note(self, problem: str) -> None:
+        self.problems.append(problem)
+        print(problem, file=sys.stderr, flush=True)
 
     def entries(self) -> int:
         """Files and folders of the store that are no version: they must not become more."""
@@ -353,8 +357,7 @@ class Campaign:
                 try:
                     self.kill(stage)
                 except AssertionError as exc:
-                    self.problems.append(f"{stage}: {exc}")
-                    print(self.problems[-1], file=sys.stderr, flush=True)
+                    self._note(f"{stage}: {exc}")
                 if self.killed.total() % 50 == 0:
                     print(json.dumps(dict(self.killed)), file=sys.stderr, flush=True)
         return {

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.ingest.arcs import TOLERANCE, stroked
 from spatial_pipeline.ingest.formats.layer import Layer
+from spatial_pipeline.ingest.stretches import gathered
 from spatial_pipeline.ingest.wkt import MAX_NESTING
 
 CURVES = {8: "CIRCULARSTRING", 9: "COMPOUNDCURVE", 10: "CURVEPOLYGON", 11: "MULTICURVE",
@@ -125,8 +126,7 @@ def base_types(wkb: pa.Array) -> NDArray[np.int64]:
     wide = pa.types.is_large_binary(wkb.type)
     offsets = np.frombuffer(wkb.buffers()[1], np.int64 if wide else np.int32)
     starts = offsets[wkb.offset : wkb.offset + len(wkb)][there].astype(np.int64)
-    data = np.frombuffer(wkb.buffers()[2], np.uint8)
-    heads = data[starts[:, np.newaxis] + np.arange(_POINT)]
+    heads = gathered(wkb.buffers()[2], starts, _POINT)
     little = np.ascontiguousarray(heads[:, 1:]).view("<u4").ravel()
     words = np.where(heads[:, 0] == 1, little, little.byteswap()).astype(np.int64)
     found[there] = (words & ~_FLAGS) % 1000

@@ -123,7 +123,7 @@ def lengths(geometry: NDArray[np.object_]) -> NDArray[np.int64]:
     for kind in (3, 4, 5, 6):
         rows = np.flatnonzero(kinds == kind)
         if len(rows):
-            size[rows] += _headers(kind, geometry[rows])
+            size[rows] += _headers(kind, geometry if len(rows) == len(size) else geometry[rows])
     size[(kinds < 0) | (kinds == 7)] = -1
     return size
 

@@ -118,9 +118,6 @@ def _kept(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_nested(kind):
         texts = [None if v is None else json_text(v) for v in json_values(column)]
         return pa.chunked_array([pa.array(texts, pa.string())])
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        # GDAL would end a text there.
-        return pc.replace_substring(column, "\0", "\N{REPLACEMENT CHARACTER}")
     if pa.types.is_timestamp(kind) and not _is_geopackage_instant(column):
         return _iso(column)
     foreign = (pa.types.is_null, pa.types.is_time, pa.types.is_decimal, pa.types.is_duration)

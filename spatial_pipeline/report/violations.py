@@ -353,7 +353,7 @@ def _write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
                 stack.enter_context(warnings.catch_warnings())
                 warnings.filterwarnings("ignore", message="'crs' was not provided")
             pyogrio.write_arrow(
-                table,
+                _without_nul(table),
                 path,
                 layer=name,
                 driver="GPKG",
@@ -363,6 +363,15 @@ def _write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
                 append=False,
                 layer_options={"GEOMETRY_NAME": GEOMETRY},
             )
+
+
+def _without_nul(table: pa.Table) -> pa.Table:
+    """The table with U+FFFD for NUL, at which GDAL would end a text."""
+    for i, column in enumerate(table.schema):
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            texts = pc.replace_substring(table.column(i), "\0", "\N{REPLACEMENT CHARACTER}")
+            table = table.set_column(i, column, texts)
+    return table
 
 
 def _replaced(path: Path, write: Callable[[Path], None]) -> None:

@@ -54,12 +54,12 @@ def limited(connection: Interruptible, limit_s: float | None = None) -> Iterator
         with mine.calling(connection.interrupt):
             yield
     except Exception as exc:
-        if mine.raised:
-            msg = "given up: nobody waits for it any more"
-            raise GivenUpError(msg) from exc
         if over.is_set():
             msg = f"it took longer than {seconds:g} s over one batch of features"
             raise TimeoutError(msg) from exc
+        if mine.raised:
+            msg = "given up: nobody waits for it any more"
+            raise GivenUpError(msg) from exc
         raise
     finally:
         timer.cancel()

@@ -105,11 +105,11 @@ def test_what_a_blocking_rule_holds_is_held_and_not_a_failure(project: Project) 
     assert any("unique" in reason for reason in found["a"]["reasons"])
 
 
-def test_a_damaged_pointer_stops_no_other_dataset(project: Project) -> None:
+def test_a_folder_that_cannot_be_written_stops_no_other_dataset(project: Project) -> None:
     project.dataset("a")
     project.dataset("b")
-    (project.store / "a" / "-").mkdir(parents=True)
-    (project.store / "a" / "-" / "published.json").write_text("[")
+    project.store.mkdir()
+    (project.store / "a").write_text("")
     code, found, _ = project.run()
     assert (code, found["a"]["outcome"]) == (1, "failed")
     assert found["a"]["reasons"]

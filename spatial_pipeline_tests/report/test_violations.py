@@ -197,6 +197,13 @@ def test_any_text_goes_into_the_table_and_comes_back(words: list[str], shapes: l
     assert same_shapes([None if w is None else shapely.from_wkb(w) for w in wkb], shapes[:n])
 
 
+def test_a_nul_in_a_text_does_not_end_it(tmp_path: Path) -> None:
+    found = Violations.build([[0]], ["before\0behind"])
+    write_geopackage(to_table([(result(), found)]), tmp_path / "v.gpkg")
+    (reason,) = geopandas.read_file(tmp_path / "v.gpkg")["reason"]
+    assert reason == "before\N{REPLACEMENT CHARACTER}behind"
+
+
 def test_half_a_character_of_a_broken_source_does_not_stop_the_layer() -> None:
     found = Violations.build([0], "broken \ud800", keys=[(("\udcff",),)])
     assert to_table([(result(), found)])["reason"].to_pylist() == ["broken ?"]

@@ -30,6 +30,13 @@ from spatial_pipeline.model.violation_runs import (
 from spatial_pipeline.model.violations import SAMPLE_SIZE, RuleOutcome, Violation, Violations
 from spatial_pipeline.runtime.workers import Workers
 
+TYPES: dict[str, frozenset[int]] = {
+    "line": frozenset({1, 2, 5, 7}),
+    "polygon": frozenset({3, 6, 7}),
+    "geometry": frozenset(range(8)),
+}
+"""Numbers in GEOS of the types that hold a kind of geometry; collections may hold any."""
+
 
 async def conclude(
     task: RuleRun,
@@ -133,33 +140,44 @@ def unjudged(rule: Rule, outcome: RuleOutcome, data: Reader) -> str:
     """The reason why a rule found no geometry of its kind; empty when it did, or when valid.
 
     That is valid for a layer that is empty or holds null geometries only, and where the condition
-    of the rule selects none.
+    of the rule selects no geometry. Other messages name geometries of the kind that were left out.
     """
     profile = data.profile
     if not rule.judges or outcome.passed is not None or outcome.checked:
         return ""
     if not isinstance(profile, VectorProfile) or not profile.count or profile.error is not None:
         return ""
-    if profile.geometry_column is not None and profile.bounds is None:
-        return ""
-    if rule.where is not None and not _selects(cast("VectorReader", data), rule.where):
-        return ""
+    if profile.geometry_column is not None:
+        types, empty = _types(cast("VectorReader", data), rule.where)
+        if empty or any(types & TYPES[kind] for kind in rule.judges):
+            return ""
     selected = "" if rule.where is None else " that where selects"
-    said = f"nothing to judge: no feature{selected} has {rule.judges}, of {profile.count}"
+    kinds = " or ".join(f"a {kind}" for kind in rule.judges)
+    said = f"nothing to judge: no feature{selected} has {kinds}, of {profile.count}"
     if rule.severity is Severity.WARN:
         return said
     return f"{said}; leave the rule out, or give it severity: warn"
 
 
-def _selects(data: VectorReader, condition: str) -> bool:
-    """True when a condition holds for any feature that has a geometry."""
-    columns = columns_of(condition, [c.name for c in data.profile.columns])
+def _types(data: VectorReader, condition: str | None) -> tuple[set[int], bool]:
+    """Geometry types (of GEOS) of the features for which a condition holds.
+
+    Returns:
+        The types without that of null geometries, and True when all geometries are null or empty.
+
+    """
+    columns = columns_of(condition or "", [c.name for c in data.profile.columns])
+    found: set[int] = set()
+    empty = True
     for index in range(data.batch_count()):
         batch = data.batch(index, columns)
-        kept = mask(batch.table, condition)
-        if (kept if batch.wkb is None else kept & np.asarray(batch.wkb.is_valid())).any():
-            return True
-    return False
+        geometry = batch.geometry
+        if condition is not None:
+            geometry = geometry[mask(batch.table, condition)]
+        geometry = geometry[~shapely.is_missing(geometry)]
+        found.update(shapely.get_type_id(geometry).tolist())
+        empty &= bool(shapely.is_empty(geometry).all())
+    return found, empty
 
 
 def locations(findings: Violations) -> Sequence[tuple[float, float] | None]:

@@ -28,7 +28,6 @@ class ColumnRule(MetadataRule):
     """A rule about the values of columns."""
 
     scope: ClassVar[Scope] = Scope.FEATURE
-    judges: ClassVar[str] = "a value in the column"
     iso_element: ClassVar[str] = "domain consistency"
 
 
@@ -73,7 +72,6 @@ class AllowedCombinations(ColumnRule):
     """The values of some columns occur together as a list says."""
 
     rule: Literal["allowed_combinations"] = "allowed_combinations"
-    judges: ClassVar[str] = "a row"
     columns_: ColumnNames = Field(alias="columns", description="Columns of a combination.")
     combinations: tuple[tuple[Cell | None, ...], ...] = Field(
         min_length=1, description="Combinations, each a value for every column; null is a value."

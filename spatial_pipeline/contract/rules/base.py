@@ -92,8 +92,9 @@ class Rule(ContractModel):
     scope: ClassVar[Scope]
     kinds: ClassVar[frozenset[Kind]] = VECTOR
     iso_element: ClassVar[str]
-    judges: ClassVar[str] = ""
-    """Kind of geometry that a feature must have for being judged; empty for other rules."""
+    judges: ClassVar[tuple[str, ...]] = ()
+    """Kinds of geometry of which a feature must be one for being judged: ``line``, ``polygon`` or
+    ``geometry`` for all; empty for other rules."""
     needs: ClassVar[Needs] = Needs()
     ignores: ClassVar[Mapping[str, str]] = {}
     """Common parameters that it cannot use, with the reason; see ``unusable``."""

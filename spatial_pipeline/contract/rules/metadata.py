@@ -131,7 +131,7 @@ class BoundsWithin(MetadataRule):
 
     rule: Literal["bounds_within"] = "bounds_within"
     scope: ClassVar[Scope] = Scope.PROFILE
-    judges: ClassVar[str] = "a geometry"
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
     kinds: ClassVar[frozenset[Kind]] = BOTH
     iso_element: ClassVar[str] = "domain consistency"
     needs: ClassVar[Needs] = Needs.one("bounds", "area_of_use", area_of_use=True)
@@ -158,7 +158,7 @@ class GeometryTypeRule(MetadataRule):
 
     rule: Literal["geometry_type"] = "geometry_type"
     scope: ClassVar[Scope] = Scope.FEATURE
-    judges: ClassVar[str] = "a geometry"
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
     iso_element: ClassVar[str] = "conceptual consistency"
     any_of: tuple[GeometryType, ...] = Field(min_length=1, description="Allowed types.")
     allow_multi: bool = Field(

@@ -29,7 +29,7 @@ class MustNotOverlap(TopologyRule):
 
     rule: Literal["must_not_overlap"] = "must_not_overlap"
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
-    judges: ClassVar[str] = "a polygon or a line"
+    judges: ClassVar[tuple[str, ...]] = ("polygon", "line")
     tolerance: NotNegative = Field(
         0.0,
         description="Overlaps of at most this area (lines: length) are accepted, CRS units.",
@@ -48,7 +48,7 @@ class MustNotHaveGaps(TopologyRule):
 
     rule: Literal["must_not_have_gaps"] = "must_not_have_gaps"
     scope: ClassVar[Scope] = Scope.DATASET
-    judges: ClassVar[str] = "a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
     min_area: NotNegative | None = Field(None, description="Voids below this area are accepted.")
     max_area: NotNegative | None = Field(
         None, description="Voids above this area are no gaps (lakes), CRS units squared."
@@ -70,7 +70,7 @@ class MustBeCoveredBy(TopologyRule):
 
     rule: Literal["must_be_covered_by"] = "must_be_covered_by"
     scope: ClassVar[Scope] = Scope.COMPARISON
-    judges: ClassVar[str] = "a geometry"
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
     other: Other = Field(description="The covering dataset.")
     tolerance: NotNegative = Field(
         0.0,
@@ -91,7 +91,7 @@ class MustNotHaveDangles(TopologyRule):
 
     rule: Literal["must_not_have_dangles"] = "must_not_have_dangles"
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
-    judges: ClassVar[str] = "a line"
+    judges: ClassVar[tuple[str, ...]] = ("line",)
     tolerance: NotNegative = Field(
         0.0, description="Under- and overshoots of at most this length are accepted, CRS units."
     )
@@ -113,7 +113,7 @@ class MatchedEdges(TopologyRule):
 
     rule: Literal["matched_edges"] = "matched_edges"
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
-    judges: ClassVar[str] = "a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
     tolerance: NotNegative = Field(
         0.0, description="Unmatched stretches of at most this length are accepted, CRS units."
     )
@@ -131,7 +131,7 @@ class LargerThanClusterTolerance(TopologyRule):
 
     rule: Literal["larger_than_cluster_tolerance"] = "larger_than_cluster_tolerance"
     scope: ClassVar[Scope] = Scope.FEATURE
-    judges: ClassVar[str] = "a line or a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
     tolerance: Length = Field(
         description="Parts collapse when they are no longer, and polygons when they are no wider."
     )

@@ -45,7 +45,7 @@ class FiniteCoordinates(ValidityRule):
 
     rule: Literal["finite_coordinates"] = "finite_coordinates"
     scope: ClassVar[Scope] = Scope.FEATURE
-    judges: ClassVar[str] = "a geometry"
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
 
 
 class ValidGeometry(ValidityRule):
@@ -53,7 +53,7 @@ class ValidGeometry(ValidityRule):
 
     rule: Literal["valid_geometry"] = "valid_geometry"
     scope: ClassVar[Scope] = Scope.FEATURE
-    judges: ClassVar[str] = "a geometry"
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
     all_errors: bool = Field(
         False, description="Report all errors of a feature, not only the first that GEOS names."
     )
@@ -64,7 +64,7 @@ class NoHoles(ValidityRule):
 
     rule: Literal["no_holes"] = "no_holes"
     scope: ClassVar[Scope] = Scope.FEATURE
-    judges: ClassVar[str] = "a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
     tolerance: Area = Field(0.0, description="Holes up to this area are accepted.")
 
 
@@ -94,7 +94,7 @@ class MinArea(LimitRule):
     """Polygons are at least so large (the minimum mapping unit)."""
 
     rule: Literal["min_area"] = "min_area"
-    judges: ClassVar[str] = "a valid polygon"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
     value: Area | None = Field(None, description="Smallest area that is accepted.")
     by_part: bool = Field(False, description="Judge each part of a multipolygon by itself.")
     except_at_border: bool = Field(
@@ -111,7 +111,7 @@ class NoDuplicateGeometries(ValidityRule):
 
     rule: Literal["no_duplicate_geometries"] = "no_duplicate_geometries"
     scope: ClassVar[Scope] = Scope.DATASET
-    judges: ClassVar[str] = "a geometry"
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
     tolerance: NotNegative = Field(
         0.0, description="Largest distance between corresponding vertices, units of the CRS."
     )

@@ -52,7 +52,7 @@ class ClosedLines(VertexRule):
     """Lines end where they start; the missing segment of each other one is shown."""
 
     rule: Literal["closed_lines"] = "closed_lines"
-    judges: ClassVar[str] = "a line"
+    judges: ClassVar[tuple[str, ...]] = ("line",)
 
 
 class VertexCount(VertexRule):
@@ -72,14 +72,14 @@ class RingCount(CountRule):
     """The polygons of a feature have as many rings, shells and holes, as promised."""
 
     rule: Literal["ring_count"] = "ring_count"
-    judges: ClassVar[str] = "a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
 
 
 class MaxArea(LimitRule):
     """Polygons are at most so large."""
 
     rule: Literal["max_area"] = "max_area"
-    judges: ClassVar[str] = "a valid polygon"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
     value: Area | None = Field(None, description="Largest area that is accepted.")
     by_part: bool = Field(False, description="Judge each part of a multipolygon by itself.")
 
@@ -88,7 +88,7 @@ class MinLength(LimitRule):
     """Lines are at least so long."""
 
     rule: Literal["min_length"] = "min_length"
-    judges: ClassVar[str] = "a line"
+    judges: ClassVar[tuple[str, ...]] = ("line",)
     value: Length | None = Field(None, description="Smallest length that is accepted.")
     by_part: bool = Field(False, description="Judge each part of a multiline by itself.")
     except_at_border: bool = Field(
@@ -100,7 +100,7 @@ class MaxLength(LimitRule):
     """Lines are at most so long."""
 
     rule: Literal["max_length"] = "max_length"
-    judges: ClassVar[str] = "a line"
+    judges: ClassVar[tuple[str, ...]] = ("line",)
     value: Length | None = Field(None, description="Largest length that is accepted.")
     by_part: bool = Field(False, description="Judge each part of a multiline by itself.")
 
@@ -109,7 +109,7 @@ class MinSegmentLength(LimitRule):
     """Segments of lines and rings are at least so long."""
 
     rule: Literal["min_segment_length"] = "min_segment_length"
-    judges: ClassVar[str] = "a line or a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
     value: Length | None = Field(None, description="Smallest length that is accepted.")
     except_at_border: bool = Field(
         False, description="Segments that touch the bounds of the dataset may be cut, and shorter."
@@ -120,7 +120,7 @@ class MaxSegmentLength(LimitRule):
     """Segments of lines and rings are at most so long."""
 
     rule: Literal["max_segment_length"] = "max_segment_length"
-    judges: ClassVar[str] = "a line or a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
     value: Length | None = Field(None, description="Largest length that is accepted.")
 
 
@@ -128,7 +128,7 @@ class MinHoleArea(LimitRule):
     """Holes of polygons are at least so large."""
 
     rule: Literal["min_hole_area"] = "min_hole_area"
-    judges: ClassVar[str] = "a valid polygon"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
     value: Area | None = Field(None, description="Smallest area of a hole that is accepted.")
 
 
@@ -136,7 +136,7 @@ class NoRepeatedPoints(VertexRule):
     """No vertex of a line or a ring repeats the one before it."""
 
     rule: Literal["no_repeated_points"] = "no_repeated_points"
-    judges: ClassVar[str] = "a line or a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
     within: Length = Field(0.0, description="Vertices up to this distance apart are repeated.")
 
 
@@ -144,7 +144,7 @@ class RingOrientation(VertexRule):
     """Shells run in one direction and holes in the other (the right-hand rule)."""
 
     rule: Literal["ring_orientation"] = "ring_orientation"
-    judges: ClassVar[str] = "a valid polygon"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
     exterior: Literal["ccw", "cw"] = Field(
         "ccw", description="Direction of shells: ccw is that of RFC 7946 and OGC."
     )
@@ -154,7 +154,7 @@ class NoSpikes(VertexRule):
     """No corner of a line or a ring is sharper; repeated points count as one vertex."""
 
     rule: Literal["no_spikes"] = "no_spikes"
-    judges: ClassVar[str] = "a line or a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
     min_angle: Annotated[float, Field(gt=0, le=180)] = Field(
         description="Smallest angle between neighbouring segments that is accepted, in degrees."
     )
@@ -164,7 +164,7 @@ class NoSlivers(VertexRule):
     """No polygon is long and thin; each part is judged by itself."""
 
     rule: Literal["no_slivers"] = "no_slivers"
-    judges: ClassVar[str] = "a valid polygon"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
     max_thinness: Annotated[float, Field(gt=0, le=1)] = Field(
         description="Polygons are slivers up to this thinness, 4πA/P²: 1 is a circle, 0 a line."
     )
@@ -175,7 +175,7 @@ class NoRedundantVertices(VertexRule):
     """Every vertex between two others changes the line or ring that it belongs to."""
 
     rule: Literal["no_redundant_vertices"] = "no_redundant_vertices"
-    judges: ClassVar[str] = "a line or a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
     max_offset: Length = Field(
         0.0,
         description="A vertex is redundant up to this distance from the line between its "
@@ -200,7 +200,7 @@ class ZRange(VertexRule):
 
     rule: Literal["z_range"] = "z_range"
     iso_element: ClassVar[str] = "domain consistency"
-    judges: ClassVar[str] = "a geometry with Z"
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
     needs: ClassVar[Needs] = Needs.some("min", "max", "max_step")
     min: Finite | None = Field(None, description="Smallest Z that is accepted.")
     max: Finite | None = Field(None, description="Largest Z that is accepted.")
@@ -213,7 +213,7 @@ class MonotonicMeasure(VertexRule):
     """M never turns back along a line; equal values are accepted."""
 
     rule: Literal["monotonic_measure"] = "monotonic_measure"
-    judges: ClassVar[str] = "a line with M"
+    judges: ClassVar[tuple[str, ...]] = ("line",)
     direction: Literal["increasing", "decreasing"] = Field(
         "increasing", description="How M changes from the start of a line to its end."
     )
@@ -226,7 +226,7 @@ class SimpleGeometry(VertexRule):
     """
 
     rule: Literal["simple_geometry"] = "simple_geometry"
-    judges: ClassVar[str] = "a point or a line"
+    judges: ClassVar[tuple[str, ...]] = ("point", "line")
 
 
 class CoordinatesInDomain(VertexRule):
@@ -244,7 +244,7 @@ class Antimeridian(VertexRule):
     """Nothing crosses 180° unsplit, and rings around a pole pass through it (RFC 7946, 3.1.9)."""
 
     rule: Literal["antimeridian"] = "antimeridian"
-    judges: ClassVar[str] = "a line or a polygon"
+    judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
 
     def needs_crs(self) -> bool:
         """Longitudes are told by the CRS."""

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,7 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     control = socket.socket(fileno=descriptor)
-    for name in _UNUSED:
-        sys.modules[name] = None  # type: ignore[assignment]
-    for name in _PRELOADED:
-        import_module(name)
-    for name in _UNUSED:
-        del sys.modules[name]
+    preload()
     gc.collect()
     gc.freeze()
     while True:
@@ -60,6 +56,35 @@ def main(descriptor: int) -> None:
             control.close()
             _leave(_supervise, descriptors[0])
         os.close(descriptors[0])
+
+
+def preload() -> None:
+    """Imports what workers need, and nothing that they do without."""
+    with _unused_missing():
+        for name in _PRELOADED:
+            import_module(name)
+        # Arrow looks for pandas once, at its first array: a worker would import it for nothing.
+        import_module("pyarrow").array([None])
+
+
+@contextlib.contextmanager
+def _unused_missing() -> Iterator[None]:
+    """Within the block, packages that reading does without cannot be imported."""
+    finder = _Missing()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _Missing:
+    """Finds no package of ``_UNUSED``, and lets no other finder look for it."""
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname in _UNUSED:
+            msg = f"{fullname} is not imported by readers"
+            raise ModuleNotFoundError(msg, name=fullname)
 
 
 def _leave(function: Any, *args: Any) -> None:

@@ -6,6 +6,7 @@ NUL padding are null.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,7 +48,7 @@ def texts_of(cells: Cells) -> pa.Array:
     whole = pa.Array.from_buffers(
         pa.string(), len(cells), [None, pa.py_buffer(offsets), pa.py_buffer(joined)]
     )
-    texts = pc.utf8_trim(whole, _BLANKS)
+    texts = pc.ascii_trim(whole, _BLANKS)
     stars = "*" * cells.shape[1]
     return pc.if_else(pc.is_in(texts, pa.array(["", stars])), pa.scalar(None, pa.string()), texts)
 
@@ -61,6 +62,9 @@ def whole_numbers(cells: Cells) -> tuple[pa.Array, FieldValues]:
 
     """
     texts = texts_of(cells)
+    if _plain(cells, b""):
+        with contextlib.suppress(pa.ArrowInvalid):
+            return texts, FieldValues(texts.cast(pa.int64()), {})
     wrong = _unlike(texts, _WHOLE)
     if len(wrong) or pc.any(pc.match_substring_regex(texts, r"[+.]")).as_py():
         texts = _without(texts, wrong)
@@ -85,15 +89,30 @@ def reals(cells: Cells, decimals: int) -> tuple[pa.Array, FieldValues, bool]:
 
     """
     texts = texts_of(cells)
-    wrong = _unlike(texts, _NUMBER)
-    if len(wrong) or pc.any(pc.match_substring(texts, "+")).as_py():
-        texts = pc.utf8_ltrim(_without(texts, wrong), "+")
-    array = texts.cast(pa.float64())
+    array, wrong = None, np.empty(0, np.int64)
+    if _plain(cells, b"."):
+        with contextlib.suppress(pa.ArrowInvalid):
+            array = texts.cast(pa.float64())
+    if array is None:
+        wrong = _unlike(texts, _NUMBER)
+        if len(wrong) or pc.any(pc.match_substring(texts, "+")).as_py():
+            texts = pc.utf8_ltrim(_without(texts, wrong), "+")
+        array = texts.cast(pa.float64())
     large = np.flatnonzero(np.asarray(pc.fill_null(pc.is_inf(array), False)))
     if len(large):
         texts, array = _without(texts, large), _without(array, large)
     found = FieldValues(array, {"is no number": wrong, "is too large for a number": large})
     return texts, found, _holds(texts, array, decimals)
+
+
+def _plain(cells: Cells, more: bytes) -> bool:
+    """Whether cells hold digits, minus, stars and padding only, or ``more``.
+
+    What Arrow reads of such texts as a number is one: its other spellings have other letters.
+    """
+    known = np.zeros(256, dtype=bool)
+    known[np.frombuffer(b"0123456789-* \0" + more, np.uint8)] = True
+    return bool(known[cells].all())
 
 
 def days(cells: Cells) -> FieldValues:

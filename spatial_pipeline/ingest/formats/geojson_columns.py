@@ -6,6 +6,7 @@ JSON text in a column of texts, or named as a defect in a column of numbers or t
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +14,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats.geojson_text import TooLarge
@@ -29,6 +32,17 @@ _TIME = re.compile(
     re.ASCII,
 )
 _DAY = re.compile(r"\d{4}([-/])\d\d\1\d\d", re.ASCII)
+_STAMP = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?"
+_PLAIN = {
+    "day": ((pa.date32(), r"^\d{4}-\d\d-\d\d$"),),
+    "time": (
+        (pa.timestamp("us", "UTC"), _STAMP + r"(Z|[+-]\d\d:\d\d)$"),
+        (pa.timestamp("us"), _STAMP + "$"),
+    ),
+}
+"""Spellings by form that Arrow parses, and the type that it gives them."""
+_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""Microseconds since 1970 of the ends of the years 1 to 9999."""
 _CLOCK = re.compile(r"\d\d:\d\d:\d\d(\.\d{1,3})?", re.ASCII)
 
 
@@ -78,6 +92,12 @@ class ColumnScan:
         forms = set(_FORMS) if self.temporal is None else self.temporal
         self.temporal = {f for f in forms if _FORMS[f](texts[0]) is not None}
         for form in list(self.temporal):
+            plain = _at_once(form, texts)
+            if plain is not None:
+                if form == "time":
+                    self.aware.add(plain.type.tz is not None)
+                    self.fine |= bool((np.asarray(plain.cast(pa.int64())) % 1000).any())
+                continue
             found = [_FORMS[form](t) for t in texts]
             if None in found:
                 self.temporal.discard(form)
@@ -166,6 +186,24 @@ def _time(text: str) -> dt.datetime | None:
 _FORMS: dict[str, Callable[[str], Value]] = {"day": _day, "clock": _clock, "time": _time}
 
 
+def _at_once(form: str, texts: Sequence[str | None]) -> pa.Array | None:
+    """(n,) days or times of texts that all have one plain spelling; None when they do not."""
+    try:
+        given = pa.array(texts, pa.string())
+    except UnicodeEncodeError:
+        return None
+    for kind, spelling in _PLAIN.get(form, ()):
+        if pc.all(pc.match_substring_regex(given, spelling)).as_py() is not True:
+            continue
+        with contextlib.suppress(pa.ArrowInvalid):
+            found = given.cast(kind)
+            # Arrow knows a year 0 and Python none beyond 9999.
+            since = np.asarray(pc.fill_null(found.cast(pa.timestamp("us")).cast(pa.int64()), 0))
+            if ((since >= _FIRST) & (since <= _LAST)).all():
+                return found
+    return None
+
+
 def array(
     values: Sequence[Value], kind: pa.DataType, first: int, name: str, defects: Defects
 ) -> pa.Array:
@@ -182,6 +220,9 @@ def array(
     if kind == pa.string():
         given = _texts(values, first, name, defects)
     elif pa.types.is_temporal(kind):
+        plain = _at_once(_form_of(kind), values)
+        if plain is not None:
+            return plain.cast(kind)
         form = _FORMS[_form_of(kind)]
         given = [None if v is None else form(v) for v in values]
     elif pa.types.is_list(kind):

@@ -31,11 +31,11 @@ from spatial_pipeline.ingest.integrity.shapefile import (
     NULL_SHAPE,
     TYPES,
     Index,
-    gathered,
     index_of,
     located,
 )
 from spatial_pipeline.ingest.schema import free_name
+from spatial_pipeline.ingest.stretches import gathered
 from spatial_pipeline.sources.local import SourceFiles
 
 BATCH_ROWS = 16384

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.ingest.integrity.shapefile import gathered
+from spatial_pipeline.ingest.stretches import gathered
 
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -49,6 +49,8 @@ class ShapeLayout:
 
     def taken(self, mask: Mask) -> ShapeLayout:
         """Some of the records."""
+        if mask.all():
+            return self
         number = np.cumsum(mask) - 1
         kept = mask[self.owner]
         arrays = {f.name: getattr(self, f.name)[mask] for f in fields(self)[:4]}

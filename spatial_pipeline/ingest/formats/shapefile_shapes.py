@@ -15,18 +15,25 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spatial_pipeline.ingest.formats.shapefile_layout import LINE, POINT, POLYGON, laid_out
+from spatial_pipeline.ingest.formats.shapefile_layout import (
+    LINE,
+    POINT,
+    POLYGON,
+    ShapeLayout,
+    laid_out,
+)
 from spatial_pipeline.ingest.formats.shapefile_rings import grouped
 from spatial_pipeline.ingest.formats.shapefile_wkb import (
-    Positions,
     line_units,
     point_units,
     polygon_units,
     written,
 )
-from spatial_pipeline.ingest.integrity.shapefile import gathered
+from spatial_pipeline.ingest.stretches import doubles
 
 Integers = NDArray[np.int64]
+_FLAT = 9
+"""Types beyond have Z or M."""
 _NO_DATA = -1e38
 """Measures below say that there is none."""
 
@@ -63,45 +70,80 @@ def shapes_of(data: bytes, kind: int, at: Integers, lengths: Integers) -> Shapes
     rows = there[sound]
     damaged = lengths > 0
     damaged[rows] = False
-    xy = _ordinates(data, found.xy, found.points, 2)
-    z, m = (_ordinates(data, start, found.points, 1) for start in (found.z, found.m))
-    m[~(m >= _NO_DATA)] = np.nan
-    owner = np.repeat(np.arange(len(rows)), found.points)
-    measured = np.zeros(len(rows), dtype=bool)
-    measured[owner[~np.isnan(m[:, 0])]] = True
-    values = np.hstack([xy, z, m])
+    parts = _Parts.of(found, base)
+    body = parts.ordinates(data, found.xy, 2)
     rewound = 0
     if base == POLYGON:
-        order = grouped(xy, found.sizes, found.owner)
+        order = grouped(body.reshape(-1, 2), parts.sizes, parts.owner)
         rewound = order.rewound
-        values = values[_moved(found.sizes, order.rings)]
-        units = polygon_units(found.sizes[order.rings], found.owner, order.shells, len(rows))
+        if (np.diff(order.rings) != 1).any():
+            parts = parts.taken(order.rings)
+            body = parts.ordinates(data, found.xy, 2)
+        units = polygon_units(parts.sizes, parts.owner, order.shells, len(rows))
     elif base == LINE:
-        units = line_units(found.sizes, found.owner, len(rows))
+        units = line_units(parts.sizes, parts.owner, len(rows))
     else:
         units = point_units(found.points, many=base != POINT)
-    wkb = written(units, Positions(values, found.z >= 0, measured))
-    places = np.full(len(at), -1)
-    places[rows] = np.arange(len(rows))
-    return Shapes(wkb.take(pa.array(places, mask=places < 0)), damaged, rewound)
+    measured = np.zeros(len(rows), dtype=bool)
+    if kind > _FLAT:
+        z, m = (parts.ordinates(data, start, 1) for start in (found.z, found.m))
+        m = np.where(m >= _NO_DATA, m, np.nan)
+        owner = np.repeat(parts.owner, parts.sizes)
+        measured[owner[~np.isnan(m)]] = True
+        values = np.column_stack([body.reshape(-1, 2), z, m])
+        kept = np.ones(values.shape, dtype=bool)
+        kept[:, 2], kept[:, 3] = (found.z >= 0)[owner], measured[owner]
+        body = values[kept]
+    wkb = written(units, found.z >= 0, measured, body)
+    if len(rows) < len(at):
+        places = np.full(len(at), -1)
+        places[rows] = np.arange(len(rows))
+        wkb = wkb.take(pa.array(places, mask=places < 0))
+    return Shapes(wkb, damaged, rewound)
 
 
-def _ordinates(data: bytes, start: Integers, count: Integers, width: int) -> NDArray[np.float64]:
-    """(sum of count, width) doubles from each start on, NaN where it is below 0."""
-    owner = np.repeat(np.arange(len(start)), count)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-    found = np.full((len(owner), width), np.nan)
-    there = start[owner] >= 0
-    at = (start[owner] + 8 * width * number)[there]
-    found[there] = gathered(data, at, 8 * width).view("<f8")
-    return found
+@dataclass(frozen=True)
+class _Parts:
+    """Lines, rings, or the points of a record.
 
+    Attributes:
+        owner: (p,) record.
+        before: (p,) positions of the record before those of the part.
+        sizes: (p,) positions.
 
-def _moved(sizes: Integers, order: Integers) -> Integers:
-    """Numbers of the positions when the parts that they belong to are put in another order."""
-    starts = (np.cumsum(sizes) - sizes)[order]
-    sizes = sizes[order]
-    ends = np.cumsum(sizes)
-    total = int(ends[-1]) if len(ends) else 0
-    moved: Integers = np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
-    return moved
+    """
+
+    owner: Integers
+    before: Integers
+    sizes: Integers
+
+    @classmethod
+    def of(cls, found: ShapeLayout, base: int) -> _Parts:
+        """The parts of all records, in the order of the file."""
+        if base not in {LINE, POLYGON}:
+            records = np.arange(len(found.points))
+            return cls(records, np.zeros(len(records), np.int64), found.points)
+        before = np.cumsum(found.sizes) - found.sizes
+        before -= (np.cumsum(found.points) - found.points)[found.owner]
+        return cls(found.owner, before, found.sizes)
+
+    def taken(self, order: Integers) -> _Parts:
+        """Some of the parts, or all in another order."""
+        return _Parts(self.owner[order], self.before[order], self.sizes[order])
+
+    def ordinates(self, data: bytes, start: Integers, width: int) -> NDArray[np.float64]:
+        """(positions * width,) ordinates; NaN for records whose ``start`` is below 0.
+
+        Args:
+            data: a piece of the .shp file.
+            start: (n,) position in it of the first ordinate of each record.
+            width: ordinates of a position that stand together.
+
+        """
+        at, counts = start[self.owner] + 8 * width * self.before, width * self.sizes
+        there = start[self.owner] >= 0
+        if there.all():
+            return doubles(data, at, counts)
+        found = np.full(int(counts.sum()), np.nan)
+        found[np.repeat(there, counts)] = doubles(data, at[there], counts[there])
+        return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
@@ -17,22 +18,6 @@ _MANY = 3
 _Z, _M = 1000, 2000
 _HEAD, _COUNT = 5, 4
 """Bytes of byte order and type, and of a number."""
-
-
-@dataclass(frozen=True)
-class Positions:
-    """Positions of n rows, one row after the other.
-
-    Attributes:
-        values: (m, 4) x, y, z, m.
-        has_z: (n,) bool.
-        has_m: (n,) bool.
-
-    """
-
-    values: NDArray[np.float64]
-    has_z: Mask
-    has_m: Mask
 
 
 @dataclass(frozen=True)
@@ -120,27 +105,43 @@ def _several(row: Integers, members: Integers) -> Integers:
     return np.where(first & (members[row] > 1), members[row], _NONE)
 
 
-def written(units: Units, positions: Positions) -> pa.Array:
-    """(n,) WKB."""
-    z, m = positions.has_z[units.row], positions.has_m[units.row]
+def written(units: Units, has_z: Mask, has_m: Mask, body: NDArray[np.float64]) -> pa.Array:
+    """(n,) WKB.
+
+    Args:
+        units: what is in them.
+        has_z: (n,) bool.
+        has_m: (n,) bool.
+        body: all ordinates, unit by unit, position by position.
+
+    """
+    z, m = has_z[units.row], has_m[units.row]
     width = 8 * (2 + z.astype(np.int64) + m)
     kind = units.kind + _Z * z + _M * m
     outer = np.where(units.many >= 0, _HEAD + _COUNT, 0)
     inner = np.where(units.starts, _HEAD + _COUNT * (units.count >= 0), 0)
-    size = outer + inner + _COUNT * units.ring + width * units.points
-    ends = np.cumsum(size)
-    begin = ends - size
-    out = bytearray(int(ends[-1]) if len(ends) else 0)
-    _heads(out, begin, units.many >= 0, kind + _MANY, units.many)
-    _heads(out, begin + outer, units.starts, kind, units.count)
-    behind = begin + outer + inner
-    _numbers(out, behind[units.ring], units.points[units.ring])
-    behind += _COUNT * units.ring
-    _coordinates(out, behind, units.points, (z, m), positions.values)
-    sizes = np.bincount(units.row, weights=size, minlength=len(positions.has_z))
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(out)]
-    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
+    ends = np.cumsum(outer + inner + _COUNT * units.ring)
+    begin = np.append(0, ends)[:-1]
+    heads = bytearray(int(ends[-1]) if len(ends) else 0)
+    _heads(heads, begin, units.many >= 0, kind + _MANY, units.many)
+    _heads(heads, begin + outer, units.starts, kind, units.count)
+    _numbers(heads, (begin + outer + inner)[units.ring], units.points[units.ring])
+    whole = pc.binary_join_element_wise(
+        _binary(heads, ends), _binary(body, np.cumsum(width * units.points)), b""
+    )
+    # The units of a row stand one after the other, so a row is from its first to its last.
+    offsets = np.frombuffer(whole.buffers()[1], np.int32)[: len(whole) + 1]
+    last = np.cumsum(np.bincount(units.row, minlength=len(has_z)))
+    buffers = [None, pa.py_buffer(offsets[np.append(0, last)]), whole.buffers()[2]]
+    return pa.Array.from_buffers(pa.binary(), len(has_z), buffers)
+
+
+def _binary(data: bytearray | NDArray[np.float64], ends: Integers) -> pa.Array:
+    """Arrow binary of values that end where they say."""
+    offsets = np.append(0, ends).astype(np.int32)
+    return pa.Array.from_buffers(
+        pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    )
 
 
 def _heads(out: bytearray, at: Integers, where: Mask, kind: Integers, count: Integers) -> None:
@@ -153,24 +154,6 @@ def _heads(out: bytearray, at: Integers, where: Mask, kind: Integers, count: Int
 
 def _numbers(out: bytearray, at: Integers, values: Integers) -> None:
     _scattered(out, at, np.ascontiguousarray(values, "<u4"), 4)
-
-
-def _coordinates(
-    out: bytearray,
-    at: Integers,
-    points: Integers,
-    dimensions: tuple[Mask, Mask],
-    values: NDArray[np.float64],
-) -> None:
-    unit = np.repeat(np.arange(len(points)), points)
-    number = np.arange(len(unit)) - np.repeat(np.cumsum(points) - points, points)
-    z, m = (d[unit] for d in dimensions)
-    for with_z, with_m in ((False, False), (True, False), (False, True), (True, True)):
-        some = np.flatnonzero((z == with_z) & (m == with_m))
-        columns = [0, 1, *[2] * with_z, *[3] * with_m]
-        width = 8 * len(columns)
-        chosen = np.ascontiguousarray(values[some][:, columns], "<f8")
-        _scattered(out, at[unit[some]] + width * number[some], chosen, width)
 
 
 def _scattered(out: bytearray, at: Integers, values: NDArray[np.generic], size: int) -> None:

@@ -12,11 +12,14 @@ import mmap
 import struct
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.geojson_columns import typed
 from spatial_pipeline.ingest.formats.layer import Layer
+from spatial_pipeline.ingest.stretches import gathered
 
 _MAGIC, _VERSION, _START = b"fgb", 3, 12
 _NODE_BYTES = 40
@@ -24,7 +27,12 @@ _MAX_DEPTH = 64
 """Levels of an index; each divides the number of nodes by two at least."""
 _SIZES = {0: 1, 1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 8, 8: 8, 9: 4, 10: 8}
 """Bytes of a property by the type of its column; others state their length."""
+_FIXED = np.full(256, -1)
+_FIXED[list(_SIZES)] = list(_SIZES.values())
 _TIME = 13
+_PROPERTIES = 6
+"""Place of the properties in the virtual table of a feature."""
+_NODE = np.dtype([("box", "<f8", 4), ("offset", "<u8")])
 _WORD = struct.Struct("<I")
 
 
@@ -38,7 +46,9 @@ def audit(layer: Layer, file: Path) -> dict[str, pa.Array]:
         SourceError: it is cut, or does not hold as many features as its header says.
 
     """
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with file.open("rb") as stream:
+        # Not closed here: the traceback of an error holds views of it.
+        data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         try:
             return _audited(layer, data)
         except (struct.error, IndexError) as exc:
@@ -53,7 +63,8 @@ def _audited(layer: Layer, data: mmap.mmap) -> dict[str, pa.Array]:
     start = _START + _word(data, 8)
     header = _START + _word(data, _START)
     count = _scalar(data, header, 8, "<Q", 0)
-    places = _features(data, start + _index_bytes(count, _scalar(data, header, 9, "<H", 16)))
+    behind = start + _index_bytes(count, _scalar(data, header, 9, "<H", 16))
+    places = _features(data, behind, count if behind > start else 0)
     # A header of 0 does not say, as of a stream whose length was not known.
     if count and len(places) != count:
         msg = f"declares {count} features, it holds {len(places)}"
@@ -64,21 +75,35 @@ def _audited(layer: Layer, data: mmap.mmap) -> dict[str, pa.Array]:
     wanted = {f.name for f in layer.attributes if pa.types.is_temporal(f.type)}
     if not wanted & set(times.values()):
         return {}
-    texts: dict[str, list[str | None]] = {n: [None] * len(places) for n in wanted}
-    for row, place in enumerate(places):
-        for number, text in _times(data, place, [kind for _, kind in columns]):
-            if times.get(number) in texts:
-                texts[times[number]][row] = text
-    return {
-        name: typed(values, name, layer.schema.field(name).type, layer.defects)
-        for name, values in texts.items()
-    }
+    kinds = np.array([kind for _, kind in columns])
+    found: dict[str, pa.Array] = {}
+    for number, text in _times(data, places, kinds).items():
+        name = times[number]
+        if name in wanted:
+            kind = layer.schema.field(name).type
+            found[name] = typed(text, name, kind, layer.defects)
+    return found
 
 
-def _features(data: mmap.mmap, at: int) -> list[int]:
-    """Where each feature's table of bytes begins."""
-    places: list[int] = []
+def _features(data: mmap.mmap, at: int, indexed: int) -> NDArray[np.int64]:
+    """Where each feature's table of bytes begins.
+
+    Args:
+        data: the file.
+        at: position of the first feature.
+        indexed: leaves of the index, which stands in front of it; 0 without an index.
+
+    """
     end = len(data)
+    if indexed and at <= end:
+        # What the index says is true when each feature ends where the next one begins.
+        leaves = np.frombuffer(data, _NODE, indexed, at - indexed * _NODE_BYTES)["offset"]
+        starts = at + leaves.astype(np.int64)
+        if starts[0] == at and (np.diff(starts) > 0).all() and starts[-1] + 4 <= end:
+            ends = starts + 4 + _numbers(data, starts, "<u4")
+            if (ends[:-1] == starts[1:]).all() and ends[-1] == end:
+                return starts + 4
+    places: list[int] = []
     while at < end:
         (size,) = _WORD.unpack_from(data, at)
         places.append(at + 4)
@@ -86,7 +111,20 @@ def _features(data: mmap.mmap, at: int) -> list[int]:
     if at > end:
         msg = f"the file is cut in feature {len(places) - 1}"
         raise SourceError(msg)
-    return places
+    return np.array(places, np.int64)
+
+
+def _numbers(data: mmap.mmap, at: NDArray[np.int64], form: str) -> NDArray[np.int64]:
+    """(n,) whole numbers of a file from each position on.
+
+    Raises:
+        IndexError: a position is outside of it.
+
+    """
+    if len(at) and at.min() < 0:
+        raise IndexError
+    kind = np.dtype(form)
+    return gathered(data, at, kind.itemsize).view(kind)[:, 0].astype(np.int64)
 
 
 def _index_bytes(count: int, node: int) -> int:
@@ -103,25 +141,50 @@ def _index_bytes(count: int, node: int) -> int:
     raise SourceError(msg)
 
 
-def _times(data: mmap.mmap, place: int, kinds: list[int]) -> list[tuple[int, str]]:
-    """Numbers and texts of the columns of times in a feature."""
-    table = place + _word(data, place)
-    vector = _target(data, table, 1)
-    if not vector:
-        return []
-    found: list[tuple[int, str]] = []
-    at, end = vector + 4, vector + 4 + _word(data, vector)
-    while at < end:
-        (number,) = struct.unpack_from("<H", data, at)
-        at += 2
-        size = _SIZES.get(kinds[number])
-        if size is None:
-            size = _word(data, at)
-            at += 4
-        if kinds[number] == _TIME:
-            found.append((number, data[at : at + size].decode("utf-8", "surrogateescape")))
-        at += size
-    return found
+def _times(
+    data: mmap.mmap, places: NDArray[np.int64], kinds: NDArray[np.int64]
+) -> dict[int, list[str | None]]:
+    """Texts of all features by the number of a column of times, None where one has none."""
+    starts = {int(n): np.zeros(len(places), np.int64) for n in np.flatnonzero(kinds == _TIME)}
+    ends = {n: s.copy() for n, s in starts.items()}
+    rows, at, end = _properties(data, places)
+    while len(rows):
+        number = _numbers(data, at, "<u2")
+        kind = kinds[number]
+        sizes = _FIXED[kind]
+        at, stated = at + 2, sizes < 0
+        sizes[stated] = _numbers(data, at[stated], "<u4")
+        at += 4 * stated
+        for column in starts:
+            mine = number == column
+            starts[column][rows[mine]] = at[mine]
+            ends[column][rows[mine]] = (at + sizes)[mine]
+        more = at + sizes < end
+        rows, at, end = rows[more], (at + sizes)[more], end[more]
+    return {
+        column: [
+            data[begin:stop].decode("utf-8", "surrogateescape") if begin else None
+            for begin, stop in zip(starts[column].tolist(), ends[column].tolist(), strict=True)
+        ]
+        for column in starts
+    }
+
+
+def _properties(
+    data: mmap.mmap, places: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Features that have properties, where these begin, and where they end."""
+    tables = places + _numbers(data, places, "<u4")
+    virtual = tables - _numbers(data, tables, "<i4")
+    rows = np.flatnonzero(_numbers(data, virtual, "<u2") > _PROPERTIES)
+    offsets = _numbers(data, virtual[rows] + _PROPERTIES, "<u2")
+    rows, offsets = rows[offsets > 0], offsets[offsets > 0]
+    fields = tables[rows] + offsets
+    vectors = fields + _numbers(data, fields, "<u4")
+    begin = vectors + 4
+    end = begin + _numbers(data, vectors, "<u4")
+    some = begin < end
+    return rows[some], begin[some], end[some]
 
 
 def _columns(data: mmap.mmap, header: int) -> list[tuple[str, int]]:

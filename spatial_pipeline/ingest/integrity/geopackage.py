@@ -12,6 +12,7 @@ import math
 import re
 import sqlite3
 import struct
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -88,38 +89,64 @@ def _audit(layer: Layer, file: Path, database: sqlite3.Connection) -> dict[str, 
         return {}
     columns = database.execute(f"PRAGMA table_xinfo({table})").fetchall()
     declared = {c[1].decode(): (c[2] or b"").decode().upper() for c in columns}
-    (count,) = database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()  # noqa: S608
-    if layer.declared_count is not None and layer.declared_count != count:
-        layer.notes.append(
-            f"gpkg_ogr_contents counts {layer.declared_count} features, the table has {count}"
-        )
-    layer.declared_count = count
     names = {f.name for f in layer.attributes}
     wrong = {n: w for n, t in declared.items() if n in names and (w := _wrong(_quoted(n), t))}
     geometry = next((n for n in declared if n not in names and n == layer.geometry), None)
     if _has(database, "gpkg_geometry_columns"):
         geopackage_blobs.refuse_unread(layer, database)
+    looks: list[tuple[str, Callable[[], None]]] = []
     if geometry is not None and _has(database, "gpkg_geometry_columns"):
         cell = _quoted(geometry)
         layer.lost = partial(_present, file, table, cell)
-        _points_of_nan(layer, database, table, geometry)
-        geopackage_blobs.audit(layer, database, table, cell)
+        looks.append((_nan(cell), partial(_points_of_nan, layer, database, table, geometry)))
+        srs = geopackage_blobs.reference_system(layer, database)
+        if srs is not None:
+            headers = partial(geopackage_blobs.audit, layer, database, table, cell, srs)
+            looks.append((geopackage_blobs.odd(cell, srs), headers))
     for name, (condition, reason) in wrong.items():
-        _collect(layer.defects, database, table, name, condition, reason)
-    return {**_unrounded(layer, database, table), **_times(layer, database, table)}
+        collect = partial(_collect, layer.defects, database, table, name, condition, reason)
+        looks.append((condition, collect))
+    count, some = _scanned(database, table, [condition for condition, _ in looks])
+    if layer.declared_count is not None and layer.declared_count != count:
+        layer.notes.append(
+            f"gpkg_ogr_contents counts {layer.declared_count} features, the table has {count}"
+        )
+    layer.declared_count = count
+    for condition, look in looks if some else ():
+        query = f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1"  # noqa: S608
+        if database.execute(query).fetchone():
+            look()
+    moments = {n for n, t in declared.items() if re.match("DATETIME|TIMESTAMP", t)}
+    return {**_unrounded(layer, database, table), **_times(layer, database, table, moments)}
 
 
-def _times(layer: Layer, database: sqlite3.Connection, table: str) -> dict[str, pa.Array]:
+def _scanned(database: sqlite3.Connection, table: str, conditions: list[str]) -> tuple[int, bool]:
+    """Number of rows, and whether a condition holds in one of them: most tables are sound."""
+    # SQLite bounds the depth of an expression, and only CASE leaves out what need not be known.
+    groups = [conditions[i : i + 100] for i in range(0, len(conditions), 100)]
+    odd = [f"COUNT(CASE WHEN {' OR '.join(f'({c})' for c in g)} THEN 1 END)" for g in groups]
+    query = f"SELECT {', '.join(['COUNT(*)', *odd])} FROM {table}"  # noqa: S608
+    count, *found = database.execute(query).fetchone()
+    return count, any(found)
+
+
+def _times(
+    layer: Layer, database: sqlite3.Connection, table: str, moments: set[str]
+) -> dict[str, pa.Array]:
     """Columns of times that are not all in UTC or finer than GDAL reads.
 
-    Without ``Z`` a time is in no zone; GDAL takes it for UTC.
+    Without ``Z`` a time is in no zone; GDAL takes it for UTC. A column with both is text already,
+    but as GDAL writes it.
     """
     found: dict[str, pa.Array] = {}
     for column in layer.attributes:
         cell = _quoted(column.name)
         odd = f"{cell} NOT GLOB '*Z' OR length({cell}) > {len('2020-01-01T00:00:00.000Z')}"
         query = f"SELECT 1 FROM {table} WHERE {odd} LIMIT 1"  # noqa: S608
-        if not pa.types.is_timestamp(column.type) or not database.execute(query).fetchone():
+        text = pa.types.is_string(column.type) and column.name in moments
+        if not (pa.types.is_timestamp(column.type) or text):
+            continue
+        if not database.execute(query).fetchone():
             continue
         values: list[str | None] = [
             v.decode("utf-8", "surrogateescape") if isinstance(v, bytes) else None
@@ -152,14 +179,7 @@ def _points_of_nan(layer: Layer, database: sqlite3.Connection, table: str, name:
     The mark is bit 4 of the flags in the header of a geometry (OGC 12-128r19, 2.1.3.1.1).
     """
     cell = _quoted(name)
-    # A NaN has these bytes, in either order; the costly look at the flags comes last.
-    condition = (
-        f"length({cell}) <= {_LONGEST_POINT} "
-        f"AND (instr({cell}, x'F87F') OR instr({cell}, x'F8FF') "
-        f"OR instr({cell}, x'7FF8') OR instr({cell}, x'FFF8')) "
-        f"AND typeof({cell}) = 'blob' "
-        f"AND instr('13579BDF', substr(hex(substr({cell}, 4, 1)), 1, 1)) = 0"
-    )
+    condition = _nan(cell)
     some = database.execute(f"SELECT {cell} FROM {table} WHERE {condition}")  # noqa: S608
     if not any(_is_point_of_nan(blob) for (blob,) in some):
         return
@@ -173,6 +193,18 @@ def _points_of_nan(layer: Layer, database: sqlite3.Connection, table: str, name:
         name,
         ["POINT (nan nan)"] * len(rows),
         "is a point of NaN, which in WKB is an empty one",
+    )
+
+
+def _nan(cell: str) -> str:
+    """The SQL condition of what may be a point of NaN that is not marked as empty."""
+    # A NaN has these bytes, in either order; the costly look at the flags comes last.
+    return (
+        f"length({cell}) <= {_LONGEST_POINT} "
+        f"AND (instr({cell}, x'F87F') OR instr({cell}, x'F8FF') "
+        f"OR instr({cell}, x'7FF8') OR instr({cell}, x'FFF8')) "
+        f"AND typeof({cell}) = 'blob' "
+        f"AND instr('13579BDF', substr(hex(substr({cell}, 4, 1)), 1, 1)) = 0"
     )
 
 
@@ -207,9 +239,6 @@ def _collect(
     condition: str,
     reason: str,
 ) -> None:
-    some = database.execute(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1")  # noqa: S608
-    if some.fetchone() is None:
-        return
     # Rows are numbered in the order in which GDAL reads them.
     numbered = (
         f"SELECT n, c FROM (SELECT row_number() OVER () - 1 AS n, {_quoted(name)} AS c, "  # noqa: S608

@@ -19,7 +19,7 @@ _ENVELOPES = range(5)
 """Codes of an envelope in the flags."""
 
 
-def audit(layer: Layer, database: sqlite3.Connection, table: str, cell: str) -> None:
+def audit(layer: Layer, database: sqlite3.Connection, table: str, cell: str, srs: int) -> None:
     """Adds blobs whose header is none, or is another's, to the defects of a layer.
 
     Args:
@@ -27,17 +27,29 @@ def audit(layer: Layer, database: sqlite3.Connection, table: str, cell: str) -> 
         database: the file.
         table: quoted name.
         cell: quoted name of the geometry column.
+        srs: see :func:`reference_system`.
 
     """
-    srs = _reference_system(layer, database)
-    if srs is None or layer.geometry is None:
-        return
     for condition, reason in _conditions(cell, srs):
-        _collect(layer.defects, database, table, layer.geometry, cell, condition, reason)
+        _collect(layer.defects, database, table, str(layer.geometry), cell, condition, reason)
 
 
-def _reference_system(layer: Layer, database: sqlite3.Connection) -> int | None:
-    """The SRS of the geometry column; takes the CRS of a layer whose tables contradict."""
+def odd(cell: str, srs: int) -> str:
+    """The SQL condition of a header that :func:`audit` names; one look at eight bytes."""
+    sound = [
+        b"GP\0" + bytes([flags]) + srs.to_bytes(4, "little" if flags & 1 else "big", signed=True)
+        for flags in range(64)
+        if flags >> 1 & 7 in _ENVELOPES
+    ]
+    literals = ", ".join(f"x'{head.hex()}'" for head in sound)
+    return f"substr({cell}, 1, 8) NOT IN ({literals})"
+
+
+def reference_system(layer: Layer, database: sqlite3.Connection) -> int | None:
+    """The SRS of the geometry column; takes the CRS of a layer whose tables contradict.
+
+    None for a column that gpkg_geometry_columns does not describe.
+    """
     found = database.execute(
         "SELECT g.srs_id, c.srs_id FROM gpkg_geometry_columns AS g "
         "LEFT JOIN gpkg_contents AS c ON lower(c.table_name) = lower(g.table_name) "

@@ -57,6 +57,16 @@ def verify(file: Path) -> None:
             _stream(data, chunks)
 
 
+def verify_chunks(data: bytes) -> None:
+    """Checks every chunk of a PNG in memory.
+
+    Raises:
+        SourceError: a checksum is wrong, a chunk is cut, missing, doubled or out of its place.
+
+    """
+    _in_order(_chunks(data))
+
+
 def _stream(data: mmap.mmap, chunks: list[tuple[bytes, int]]) -> None:
     """Inflates the pixels for the sake of their Adler-32, which libpng need not reach."""
     stream = zlib.decompressobj()
@@ -80,7 +90,7 @@ def _stream(data: mmap.mmap, chunks: list[tuple[bytes, int]]) -> None:
         raise _damaged("the stream of its pixels has no end")
 
 
-def _chunks(data: mmap.mmap) -> list[tuple[bytes, int]]:
+def _chunks(data: mmap.mmap | bytes) -> list[tuple[bytes, int]]:
     """Name and length of each chunk up to the end of the picture, checksums compared."""
     found: list[tuple[bytes, int]] = []
     at = len(SIGNATURE)

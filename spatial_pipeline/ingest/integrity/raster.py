@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.ingest.integrity import hdf5, hfa, netcdf3, png, raw, sqlite
+from spatial_pipeline.ingest.integrity import (
+    hdf5,
+    hfa,
+    netcdf3,
+    png,
+    raw,
+    sqlite,
+    text_grids,
+    tiles,
+)
 
 SMALL_PIXELS = 1 << 22
 """A raster up to this size may be as empty as it likes."""
@@ -68,3 +77,5 @@ def refuse_declared(dataset: Any, files: Sequence[Path], most: int) -> None:
         )
         raise SourceError(msg)
     raw.verify(dataset, files)
+    text_grids.verify(dataset, files[0])
+    tiles.verify(dataset, files[0])

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.stretches import gathered
 
 HEADER_BYTES = 100
 RECORD_HEAD = 8
@@ -180,16 +181,6 @@ def _wrong_heads(
         return wrong
     wrong |= numbers != index + 1
     return wrong
-
-
-def gathered(data: bytes, at: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
-    """(n, size) bytes of a buffer from each position on; positions are inside of it."""
-    if not len(at):
-        return np.empty((0, size), np.uint8)
-    pieces: NDArray[np.void] = np.ndarray(
-        (len(data) - size + 1,), dtype=f"V{size}", buffer=data, strides=(1,)
-    )
-    return pieces[at].view(np.uint8).reshape(-1, size)
 
 
 def _bounds(value: tuple[float, ...]) -> Bounds | None:

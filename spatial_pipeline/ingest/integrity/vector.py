@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import (
+    changed_values,
     drawn_arcs,
     flatgeobuf,
     geopackage,
@@ -55,6 +56,7 @@ def complete(layer: Layer, resolved: SourceFiles) -> None:
             layer.batches = _refused(exc)
     elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
+        changed_values.in_mif(resolved.files[0], layer)
         layer.notes.extend(drawn_arcs.in_mif(resolved.files[0]))
     elif layer.driver == "MapInfo File" and suffix == ".tab":
         layer.notes.extend(drawn_arcs.in_tab(resolved.files[0]))
@@ -62,6 +64,9 @@ def complete(layer: Layer, resolved: SourceFiles) -> None:
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_xml(stream)
         xml_coordinates.verify(resolved.files[0], layer.driver)
+        changed_values.in_xml(resolved.files[0], layer)
+    elif layer.driver in {"TopoJSON", "ESRIJSON"} and suffix != ".gz":
+        changed_values.in_json(resolved.files[0], layer)
     elif layer.driver == "DXF":
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_dxf(stream)

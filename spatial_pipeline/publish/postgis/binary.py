@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.features import FeatureBatch, decoded
 from spatial_pipeline.publish.postgis.columns import ColumnType, big_endian
-from spatial_pipeline.publish.postgis.wkb_types import EWKB_FLAGS, LITTLE, promoted
+from spatial_pipeline.publish.postgis.wkb_types import EWKB_FLAGS, LITTLE, as_binary, promoted
 from spatial_pipeline.publish.postgis.wkb_types import heads as heads_of
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -107,7 +107,8 @@ class Encoder:
                 wkb, count_promoted = promoted(wkb)
                 self.promoted += count_promoted
             stream += _ewkb(wkb, self._srid)
-        return _bytes(_joined(stream)), self._digest(_joined(record) if fields else nothing, wkb)
+        attributes = _joined(record) if fields else nothing
+        return _bytes(_joined(stream)), self._digest(attributes, as_binary(wkb))
 
     def _digest(self, attributes: pa.Array, geometry: pa.Array) -> Digest:
         hashed = pa.table({"attributes": attributes, "geometry": geometry})

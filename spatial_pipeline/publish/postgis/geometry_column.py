@@ -15,6 +15,8 @@ SHAPEFILE = "ESRI Shapefile"
 """Its lines and polygons may have several parts, whatever its type says."""
 INFERRED = frozenset({"GeoJSON", "GeoJSONSeq", "TopoJSON", "ESRIJSON"})
 """Drivers of formats that declare no type: the profile has what occurs in this version."""
+LISTED = "Parquet"
+"""Its metadata lists the types that occur in this version."""
 GENERAL = "Geometry"
 
 
@@ -74,18 +76,30 @@ class Wanted:
             return self._widened()
         return self.declared
 
-    def fitting(self, present: Present | None, srid: int) -> GeometryType | None:
+    def fitting(
+        self, present: Present | None, srid: int, *, shared: bool = False
+    ) -> GeometryType | None:
         """The type for a table: that which it has, where it holds what is wanted.
 
         Args:
             present: column of the table, None when there is none.
             srid: SRID of the version.
+            shared: True when partitions share the table: lines and polygons that nobody declares
+                then are Multi types from the start, since the type cannot widen later.
 
         Raises:
             StoreError: see :attr:`type`.
 
         """
         wanted = self.type
+        undeclared = self.fixed is None and self.declared is None
+        if (
+            shared
+            and undeclared
+            and wanted is not None
+            and wanted.base in ("LineString", "Polygon")
+        ):
+            wanted = wanted.multi
         if self.fixed is not None or present is None:
             return wanted
         if present.type is None:
@@ -94,8 +108,10 @@ class Wanted:
             return wanted
         if wanted is None:
             return None
+        if present.others and present.type.holds_all(self.found):
+            return present.type
         known = self.found or ({self.declared} if self.declared else set())
-        if present.type.holds_all(known) and (self.declared is None or present.type.holds(wanted)):
+        if present.type.holds_all(known) and (undeclared or present.type.holds(wanted)):
             return present.type
         if present.others:
             return common({present.type, wanted})
@@ -123,8 +139,8 @@ def wanted(
     declared = None
     if profile.geometry_type is not None and profile.driver not in INFERRED:
         declared = GeometryType.parse(profile.geometry_type)
-    if declared == GeometryType(GENERAL):
-        # Also said of layers that declare nothing.
+    if declared == GeometryType(GENERAL) or (profile.driver == LISTED and found):
+        # Also said of layers that declare nothing; a list of types says what occurs.
         declared = None
     if declared is not None and profile.driver == SHAPEFILE and declared.base != "Point":
         declared = declared.multi

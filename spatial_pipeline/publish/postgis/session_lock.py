@@ -28,13 +28,13 @@ async def lock_session(
             await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key)
         except asyncpg.LockNotAvailableError:
             if patience.due:
-                patience.say(await _holder(connection, key))
+                patience.say(await holder(connection, key))
         else:
             await connection.execute("RESET lock_timeout")
             return
 
 
-async def _holder(connection: asyncpg.Connection, key: str) -> str:
+async def holder(connection: asyncpg.Connection, key: str) -> str:
     """The session that holds a lock, as far as the server tells this role."""
     row = await connection.fetchrow(
         "SELECT a.pid, coalesce(a.client_addr::text, 'the host of the database') AS host,"

@@ -19,6 +19,7 @@ from pyproj.exceptions import CRSError
 from spatial_pipeline.contract.models import MAX_SRID
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.crs import comparison
+from spatial_pipeline.publish.postgis.advisory_lock import transaction_lock
 from spatial_pipeline.publish.postgis.layout import authority
 
 OWN_SRIDS = 910_000
@@ -108,7 +109,7 @@ async def _coded(connection: asyncpg.Connection, table: str, name: str, code: in
 
 async def _lock(connection: asyncpg.Connection, table: str) -> None:
     """Keeps other publishers from adding the same CRS until the transaction ends."""
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", table)
+    await transaction_lock(connection, table, f"adding a CRS to {table}")
 
 
 async def _asked(

@@ -196,7 +196,7 @@ async def column_for(
     if layout.geometry is None:
         return None
     present = await present_column(connection, postgis.schema, table, layout.geometry, version)
-    return layout.wanted.fitting(present, srid)
+    return layout.wanted.fitting(present, srid, shared=version.partition is not None)
 
 
 async def fill(

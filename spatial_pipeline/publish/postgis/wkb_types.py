@@ -5,6 +5,9 @@ Array functions over the bytes; no geometry is built.
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,15 +26,18 @@ _DIMENSIONS = ("", "Z", "M", "ZM")
 
 
 def heads(wkb: pa.Array, size: int = HEAD) -> NDArray[np.uint8]:
-    """(n, size) first bytes of each geometry; zeros where it is shorter or null."""
+    """(n, size) first bytes of each geometry, zeros behind its end.
+
+    All are zeros where it is null or too short to have a type.
+    """
     offsets = np.frombuffer(wkb.buffers()[1], np.int32)[wkb.offset : wkb.offset + len(wkb) + 1]
     data = np.frombuffer(wkb.buffers()[2] or b"", np.uint8)
-    found = np.zeros((len(wkb), size), dtype=np.uint8)
-    if not len(wkb):
-        return found
-    long = np.flatnonzero(np.diff(offsets) >= size)
-    found[long] = data[offsets[long][:, None] + np.arange(size)]
-    return found
+    if not len(data):
+        return np.zeros((len(wkb), size), dtype=np.uint8)
+    sizes = np.diff(offsets)[:, None]
+    places = np.arange(size)
+    found = data[np.minimum(offsets[:-1, None] + places, len(data) - 1)]
+    return np.where((sizes >= HEAD) & (places < sizes), found, np.uint8(0))
 
 
 def types_of(wkb: pa.Array) -> frozenset[GeometryType]:
@@ -93,3 +99,75 @@ def _empty(wkb: pa.Array, bases: NDArray[np.uint32]) -> NDArray[np.bool_]:
     xy = heads(wkb, HEAD + 16)[:, HEAD:].copy().view("<f8").reshape(-1, 2)
     none[bases == 1] = np.isnan(xy).all(axis=1)[bases == 1]
     return none
+
+
+def as_binary(wkb: pa.Array) -> pa.Array:
+    """The geometries as PostGIS' ``ST_AsBinary`` writes them back.
+
+    It writes a geometry of empty parts as an empty one, at every level, and any NaN of an empty
+    point as the same NaN (``lwgeom_to_wkb_size`` of PostGIS 3).
+
+    Args:
+        wkb: (n,) Arrow binary, ISO WKB, little endian.
+
+    """
+    rows = np.flatnonzero(_collapsible(wkb))
+    if not len(rows):
+        return wkb
+    values = wkb.to_numpy(zero_copy_only=False).copy()
+    for row in rows.tolist():
+        with contextlib.suppress(IndexError, ValueError):
+            values[row] = _collapsed(memoryview(values[row]), 0)[0]
+    return pa.array(values, pa.binary())
+
+
+def _collapsible(wkb: pa.Array) -> NDArray[np.bool_]:
+    """(n,) True for the geometries that may be written in other bytes, and for few others."""
+    found = heads(wkb, 22)
+    bases = found[:, 1:HEAD].copy().view("<u4").reshape(-1) % 1000
+
+    def number(place: int, kind: str = "<u4") -> NDArray[Any]:
+        size = np.dtype(kind).itemsize
+        return found[:, place : place + size].copy().view(kind).reshape(-1)
+
+    odd: NDArray[np.bool_] = (bases == 1) & (
+        np.isnan(number(5, "<f8")) | np.isnan(number(13, "<f8"))
+    )
+    odd |= (bases == 3) & (number(5) > 0) & (number(9) == 0)
+    odd |= (bases == 4) & np.isnan(number(14, "<f8"))
+    odd |= (bases == 5) & (number(14) == 0)
+    odd |= (bases == 6) & ((number(14) == 0) | (number(18) == 0))
+    # The parts of a collection may be anything.
+    odd |= bases == 7
+    odd &= found[:, 0] == LITTLE
+    return odd
+
+
+def _collapsed(data: memoryview, start: int) -> tuple[bytes, int, bool]:
+    """A geometry as ST_AsBinary writes it, where it ends, and whether it is empty."""
+    head = bytes(data[start : start + HEAD])
+    code = int.from_bytes(head[1:], "little")
+    base, size = code % 1000, 8 * (2, 3, 3, 4)[code // 1000]
+    place = start + HEAD
+    if base == 1:
+        end = place + size
+        values = np.frombuffer(data[place:end], "<f8")
+        nothing = bool(np.isnan(values).all())
+        body = np.full(size // 8, np.nan).astype("<f8").tobytes() if nothing else data[place:end]
+        return head + bytes(body), end, nothing
+    count = int.from_bytes(data[place : place + 4], "little")
+    place += 4
+    if base == 2:
+        end = place + count * size
+        return bytes(data[start:end]), end, not count
+    parts, empty = [], True
+    for i in range(count):
+        if base == 3:
+            end = place + 4 + int.from_bytes(data[place : place + 4], "little") * size
+            part, hollow = bytes(data[place:end]), i > 0 or end == place + 4
+        else:
+            part, end, hollow = _collapsed(data, place)
+        parts.append(part)
+        empty, place = empty and hollow, end
+    kept = b"" if empty else b"".join(parts)
+    return head + (0 if empty else count).to_bytes(4, "little") + kept, place, empty

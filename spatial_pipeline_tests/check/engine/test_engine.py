@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+from pydantic import ValidationError
 
 from spatial_pipeline.check import base
 from spatial_pipeline.check.base import FeatureCheck, PlannedCheck, TileCheck, WindowCheck
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.check.engine.engine import Plan, evaluate
 from spatial_pipeline.contract.rules.metadata import BandCount, Crs, FeatureCount, NotNull, Readable
-from spatial_pipeline.contract.rules.parity import SameFeaturesAs
+from spatial_pipeline.contract.rules.parity import RoundTrips, SameFeaturesAs
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy, MustNotOverlap
 from spatial_pipeline.contract.rules.validity import NotEmpty, PixelRange, ValidGeometry
 from spatial_pipeline.contract.vocabulary import Status
@@ -305,8 +306,12 @@ def test_windows_cover_the_raster_once(stand_in: Any) -> None:
 
 
 def test_where_does_not_apply_to_rasters() -> None:
-    result, _ = run_rule(PixelRange(min=0, where="a = 1"), memory_raster(np.zeros((1, 2, 2))))
+    with pytest.raises(ValidationError, match="where: a raster has no columns"):
+        PixelRange(min=0, where="a = 1")
+    of_both = RoundTrips(format="GTiff", where="a = 1")
+    result, _ = run_rule(of_both, memory_raster(np.zeros((1, 2, 2))))
     assert result.status is Status.ERROR
+    assert "a raster has no columns" in result.message
 
 
 def test_progress_reaches_the_end() -> None:

@@ -53,6 +53,13 @@ def test_an_empty_layer_is_in_order(rule: str, geometries: list[Any]) -> None:
     assert judged(memory_vector(geometries), rule).status is Status.PASSED
 
 
+def test_what_is_of_the_kind_and_cannot_be_judged_is_told_otherwise() -> None:
+    bow_tie = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
+    for shape in (bow_tie, shapely.Polygon(), shapely.GeometryCollection([bow_tie])):
+        result = judged(memory_vector([shape, *POINTS]), "must_not_have_gaps")
+        assert (result.status, result.checked) == (Status.PASSED, 0)
+
+
 @pytest.mark.parametrize("rule", ["valid_geometry", "finite_coordinates", "must_not_have_dangles"])
 def test_a_table_without_geometries_is_no_empty_layer(rule: str) -> None:
     table = memory_vector([None, None], {"a": [1, 2]}, geometry_column=None)

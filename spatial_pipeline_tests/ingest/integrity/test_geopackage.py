@@ -73,3 +73,53 @@ def test_points_of_nan_behind_others_keep_their_rows(tmp_path: Path) -> None:
     profile, table = staged_vector(path, tmp_path / "s")
     assert [d.row for d in profile.defects] == [50]
     assert [i for i, g in enumerate(geometries(profile, table)) if g is None] == [50]
+
+
+def test_a_table_of_very_many_columns_is_read_and_its_last_value_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.gpkg"
+    pyogrio.raw.write(
+        str(path), geometry=np.array([shapely.to_wkb(shapely.Point(1, 2))], dtype=object),
+        geometry_type="Point", crs="EPSG:32633", field_data=[np.array([i]) for i in range(1500)],
+        fields=[f"c{i}" for i in range(1500)], layer_options={"SPATIAL_INDEX": "NO"},
+    )  # fmt: skip
+    assert staged_vector(path, tmp_path / "s")[0].defect_count == 0
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE a SET c1499 = 'abc'")
+    (defect,) = staged_vector(path, tmp_path / "t")[0].defects
+    assert (defect.row, defect.column, defect.text) == (0, "c1499", "abc")
+
+
+def test_values_that_a_table_of_sqlite_declares_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE t (n SMALLINT, r REAL, d DATE, s TIMESTAMP)")
+        database.executemany(
+            "INSERT INTO t VALUES (?, ?, ?, ?)",
+            [
+                (5, 1.5, "2020-01-31", "2020-01-31T10:00:00.123456Z"),
+                ("abc", "1,5", "2020-02-30", "2020-02-30T10:00:00Z"),
+                (40000, 1, None, "2020-01-31T10:00:00.123456"),
+            ],
+        )
+    profile, table = staged_vector(path, tmp_path / "s")
+    assert [(d.row, d.column, d.text) for d in profile.defects] == [
+        (1, "d", "2020-02-30"), (1, "n", "abc"), (1, "r", "1,5"), (1, "s", "2020-02-30T10:00:00Z"),
+        (2, "n", "40000"),
+    ]  # fmt: skip
+    # Some have a zone and some have none: texts as they stand there.
+    assert table["s"].to_pylist() == [
+        "2020-01-31T10:00:00.123456Z", None, "2020-01-31T10:00:00.123456"
+    ]  # fmt: skip
+    assert table["n"].to_pylist() == [5, None, None]
+
+
+@pytest.mark.parametrize("counted", [1, 9])
+def test_a_count_that_is_gdals_only_is_a_note(counted: int, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.gpkg", *[blob(1, "<", 1.0, 2.0)] * 3)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE gpkg_ogr_contents SET feature_count = ?", (counted,))
+        database.execute("UPDATE gpkg_contents SET min_x = 9e999, max_x = -9e999, min_y = NULL")
+    profile, table = staged_vector(path, tmp_path / "s")
+    assert (profile.error, profile.defect_count, table.num_rows) == (None, 0, 3)
+    assert any(f"counts {counted} features" in note for note in profile.notes)
+    assert profile.bounds == (1, 2, 1, 2)

@@ -120,7 +120,7 @@ async def stored(
         sql = digest_sql(names, None if wkb is None else "g", "ST_AsBinary")
         there = await connection.fetchrow(f"SELECT {sql} FROM t")
         if wkb is not None:
-            shown += ", ST_SRID(g) AS srid, ST_AsBinary(g) AS wkb"
+            shown += ", ST_SRID(g) AS srid, ST_AsEWKB(g) AS wkb"
         rows = await connection.fetch(f"SELECT {shown} FROM t")
     finally:
         await connection.close()
@@ -258,6 +258,11 @@ GEOMETRIES = [
     "MULTIPOLYGON Z (((0 0 1, 1 0 1, 1 1 1, 0 0 1)))",
     "GEOMETRYCOLLECTION (POINT (1 2), LINESTRING (0 0, 1 1))",
     "GEOMETRYCOLLECTION EMPTY",
+    "GEOMETRYCOLLECTION (POINT EMPTY)",
+    "GEOMETRYCOLLECTION (MULTIPOINT (EMPTY), POINT (1 2))",
+    "MULTIPOINT (EMPTY, EMPTY)",
+    "MULTIPOLYGON (EMPTY)",
+    "MULTILINESTRING Z (EMPTY, (1 2 3, 4 5 6))",
     "MULTIPOINT ((0 0), (1 1))",
 ]
 

@@ -13,9 +13,11 @@ import pyogrio
 import pytest
 import shapely
 
-from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.contract.geometry_type import GeometryType
+from spatial_pipeline.contract.models import Publish, VectorContract
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.version import Version
+from spatial_pipeline.publish.postgis.geometry_column import Present, Wanted
 from spatial_pipeline_tests.publish.postgis.projects import Project
 
 SQUARE = "POLYGON ((0 0, 1 0, 1 1, 0 0))"
@@ -87,10 +89,46 @@ def publish(
     return version
 
 
+def kind(text: str) -> GeometryType:
+    found = GeometryType.parse(text)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "table", "others", "result"),
+    [
+        ("Polygon", "", "", False, "Polygon"),
+        ("Polygon MultiPolygon", "", "", False, "MultiPolygon"),
+        ("Polygon PointZ", "", "", False, None),
+        ("", "", "", False, "Geometry"),
+        ("", "MultiPolygonZ", "", False, "MultiPolygonZ"),
+        ("Polygon", "MultiPolygon", "Polygon", False, "MultiPolygon"),
+        ("Polygon", "MultiPolygon", "Polygon", True, "Polygon"),
+        ("", "MultiPolygon", "Polygon", True, "Polygon"),
+        ("Polygon", "Polygon", "Geometry", False, "Geometry"),
+        ("PolygonZ", "Polygon", "", False, "PolygonZ"),
+        ("MultiPolygonZ", "Polygon", "", False, "MultiPolygonZ"),
+        ("Point", "Polygon", "", False, "Geometry"),
+        ("LineString", "", "Point", False, "LineString"),
+        ("LineString", "", "Point", True, "Geometry"),
+        ("PointZ", "", "Geometry", False, "PointZ"),
+        ("PointZ", "", "Geometry", True, None),
+    ],
+)
+def test_the_type_for_a_table(
+    found: str, said: str, table: str, others: bool, result: str | None
+) -> None:
+    decides = Wanted(frozenset(map(kind, found.split())), kind(said) if said else None)
+    present = Present(kind(table), UTM, others) if table else None
+    fitting = decides.fitting(present, UTM)
+    assert (None if fitting is None else str(fitting)) == result
+
+
 @pytest.mark.parametrize(
     ("shapes", "kind"),
-    [([], "MultiPolygon Z"), ([None, None], "MultiPolygon Z"), ([SQUARE_Z], "MultiPolygon Z")],
-    ids=["empty", "all null", "filled"],
+    [([], "MultiPolygon Z"), ([None, SQUARE_Z], "MultiPolygon Z")],
+    ids=["empty", "filled"],
 )
 def test_the_type_is_that_of_the_source(
     project: Project, shapes: Sequence[str | None], kind: str
@@ -143,6 +181,27 @@ def test_partitions_share_one_type(project: Project) -> None:
     publish(project, of, [SQUARE], "MultiPolygon", partition="a")
     assert declared(project) == ("MULTIPOLYGON", 2, UTM)
     assert run(project.dsn, "SELECT count(*), count(geometry) FROM gis.areas") == [(3, 2)]
+
+
+def test_partitions_that_declare_nothing_may_go_from_polygons_to_multipolygons(
+    project: Project,
+) -> None:
+    of = contract(
+        project.folder,
+        source={"uri": str(project.folder / "{partition}.parquet")},
+        partitions={"static": ["a", "b", "c", "d"]},
+    )
+    publish(project, of, [SQUARE], partition="a")
+    publish(project, of, [SQUARES, SQUARE], partition="b")
+    publish(project, of, [], partition="c")
+    publish(project, of, [SQUARES, None], partition="a")
+    assert declared(project) == ("MULTIPOLYGON", 2, UTM)
+    assert run(project.dsn, "SELECT count(*), count(geometry) FROM gis.areas") == [(4, 3)]
+    with pytest.raises(StoreError, match=r"in the other partitions .* publish all partitions to"):
+        publish(project, of, ["POINT (1 2)"], partition="d")
+    wider = of.model_copy(update={"publish": Publish(table="gis.all_areas", geometry="Geometry")})
+    publish(project, wider, ["POINT (1 2)"], partition="d")
+    publish(project, wider, [SQUARE], partition="a")
 
 
 def test_rolling_back_keeps_the_wider_type_and_views_on_it(project: Project) -> None:
@@ -227,3 +286,46 @@ def test_what_is_required_in_all_partitions_only_is_not_null(project: Project) -
     assert required(project) == []
     publish(project, of, [SQUARE, SQUARE], partition="b")
     assert required(project) == ["geometry"]
+
+
+OWN = (
+    'PROJCS["Town grid",GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]],'
+    'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],'
+    'PARAMETER["latitude_of_origin",12],PARAMETER["central_meridian",34],'
+    'PARAMETER["scale_factor",1],PARAMETER["false_easting",0],PARAMETER["false_northing",0],'
+    'UNIT["metre",1]]'
+)
+
+
+@pytest.mark.parametrize(
+    ("rows", "srid"),
+    [([], 990_001), ([None], UTM), ([SQUARE_Z], 990_001)],
+    ids=["empty", "all null", "filled"],
+)
+def test_a_table_of_a_database_is_declared_like_its_source(
+    project: Project, rows: list[str | None], srid: int
+) -> None:
+    values = ", ".join(
+        f"({i}, {'NULL' if row is None else f'ST_Multi(ST_GeomFromText({row!r}, {srid}))'})"
+        for i, row in enumerate(rows)
+    )
+    nullable = "" if None in rows else "NOT NULL"
+    run(
+        project.dsn,
+        "INSERT INTO spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text)"
+        f" VALUES (990001, 'town', 7, '{OWN}', '')",
+    )
+    run(
+        project.dsn,
+        f"CREATE TABLE gis.source (id int NOT NULL,"
+        f" geometry geometry(MultiPolygonZ, {srid}) {nullable})",
+    )
+    if rows:
+        run(project.dsn, f"INSERT INTO gis.source VALUES {values}")
+    of = contract(project.folder, source={"uri": "postgresql:", "layer": "gis.source"})
+    pipeline = project.pipeline(of)
+    version = pipeline.stage(of, None)
+    asyncio.run(pipeline.audit(of, version))
+    asyncio.run(pipeline.apublish(of, version))
+    assert declared(project) == ("MULTIPOLYGON", 3, srid)
+    assert required(project) == (["geometry", "id"] if nullable else ["id"])

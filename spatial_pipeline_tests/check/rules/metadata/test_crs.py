@@ -59,7 +59,7 @@ def test_any_of_passes_with_one_and_names_all_when_none():
 
 
 def test_a_missing_crs_is_no_wgs_84():
-    result, findings = judged(Crs(equals="EPSG:4326", max_violations=3), None)
+    result, findings = judged(Crs(equals="EPSG:4326"), None)
     assert result.status is Status.FAILED
     assert result.message == "no CRS is declared (none is assumed), expected WGS 84 (EPSG:4326)"
     assert len(findings) == 1

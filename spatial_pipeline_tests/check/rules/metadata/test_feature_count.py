@@ -30,7 +30,7 @@ def test_within_bounds():
     ],
 )
 def test_out_of_bounds(options, count, threshold, message):
-    result, _ = everywhere(FeatureCount(max_violations=9, **options), points(count))
+    result, _ = everywhere(FeatureCount(**options), points(count))
     assert (result.status, result.violations) == (Status.FAILED, 1)
     assert (result.value, result.threshold, result.message) == (count, threshold, message)
 

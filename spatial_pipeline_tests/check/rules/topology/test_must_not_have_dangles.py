@@ -211,9 +211,15 @@ def test_a_tolerance_in_degrees_is_said():
     assert "the tolerance is in degrees" in result.message
 
 
-@pytest.mark.parametrize("features", [[], [None], [shapely.LineString()], squares(1, 1)])
+@pytest.mark.parametrize("features", [[], [None], [shapely.LineString()]])
 def test_nothing_with_ends_passes(features):
     assert _check(features)[0].passed
+
+
+def test_polygons_alone_are_nothing_to_judge():
+    result, _ = _check(squares(1, 1))
+    assert result.status is Status.ERROR
+    assert "no feature has a line" in result.message
 
 
 def test_features_that_where_excludes_are_not_touched():

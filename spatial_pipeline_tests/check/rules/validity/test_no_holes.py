@@ -21,6 +21,6 @@ test_laws = laws(
         fails=[(RING, [("hole", HOLE, 1)])],
         oracle=holes,
         tolerances=["tolerance"],
-        unjudged=["POINT (0 0)", "LINESTRING (0 0, 1 1)"],
+        others=["POINT (0 0)", "LINESTRING (0 0, 1 1)"],
     )
 )

@@ -1,0 +1,40 @@
+"""The server imports what its workers need, once for all of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spatial_pipeline_tests.ingest.sources import points, table_of, write_layer
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from spatial_pipeline.ingest.cage.server import preload
+preload()
+from spatial_pipeline.ingest.files import stage_files
+from spatial_pipeline.ingest.formats.options import ReadOptions
+from spatial_pipeline.sources.local import resolve
+profile = stage_files("vector", ReadOptions(), resolve(sys.argv[1], Path("/")), Path(sys.argv[2]))
+assert profile.error is None, profile.error
+assert not {"pandas", "geopandas", "duckdb", "boto3"} & set(sys.modules)
+import pandas
+"""
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.shp", "a.geojson", "a.csv"])
+def test_reading_imports_no_pandas_though_it_could(name: str, tmp_path: Path) -> None:
+    path, target = tmp_path / name, tmp_path / "s"
+    target.mkdir()
+    if name == "a.csv":
+        path.write_text("id,x,y\n1,1.5,2\n")
+    else:
+        write_layer(path, table_of(points(3), a=[1, 2, 3]))
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(path), str(target)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
