@@ -270,4 +270,4 @@ def test_what_blocks_the_loop_of_a_check_is_named(
         time.sleep(0.3)
 
     audited(pipeline, of, progress=lazy_progress)
-    assert ("lazy_progress (test_run.py:" in caplog.text) is named
+    assert ("lazy_progress (test_pipeline.py:" in caplog.text) is named

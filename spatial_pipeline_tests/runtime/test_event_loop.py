@@ -74,7 +74,7 @@ def test_the_culprit_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(logging.WARNING, "spatial_pipeline"):
         run_sync(work(), slow=0.05)
     (record,) = [r for r in caplog.records if r.name == "spatial_pipeline"]
-    assert "sleepy_area (test_runtime.py:" in record.getMessage()
+    assert "sleepy_area (test_event_loop.py:" in record.getMessage()
     assert "time.sleep(0.3)" in record.getMessage()
 
 
