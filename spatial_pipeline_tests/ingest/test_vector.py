@@ -456,8 +456,8 @@ MEASURED = """
 import resource, sys
 from pathlib import Path
 from spatial_pipeline.contract.models import Source
-from spatial_pipeline.ingest import ingest, spool
-spool.Spool.__init__.__defaults__ = (4 << 20, 4 << 20)
+from spatial_pipeline.ingest import ingest, sort_buffer
+sort_buffer.ExternalSortBuffer.__init__.__defaults__ = (4 << 20, 4 << 20)
 folder = Path(sys.argv[2])
 source = Source(uri=sys.argv[1], layer=None, where=None)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

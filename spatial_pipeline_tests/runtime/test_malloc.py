@@ -38,7 +38,7 @@ def test_arrays_of_the_same_size_take_the_same_pages_again() -> None:
     program = (
         "import resource, sys, threading\n"
         "import numpy as np\n"
-        "from spatial_pipeline import heap\n"
+        "from spatial_pipeline.runtime import malloc as heap\n"
         "def fill():\n"
         "    for _ in range(50):\n"
         "        np.ones(8 << 20, dtype=np.uint8)\n"

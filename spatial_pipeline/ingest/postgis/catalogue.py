@@ -45,11 +45,14 @@ WITH RECURSIVE base AS (
     FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS given(oid, typmod, number)
   UNION ALL
     SELECT number, t.typbasetype, t.typtypmod, required OR t.typnotnull
-    FROM base JOIN pg_catalog.pg_type t ON t.oid = base.oid WHERE t.typtype = 'd'
+    FROM base CROSS JOIN LATERAL (
+      SELECT * FROM pg_catalog.pg_type WHERE pg_type.oid = base.oid OFFSET 0) AS t
+    WHERE t.typtype = 'd'
 )
 SELECT number, t.typname, n.nspname, typmod, required,
        pg_catalog.format_type(t.oid, typmod) AS declared
-FROM base JOIN pg_catalog.pg_type t ON t.oid = base.oid
+FROM base CROSS JOIN LATERAL (
+  SELECT * FROM pg_catalog.pg_type WHERE pg_type.oid = base.oid OFFSET 0) AS t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype <> 'd' ORDER BY number
 """

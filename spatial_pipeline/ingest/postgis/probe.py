@@ -48,12 +48,15 @@ SELECT pg_catalog.pg_postmaster_start_time()::text AS started,
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc, unnest(proconfig) AS s(text)
                        WHERE s.text LIKE 'track\_counts=%') AS counts
 """
+# OFFSET 0 makes the planner look up one row by its index, whatever it thinks of the recursion:
+# otherwise every look at a source may scan all types or tables of the database.
 _TYPES = """
 WITH RECURSIVE used AS (
     SELECT a.atttypid AS oid FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
   UNION
-    SELECT part.oid FROM used JOIN pg_catalog.pg_type t ON t.oid = used.oid
+    SELECT part.oid FROM used CROSS JOIN LATERAL (
+      SELECT * FROM pg_catalog.pg_type WHERE pg_type.oid = used.oid OFFSET 0) AS t
     LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
     LEFT JOIN pg_catalog.pg_attribute a
       ON t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
@@ -69,7 +72,8 @@ SELECT t.oid, n.nspname, t.typname, t.xmin::text AS altered,
         AND a.attnum > 0) AS attributes,
        t.typtype IN ('b', 'c', 'd', 'e', 'r')
        AND NOT (n.nspname = 'pg_catalog' AND t.typname = ANY($2)) AS ordinary
-FROM used JOIN pg_catalog.pg_type t USING (oid)
+FROM used CROSS JOIN LATERAL (
+  SELECT *, xmin FROM pg_catalog.pg_type WHERE pg_type.oid = used.oid OFFSET 0) AS t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 WHERE NOT (n.nspname = 'pg_catalog' AND t.typtype = 'b' AND t.typname <> ALL($2)) ORDER BY t.oid
 """
@@ -96,7 +100,9 @@ SELECT c.oid, c.relkind::text AS kind, c.xmin::text AS altered,
         FROM pg_catalog.pg_index x WHERE x.indrelid = c.oid AND x.indisprimary) AS keys,
        c.relkind IN ('p', 'm') OR c.relkind = 'r' AND COALESCE(m.amname, '') = 'heap' AS ordinary,
        c.relrowsecurity AS secured
-FROM pg_catalog.pg_class c JOIN family USING (oid) LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
+FROM family CROSS JOIN LATERAL (
+  SELECT *, xmin FROM pg_catalog.pg_class WHERE pg_class.oid = family.oid OFFSET 0) AS c
+LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
 ORDER BY c.oid
 """
 

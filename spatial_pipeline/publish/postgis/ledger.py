@@ -290,7 +290,7 @@ async def published_columns(connection: asyncpg.Connection, dataset: str) -> set
         "SELECT c.value ->> 'name' AS name FROM spatial_pipeline.versions,"
         " jsonb_array_elements(profile -> 'columns') AS c WHERE dataset = $1"
         " UNION SELECT profile ->> 'geometry_column' FROM spatial_pipeline.versions"
-        " WHERE dataset = $1",
+        " WHERE dataset = $1 AND profile ->> 'geometry_column' IS NOT NULL",
         dataset,
     )
     return {row["name"] for row in rows}
