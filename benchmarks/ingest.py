@@ -123,15 +123,17 @@ SIDES = {"ours": ours, "before": ours, "gdal": gdal}
 
 
 def _measured(folder: Path, name: str, side: str, before: Path | None) -> dict[str, Any]:
-    environment = dict(os.environ)
-    if side == "before":
+    environment, script = dict(os.environ), Path(__file__)
+    if side == "before" and before is not None:
+        # The earlier checkout measures itself: modules may have had other names.
         environment["PYTHONPATH"] = str(before)
+        script = before / "benchmarks" / script.name
     with TemporaryDirectory(dir=folder) as own:
         # A store of its own: what was staged already would be found again.
         for file in folder.glob(f"{Path(FORMATS[name]).stem}.*"):
             (Path(own) / file.name).hardlink_to(file)
         done = subprocess.run(
-            [sys.executable, __file__, "--measure", side, "--formats", name,
+            [sys.executable, str(script), "--measure", side, "--formats", name,
              "--source", str(Path(own) / FORMATS[name])],
             env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
