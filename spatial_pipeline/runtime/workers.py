@@ -96,7 +96,11 @@ class Workers:
                 cancellation.cancel()
                 del self._threads[inbox]
                 raise TimeoutError
-            self._idle.append(inbox)
+            # A call beside one that failed may end after the context was left.
+            if self._left:
+                inbox.put(None)
+            else:
+                self._idle.append(inbox)
             return future.result(), time.perf_counter() - begun
 
     def lend(self, call: Callable[[], object]) -> None:

@@ -245,3 +245,20 @@ def test_help_that_comes_too_late_is_not_wanted() -> None:
         return helped
 
     assert asyncio.run(main()) == []
+
+
+def test_the_thread_of_a_call_beside_one_that_failed_ends_too() -> None:
+    release = threading.Event()
+
+    def fails() -> None:
+        msg = "it fails"
+        raise ValueError(msg)
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_later(0.2, release.set)
+        async with Workers(2) as workers:
+            await asyncio.gather(workers.run(release.wait), workers.run(fails))
+
+    with pytest.raises(ValueError, match="it fails"):
+        asyncio.run(main())
+    assert [t for t in threading.enumerate() if t.name == "spatial-check"] == []

@@ -355,7 +355,7 @@ def carried(facts: Facts, match: NDArray[np.int64], where: Changes | None) -> Fa
         return now
     classes = now.classes.copy()
     classes[(classes != UNKNOWN) & where.near] |= np.uint8(NEAR)
-    few = (classes == UNKNOWN).mean() > WORTH
+    few = np.count_nonzero(classes == UNKNOWN) > WORTH * len(classes)
     return None if few else replace(now, classes=classes, changed=where.boxes)
 
 

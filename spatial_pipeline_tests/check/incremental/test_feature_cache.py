@@ -501,3 +501,13 @@ def test_what_a_condition_left_out_is_looked_at_when_it_is_selected(
     found = checked(rules, second.data, second)
     assert sum(seen) == 4
     assert found[0][0].checked == 8
+
+
+def test_a_version_without_features_recalls_nothing() -> None:
+    former = layer_of(plain(cell(0, 0)))
+    rules = COVERAGES
+    kept = Kept(former)
+    checked(rules, former, kept, None, [layer_of(AREAS)])
+    empty = layer_of([])
+    recalling = checked(rules, empty, Kept(empty, kept), None, [layer_of(AREAS)])
+    assert recalling == checked(rules, empty, None, None, [layer_of(AREAS)])
