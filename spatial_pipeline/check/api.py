@@ -15,7 +15,7 @@ from spatial_pipeline.check.forms.feature_rule import (
     WithZ,
     feature_rule,
 )
-from spatial_pipeline.check.forms.limits import limits, measured
+from spatial_pipeline.check.forms.limits import counted, limits, measured
 from spatial_pipeline.check.forms.profile_rule import profile_rule
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
@@ -34,6 +34,7 @@ __all__ = [
     "Violations",
     "WithZ",
     "column_rule",
+    "counted",
     "feature_rule",
     "limits",
     "measured",

@@ -21,7 +21,7 @@ from spatial_pipeline.check.base import evaluates
 from spatial_pipeline.check.crs.transformation import area_unit, in_degrees, length_unit
 from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
 from spatial_pipeline.check.geometry.finite import not_finite_xy
-from spatial_pipeline.check.geometry.parts import Parts, simple_parts
+from spatial_pipeline.check.geometry.parts import COLLECTION, Parts, simple_parts
 from spatial_pipeline.check.geometry.path_vertices import Corners, PathVertices
 from spatial_pipeline.check.geometry.unjudged import (
     EMPTY,
@@ -44,7 +44,6 @@ from spatial_pipeline.model.profile import Profile
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 F = TypeVar("F", bound="Features")
-COLLECTION = 7
 ALL = frozenset({0, 1, 2})
 """The dimensions of parts."""
 

@@ -87,3 +87,38 @@ def measured(
         ring=-1 if ring is None else ring[found],
         vertex=-1 if vertex is None else vertex[found],
     )
+
+
+class Counted(Protocol):
+    """A rule with the least and the most of a number."""
+
+    @property
+    def min(self) -> int | None:
+        """The least; None without a lower bound."""
+
+    @property
+    def max(self) -> int | None:
+        """The most; None without an upper bound."""
+
+
+def counted(rule: Counted, features: Features, count: NDArray[np.integer], unit: str) -> Violations:
+    """Violations of features whose number of something is out of bounds.
+
+    Args:
+        rule: the bounds.
+        features: the features.
+        count: (n,) number per feature.
+        unit: what is counted.
+
+    """
+    few = count < (0 if rule.min is None else rule.min)
+    many = count > (np.inf if rule.max is None else rule.max)
+    found = np.flatnonzero(few | many)
+    reasons = np.where(few, f"fewer than {rule.min} {unit}", f"more than {rule.max} {unit}")
+    return features.violations(
+        found,
+        reasons[found].tolist(),
+        geometry=features.geometry[found],
+        measure=count[found],
+        unit=unit,
+    )
