@@ -194,7 +194,7 @@ class Publish(ContractModel):
 
     @property
     def geometry_column(self) -> GeometryColumn:
-        """What the contract says of the geometry column."""
+        """Declared geometry column."""
         if isinstance(self.geometry, str):
             return GeometryColumn(type=self.geometry)
         return self.geometry or GeometryColumn()
@@ -364,7 +364,7 @@ class DatasetContract(ContractModel):
 
     @property
     def geometry_column(self) -> GeometryColumn:
-        """What the contract says of the geometry column of the table."""
+        """Declared geometry column of the published table."""
         return GeometryColumn()
 
 
@@ -395,7 +395,7 @@ class VectorContract(DatasetContract):
 
     @property
     def geometry_column(self) -> GeometryColumn:
-        """What the contract says of the geometry column of the table."""
+        """Declared geometry column of the published table."""
         return GeometryColumn() if self.publish is None else self.publish.geometry_column
 
 

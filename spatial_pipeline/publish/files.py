@@ -16,7 +16,7 @@ from spatial_pipeline.model.version import Publication, Version
 
 
 class VersionStore(Protocol):
-    """What publishing needs of the store."""
+    """Store as publishing needs it."""
 
     def verdict(self, version: Version) -> Verdict | None:
         """The verdict beside a version."""
@@ -28,7 +28,7 @@ class VersionStore(Protocol):
         """How the schema of a version differs from what readers know."""
 
     def published(self, dataset: str, partition: str | None) -> Publication | None:
-        """What readers see."""
+        """Publication that readers see."""
 
     def mend(self, dataset: str, partition: str | None) -> None:
         """Makes a lost or damaged pointer whole again."""

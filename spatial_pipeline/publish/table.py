@@ -21,10 +21,10 @@ from spatial_pipeline.publish.files import VersionStore, advanced, ask, reversed
 
 
 class Tables(Protocol):
-    """What publishing needs of the database; nobody else publishes the partition meanwhile."""
+    """Database as publishing needs it; nobody else publishes the partition meanwhile."""
 
     async def published(self) -> Publication | None:
-        """What readers of the database see."""
+        """Publication that readers of the database see."""
 
     async def shows(self) -> bool:
         """True when the table holds the version already."""

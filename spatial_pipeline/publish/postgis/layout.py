@@ -1,4 +1,4 @@
-"""What a published table looks like, derived from the staged file alone."""
+"""Layout of a published table, derived from the staged file alone."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def layout_of(
 
 
 def asked_of(column: GeometryColumn) -> str:
-    """What a contract says of the geometry column, as text that names it."""
+    """Declaration of the geometry column in a contract, as text that names it."""
     return json_text(column.model_dump(exclude_none=True)) if column.model_fields_set else ""
 
 

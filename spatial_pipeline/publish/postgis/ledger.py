@@ -1,4 +1,4 @@
-"""What the schema ``spatial_pipeline`` knows: publications, verdicts, parts, rasters."""
+"""Ledger in the schema ``spatial_pipeline``: publications, verdicts, parts, rasters."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class KnownPart:
 async def published(
     connection: asyncpg.Connection, dataset: str, partition: str | None
 ) -> Publication | None:
-    """What the database's readers see; None when nothing was published to it."""
+    """Publication that the database's readers see; None when nothing was published to it."""
     row = await connection.fetchrow(
         f"SELECT * FROM spatial_pipeline.publications WHERE {_OF}", dataset, partition
     )

@@ -1,4 +1,4 @@
-"""What a table says of its columns beside their types: geometry type, SRID, NOT NULL.
+"""Modifiers of columns beside their types: geometry type, SRID, NOT NULL.
 
 A column whose geometries differ in dimensions can have no type modifier. Its SRID is then declared
 by a check constraint, which the view ``geometry_columns`` reads (PostGIS, "Manually registering

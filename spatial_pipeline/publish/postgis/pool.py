@@ -63,7 +63,7 @@ JOIN pg_catalog.pg_settings s ON s.name = g.name
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where the database is and how patient we are.
+    """Address of the database, and time limits of its sessions.
 
     Attributes:
         dsn: libpq URI, or libpq's ``key=value`` pairs.

@@ -44,7 +44,7 @@ LOCKED_OUT = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is to be published.
+    """Candidate for publication.
 
     Attributes:
         version: the version.
@@ -87,7 +87,7 @@ class Publisher:
         self._candidate = candidate
 
     async def published(self) -> Publication | None:
-        """What readers of the database see of the partition."""
+        """Publication of the partition that readers of the database see."""
         version = self._candidate.version
         return await ledger.published(self._connection, version.dataset, version.partition)
 

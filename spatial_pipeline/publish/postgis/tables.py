@@ -415,7 +415,7 @@ async def _conform(
 
 
 def _way_out(part: TablePart, column: str) -> str:
-    """What to do about a geometry column that cannot have two types."""
+    """Way out for a geometry column that cannot have two types."""
     if column != part.layout.geometry:
         return ""
     return ": publish all partitions to another table, with publish: {table: …, geometry: …}"

@@ -43,7 +43,7 @@ def evaluate(rule: TextEncoding, column: Values) -> Violations:  # noqa: ARG001 
 
 
 def damage(text: str) -> str:
-    """What is wrong with the characters of a text; empty when nothing is."""
+    """Damage of the characters of a text in words; empty for a sound text."""
     if "\ufffd" in text:
         return f"replacement character in {shown(text)}"
     control = next((c for c in text if unicodedata.category(c) == "Cc" and c not in "\t\n\r"), None)
