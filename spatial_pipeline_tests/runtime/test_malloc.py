@@ -50,7 +50,7 @@ def test_arrays_of_the_same_size_take_the_same_pages_again() -> None:
         "before = faults()\n"
         "heap.keep_arrays()\n"
         "faults()\n"  # touches pages for the first time: how many, the kernel's huge pages decide
-        "kept = faults()\n"
+        "kept = sorted(faults() for _ in range(5))[2]\n"  # a thread may begin with a new heap
         "heap.give_back()\n"
         "print(before, kept)\n"
     )

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ _MEANINGS = {
     "SIGXFSZ": "it wrote a file larger than SPATIAL_CAGE_FILE_BYTES allows",
     "SIGKILL": "the system or a person killed it, as when memory runs out",
 }
+_ENDING_S = 30.0
+"""Longest wait for a worker that was killed to end."""
 Progress = Callable[[int, int | None], None]
 
 
@@ -168,20 +171,31 @@ def stage(job: ReadJob, progress: Progress | None = None) -> Profile:
     with SERVER.connect() as peer, _cancellable(peer):
         stream = peer.makefile("rwb")
         with stream:
-            result = _conversation(job, stream, progress)
-    return result
+            try:
+                return _conversation(job, stream, progress)
+            finally:
+                _ended(peer)
 
 
 @contextmanager
 def _cancellable(peer: socket.socket) -> Iterator[None]:
     """Within the block, cancelling the work of this thread hangs up, which ends the worker."""
-
-    def hang_up() -> None:
-        with contextlib.suppress(OSError):
-            peer.shutdown(socket.SHUT_RDWR)
-
-    with current().calling(hang_up):
+    with current().calling(partial(_hang_up, peer)):
         yield
+
+
+def _hang_up(peer: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        peer.shutdown(socket.SHUT_WR)
+
+
+def _ended(peer: socket.socket) -> None:
+    """Waits until the worker, which may still write into the folder, has ended."""
+    _hang_up(peer)
+    peer.settimeout(_ENDING_S)
+    with contextlib.suppress(OSError):
+        while peer.recv(1 << 16):
+            pass
 
 
 def _conversation(job: ReadJob, stream: Any, progress: Progress | None) -> Profile:

@@ -57,32 +57,17 @@ class RowStream:
         return taken
 
     async def close(self) -> None:
-        """Ends the statement on the server, unless it has ended, and waits until it has.
+        """Ends the statement and, unless all rows were taken, the session, too.
 
-        Raises:
-            TimeoutError: the server does not end it.
-
+        asyncpg takes rows under way for the answer to a cancellation, so such a session cannot
+        serve another statement.
         """
-        self._copy.cancel()
-        await asyncio.wait([self._copy])
+        if not self._copy.done():
+            self._connection.terminate()
+            self._copy.cancel()
+            await asyncio.wait([self._copy])
         if not self._copy.cancelled():
             self._copy.exception()
-            return
-        async with asyncio.timeout(SILENCE_S):
-            # asyncpg takes rows that were under way for the answer to the cancellation.
-            while await self._is_busy():  # noqa: ASYNC110 - nothing tells when it has ended
-                await asyncio.sleep(0.01)
-
-    async def _is_busy(self) -> bool:
-        """Whether rows of the cancelled statement are still under way."""
-        try:
-            await self._connection.execute("SELECT 1")
-        except asyncpg.InternalClientError:
-            return True
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            # A transaction that failed, or a session that is gone: nothing is under way.
-            return False
-        return False
 
     async def _put(self, part: bytes) -> None:
         await self._room.wait()

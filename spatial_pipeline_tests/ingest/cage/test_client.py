@@ -49,19 +49,26 @@ def error_of(path: Path, folder: Path, **limits: Any) -> str:
     return profile.error
 
 
+def readers_of(path: Path) -> list[int]:
+    """Other processes that have a file open."""
+    found, own = [], str(os.getpid())
+    for reader in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if reader.name != own and path in {f.readlink() for f in (reader / "fd").iterdir()}:
+                found.append(int(reader.name))
+    return found
+
+
 @contextmanager
 def crashing(path: Path) -> Iterator[None]:
     """Within the block, another process that has a file open gets the signal of a crash."""
-    done, own = threading.Event(), str(os.getpid())
+    done = threading.Event()
 
     def watch() -> None:
         while not done.wait(0.002):
-            for reader in Path("/proc").glob("[0-9]*"):
+            for reader in readers_of(path):
                 with suppress(OSError):
-                    if reader.name != own and path in {
-                        f.readlink() for f in (reader / "fd").iterdir()
-                    }:
-                        os.kill(int(reader.name), signal.SIGSEGV)
+                    os.kill(reader, signal.SIGSEGV)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -121,6 +128,21 @@ def test_one_that_is_cancelled(tmp_path: Path) -> None:
     with obeying(cancellation), pytest.raises(GivenUpError):
         client.stage(job)
     assert time.monotonic() - began < 30
+    assert readers_of(path) == []
+
+
+def test_one_whose_progress_is_not_wanted(tmp_path: Path) -> None:
+    path = sound(tmp_path, rows=500_000)
+    target = tmp_path / "s"
+    target.mkdir()
+
+    def enough(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    job = ReadJob("vector", resolve(str(path), tmp_path), ReadOptions(), str(target), CageLimits())
+    with pytest.raises(KeyboardInterrupt):
+        client.stage(job, enough)
+    assert readers_of(path) == []
 
 
 def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
