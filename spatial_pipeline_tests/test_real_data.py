@@ -50,13 +50,13 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Result, V
 def test_exactly_the_invalid_features_are_named(
     audit: dict[str, tuple[Result, Violations]],
 ) -> None:
-    result, findings = audit["valid_geometry"]
+    result, violations = audit["valid_geometry"]
     expected = np.flatnonzero(~shapely.is_valid(tokyo().geometry.to_numpy()))
     assert len(expected) == 10
     assert result.status is Status.FAILED
-    assert sorted(findings.rows[:, 0].tolist()) == expected.tolist()
-    assert all(findings.reasons)
-    assert all(g is not None and g.geom_type == "Point" for g in findings.geometry)
+    assert sorted(violations.rows[:, 0].tolist()) == expected.tolist()
+    assert all(violations.reasons)
+    assert all(g is not None and g.geom_type == "Point" for g in violations.geometry)
 
 
 def test_topology_still_reports_on_the_rest(
@@ -70,8 +70,8 @@ def test_topology_still_reports_on_the_rest(
         for j in range(i + 1, len(valid))
         if shapely.relate_pattern(geometry[valid[i]], geometry[valid[j]], "2********")
     }
-    result, findings = audit["must_not_overlap"]
+    result, violations = audit["must_not_overlap"]
     assert result.checked == 252
-    assert {tuple(sorted(pair)) for pair in findings.rows.tolist()} == expected
+    assert {tuple(sorted(pair)) for pair in violations.rows.tolist()} == expected
     assert "10" in result.message
     assert audit["must_not_have_gaps"][0].status in (Status.PASSED, Status.FAILED)

@@ -57,15 +57,15 @@ class Check(ABC, Generic[R]):
         self.rule = rule
         self.context = context
 
-    def findings_of(self, partial: Any) -> Violations | None:  # noqa: ARG002 - a check may say
+    def violations_of(self, partial: Any) -> Violations | None:  # noqa: ARG002 - a check may say
         """The violations of a partial result that go into the outcome unchanged, if any.
 
         They may be moved to a file before ``reduce`` sees the partial result.
         """
         return None
 
-    def without_findings(self, partial: Any) -> Any:
-        """The partial result without what ``findings_of`` gives; ``reduce`` takes it as well."""
+    def without_violations(self, partial: Any) -> Any:
+        """The partial result without what ``violations_of`` gives; ``reduce`` takes it as well."""
         return partial
 
 
@@ -106,18 +106,19 @@ class FeatureCheck(BatchCheck[R]):
         """Number of features checked, and their violations."""
         return len(batch), self.check(batch)
 
-    def findings_of(self, partial: tuple[int, Violations]) -> Violations:
+    def violations_of(self, partial: tuple[int, Violations]) -> Violations:
         """The violations."""
         return partial[1]
 
-    def without_findings(self, partial: tuple[int, Violations]) -> tuple[int, Violations]:
+    def without_violations(self, partial: tuple[int, Violations]) -> tuple[int, Violations]:
         """The number of features checked."""
         return partial[0], Violations.none()
 
     def reduce(self, partials: Sequence[tuple[int, Violations]]) -> RuleOutcome:
         """All violations; ``max_violations`` decides."""
         return RuleOutcome(
-            checked=sum(n for n, _ in partials), findings=Violations.concat(f for _, f in partials)
+            checked=sum(n for n, _ in partials),
+            violations=Violations.concat(f for _, f in partials),
         )
 
 

@@ -16,18 +16,18 @@ from spatial_pipeline.runtime.json_text import plain
 Keys = tuple[tuple[Any, ...], ...]
 
 
-def keyed(findings: Violations, data: Reader, key: tuple[str, ...]) -> Violations:
+def keyed(violations: Violations, data: Reader, key: tuple[str, ...]) -> Violations:
     """The violations with the key tuples of all features involved."""
-    array = np.empty(len(findings), dtype=object)
-    for i, value in enumerate(_keys(findings, data, key)):
+    array = np.empty(len(violations), dtype=object)
+    for i, value in enumerate(_keys(violations, data, key)):
         array[i] = value
-    return replace(findings, keys=array)
+    return replace(violations, keys=array)
 
 
-def _keys(findings: Violations, data: Reader, key: tuple[str, ...]) -> list[Keys]:
+def _keys(violations: Violations, data: Reader, key: tuple[str, ...]) -> list[Keys]:
     """Key tuples of the features of every violation; source rows without a key."""
-    given = findings.keys
-    rows = findings.rows
+    given = violations.keys
+    rows = violations.rows
     involved = np.unique(rows[rows >= 0])
     profile = data.profile
     names = {c.name for c in profile.columns} if isinstance(profile, VectorProfile) else set()
@@ -44,7 +44,7 @@ def _keys(findings: Violations, data: Reader, key: tuple[str, ...]) -> list[Keys
         tuple(tuple(plain(v) for v in k) for k in given[i])
         if given is not None and given[i] is not None
         else tuple(known[int(r)] for r in rows[i] if r >= 0)
-        for i in range(len(findings))
+        for i in range(len(violations))
     ]
 
 

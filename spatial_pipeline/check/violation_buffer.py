@@ -40,19 +40,19 @@ class ViolationBuffer:
         self._weight = 0
         self._runs: list[ViolationRun] = []
 
-    def add(self, findings: Violations) -> None:
+    def add(self, violations: Violations) -> None:
         """Adds violations.
 
         Raises:
             OSError: the violations cannot be written.
 
         """
-        if not len(findings):
+        if not len(violations):
             return
-        self._loose.append(findings)
+        self._loose.append(violations)
         sink = self._context.sink
         if sink is not None:
-            self._weight += weight(findings)
+            self._weight += weight(violations)
             if self._weight > sink.limit // SHARE:
                 self._write(sink)
 
@@ -86,13 +86,13 @@ def at_once(sink: ViolationSink) -> int:
 
 
 def written_out(
-    sink: ViolationSink, findings: Violations, data: Reader, key: tuple[str, ...]
+    sink: ViolationSink, violations: Violations, data: Reader, key: tuple[str, ...]
 ) -> list[ViolationRun]:
     """Writes violations with their keys, in chunks that fit a share of the limit.
 
     Args:
         sink: destination of the violations.
-        findings: in any order; equal ones keep theirs.
+        violations: in any order; equal ones keep theirs.
         data: the version that they are about.
         key: its key columns.
 
@@ -100,12 +100,12 @@ def written_out(
         OSError: they cannot be written.
 
     """
-    order = findings.order() if len(findings) > 1 else np.arange(len(findings))
-    each = weight(findings) // max(len(findings), 1)
+    order = violations.order() if len(violations) > 1 else np.arange(len(violations))
+    each = weight(violations) // max(len(violations), 1)
     size = max(at_once(sink), sink.limit // SHARE // max(each, 1))
     runs = []
-    for begin in range(0, len(findings), size):
-        part = keyed(findings.take(order[begin : begin + size]), data, key)
+    for begin in range(0, len(violations), size):
+        part = keyed(violations.take(order[begin : begin + size]), data, key)
         runs.append(sink.write(part, np.full(len(part), LAST)))
     return runs
 

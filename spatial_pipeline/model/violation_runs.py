@@ -60,11 +60,11 @@ class ViolationSink(Protocol):
 
     limit: int
 
-    def write(self, findings: Violations, pieces: NDArray[np.int64]) -> ViolationRun:
+    def write(self, violations: Violations, pieces: NDArray[np.int64]) -> ViolationRun:
         """Writes violations with their keys filled in.
 
         Args:
-            findings: at least one; those of a piece are together and in its order.
+            violations: at least one; those of a piece are together and in its order.
             pieces: (n,) int64 the piece that each of them is from.
 
         Raises:
@@ -146,32 +146,32 @@ AnyViolations = Violations | SpilledViolations
 
 def found_by(outcome: RuleOutcome) -> AnyViolations:
     """The violations of an outcome, in memory or in files."""
-    return cast("AnyViolations", outcome.findings)
+    return cast("AnyViolations", outcome.violations)
 
 
-def with_found(outcome: RuleOutcome, findings: AnyViolations) -> RuleOutcome:
+def with_found(outcome: RuleOutcome, violations: AnyViolations) -> RuleOutcome:
     """The outcome with these violations.
 
     Rules see violations in memory only, so that is the declared type of an outcome. Between the end
     of a rule and the writing of its violations, they may be in files.
     """
-    return replace(outcome, findings=cast("Violations", findings))
+    return replace(outcome, violations=cast("Violations", violations))
 
 
-def weight(findings: Violations) -> int:
+def weight(violations: Violations) -> int:
     """Approximate bytes of violations in memory."""
-    coordinates = int(shapely.get_num_coordinates(findings.geometry).sum())
-    return len(findings) * A_FINDING + 16 * coordinates
+    coordinates = int(shapely.get_num_coordinates(violations.geometry).sum())
+    return len(violations) * A_FINDING + 16 * coordinates
 
 
-def parts_of(findings: AnyViolations) -> Iterator[Violations]:
+def parts_of(violations: AnyViolations) -> Iterator[Violations]:
     """Violations in canonical order, in chunks, from memory or from files."""
-    return findings.parts() if isinstance(findings, SpilledViolations) else iter((findings,))
+    return violations.parts() if isinstance(violations, SpilledViolations) else iter((violations,))
 
 
-def in_memory(findings: AnyViolations, count: int) -> Violations:
+def in_memory(violations: AnyViolations, count: int) -> Violations:
     """All violations if they are in memory anyway, else the first ``count``."""
-    return findings.head(count) if isinstance(findings, SpilledViolations) else findings
+    return violations.head(count) if isinstance(violations, SpilledViolations) else violations
 
 
 __all__ = [

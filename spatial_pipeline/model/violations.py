@@ -50,7 +50,7 @@ class Violations:
 
     def __repr__(self) -> str:
         """Short: asyncio and the signal module format the result of a task."""
-        return f"<{len(self)} findings>"
+        return f"<{len(self)} violations>"
 
     @classmethod
     def build(
@@ -188,9 +188,9 @@ class RuleOutcome:
 
     Attributes:
         checked: number of features, pixels, records or properties checked.
-        findings: located violations.
-        violations: number of violations when it differs from ``len(findings)`` (a region of 10
-            pixels is one row of ``findings`` and 10 violations).
+        violations: located violations.
+        count: number of violations when it differs from ``len(violations)`` (a region of 10
+            pixels is one row of ``violations`` and 10 violations).
         passed: set by rules that evaluate one number; None lets ``max_violations`` decide.
         value: measured value; None means the number of violations.
         threshold: bound for ``value``; None means ``max_violations``.
@@ -200,8 +200,8 @@ class RuleOutcome:
     """
 
     checked: int
-    findings: Violations = field(default_factory=Violations.none)
-    violations: int | None = None
+    violations: Violations = field(default_factory=Violations.none)
+    count: int | None = None
     passed: bool | None = None
     value: float | None = None
     threshold: float | None = None
@@ -235,7 +235,7 @@ def _objects(value: Any, n: int) -> NDArray[np.object_]:
     out = np.empty(n, dtype=object)
     if isinstance(value, (list, tuple, np.ndarray)):
         if len(value) != n:
-            msg = f"{len(value)} values for {n} findings"
+            msg = f"{len(value)} values for {n} violations"
             raise ValueError(msg)
         for i, item in enumerate(value):
             out[i] = item

@@ -84,16 +84,16 @@ def picture_of(store: Store, fact: Problem) -> bytes | None:
     ).slice(0, MOST_DRAWN)
     shapes = np.asarray(shapely.from_wkb(table["geometry"].to_pylist()), dtype=object)
     reasons = np.asarray(table["reason"].to_pylist(), dtype=object)
-    findings = Violations.build(np.full(len(table), -1), reasons, shapes)
+    violations = Violations.build(np.full(len(table), -1), reasons, shapes)
     checked = Checked(
         version.dataset,
         version.partition,
         version.id,
-        ((found[0], findings),),
+        ((found[0], violations),),
         store.profile(version),
         _under(store, version),
     )
-    drawing = draw(checked) if len(findings) else None
+    drawing = draw(checked) if len(violations) else None
     if drawing is None or not drawing.defects:
         return None
     return _png(drawing, f"{fact.key.title}: {fact.key.name}")
@@ -130,13 +130,13 @@ def sample(links: Links) -> Message:
 
 
 def _sample_picture() -> bytes | None:
-    findings = Violations.build([0], "overlap", np.array([shapely.box(40, 40, 60, 60)], object))
+    violations = Violations.build([0], "overlap", np.array([shapely.box(40, 40, 60, 60)], object))
     result = Result(
         "must_not_overlap", "must_not_overlap", "", Family.TOPOLOGY, Severity.ERROR, Status.FAILED
     )
     context = np.array([shapely.box(0, 0, 60, 60), shapely.box(40, 40, 100, 100)], object)
     profile = VectorProfile("sample", bounds=(0.0, 0.0, 100.0, 100.0))
-    drawing = draw(Checked("sample", None, None, ((result, findings),), profile, context))
+    drawing = draw(Checked("sample", None, None, ((result, violations),), profile, context))
     return None if drawing is None else _png(drawing, "sample: must_not_overlap")
 
 

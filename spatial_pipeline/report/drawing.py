@@ -184,11 +184,11 @@ def _path(geometry: NDArray[Any], frame: Frame) -> str:
     return "".join(pieces)
 
 
-def _first(findings: AnyViolations, share: int) -> tuple[Violations, Bounds | None]:
+def _first(violations: AnyViolations, share: int) -> tuple[Violations, Bounds | None]:
     """The first violations with a geometry, and the extent of all of them."""
     firsts: list[Violations] = []
     extents: list[Bounds] = []
-    for part in parts_of(findings):
+    for part in parts_of(violations):
         where = np.flatnonzero(_placed(part.geometry))
         extent = _total(part.geometry[where])
         if extent is not None:

@@ -27,10 +27,10 @@ ROW = "quarantine_row"
 def named_rows(checked: Checked) -> dict[int, list[str]]:
     """Source row → messages of the blocking rules that did not pass, in the order of the rules."""
     reasons: dict[int, list[str]] = {}
-    for result, findings in checked.evaluations:
+    for result, found in checked.evaluations:
         if not result.blocks:
             continue
-        for part in parts_of(findings):
+        for part in parts_of(found):
             for rows, reason in zip(part.rows.tolist(), part.reasons, strict=True):
                 for row in dict.fromkeys(r for r in rows if r >= 0):
                     reasons.setdefault(row, []).append(f"{result.name}: {reason}")

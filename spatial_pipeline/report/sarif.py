@@ -53,9 +53,9 @@ def sarif(contracts: Sequence[Contract], checked: Sequence[Checked]) -> dict[str
     results = [
         found
         for contract, one in zip(contracts, checked, strict=True)
-        for result, findings in one.evaluations
+        for result, violations in one.evaluations
         if not result.passed
-        for part in parts_of(findings)
+        for part in parts_of(violations)
         for found in _results(contract, one, result, part, used)
     ]
     driver = {
@@ -84,7 +84,7 @@ def _rule(identity: str) -> dict[str, Any]:
 
 
 def _results(
-    contract: Contract, one: Checked, result: Result, findings: Violations, used: Sequence[str]
+    contract: Contract, one: Checked, result: Result, violations: Violations, used: Sequence[str]
 ) -> list[dict[str, Any]]:
     origin = _origin(contract, result.name)
     about = {"dataset": one.dataset, "partition": one.partition, "version": one.version}
@@ -94,7 +94,7 @@ def _results(
         "level": "error" if result.blocks else "warning",
         "kind": "fail",
     }
-    if not len(findings):
+    if not len(violations):
         text = f"{one.title}: {result.name}: {result.message or result.status.value}"
         return [
             common
@@ -106,22 +106,22 @@ def _results(
             }
         ]
     crs = None if one.profile is None else one.profile.crs
-    places = centres(findings)
-    keys = findings.keys if findings.keys is not None else [()] * len(findings)
+    places = centres(violations)
+    keys = violations.keys if violations.keys is not None else [()] * len(violations)
     out = []
-    for i in range(len(findings)):
-        measure = float(findings.measure[i])
+    for i in range(len(violations)):
+        measure = float(violations.measure[i])
         shown = " and ".join(map(key_text, keys[i]))
-        size = "" if measure != measure else f", {measure:g} {findings.unit}".rstrip()
-        text = f"{one.title}: {result.name}: {findings.reasons[i]}{size}"
+        size = "" if measure != measure else f", {measure:g} {violations.unit}".rstrip()
+        text = f"{one.title}: {result.name}: {violations.reasons[i]}{size}"
         place = places[i]
         properties = about | {
             "check": result.name,
             "status": result.status.value,
-            "reason": str(findings.reasons[i]),
+            "reason": str(violations.reasons[i]),
             "keys": [list(k) for k in keys[i]],
             "measure": measure,
-            "unit": findings.unit,
+            "unit": violations.unit,
             "location": place,
             "crs": crs,
         }
@@ -130,7 +130,7 @@ def _results(
             one.title,
             result.name,
             [list(k) for k in keys[i]],
-            str(findings.reasons[i]),
+            str(violations.reasons[i]),
             place,
         )
         out.append(

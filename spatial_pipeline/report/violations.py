@@ -100,9 +100,9 @@ def rewrite(
 
     def tables() -> Iterator[pa.Table]:
         yield from _kept(former, [n for n in names if n not in checked])
-        for result, findings in evaluations:
+        for result, violations in evaluations:
             if result.name in names:
-                for part in parts_of(findings):
+                for part in parts_of(violations):
                     yield _part(result, part)
 
     _write(tables(), path, crs)
@@ -273,8 +273,8 @@ def _projjson(table: pa.Table) -> dict[str, Any] | None:
     return cast("dict[str, Any] | None", told.get("crs"))
 
 
-def _part(result: Result, findings: Violations) -> pa.Table:
-    n = len(findings)
+def _part(result: Result, violations: Violations) -> pa.Table:
+    n = len(violations)
 
     def constant(value: str) -> pa.Array:
         return pa.array([value] * n, pa.string())
@@ -282,20 +282,20 @@ def _part(result: Result, findings: Violations) -> pa.Table:
     def index(values: Any) -> pa.Array:
         return pa.array(values, pa.int32(), mask=np.asarray(values) < 0)
 
-    keys = findings.keys if findings.keys is not None else [() for _ in range(n)]
+    keys = violations.keys if violations.keys is not None else [() for _ in range(n)]
     columns = {
         "rule": constant(result.rule),
         "family": constant(result.family.value),
         "severity": constant(result.severity.value),
-        "reason": pa.array([text(r) for r in findings.reasons], pa.string()),
+        "reason": pa.array([text(r) for r in violations.reasons], pa.string()),
         "keys": pa.array([json_text(k) for k in keys], pa.string()),
-        "measure": pa.array(findings.measure, pa.float64(), mask=np.isnan(findings.measure)),
-        "unit": constant(findings.unit),
-        "part": index(findings.part),
-        "ring": index(findings.ring),
-        "vertex": index(findings.vertex),
+        "measure": pa.array(violations.measure, pa.float64(), mask=np.isnan(violations.measure)),
+        "unit": constant(violations.unit),
+        "part": index(violations.part),
+        "ring": index(violations.ring),
+        "vertex": index(violations.vertex),
         "name": constant(result.name),
-        GEOMETRY: pa.array(shapely.to_wkb(findings.geometry, flavor="iso").tolist(), pa.binary()),
+        GEOMETRY: pa.array(shapely.to_wkb(violations.geometry, flavor="iso").tolist(), pa.binary()),
     }
     return pa.table(columns, schema=SCHEMA)
 
@@ -337,9 +337,9 @@ def write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
     _replaced(path, lambda temporary: _write_layers(layers, temporary))
 
 
-def centres(findings: Violations) -> list[tuple[float, float] | None]:
+def centres(violations: Violations) -> list[tuple[float, float] | None]:
     """The centre of every violation's box; None without a geometry."""
-    bounds = shapely.bounds(findings.geometry).reshape(-1, 4)
+    bounds = shapely.bounds(violations.geometry).reshape(-1, 4)
     with np.errstate(invalid="ignore"):
         places = (bounds[:, :2] + bounds[:, 2:]) / 2
     return [(x, y) if np.isfinite(x + y) else None for x, y in places.tolist()]

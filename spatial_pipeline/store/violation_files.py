@@ -1,4 +1,4 @@
-"""Runs of findings as Arrow IPC files in a folder that goes with the last of them."""
+"""Runs of violations as Arrow IPC files in a folder that goes with the last of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spatial_pipeline.runtime.json_text import json_text
 from spatial_pipeline.runtime.temporary import PREFIX as TEMPORARY
 from spatial_pipeline.runtime.temporary import TemporaryFolder
 
-PREFIX = f"{TEMPORARY}findings-"
+PREFIX = f"{TEMPORARY}violations-"
 BLOCK = 1024
 """Findings a record batch: what is read at once at least."""
 
@@ -42,14 +42,14 @@ class FileRun:
 
     def read(self, low: int | None, high: int | None) -> tuple[Violations, NDArray[np.int64]]:
         """See :class:`spatial_pipeline.model.violation_runs.FindingsRun`."""
-        # A block may begin in the middle of a row's findings: the one before is looked at, too.
+        # A block may begin in the middle of a row's violations: the one before is looked at, too.
         begin = 0 if low is None else max(int(np.searchsorted(self.first, low)) - 1, 0)
         end = len(self.first) if high is None else int(np.searchsorted(self.first, high))
         parts, pieces = [Violations.none()], [np.empty(0, np.int64)]
         if begin < end:
             with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as file:
                 for i in range(begin, end):
-                    found, piece = self._findings(file.get_batch(i))
+                    found, piece = self._violations(file.get_batch(i))
                     row = found.rows[:, 0]
                     kept = np.ones(len(row), bool) if low is None else row >= low
                     kept &= True if high is None else row < high
@@ -57,7 +57,7 @@ class FileRun:
                     pieces.append(piece[kept])
         return Violations.concat(parts), np.concatenate(pieces)
 
-    def _findings(self, batch: pa.RecordBatch) -> tuple[Violations, NDArray[np.int64]]:
+    def _violations(self, batch: pa.RecordBatch) -> tuple[Violations, NDArray[np.int64]]:
         column = {n: batch.column(n) for n in batch.schema.names}
 
         def numbers(name: str) -> NDArray[Any]:
@@ -88,7 +88,7 @@ class ViolationFolder:
     is held any more, or at :meth:`close`.
 
     Attributes:
-        limit: bytes of findings that may stay in memory.
+        limit: bytes of violations that may stay in memory.
 
     """
 
@@ -109,28 +109,28 @@ class ViolationFolder:
                 self._folder = TemporaryFolder(self._parent, PREFIX)
             return self._folder
 
-    def write(self, findings: Violations, pieces: NDArray[np.int64]) -> FileRun:
+    def write(self, violations: Violations, pieces: NDArray[np.int64]) -> FileRun:
         """See :class:`spatial_pipeline.model.violation_runs.FindingsSink`."""
-        order = findings.order()
-        findings, pieces = findings.take(order), pieces[order]
-        keys = findings.keys if findings.keys is not None else [()] * len(findings)
-        width = findings.rows.shape[1]
+        order = violations.order()
+        violations, pieces = violations.take(order), pieces[order]
+        keys = violations.keys if violations.keys is not None else [()] * len(violations)
+        width = violations.rows.shape[1]
         batch = pa.record_batch(
             {
                 "rows": pa.FixedSizeListArray.from_arrays(
-                    pa.array(np.ascontiguousarray(findings.rows).ravel()), width
+                    pa.array(np.ascontiguousarray(violations.rows).ravel()), width
                 ),
                 "reason": pa.array(
-                    [str(r).encode("utf-8", "surrogatepass") for r in findings.reasons],
+                    [str(r).encode("utf-8", "surrogatepass") for r in violations.reasons],
                     pa.binary(),
                 ),
                 "geometry": pa.array(
-                    shapely.to_wkb(findings.geometry, flavor="iso").tolist(), pa.binary()
+                    shapely.to_wkb(violations.geometry, flavor="iso").tolist(), pa.binary()
                 ),
-                "measure": pa.array(findings.measure),
-                "part": pa.array(findings.part),
-                "ring": pa.array(findings.ring),
-                "vertex": pa.array(findings.vertex),
+                "measure": pa.array(violations.measure),
+                "part": pa.array(violations.part),
+                "ring": pa.array(violations.ring),
+                "vertex": pa.array(violations.vertex),
                 "keys": pa.array([json_text(k) for k in keys], pa.string()),
                 "piece": pa.array(pieces),
             }
@@ -138,15 +138,15 @@ class ViolationFolder:
         folder = self._opened()
         path = folder.path / f"{uuid4().hex}.arrow"
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
-            for begin in range(0, len(findings), BLOCK):
+            for begin in range(0, len(violations), BLOCK):
                 writer.write_batch(batch.slice(begin, BLOCK))
-        first = findings.rows[::BLOCK, 0].copy()
-        return FileRun(path, len(findings), findings.unit, first, folder=folder)
+        first = violations.rows[::BLOCK, 0].copy()
+        return FileRun(path, len(violations), violations.unit, first, folder=folder)
 
 
 @contextlib.contextmanager
 def spilling(limit: int) -> Iterator[ViolationFolder]:
-    """A folder for findings that survives the block with them, unless the block fails."""
+    """A folder for violations that survives the block with them, unless the block fails."""
     folder = ViolationFolder(limit)
     try:
         yield folder

@@ -13,24 +13,24 @@ CUTS = ((1000, None, 1), (1, None, 2), (3, 2, 2))
 """Batch size, piece size, threads."""
 
 
-def said(findings):
+def said(violations):
     """Findings as plain tuples: rows, reason, WKT, measure, part, ring, vertex."""
     return [
         (
-            tuple(int(r) for r in findings.rows[i] if r >= 0),
-            findings.reasons[i],
-            None if findings.geometry[i] is None else shapely.to_wkt(findings.geometry[i]),
-            None if np.isnan(findings.measure[i]) else float(findings.measure[i]),
-            int(findings.part[i]),
-            int(findings.ring[i]),
-            int(findings.vertex[i]),
+            tuple(int(r) for r in violations.rows[i] if r >= 0),
+            violations.reasons[i],
+            None if violations.geometry[i] is None else shapely.to_wkt(violations.geometry[i]),
+            None if np.isnan(violations.measure[i]) else float(violations.measure[i]),
+            int(violations.part[i]),
+            int(violations.ring[i]),
+            int(violations.vertex[i]),
         )
-        for i in range(len(findings))
+        for i in range(len(violations))
     ]
 
 
 def everywhere(rule, geometries, columns=None, **options):
-    """The result and the findings, the same for every cut.
+    """The result and the violations, the same for every cut.
 
     Args:
         rule: the rule.
@@ -41,7 +41,7 @@ def everywhere(rule, geometries, columns=None, **options):
     answers = []
     for batch_size, piece_size, jobs in CUTS:
         data = memory_vector(geometries, columns, batch_size=batch_size, **options)
-        result, findings = run_rule(rule, data, tile_size=piece_size, jobs=jobs)
-        answers.append((dataclasses.replace(result, elapsed_s=0.0), said(findings)))
+        result, violations = run_rule(rule, data, tile_size=piece_size, jobs=jobs)
+        answers.append((dataclasses.replace(result, elapsed_s=0.0), said(violations)))
     assert all(answer == answers[0] for answer in answers)
     return answers[0]

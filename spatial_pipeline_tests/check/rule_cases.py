@@ -68,8 +68,8 @@ class RuleCases:
         """The answer of one cut: layers of cases say that cuts agree."""
         columns = {name: [value] * len(shapes) for name, value in self.columns.items()}
         data = memory_vector(shapes, columns, self.crs, batch_size=3)
-        result, findings = run_rule(rule or self.rule, data, tile_size=2, jobs=2)
-        return result, said(findings)
+        result, violations = run_rule(rule or self.rule, data, tile_size=2, jobs=2)
+        return result, said(violations)
 
     def expected(self, shapes: Sequence[Any]) -> list[tuple[int, Expected]]:
         return [
@@ -94,8 +94,8 @@ def _judged(cases: RuleCases, shape: Any) -> Sequence[Expected] | None:
     return cases.oracle(cases.rule, shape)
 
 
-def _plain(findings: Sequence[Any]) -> list[tuple[int, Expected]]:
-    return [(f[0][0], (f[1], f[2], f[3])) for f in findings]
+def _plain(violations: Sequence[Any]) -> list[tuple[int, Expected]]:
+    return [(f[0][0], (f[1], f[2], f[3])) for f in violations]
 
 
 def _sorted(found: Sequence[tuple[int, Expected]]) -> list[Any]:
@@ -104,16 +104,16 @@ def _sorted(found: Sequence[tuple[int, Expected]]) -> list[Any]:
 
 def _passes(cases: RuleCases) -> None:
     shapes = [shapely.from_wkt(w) for w in cases.passes]
-    result, findings = cases.run(shapes)
-    assert (result.status, result.checked, findings) == (Status.PASSED, len(shapes), [])
+    result, violations = cases.run(shapes)
+    assert (result.status, result.checked, violations) == (Status.PASSED, len(shapes), [])
 
 
 def _fails(cases: RuleCases) -> None:
     for wkt, told in cases.fails:
-        result, findings = cases.run([shapely.from_wkt(wkt)])
+        result, violations = cases.run([shapely.from_wkt(wkt)])
         assert result.status is Status.FAILED
         expected = [(0, (r, None if g is None else shapely.from_wkt(g).wkt, m)) for r, g, m in told]
-        assert _sorted(_plain(findings)) == _sorted(expected)
+        assert _sorted(_plain(violations)) == _sorted(expected)
 
 
 def _leaves_out(cases: RuleCases) -> None:
@@ -127,8 +127,8 @@ def _leaves_out(cases: RuleCases) -> None:
         *map(shapely.from_wkt, [*cases.unjudged, *cases.others]),
     ]
     judged = shapely.from_wkt(cases.passes[0])
-    result, findings = cases.run([*shapes, judged], undecodable=(2,))
-    assert (result.status, result.checked, findings) == (Status.PASSED, 1, [])
+    result, violations = cases.run([*shapes, judged], undecodable=(2,))
+    assert (result.status, result.checked, violations) == (Status.PASSED, 1, [])
     assert result.message.count(" not judged") >= 1
     of_others = [shapely.from_wkt(w) for w in cases.others]
     assert not of_others or cases.run(of_others)[0].status is Status.ERROR
@@ -139,9 +139,9 @@ def _agrees(cases: RuleCases) -> None:
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(geometries() | st.sampled_from(cases.layer), max_size=6))
     def oracle(shapes: list[Any]) -> None:
-        result, findings = cases.once(shapes)
+        result, violations = cases.once(shapes)
         judged = sum(_judged(cases, s) is not None for s in shapes)
-        assert _sorted(_plain(findings)) == _sorted(cases.expected(shapes))
+        assert _sorted(_plain(violations)) == _sorted(cases.expected(shapes))
         assert result.checked == judged
         # A layer without anything of its kind proves nothing.
         assert result.status is not Status.ERROR or not judged
@@ -173,16 +173,16 @@ def _where(cases: RuleCases) -> None:
     columns = {n: [v] * len(shapes) for n, v in cases.columns.items()}
     chosen = [i % 2 for i in range(len(shapes))]
     rule = cases.rule.model_copy(update={"where": "chosen = 1"})
-    _, findings = everywhere(rule, shapes, {**columns, "chosen": chosen}, crs=cases.crs)
+    _, violations = everywhere(rule, shapes, {**columns, "chosen": chosen}, crs=cases.crs)
     expected = [(i, told) for i, told in cases.expected(shapes) if chosen[i]]
-    assert _sorted(_plain(findings)) == _sorted(expected)
+    assert _sorted(_plain(violations)) == _sorted(expected)
 
 
 def _in_degrees(cases: RuleCases) -> None:
     if not cases.anywhere:
         return
-    result, findings = cases.run(cases.layer, crs="EPSG:4326")
-    plain = [(row, told[1:]) for row, told in _plain(findings)]
+    result, violations = cases.run(cases.layer, crs="EPSG:4326")
+    plain = [(row, told[1:]) for row, told in _plain(violations)]
     here = [(row, told[1:]) for row, told in cases.expected(cases.layer)]
     assert _sorted(plain) == _sorted(here)
     assert result.checked == len(cases.layer)

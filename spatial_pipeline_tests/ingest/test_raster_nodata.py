@@ -125,9 +125,9 @@ def test_values_that_the_type_does_not_have(
     result, _ = run_rule(Nodata(equals=value), data)
     assert result.passed
     assert f"cannot occur in {dtype}" in result.message
-    result, findings = run_rule(Nodata(equals=5), data)
+    result, violations = run_rule(Nodata(equals=5), data)
     assert result.status is Status.FAILED
-    assert str(findings.reasons[0]).startswith("band 1: nodata ")
+    assert str(violations.reasons[0]).startswith("band 1: nodata ")
     assert run_rule(NodataFraction(max=0.0), data)[0].passed
 
 
@@ -266,9 +266,9 @@ def test_gdal_is_not_heard_rounding(tmp_path: Path, caplog: pytest.LogCaptureFix
 
 def test_pixels_beside_nodata_are_judged_exactly(tmp_path: Path) -> None:
     _, data, _ = staged(tmp_path, "int64", str(INT64.max))
-    result, findings = run_rule(PixelRange(max=10), data)
+    result, violations = run_rule(PixelRange(max=10), data)
     assert (result.checked, result.violations) == (7, 1)
-    assert "9223372036854775806" in str(findings.reasons[0])
+    assert "9223372036854775806" in str(violations.reasons[0])
 
 
 def test_the_note_names_bands_that_differ() -> None:

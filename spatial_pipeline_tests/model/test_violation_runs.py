@@ -1,4 +1,4 @@
-"""Findings in files give what findings in memory give, to the byte, to whoever reads them."""
+"""Findings in files give what violations in memory give, to the byte, to whoever reads them."""
 
 from __future__ import annotations
 

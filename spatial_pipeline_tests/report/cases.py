@@ -1,4 +1,4 @@
-"""Results and findings for the tests of reports."""
+"""Results and violations for the tests of reports."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def result(name: str = "overlaps", **changes: Any) -> Result:
     return Result(**{**values, **changes})
 
 
-def findings(shapes: Any = None) -> Violations:
+def violations(shapes: Any = None) -> Violations:
     shapes = SHAPES if shapes is None else shapes
     n = len(shapes)
     return Violations.build(
@@ -76,7 +76,7 @@ def checked(dataset: str = "counties", **changes: Any) -> Checked:
         "dataset": dataset,
         "partition": None,
         "version": "v1",
-        "evaluations": ((PASSED, Violations.none()), (result(), findings())),
+        "evaluations": ((PASSED, Violations.none()), (result(), violations())),
         "profile": PROFILE,
     }
     return Checked(**{**values, **changes})

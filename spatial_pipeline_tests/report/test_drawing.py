@@ -12,11 +12,11 @@ from shapely import GeometryCollection, LineString, MultiPoint, Point, Polygon, 
 
 from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.drawing import MAX_DEFECTS, WIDTH, Frame, draw
-from spatial_pipeline_tests.report.cases import PROFILE, SHAPES, checked, findings, result
+from spatial_pipeline_tests.report.cases import PROFILE, SHAPES, checked, result, violations
 
 
 def drawn(shapes: list[Any], **changes: Any) -> Any:
-    return draw(checked(evaluations=((result(), findings(shapes)),), **changes))
+    return draw(checked(evaluations=((result(), violations(shapes)),), **changes))
 
 
 def numbers(path: str) -> list[float]:

@@ -20,9 +20,9 @@ RESULT = Result("r", "r", "", Family.TOPOLOGY, Severity.ERROR, Status.FAILED)
 
 
 def pixels(*shapes: object) -> np.ndarray:
-    findings = Violations.build([0] * len(shapes), "x", np.array([*shapes, None], object)[:-1])
+    violations = Violations.build([0] * len(shapes), "x", np.array([*shapes, None], object)[:-1])
     profile = VectorProfile("a", bounds=(0.0, 0.0, 100.0, 100.0))
-    drawing = draw(Checked("a", None, None, ((RESULT, findings),), profile))
+    drawing = draw(Checked("a", None, None, ((RESULT, violations),), profile))
     assert drawing is not None
     image = png(drawing, "a $1 < 2$: r")
     assert image.startswith(b"\x89PNG")

@@ -21,8 +21,8 @@ from spatial_pipeline_tests.support import memory_vector
 
 
 def test_rows_of_other_datasets_and_of_nothing_are_left_out() -> None:
-    findings = Violations.build([[3, -1], [1, 3], [-1, -1]], ["a", "b", "c"])
-    bad = checked(evaluations=((result(name="x"), findings),))
+    violations = Violations.build([[3, -1], [1, 3], [-1, -1]], ["a", "b", "c"])
+    bad = checked(evaluations=((result(name="x"), violations),))
     assert named_rows(bad) == {1: ["x: b"], 3: ["x: a", "x: b"]}
 
 

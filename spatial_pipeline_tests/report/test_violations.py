@@ -26,7 +26,7 @@ from spatial_pipeline.report.violations import (
     write_geopackage,
     write_geoparquet,
 )
-from spatial_pipeline_tests.report.cases import PASSED, SHAPES, findings, result
+from spatial_pipeline_tests.report.cases import PASSED, SHAPES, result, violations
 
 UTM = pyproj.CRS("EPSG:32633")
 WGS = pyproj.CRS("EPSG:4326")
@@ -36,7 +36,7 @@ PROMISED = [
 
 
 def table(name: str = "overlaps", crs: pyproj.CRS | None = UTM, shapes: Any = None) -> pa.Table:
-    return to_table([(PASSED, Violations.none()), (result(name), findings(shapes))], crs)
+    return to_table([(PASSED, Violations.none()), (result(name), violations(shapes))], crs)
 
 
 def same_shapes(found: Any, expected: Any) -> bool:
@@ -131,19 +131,19 @@ def test_a_new_check_of_a_rule_replaces_its_violations_and_keeps_the_others(tmp_
         rewrite(new, layer, evaluations, names, UTM)
         return pq.read_table(new).replace_schema_metadata(None)
 
-    assert after((result("a"), findings())).equals(table("a"))
+    assert after((result("a"), violations())).equals(table("a"))
     write_geoparquet(pa.concat_tables([table("a"), table("b")]), layer)
-    again = after((result("a"), findings(SHAPES[:1])))
+    again = after((result("a"), violations(SHAPES[:1])))
     assert again["name"].to_pylist() == ["b"] * 6 + ["a"]
     assert again.schema.equals(table().schema, check_metadata=True)
     geo = json.loads(pq.read_schema(new).metadata[b"geo"])["columns"]["geometry"]
     assert geo["bbox"] == [0, 0, 3, 3]
     assert geo["geometry_types"] == ["LineString", "MultiPolygon", "Point", "Polygon Z"]
     assert after((result("a"), Violations.none()))["name"].to_pylist() == ["b"] * 6
-    assert after((result("a"), findings()), names=("b",))["name"].to_pylist() == ["b"] * 6
+    assert after((result("a"), violations()), names=("b",))["name"].to_pylist() == ["b"] * 6
     assert after(names=("a",))["name"].to_pylist() == ["a"] * 6
     layer.write_bytes(b"no parquet")
-    assert after((result("a"), findings())).equals(table("a"))
+    assert after((result("a"), violations())).equals(table("a"))
 
 
 def versioned(dataset: str, crs: pyproj.CRS | None, partition: str | None = None) -> pa.Table:

@@ -38,27 +38,29 @@ def built(width: int, rows: list[Any]) -> Violations:
     return Violations.build(index, list(reasons), geometry, measure, "m", part, -1, vertex)
 
 
-def keyed(findings: Violations) -> Violations:
-    keys = [tuple((f"k{r}", int(r), None) for r in row if r >= 0) for row in findings.rows]
+def keyed(violations: Violations) -> Violations:
+    keys = [tuple((f"k{r}", int(r), None) for r in row if r >= 0) for row in violations.rows]
     return (
-        Violations.concat([findings, Violations.none()]) if not keys else with_keys(findings, keys)
+        Violations.concat([violations, Violations.none()])
+        if not keys
+        else with_keys(violations, keys)
     )
 
 
-def with_keys(findings: Violations, keys: list[Any]) -> Violations:
+def with_keys(violations: Violations, keys: list[Any]) -> Violations:
+    v = violations
     return Violations.build(
-        findings.rows, findings.reasons, findings.geometry, findings.measure, findings.unit,
-        findings.part, findings.ring, findings.vertex, keys,
-    )  # fmt: skip
+        v.rows, v.reasons, v.geometry, v.measure, v.unit, v.part, v.ring, v.vertex, keys
+    )
 
 
-def told(findings: Violations) -> list[Any]:
-    keys = findings.keys if findings.keys is not None else [None] * len(findings)
+def told(violations: Violations) -> list[Any]:
+    keys = violations.keys if violations.keys is not None else [None] * len(violations)
     return [
         (*(r for r in row if r >= 0), reason, shapely.to_wkt(g) if g else g, repr(m), p, v, k)
         for row, reason, g, m, p, v, k in zip(
-            findings.rows.tolist(), findings.reasons, findings.geometry,
-            findings.measure.tolist(), findings.part.tolist(), findings.vertex.tolist(), keys,
+            violations.rows.tolist(), violations.reasons, violations.geometry,
+            violations.measure.tolist(), violations.part.tolist(), violations.vertex.tolist(), keys,
             strict=True,
         )
     ]  # fmt: skip
@@ -80,8 +82,8 @@ def test_runs_are_read_back_as_if_they_had_stayed_in_memory(
     runs = []
     for begin in range(0, len(arrived), run):
         of = sorted(arrived[begin : begin + run])
-        findings = keyed(Violations.concat(parts[i] for i in of))
-        runs.append(sink.write(findings, np.concatenate([np.full(len(parts[i]), i) for i in of])))
+        violations = keyed(Violations.concat(parts[i] for i in of))
+        runs.append(sink.write(violations, np.concatenate([np.full(len(parts[i]), i) for i in of])))
     spilled = SpilledViolations(tuple(runs), at_once)
     assert len(spilled) == len(expected)
     assert told(Violations.concat(spilled.parts())) == told(expected)

@@ -27,11 +27,11 @@ class MeasureSummary:
     unit: str = ""
 
     @classmethod
-    def of(cls, findings: Violations) -> MeasureSummary:
+    def of(cls, violations: Violations) -> MeasureSummary:
         """The summary of violations in memory."""
-        measure = findings.measure
+        measure = violations.measure
         largest = np.nan if np.isnan(measure).all() else float(np.nanmax(measure))
-        return cls(len(findings), largest, findings.unit)
+        return cls(len(violations), largest, violations.unit)
 
     @classmethod
     def sum(cls, parts: Iterable[MeasureSummary]) -> MeasureSummary:

@@ -409,7 +409,7 @@ def _known(profile: Profile, rule: Rule) -> bool:
 
 def _holds(task: RuleRun) -> bool:
     outcome: RuleOutcome | None = task.partials.get(0)
-    return outcome is not None and outcome.passed is not False and not len(outcome.findings)
+    return outcome is not None and outcome.passed is not False and not len(outcome.violations)
 
 
 __all__ = ["Evaluation", "Others", "Plan", "Progress", "evaluate"]

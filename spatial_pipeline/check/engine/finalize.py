@@ -48,7 +48,7 @@ async def conclude(
 ) -> tuple[Result, AnyViolations]:
     """The result of a rule run, and its violations in canonical order, keys filled in."""
     rule = task.rule
-    findings: AnyViolations = Violations.none()
+    violations: AnyViolations = Violations.none()
     result = Result(
         name=rule.check_name,
         rule=rule.rule,
@@ -71,15 +71,15 @@ async def conclude(
                 status = Status.ERROR if blocks else judged.status
                 judged = replace(judged, status=status, message=unjudged)
             judged = replace(judged, sample=sample, excepted=remaining.counts)
-            findings = found_by(remaining.outcome)
-            return replace(judged, elapsed_s=round(task.elapsed, 6)), findings
+            violations = found_by(remaining.outcome)
+            return replace(judged, elapsed_s=round(task.elapsed, 6)), violations
         result = replace(result, status=task.status or Status.ERROR, message=task.error)
-    return result, findings
+    return result, violations
 
 
 def _judged(result: Result, outcome: RuleOutcome, task: RuleRun) -> Result:
     rule = task.rule
-    violations = outcome.violations if outcome.violations is not None else len(outcome.findings)
+    violations = outcome.count if outcome.count is not None else len(outcome.violations)
     if outcome.passed is not None:
         passed = outcome.passed
         value, threshold = outcome.value, outcome.threshold
@@ -113,10 +113,10 @@ def _finish(
     accepted: Acceptances,
     sink: ViolationSink | None,
 ) -> tuple[Remaining, tuple[Violation, ...], str]:
-    findings = found_by(outcome)
-    if isinstance(findings, Violations):
-        findings = keyed(findings.sorted(), data, key)
-    outcome = with_found(outcome, findings)
+    violations = found_by(outcome)
+    if isinstance(violations, Violations):
+        violations = keyed(violations.sorted(), data, key)
+    outcome = with_found(outcome, violations)
     acceptance = accepted(task.rule)
     remaining = Remaining(outcome)
     if acceptance is not None:
@@ -180,10 +180,10 @@ def _types(data: VectorReader, condition: str | None) -> tuple[set[int], bool]:
     return found, empty
 
 
-def locations(findings: Violations) -> Sequence[tuple[float, float] | None]:
+def locations(violations: Violations) -> Sequence[tuple[float, float] | None]:
     """A point (x, y) of every violation, in the CRS of the dataset; None without a geometry."""
     places: list[tuple[float, float] | None] = []
-    for geometry in findings.geometry:
+    for geometry in violations.geometry:
         with np.errstate(invalid="ignore"):
             point = None if geometry is None else shapely.point_on_surface(geometry)
         if point is None or point.is_empty or not math.isfinite(point.x + point.y):

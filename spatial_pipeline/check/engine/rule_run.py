@@ -117,7 +117,7 @@ class RuleRun:
             history.keep_answers(self.rule.check_name, self.repeats.wording, self.repeats.fresh)
         if self.memory is not None and self.outcome is not None:
             data = cast("VectorReader", self.check.context.data)
-            rows = self.outcome.findings.rows
+            rows = self.outcome.violations.rows
             told = data.rows_to_positions(np.unique(rows[rows >= 0]))
             facts = self.check.finished(self.memory.whole(data.profile.count), told)
             history.keep(self.rule.check_name, self.memory.wording, facts)

@@ -76,26 +76,26 @@ class Suppression:
     baseline: Baseline | None = None
     notes: tuple[str, ...] = ()
 
-    def judge(self, findings: Violations, left: Counter[Fingerprint]) -> NDArray[np.int8]:
+    def judge(self, violations: Violations, left: Counter[Fingerprint]) -> NDArray[np.int8]:
         """(n,) the suppression of each violation; ``NEW`` for none.
 
         Args:
-            findings: violations with their keys.
+            violations: located violations with their keys.
             left: accepted fingerprints not met yet; those met are removed.
 
         """
-        verdict = np.zeros(len(findings), dtype=np.int8)
+        verdict = np.zeros(len(violations), dtype=np.int8)
         if self.areas is not None:
-            inside = ~shapely.is_missing(findings.geometry)
-            inside[inside] = shapely.covered_by(findings.geometry[inside], self.areas)
+            inside = ~shapely.is_missing(violations.geometry)
+            inside[inside] = shapely.covered_by(violations.geometry[inside], self.areas)
             verdict[inside] = BY_AREA
-        if self.keys and findings.keys is not None:
+        if self.keys and violations.keys is not None:
             for i in np.flatnonzero(verdict == NEW):
-                involved = [_text(k) for k in findings.keys[i]]
+                involved = [_text(k) for k in violations.keys[i]]
                 if involved and self.keys.issuperset(involved):
                     verdict[i] = BY_KEYS
         if self.baseline is not None:
-            prints = fingerprints(findings, self.baseline.grid)
+            prints = fingerprints(violations, self.baseline.grid)
             for i in np.flatnonzero(verdict == NEW):
                 if left[prints[i]] > 0:
                     left[prints[i]] -= 1
@@ -152,7 +152,7 @@ def without_accepted(
         return Remaining(replace(outcome, notes=tuple(notes)))
     rest = replace(
         outcome,
-        violations=judged.violations(),
+        count=judged.violations(),
         value=None,
         threshold=None,
         message="",
@@ -178,13 +178,13 @@ class _Judged:
         self._sizes: list[NDArray[np.float64]] = [np.empty(0)]
         self._all = 0.0
 
-    def add(self, findings: Violations, verdict: NDArray[np.int8]) -> None:
+    def add(self, violations: Violations, verdict: NDArray[np.int8]) -> None:
         """Adds the next part of the violations, with the suppression of each."""
         self.codes.update(verdict.tolist())
-        kept = findings.take(verdict == NEW)
+        kept = violations.take(verdict == NEW)
         spilled = isinstance(found_by(self._outcome), SpilledViolations)
-        if self._outcome.violations is not None:
-            self._all += float(np.nan_to_num(findings.measure).sum())
+        if self._outcome.count is not None:
+            self._all += float(np.nan_to_num(violations.measure).sum())
             self._sizes.append(np.nan_to_num(kept.measure))
         if not spilled or self._sink is None:
             self._new.append(kept)
@@ -200,29 +200,29 @@ class _Judged:
 
     def violations(self) -> int | None:
         """Number of remaining violations, where one row counts as several."""
-        if self._outcome.violations is None:
+        if self._outcome.count is None:
             return None
         if not self.codes[NEW]:
             return 0
-        if self._all == self._outcome.violations:
+        if self._all == self._outcome.count:
             return int(np.concatenate(self._sizes).sum())
         # The number that a row counts for is unknown: each counts as one, so that too many are
         # left.
-        return self._outcome.violations - (self.codes.total() - self.codes[NEW])
+        return self._outcome.count - (self.codes.total() - self.codes[NEW])
 
 
-def fingerprints(findings: Violations, grid: float) -> list[Fingerprint]:
+def fingerprints(violations: Violations, grid: float) -> list[Fingerprint]:
     """(n,) the fingerprint of each violation: its sorted keys, and its place on a grid."""
-    bounds = shapely.bounds(findings.geometry).reshape(-1, 4)
+    bounds = shapely.bounds(violations.geometry).reshape(-1, 4)
     with np.errstate(invalid="ignore"):
         cells = np.round((bounds[:, :2] + bounds[:, 2:]) / 2 / grid)
     prints = []
-    for i in range(len(findings)):
-        keys = sorted(_text(k) for k in (findings.keys[i] if findings.keys is not None else ()))
+    for i in range(len(violations)):
+        keys = sorted(_text(k) for k in (violations.keys[i] if violations.keys is not None else ()))
         x, y = cells[i].tolist()
         place = f"@{x:.0f},{y:.0f}" if np.isfinite(x + y) else ""
         # Without keys and place, any violation of the rule would equal the accepted one.
-        reason = "" if keys or place else f" {findings.reasons[i]}"
+        reason = "" if keys or place else f" {violations.reasons[i]}"
         prints.append(f"{','.join(keys)}{place}{reason}".strip())
     return prints
 
@@ -287,11 +287,11 @@ def updated(
 
     """
     parts = {} if text is None else dict(_parts(text, name))
-    for rule, findings in found:
+    for rule, violations in found:
         grid = grid_of(rule, profile)
         prints = [
             pair
-            for part in parts_of(findings)
+            for part in parts_of(violations)
             for pair in zip(fingerprints(part, grid), part.reasons.tolist(), strict=True)
         ]
         parts[_part_key(rule.check_name, partition)] = {

@@ -55,11 +55,11 @@ class ViolationSpill:
     def _count(self, task: RuleRun, index: int) -> None:
         if index not in task.partials:
             return
-        findings = task.check.findings_of(task.partials[index])
+        violations = task.check.violations_of(task.partials[index])
         # Violations with keys of other datasets' rows stay in memory.
-        if findings is None or not len(findings) or findings.keys is not None:
+        if violations is None or not len(violations) or violations.keys is not None:
             return
-        self._loose.setdefault(task, {})[index] = size = weight(findings)
+        self._loose.setdefault(task, {})[index] = size = weight(violations)
         self.held += size
 
     async def gather(self, task: RuleRun) -> None:
@@ -106,12 +106,12 @@ class ViolationSpill:
         check, partials = task.check, {i: task.partials[i] for i in sorted(sizes)}
 
         def write() -> ViolationRun:
-            found = {i: check.findings_of(p) for i, p in partials.items()}
+            found = {i: check.violations_of(p) for i, p in partials.items()}
             pieces = np.concatenate([np.full(len(f), i) for i, f in found.items()])
-            findings = keyed(Violations.concat(found.values()), self._data, self._key)
+            violations = keyed(Violations.concat(found.values()), self._data, self._key)
             for i, p in partials.items():
-                partials[i] = check.without_findings(p)
-            return sink.write(findings, pieces)
+                partials[i] = check.without_violations(p)
+            return sink.write(violations, pieces)
 
         run = await task.call(self._workers, write)
         if run is not None and task.alive:

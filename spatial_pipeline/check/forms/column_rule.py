@@ -137,11 +137,11 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
         named = zip(self.rule.columns(), words[1:].tolist(), strict=True)
         return ColumnResult(int(words[0]), Counter(dict(named)), Violations.none())
 
-    def findings_of(self, partial: ColumnResult) -> Violations:
+    def violations_of(self, partial: ColumnResult) -> Violations:
         """The violations."""
         return partial.found
 
-    def without_findings(self, partial: ColumnResult) -> ColumnResult:
+    def without_violations(self, partial: ColumnResult) -> ColumnResult:
         """Values judged, and nulls."""
         return ColumnResult(partial.checked, partial.nulls, Violations.none())
 
@@ -150,7 +150,7 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
         nulls = sum((p.nulls for p in partials), Counter())
         return RuleOutcome(
             checked=sum(p.checked for p in partials),
-            findings=Violations.concat(p.found for p in partials),
+            violations=Violations.concat(p.found for p in partials),
             notes=tuple(
                 f"{nulls[name]} null{'s' * (nulls[name] != 1)} in {name} not judged"
                 for name in self.rule.columns()

@@ -41,14 +41,14 @@ class Judged:
 
     Attributes:
         checked: features checked.
-        findings: violations among them.
+        violations: those among them.
         said: number of features for each note.
         taken: number of violations for each reason, of those moved to files.
 
     """
 
     checked: int
-    findings: Violations
+    violations: Violations
     said: Counter[str]
     taken: Counter[str] = field(default_factory=Counter)
 
@@ -78,14 +78,14 @@ class GeometryCheck(BatchCheck[R], Remembering):
             raise RuleError(NO_GEOMETRY)
         return self.judge(batch)
 
-    def findings_of(self, partial: Judged) -> Violations:
+    def violations_of(self, partial: Judged) -> Violations:
         """The violations."""
-        return partial.findings
+        return partial.violations
 
-    def without_findings(self, partial: Judged) -> Judged:
+    def without_violations(self, partial: Judged) -> Judged:
         """The counts and notes, and the reasons of the violations."""
-        taken = partial.taken + Counter(partial.findings.reasons.tolist())
-        return replace(partial, findings=Violations.none(), taken=taken)
+        taken = partial.taken + Counter(partial.violations.reasons.tolist())
+        return replace(partial, violations=Violations.none(), taken=taken)
 
     def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
         """All violations, and notes on excluded features.
@@ -95,11 +95,11 @@ class GeometryCheck(BatchCheck[R], Remembering):
 
         """
         require_geometry(self.context.data.profile)
-        findings = Violations.concat(p.findings for p in partials)
+        violations = Violations.concat(p.violations for p in partials)
         return RuleOutcome(
             checked=sum(p.checked for p in partials),
-            findings=findings,
-            message=summary(findings, sum((p.taken for p in partials), Counter())),
+            violations=violations,
+            message=summary(violations, sum((p.taken for p in partials), Counter())),
             notes=notes(sum((p.said for p in partials), Counter())),
         )
 
@@ -109,7 +109,7 @@ class GeometryCheck(BatchCheck[R], Remembering):
         deep = shapely.has_z(geometry) | shapely.has_m(geometry)
         classes = np.where(deep, DEEP, PLAIN).astype(np.uint8)
         classes[shapely.is_missing(geometry) | shapely.is_empty(geometry)] = UNKNOWN
-        classes[np.isin(batch.rows, partial.findings.rows)] = UNKNOWN
+        classes[np.isin(batch.rows, partial.violations.rows)] = UNKNOWN
         return Facts(classes)
 
     def recalled(self, partial: Judged, positions: NDArray[np.int64], facts: Facts) -> Judged:

@@ -84,7 +84,7 @@ class _PixelComparison(WindowCheck[R]):
         if obstacles:
             return RuleOutcome(
                 checked=0,
-                findings=Violations.build(np.full(len(obstacles), -1), list(obstacles)),
+                violations=Violations.build(np.full(len(obstacles), -1), list(obstacles)),
                 passed=False,
                 message="; ".join(obstacles),
             )

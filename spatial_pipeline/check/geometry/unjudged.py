@@ -93,15 +93,15 @@ def decoding_error(wkb: bytes | None) -> str:
     return "unknown"
 
 
-def summary(findings: Violations, taken: Counter[str] | None = None) -> str:
+def summary(violations: Violations, taken: Counter[str] | None = None) -> str:
     """Reasons of the violations with their counts, the most frequent ones first.
 
     Args:
-        findings: violations in memory.
+        violations: those in memory.
         taken: reasons of those in files.
 
     """
-    counts = Counter(findings.reasons.tolist()) + (taken or Counter())
+    counts = Counter(violations.reasons.tolist()) + (taken or Counter())
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     told = [f"{n} × {reason}" for reason, n in ordered[:SUMMARY_SIZE]]
     more = len(ordered) - len(told)

@@ -33,14 +33,14 @@ class Unpaired:
 
     Attributes:
         checked: their number in both datasets.
-        findings: one violation for each, or for each family of them.
+        violations: one violation for each, or for each family of them.
         counts: number of violations of each class.
         notes: remarks.
 
     """
 
     checked: int
-    findings: Violations
+    violations: Violations
     counts: Counter[str]
     notes: tuple[str, ...]
 
@@ -82,7 +82,7 @@ def unpaired(
         int(s.judged[p].sum()) for s, p in zip((here, there), join.repeated, strict=True)
     )
     counts.update(repeated=repeated, null=len(unkeyed) - repeated)
-    findings = [
+    violations = [
         Violations.build(here.rows(new[still_new]), "new", shapes[0][still_new]),
         _gone(there, gone[still_gone], shapes[1][still_gone]),
         *(_related(here, there, r) for r in related),
@@ -90,7 +90,7 @@ def unpaired(
     ]
     return Unpaired(
         checked=len(new) + len(gone) + len(unkeyed),
-        findings=Violations.concat(findings),
+        violations=Violations.concat(violations),
         counts=counts,
         notes=tuple(said),
     )

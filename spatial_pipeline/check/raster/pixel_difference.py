@@ -154,7 +154,7 @@ def conclusion(
         notes: other remarks.
 
     """
-    findings, note = finder.findings([p.marks for p in parts], _reason)
+    violations, note = finder.violations([p.marks for p in parts], _reason)
     compared, differing = sum(p.compared for p in parts), sum(p.marks.count for p in parts)
     one_sided, paired = sum(p.one_sided for p in parts), sum(p.paired for p in parts)
     largest = max((p.largest for p in parts), default=0.0)
@@ -168,8 +168,8 @@ def conclusion(
         said += f"; largest difference {largest:.7g}, RMSE {error:.6g}{_psnr(parts, dtype, error)}"
     return RuleOutcome(
         checked=compared,
-        findings=findings,
-        violations=differing,
+        violations=violations,
+        count=differing,
         message=said,
         notes=(
             *((note,) if note else ()),

@@ -36,7 +36,7 @@ def by_band(
         f"band {i}: {reason(band)}" for i, band in enumerate(profile.bands, 1) if not holds(band)
     ]
     return RuleOutcome(
-        checked=profile.count, findings=source_violations(reasons), message="; ".join(reasons[:5])
+        checked=profile.count, violations=source_violations(reasons), message="; ".join(reasons[:5])
     )
 
 
@@ -69,7 +69,7 @@ def compared(facts: Mapping[str, tuple[object, object]]) -> RuleOutcome:
     good = ", ".join(f"{name} {a}" for name, (a, _) in facts.items())
     return RuleOutcome(
         checked=len(facts),
-        findings=source_violations(reasons),
+        violations=source_violations(reasons),
         message="; ".join(reasons) or good,
     )
 
@@ -90,7 +90,7 @@ def compared_bands(declared: Sequence[str], promised: Sequence[str], what: str) 
         if a != b
     ]
     return RuleOutcome(
-        checked=len(pairs), findings=source_violations(reasons), message="; ".join(reasons[:5])
+        checked=len(pairs), violations=source_violations(reasons), message="; ".join(reasons[:5])
     )
 
 

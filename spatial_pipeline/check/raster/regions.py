@@ -187,7 +187,7 @@ class RegionFinder:
             return Marks(band, count, cells=self._cells(runs))
         return Marks(band, count, runs=runs)
 
-    def findings(self, marks: Sequence[Marks], describe: Describe) -> tuple[Violations, str]:
+    def violations(self, marks: Sequence[Marks], describe: Describe) -> tuple[Violations, str]:
         """One violation per region with its outline and its size in pixels, and a note.
 
         When the raster has more than ``RUN_LIMIT`` runs, the violations are the cells of a coarse
@@ -340,10 +340,10 @@ def _overlapping(runs: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return above, first[above] + step
 
 
-def union(findings: Violations) -> Any:
+def union(violations: Violations) -> Any:
     """One geometry of the places of all violations; None without any."""
-    if not len(findings):
+    if not len(violations):
         return None
-    together = shapely.multipolygons(findings.geometry)
+    together = shapely.multipolygons(violations.geometry)
     # The cells of a coarse grid share edges, which the parts of a multipolygon may not.
-    return together if together.is_valid else shapely.union_all(findings.geometry)
+    return together if together.is_valid else shapely.union_all(violations.geometry)

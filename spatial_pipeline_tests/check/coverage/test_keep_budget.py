@@ -47,8 +47,8 @@ def test_what_is_found_does_not_depend_on_what_is_kept(check, rule, features, si
             partials = [made.map(data.batch(i, ())) for i in range(data.batch_count())]
         assert limit or not any(len(p.kept) for p in partials)
         outcome = made.reduce(partials)
-        findings = outcome.findings.sorted()
-        shapes = [g.wkb for g in findings.geometry]
-        return outcome.message, findings.rows.tolist(), shapes, findings.measure.tolist()
+        violations = outcome.violations.sorted()
+        shapes = [g.wkb for g in violations.geometry]
+        return outcome.message, violations.rows.tolist(), shapes, violations.measure.tolist()
 
     assert found(0) == found(1 << 30) == found(2000)

@@ -55,11 +55,11 @@ def test_pieces_threads_and_order_do_not_show(stand_in: Any) -> None:
     expected = run_rule(NotEmpty(), POINTS, key=("id",))
     for tile_size in (None, 1, 4, 100):
         for jobs in (1, 3):
-            result, findings = run_rule(
+            result, violations = run_rule(
                 NotEmpty(), POINTS, tile_size=tile_size, jobs=jobs, key=("id",)
             )
             assert result.sample == expected[0].sample
-            assert findings.keys.tolist() == expected[1].keys.tolist()
+            assert violations.keys.tolist() == expected[1].keys.tolist()
     assert expected[0].violations == 10
     assert expected[0].sample[1].keys == (("b",),)
     assert expected[0].sample[1].location == (1.0, 1.0)
@@ -82,9 +82,9 @@ def test_rules_work_while_the_collector_rests(stand_in: Any) -> None:
 
 def test_where_limits_what_is_judged(stand_in: Any) -> None:
     stand_in(NotEmpty, EveryFeature)
-    result, findings = run_rule(NotEmpty(where="id in ('c', 'j')"), POINTS)
+    result, violations = run_rule(NotEmpty(where="id in ('c', 'j')"), POINTS)
     assert (result.checked, result.violations) == (2, 2)
-    assert findings.rows.tolist() == [[2], [9]]
+    assert violations.rows.tolist() == [[2], [9]]
 
 
 def test_a_wrong_condition_is_an_error() -> None:
@@ -349,5 +349,5 @@ def test_checks_are_imported_beside_the_loop(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_a_check_returns_is_short_as_text(stand_in: Any) -> None:
     stand_in(NotEmpty, EveryFeature)
-    _, findings = run_rule(NotEmpty(), POINTS)
-    assert repr(findings) == "<10 findings>"
+    _, violations = run_rule(NotEmpty(), POINTS)
+    assert repr(violations) == "<10 violations>"

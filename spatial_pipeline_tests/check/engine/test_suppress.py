@@ -59,10 +59,10 @@ def test_areas_leave_out_what_lies_inside_of_them() -> None:
     area = memory_vector([shapely.box(95, -1, 130, 11)])
     union, note = area_of(area, squares().profile)
     assert note == ""
-    result, findings = judged(MustNotOverlap(), squares(), Suppression(areas=union))
+    result, violations = judged(MustNotOverlap(), squares(), Suppression(areas=union))
     assert (result.status, result.violations, result.excepted) == (Status.FAILED, 1, {"areas": 1})
-    assert findings.keys is not None
-    assert findings.keys.tolist() == [((1,), (2,))]
+    assert violations.keys is not None
+    assert violations.keys.tolist() == [((1,), (2,))]
     assert result.message == "1 of 4 violate; 1 accepted by areas"
     assert [v.keys for v in result.sample] == [((1,), (2,))]
 
@@ -90,13 +90,13 @@ def test_invalid_areas_are_an_error() -> None:
 
 def test_keys_leave_out_violations_all_of_whose_features_are_listed() -> None:
     some = Suppression(keys=key_texts([[1], [2], [3]]))
-    result, findings = judged(MustNotOverlap(), squares(), some)
+    result, violations = judged(MustNotOverlap(), squares(), some)
     assert (result.status, result.excepted) == (Status.FAILED, {"keys": 1})
-    assert findings.keys is not None
-    assert findings.keys.tolist() == [((3,), (4,))]
+    assert violations.keys is not None
+    assert violations.keys.tolist() == [((3,), (4,))]
     everything = Suppression(keys=key_texts([[1], [2], [3], [4]]))
-    result, findings = judged(MustNotOverlap(), squares(), everything)
-    assert (result.status, result.violations, len(findings)) == (Status.PASSED, 0, 0)
+    result, violations = judged(MustNotOverlap(), squares(), everything)
+    assert (result.status, result.violations, len(violations)) == (Status.PASSED, 0, 0)
     assert result.message == "4 checked; 2 accepted by keys"
 
 
@@ -104,20 +104,20 @@ def test_keys_are_told_apart_by_type() -> None:
     assert key_texts([["1"]]) != key_texts([[1]])
 
 
-def baseline_of(rule: Any, findings: Violations, data: Any) -> Any:
-    text = updated(None, "b.json", None, [(rule, findings)], data.profile)
+def baseline_of(rule: Any, violations: Violations, data: Any) -> Any:
+    text = updated(None, "b.json", None, [(rule, violations)], data.profile)
     return parsed(text, "b.json", rule.check_name, None)
 
 
 def test_a_baseline_accepts_what_it_lists_and_nothing_new() -> None:
     rule, data = MustNotOverlap(), squares()
-    _, findings = judged(rule, data, None)
-    result, left = judged(rule, data, Suppression(baseline=baseline_of(rule, findings, data)))
+    _, violations = judged(rule, data, None)
+    result, left = judged(rule, data, Suppression(baseline=baseline_of(rule, violations, data)))
     assert (result.status, result.excepted, len(left)) == (Status.PASSED, {"baseline": 2}, 0)
     more = memory_vector(
         [*data.everything.geometry, shapely.box(0, 9, 5, 20)], {"id": [1, 2, 3, 4, 5]}
     )
-    result, left = judged(rule, more, Suppression(baseline=baseline_of(rule, findings, data)))
+    result, left = judged(rule, more, Suppression(baseline=baseline_of(rule, violations, data)))
     assert (result.status, result.violations) == (Status.FAILED, 1)
     assert left.keys is not None
     assert left.keys.tolist() == [((1,), (5,))]
@@ -125,8 +125,8 @@ def test_a_baseline_accepts_what_it_lists_and_nothing_new() -> None:
 
 def test_what_went_away_is_named() -> None:
     rule, data = MustNotOverlap(), squares()
-    _, findings = judged(rule, data, None)
-    baseline = baseline_of(rule, findings, data)
+    _, violations = judged(rule, data, None)
+    baseline = baseline_of(rule, violations, data)
     mended = memory_vector(list(data.everything.geometry[:3]), {"id": [1, 2, 3]})
     result, _ = judged(rule, mended, Suppression(baseline=baseline))
     assert result.status is Status.PASSED
@@ -135,10 +135,10 @@ def test_what_went_away_is_named() -> None:
 
 def test_the_same_defect_elsewhere_is_new() -> None:
     rule, data = MustNotOverlap(), squares()
-    _, findings = judged(rule, data, None)
+    _, violations = judged(rule, data, None)
     moved = [shapely.affinity.translate(g, 0, 1) for g in data.everything.geometry]
     shifted = memory_vector(moved, {"id": [1, 2, 3, 4]})
-    accepted = Suppression(baseline=baseline_of(rule, findings, data))
+    accepted = Suppression(baseline=baseline_of(rule, violations, data))
     result, _ = judged(rule, shifted, accepted)
     assert (result.status, result.violations) == (Status.FAILED, 2)
 
@@ -148,7 +148,7 @@ def test_two_alike_are_accepted_only_as_often_as_listed() -> None:
     baseline = baseline_of(RULE, found(1), memory_vector([]))
     remaining = without_accepted(RuleOutcome(2, twice), Suppression(baseline=baseline))
     assert remaining.counts == {"baseline": 1}
-    assert len(remaining.outcome.findings) == 1
+    assert len(remaining.outcome.violations) == 1
 
 
 def test_without_keys_and_place_the_reason_counts() -> None:
@@ -164,8 +164,8 @@ def test_a_rule_that_judges_one_number_stays_failed() -> None:
     rule = FeatureCount(min=9)
     result, _ = judged(rule, squares(), Suppression(keys=key_texts([[1]])))
     assert result.status is Status.FAILED
-    findings = found(1)
-    outcome = RuleOutcome(1, findings, passed=False)
+    violations = found(1)
+    outcome = RuleOutcome(1, violations, passed=False)
     remaining = without_accepted(outcome, Suppression(keys=key_texts([[0]])))
     assert remaining.outcome.passed is False
     assert remaining.counts == {}
@@ -176,12 +176,12 @@ def test_a_rule_that_judges_one_number_stays_failed() -> None:
     ("measure", "violations", "left"), [([3.0, 4.0], 7, 3), ([np.nan, np.nan], 7, 6)]
 )
 def test_findings_that_are_several_violations(measure: Any, violations: int, left: int) -> None:
-    findings = found(2, measure=measure)
-    outcome = RuleOutcome(100, findings, violations=violations)
+    several = found(2, measure=measure)
+    outcome = RuleOutcome(100, several, count=violations)
     remaining = without_accepted(outcome, Suppression(keys=key_texts([[1]])))
-    assert remaining.outcome.violations == left
+    assert remaining.outcome.count == left
     gone = without_accepted(outcome, Suppression(keys=key_texts([[0], [1]])))
-    assert gone.outcome.violations == 0
+    assert gone.outcome.count == 0
 
 
 def test_a_baseline_keeps_what_it_says_of_others() -> None:
@@ -222,7 +222,7 @@ def test_the_grid_is_the_tolerance_or_a_part_of_the_extent() -> None:
     now=st.lists(st.integers(0, 5), max_size=8),
 )
 def test_new_ones_are_the_difference_of_multisets(old: list[int], now: list[int]) -> None:
-    def findings(values: list[int]) -> Violations:
+    def violations(values: list[int]) -> Violations:
         return Violations.build(
             np.asarray(values, dtype=np.int64),
             "x",
@@ -230,10 +230,10 @@ def test_new_ones_are_the_difference_of_multisets(old: list[int], now: list[int]
             keys=[((v,),) for v in values],
         )
 
-    baseline = baseline_of(RULE, findings(old), memory_vector([]))
-    outcome = RuleOutcome(len(now), findings(now))
+    baseline = baseline_of(RULE, violations(old), memory_vector([]))
+    outcome = RuleOutcome(len(now), violations(now))
     remaining = without_accepted(outcome, Suppression(baseline=baseline))
-    left = Counter(int(r) for r in remaining.outcome.findings.rows[:, 0])
+    left = Counter(int(r) for r in remaining.outcome.violations.rows[:, 0])
     assert left == Counter(now) - Counter(old)
     gone = sum((Counter(old) - Counter(now)).values())
     said = any(n.startswith(f"{gone} of the baseline are gone") for n in remaining.outcome.notes)

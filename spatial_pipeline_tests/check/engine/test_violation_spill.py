@@ -112,15 +112,15 @@ def test_uncovered_parts_of_all_kinds_in_files_are_told_the_same(tmp_path: Path)
 
 
 class Counting(ViolationFolder):
-    """Says how many findings were in memory when they went to a file."""
+    """Says how many violations were in memory when they went to a file."""
 
     def __init__(self, limit: int, parent: Path) -> None:
         super().__init__(limit, parent)
         self.sizes: list[int] = []
 
-    def write(self, findings: Violations, pieces: Any) -> Any:
-        self.sizes.append(len(findings))
-        return super().write(findings, pieces)
+    def write(self, violations: Violations, pieces: Any) -> Any:
+        self.sizes.append(len(violations))
+        return super().write(violations, pieces)
 
 
 def test_three_hundred_thousand_violations_keep_a_bounded_number_in_memory(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_sheet_over_another_one_keeps_a_bounded_number_of_overlaps_in_memory(
 
 
 class FullDisk(ViolationFolder):
-    def write(self, findings: Any, pieces: Any) -> Any:
+    def write(self, violations: Any, pieces: Any) -> Any:
         msg = "no space left on device"
         raise OSError(msg)
 

@@ -66,35 +66,35 @@ def find(mask, told=None, block=(100, 100), order=None, transform=(1, 0, 0, 0, -
         part = slice(r, r + block[0]), slice(c, c + block[1])
         window = PixelWindow(told[part][None], mask[part][None], r, c, transform)
         marks[i] = finder.mark(window, band, mask[part], told[part])
-    findings, note = finder.findings(marks, lambda *told: repr(told))
-    return findings.sorted(), note
+    violations, note = finder.violations(marks, lambda *told: repr(told))
+    return violations.sorted(), note
 
 
 def test_regions_touching_at_a_corner_only_are_apart():
     mask = np.array([[1, 0, 0], [0, 1, 1], [0, 0, 0]], dtype=bool)
     told = np.arange(9.0).reshape(3, 3)
-    findings, note = find(mask, told)
+    violations, note = find(mask, told)
     assert note == ""
-    assert findings.measure.tolist() == [1, 2]
-    assert findings.unit == "px"
-    assert findings.reasons.tolist() == ["(1, 0.0, 0.0, 0)", "(1, 4.0, 5.0, 0)"]
-    assert findings.geometry[0].normalize().equals_exact(shapely.box(0, -1, 1, 0).normalize())
-    assert findings.geometry[1].equals(shapely.box(1, -2, 3, -1))
+    assert violations.measure.tolist() == [1, 2]
+    assert violations.unit == "px"
+    assert violations.reasons.tolist() == ["(1, 0.0, 0.0, 0)", "(1, 4.0, 5.0, 0)"]
+    assert violations.geometry[0].normalize().equals_exact(shapely.box(0, -1, 1, 0).normalize())
+    assert violations.geometry[1].equals(shapely.box(1, -2, 3, -1))
 
 
 def test_a_hole_that_touches_the_shell_stays_a_hole():
     mask = np.array([[1, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 0], [1, 1, 1, 1]], dtype=bool)
-    findings, _ = find(mask)
-    (outline,) = findings.geometry
+    violations, _ = find(mask)
+    (outline,) = violations.geometry
     assert outline.is_valid
     assert len(outline.interiors) == 1
     assert outline.equals(pixels(flood(mask)[0]))
 
 
 def test_nothing_marked():
-    findings, note = find(np.zeros((3, 2), dtype=bool))
-    assert (len(findings), note) == (0, "")
-    assert union(findings) is None
+    violations, note = find(np.zeros((3, 2), dtype=bool))
+    assert (len(violations), note) == (0, "")
+    assert union(violations) is None
 
 
 @given(
@@ -116,24 +116,24 @@ def test_regions_are_those_of_a_flood_fill_however_the_raster_is_cut(
     def shuffled(n):
         return random.sample(range(n), n)
 
-    findings, _ = find(mask, told, (rows, columns), shuffled, transform)
+    violations, _ = find(mask, told, (rows, columns), shuffled, transform)
     whole, _ = find(mask, told, transform=transform)
-    assert findings.reasons.tolist() == whole.reasons.tolist()
-    assert shapely.to_wkb(findings.geometry).tolist() == shapely.to_wkb(whole.geometry).tolist()
-    assert shapely.is_valid(findings.geometry).all()
+    assert violations.reasons.tolist() == whole.reasons.tolist()
+    assert shapely.to_wkb(violations.geometry).tolist() == shapely.to_wkb(whole.geometry).tolist()
+    assert shapely.is_valid(violations.geometry).all()
     regions = flood(mask)
-    assert len(findings) == len(regions)
+    assert len(violations) == len(regions)
     for region in regions:
         expected = pixels(region, transform)
         values = np.array([told[p] for p in region])
         numbers = values[~np.isnan(values)]
-        (same,) = (i for i, g in enumerate(findings.geometry) if g.equals(expected))
-        assert findings.measure[same] == len(region)
+        (same,) = (i for i, g in enumerate(violations.geometry) if g.equals(expected))
+        assert violations.measure[same] == len(region)
         low, high = (numbers.min(), numbers.max()) if len(numbers) else (float("nan"), float("nan"))
         told_of = (1, float(low), float(high), int(np.isnan(values).sum()))
-        assert findings.reasons[same] == repr(told_of)
-    together = union(findings)
-    if len(findings):
+        assert violations.reasons[same] == repr(told_of)
+    together = union(violations)
+    if len(violations):
         assert together.is_valid
         assert together.area == pytest.approx(sum(pixels(r, transform).area for r in regions))
 
@@ -141,8 +141,8 @@ def test_regions_are_those_of_a_flood_fill_however_the_raster_is_cut(
 @given(masks)
 @settings(max_examples=60, deadline=None)
 def test_outlines_have_only_true_corners(mask):
-    findings, _ = find(mask)
-    for outline in findings.geometry:
+    violations, _ = find(mask)
+    for outline in violations.geometry:
         for ring in (outline.exterior, *outline.interiors):
             step = np.diff(np.array(ring.coords), axis=0)
             assert ((step != 0).sum(axis=1) == 1).all()
@@ -169,8 +169,8 @@ def test_components_are_those_of_a_search(n, edges):
 
 def test_integers_of_64_bits_keep_all_their_digits():
     told = np.array([[2**63 - 1, 2**63 - 2]])
-    findings, _ = find(np.ones((1, 2), dtype=bool), told)
-    assert findings.reasons.tolist() == [f"(1, {2**63 - 2}, {2**63 - 1}, 0)"]
+    violations, _ = find(np.ones((1, 2), dtype=bool), told)
+    assert violations.reasons.tolist() == [f"(1, {2**63 - 2}, {2**63 - 1}, 0)"]
 
 
 @given(masks, st.integers(1, 4), st.integers(1, 9), st.integers(1, 9))
@@ -180,25 +180,25 @@ def test_above_the_limit_the_cells_hold_the_same_pixels(mask, limit, rows, colum
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(raster_regions, "RUN_LIMIT", limit)
         patch.setattr(raster_regions, "CELLS", 3)
-        findings, note = find(mask, block=(rows, columns))
+        violations, note = find(mask, block=(rows, columns))
         cell = -(-max(mask.shape) // 3)
     assert (note != "") == (np.count_nonzero(starts) > limit)
     if not note:
-        assert len(findings) == len(flood(mask))
+        assert len(violations) == len(flood(mask))
         return
     expected = {}
     for r, c in zip(*np.nonzero(mask), strict=True):
         place = r // cell, c // cell
         expected[place] = expected.get(place, 0) + 1
-    assert findings.measure.sum() == np.count_nonzero(mask)
-    assert len(findings) == len(expected)
-    for i, box in enumerate(findings.geometry):
+    assert violations.measure.sum() == np.count_nonzero(mask)
+    assert len(violations) == len(expected)
+    for i, box in enumerate(violations.geometry):
         x, _, _, y = box.bounds
         place = int(-y) // cell, int(x) // cell
-        assert findings.measure[i] == expected[place]
+        assert violations.measure[i] == expected[place]
         rest = min(cell, mask.shape[1] - int(x)) * min(cell, mask.shape[0] - int(-y))
         assert box.area == rest
-    assert union(findings).is_valid
+    assert union(violations).is_valid
 
 
 def test_runs_of_a_window_are_placed_in_the_raster():
@@ -214,5 +214,5 @@ def test_runs_of_a_window_are_placed_in_the_raster():
 def test_a_run_that_windows_cut_counts_once(monkeypatch):
     monkeypatch.setattr(raster_regions, "RUN_LIMIT", 1)
     mask = np.ones((1, 9), dtype=bool)
-    findings, note = find(mask, block=(1, 1))
-    assert (len(findings), note) == (1, "")
+    violations, note = find(mask, block=(1, 1))
+    assert (len(violations), note) == (1, "")

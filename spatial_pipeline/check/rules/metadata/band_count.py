@@ -15,7 +15,7 @@ def evaluate(rule: BandCount, profile: RasterProfile) -> RuleOutcome:
     reasons = [] if count == promised else [f"{band_text(count)}, expected {promised}"]
     return RuleOutcome(
         checked=1,
-        findings=source_violations(reasons),
+        violations=source_violations(reasons),
         passed=count == promised,
         value=count,
         threshold=promised,

@@ -57,8 +57,8 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
         if _inside(_shrunk(extent, slack), boxes)[0]:
             return RuleOutcome(checked=1)
         if isinstance(profile, RasterProfile):
-            findings = Violations.build([-1], f"the extent leaves {where}", _places([extent]))
-            return RuleOutcome(checked=1, findings=findings)
+            violations = Violations.build([-1], f"the extent leaves {where}", _places([extent]))
+            return RuleOutcome(checked=1, violations=violations)
         return self._by_feature(cast("VectorReader", self.context.data), boxes, where)
 
     def _by_feature(self, data: VectorReader, boxes: tuple[Bounds, ...], where: str) -> RuleOutcome:
@@ -69,7 +69,7 @@ class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
         for start in range(0, len(suspects), CHUNK):
             self.context.cancelled()
             parts.append(_outside(data.take(suspects[start : start + CHUNK], ()), boxes, where))
-        return RuleOutcome(checked=int(known.sum()), findings=Violations.concat(parts))
+        return RuleOutcome(checked=int(known.sum()), violations=Violations.concat(parts))
 
 
 def _shrunk(extent: Bounds, slack: tuple[float, float]) -> NDArray[np.float64]:
@@ -94,7 +94,7 @@ def _within(extent: Bounds, box: Bounds, where: str, slack: tuple[float, float])
     ]
     return RuleOutcome(
         checked=4,
-        findings=Violations.build(
+        violations=Violations.build(
             np.full(len(broken), -1),
             [f"{name} {value:.12g} lies beyond {bound:.12g}" for name, value, bound, _ in broken],
             _places([strip for *_, strip in broken]),

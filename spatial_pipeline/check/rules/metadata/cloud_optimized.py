@@ -16,7 +16,7 @@ def evaluate(rule: CloudOptimized, profile: RasterProfile) -> RuleOutcome:
         reasons, warnings = reasons + warnings, ()
     return RuleOutcome(
         checked=1,
-        findings=source_violations(reasons),
+        violations=source_violations(reasons),
         passed=not reasons,
         value=len(reasons),
         threshold=0,

@@ -87,7 +87,7 @@ class ColumnsCheck(ProfileCheck[Columns]):
         )
         return RuleOutcome(
             checked=len(profile.columns),
-            findings=Violations.build(np.full(len(mistakes), -1), mistakes),
+            violations=Violations.build(np.full(len(mistakes), -1), mistakes),
             message="; ".join(mistakes),
             notes=notes,
         )

@@ -60,5 +60,5 @@ def _difference(
 
 def _failed(reason: str) -> RuleOutcome:
     return RuleOutcome(
-        checked=1, findings=Violations.build([-1], reason), passed=False, value=1, message=reason
+        checked=1, violations=Violations.build([-1], reason), passed=False, value=1, message=reason
     )

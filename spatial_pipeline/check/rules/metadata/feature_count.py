@@ -38,7 +38,7 @@ class FeatureCountCheck(BatchCheck[FeatureCount]):
         )  # fmt: skip
         return RuleOutcome(
             checked=count,
-            violations=int(too_few or too_many),
+            count=int(too_few or too_many),
             passed=not (too_few or too_many),
             value=count,
             threshold=threshold,

@@ -86,11 +86,11 @@ class GeometryTypeCheck(GeometryCheck[GeometryTypeRule]):
             if (why := self._mistake(NAMES[kind])) is not None
         }
         bad = np.flatnonzero(np.isin(types, list(reasons)))
-        findings = Violations.build(
+        violations = Violations.build(
             batch.rows[bad], [reasons[t] for t in types[bad].tolist()], places(batch.geometry[bad])
         )
         said = Counter({NULL: int((~judged & ~lost).sum()), UNDECODABLE: int(lost.sum())})
-        return Judged(int(judged.sum()), findings, said)
+        return Judged(int(judged.sum()), violations, said)
 
     def _mistake(self, name: str) -> str | None:
         if name not in self.allowed:

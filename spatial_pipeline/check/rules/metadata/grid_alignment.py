@@ -54,7 +54,7 @@ class GridAlignmentCheck(ProfileCheck[GridAlignment]):
         names = ("first corner", "end of the first row", "last corner", "start of the last row")
         return RuleOutcome(
             checked=4,
-            findings=source_violations(
+            violations=source_violations(
                 [f"{names[i]} is {lies.offset[i]:.4g} px off the grid" for i in off],
                 shapely.points(to_crs(corners(raster)[off], raster.transform)),
                 lies.offset[off],

@@ -47,11 +47,11 @@ class NotNullCheck(BatchCheck[NotNull], Repeating):
         """No nulls."""
         return int(words[0]), Violations.none(), Counter()
 
-    def findings_of(self, partial: Partial) -> Violations:
+    def violations_of(self, partial: Partial) -> Violations:
         """The nulls."""
         return partial[1]
 
-    def without_findings(self, partial: Partial) -> Partial:
+    def without_violations(self, partial: Partial) -> Partial:
         """Values checked, and nulls per column."""
         return partial[0], Violations.none(), partial[2]
 
@@ -61,6 +61,6 @@ class NotNullCheck(BatchCheck[NotNull], Repeating):
         counts = [f"{found[name]} in {name}" for name in self.rule.columns_ if found[name]]
         return RuleOutcome(
             checked=sum(p[0] for p in partials),
-            findings=Violations.concat(p[1] for p in partials),
+            violations=Violations.concat(p[1] for p in partials),
             message=f"nulls: {', '.join(counts)}" if counts else "",
         )

@@ -24,7 +24,7 @@ def evaluate(rule: NotRotated, profile: RasterProfile) -> RuleOutcome:  # noqa: 
     ]
     return RuleOutcome(
         checked=1,
-        findings=source_violations(reasons),
+        violations=source_violations(reasons),
         passed=not reasons,
         value=len(reasons),
         threshold=0,

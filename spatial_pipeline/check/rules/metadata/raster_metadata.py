@@ -19,5 +19,7 @@ def evaluate(rule: RasterMetadata, profile: RasterProfile) -> RuleOutcome:
         if tag not in profile.tags or promised not in (None, profile.tags[tag])
     ]
     return RuleOutcome(
-        checked=len(rule.tags), findings=source_violations(reasons), message="; ".join(reasons[:5])
+        checked=len(rule.tags),
+        violations=source_violations(reasons),
+        message="; ".join(reasons[:5]),
     )

@@ -27,7 +27,7 @@ def unreadable(profile: Profile) -> RuleOutcome | None:
     )
     reason = f"{profile.uri}{layer}: {profile.error}"
     return RuleOutcome(
-        checked=0, findings=Violations.build([-1], reason), passed=False, value=1, message=reason
+        checked=0, violations=Violations.build([-1], reason), passed=False, value=1, message=reason
     )
 
 
@@ -52,21 +52,28 @@ class ReadableVector(BatchCheck[Readable], Remembering):
         if outcome is not None or not isinstance(profile, VectorProfile):
             return outcome or RuleOutcome(checked=0)
         seen = sum(n for n, _ in partials)
-        findings = Violations.concat(f for _, f in partials)
+        violations = Violations.concat(f for _, f in partials)
         if self.rule.where is None:
             # A geometry with a defect is named once, with its text.
             named = [d.row for d in profile.defects if d.column == profile.geometry_column]
-            findings = findings.take(~np.isin(findings.rows[:, 0], named))
-            findings = Violations.concat(
-                [findings, self._lost(profile, findings), _defects(profile), _count(profile, seen)]
+            violations = violations.take(~np.isin(violations.rows[:, 0], named))
+            violations = Violations.concat(
+                [
+                    violations,
+                    self._lost(profile, violations),
+                    _defects(profile),
+                    _count(profile, seen),
+                ]
             )
         message = ""
-        if len(findings):
+        if len(violations):
             where = f", layer {profile.layer}" if profile.layer else ""
-            message = f"{profile.uri}{where}: {findings.reasons[0]}"
-            if len(findings) > 1:
-                message += f", and {len(findings) - 1} more"
-        return RuleOutcome(checked=seen, findings=findings, message=message, notes=profile.notes)
+            message = f"{profile.uri}{where}: {violations.reasons[0]}"
+            if len(violations) > 1:
+                message += f", and {len(violations) - 1} more"
+        return RuleOutcome(
+            checked=seen, violations=violations, message=message, notes=profile.notes
+        )
 
     def facts(self, batch: FeatureBatch, partial: tuple[int, Violations]) -> Facts:
         """Classes of the features: those whose geometry decodes."""
@@ -121,18 +128,18 @@ class ReadableRaster(WindowCheck[Readable]):
         outcome = unreadable(profile)
         if outcome is not None or not isinstance(profile, RasterProfile):
             return outcome or RuleOutcome(checked=0)
-        findings = broken_blocks(profile.broken_blocks)
+        violations = broken_blocks(profile.broken_blocks)
         pixels = profile.width * profile.height
         if sum(partials) != pixels:
             reason = f"{pixels} pixels were staged, {sum(partials)} can be read"
-            findings = Violations.concat([findings, Violations.build([-1], reason)])
+            violations = Violations.concat([violations, Violations.build([-1], reason)])
         message = ""
-        if len(findings):
-            message = f"{profile.uri}: {findings.reasons[0]}"
-            if len(findings) > 1:
-                message += f", and {len(findings) - 1} more"
+        if len(violations):
+            message = f"{profile.uri}: {violations.reasons[0]}"
+            if len(violations) > 1:
+                message += f", and {len(violations) - 1} more"
         return RuleOutcome(
-            checked=sum(partials), findings=findings, message=message, notes=profile.notes
+            checked=sum(partials), violations=violations, message=message, notes=profile.notes
         )
 
 

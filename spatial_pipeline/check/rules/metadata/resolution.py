@@ -40,7 +40,9 @@ class ResolutionCheck(ProfileCheck[Resolution]):
         ]
         return RuleOutcome(
             checked=2,
-            findings=source_violations(reasons, measure=[differences[i] for i in wrong], unit=unit),
+            violations=source_violations(
+                reasons, measure=[differences[i] for i in wrong], unit=unit
+            ),
             passed=not wrong,
             value=largest,
             threshold=tolerance,

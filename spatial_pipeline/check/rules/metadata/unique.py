@@ -55,11 +55,11 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
     def reduce(self, partials: Sequence[Partial]) -> RuleOutcome:
         """One violation per row whose key another row has."""
         nulls = sum(p[2] for p in partials)
-        findings, count = self._duplicates(join_keys.suspects([p[:2] for p in partials]))
-        n = len(findings)
+        violations, count = self._duplicates(join_keys.suspects([p[:2] for p in partials]))
+        n = len(violations)
         return RuleOutcome(
             checked=sum(len(p[0]) for p in partials),
-            findings=findings,
+            violations=violations,
             message=f"{n} rows share {count} key{'' if count == 1 else 's'}" if n else "",
             notes=(f"{nulls} row{'' if nulls == 1 else 's'} with a null in the key not compared",)
             if nulls
@@ -91,7 +91,7 @@ class UniqueCheck(BatchCheck[Unique], Repeating):
             f"{title} = {join_keys.labels(value)} occurs {n} times"
             for value, n in zip(told, sizes[bad], strict=True)
         ]
-        findings = Violations.build(
+        violations = Violations.build(
             rows[bad], reasons, points[bad], measure=sizes[bad], unit="rows"
         )
-        return findings, len(np.unique(groups[bad]))
+        return violations, len(np.unique(groups[bad]))

@@ -82,14 +82,14 @@ class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
         bounds = np.where(low[bad], _float(scale.least), _float(scale.most))
         with np.errstate(all="ignore"):
             measure = np.abs(values[bad].astype(np.float64) - bounds) / scale.step
-        findings = Violations.build(
+        violations = Violations.build(
             features.rows,
             reasons,
             places(features.geometry),
             measure=np.where(nan[bad], np.nan, measure),
             unit=scale.unit,
         )
-        return len(values), len(batch) - len(values), findings
+        return len(values), len(batch) - len(values), violations
 
     def packed(self, partial: Partial, count: int) -> Words | None:  # noqa: ARG002
         """Number of values checked, and of nulls."""
@@ -99,11 +99,11 @@ class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
         """No violations."""
         return int(words[0]), int(words[1]), Violations.none()
 
-    def findings_of(self, partial: Partial) -> Violations:
+    def violations_of(self, partial: Partial) -> Violations:
         """The violations."""
         return partial[2]
 
-    def without_findings(self, partial: Partial) -> Partial:
+    def without_violations(self, partial: Partial) -> Partial:
         """Values checked and nulls."""
         return partial[0], partial[1], Violations.none()
 
@@ -113,7 +113,7 @@ class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
         plural = "" if nulls == 1 else "s"
         return RuleOutcome(
             checked=sum(p[0] for p in partials),
-            findings=Violations.concat(p[2] for p in partials),
+            violations=Violations.concat(p[2] for p in partials),
             notes=(f"{nulls} null{plural} in {self.rule.column} not judged",) if nulls else (),
         )
 

@@ -62,7 +62,7 @@ class ChangedValues:
 
     Attributes:
         checked: features compared.
-        findings: one violation for each value that changed.
+        violations: one violation for each value that changed.
         counts: number of changed values, by property.
         largest: largest distance of geometries, NaN without one.
         said: number of features for each note.
@@ -70,7 +70,7 @@ class ChangedValues:
     """
 
     checked: int
-    findings: Violations
+    violations: Violations
     counts: Counter[str]
     largest: float
     said: Counter[str]
@@ -126,10 +126,10 @@ class RoundTripCheck(PlannedCheck[RoundTrips]):
         said = notes(sum((p.said for p in pieces), Counter()))
         return RuleOutcome(
             checked=n,
-            findings=Violations.concat(
+            violations=Violations.concat(
                 [
                     Violations.build(np.full(len(structure.changes), -1), list(structure.changes)),
-                    *(p.findings for p in pieces),
+                    *(p.violations for p in pieces),
                 ]
             ),
             message="; ".join(told)
@@ -277,7 +277,7 @@ def _values(
     distance = found.geometry.distance
     return ChangedValues(
         checked=len(here),
-        findings=Violations.concat(parts),
+        violations=Violations.concat(parts),
         counts=counts,
         largest=float(np.nanmax(distance)) if np.isfinite(distance).any() else np.nan,
         said=found.said,
@@ -354,10 +354,10 @@ class RasterRoundTripCheck(WindowCheck[RoundTrips]):
         told = [*changes, *([pixels.message] if changed else [])]
         return RuleOutcome(
             checked=pixels.checked,
-            findings=Violations.concat(
-                [Violations.build(np.full(len(changes), -1), changes), pixels.findings]
+            violations=Violations.concat(
+                [Violations.build(np.full(len(changes), -1), changes), pixels.violations]
             ),
-            violations=len(changes) + changed,
+            count=len(changes) + changed,
             message="; ".join(told)
             or f"{self.rule.format} keeps {pixels.checked} pixels and their metadata",
             notes=pixels.notes,

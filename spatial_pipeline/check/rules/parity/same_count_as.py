@@ -55,7 +55,7 @@ class SameCountCheck(PlannedCheck[SameCountAs]):
             message += f", {accepted:g} accepted" if accepted else ""
         return RuleOutcome(
             checked=here,
-            violations=int(not passed),
+            count=int(not passed),
             passed=passed,
             value=difference,
             threshold=accepted,

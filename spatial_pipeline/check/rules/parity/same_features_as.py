@@ -43,7 +43,7 @@ class Joined:
         here: the dataset under check.
         there: the other one.
         join: matching features.
-        findings: columns that cannot be compared.
+        violations: columns that cannot be compared.
         said: number of features for each note.
         notes: other remarks.
 
@@ -53,7 +53,7 @@ class Joined:
     here: Side
     there: Side
     join: Join
-    findings: Violations
+    violations: Violations
     said: Counter[str]
     notes: tuple[str, ...]
 
@@ -64,7 +64,7 @@ class Compared:
 
     Attributes:
         checked: pairs compared.
-        findings: violations of pairs that differ.
+        violations: those of pairs that differ.
         counts: number of moved and of edited pairs.
         columns: number of differing values per column.
         largest: largest distance of geometries, NaN without one.
@@ -75,7 +75,7 @@ class Compared:
     """
 
     checked: int
-    findings: Violations
+    violations: Violations
     counts: Counter[str]
     columns: Counter[str]
     largest: float
@@ -128,7 +128,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
             else:
                 groups[-1][1].append(piece)
         several = len(groups) > 1
-        checked, findings, messages = 0, [], []
+        checked, violations, messages = 0, [], []
         said: dict[str, None] = {}
         for name, (joined, pieces) in zip(self._names(), groups, strict=True):
             rest = unpaired(
@@ -140,11 +140,11 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
                 np.concatenate([np.empty((0, 4)), *(p.boxes for p in pieces)]),
             )
             found = Violations.concat(
-                [joined.findings, *(p.findings for p in pieces), rest.findings]
+                [joined.violations, *(p.violations for p in pieces), rest.violations]
             )
             if several:
                 found.reasons[:] = [f"{r} (compared with {name})" for r in found.reasons]
-            findings.append(found)
+            violations.append(found)
             n = sum(p.checked for p in pieces) + rest.checked
             checked += n
             message = _message(n, pieces, rest, joined)
@@ -154,7 +154,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
                 said[f"{name}: {note}" if several else note] = None
         return RuleOutcome(
             checked=checked,
-            findings=Violations.concat(findings),
+            violations=Violations.concat(violations),
             message="; ".join(messages),
             notes=tuple(said),
         )
@@ -192,7 +192,7 @@ class SameFeaturesCheck(PlannedCheck[SameFeaturesAs]):
             here=sides[0],
             there=sides[1],
             join=join,
-            findings=Violations.build(np.full(len(reasons), -1), reasons),
+            violations=Violations.build(np.full(len(reasons), -1), reasons),
             said=counted,
             notes=said,
         )
@@ -287,7 +287,7 @@ def _compared(
     distance = found.geometry.distance
     return Compared(
         checked=len(here),
-        findings=Violations.build(
+        violations=Violations.build(
             found.rows[bad],
             reasons,
             found.drawn[bad],
@@ -332,7 +332,7 @@ def _message(checked: int, pieces: Sequence[Compared], rest: Unpaired, joined: J
         told.append(f"{counts['repeated']} with a key that is not unique")
     if counts["null"]:
         told.append(f"{counts['null']} with a null in the key")
-    told += [str(r) for r in joined.findings.reasons]
+    told += [str(r) for r in joined.violations.reasons]
     return ", ".join(told) or f"{checked} feature{'' if checked == 1 else 's'} the same"
 
 

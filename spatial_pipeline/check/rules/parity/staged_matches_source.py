@@ -96,7 +96,7 @@ class StagedVectorCheck(BatchCheck[StagedMatchesSource], Repeating):
         judged = "geometry and " if profile.geometry_column is not None else ""
         return RuleOutcome(
             checked=staged,
-            findings=Violations.build(np.full(len(reasons), -1), reasons),
+            violations=Violations.build(np.full(len(reasons), -1), reasons),
             message=f"{'; '.join(reasons)}"
             if reasons
             else f"{staged} features, {judged}{columns} columns are as they were read",
@@ -164,7 +164,7 @@ class StagedRasterCheck(WindowCheck[StagedMatchesSource]):
             raise RuleError(msg)
         places = np.argwhere(wanted != cells)
         tags = self._lost_tags()
-        findings = Violations.concat(
+        violations = Violations.concat(
             [
                 Violations.build(
                     np.full(len(places), -1),
@@ -179,13 +179,13 @@ class StagedRasterCheck(WindowCheck[StagedMatchesSource]):
         )
         pixels = sum(n for n, _ in partials)
         message = (
-            f"{findings.reasons[0]}"
-            + (f", and {len(findings) - 1} more" if len(findings) > 1 else "")
-            if len(findings)
+            f"{violations.reasons[0]}"
+            + (f", and {len(violations) - 1} more" if len(violations) > 1 else "")
+            if len(violations)
             else f"{pixels} pixels of {profile.count} bands, masks and tags are as they were read"
         )
         lost = tuple(n for n in profile.notes if "not carried over" in n)
-        return RuleOutcome(checked=pixels, findings=findings, message=message, notes=lost)
+        return RuleOutcome(checked=pixels, violations=violations, message=message, notes=lost)
 
     def _lost_tags(self) -> list[str]:
         """Tags of the source that the staged raster lost since ingest looked."""

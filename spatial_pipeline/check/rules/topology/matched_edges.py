@@ -36,14 +36,14 @@ class Unmatched:
 
     Attributes:
         checked: owned features checked.
-        findings: violations: edges of owned features.
+        violations: edges of owned features.
         left_out: owned features to mention in a note.
         told: summary of violations that are in files.
 
     """
 
     checked: int
-    findings: Violations
+    violations: Violations
     left_out: Excluded
     told: MeasureSummary = NOTHING
 
@@ -81,33 +81,33 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
         rows = np.stack([batch.rows[polygon[edge]], batch.rows[other]], axis=1)
         order = np.lexsort((*edges[edge].T[::-1], rows[:, 1], rows[:, 0]))
         reasons = np.where(beside.offset[long] <= self._rounding, MISSING, NEAR).astype(object)
-        findings = Violations.build(
+        violations = Violations.build(
             rows[order],
             reasons[order],
             segments(edges[edge[order]]),
             beside.length[long][order],
             length_unit(batch.crs),
         )
-        return Unmatched(checked, findings, left_out)
+        return Unmatched(checked, violations, left_out)
 
-    def findings_of(self, partial: Unmatched) -> Violations:
+    def violations_of(self, partial: Unmatched) -> Violations:
         """The edges."""
-        return partial.findings
+        return partial.violations
 
-    def without_findings(self, partial: Unmatched) -> Unmatched:
+    def without_violations(self, partial: Unmatched) -> Unmatched:
         """The partial result without its violations, and their summary."""
-        return replace(partial, findings=Violations.none(), told=_told(partial))
+        return replace(partial, violations=Violations.none(), told=_told(partial))
 
     def reduce(self, partials: Sequence[Unmatched]) -> RuleOutcome:
         """All violations; ``max_violations`` decides."""
-        findings = Violations.concat(p.findings for p in partials)
+        violations = Violations.concat(p.violations for p in partials)
         told = MeasureSummary.sum(map(_told, partials))
         said = list(notes(self.context, Excluded.concat(p.left_out for p in partials)))
         if (self.rule.tolerance or self.rule.distance) and in_degrees(self._profile.pyproj_crs):
             said.append("tolerance and distance are in degrees")
         return RuleOutcome(
             checked=sum(p.checked for p in partials),
-            findings=findings,
+            violations=violations,
             message=summary(told, "unmatched edge", "longest"),
             notes=tuple(said),
         )
@@ -128,7 +128,7 @@ class MatchedEdgesCheck(TileCheck[MatchedEdges]):
 
 def _told(partial: Unmatched) -> MeasureSummary:
     """Summary of the violations, in memory or in files."""
-    return partial.told + MeasureSummary.of(partial.findings)
+    return partial.told + MeasureSummary.of(partial.violations)
 
 
 def _unmatched(found: Outlines, reach: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

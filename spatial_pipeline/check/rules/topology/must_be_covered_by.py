@@ -38,7 +38,7 @@ class Uncovered:
 
     Attributes:
         checked: features checked.
-        findings: uncovered parts of polygons, of lines, and points.
+        violations: uncovered parts of polygons, of lines, and points.
         left_out: features to mention in a note.
         other_left_out: features of the other dataset around them that cover nothing.
         told: summaries of violations of each kind that are in files.
@@ -46,7 +46,7 @@ class Uncovered:
     """
 
     checked: int
-    findings: tuple[Violations, Violations, Violations]
+    violations: tuple[Violations, Violations, Violations]
     left_out: Excluded
     other_left_out: Excluded
     told: tuple[MeasureSummary, MeasureSummary, MeasureSummary] = (NOTHING, NOTHING, NOTHING)
@@ -74,13 +74,13 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         rest = batch if len(left) == len(batch) else batch.take(left)
         layers, left_out = judged(rest, self.context.data.profile, dimensions)
         units = {POLYGON: area_unit(batch.crs), LINE: length_unit(batch.crs), POINT: ""}
-        seen, findings = within & known.sure, []
+        seen, violations = within & known.sure, []
         for dimension, layer in zip(dimensions, layers, strict=True):
             index = left[layer.index]
             seen[index] = True
             open_ = ~within[index]
             if not open_.any():
-                findings.append(Violations.none())
+                violations.append(Violations.none())
                 continue
             parts, measure = uncovered(
                 layer.geometry[open_],
@@ -94,7 +94,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
                 self.context.cancelled,
             )
             found = ~shapely.is_missing(parts)
-            findings.append(
+            violations.append(
                 Violations.build(
                     batch.rows[index[open_][found]],
                     UNCOVERED,
@@ -103,7 +103,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
                     units[dimension],
                 )
             )
-        areas, lines, points = findings
+        areas, lines, points = violations
         return Uncovered(int(seen.sum()), (areas, lines, points), left_out, other_left_out)
 
     def depends(self) -> tuple[str, ...] | None:
@@ -114,7 +114,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
     def facts(self, batch: FeatureBatch, partial: Uncovered) -> Facts:
         """Classes of the features: covered, by others with nothing to report either."""
         classes = np.full(len(batch), PLAIN, dtype=np.uint8)
-        told = [partial.left_out.rows, *(f.rows[:, 0] for f in partial.findings)]
+        told = [partial.left_out.rows, *(f.rows[:, 0] for f in partial.violations)]
         classes[np.isin(batch.rows, np.concatenate(told))] = UNKNOWN
         return Facts(classes if not len(partial.other_left_out.rows) else np.zeros_like(classes))
 
@@ -124,21 +124,23 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         """The features were covered."""
         return replace(partial, checked=partial.checked + len(facts))
 
-    def findings_of(self, partial: Uncovered) -> Violations:
+    def violations_of(self, partial: Uncovered) -> Violations:
         """The violations of all kinds."""
-        return joined(*partial.findings)
+        return joined(*partial.violations)
 
-    def without_findings(self, partial: Uncovered) -> Uncovered:
+    def without_violations(self, partial: Uncovered) -> Uncovered:
         """The partial result without its violations, and their summary."""
         none = Violations.none()
-        return replace(partial, findings=(none, none, none), told=_told(partial))
+        return replace(partial, violations=(none, none, none), told=_told(partial))
 
     def reduce(self, partials: Sequence[Uncovered]) -> RuleOutcome:
         """All violations; ``max_violations`` decides."""
         areas, lines, points = (
             MeasureSummary.sum(p[i] for p in map(_told, partials)) for i in range(3)
         )
-        findings = Violations.concat(f for i in range(3) for f in (p.findings[i] for p in partials))
+        violations = Violations.concat(
+            f for i in range(3) for f in (p.violations[i] for p in partials)
+        )
         said = [
             *notes(self.context, Excluded.concat(p.left_out for p in partials)),
             *notes(
@@ -157,7 +159,7 @@ class MustBeCoveredByCheck(TileComparisonCheck[MustBeCoveredBy], Remembering):
         )
         return RuleOutcome(
             checked=sum(p.checked for p in partials),
-            findings=replace(findings, unit=common_unit(areas, lines) or findings.unit),
+            violations=replace(violations, unit=common_unit(areas, lines) or violations.unit),
             message=", ".join(filter(None, parts)),
             notes=tuple(said),
         )
@@ -174,6 +176,6 @@ def surely_within(bounds: NDArray[np.float64], covers: NDArray[np.object_]) -> N
 def _told(partial: Uncovered) -> tuple[MeasureSummary, MeasureSummary, MeasureSummary]:
     """Summaries of the violations of each kind, in memory or in files."""
     areas, lines, points = (
-        t + MeasureSummary.of(f) for t, f in zip(partial.told, partial.findings, strict=True)
+        t + MeasureSummary.of(f) for t, f in zip(partial.told, partial.violations, strict=True)
     )
     return areas, lines, points

@@ -36,7 +36,7 @@ class Dangles:
 
     Attributes:
         checked: owned features checked.
-        findings: free ends of owned lines.
+        violations: free ends of owned lines.
         left_out: owned features to mention in a note.
         exceptions_left_out: features of ``except_within`` that cannot be used.
         note: note on the transformation to the CRS of the exceptions.
@@ -45,7 +45,7 @@ class Dangles:
     """
 
     checked: int
-    findings: Violations
+    violations: Violations
     left_out: Excluded
     exceptions_left_out: Excluded
     note: str
@@ -94,7 +94,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
     def facts(self, batch: FeatureBatch, partial: Dangles) -> Facts:
         """Classes of the features: lines whose ends all touch a line."""
         classes = np.full(len(batch), PLAIN, dtype=np.uint8)
-        told = np.concatenate([partial.left_out.rows, partial.findings.rows[:, 0]])
+        told = np.concatenate([partial.left_out.rows, partial.violations.rows[:, 0]])
         classes[np.isin(batch.rows, told)] = UNKNOWN
         return Facts(classes)
 
@@ -118,7 +118,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         number = np.arange(len(parts)) - np.searchsorted(line, line)
         several = shapely.get_num_geometries(lines.geometry)[line] > 1
         last = shapely.get_num_points(parts) - 1
-        findings = Violations.build(
+        violations = Violations.build(
             features.rows[index[part]],
             reason[kept],
             ends.point[kept],
@@ -128,7 +128,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
             vertex=np.where(ends.at_start[kept], 0, last[part]),
         )
         checked = int((lines.index < tile.owned).sum())
-        return Dangles(checked, findings, left_out, exceptions_left_out, note)
+        return Dangles(checked, violations, left_out, exceptions_left_out, note)
 
     def _judge(
         self, ends: FreeEnds
@@ -158,17 +158,17 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
         excepted[shapely.STRtree(points).query(layer.geometry, predicate="intersects")[1]] = True
         return excepted, left_out, note
 
-    def findings_of(self, partial: Dangles) -> Violations:
+    def violations_of(self, partial: Dangles) -> Violations:
         """The free ends."""
-        return partial.findings
+        return partial.violations
 
-    def without_findings(self, partial: Dangles) -> Dangles:
+    def without_violations(self, partial: Dangles) -> Dangles:
         """The partial result without its violations, and the number of free ends by kind."""
-        return replace(partial, findings=Violations.none(), taken=_kinds(partial))
+        return replace(partial, violations=Violations.none(), taken=_kinds(partial))
 
     def reduce(self, partials: Sequence[Dangles]) -> RuleOutcome:
         """All free ends; ``max_violations`` decides."""
-        findings = Violations.concat(p.findings for p in partials)
+        violations = Violations.concat(p.violations for p in partials)
         said = [
             *notes(self.context, Excluded.concat(p.left_out for p in partials)),
             *notes(
@@ -183,7 +183,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
             said.append("the tolerance is in degrees")
         return RuleOutcome(
             checked=sum(p.checked for p in partials),
-            findings=findings,
+            violations=violations,
             message=_message(sum(map(_kinds, partials), Counter[str]())),
             notes=tuple(said),
         )
@@ -191,7 +191,7 @@ class MustNotHaveDanglesCheck(TileCheck[MustNotHaveDangles], Remembering):
 
 def _kinds(partial: Dangles) -> Counter[str]:
     """Number of free ends by kind, in memory or in files."""
-    return partial.taken + Counter(partial.findings.reasons.tolist())
+    return partial.taken + Counter(partial.violations.reasons.tolist())
 
 
 def _message(counts: Counter[str]) -> str:

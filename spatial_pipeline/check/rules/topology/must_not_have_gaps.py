@@ -226,13 +226,13 @@ class MustNotHaveGapsCheck(BatchCheck[MustNotHaveGaps], NeighbourCheck):
         rows, capped = bordering(gaps, polygons)
         if capped:
             said.append(f"only {rows.shape[1]} neighbours of a gap are named, {capped} have more")
-        findings = Violations.build(
+        violations = Violations.build(
             rows, GAP, gaps, shapely.area(gaps), area_unit(profile.pyproj_crs)
         )
         return RuleOutcome(
             checked=int(attached.sum() + alone.sum()),
-            findings=findings,
-            message=summary(MeasureSummary.of(findings), GAP),
+            violations=violations,
+            message=summary(MeasureSummary.of(violations), GAP),
             notes=(*said, *self._degrees(profile)),
         )
 

@@ -284,7 +284,7 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         one, other = one[met], other[met]
         shared, measure = shared_parts(geometry[one], geometry[other], dimension)
         crs = self.context.data.profile.pyproj_crs
-        findings = Violations.build(
+        violations = Violations.build(
             np.sort(np.stack([rows[one], rows[other]], axis=1), axis=1),
             OVERLAP if dimension == POLYGON else SHARED_LINE,
             shared,
@@ -292,10 +292,10 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
             area_unit(crs) if dimension == POLYGON else length_unit(crs),
         )
         if not self.rule.tolerance:
-            return findings
+            return violations
         large = measure > self.rule.tolerance
-        self._slight.append(findings.rows[~large])
-        return findings.take(large)
+        self._slight.append(violations.rows[~large])
+        return violations.take(large)
 
     def _across(
         self, partials: Sequence[Overlaps], known: FeatureLookup, dimension: int
@@ -354,11 +354,11 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
             for pairs in pairs_in(regions, areas, batch.positions, owned):
                 yield from self._decided(batch, pairs, areas.__getitem__, POLYGON)
 
-    def findings_of(self, partial: Overlaps) -> Violations:
+    def violations_of(self, partial: Overlaps) -> Violations:
         """The pairs within the batch."""
         return joined(partial.areas, partial.stretches)
 
-    def without_findings(self, partial: Overlaps) -> Overlaps:
+    def without_violations(self, partial: Overlaps) -> Overlaps:
         """The partial result without its violations, and their summary."""
         areas, stretches = _told(partial)
         none = Violations.none()

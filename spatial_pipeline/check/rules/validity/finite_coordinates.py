@@ -41,12 +41,12 @@ class FiniteCoordinatesCheck(GeometryCheck[FiniteCoordinates]):
             if found is None:
                 unknown += 1
             else:
-                parts.append(_findings(int(batch.rows[i]), found))
+                parts.append(_violations(int(batch.rows[i]), found))
         said = {NULL: int(null.sum()), EMPTY: int(empty.sum()), UNDECODABLE: unknown}
         return Judged(len(batch) - sum(said.values()), Violations.concat(parts), Counter(said))
 
 
-def _findings(row: int, found: Vertices) -> Violations:
+def _violations(row: int, found: Vertices) -> Violations:
     values = found.coordinates
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     return Violations.build(

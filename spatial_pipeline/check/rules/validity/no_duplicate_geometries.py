@@ -195,7 +195,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
         sources = len(np.unique(first))
         return RuleOutcome(
             checked=checked,
-            findings=Violations.build(
+            violations=Violations.build(
                 np.stack([first, row[again]], axis=1),
                 "duplicate geometry",
                 np.concatenate(shapes),
@@ -235,7 +235,7 @@ class NoDuplicateGeometriesCheck(BatchCheck[NoDuplicateGeometries], Remembering)
                 break
         return RuleOutcome(
             checked=len(positions),
-            findings=Violations.concat(parts),
+            violations=Violations.concat(parts),
             passed=False if capped else None,
             value=found if capped else None,
             message=f"{found} pair{'' if found == 1 else 's'} of geometries within "

@@ -67,7 +67,7 @@ class NodataFractionCheck(WindowCheck[NodataFraction]):
         failing = [i for i, share in enumerate(shares) if share > self.rule.max]
         places: list[Any] = []
         for i in failing:
-            regions, note = self._finder.findings(
+            regions, note = self._finder.violations(
                 [m.marks for m in by_band[i]], lambda *_: "no data"
             )
             places.append(union(regions))
@@ -75,7 +75,7 @@ class NodataFractionCheck(WindowCheck[NodataFraction]):
         worst = max(range(len(bands)), key=lambda i: shares[i])
         return RuleOutcome(
             checked=pixels * len(bands),
-            findings=Violations.build(
+            violations=Violations.build(
                 np.full(len(failing), -1),
                 [
                     f"band {bands[i]}: {share_text(shares[i])} without data, "

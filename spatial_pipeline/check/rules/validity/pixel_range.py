@@ -47,18 +47,18 @@ class PixelRangeCheck(WindowCheck[PixelRange]):
         """One violation per region, counted by its pixels."""
         needs_pixels(partials)
         judged = [j for window in partials for j in window]
-        findings, note = self._finder.findings([j.marks for j in judged], self._reason)
+        violations, note = self._finder.violations([j.marks for j in judged], self._reason)
         checked = sum(j.pixels for j in judged)
-        violations = sum(j.marks.count for j in judged)
+        count = sum(j.marks.count for j in judged)
         nan = sum(j.nan for j in judged)
-        places = f"{len(findings)} {'cell' if note else 'region'}{'s' * (len(findings) != 1)}"
+        places = f"{len(violations)} {'cell' if note else 'region'}{'s' * (len(violations) != 1)}"
         return RuleOutcome(
             checked=checked,
-            findings=findings,
             violations=violations,
-            message=f"{violations} of {checked} pixels {self._bounds()}"
+            count=count,
+            message=f"{count} of {checked} pixels {self._bounds()}"
             f"{f', {nan} of them NaN' if nan else ''}, in {places}"
-            if violations
+            if count
             else f"{checked} pixels checked",
             notes=(
                 *((note,) if note else ()),

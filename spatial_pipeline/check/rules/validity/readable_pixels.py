@@ -41,6 +41,6 @@ class ReadablePixelsCheck(WindowCheck[ReadablePixels]):
             places.append(None)
         return RuleOutcome(
             checked=decoded,
-            findings=Violations.build(np.full(len(reasons), -1), reasons, places),
+            violations=Violations.build(np.full(len(reasons), -1), reasons, places),
             message=message if blocks or not reasons else reasons[0],
         )

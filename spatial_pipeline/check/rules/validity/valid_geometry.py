@@ -54,7 +54,7 @@ class ValidGeometryCheck(GeometryCheck[ValidGeometry]):
                     scribbles += 1
             if not found:
                 found = [first_defect(geometry[i], first)]
-            parts.append(_findings(int(batch.rows[i]), found))
+            parts.append(_violations(int(batch.rows[i]), found))
         said = {
             NULL: int((missing & ~lost).sum()),
             SCRIBBLE: scribbles,
@@ -100,7 +100,7 @@ def first_defect(geometry: shapely.Geometry, told: str) -> ValidityError:
     )
 
 
-def _findings(row: int, found: list[ValidityError]) -> Violations:
+def _violations(row: int, found: list[ValidityError]) -> Violations:
     return Violations.build(
         np.full(len(found), row),
         [d.reason for d in found],

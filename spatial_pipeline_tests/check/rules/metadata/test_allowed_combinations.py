@@ -18,16 +18,16 @@ def rule(*combinations, **fields):
 
 def test_only_what_is_listed():
     listed = rule(("house", 2), ("field", 0), (None, 0))
-    result, findings = everywhere(listed, POINTS, TABLE)
+    result, violations = everywhere(listed, POINTS, TABLE)
     assert result.checked == 4
-    assert [f[:3] for f in findings] == [
+    assert [f[:3] for f in violations] == [
         ((1,), "use 'house', floors 0: not allowed together", "POINT (1 0)")
     ]
 
 
 def test_all_but_what_is_listed():
-    _, findings = everywhere(rule(("house", 0), mode="forbid"), POINTS, TABLE)
-    assert [f[:2] for f in findings] == [((1,), "use 'house', floors 0: forbidden together")]
+    _, violations = everywhere(rule(("house", 0), mode="forbid"), POINTS, TABLE)
+    assert [f[:2] for f in violations] == [((1,), "use 'house', floors 0: forbidden together")]
 
 
 def test_a_wildcard_is_any_value():
@@ -50,5 +50,5 @@ CELLS = st.tuples(st.none() | st.sampled_from("ab"), st.none() | st.integers(0, 
 def test_rows_are_judged_one_by_one(rows, listed):
     points = [shapely.Point(0, 0)] * len(rows)
     table = {"use": [a for a, _ in rows], "floors": [b for _, b in rows]}
-    _, findings = everywhere(rule(*listed), points, table)
-    assert [f[0][0] for f in findings] == [i for i, r in enumerate(rows) if r not in listed]
+    _, violations = everywhere(rule(*listed), points, table)
+    assert [f[0][0] for f in violations] == [i for i, r in enumerate(rows) if r not in listed]

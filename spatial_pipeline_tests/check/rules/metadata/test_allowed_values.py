@@ -15,15 +15,15 @@ POINTS = [shapely.Point(i, 0) for i in range(4)]
 
 def test_values_of_a_list_pass_and_nulls_are_not_judged():
     rule = AllowedValues(column="use", values=("house", "field"))
-    result, findings = everywhere(rule, POINTS, {"use": ["house", None, "field", "house"]})
-    assert (result.status, result.checked, findings) == (Status.PASSED, 3, [])
+    result, violations = everywhere(rule, POINTS, {"use": ["house", None, "field", "house"]})
+    assert (result.status, result.checked, violations) == (Status.PASSED, 3, [])
     assert result.message == "3 checked; 1 null in use not judged"
 
 
 def test_every_other_value_is_found():
     rule = AllowedValues(column="use", values=("house",))
-    _, findings = everywhere(rule, POINTS, {"use": ["house", "House", "", "house "]})
-    assert [f[:3] for f in findings] == [
+    _, violations = everywhere(rule, POINTS, {"use": ["house", "House", "", "house "]})
+    assert [f[:3] for f in violations] == [
         ((1,), "use is 'House', not an allowed value", "POINT (1 0)"),
         ((2,), "use is '', not an allowed value", "POINT (2 0)"),
         ((3,), "use is 'house ', not an allowed value", "POINT (3 0)"),
@@ -32,12 +32,12 @@ def test_every_other_value_is_found():
 
 def test_numbers_by_value_and_truth_by_itself():
     rule = AllowedValues(column="a", values=(1, 2.5))
-    _, findings = everywhere(rule, POINTS, {"a": [1.0, 2.5, math.nan, -1.0]})
-    assert [f[0] for f in findings] == [(2,), (3,)]
+    _, violations = everywhere(rule, POINTS, {"a": [1.0, 2.5, math.nan, -1.0]})
+    assert [f[0] for f in violations] == [(2,), (3,)]
     assert not everywhere(rule, POINTS, {"a": [True, False, True, True]})[0].passed
     days = [dt.date(2026, 1, i + 1) for i in range(4)]
-    _, findings = everywhere(AllowedValues(column="a", values=(days[0],)), POINTS, {"a": days})
-    assert len(findings) == 3
+    _, violations = everywhere(AllowedValues(column="a", values=(days[0],)), POINTS, {"a": days})
+    assert len(violations) == 3
 
 
 def test_a_missing_column_and_no_rows():
@@ -55,6 +55,6 @@ def test_a_missing_column_and_no_rows():
 def test_rows_are_judged_one_by_one(values, allowed):
     column = pa.array(values, pa.int64())
     points = [shapely.Point(0, 0)] * len(values)
-    _, findings = everywhere(AllowedValues(column="a", values=allowed), points, {"a": column})
+    _, violations = everywhere(AllowedValues(column="a", values=allowed), points, {"a": column})
     bad = [i for i, v in enumerate(values) if v is not None and v not in allowed]
-    assert [f[0] for f in findings] == [(i,) for i in bad]
+    assert [f[0] for f in violations] == [(i,) for i in bad]

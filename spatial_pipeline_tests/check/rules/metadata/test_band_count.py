@@ -12,13 +12,13 @@ from spatial_pipeline_tests.support import run_rule
 
 
 def test_band_count():
-    result, findings = run_rule(BandCount(equals=3), raster(3))
+    result, violations = run_rule(BandCount(equals=3), raster(3))
     assert result.passed
     assert (result.value, result.threshold, result.violations) == (3, 3, 0)
-    result, findings = run_rule(BandCount(equals=4), raster(3))
+    result, violations = run_rule(BandCount(equals=4), raster(3))
     assert result.status is Status.FAILED
     assert (result.value, result.threshold) == (3, 4)
-    assert findings.reasons.tolist() == ["3 bands, expected 4"]
+    assert violations.reasons.tolist() == ["3 bands, expected 4"]
     assert result.sample[0].keys == ()
 
 

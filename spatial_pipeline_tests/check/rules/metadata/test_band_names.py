@@ -7,9 +7,9 @@ BANDS = tuple(BandProfile("uint8", description=name) for name in ("red", "nir"))
 
 
 def judged(*promised):
-    result, findings = run_rule(BandNames(equals=promised), raster(2, bands=BANDS))
-    assert result.passed == (not len(findings))
-    return findings.reasons.tolist()
+    result, violations = run_rule(BandNames(equals=promised), raster(2, bands=BANDS))
+    assert result.passed == (not len(violations))
+    return violations.reasons.tolist()
 
 
 def test_each_band_in_order():

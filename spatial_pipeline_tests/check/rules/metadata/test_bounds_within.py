@@ -14,13 +14,13 @@ NEW_ZEALAND = "EPSG:4167"
 
 
 def test_an_extent_on_the_edge_passes():
-    result, findings = everywhere(BoundsWithin(bounds=(0, 0, 2, 2)), [shapely.box(0, 0, 2, 2)])
-    assert (result.status, result.checked, findings) == (Status.PASSED, 4, [])
+    result, violations = everywhere(BoundsWithin(bounds=(0, 0, 2, 2)), [shapely.box(0, 0, 2, 2)])
+    assert (result.status, result.checked, violations) == (Status.PASSED, 4, [])
 
 
 def test_the_strip_beyond_each_side_is_drawn():
-    result, findings = everywhere(BoundsWithin(bounds=(1, 0, 4, 1)), [shapely.box(0, 0, 4.5, 1)])
-    assert findings == [
+    result, violations = everywhere(BoundsWithin(bounds=(1, 0, 4, 1)), [shapely.box(0, 0, 4.5, 1)])
+    assert violations == [
         ((), "xmin 0 lies beyond 1", "POLYGON ((0 0, 0 1, 1 1, 1 0, 0 0))", 1.0, -1, -1, -1),
         ((), "xmax 4.5 lies beyond 4", "POLYGON ((4 0, 4 1, 4.5 1, 4.5 0, 4 0))", 0.5, -1, -1, -1),
     ]
@@ -29,12 +29,12 @@ def test_the_strip_beyond_each_side_is_drawn():
 
 
 def test_points_and_lines_leave_too():
-    _, findings = everywhere(BoundsWithin(bounds=(1, 0, 4, 1)), [shapely.Point(0, 0.5)])
-    assert [f[2] for f in findings] == ["POINT (0 0.5)"]
-    _, findings = everywhere(
+    _, violations = everywhere(BoundsWithin(bounds=(1, 0, 4, 1)), [shapely.Point(0, 0.5)])
+    assert [f[2] for f in violations] == ["POINT (0 0.5)"]
+    _, violations = everywhere(
         BoundsWithin(bounds=(1, 0, 4, 1)), [shapely.LineString([(0, 0), (2, 0)])]
     )
-    assert [f[2] for f in findings] == ["LINESTRING (0 0, 1 0)"]
+    assert [f[2] for f in violations] == ["LINESTRING (0 0, 1 0)"]
 
 
 @pytest.mark.parametrize("geometries", [[], [None], [shapely.Point()]])
@@ -56,19 +56,19 @@ def test_the_extent_is_inside_when_every_point_is(points, box):
     xmin, xmax = sorted(box[:2])
     ymin, ymax = sorted(box[2:])
     rule = BoundsWithin(bounds=(xmin, ymin, xmax, ymax))
-    result, findings = run_rule(rule, memory_vector([shapely.Point(p) for p in points]))
+    result, violations = run_rule(rule, memory_vector([shapely.Point(p) for p in points]))
     inside = [xmin <= x <= xmax and ymin <= y <= ymax for x, y in points]
     assert result.passed is all(inside)
     x, y = np.array(points).T
     beyond = [xmin - x.min(), ymin - y.min(), x.max() - xmax, y.max() - ymax]
-    assert sorted(findings.measure.tolist()) == sorted(float(d) for d in beyond if d > 0)
+    assert sorted(violations.measure.tolist()) == sorted(float(d) for d in beyond if d > 0)
 
 
 def test_rasters_are_judged():
     data = memory_raster(np.zeros((1, 2, 4)), transform=(1, 0, 10, 0, -1, 5))
     assert run_rule(BoundsWithin(bounds=(10, 3, 14, 5)), data)[0].passed
-    _, findings = run_rule(BoundsWithin(bounds=(11, 3, 14, 5)), data)
-    assert findings.reasons.tolist() == ["xmin 10 lies beyond 11"]
+    _, violations = run_rule(BoundsWithin(bounds=(11, 3, 14, 5)), data)
+    assert violations.reasons.tolist() == ["xmin 10 lies beyond 11"]
 
 
 def test_the_area_of_use_of_a_projected_crs():
@@ -121,13 +121,13 @@ def test_both_sides_of_the_antimeridian_are_in_the_area(geometries):
 def test_what_lies_between_the_sides_is_found():
     greenwich = shapely.box(0, -42, 1, -41)
     both = shapely.MultiPolygon([WELLINGTON, greenwich])
-    result, findings = everywhere(AREA, [WELLINGTON, CHATHAM, greenwich, both], crs=NEW_ZEALAND)
+    result, violations = everywhere(AREA, [WELLINGTON, CHATHAM, greenwich, both], crs=NEW_ZEALAND)
     assert result.status is Status.FAILED
-    assert [(f[0], f[1]) for f in findings] == [
+    assert [(f[0], f[1]) for f in violations] == [
         ((2,), "lies outside the area of use of NZGD2000"),
         ((3,), "lies outside the area of use of NZGD2000"),
     ]
-    assert all(shapely.from_wkt(f[2]).equals(greenwich) for f in findings)
+    assert all(shapely.from_wkt(f[2]).equals(greenwich) for f in violations)
 
 
 def test_the_computed_extent_of_a_raster_may_be_rounded():
@@ -135,8 +135,8 @@ def test_the_computed_extent_of_a_raster_may_be_rounded():
     data = memory_raster(np.zeros((1, 3, 3)), transform=(0.1, 0, 0, 0, -0.1, 0.3))
     result, _ = run_rule(BoundsWithin(bounds=(0, 0, 0.3, 0.3)), data)
     assert result.passed
-    result, findings = run_rule(BoundsWithin(bounds=(0, 0, 0.29999999, 0.3)), data)
-    assert len(findings) == 1
+    result, violations = run_rule(BoundsWithin(bounds=(0, 0, 0.29999999, 0.3)), data)
+    assert len(violations) == 1
     data = memory_raster(np.zeros((1, 1, 3)), crs="EPSG:4326", transform=(120.1, 0, -180, 0, -1, 0))
     world = memory_raster(
         np.zeros((1, 1, 3600)), crs="EPSG:4326", transform=(0.1, 0, -180, 0, -1, 0)
@@ -149,8 +149,8 @@ def test_a_raster_across_the_antimeridian_has_one_extent():
     spanning = memory_raster(
         np.zeros((1, 1, 36)), crs=NEW_ZEALAND, transform=(10, 0, -180, 0, -10, -30)
     )
-    _, findings = run_rule(AREA, spanning)
-    assert [f[1] for f in said(findings)] == ["the extent leaves the area of use of NZGD2000"]
+    _, violations = run_rule(AREA, spanning)
+    assert [f[1] for f in said(violations)] == ["the extent leaves the area of use of NZGD2000"]
     crossing = memory_raster(
         np.zeros((1, 1, 1)), crs=NEW_ZEALAND, transform=(10, 0, 175, 0, -10, -30)
     )

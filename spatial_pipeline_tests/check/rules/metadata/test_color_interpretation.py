@@ -7,9 +7,9 @@ BANDS = tuple(BandProfile("uint8", color_interpretation=name) for name in ("red"
 
 
 def judged(*promised):
-    result, findings = run_rule(ColorInterpretation(equals=promised), raster(2, bands=BANDS))
-    assert result.passed == (not len(findings))
-    return findings.reasons.tolist()
+    result, violations = run_rule(ColorInterpretation(equals=promised), raster(2, bands=BANDS))
+    assert result.passed == (not len(violations))
+    return violations.reasons.tolist()
 
 
 def test_each_band_in_order():

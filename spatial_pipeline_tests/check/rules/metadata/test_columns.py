@@ -26,8 +26,8 @@ def test_the_promised_schema_passes():
     rule = Columns(
         schema={"geoid!": "string", "name": "string", "pop": "integer"}, extra="forbid", order=True
     )
-    result, findings = everywhere(rule, POINTS, TABLE)
-    assert (result.status, result.checked, findings) == (Status.PASSED, 3, [])
+    result, violations = everywhere(rule, POINTS, TABLE)
+    assert (result.status, result.checked, violations) == (Status.PASSED, 3, [])
 
 
 def test_all_mistakes_are_listed_at_once():
@@ -38,9 +38,9 @@ def test_all_mistakes_are_listed_at_once():
         name_pattern="[a-z]{4,}",
         max_name_length=4,
     )
-    result, findings = everywhere(rule, POINTS, TABLE)
+    result, violations = everywhere(rule, POINTS, TABLE)
     assert result.status is Status.FAILED
-    assert [f[1] for f in findings] == [
+    assert [f[1] for f in violations] == [
         "column geo_id is missing: did you mean geoid?",
         "column geoid is not in the schema",
         "column name holds 1 null, expected none",
@@ -49,8 +49,8 @@ def test_all_mistakes_are_listed_at_once():
         "the name pop does not match [a-z]{4,}",
         "the order is name, pop, expected pop, name",
     ]
-    assert all(f[0] == () and f[2] is None for f in findings)
-    assert all(f[1] in result.message for f in findings)
+    assert all(f[0] == () and f[2] is None for f in violations)
+    assert all(f[1] in result.message for f in violations)
 
 
 def test_the_nearest_name_is_suggested_whatever_its_case():
@@ -92,8 +92,8 @@ def test_not_nullable_is_kept_by_the_values_where_the_schema_permits_nulls():
     result, _ = everywhere(Columns(schema={"geoid!": "string"}), POINTS, TABLE)
     assert result.passed
     assert "the file lets geoid be null; the values were looked at" in result.message
-    result, findings = everywhere(Columns(schema={"name!": "string"}), POINTS, TABLE)
-    assert [f[1] for f in findings] == ["column name holds 1 null, expected none"]
+    result, violations = everywhere(Columns(schema={"name!": "string"}), POINTS, TABLE)
+    assert [f[1] for f in violations] == ["column name holds 1 null, expected none"]
     assert everywhere(Columns(schema={"a!": "any"}), [], {"a": []})[0].passed
 
 
@@ -108,8 +108,8 @@ def test_hostile_names_are_names():
 
 
 def test_no_columns_and_no_features():
-    result, findings = everywhere(Columns(schema={"a": "any"}), [])
-    assert [f[1] for f in findings] == ["column a is missing"]
+    result, violations = everywhere(Columns(schema={"a": "any"}), [])
+    assert [f[1] for f in violations] == ["column a is missing"]
     assert result.checked == 0
 
 

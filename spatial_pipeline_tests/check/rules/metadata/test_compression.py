@@ -16,6 +16,6 @@ from spatial_pipeline_tests.support import run_rule
     ],
 )
 def test_compression(fields, declared, reasons):
-    result, findings = run_rule(Compression(**fields), raster(compression=declared))
-    assert findings.reasons.tolist() == reasons
+    result, violations = run_rule(Compression(**fields), raster(compression=declared))
+    assert violations.reasons.tolist() == reasons
     assert result.passed == (not reasons)

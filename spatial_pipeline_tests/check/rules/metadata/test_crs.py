@@ -15,8 +15,8 @@ def judged(rule, crs, geometry=BOULDER, **profile):
 
 
 def test_the_promised_crs_passes():
-    result, findings = judged(Crs(equals="EPSG:4326"), "EPSG:4326")
-    assert (result.status, result.checked, said(findings)) == (Status.PASSED, 1, [])
+    result, violations = judged(Crs(equals="EPSG:4326"), "EPSG:4326")
+    assert (result.status, result.checked, said(violations)) == (Status.PASSED, 1, [])
     assert result.message == "the CRS is WGS 84 (EPSG:4326)"
 
 
@@ -30,16 +30,16 @@ def test_lon_lat_data_may_declare_either_order():
 def test_swapped_coordinates_are_told_from_lon_lat_ones():
     turned = shapely.box(39.9, -105.3, 40.1, -105.2)
     for declared in ("EPSG:4326", "OGC:CRS84"):
-        result, findings = judged(Crs(equals="EPSG:4326"), declared, turned)
+        result, violations = judged(Crs(equals="EPSG:4326"), declared, turned)
         assert result.status is Status.FAILED
-        assert said(findings)[0][1] == (
+        assert said(violations)[0][1] == (
             "the axis order of the coordinates is wrong: "
             "y runs from -105.3 to -105.2, which no latitude does"
         )
 
 
 def test_another_crs_fails_and_both_are_named():
-    result, findings = judged(
+    result, violations = judged(
         Crs(equals="EPSG:32617"), "EPSG:32618", shapely.box(5e5, 1e6, 6e5, 2e6)
     )
     reason = (
@@ -47,7 +47,7 @@ def test_another_crs_fails_and_both_are_named():
         "(EPSG:32617): longitude of natural origin is -75 degree, expected -81 degree"
     )
     assert (result.status, result.message, result.violations) == (Status.FAILED, reason, 1)
-    assert said(findings) == [((), reason, None, None, -1, -1, -1)]
+    assert said(violations) == [((), reason, None, None, -1, -1, -1)]
 
 
 def test_any_of_passes_with_one_and_names_all_when_none():
@@ -59,10 +59,10 @@ def test_any_of_passes_with_one_and_names_all_when_none():
 
 
 def test_a_missing_crs_is_no_wgs_84():
-    result, findings = judged(Crs(equals="EPSG:4326"), None)
+    result, violations = judged(Crs(equals="EPSG:4326"), None)
     assert result.status is Status.FAILED
     assert result.message == "no CRS is declared (none is assumed), expected WGS 84 (EPSG:4326)"
-    assert len(findings) == 1
+    assert len(violations) == 1
 
 
 def test_a_crs_that_nobody_understands_fails():

@@ -34,6 +34,6 @@ test_laws = laws(
     ],
 )
 def test_what_is_zero_everywhere_is_left_over(wkt, expected):
-    result, findings = everywhere(Dimensions(not_constant_zero=True), [shapely.from_wkt(wkt)])
-    assert [f[1] for f in findings] == expected
+    result, violations = everywhere(Dimensions(not_constant_zero=True), [shapely.from_wkt(wkt)])
+    assert [f[1] for f in violations] == expected
     assert "judged in the XY plane" not in result.message

@@ -14,8 +14,8 @@ def points(n):
 
 
 def test_within_bounds():
-    result, findings = everywhere(FeatureCount(min=2, max=4), points(3))
-    assert (result.status, result.value, result.violations, findings) == (Status.PASSED, 3, 0, [])
+    result, violations = everywhere(FeatureCount(min=2, max=4), points(3))
+    assert (result.status, result.value, result.violations, violations) == (Status.PASSED, 3, 0, [])
     assert result.message == "3 features, expected 2 to 4"
 
 

@@ -25,14 +25,14 @@ KINDS = {
 
 def test_allowed_types_pass():
     rule = GeometryTypeRule(any_of=("Polygon",))
-    result, findings = everywhere(rule, [POLYGON, KINDS["MultiPolygon"], shapely.Polygon()])
-    assert (result.status, result.checked, findings) == (Status.PASSED, 3, [])
+    result, violations = everywhere(rule, [POLYGON, KINDS["MultiPolygon"], shapely.Polygon()])
+    assert (result.status, result.checked, violations) == (Status.PASSED, 3, [])
 
 
 def test_every_other_type_is_found():
     rule = GeometryTypeRule(any_of=("Polygon",), allow_multi=False)
-    result, findings = everywhere(rule, [POLYGON, POINT, KINDS["MultiPolygon"]])
-    assert findings == [
+    result, violations = everywhere(rule, [POLYGON, POINT, KINDS["MultiPolygon"]])
+    assert violations == [
         ((1,), "Point, expected Polygon", "POINT (1 2)", None, -1, -1, -1),
         ((2,), "MultiPolygon, expected Polygon", "POINT (1 1)", None, -1, -1, -1),
     ]
@@ -41,8 +41,8 @@ def test_every_other_type_is_found():
 
 def test_null_and_undecodable_geometries_are_said():
     rule = GeometryTypeRule(any_of=("Point",))
-    result, findings = everywhere(rule, [POINT, None, b"\x01"])
-    assert (result.status, result.checked, findings) == (Status.PASSED, 1, [])
+    result, violations = everywhere(rule, [POINT, None, b"\x01"])
+    assert (result.status, result.checked, violations) == (Status.PASSED, 1, [])
     assert "1 null geometry not judged" in result.message
     assert "1 geometry that does not decode not judged" in result.message
 
@@ -53,8 +53,12 @@ def test_no_features():
 
 def test_the_declared_type_counts_too():
     rule = GeometryTypeRule(any_of=("Point", "LineString"))
-    result, findings = everywhere(rule, [POINT, LINE], driver="GPKG", geometry_type="LineString Z")
-    assert [(f[0], f[1]) for f in findings] == [((0,), "Point, but the file declares LineString Z")]
+    result, violations = everywhere(
+        rule, [POINT, LINE], driver="GPKG", geometry_type="LineString Z"
+    )
+    assert [(f[0], f[1]) for f in violations] == [
+        ((0,), "Point, but the file declares LineString Z")
+    ]
     assert result.violations == 1
 
 
@@ -97,11 +101,11 @@ NAMES = st.sampled_from(sorted(KINDS))
 @given(st.lists(NAMES, max_size=6), st.lists(NAMES, min_size=1, max_size=3), st.booleans())
 def test_features_are_judged_one_by_one(held, allowed, multi):
     rule = GeometryTypeRule(any_of=tuple(allowed), allow_multi=multi)
-    _, findings = everywhere(rule, [KINDS[name] for name in held])
+    _, violations = everywhere(rule, [KINDS[name] for name in held])
     bad = [
         i
         for i, name in enumerate(held)
         if name not in allowed
         and not (multi and name.startswith("Multi") and name.removeprefix("Multi") in allowed)
     ]
-    assert [f[0] for f in findings] == [(i,) for i in bad]
+    assert [f[0] for f in violations] == [(i,) for i in bad]

@@ -16,19 +16,19 @@ def test_grid_alignment_passes_on_the_grid_and_measures_the_offset():
     rule = GridAlignment(origin=(0, 0), resolution=30)
     assert run_rule(rule, raster(transform=(30, 0, 300, 0, -30, 900)))[0].passed
     assert run_rule(rule, raster(transform=(30, 0, -300, 0, 30, -900)))[0].passed
-    result, findings = run_rule(rule, raster(transform=(30, 0, 315, 0, -30, 900)))
+    result, violations = run_rule(rule, raster(transform=(30, 0, 315, 0, -30, 900)))
     assert result.status is Status.FAILED
     assert result.value == 0.5
     assert (result.checked, result.violations) == (4, 4)
-    assert findings.unit == "px"
-    assert findings.measure.tolist() == [0.5] * 4
-    assert sorted(g.wkt for g in findings.geometry) == [
+    assert violations.unit == "px"
+    assert violations.measure.tolist() == [0.5] * 4
+    assert sorted(g.wkt for g in violations.geometry) == [
         "POINT (315 780)",
         "POINT (315 900)",
         "POINT (465 780)",
         "POINT (465 900)",
     ]
-    assert "first corner is 0.5 px off the grid" in findings.reasons.tolist()
+    assert "first corner is 0.5 px off the grid" in violations.reasons.tolist()
 
 
 def test_grid_alignment_at_the_tolerance_passes_in_spite_of_rounding():
@@ -49,10 +49,10 @@ def test_grid_alignment_at_the_tolerance_passes_in_spite_of_rounding():
 def test_grid_alignment_sees_a_drift_that_only_the_far_corners_show():
     rule = GridAlignment(origin=(0, 0), resolution=(30, 30), tolerance=0.1)
     data = raster(height=1, width=1000, transform=(30.01, 0, 0, 0, -30, 0))
-    result, findings = run_rule(rule, data)
+    result, violations = run_rule(rule, data)
     assert result.status is Status.FAILED
     assert result.value == pytest.approx(1000 * 0.01 / 30)
-    assert len(findings) == 2
+    assert len(violations) == 2
     assert "pixels are 30.01 × 30, the cells 30 × 30" in result.message
 
 
@@ -68,9 +68,9 @@ def test_grid_alignment_sees_a_drift_that_only_the_far_corners_show():
 def test_grid_alignment_fails_for_pixels_that_are_no_cells_whatever_the_tolerance(transform):
     for tolerance in (0.0, 0.01, 100.0):
         rule = GridAlignment(origin=(0, 0), resolution=30, tolerance=tolerance)
-        result, findings = run_rule(rule, raster(transform=transform))
+        result, violations = run_rule(rule, raster(transform=transform))
         assert result.status is Status.FAILED
-        assert len(findings) == 1
+        assert len(violations) == 1
 
 
 def test_grid_alignment_accepts_a_quarter_turn():
@@ -84,9 +84,9 @@ def test_grid_alignment_with_another_raster():
     assert run_rule(rule, data, raster(transform=(2, 0, 4, 0, -2, 8)))[0].passed
     result, _ = run_rule(rule, data, raster(transform=(2, 0, 5, 0, -2, 8)))
     assert (result.status, result.value) == (Status.FAILED, 0.5)
-    result, findings = run_rule(rule, data, raster(crs="EPSG:32632"))
+    result, violations = run_rule(rule, data, raster(crs="EPSG:32632"))
     assert result.status is Status.FAILED
-    assert "the grid is in WGS 84 / UTM zone 32N" in findings.reasons[0]
+    assert "the grid is in WGS 84 / UTM zone 32N" in violations.reasons[0]
     result, _ = run_rule(rule, data, raster(crs=None))
     assert result.status is Status.ERROR
     assert "needs crs" in result.message

@@ -15,10 +15,10 @@ POINTS = [shapely.Point(i, 0) for i in range(4)]
 
 def test_the_whole_value_matches():
     rule = Matches(column="id", pattern="[A-Z]{2}[0-9]+|none")
-    result, findings = everywhere(rule, POINTS, {"id": ["AB1", "none", None, "AB12"]})
-    assert (result.status, result.checked, findings) == (Status.PASSED, 3, [])
-    _, findings = everywhere(rule, POINTS, {"id": ["AB1x", "none\n", "", "xAB1"]})
-    assert [f[1] for f in findings] == [
+    result, violations = everywhere(rule, POINTS, {"id": ["AB1", "none", None, "AB12"]})
+    assert (result.status, result.checked, violations) == (Status.PASSED, 3, [])
+    _, violations = everywhere(rule, POINTS, {"id": ["AB1x", "none\n", "", "xAB1"]})
+    assert [f[1] for f in violations] == [
         "id is 'AB1x', not [A-Z]{2}[0-9]+|none",
         "id is 'none\\n', not [A-Z]{2}[0-9]+|none",
         "id is '', not [A-Z]{2}[0-9]+|none",
@@ -28,8 +28,8 @@ def test_the_whole_value_matches():
 
 def test_whole_numbers_are_text():
     rule = Matches(column="code", pattern="[0-9]{3}")
-    _, findings = everywhere(rule, POINTS, {"code": [123, 12, 999, -12]})
-    assert [f[0] for f in findings] == [(1,), (3,)]
+    _, violations = everywhere(rule, POINTS, {"code": [123, 12, 999, -12]})
+    assert [f[0] for f in violations] == [(1,), (3,)]
 
 
 def test_what_is_no_text_is_an_error():
@@ -49,6 +49,6 @@ def test_patterns():
 @given(st.lists(st.text("ab1 \n", max_size=4), min_size=1, max_size=8))
 def test_as_the_standard_library_says(values):
     points = [shapely.Point(0, 0)] * len(values)
-    _, findings = everywhere(Matches(column="a", pattern="a*b?1{0,2}"), points, {"a": values})
+    _, violations = everywhere(Matches(column="a", pattern="a*b?1{0,2}"), points, {"a": values})
     bad = [i for i, v in enumerate(values) if not re.fullmatch("a*b?1{0,2}", v)]
-    assert [f[0] for f in findings] == [(i,) for i in bad]
+    assert [f[0] for f in violations] == [(i,) for i in bad]

@@ -33,20 +33,20 @@ from spatial_pipeline_tests.support import run_rule
     ],
 )
 def test_nodata(promised, declared, data_type, passes):
-    result, findings = run_rule(Nodata(equals=promised), banded((data_type, declared)))
+    result, violations = run_rule(Nodata(equals=promised), banded((data_type, declared)))
     assert result.passed is passes
-    assert len(findings) == (not passes)
+    assert len(violations) == (not passes)
 
 
 def test_nodata_names_the_bands():
     data = banded(("uint8", 255.0), ("uint8", None), ("float32", "nan"))
-    _, findings = run_rule(Nodata(equals=255), data)
-    assert findings.reasons.tolist() == [
+    _, violations = run_rule(Nodata(equals=255), data)
+    assert violations.reasons.tolist() == [
         "band 2: no nodata value, expected 255",
         "band 3: nodata nan, expected 255",
     ]
-    _, findings = run_rule(Nodata(equals=None), data)
-    assert findings.reasons.tolist() == [
+    _, violations = run_rule(Nodata(equals=None), data)
+    assert violations.reasons.tolist() == [
         "band 1: nodata 255, expected none",
         "band 3: nodata nan, expected none",
     ]

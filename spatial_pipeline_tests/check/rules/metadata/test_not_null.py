@@ -14,14 +14,14 @@ POINTS = [shapely.Point(i, 0) for i in range(4)]
 
 def test_empty_text_nan_and_zero_are_values():
     table = {"a": ["", "null", "None", " "], "b": [math.nan, 0.0, -0.0, math.inf]}
-    result, findings = everywhere(NotNull(columns=("a", "b")), POINTS, table)
-    assert (result.status, result.checked, findings) == (Status.PASSED, 8, [])
+    result, violations = everywhere(NotNull(columns=("a", "b")), POINTS, table)
+    assert (result.status, result.checked, violations) == (Status.PASSED, 8, [])
 
 
 def test_every_null_is_found():
     table = {"a": ["x", None, "y", None], "b": [None, 1, 2, None]}
-    result, findings = everywhere(NotNull(columns=("a", "b")), POINTS, table)
-    assert findings == [
+    result, violations = everywhere(NotNull(columns=("a", "b")), POINTS, table)
+    assert violations == [
         ((0,), "b is null", "POINT (0 0)", None, -1, -1, -1),
         ((1,), "a is null", "POINT (1 0)", None, -1, -1, -1),
         ((3,), "a is null", "POINT (3 0)", None, -1, -1, -1),
@@ -32,13 +32,15 @@ def test_every_null_is_found():
 
 
 def test_nan_beside_a_null_is_a_value():
-    _, findings = everywhere(NotNull(columns=("a",)), POINTS, {"a": [math.nan, None, 0.0, 1.0]})
-    assert [f[0] for f in findings] == [(1,)]
+    _, violations = everywhere(NotNull(columns=("a",)), POINTS, {"a": [math.nan, None, 0.0, 1.0]})
+    assert [f[0] for f in violations] == [(1,)]
 
 
 def test_features_without_a_place_are_found_too():
-    _, findings = everywhere(NotNull(columns=("a",)), [None, shapely.Point()], {"a": [None, None]})
-    assert [(f[0], f[2]) for f in findings] == [((0,), None), ((1,), None)]
+    _, violations = everywhere(
+        NotNull(columns=("a",)), [None, shapely.Point()], {"a": [None, None]}
+    )
+    assert [(f[0], f[2]) for f in violations] == [((0,), None), ((1,), None)]
 
 
 def test_a_column_of_nothing_but_nulls():
@@ -57,10 +59,10 @@ def test_a_missing_column_is_an_error():
 
 
 def test_where_selects():
-    result, findings = everywhere(
+    result, violations = everywhere(
         NotNull(columns=("a",), where="b > 1"), POINTS, {"a": [None] * 4, "b": [1, 2, None, 3]}
     )
-    assert ([f[0] for f in findings], result.checked) == ([(1,), (3,)], 2)
+    assert ([f[0] for f in violations], result.checked) == ([(1,), (3,)], 2)
 
 
 @settings(max_examples=30, deadline=None)
@@ -69,8 +71,8 @@ def test_nulls_are_counted_value_by_value(rows):
     columns = list(zip(*rows, strict=True)) if rows else [(), ()]
     table = {name: pa.array(c, pa.int8()) for name, c in zip("ab", columns, strict=True)}
     geometries = [shapely.Point(i, 0) for i in range(len(rows))]
-    _, findings = everywhere(NotNull(columns=("a", "b")), geometries, table)
-    assert [f[:2] for f in findings] == [
+    _, violations = everywhere(NotNull(columns=("a", "b")), geometries, table)
+    assert [f[:2] for f in violations] == [
         ((i,), f"{name} is null")
         for i, row in enumerate(rows)
         for name, value in zip("ab", row, strict=True)

@@ -16,6 +16,6 @@ from spatial_pipeline_tests.support import run_rule
     ],
 )
 def test_transforms(transform, reasons):
-    result, findings = run_rule(NotRotated(), raster(transform=transform))
-    assert findings.reasons.tolist() == reasons
+    result, violations = run_rule(NotRotated(), raster(transform=transform))
+    assert violations.reasons.tolist() == reasons
     assert (result.passed, result.value) == (not reasons, len(reasons))

@@ -9,9 +9,9 @@ def test_tags():
     result, _ = run_rule(rule, data)
     assert (result.passed, result.checked) == (True, 2)
     rule = RasterMetadata(tags={"AREA_OR_POINT": "Point", "ACQUIRED": None})
-    result, findings = run_rule(rule, data)
+    result, violations = run_rule(rule, data)
     assert not result.passed
-    assert findings.reasons.tolist() == [
+    assert violations.reasons.tolist() == [
         "tag ACQUIRED is missing",
         "tag AREA_OR_POINT is 'Area', expected 'Point'",
     ]

@@ -14,8 +14,8 @@ BOXES = [shapely.box(i, 0, i + 1, 1) for i in range(5)]
 
 
 def test_a_whole_source_passes():
-    result, findings = everywhere(Readable(), [*BOXES, None, shapely.Polygon()])
-    assert (result.status, result.checked, findings) == (Status.PASSED, 7, [])
+    result, violations = everywhere(Readable(), [*BOXES, None, shapely.Polygon()])
+    assert (result.status, result.checked, violations) == (Status.PASSED, 7, [])
 
 
 def test_an_empty_source_passes():
@@ -26,15 +26,15 @@ def test_an_empty_source_passes():
 def test_an_unreadable_source_fails_and_is_named():
     error = "cannot be read behind record 12"
     data = memory_vector([], uri="roads.gpkg", layer="roads", error=error)
-    result, findings = run_rule(Readable(max_violations=5), data)
+    result, violations = run_rule(Readable(max_violations=5), data)
     assert result.status is Status.FAILED
     assert result.message == f"roads.gpkg, layer roads: {error}"
-    assert said(findings) == [((), result.message, None, None, -1, -1, -1)]
+    assert said(violations) == [((), result.message, None, None, -1, -1, -1)]
 
 
 def test_every_record_that_does_not_decode_is_found():
-    result, findings = everywhere(Readable(), [BOXES[0], b"\x01", BOXES[1], CURVE], uri="a.shp")
-    assert [(f[0], f[1]) for f in findings] == [
+    result, violations = everywhere(Readable(), [BOXES[0], b"\x01", BOXES[1], CURVE], uri="a.shp")
+    assert [(f[0], f[1]) for f in violations] == [
         ((1,), "geometry does not decode: Unexpected EOF parsing WKB"),
         (
             (3,),
@@ -47,15 +47,15 @@ def test_every_record_that_does_not_decode_is_found():
 
 
 def test_records_that_ingest_lost_are_found_staged_or_not():
-    result, findings = everywhere(Readable(), [BOXES[0], None], undecodable=(1, 9))
-    assert [f[0] for f in findings] == [(1,), (9,)]
+    result, violations = everywhere(Readable(), [BOXES[0], None], undecodable=(1, 9))
+    assert [f[0] for f in violations] == [(1,), (9,)]
     assert result.violations == 2
 
 
 def test_records_that_went_missing_after_staging_are_found():
-    result, findings = run_rule(Readable(), memory_vector(BOXES, count=6, batch_size=2))
+    result, violations = run_rule(Readable(), memory_vector(BOXES, count=6, batch_size=2))
     assert result.status is Status.FAILED
-    assert findings.reasons.tolist() == ["6 records were staged, 5 can be read"]
+    assert violations.reasons.tolist() == ["6 records were staged, 5 can be read"]
 
 
 def test_what_ingest_noted_is_said():
@@ -85,8 +85,8 @@ def test_every_broken_block_is_named_and_outlined():
         BrokenBlock(2, 1, 0, 0, (2, -4, 4, -2), "cut off"),
     )
     data = memory_raster(np.zeros((2, 4, 4)), uri="dem.tif", broken_blocks=blocks)
-    result, findings = run_rule(Readable(), data)
-    assert [(f[1], f[2]) for f in said(findings)] == [
+    result, violations = run_rule(Readable(), data)
+    assert [(f[1], f[2]) for f in said(violations)] == [
         (
             "band 1, block row 2, block column 3 does not decode: ZSTD failed",
             shapely.to_wkt(shapely.box(0, -2, 2, 0)),
@@ -101,6 +101,6 @@ def test_every_broken_block_is_named_and_outlined():
 
 def test_missing_pixels_are_found():
     data = memory_raster(np.zeros((1, 4, 4)), height=5)
-    result, findings = run_rule(Readable(), data)
+    result, violations = run_rule(Readable(), data)
     assert result.status is Status.FAILED
-    assert findings.reasons.tolist() == ["20 pixels were staged, 16 can be read"]
+    assert violations.reasons.tolist() == ["20 pixels were staged, 16 can be read"]

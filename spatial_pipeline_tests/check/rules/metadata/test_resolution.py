@@ -14,11 +14,11 @@ from spatial_pipeline_tests.support import run_rule
 def test_resolution():
     data = raster(transform=(30, 0, 500000, 0, -20, 4000000))
     assert run_rule(Resolution(equals=(30, 20)), data)[0].passed
-    result, findings = run_rule(Resolution(equals=30), data)
+    result, violations = run_rule(Resolution(equals=30), data)
     assert result.status is Status.FAILED
-    assert findings.reasons.tolist() == ["pixel height 20, expected 30"]
-    assert findings.measure.tolist() == [10]
-    assert findings.unit == "metre"
+    assert violations.reasons.tolist() == ["pixel height 20, expected 30"]
+    assert violations.measure.tolist() == [10]
+    assert violations.unit == "metre"
     assert (result.value, result.threshold) == (10, 1e-9)
     assert run_rule(Resolution(equals=30, tolerance=10), data)[0].passed
 

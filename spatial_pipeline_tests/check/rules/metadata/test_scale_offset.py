@@ -21,8 +21,8 @@ BANDS = (
     ],
 )
 def test_every_band(fields, reasons):
-    result, findings = run_rule(ScaleOffset(**fields), raster(2, bands=BANDS))
-    assert findings.reasons.tolist() == reasons
+    result, violations = run_rule(ScaleOffset(**fields), raster(2, bands=BANDS))
+    assert violations.reasons.tolist() == reasons
     assert not result.passed
 
 

@@ -6,6 +6,6 @@ from spatial_pipeline_tests.support import run_rule
 def test_columns_and_rows():
     result, _ = run_rule(Size(equals=(5, 4)), raster(height=4, width=5))
     assert (result.passed, result.checked) == (True, 2)
-    result, findings = run_rule(Size(equals=(4, 5)), raster(height=4, width=5))
-    assert findings.reasons.tolist() == ["columns 5, expected 4", "rows 4, expected 5"]
+    result, violations = run_rule(Size(equals=(4, 5)), raster(height=4, width=5))
+    assert violations.reasons.tolist() == ["columns 5, expected 4", "rows 4, expected 5"]
     assert not result.passed

@@ -18,8 +18,8 @@ def judged(*names):
 
 def test_sound_texts_pass():
     sound = ["", "Straße", "Łódź", "東京", "Ãrvore", "Â", "tab\tand\r\nline", "São Tomé", None]
-    result, findings = judged(*sound)
-    assert (result.status, result.checked, findings) == (Status.PASSED, 8, [])
+    result, violations = judged(*sound)
+    assert (result.status, result.checked, violations) == (Status.PASSED, 8, [])
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def test_sound_texts_pass():
     ],
 )
 def test_damage(text, reason):
-    _, findings = judged("good", text)
-    assert [f[:2] for f in findings] == [((1,), reason)]
+    _, violations = judged("good", text)
+    assert [f[:2] for f in violations] == [((1,), reason)]
 
 
 def test_numbers_are_no_text():
@@ -46,5 +46,5 @@ def test_numbers_are_no_text():
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(max_size=6), min_size=1, max_size=6))
 def test_the_arrays_find_what_the_oracle_finds_text_by_text(texts):
-    _, findings = judged(*texts)
-    assert [f[0][0] for f in findings] == [i for i, t in enumerate(texts) if damage(t)]
+    _, violations = judged(*texts)
+    assert [f[0][0] for f in violations] == [i for i, t in enumerate(texts) if damage(t)]

@@ -26,19 +26,19 @@ def judged(values, **bounds):
 
 
 def rows(values, **bounds):
-    result, findings = judged(values, **bounds)
+    result, violations = judged(values, **bounds)
     assert result.status in {Status.PASSED, Status.FAILED}, result.message
-    return [f[0][0] for f in findings]
+    return [f[0][0] for f in violations]
 
 
 def test_bounds_are_inside():
-    result, findings = judged([0, 5, 10], min=0, max=10)
-    assert (result.status, result.checked, findings) == (Status.PASSED, 3, [])
+    result, violations = judged([0, 5, 10], min=0, max=10)
+    assert (result.status, result.checked, violations) == (Status.PASSED, 3, [])
 
 
 def test_every_value_outside_is_found():
-    result, findings = judged([-1.5, 5.0, 12.25, None, math.nan], min=0, max=10)
-    assert findings == [
+    result, violations = judged([-1.5, 5.0, 12.25, None, math.nan], min=0, max=10)
+    assert violations == [
         ((0,), "-1.5 is below 0", "POINT (0 0)", 1.5, -1, -1, -1),
         ((2,), "12.25 is above 10", "POINT (2 0)", 2.25, -1, -1, -1),
         ((4,), "NaN", "POINT (4 0)", None, -1, -1, -1),
@@ -79,8 +79,8 @@ def test_days():
     assert rows(values, min=dt.datetime(2020, 1, 1, 12)) == [0, 1]
     assert rows(values, max=dt.datetime(2020, 1, 1, 12)) == [2]
     assert rows(pa.array(values, pa.date64()), min="2020-01-01") == [0]
-    result, findings = judged(values, min="2020-01-03")
-    assert [f[1:4] for f in findings][:1] == [
+    result, violations = judged(values, min="2020-01-03")
+    assert [f[1:4] for f in violations][:1] == [
         ("2019-12-31 is below 2020-01-03", "POINT (0 0)", 3.0)
     ]
     assert result.sample[0].unit == "days"
@@ -102,8 +102,8 @@ def test_times_without_zone_are_utc():
     assert rows(zoned, min=dt.datetime(2020, 1, 1)) == []
     assert rows(zoned, min="2020-01-01T02:00:00+01:00") == [0]
     assert rows([dt.datetime(2020, 1, 1)], max="2020-01-01T00:30:00+01:00") == [0]
-    _, findings = judged(zoned, min="2020-01-02")
-    assert findings[0][1] == "2020-01-01 00:30:00.000000Z is below 2020-01-02"
+    _, violations = judged(zoned, min="2020-01-02")
+    assert violations[0][1] == "2020-01-01 00:30:00.000000Z is below 2020-01-02"
 
 
 def test_times_beyond_the_years_of_python():

@@ -12,25 +12,25 @@ def test_bands_match():
     values = np.array([[[1, 2]], [[3, 4]], [[5, 6]]], dtype=np.uint8)
     others = [memory_raster(v[None], uri=f"{i}.tif") for i, v in enumerate(values)]
     rule = bands("r.tif", "g.tif", "b.tif")
-    result, findings = run_rule(rule, memory_raster(values, block=1), *others)
+    result, violations = run_rule(rule, memory_raster(values, block=1), *others)
     assert result.passed
     assert result.checked == 6
     swapped = others[0], others[2], others[1]
-    result, findings = run_rule(rule, memory_raster(values, block=1), *swapped)
+    result, violations = run_rule(rule, memory_raster(values, block=1), *swapped)
     assert (result.status, result.violations) == (Status.FAILED, 4)
-    assert findings.reasons.tolist() == ["band 2: differs by 2", "band 3: differs by 2"]
+    assert violations.reasons.tolist() == ["band 2: differs by 2", "band 3: differs by 2"]
     assert run_rule(bands("r", "g", "b", tolerance=2), memory_raster(values), *swapped)[0].passed
 
 
 def test_bands_match_needs_one_raster_a_band_on_the_same_grid():
     data = memory_raster(np.zeros((2, 3, 3), np.uint8))
     one = memory_raster(np.zeros((1, 3, 3), np.uint8), uri="one.tif")
-    result, findings = run_rule(bands("a"), data, one)
+    result, violations = run_rule(bands("a"), data, one)
     assert result.status is Status.FAILED
-    assert findings.reasons.tolist() == ["2 bands, but 1 rasters to compare with"]
+    assert violations.reasons.tolist() == ["2 bands, but 1 rasters to compare with"]
     wide = memory_raster(np.zeros((1, 3, 4), np.uint8), uri="wide.tif")
-    _, findings = run_rule(bands("a", "b"), data, one, wide)
-    assert findings.reasons.tolist() == ["the grid of wide.tif differs: 4 × 3 pixels, not 3 × 3"]
+    _, violations = run_rule(bands("a", "b"), data, one, wide)
+    assert violations.reasons.tolist() == ["the grid of wide.tif differs: 4 × 3 pixels, not 3 × 3"]
     two = memory_raster(np.zeros((2, 3, 3), np.uint8), uri="two.tif")
     result, _ = run_rule(bands("a", "b"), data, one, two)
     assert result.passed
@@ -65,7 +65,7 @@ def test_real_bands():
         for i, s in enumerate(singles)
     )
     assert result.violations == expected
-    result, findings = run_rule(rule, image, singles[2], *singles[:2], jobs=2)
+    result, violations = run_rule(rule, image, singles[2], *singles[:2], jobs=2)
     assert result.status is Status.FAILED
-    assert findings.measure.sum() == result.violations
+    assert violations.measure.sum() == result.violations
     assert run_rule(same(), image, image)[0].passed

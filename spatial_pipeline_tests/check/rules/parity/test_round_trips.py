@@ -22,7 +22,7 @@ def judged(data, *back, **parameters):
     return run_rule(RoundTrips(format="GPKG", **parameters), data, *back, key=("id",))
 
 
-def violations(result):
+def listed(result):
     return [(v.keys, v.reason) for v in result.sample]
 
 
@@ -35,10 +35,10 @@ POINTS = [Point(0, 0), Point(1, 1), Point(2, 2)]
 
 def test_nothing_changed():
     here = layer(POINTS, id=[1, 2, 3], name=["a", None, "c"])
-    result, findings = judged(here, layer(POINTS, id=[1, 2, 3], name=["a", None, "c"]))
+    result, violations = judged(here, layer(POINTS, id=[1, 2, 3], name=["a", None, "c"]))
     assert result.status is Status.PASSED
     assert (result.checked, result.message) == (3, "GPKG keeps 3 features unchanged")
-    assert not len(findings)
+    assert not len(violations)
 
 
 def test_rows_belong_together_by_their_order_in_the_source():
@@ -72,7 +72,7 @@ def test_every_change():
             "tags": ['["a"]', "[]", None, '["b"]'],
         },
     )
-    result, findings = judged(here, there)
+    result, violations = judged(here, there)
     assert result.status is Status.FAILED
     assert result.message == (
         "column flag: bool, read back as int16; "
@@ -86,16 +86,16 @@ def test_every_change():
     )
     assert result.checked == 4
     assert result.violations == 5 + 3 + 1 + 1 + 4
-    found = violations(result)
+    found = listed(result)
     assert (((2,),), "geometry: moved") in found
     assert (((3,),), "geometry: Point, when read back MultiPoint") in found
     assert (((4,),), "geometry: null here") in found
     assert (((3,),), "column flag: null, read back as 0") in found
     assert (((4,),), "column population_2020: 4, read back as 5") in found
     assert ((), "column gone: lost") in found
-    moved = list(findings.reasons).index("geometry: moved")
-    assert findings.geometry[moved].equals(shapely.LineString([(1, 2), (1, 1)]))
-    assert findings.measure[moved] == 1
+    moved = list(violations.reasons).index("geometry: moved")
+    assert violations.geometry[moved].equals(shapely.LineString([(1, 2), (1, 1)]))
+    assert violations.measure[moved] == 1
 
 
 def test_known_losses_are_accepted():
@@ -109,9 +109,9 @@ def test_known_losses_are_accepted():
         rest = [a for a in accepted if a != name]
         result, _ = judged(here, there, ignore=rest)
         assert result.status is Status.FAILED
-        assert all(name in reason for _, reason in violations(result))
+        assert all(name in reason for _, reason in listed(result))
     more = layer(POINTS, id=[1, 2, 3], flag=[True, False, True], gone=[1, 2, 3], added=[0] * 3)
-    assert violations(judged(here, more)[0]) == [((), "column added: added")]
+    assert listed(judged(here, more)[0]) == [((), "column added: added")]
     assert judged(here, more, ignore=["added"])[0].passed
     result, _ = judged(here, there, ignore=["flagg"])
     assert (result.status, result.message) == (Status.ERROR, "ignore names no column: flagg")
@@ -130,7 +130,7 @@ def test_a_tolerance():
 def test_features_that_are_missing():
     here = layer(POINTS, id=[1, 2, 3])
     result, _ = judged(here, layer(POINTS[:2], id=[1, 2]))
-    assert violations(result) == [((), "count: 3 written, 2 read back")]
+    assert listed(result) == [((), "count: 3 written, 2 read back")]
     assert "values not compared" in result.message
 
 
@@ -154,7 +154,7 @@ def test_features_that_are_missing():
 def test_columns_under_another_name(ours, theirs, expected):
     here = layer([Point(0, 0)], id=[1], **{n: [1] for n in ours})
     there = layer([Point(0, 0)], id=[1], **{n: [1] for n in theirs})
-    reasons = {reason for _, reason in violations(judged(here, there)[0])}
+    reasons = {reason for _, reason in listed(judged(here, there)[0])}
     assert reasons == (
         {f"column {a}: read back as {b}" for a, b in expected.items()}
         | {f"column {a}: lost" for a in ours if a not in expected}
@@ -170,15 +170,15 @@ def test_types_that_differ_by_width_of_text_only():
     )  # fmt: skip
     assert judged(here, there)[0].passed
     narrow = layer([Point(0, 0)], id=pa.array([1], pa.int32()), a=["x"], b=[[1]])
-    assert violations(judged(here, narrow)[0]) == [((), "column id: int64, read back as int32")]
+    assert listed(judged(here, narrow)[0]) == [((), "column id: int64, read back as int32")]
 
 
 def test_the_crs():
     here, there = layer(POINTS, id=[1, 2, 3]), layer(POINTS, crs=None, id=[1, 2, 3])
     result, _ = judged(here, there)
     reason = "CRS: WGS 84 / UTM zone 33N (EPSG:32633), read back as none"
-    assert violations(result) == [((), reason)]
-    assert violations(judged(there, here)[0]) == [
+    assert listed(result) == [((), reason)]
+    assert listed(judged(there, here)[0]) == [
         ((), "CRS: none, read back as WGS 84 / UTM zone 33N (EPSG:32633)")
     ]
     # Another name for the same CRS is no change.
@@ -188,7 +188,7 @@ def test_the_crs():
     result, _ = judged(
         layer([Point(500000, 4982950.400)] * 3, id=[1, 2, 3]), transformed, tolerance=0.1
     )
-    assert [reason for _, reason in violations(result)] == [
+    assert [reason for _, reason in listed(result)] == [
         "CRS: WGS 84 / UTM zone 33N (EPSG:32633), read back as WGS 84 (EPSG:4326)"
     ]
     assert "transformed from WGS 84 to" in result.message
@@ -205,7 +205,7 @@ def test_tables_and_what_is_left_of_layers():
     table = memory_vector([None], {"id": [1]}, geometry_column=None)
     assert judged(table, table)[0].passed
     here = layer([Point(0, 0)], id=[1])
-    assert violations(judged(here, table)[0]) == [((), "geometry: lost")]
+    assert listed(judged(here, table)[0]) == [((), "geometry: lost")]
     assert judged(here, table, ignore=["geometry"])[0].passed
 
 
@@ -257,7 +257,7 @@ def test_against_a_loop_over_the_rows(rows, data):
         ]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(round_trips, "CHUNK", chunk)
-            result, findings = run_rule(RoundTrips(format="X"), *sides, jobs=jobs)
-        answers.append((dataclasses.replace(result, elapsed_s=0.0), said(findings)))
+            result, violations = run_rule(RoundTrips(format="X"), *sides, jobs=jobs)
+        answers.append((dataclasses.replace(result, elapsed_s=0.0), said(violations)))
     assert answers[0][0].violations == expected
     assert all(a == answers[0] for a in answers)

@@ -24,10 +24,10 @@ def reasons(result):
 def test_nothing_changed():
     for jobs, block in ((1, 16), (2, 7)):
         here = memory_raster(VALUES, nodata=0, block=block)
-        result, findings = judged(here, memory_raster(VALUES, nodata=0), jobs=jobs)
+        result, violations = judged(here, memory_raster(VALUES, nodata=0), jobs=jobs)
         assert result.status is Status.PASSED
         assert result.message == "PNG keeps 1199 pixels and their metadata"
-        assert not len(findings)
+        assert not len(violations)
 
 
 def test_pixels():
@@ -35,16 +35,16 @@ def test_pixels():
     other[1, 3:5, 4:6] += 2
     answers = []
     for jobs, block in ((1, 64), (2, 4)):
-        result, findings = judged(
+        result, violations = judged(
             memory_raster(VALUES, block=block), memory_raster(other), jobs=jobs
         )
-        answers.append((dataclasses.replace(result, elapsed_s=0.0), list(findings.reasons)))
+        answers.append((dataclasses.replace(result, elapsed_s=0.0), list(violations.reasons)))
     assert answers[0] == answers[1]
     result = answers[0][0]
     assert (result.checked, result.violations) == (1200, 4)
     assert reasons(result) == ["band 2: differs by 2"]
     assert result.message.startswith("4 of 1200 pixels differ")
-    assert findings.geometry[0].area == 4
+    assert violations.geometry[0].area == 4
     result, _ = judged(memory_raster(VALUES), memory_raster(other), tolerance=2)
     assert result.passed
     assert judged(memory_raster(VALUES), memory_raster(other), ignore=["pixels"])[0].passed
@@ -72,11 +72,11 @@ BANDS = tuple(BandProfile("uint16", 0, f"band {i}", "gray", 0.1, 2.0, "m") for i
 def test_bands(change, name, reason):
     here = memory_raster(VALUES, bands=BANDS)
     there = memory_raster(VALUES, bands=(BANDS[0], dataclasses.replace(BANDS[1], **change)))
-    result, findings = judged(here, there)
+    result, violations = judged(here, there)
     assert result.violations == 1
     assert reasons(result) == [f"band 2: {reason}"]
     assert result.message == f"band 2: {reason}"
-    assert findings.rows.tolist() == [[-1]]
+    assert violations.rows.tolist() == [[-1]]
     result, _ = judged(here, there, ignore=[name])
     assert result.passed
     assert result.message.endswith(f"accepted without a look: {name}")

@@ -36,7 +36,7 @@ def judged(data, *others, key=("id",), **parameters):
     return run_rule(rule(**parameters), data, *others, key=key)
 
 
-def violations(result):
+def listed(result):
     return [(v.keys, v.reason) for v in result.sample]
 
 
@@ -55,10 +55,10 @@ OLD = {i: (box(10 * i, 0, 10 * i + 4, 4), f"n{i}") for i in range(6)}
 
 
 def test_the_same():
-    result, findings = judged(layer(OLD), layer(dict(reversed(OLD.items()))))
+    result, violations = judged(layer(OLD), layer(dict(reversed(OLD.items()))))
     assert result.status is Status.PASSED
     assert (result.checked, result.message) == (6, "6 features the same")
-    assert not len(findings)
+    assert not len(violations)
 
 
 def test_every_class():
@@ -73,14 +73,14 @@ def test_every_class():
     new[42] = (box(41, 0, 44, 4), "b")
     old = {**OLD, 6: (box(54, 0, 60, 4), "n6")}
     new[56] = (box(50, 0, 60, 4), "c")
-    result, findings = judged(layer(new), layer(old))
+    result, violations = judged(layer(new), layer(old))
     assert result.status is Status.FAILED
     assert result.message == (
         "1 gone, 1 new, 1 split, 1 merged, 2 moved (largest 2 m), 2 edited (name)"
     )
     assert result.checked == 3 + 4 + 4
     assert result.violations == 7
-    assert sorted(violations(result), key=str) == sorted(
+    assert sorted(listed(result), key=str) == sorted(
         [
             (((0,),), "gone"),
             (((9,),), "new"),
@@ -92,13 +92,13 @@ def test_every_class():
         ],
         key=str,
     )
-    drawn = dict(zip(findings.reasons, findings.geometry, strict=True))
-    measure = dict(zip(findings.reasons, findings.measure, strict=True))
+    drawn = dict(zip(violations.reasons, violations.geometry, strict=True))
+    measure = dict(zip(violations.reasons, violations.measure, strict=True))
     assert drawn["gone"].equals(OLD[0][0])
     assert drawn["new"].equals(new[9][0])
     assert drawn["moved"].equals(box(10, 4, 14, 6))
     assert measure["moved"] == 2
-    assert findings.unit == "m"
+    assert violations.unit == "m"
     assert drawn["moved; edited: name ('n3' → null)"].equals(box(33, 0, 34, 4))
     assert drawn["edited: name ('n2' → 'N')"].within(OLD[2][0])
     assert drawn["split: 4 → 41, 42"].equals(OLD[4][0])
@@ -109,7 +109,7 @@ def test_a_part_that_keeps_the_key():
     old = {1: (box(0, 0, 4, 4), "a"), 2: (box(10, 0, 12, 4), "b"), 3: (box(12, 0, 14, 4), "c")}
     new = {1: (box(0, 0, 1, 4), "a"), 4: (box(1, 0, 4, 4), "d"), 2: (box(10, 0, 14, 4), "b")}
     result, _ = judged(layer(new), layer(old))
-    assert [v for v in violations(result) if "→" in v[1]] == [
+    assert [v for v in listed(result) if "→" in v[1]] == [
         (((1,), (1,), (4,)), "split: 1 → 1, 4"),
         (((2,), (3,), (2,)), "merged: 2, 3 → 2"),
     ]
@@ -128,7 +128,7 @@ def test_a_part_of_one_is_not_made_of_others():
     new = {4: (box(0, 0, 2, 4), "d"), 5: (box(2, 0, 4, 4), "e")}
     result, _ = judged(layer(new), layer(old))
     assert result.message == "2 gone, 1 split"
-    assert (((1,), (4,), (5,)), "split: 1 → 4, 5") in violations(result)
+    assert (((1,), (4,), (5,)), "split: 1 → 4, 5") in listed(result)
 
 
 def test_keys_that_identify_nothing():
@@ -149,7 +149,7 @@ def test_keys_that_identify_nothing():
         ]
     )
     result, _ = judged(here, there)
-    assert sorted(violations(result), key=str) == sorted(
+    assert sorted(listed(result), key=str) == sorted(
         [
             (((1,),), "key occurs 2 times"),
             (((1,),), "key occurs 2 times"),
@@ -171,7 +171,7 @@ def test_several_others():
         layer(OLD), layer(OLD), layer(changed), others=[{"dataset": "a"}, {"uri": "b.shp"}]
     )
     assert result.message == "a: 6 features the same; b.shp: 1 edited (name)"
-    assert violations(result) == [
+    assert listed(result) == [
         (((0,),), "edited: name ('X' → 'n0') (compared with b.shp)"),
     ]
     assert result.checked == 12
@@ -202,9 +202,9 @@ def test_ways_to_compare_geometries(mode, tolerance, status, key):
 def test_a_tolerance_is_the_largest_distance_accepted():
     here = layer({1: (Point(0, 0), "a"), 2: (Point(5, 0), "b")})
     there = layer({1: (Point(0, 1), "a"), 2: (Point(5, 2), "b")})
-    result, findings = judged(here, there, tolerance=1)
-    assert violations(result) == [(((2,),), "moved")]
-    assert findings.geometry[0].equals(shapely.LineString([(5, 2), (5, 0)]))
+    result, violations = judged(here, there, tolerance=1)
+    assert listed(result) == [(((2,),), "moved")]
+    assert violations.geometry[0].equals(shapely.LineString([(5, 2), (5, 0)]))
     assert judged(here, there, tolerance=2)[0].passed
 
 
@@ -212,12 +212,12 @@ def test_columns():
     here = memory_vector([Point(0, 0)], {"id": [1], "a": [1.0], "b": ["x"], "mine": [1]})
     there = memory_vector([Point(0, 0)], {"b": ["y"], "a": [1.4], "id": [1], "yours": [1]})
     result, _ = judged(here, there)
-    assert violations(result) == [(((1,),), "edited: a (1.4 → 1.0), b ('y' → 'x')")]
+    assert listed(result) == [(((1,),), "edited: a (1.4 → 1.0), b ('y' → 'x')")]
     assert result.message == (
         "1 edited (a, b); only here, not compared: mine; only in the other, not compared: yours"
     )
     assert judged(here, there, columns=["a"], attribute_tolerance=0.5)[0].passed
-    assert violations(judged(here, there, columns=["a"], attribute_tolerance=0.3)[0])
+    assert listed(judged(here, there, columns=["a"], attribute_tolerance=0.3)[0])
     result, _ = judged(here, there, columns=["mine"])
     assert (result.status, result.message) == (Status.ERROR, "needs column mine in memory")
     result, _ = judged(here, there, columns=["nope"])
@@ -228,7 +228,7 @@ def test_types_that_cannot_be_compared():
     here = memory_vector([Point(0, 0)], {"id": [1], "a": ["1"]})
     there = memory_vector([Point(0, 0)], {"id": [1.0], "a": [1]})
     result, _ = judged(here, there)
-    assert violations(result) == [((), "column a is string here and int64 in the other")]
+    assert listed(result) == [((), "column a is string here and int64 in the other")]
     result, _ = judged(here, there, key=("a",))
     assert result.status is Status.ERROR
     assert result.message == (
@@ -240,9 +240,9 @@ def test_the_key_of_the_rule_comes_first():
     here = memory_vector([Point(0, 0)], {"id": [1], "code": ["a"]})
     there = memory_vector([Point(0, 0)], {"id": [2], "code": ["a"]})
     result, _ = judged(here, there, key=("id",))
-    assert sorted(v[1] for v in violations(result)) == ["gone", "new"]
+    assert sorted(v[1] for v in listed(result)) == ["gone", "new"]
     result, _ = run_rule(rule(key=["code"]), here, there, key=("id",))
-    assert violations(result) == [(((1,),), "edited: id (2 → 1)")]
+    assert listed(result) == [(((1,),), "edited: id (2 → 1)")]
     result, _ = judged(here, memory_vector([Point(0, 0)], {"code": ["a"]}))
     assert (result.status, result.message) == (
         Status.ERROR,
@@ -254,10 +254,10 @@ def test_a_condition_holds_on_either_side():
     here = layer({1: (Point(0, 0), "a"), 2: (Point(1, 0), "b"), 3: (Point(2, 0), "b")})
     there = layer({1: (Point(0, 0), "b"), 2: (Point(9, 0), "b"), 4: (Point(4, 0), "b")})
     result, _ = judged(here, there, where="name = 'a'")
-    assert violations(result) == [(((1,),), "edited: name ('b' → 'a')")]
+    assert listed(result) == [(((1,),), "edited: name ('b' → 'a')")]
     assert result.checked == 1
     result, _ = judged(here, there, where="name = 'b' and id < 4")
-    assert sorted(violations(result)) == [
+    assert sorted(listed(result)) == [
         (((1,),), "edited: name ('b' → 'a')"),
         (((2,),), "moved"),
         (((3,),), "new"),
@@ -273,9 +273,9 @@ def test_two_crs():
         lambda xy: np.stack(turn(*xy.T), axis=1),
     )
     there = layer({1: (moved[0], "a"), 2: (moved[1], "b")}, crs="EPSG:4326")
-    result, findings = judged(here, there, tolerance=0.01)
-    assert violations(result) == [(((2,),), "moved")]
-    assert findings.measure[0] == pytest.approx(5, abs=1e-3)
+    result, violations = judged(here, there, tolerance=0.01)
+    assert listed(result) == [(((2,),), "moved")]
+    assert violations.measure[0] == pytest.approx(5, abs=1e-3)
     assert result.message.startswith(
         "1 moved (largest 5 m); transformed from WGS 84 to WGS 84 / UTM zone 33N"
     )
@@ -284,8 +284,8 @@ def test_two_crs():
     assert judged(here, there, tolerance=5.01, key=())[0].passed
     assert judged(here, there, geometry="ignore")[0].passed
     gone = layer({1: (moved[0], "a")}, crs="EPSG:4326")
-    _, findings = judged(layer({}), gone, geometry="ignore")
-    assert list(findings.geometry) == [None]
+    _, violations = judged(layer({}), gone, geometry="ignore")
+    assert list(violations.geometry) == [None]
     back, _ = judged(there, here, tolerance=1e-6)
     assert "the tolerance is in degrees" in back.message
     elsewhere = layer({1: (Point(500000, 5000000), "a")}, crs="EPSG:32632")
@@ -301,7 +301,7 @@ def test_geometries_that_do_not_decode():
     good = {1: (curve, "a"), 2: (None, "b")}
     assert judged(layer(good), layer(good))[0].passed
     result, _ = judged(layer(good), layer({1: (Point(0, 0), "a"), 2: (None, "b")}))
-    assert violations(result) == [(((1,),), "moved: does not decode, other bytes")]
+    assert listed(result) == [(((1,),), "moved: does not decode, other bytes")]
     lost = layer(good, undecodable=(1,))
     result, _ = judged(lost, lost)
     assert result.message == ("2 features the same; 1 geometry that does not decode not judged")
@@ -312,7 +312,7 @@ def test_geometries_that_do_not_decode():
 def test_tables_without_geometry():
     here = memory_vector([None, None], {"id": [1, 2]}, geometry_column=None)
     there = memory_vector([None], {"id": [1]}, geometry_column=None)
-    assert violations(judged(here, there)[0]) == [(((2,),), "new")]
+    assert listed(judged(here, there)[0]) == [(((2,),), "new")]
     assert judged(here, there, key=())[0].status is Status.ERROR
     result, _ = judged(here, memory_vector([None], {"id": [1]}))
     assert result.message == ("needs geometry: memory has no geometry column (geometry: ignore)")
@@ -337,11 +337,11 @@ def test_by_geometry_attributes_find_the_partner():
     here = layer([(1, Point(0, 0), "a"), (2, Point(0, 0), "b"), (3, Point(1, 1), "c")])
     there = layer([(2, Point(0, 0), "b"), (1, Point(0, 0), "a"), (3, Point(1, 1), "d")])
     result, _ = judged(here, there, key=())
-    assert violations(result) == [(((2,),), "edited: name ('d' → 'c')")]
+    assert listed(result) == [(((2,),), "edited: name ('d' → 'c')")]
     result, _ = judged(here, layer([(1, Point(0, 0), "a")]), key=())
-    assert violations(result) == [(((1,),), "new"), (((2,),), "new")]
+    assert listed(result) == [(((1,),), "new"), (((2,),), "new")]
     result, _ = judged(layer([(1, Point(0, 0), "a")]), here, key=())
-    assert violations(result) == [
+    assert listed(result) == [
         (((1,),), "gone: row 1 of the other"),
         (((2,),), "gone: row 2 of the other"),
     ]
@@ -351,7 +351,7 @@ def test_by_geometry_attributes_find_the_partner():
 def test_splits_without_a_key_name_rows():
     here = layer([(1, box(0, 0, 1, 1), "a"), (2, box(1, 0, 2, 1), "b")])
     there = layer([(1, box(0, 0, 2, 1), "a")])
-    assert violations(judged(here, there, key=())[0]) == [
+    assert listed(judged(here, there, key=())[0]) == [
         (((0,), (0,), (1,)), "split: row 0 → rows 0, 1")
     ]
 
@@ -445,7 +445,7 @@ def deliveries(draw):
 
 def found(result):
     out = set()
-    for keys, reason in violations(result):
+    for keys, reason in listed(result):
         word = reason.split(":")[0]
         ids = [k[0] for k in keys]
         if word == "split":
@@ -470,10 +470,10 @@ def test_whatever_was_done_is_said(delivery):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(features, "CHUNK", chunk)
             patch.setattr(paired_diff, "CHUNK", chunk)
-            result, findings = run_rule(
+            result, violations = run_rule(
                 rule(), layer(new, batch_size), layer(old, batch_size), jobs=jobs, key=("id",)
             )
-        answers.append((dataclasses.replace(result, elapsed_s=0.0), said(findings)))
+        answers.append((dataclasses.replace(result, elapsed_s=0.0), said(violations)))
     assert all(a == answers[0] for a in answers)
     result = answers[0][0]
     assert result.violations == len(done)
@@ -507,7 +507,7 @@ def test_by_geometry_against_every_pair(ours, theirs, tolerance, batch_size):
             mine.add(i)
             yours.add(j)
             edited += unlike
-    words = Counter(reason.split(":")[0] for _, reason in violations(result))
+    words = Counter(reason.split(":")[0] for _, reason in listed(result))
     expected = {
         "new": len(ours) - len(mine), "gone": len(theirs) - len(yours), "edited": edited,
     }  # fmt: skip

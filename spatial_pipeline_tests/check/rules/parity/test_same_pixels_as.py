@@ -18,9 +18,9 @@ from spatial_pipeline_tests.support import memory_raster, run_rule
 
 def test_equal_rasters_pass():
     values = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    result, findings = run_rule(same(), memory_raster(values), memory_raster(values.copy()))
+    result, violations = run_rule(same(), memory_raster(values), memory_raster(values.copy()))
     assert result.passed
-    assert (result.checked, result.violations, len(findings)) == (24, 0, 0)
+    assert (result.checked, result.violations, len(violations)) == (24, 0, 0)
     assert result.message == "24 pixels agree"
 
 
@@ -30,14 +30,17 @@ def test_differences_are_outlined_counted_and_measured():
     other[0, 1, 1:3] = [10, 255]
     other[0, 3, 0] = 1
     for block in (1, 3, 4):
-        result, findings = run_rule(
+        result, violations = run_rule(
             same(), memory_raster(values, block=block), memory_raster(other, block=2)
         )
         assert (result.status, result.violations, result.checked) == (Status.FAILED, 3, 16)
-        assert findings.reasons.tolist() == ["band 1: differs by 1", "band 1: differs by 10 to 255"]
-        assert findings.measure.tolist() == [1, 2]
-        assert findings.geometry[0].equals(shapely.box(0, -4, 1, -3))
-        assert findings.geometry[1].equals(shapely.box(1, -2, 3, -1))
+        assert violations.reasons.tolist() == [
+            "band 1: differs by 1",
+            "band 1: differs by 10 to 255",
+        ]
+        assert violations.measure.tolist() == [1, 2]
+        assert violations.geometry[0].equals(shapely.box(0, -4, 1, -3))
+        assert violations.geometry[1].equals(shapely.box(1, -2, 3, -1))
         rmse = math.sqrt((100 + 255**2 + 1) / 16)
         assert result.message == (
             "3 of 16 pixels differ (18.75%); largest difference 255, "
@@ -63,12 +66,12 @@ def test_within_the_tolerance_the_size_of_the_differences_is_said():
 def test_data_on_one_side_only_differs():
     values = np.array([[[7, 7, 0, 0]]], dtype=np.uint8)
     other = np.array([[[7, 0, 7, 0]]], dtype=np.uint8)
-    result, findings = run_rule(
+    result, violations = run_rule(
         same(tolerance=100), memory_raster(values, nodata=0), memory_raster(other, nodata=0)
     )
     assert (result.status, result.violations, result.checked) == (Status.FAILED, 2, 3)
-    assert findings.reasons.tolist() == ["band 1: data on one side only"]
-    assert findings.geometry[0].equals(shapely.box(1, -1, 3, 0))
+    assert violations.reasons.tolist() == ["band 1: data on one side only"]
+    assert violations.geometry[0].equals(shapely.box(1, -1, 3, 0))
     assert "2 of them have data on one side only" in result.message
 
 
@@ -85,9 +88,9 @@ def test_the_value_below_a_mask_does_not_matter():
 def test_nan_is_equal_to_nan_only():
     nan = math.nan
     a, b = memory_raster([[[nan, nan, 1.0]]]), memory_raster([[[nan, 1.0, nan]]])
-    result, findings = run_rule(same(tolerance=1e9), a, b)
+    result, violations = run_rule(same(tolerance=1e9), a, b)
     assert result.violations == 2
-    assert findings.reasons.tolist() == ["band 1: data on one side only"]
+    assert violations.reasons.tolist() == ["band 1: data on one side only"]
     assert run_rule(same(), a, a)[0].passed
     result, _ = run_rule(same(), a, memory_raster([[[nan, nan, 1.0]]], nodata=nan))
     assert result.violations == 2
@@ -96,17 +99,17 @@ def test_nan_is_equal_to_nan_only():
 def test_infinities():
     a, b = memory_raster([[[math.inf, 1.0]]]), memory_raster([[[math.inf, 1.0]]])
     assert run_rule(same(), a, b)[0].passed
-    result, findings = run_rule(same(tolerance=1e300), a, memory_raster([[[1.0, 1.0]]]))
+    result, violations = run_rule(same(tolerance=1e300), a, memory_raster([[[1.0, 1.0]]]))
     assert result.violations == 1
-    assert findings.reasons.tolist() == ["band 1: differs by inf"]
+    assert violations.reasons.tolist() == ["band 1: differs by inf"]
 
 
 def test_types_are_compared_by_value():
     small = np.array([[[200, 255]]], dtype=np.uint8)
     wide = np.array([[[200, -1]]], dtype=np.int16)
-    result, findings = run_rule(same(), memory_raster(small), memory_raster(wide))
+    result, violations = run_rule(same(), memory_raster(small), memory_raster(wide))
     assert result.violations == 1
-    assert findings.reasons.tolist() == ["band 1: differs by 256"]
+    assert violations.reasons.tolist() == ["band 1: differs by 256"]
     assert "int16 against uint8: compared by value" in result.message
     result, _ = run_rule(same(), memory_raster(wide), memory_raster(small))
     assert "(peak 65535)" in result.message
@@ -127,9 +130,9 @@ def test_what_else_differs_is_said():
 
 def test_rasters_on_other_grids_fail_and_say_how_the_grids_differ():
     data = memory_raster(np.zeros((1, 4, 5)))
-    result, findings = run_rule(same(), data, memory_raster(np.zeros((1, 4, 6)), uri="b.tif"))
+    result, violations = run_rule(same(), data, memory_raster(np.zeros((1, 4, 6)), uri="b.tif"))
     assert (result.status, result.violations) == (Status.FAILED, 1)
-    assert findings.reasons.tolist() == ["the grid of b.tif differs: 6 × 4 pixels, not 5 × 4"]
+    assert violations.reasons.tolist() == ["the grid of b.tif differs: 6 × 4 pixels, not 5 × 4"]
     shifted = memory_raster(np.zeros((1, 4, 5)), transform=(1, 0, 0.5, 0, -1, 0))
     result, _ = run_rule(same(max_fraction=1), data, shifted)
     assert result.status is Status.FAILED
@@ -145,8 +148,8 @@ def test_chosen_bands():
     b = a[:2].copy()
     b[1] = 9
     assert run_rule(same(bands=(1,)), memory_raster(a), memory_raster(b))[0].passed
-    _, findings = run_rule(same(bands=(1, 2)), memory_raster(a), memory_raster(b))
-    assert findings.reasons.tolist() == ["band 2: differs by 9"]
+    _, violations = run_rule(same(bands=(1, 2)), memory_raster(a), memory_raster(b))
+    assert violations.reasons.tolist() == ["band 2: differs by 9"]
     result, _ = run_rule(same(bands=(3,)), memory_raster(a), memory_raster(b))
     assert (result.status, result.message) == (
         Status.ERROR, "needs band 3: 3 here, 2 in the other"
@@ -177,7 +180,7 @@ def test_same_pixels_is_a_comparison_pixel_by_pixel(pair, tolerance, block, jobs
     (a, a_valid), (b, b_valid) = pair
     data = memory_raster(a, valid=a_valid, block=block)
     other = memory_raster(b, valid=b_valid)
-    result, findings = run_rule(same(tolerance=tolerance), data, other, jobs=jobs)
+    result, violations = run_rule(same(tolerance=tolerance), data, other, jobs=jobs)
     bad = np.zeros(a.shape, dtype=bool)
     gaps = [0.0]
     for place in np.ndindex(a.shape):
@@ -191,13 +194,13 @@ def test_same_pixels_is_a_comparison_pixel_by_pixel(pair, tolerance, block, jobs
     assert result.checked == np.count_nonzero(a_valid | b_valid)
     assert result.passed == (not bad.any())
     regions = [(band, r) for band in range(len(a)) for r in flood(bad[band])]
-    assert len(findings) == len(regions)
+    assert len(violations) == len(regions)
     for band, region in regions:
         shape = pixels(region)
         mine = [
             i
-            for i, g in enumerate(findings.geometry)
-            if g.equals(shape) and findings.reasons[i].startswith(f"band {band + 1}: ")
+            for i, g in enumerate(violations.geometry)
+            if g.equals(shape) and violations.reasons[i].startswith(f"band {band + 1}: ")
         ]
         assert len(mine) == 1
     largest = re.search(r"largest difference ([0-9.]+), RMSE ([0-9.e-]+)", result.message)
@@ -209,7 +212,7 @@ def test_same_pixels_is_a_comparison_pixel_by_pixel(pair, tolerance, block, jobs
         same(tolerance=tolerance), memory_raster(a, valid=a_valid, block=99), other
     )
     assert again.message == result.message
-    assert told(places) == told(findings)
+    assert told(places) == told(violations)
     swapped, _ = run_rule(same(tolerance=tolerance), other, data)
     assert swapped.violations == result.violations
 
@@ -234,9 +237,9 @@ def test_resampled_to_a_finer_grid():
     assert "resampled to this grid (nearest)" in result.message
     fine[0, 0, 3] = 9
     data = memory_raster(fine, transform=(0.5, 0, 0, 0, -0.5, 0), block=3)
-    _, findings = run_rule(same(resample="nearest"), data, memory_raster(coarse))
-    assert findings.reasons.tolist() == ["band 1: differs by 7"]
-    assert findings.geometry[0].equals(shapely.box(1.5, -0.5, 2, 0))
+    _, violations = run_rule(same(resample="nearest"), data, memory_raster(coarse))
+    assert violations.reasons.tolist() == ["band 1: differs by 7"]
+    assert violations.geometry[0].equals(shapely.box(1.5, -0.5, 2, 0))
     result, _ = run_rule(same(), data, memory_raster(coarse))
     assert result.status is Status.FAILED
     assert "2 × 2 pixels, not 4 × 4" in result.message
@@ -278,7 +281,7 @@ def test_real_elevations_moved_by_one():
     values[0, 50:60, 70:90] += 1
     moved = example("rmnp-dem.tif")
     moved.values = values
-    result, findings = run_rule(same(), dem, moved)
+    result, violations = run_rule(same(), dem, moved)
     assert result.violations == np.count_nonzero(dem.valid[0, 50:60, 70:90])
-    assert len(findings) == len(flood(dem.valid[0] & (dem.values[0] != values[0])))
+    assert len(violations) == len(flood(dem.valid[0] & (dem.values[0] != values[0])))
     assert run_rule(same(tolerance=1), dem, moved)[0].passed

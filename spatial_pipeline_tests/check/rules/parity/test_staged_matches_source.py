@@ -58,8 +58,8 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> tuple[VectorProfile, Path
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_passes_for_what_ingest_wrote(layer: tuple[VectorProfile, Path], jobs: int) -> None:
     profile, path = layer
-    result, findings = judged(StagedVector(path, profile, "v"), jobs)
-    assert (result.status, result.checked, len(findings)) == (Status.PASSED, COUNT, 0)
+    result, violations = judged(StagedVector(path, profile, "v"), jobs)
+    assert (result.status, result.checked, len(violations)) == (Status.PASSED, COUNT, 0)
     assert result.message == "40000 features, geometry and 4 columns are as they were read"
 
 
@@ -92,9 +92,9 @@ def test_names_the_column_that_differs(
     profile, path = layer
     table = swapped(column)(pq.read_table(path))
     pq.write_table(table, tmp_path / "data.parquet", row_group_size=16384)
-    result, findings = judged(StagedVector(tmp_path / "data.parquet", profile, "v"))
+    result, violations = judged(StagedVector(tmp_path / "data.parquet", profile, "v"))
     assert result.status is Status.FAILED
-    assert findings.reasons.tolist() == [said]
+    assert violations.reasons.tolist() == [said]
     assert result.message == said
 
 
@@ -107,8 +107,8 @@ def test_one_changed_value_among_all_is_seen(
     numbers[-1] += 1
     place = table.schema.get_field_index("number")
     pq.write_table(table.set_column(place, "number", pa.array(numbers)), tmp_path / "f.parquet")
-    result, findings = judged(StagedVector(tmp_path / "f.parquet", profile, "v"))
-    assert findings.reasons.tolist() == [
+    result, violations = judged(StagedVector(tmp_path / "f.parquet", profile, "v"))
+    assert violations.reasons.tolist() == [
         "column number: staged values are not those that were read"
     ]
     assert result.violations == 1
@@ -122,8 +122,8 @@ def test_renumbered_rows_are_told_apart_from_changed_values(
     place = table.schema.get_field_index("__row")
     numbers = table["__row"].to_numpy() + 1
     pq.write_table(table.set_column(place, "__row", pa.array(numbers)), tmp_path / "f.parquet")
-    _, findings = judged(StagedVector(tmp_path / "f.parquet", profile, "v"))
-    assert findings.reasons.tolist() == [
+    _, violations = judged(StagedVector(tmp_path / "f.parquet", profile, "v"))
+    assert violations.reasons.tolist() == [
         "the numbers of the source rows are not those that were read"
     ]
 
@@ -249,8 +249,8 @@ def raster(folder: Path, **how: Any) -> tuple[Any, Path]:
 def test_passes_for_the_raster_that_ingest_wrote(tmp_path: Path, masked: bool) -> None:
     mask = np.arange(700 * 1100).reshape(700, 1100) % 5 > 0 if masked else None
     profile, path = raster(tmp_path, mask=mask)
-    result, findings = judged(StagedRaster(path, profile, "v"), 2)
-    assert (result.status, result.checked, len(findings)) == (Status.PASSED, 770_000, 0)
+    result, violations = judged(StagedRaster(path, profile, "v"), 2)
+    assert (result.status, result.checked, len(violations)) == (Status.PASSED, 770_000, 0)
     assert result.message == "770000 pixels of 2 bands, masks and tags are as they were read"
 
 
@@ -260,15 +260,15 @@ def test_names_the_band_and_the_place_of_a_changed_pixel(tmp_path: Path) -> None
         values = dataset.read(2)
         values[600, 1050] += 1
         dataset.write(values, 2)
-    result, findings = judged(StagedRaster(path, profile, "v"))
+    result, violations = judged(StagedRaster(path, profile, "v"))
     assert result.status is Status.FAILED
-    assert findings.reasons.tolist() == [
+    assert violations.reasons.tolist() == [
         "band 2: staged pixels or mask are not those that were read"
     ]
     cell = shapely.box(
         500000 + 10 * 1024, 6000000 - 10 * 700, 500000 + 10 * 1100, 6000000 - 10 * 512
     )
-    assert findings.geometry[0].equals(cell)
+    assert violations.geometry[0].equals(cell)
 
 
 def test_sees_a_mask_that_changed(tmp_path: Path) -> None:
@@ -277,19 +277,19 @@ def test_sees_a_mask_that_changed(tmp_path: Path) -> None:
     mask[3, 4] = False
     with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
         dataset.write_mask(mask)
-    result, findings = judged(StagedRaster(path, profile, "v"))
+    result, violations = judged(StagedRaster(path, profile, "v"))
     assert result.status is Status.FAILED
-    assert len(findings) == 2
+    assert len(violations) == 2
 
 
 def test_sees_a_tag_that_changed(tmp_path: Path) -> None:
     profile, path = raster(tmp_path)
     changed = replace(profile, tags={**profile.tags, "origin": "hearsay"})
-    result, findings = judged(StagedRaster(path, changed, "v"))
+    result, violations = judged(StagedRaster(path, changed, "v"))
     assert result.status is Status.FAILED
-    assert findings.reasons.tolist() == ["tag origin: staged is 'survey', read was 'hearsay'"]
+    assert violations.reasons.tolist() == ["tag origin: staged is 'survey', read was 'hearsay'"]
     told = replace(changed, notes=("tag /origin of the dataset not carried over",))
-    result, findings = judged(StagedRaster(path, told, "v"))
+    result, violations = judged(StagedRaster(path, told, "v"))
     assert result.status is Status.PASSED
     assert "not carried over" in result.message
 

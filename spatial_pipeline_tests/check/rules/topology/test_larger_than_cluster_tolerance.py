@@ -57,5 +57,5 @@ test_laws = laws(
 def test_the_width_is_measured_in_every_direction():
     for tolerance, found in ((4.9, 0), (5.0, 1)):
         rule = LargerThanClusterTolerance(tolerance=tolerance)
-        _, findings = everywhere(rule, [shapely.from_wkt(SLANTED)])
-        assert len(findings) == found
+        _, violations = everywhere(rule, [shapely.from_wkt(SLANTED)])
+        assert len(violations) == found

@@ -29,12 +29,12 @@ def _check(features, size=None, jobs=1, crs="EPSG:32633", **parameters):
     return run_rule(MatchedEdges(**parameters), data, tile_size=size, jobs=jobs)
 
 
-def _found(findings):
+def _found(violations):
     """Row of the edge and its ends → length of the shared stretch."""
     return {
         (int(rows[0]), *line.coords): measure
         for rows, line, measure in zip(
-            findings.rows, findings.geometry, findings.measure.tolist(), strict=True
+            violations.rows, violations.geometry, violations.measure.tolist(), strict=True
         )
     }
 
@@ -103,23 +103,23 @@ def _invalid_edges(features):
 
 
 def test_neighbours_with_the_same_vertices_pass():
-    result, findings = _check(squares(3, 3))
+    result, violations = _check(squares(3, 3))
     assert result.status is Status.PASSED
-    assert (result.checked, len(findings)) == (9, 0)
+    assert (result.checked, len(violations)) == (9, 0)
     assert result.message == "9 checked"
 
 
 def test_a_t_junction_is_told_on_both_sides():
     left, upper, lower = shapely.box(0, 0, 4, 4), shapely.box(4, 1, 8, 4), shapely.box(4, 0, 8, 1)
-    result, findings = _check([left, upper, lower])
-    assert _found(findings) == {
+    result, violations = _check([left, upper, lower])
+    assert _found(violations) == {
         (0, (4.0, 0.0), (4.0, 4.0)): 3.0,
         (1, (4.0, 4.0), (4.0, 1.0)): 3.0,
         (2, (4.0, 1.0), (4.0, 0.0)): 1.0,
     }
-    assert findings.rows.tolist() == [[0, 1], [1, 0], [2, 0]]
-    assert set(findings.reasons) == {MISSING}
-    assert findings.unit == "m"
+    assert violations.rows.tolist() == [[0, 1], [1, 0], [2, 0]]
+    assert set(violations.reasons) == {MISSING}
+    assert violations.unit == "m"
     assert result.status is Status.FAILED
     assert result.message == "3 unmatched edges, longest 3 m"
 
@@ -128,12 +128,12 @@ def test_edges_that_nearly_coincide_count_within_the_distance():
     features = [shapely.box(0, 0, 4, 4), shapely.box(4.01, 0, 8, 4)]
     assert _check(features)[0].status is Status.PASSED
     assert _check(features, distance=0.009)[0].status is Status.PASSED
-    _, findings = _check(features, distance=0.011)
-    assert _found(findings) == {
+    _, violations = _check(features, distance=0.011)
+    assert _found(violations) == {
         (0, (4.0, 0.0), (4.0, 4.0)): 4.0,
         (1, (4.01, 4.0), (4.01, 0.0)): 4.0,
     }
-    assert set(findings.reasons) == {NEAR}
+    assert set(violations.reasons) == {NEAR}
 
 
 def test_edges_that_only_meet_or_cross_are_another_matter():
@@ -154,12 +154,12 @@ def test_an_inner_polygon_along_the_same_side_is_an_overlap():
 def test_holes_and_parts_have_edges_too():
     ring = shapely.box(0, 0, 9, 9).difference(shapely.box(3, 3, 6, 6))
     halves = shapely.MultiPolygon([shapely.box(3, 3, 6, 4), shapely.box(3, 5, 6, 6)])
-    _, findings = _check([ring, halves])
-    assert {(int(r[0]), m) for r, m in zip(findings.rows, findings.measure, strict=True)} == {
+    _, violations = _check([ring, halves])
+    assert {(int(r[0]), m) for r, m in zip(violations.rows, violations.measure, strict=True)} == {
         (0, 2.0),
         (1, 1.0),
     }
-    assert len(findings) == 6
+    assert len(violations) == 6
 
 
 def test_a_duplicate_hides_nothing_and_adds_its_own_edges():
@@ -167,15 +167,15 @@ def test_a_duplicate_hides_nothing_and_adds_its_own_edges():
     assert _check([left, right, left])[0].status is Status.PASSED
     halves = [shapely.box(4, 0, 8, 2), shapely.box(4, 2, 8, 4)]
     for size in SIZES:
-        _, findings = _check([left, *halves, left], size=size)
-        assert sorted(k[0] for k in _found(findings)) == [0, 1, 2, 3]
+        _, violations = _check([left, *halves, left], size=size)
+        assert sorted(k[0] for k in _found(violations)) == [0, 1, 2, 3]
 
 
 def test_short_stretches_are_accepted():
     features = [shapely.box(0, 0, 4, 4), shapely.box(4, 1, 8, 4), shapely.box(4, 0, 8, 1)]
     assert len(_check(features, tolerance=1.0)[1]) == 2
-    result, findings = _check(features, tolerance=3.0, crs="EPSG:4326")
-    assert (result.status, len(findings)) == (Status.PASSED, 0)
+    result, violations = _check(features, tolerance=3.0, crs="EPSG:4326")
+    assert (result.status, len(violations)) == (Status.PASSED, 0)
     assert "tolerance and distance are in degrees" in result.message
 
 
@@ -202,23 +202,25 @@ def test_a_vertex_computed_to_lie_on_an_edge_is_a_missing_one():
             continue
         if shapely.Polygon([a, b, c]).exterior.is_ccw == shapely.Polygon([a, b, d]).exterior.is_ccw:
             continue
-        _, findings = _check([one, other])
-        assert len(findings) == 3
-        assert set(findings.reasons) == {MISSING}
+        _, violations = _check([one, other])
+        assert len(violations) == 3
+        assert set(violations.reasons) == {MISSING}
 
 
 @given(damaged_coverages(), st.sampled_from([0.0, 0.0, 0.0137, 0.137]), st.sampled_from(SIZES))
 @settings(max_examples=80, deadline=None)
 def test_the_same_as_comparing_all_edges_in_fractions(features, distance, size):
-    _, findings = _check(features, size=size, distance=distance)
-    found = _found(findings)
-    assert len(found) == len(findings) - _repeated(findings)
+    _, violations = _check(features, size=size, distance=distance)
+    found = _found(violations)
+    assert len(found) == len(violations) - _repeated(violations)
     assert set(found) == _brute(features, distance)
 
 
-def _repeated(findings):
+def _repeated(violations):
     """Edges that a feature has twice: in a collection, or in parts that touch along them."""
-    keys = [(int(r[0]), *g.coords) for r, g in zip(findings.rows, findings.geometry, strict=True)]
+    keys = [
+        (int(r[0]), *g.coords) for r, g in zip(violations.rows, violations.geometry, strict=True)
+    ]
     return len(keys) - len(set(keys))
 
 
@@ -232,8 +234,8 @@ def test_the_same_as_geos_where_vertices_are_missing(columns, rows, seed):
         kept = [p for p in ring[:-1] if not (p[0] % 8 and random.random() < 0.4)]
         features.append(shapely.Polygon(kept))
     assume(all(f.area == 64 for f in features))
-    _, findings = _check(features)
-    assert {(row, *sorted(ends)) for row, *ends in _found(findings)} == _invalid_edges(features)
+    _, violations = _check(features)
+    assert {(row, *sorted(ends)) for row, *ends in _found(violations)} == _invalid_edges(features)
 
 
 @given(damaged_coverages(), st.integers(0, 2**16))
@@ -261,8 +263,8 @@ def test_a_larger_tolerance_never_finds_more(features, one, other):
 @pytest.mark.parametrize("name", ["tokyo", "plots"])
 def test_real_data(name):
     features = list(real_frame(name).geometry)
-    _, findings = _check(features, size=50)
-    assert set(_found(findings)) == _brute(features, 0.0)
+    _, violations = _check(features, size=50)
+    assert set(_found(violations)) == _brute(features, 0.0)
 
 
 def test_shifted_data_have_the_same_edges():

@@ -47,8 +47,8 @@ def _check(features, covers, size=None, jobs=1, crs="EPSG:32633", **parameters):
     )
 
 
-def _by_row(findings):
-    return dict(zip(findings.rows[:, 0].tolist(), findings.geometry, strict=True))
+def _by_row(violations):
+    return dict(zip(violations.rows[:, 0].tolist(), violations.geometry, strict=True))
 
 
 def test_features_in_one_or_in_the_union_of_several_pass():
@@ -57,29 +57,29 @@ def test_features_in_one_or_in_the_union_of_several_pass():
         shapely.box(0, 0, 3, 3),
         shapely.box(0.5, 0, 1.5, 2),
     ]
-    result, findings = _check(features, squares(3, 3))
+    result, violations = _check(features, squares(3, 3))
     assert result.status is Status.PASSED
-    assert (result.checked, len(findings)) == (3, 0)
+    assert (result.checked, len(violations)) == (3, 0)
 
 
 def test_the_uncovered_part_is_shown():
     features = [shapely.box(2, 2, 4, 4), shapely.box(0, 0, 1, 1), shapely.box(8, 8, 9, 9)]
-    result, findings = _check(features, squares(3, 3))
+    result, violations = _check(features, squares(3, 3))
     assert result.status is Status.FAILED
-    found = _by_row(findings)
+    found = _by_row(violations)
     assert set(found) == {0, 2}
     assert found[0].equals(shapely.box(2, 2, 4, 4) - shapely.box(2, 2, 3, 3))
     assert found[2].equals(features[2])
-    assert sorted(findings.measure) == [1.0, 3.0]
-    assert (findings.unit, findings.reasons[0]) == ("m²", "uncovered")
+    assert sorted(violations.measure) == [1.0, 3.0]
+    assert (violations.unit, violations.reasons[0]) == ("m²", "uncovered")
     assert result.message == "2 uncovered polygons, largest 3 m²"
 
 
 def test_a_hole_in_the_cover_is_uncovered():
-    _, findings = _check(
+    _, violations = _check(
         [shapely.box(0, 0, 9, 9)], [shapely.box(-1, -1, 9, 9) - shapely.box(3, 3, 4, 4)]
     )
-    assert findings.geometry[0].equals(shapely.box(3, 3, 4, 4))
+    assert violations.geometry[0].equals(shapely.box(3, 3, 4, 4))
 
 
 def test_lines_are_covered_by_polygons_and_lines():
@@ -89,9 +89,9 @@ def test_lines_are_covered_by_polygons_and_lines():
         shapely.LineString([(0.5, 0.5), (2.5, 0.5)]),
     ]
     covers = [*squares(2, 2), shapely.LineString([(2, 0.5), (3, 0.5)])]
-    result, findings = _check(features, covers)
-    assert _by_row(findings)[1].equals(shapely.LineString([(3, 0.5), (5, 0.5)]))
-    assert (findings.measure.tolist(), findings.unit) == ([2.0], "m")
+    result, violations = _check(features, covers)
+    assert _by_row(violations)[1].equals(shapely.LineString([(3, 0.5), (5, 0.5)]))
+    assert (violations.measure.tolist(), violations.unit) == ([2.0], "m")
     assert result.message == "1 uncovered line, longest 2 m"
 
 
@@ -104,24 +104,24 @@ def test_points_are_covered_by_anything_that_they_touch():
         shapely.MultiPoint([(0, 0), (8, 8)]),
     ]
     covers = [*squares(1, 1), shapely.LineString([(2, 0), (4, 0)]), shapely.Point(5, 5)]
-    result, findings = _check(features, covers)
-    found = _by_row(findings)
+    result, violations = _check(features, covers)
+    found = _by_row(violations)
     assert found == {3: shapely.Point(7, 7), 4: shapely.Point(8, 8)}
-    assert np.isnan(findings.measure).all()
+    assert np.isnan(violations.measure).all()
     assert result.message == "2 uncovered points"
 
 
 def test_polygons_are_not_covered_by_lines_around_them():
-    _, findings = _check(squares(1, 1), [shapely.box(0, 0, 1, 1).exterior])
-    assert findings.measure.tolist() == [1.0]
+    _, violations = _check(squares(1, 1), [shapely.box(0, 0, 1, 1).exterior])
+    assert violations.measure.tolist() == [1.0]
 
 
 def test_mixed_dimensions_tell_their_units():
     features = [shapely.box(8, 8, 9, 9), shapely.LineString([(0, 8), (2, 8)]), shapely.Point(3, 3)]
     features.append(shapely.GeometryCollection([shapely.box(0, 0, 1, 1), shapely.Point(5, 5)]))
-    result, findings = _check(features, squares(2, 2))
-    assert findings.unit == "m² (lines: m)"
-    assert sorted(_by_row(findings)) == [0, 1, 2, 3]
+    result, violations = _check(features, squares(2, 2))
+    assert violations.unit == "m² (lines: m)"
+    assert sorted(_by_row(violations)) == [0, 1, 2, 3]
     assert result.checked == 4
     assert "1 geometry collection judged by parts (row 3)" in result.message
 
@@ -145,15 +145,15 @@ def test_slivers_are_violations_but_rounding_is_none():
     assert {one.covers(other), other.covers(one)} == {True, False}
     assert _check([one, other], [one])[0].passed
     assert _check([one, other], [other])[0].passed
-    _, findings = _check([translate(whole, 1e-6, 0)], covers)
-    assert findings.measure == pytest.approx([3e-6], rel=1e-2)
+    _, violations = _check([translate(whole, 1e-6, 0)], covers)
+    assert violations.measure == pytest.approx([3e-6], rel=1e-2)
 
 
 def test_invalid_features_of_both_sides_are_left_out_and_said():
     bow_tie = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
     features = [bow_tie, None, shapely.box(0, 0, 1, 1), shapely.box(2, 2, 3, 3), shapely.Polygon()]
-    result, findings = _check(features, [bow_tie, *squares(2, 2), None], size=1)
-    assert list(_by_row(findings)) == [3]
+    result, violations = _check(features, [bow_tie, *squares(2, 2), None], size=1)
+    assert list(_by_row(violations)) == [3]
     assert result.checked == 2
     for said in (
         "1 invalid geometry left out (row 0)",
@@ -165,8 +165,8 @@ def test_invalid_features_of_both_sides_are_left_out_and_said():
 
 
 def test_an_empty_cover_covers_nothing():
-    result, findings = _check(squares(2, 1), [])
-    assert len(findings) == result.violations == 2
+    result, violations = _check(squares(2, 1), [])
+    assert len(violations) == result.violations == 2
 
 
 @pytest.mark.parametrize("features", [[], [None], [shapely.Polygon()]])
@@ -177,8 +177,8 @@ def test_nothing_to_cover_passes(features):
 def test_another_crs_is_transformed_and_it_is_said():
     there = memory_vector([shapely.box(14, 49, 16, 51)], crs="EPSG:4326")
     inside, outside = shapely.Point(500_000, 5_500_000), shapely.Point(800_000, 5_500_000)
-    result, findings = _check([inside, outside], there)
-    assert list(_by_row(findings)) == [1]
+    result, violations = _check([inside, outside], there)
+    assert list(_by_row(violations)) == [1]
     assert "transformed from WGS 84 to WGS 84 / UTM zone 33N" in result.message
 
 
@@ -192,8 +192,8 @@ def test_what_becomes_invalid_in_the_other_crs_covers_nothing(monkeypatch):
         lambda g, *_: (np.full(len(g), bow_tie, dtype=object), "moved"),
     )
     covers = memory_vector([shapely.box(14, 50, 15, 51)] * 20, crs="EPSG:4326")
-    result, findings = _check([shapely.box(x + 1.8, y + 0.9, x + 1.9, y + 1)] * 20, covers)
-    assert len(findings) == 20
+    result, violations = _check([shapely.box(x + 1.8, y + 0.9, x + 1.9, y + 1)] * 20, covers)
+    assert len(violations) == 20
     assert "20 invalid geometries of the other dataset" in result.message
 
 
@@ -212,12 +212,12 @@ def test_who_lies_over_covered_cells_is_judged_like_all_others(shapes, reach, si
             must_be_covered_by, "surely_within", lambda bounds, _: np.zeros(len(bounds), bool)
         )
         told.append(_check(features, covers, size))
-    (result, findings), (expected, all_of_them) = told
+    (result, violations), (expected, all_of_them) = told
     assert (result.status, result.checked, result.message) == (
         expected.status, expected.checked, expected.message,
     )  # fmt: skip
-    assert findings.rows.tolist() == all_of_them.rows.tolist()
-    assert shapely.to_wkb(findings.geometry).tolist() == (
+    assert violations.rows.tolist() == all_of_them.rows.tolist()
+    assert shapely.to_wkb(violations.geometry).tolist() == (
         shapely.to_wkb(all_of_them.geometry).tolist()
     )
 
@@ -279,12 +279,12 @@ def test_what_is_covered_for_sure_is_not_decoded():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pieces, "decoded", lambda w: decoded.append(len(w)) or real(w))
         real = shapely.from_wkb
-        result, findings = run_rule(
+        result, violations = run_rule(
             MustBeCoveredBy(other=OTHER), features, memory_vector(squares(1, 1))
         )
     assert decoded
     assert max(decoded) == 1
-    assert (result.checked, findings.rows[:, 0].tolist()) == (21, [20])
+    assert (result.checked, violations.rows[:, 0].tolist()) == (21, [20])
 
 
 def test_a_missing_crs_is_an_error():
@@ -294,10 +294,10 @@ def test_a_missing_crs_is_an_error():
 
 
 def test_a_tolerance_in_degrees_is_said():
-    result, findings = _check(
+    result, violations = _check(
         [shapely.box(0, 0, 3, 3)], squares(1, 1), crs="EPSG:4326", tolerance=0.1
     )
-    assert findings.unit == "°²"
+    assert violations.unit == "°²"
     assert "the tolerance is in square degrees" in result.message
 
 
@@ -334,10 +334,10 @@ def _scattered(random, kind, n):
 def test_what_is_uncovered_is_the_difference_to_the_union_of_all(covers, seed, kind, size, jobs):
     random = np.random.default_rng(seed)
     features = [translate(f, *origin(covers)) for f in _scattered(random, kind, 12)]
-    result, findings = _check(features, covers, size=size, jobs=jobs)
+    result, violations = _check(features, covers, size=size, jobs=jobs)
     assert result.status is not Status.ERROR
-    found = _by_row(findings)
-    assert len(found) == len(findings)
+    found = _by_row(violations)
+    assert len(found) == len(violations)
     valid = [c for c in covers if isinstance(c, shapely.Geometry) and c.is_valid]
     areas = shapely.union_all([g for g in map(polygonal, valid) if g is not None])
     every = [q for c in valid for q in _flat(c)]
@@ -375,11 +375,11 @@ def test_the_result_is_the_same_for_any_cut_and_any_number_of_threads(features, 
 def test_real_buildings_lie_on_their_plots_or_show_what_does_not():
     plots, buildings = real_frame("plots"), real_frame("buildings")
     features = list(buildings.geometry)
-    _, findings = _check(
+    _, violations = _check(
         features, memory_vector(list(plots.geometry), crs=plots.crs), size=50, jobs=2, crs=plots.crs
     )
     union = shapely.union_all(plots.geometry.to_numpy())
     rest = shapely.area(shapely.difference(features, union))
-    found = _by_row(findings)
+    found = _by_row(violations)
     for i, area in enumerate(rest):
         assert (found[i].area if i in found else 0) == pytest.approx(area, abs=TINY)

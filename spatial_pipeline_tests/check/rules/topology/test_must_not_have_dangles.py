@@ -34,11 +34,13 @@ FRAME = shapely.box(-100, -100, 200, 200).exterior
 """A closed line around everything: no dangle, and it widens the reach to 7.5 for 4 features."""
 
 
-def _ends(findings):
+def _ends(violations):
     """What was found at which place."""
     return {
         (g.x, g.y): (reason, None if np.isnan(m) else round(m, 9))
-        for g, reason, m in zip(findings.geometry, findings.reasons, findings.measure, strict=True)
+        for g, reason, m in zip(
+            violations.geometry, violations.reasons, violations.measure, strict=True
+        )
     }
 
 
@@ -48,9 +50,9 @@ def test_ends_that_touch_lines_are_no_dangles():
         _line((10, 0), (10, 10), (5, 0)),
         _line((0, 0), (0, 5), (5, 5), (5, 3), (0, 3)),
     ]
-    result, findings = _check(features)
+    result, violations = _check(features)
     assert result.status is Status.PASSED
-    assert (result.checked, len(findings)) == (3, 0)
+    assert (result.checked, len(violations)) == (3, 0)
 
 
 def test_closed_lines_and_parts_that_touch_parts_are_no_dangles():
@@ -59,9 +61,9 @@ def test_closed_lines_and_parts_that_touch_parts_are_no_dangles():
         shapely.MultiLineString([[(0, 0), (5, 0), (5, 5)], [(5, 5), (0, 5), (0, 0)]]),
         _line((50, 50), (60, 50), (60, 60), (55, 50)),
     ]
-    _, findings = _check(features)
-    assert list(_ends(findings)) == [(50.0, 50.0)]
-    assert findings.rows.tolist() == [[2]]
+    _, violations = _check(features)
+    assert list(_ends(violations)) == [(50.0, 50.0)]
+    assert violations.rows.tolist() == [[2]]
 
 
 def test_the_violation_is_the_end_and_says_which():
@@ -69,14 +71,14 @@ def test_the_violation_is_the_end_and_says_which():
         _line((0, 0), (10, 0)),
         shapely.MultiLineString([[(10, 0), (20, 0), (30, 0)], [(10, 0), (10, 50), (10, 90)]]),
     ]
-    result, findings = _check(features)
-    assert _ends(findings) == dict.fromkeys(
+    result, violations = _check(features)
+    assert _ends(violations) == dict.fromkeys(
         [(0.0, 0.0), (30.0, 0.0), (10.0, 90.0)], ("dangle", None)
     )
-    assert findings.rows.tolist() == [[0], [1], [1]]
-    assert findings.part.tolist() == [-1, 0, 1]
-    assert findings.vertex.tolist() == [0, 2, 2]
-    assert findings.unit == "m"
+    assert violations.rows.tolist() == [[0], [1], [1]]
+    assert violations.part.tolist() == [-1, 0, 1]
+    assert violations.vertex.tolist() == [0, 2, 2]
+    assert violations.unit == "m"
     assert result.message == "3 free line ends: 3 dangles"
 
 
@@ -88,8 +90,8 @@ def test_undershoots_and_overshoots_are_measured():
         _line((40, 50), (40, -2.5)),
         _line((0, 0), (0, 50), (100, 50), (100, 0)),
     ]
-    result, findings = _check(features)
-    assert _ends(findings) == {
+    result, violations = _check(features)
+    assert _ends(violations) == {
         (20.0, 1.5): ("undershoot", 1.5),
         (40.0, -2.5): ("overshoot", 2.5),
     }
@@ -101,8 +103,8 @@ def test_undershoots_and_overshoots_are_measured():
 
 def test_the_length_of_a_slanting_overshoot_counts_not_its_distance():
     features = [_line((-50, 0), (50, 0)), _line((-30, -30), (4, 4)), FRAME, FRAME]
-    _, findings = _check(features)
-    assert _ends(findings)[4.0, 4.0] == ("overshoot", round(4 * np.sqrt(2), 9))
+    _, violations = _check(features)
+    assert _ends(violations)[4.0, 4.0] == ("overshoot", round(4 * np.sqrt(2), 9))
     assert (4.0, 4.0) in _ends(_check(features, tolerance=4.5)[1])
     assert (4.0, 4.0) not in _ends(_check(features, tolerance=5.7)[1])
 
@@ -114,21 +116,21 @@ def test_a_crescent_that_misses_the_street_it_came_from_is_an_undershoot():
         _line((20, 0), (20, 40), (60, 40), (60, 0.5)),
         FRAME,
     ]
-    _, findings = _check(features)
-    assert _ends(findings)[60.0, 0.5] == ("undershoot", 0.5)
+    _, violations = _check(features)
+    assert _ends(violations)[60.0, 0.5] == ("undershoot", 0.5)
 
 
 def test_a_dead_end_near_another_street_is_an_undershoot_to_that():
     features = [FRAME, _line((0, 0), (100, 0)), _line((20, 0), (20, 27)), _line((0, 30), (100, 30))]
-    _, findings = _check(features)
-    assert _ends(findings)[20.0, 27.0] == ("undershoot", 3.0)
+    _, violations = _check(features)
+    assert _ends(violations)[20.0, 27.0] == ("undershoot", 3.0)
 
 
 def test_a_ring_that_nearly_closes_falls_short_of_itself():
     open_ = _line((0, 0), (30, 0), (30, 30), (0, 30), (0, 2))
     crossed = _line((60, 0), (90, 0), (90, 30), (62, 30), (62, -3))
-    _, findings = _check([FRAME, open_, crossed, FRAME])
-    assert _ends(findings) == {
+    _, violations = _check([FRAME, open_, crossed, FRAME])
+    assert _ends(violations) == {
         (0.0, 0.0): ("undershoot", 2.0),
         (0.0, 2.0): ("undershoot", 2.0),
         (60.0, 0.0): ("overshoot", 2.0),
@@ -143,8 +145,8 @@ def test_an_end_beside_a_line_by_rounding_is_an_undershoot_of_nothing():
     foot = across.interpolate(0.3, normalized=True)
     assert not across.intersects(foot)
     features = [across, shapely.LineString([foot, (3, 9)])]
-    _, findings = _check(features)
-    reason, measure = _ends(findings)[foot.x, foot.y]
+    _, violations = _check(features)
+    reason, measure = _ends(violations)[foot.x, foot.y]
     assert reason == "undershoot"
     assert measure < 1e-12
     assert (foot.x, foot.y) not in _ends(_check(features, tolerance=1e-9)[1])
@@ -164,8 +166,8 @@ def test_ends_in_areas_of_exception_are_accepted():
     features = [_line((0, 0), (10, 0)), _line((10, 0), (20, 0)), _line((10, 0), (10, 5))]
     bow_tie = shapely.Polygon([(0, 0), (20, 1), (20, 0), (0, 1)])
     areas = memory_vector([shapely.box(-1, -1, 1, 1), shapely.box(20, -1, 30, 1), bow_tie])
-    result, findings = _check(features, areas, except_within=OTHER)
-    assert list(_ends(findings)) == [(10.0, 5.0)]
+    result, violations = _check(features, areas, except_within=OTHER)
+    assert list(_ends(violations)) == [(10.0, 5.0)]
     assert "1 invalid geometry of except_within left out (row 2)" in result.message
 
 
@@ -174,8 +176,10 @@ def test_areas_of_exception_in_another_crs():
     box = np.array([shapely.box(499_990, 5_499_990, 500_010, 5_500_010)], dtype=object)
     here, there = memory_vector([]).profile, memory_vector([], crs="EPSG:4326").profile
     areas, _ = transformed(box, here.pyproj_crs, there.pyproj_crs)
-    result, findings = _check(features, memory_vector(areas, crs="EPSG:4326"), except_within=OTHER)
-    assert list(_ends(findings)) == [(500_900.0, 5_500_000.0)]
+    result, violations = _check(
+        features, memory_vector(areas, crs="EPSG:4326"), except_within=OTHER
+    )
+    assert list(_ends(violations)) == [(500_900.0, 5_500_000.0)]
     assert "ends transformed from WGS 84 / UTM zone 33N to WGS 84" in result.message
 
 
@@ -189,9 +193,9 @@ def test_what_is_left_out_is_said_and_the_rest_is_judged():
         shapely.from_wkt("LINESTRING Z (5 5 1, 9 9 3)"),
         shapely.LineString(),
     ]
-    result, findings = _check(features)
-    assert sorted(_ends(findings)) == [(0.0, 0.0), (9.0, 9.0)]
-    assert not any(g.has_z for g in findings.geometry)
+    result, violations = _check(features)
+    assert sorted(_ends(violations)) == [(0.0, 0.0), (9.0, 9.0)]
+    assert not any(g.has_z for g in violations.geometry)
     assert result.checked == 2
     for said in (
         "1 null geometry left out (row 0)",
@@ -206,8 +210,8 @@ def test_what_is_left_out_is_said_and_the_rest_is_judged():
 
 
 def test_a_tolerance_in_degrees_is_said():
-    result, findings = _check([_line((0, 0), (1, 1))], crs="EPSG:4326", tolerance=0.1)
-    assert findings.unit == "°"
+    result, violations = _check([_line((0, 0), (1, 1))], crs="EPSG:4326", tolerance=0.1)
+    assert violations.unit == "°"
     assert "the tolerance is in degrees" in result.message
 
 
@@ -253,8 +257,10 @@ def _free(lines):
 @settings(max_examples=60, deadline=None)
 @given(lattice_lines, st.sampled_from(SIZES), st.sampled_from([1, 2]))
 def test_free_ends_are_those_that_nothing_meets(lines, size, jobs):
-    _, findings = _check(lines, size=size, jobs=jobs)
-    found = [(row, int(v > 0)) for (row,), v in zip(findings.rows, findings.vertex, strict=True)]
+    _, violations = _check(lines, size=size, jobs=jobs)
+    found = [
+        (row, int(v > 0)) for (row,), v in zip(violations.rows, violations.vertex, strict=True)
+    ]
     assert len(set(found)) == len(found)
     assert set(found) == _free(lines)
 
@@ -288,7 +294,7 @@ def _misses(lines, i, at):
 def test_misses_of_straight_lines_are_the_least_over_all_lines(seed, n, size, tolerance):
     random = np.random.default_rng(seed)
     lines = list(shapely.linestrings(random.uniform(0, 10, (n, 2, 2))))
-    _, findings = _check(lines, size=size, tolerance=tolerance)
+    _, violations = _check(lines, size=size, tolerance=tolerance)
     xmin, ymin, xmax, ymax = shapely.total_bounds(np.array(lines))
     reach = max(2 * tolerance, 0.05 * np.sqrt((xmax - xmin) * (ymax - ymin) / n))
     expected = Counter()
@@ -302,7 +308,11 @@ def test_misses_of_straight_lines_are_the_least_over_all_lines(seed, n, size, to
     found = Counter(
         (row, int(v > 0), reason, None if np.isnan(m) else round(m, 9))
         for (row,), v, reason, m in zip(
-            findings.rows.tolist(), findings.vertex, findings.reasons, findings.measure, strict=True
+            violations.rows.tolist(),
+            violations.vertex,
+            violations.reasons,
+            violations.measure,
+            strict=True,
         )
     )
     assert found == expected
@@ -323,9 +333,10 @@ def test_the_result_is_the_same_for_any_cut(lines, size, tolerance):
 def test_real_streets_end_where_no_other_street_is():
     frame = real_frame("streets")
     lines = list(frame.geometry)
-    result, findings = _check(lines, size=10, jobs=2, crs=frame.crs)
+    result, violations = _check(lines, size=10, jobs=2, crs=frame.crs)
     found = {
-        (row, int(v > 0)) for (row,), v in zip(findings.rows.tolist(), findings.vertex, strict=True)
+        (row, int(v > 0))
+        for (row,), v in zip(violations.rows.tolist(), violations.vertex, strict=True)
     }
     assert found == _free(lines)
     assert result.checked == len(lines)

@@ -48,9 +48,9 @@ def _voids(features, interest=None):
     ]
 
 
-def _same(findings, expected):
+def _same(violations, expected):
     """Every finding is one of the expected areas; rounding may add slivers of no size."""
-    found = findings.take(findings.measure > TINY)
+    found = violations.take(violations.measure > TINY)
     assert len(found) == len(expected)
     for void in expected:
         match = [g for g in found.geometry if shapely.symmetric_difference(g, void).area < TINY]
@@ -63,21 +63,21 @@ def _around(void, features):
 
 
 def test_a_coverage_without_voids_passes():
-    result, findings = _gaps(squares(4, 4))
+    result, violations = _gaps(squares(4, 4))
     assert result.status is Status.PASSED
-    assert (result.checked, len(findings)) == (16, 0)
+    assert (result.checked, len(violations)) == (16, 0)
     assert result.message == "16 checked"
 
 
 def test_a_missing_polygon_is_a_gap_and_its_neighbours_are_named():
     features = squares(3, 3)
     del features[4]
-    result, findings = _gaps(features)
+    result, violations = _gaps(features)
     assert result.status is Status.FAILED
-    assert findings.geometry[0].equals(shapely.box(1, 1, 2, 2))
-    assert findings.rows.tolist() == [[0, 1, 2, 3, 4, 5, 6, 7]]
-    assert (findings.measure.tolist(), findings.unit) == ([1.0], "m²")
-    assert findings.reasons.tolist() == ["gap"]
+    assert violations.geometry[0].equals(shapely.box(1, 1, 2, 2))
+    assert violations.rows.tolist() == [[0, 1, 2, 3, 4, 5, 6, 7]]
+    assert (violations.measure.tolist(), violations.unit) == ([1.0], "m²")
+    assert violations.reasons.tolist() == ["gap"]
     assert result.message == "1 gap, largest 1 m²"
 
 
@@ -89,30 +89,30 @@ def test_a_bay_open_to_the_outside_is_none():
 
 def test_a_void_closed_by_points_only_is_a_gap():
     around = [shapely.box(*b) for b in ((0, 1, 1, 2), (1, 0, 2, 1), (2, 1, 3, 2), (1, 2, 2, 3))]
-    _, findings = _gaps(around)
-    assert findings.geometry[0].equals(shapely.box(1, 1, 2, 2))
-    _, findings = _gaps([shapely.MultiPolygon(around)])
-    assert findings.geometry[0].equals(shapely.box(1, 1, 2, 2))
-    assert findings.rows.tolist() == [[0]]
+    _, violations = _gaps(around)
+    assert violations.geometry[0].equals(shapely.box(1, 1, 2, 2))
+    _, violations = _gaps([shapely.MultiPolygon(around)])
+    assert violations.geometry[0].equals(shapely.box(1, 1, 2, 2))
+    assert violations.rows.tolist() == [[0]]
 
 
 def test_a_hole_is_a_gap_unless_others_fill_it():
     ring = shapely.box(0, 0, 9, 9) - shapely.box(3, 3, 6, 6)
-    _, findings = _gaps([ring])
-    assert findings.geometry[0].equals(shapely.box(3, 3, 6, 6))
+    _, violations = _gaps([ring])
+    assert violations.geometry[0].equals(shapely.box(3, 3, 6, 6))
     assert _gaps([ring, shapely.box(3, 3, 6, 6)])[0].passed
     assert _gaps([ring, shapely.box(2, 2, 7, 7)])[0].passed
-    _, findings = _gaps([ring, shapely.box(3, 3, 6, 5)])
-    assert findings.geometry[0].equals(shapely.box(3, 5, 6, 6))
+    _, violations = _gaps([ring, shapely.box(3, 3, 6, 5)])
+    assert violations.geometry[0].equals(shapely.box(3, 5, 6, 6))
 
 
 @pytest.mark.parametrize("box", [(4, 4, 5, 5), (3, 3, 4, 4)])
 def test_islands_are_taken_out_of_their_void(box):
     ring = shapely.box(0, 0, 9, 9) - shapely.box(3, 3, 6, 6)
-    _, findings = _gaps([ring, shapely.box(*box)])
-    assert findings.geometry[0].equals(shapely.box(3, 3, 6, 6) - shapely.box(*box))
-    assert findings.measure.tolist() == [8.0]
-    assert findings.rows.tolist() == [[0, 1]]
+    _, violations = _gaps([ring, shapely.box(*box)])
+    assert violations.geometry[0].equals(shapely.box(3, 3, 6, 6) - shapely.box(*box))
+    assert violations.measure.tolist() == [8.0]
+    assert violations.rows.tolist() == [[0, 1]]
 
 
 def test_islands_that_stand_alone_are_taken_out_and_named():
@@ -124,11 +124,11 @@ def test_islands_that_stand_alone_are_taken_out_and_named():
         shapely.box(14, 14, 16, 16),
         shapely.box(99, 9, 100, 10),
     ]
-    _, findings = _gaps([*around, *islands])
+    _, violations = _gaps([*around, *islands])
     expected = shapely.box(9, 9, 18, 18) - shapely.union_all(islands)
-    assert findings.geometry[0].equals(expected)
-    assert findings.measure.tolist() == [76.0]
-    assert findings.rows.tolist() == [[0, 1, 2, 3, 4, 5]]
+    assert violations.geometry[0].equals(expected)
+    assert violations.measure.tolist() == [76.0]
+    assert violations.rows.tolist() == [[0, 1, 2, 3, 4, 5]]
 
 
 def test_rounding_at_a_t_junction_is_no_gap():
@@ -187,28 +187,28 @@ def test_an_area_of_interest_limits_gaps_and_must_be_filled():
     features = squares(4, 4)
     del features[5]
     interest = memory_vector([shapely.box(1.5, 0, 3, 4), shapely.box(3, 0, 5, 4)])
-    result, findings = _gaps(features, interest, within=OTHER)
-    assert sorted(findings.measure) == [0.5, 4.0]
-    assert shapely.union_all(findings.geometry).equals(
+    result, violations = _gaps(features, interest, within=OTHER)
+    assert sorted(violations.measure) == [0.5, 4.0]
+    assert shapely.union_all(violations.geometry).equals(
         shapely.union_all([shapely.box(1.5, 1, 2, 2), shapely.box(4, 0, 5, 4)])
     )
     assert result.violations == 2
     outside = memory_vector([shapely.box(50, 50, 51, 51)])
-    _, findings = _gaps(features, outside, within=OTHER)
-    assert findings.geometry[0].equals(shapely.box(50, 50, 51, 51))
-    assert findings.rows.tolist() == [[-1]]
+    _, violations = _gaps(features, outside, within=OTHER)
+    assert violations.geometry[0].equals(shapely.box(50, 50, 51, 51))
+    assert violations.rows.tolist() == [[-1]]
 
 
 def test_a_polygon_that_stands_alone_can_cut_an_area_of_interest_in_two():
     interest = memory_vector([shapely.box(0, 0, 9, 1)])
-    _, findings = _gaps([shapely.box(4, -1, 5, 2)], interest, within=OTHER)
-    assert sorted(findings.measure) == [4.0, 4.0]
-    assert findings.rows.tolist() == [[0], [0]]
+    _, violations = _gaps([shapely.box(4, -1, 5, 2)], interest, within=OTHER)
+    assert sorted(violations.measure) == [4.0, 4.0]
+    assert violations.rows.tolist() == [[0], [0]]
 
 
 def test_nothing_in_an_area_of_interest_is_a_gap():
-    result, findings = _gaps([], memory_vector(squares(1, 1)), within=OTHER)
-    assert findings.measure.tolist() == [1.0]
+    result, violations = _gaps([], memory_vector(squares(1, 1)), within=OTHER)
+    assert violations.measure.tolist() == [1.0]
     assert result.checked == 0
 
 
@@ -222,12 +222,12 @@ def test_an_area_of_interest_without_polygons_is_an_error():
 def test_known_gaps_are_accepted_when_they_cover_the_void():
     features = [shapely.box(0, 0, 9, 9) - shapely.box(1, 1, 2, 2) - shapely.box(5, 5, 7, 7)]
     halves = [shapely.box(5, 5, 6, 7), shapely.box(6, 5, 7, 7)]
-    _, findings = _gaps(features, memory_vector(halves), allowed=OTHER)
-    assert findings.measure.tolist() == [1.0]
-    _, findings = _gaps(features, memory_vector(halves[:1]), allowed=OTHER)
-    assert sorted(findings.measure) == [1.0, 4.0]
-    _, findings = _gaps(features, memory_vector([]), allowed=OTHER)
-    assert len(findings) == 2
+    _, violations = _gaps(features, memory_vector(halves), allowed=OTHER)
+    assert violations.measure.tolist() == [1.0]
+    _, violations = _gaps(features, memory_vector(halves[:1]), allowed=OTHER)
+    assert sorted(violations.measure) == [1.0, 4.0]
+    _, violations = _gaps(features, memory_vector([]), allowed=OTHER)
+    assert len(violations) == 2
 
 
 def test_within_and_allowed_come_in_their_order():
@@ -236,8 +236,8 @@ def test_within_and_allowed_come_in_their_order():
         memory_vector([shapely.box(0, 0, 8, 8)]),
         memory_vector([shapely.box(5, 5, 7, 7)]),
     )
-    _, findings = _gaps(features, interest, known, within=OTHER, allowed=OTHER)
-    assert findings.measure.tolist() == [1.0]
+    _, violations = _gaps(features, interest, known, within=OTHER, allowed=OTHER)
+    assert violations.measure.tolist() == [1.0]
 
 
 def test_known_gaps_in_another_crs_are_transformed_and_it_is_said():
@@ -258,8 +258,8 @@ def test_what_is_left_out_is_said_and_the_rest_is_judged():
     bow_tie = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
     ring = shapely.box(0, 0, 9, 9) - shapely.box(3, 3, 6, 6)
     features = [bow_tie, None, ring, shapely.Polygon(), shapely.LineString([(0, 0), (1, 1)]), b"\0"]
-    result, findings = _gaps(features)
-    assert findings.rows.tolist() == [[2]]
+    result, violations = _gaps(features)
+    assert violations.rows.tolist() == [[2]]
     assert result.checked == 1
     for said in (
         "1 null geometry left out (row 1)",
@@ -273,15 +273,15 @@ def test_what_is_left_out_is_said_and_the_rest_is_judged():
 
 def test_features_that_where_excludes_fill_nothing():
     data = memory_vector(squares(3, 3), {"id": list(range(9))})
-    result, findings = run_rule(MustNotHaveGaps(where="id <> 4"), data)
-    assert findings.geometry[0].equals(shapely.box(1, 1, 2, 2))
+    result, violations = run_rule(MustNotHaveGaps(where="id <> 4"), data)
+    assert violations.geometry[0].equals(shapely.box(1, 1, 2, 2))
     assert result.checked == 8
 
 
 def test_bounds_in_degrees_are_said():
     features = [shapely.box(0, 0, 9, 9) - shapely.box(3, 3, 6, 6)]
-    result, findings = _gaps(features, crs="EPSG:4326", max_area=99)
-    assert findings.unit == "°²"
+    result, violations = _gaps(features, crs="EPSG:4326", max_area=99)
+    assert violations.unit == "°²"
     assert "the bounds of gaps are in degrees" in result.message
 
 
@@ -302,8 +302,8 @@ def test_many_neighbours_are_named_up_to_a_bound_and_it_is_said(monkeypatch):
     inner = shapely.box(1, 1, 39, 39)
     features = [s for s in ring if not inner.contains(s)]
     monkeypatch.setattr("spatial_pipeline.check.coverage.voids.CELLS", 0)
-    result, findings = _gaps(features)
-    assert findings.rows.shape == (1, 100)
+    result, violations = _gaps(features)
+    assert violations.rows.shape == (1, 100)
     assert "only 100 neighbours of a gap are named, 1 have more" in result.message
 
 
@@ -312,10 +312,10 @@ def test_many_neighbours_are_named_up_to_a_bound_and_it_is_said(monkeypatch):
 def test_gaps_are_the_bounded_components_of_the_complement(features, size, jobs, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(polygon_lookup, "CHUNK", chunk)
-        result, findings = _gaps(features, size=size, jobs=jobs)
+        result, violations = _gaps(features, size=size, jobs=jobs)
     assert result.status is not Status.ERROR
-    _same(findings, _voids(features))
-    for row, void in zip(findings.rows.tolist(), findings.geometry, strict=True):
+    _same(violations, _voids(features))
+    for row, void in zip(violations.rows.tolist(), violations.geometry, strict=True):
         if void.area > TINY:
             assert [r for r in row if r >= 0] == _around(void, features)
 
@@ -333,8 +333,8 @@ def test_gaps_in_an_area_are_what_the_union_leaves_of_it(features, size, corner,
     interest = shapely.union_all(
         [shapely.box(x, y, x + side, y + side), shapely.box(x, y, x + 9, y + 1)]
     )
-    _, findings = _gaps(features, memory_vector([interest]), size=size, within=OTHER)
-    _same(findings, _voids(features, interest))
+    _, violations = _gaps(features, memory_vector([interest]), size=size, within=OTHER)
+    _same(violations, _voids(features, interest))
 
 
 @settings(max_examples=25, deadline=None)
@@ -350,10 +350,10 @@ def test_the_result_is_the_same_for_any_cut_and_any_number_of_threads(features, 
 def test_real_data_give_the_voids_of_their_union(name):
     frame = real_frame(name)
     features = list(frame.geometry)
-    result, findings = _gaps(features, crs=frame.crs, size=50, jobs=2)
+    result, violations = _gaps(features, crs=frame.crs, size=50, jobs=2)
     assert result.checked == len(features)
-    _same(findings, _voids(features))
-    for row, void in zip(findings.rows.tolist(), findings.geometry, strict=True):
+    _same(violations, _voids(features))
+    for row, void in zip(violations.rows.tolist(), violations.geometry, strict=True):
         if void.area > TINY:
             assert [r for r in row if r >= 0] == _around(void, features)
 
@@ -362,10 +362,10 @@ def test_real_data_with_invalid_polygons_give_the_voids_of_the_valid_ones():
     """Overlay snaps vertices 0.4 µm apart here and so cuts a void in two at a passage of 32 nm."""
     frame = real_frame("tokyo")
     features = list(frame.geometry)
-    result, findings = _gaps(features, crs=frame.crs, size=50, jobs=2)
+    result, violations = _gaps(features, crs=frame.crs, size=50, jobs=2)
     assert result.checked == 252
     assert "10 invalid geometries left out (rows " in result.message
-    found, expected = findings.geometry[findings.measure > TINY], np.array(_voids(features))
+    found, expected = violations.geometry[violations.measure > TINY], np.array(_voids(features))
     assert (len(found), len(expected)) == (335, 336)
     void, piece = shapely.STRtree(expected).query(found)
     shared = shapely.area(shapely.intersection(found[void], expected[piece])) > TINY
@@ -378,5 +378,5 @@ def test_real_data_with_invalid_polygons_give_the_voids_of_the_valid_ones():
 def test_a_grid_far_away_keeps_its_gaps():
     features = [translate(s, 1e7, -1e7) for s in squares(3, 3)]
     features[4] = translate(shapely.box(1.001, 1, 2, 2), 1e7, -1e7)
-    _, findings = _gaps(features)
-    assert findings.measure == pytest.approx([0.001], abs=1e-7)
+    _, violations = _gaps(features)
+    assert violations.measure == pytest.approx([0.001], abs=1e-7)

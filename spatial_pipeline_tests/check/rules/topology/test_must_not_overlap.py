@@ -26,11 +26,11 @@ WORTHS = (0.1, 0.6, 2.0)
 """Some, most or all batches are taken for coverages."""
 
 
-def _pairs(findings):
+def _pairs(violations):
     """Row pairs with the size of what they share."""
     return {
         tuple(rows): measure
-        for rows, measure in zip(findings.rows.tolist(), findings.measure.tolist(), strict=True)
+        for rows, measure in zip(violations.rows.tolist(), violations.measure.tolist(), strict=True)
     }
 
 
@@ -47,9 +47,9 @@ def _brute(features, groups=None):
 
 
 def test_polygons_that_only_touch_pass():
-    result, findings = run_rule(MustNotOverlap(), memory_vector(squares(3, 3)))
+    result, violations = run_rule(MustNotOverlap(), memory_vector(squares(3, 3)))
     assert result.status is Status.PASSED
-    assert (result.checked, result.violations, len(findings)) == (9, 0, 0)
+    assert (result.checked, result.violations, len(violations)) == (9, 0, 0)
     assert result.message == "9 checked"
 
 
@@ -62,14 +62,14 @@ def test_overlapping_equal_and_contained_pairs_are_violations():
         shapely.box(20, 0, 29, 9),
         shapely.box(21, 1, 22, 2),
     ]
-    result, findings = run_rule(
+    result, violations = run_rule(
         MustNotOverlap(), memory_vector(features, {"id": list("abcdef")}), key=("id",)
     )
     assert result.status is Status.FAILED
-    assert _pairs(findings) == {(0, 1): 1.0, (2, 3): 4.0, (4, 5): 1.0}
-    assert findings.geometry[0].equals(shapely.box(1, 1, 2, 2))
-    assert set(findings.reasons) == {"overlap"}
-    assert findings.unit == "m²"
+    assert _pairs(violations) == {(0, 1): 1.0, (2, 3): 4.0, (4, 5): 1.0}
+    assert violations.geometry[0].equals(shapely.box(1, 1, 2, 2))
+    assert set(violations.reasons) == {"overlap"}
+    assert violations.unit == "m²"
     assert result.message == "3 overlaps, largest 4 m²"
     assert result.sample[0].keys == (("a",), ("b",))
     assert result.sample[0].location == (1.5, 1.5)
@@ -95,10 +95,10 @@ def test_an_overlap_stays_when_its_area_rounds_to_nothing():
             ]
         ),
     ]
-    result, findings = run_rule(MustNotOverlap(), memory_vector(features))
+    result, violations = run_rule(MustNotOverlap(), memory_vector(features))
     assert result.violations == 1
-    assert findings.measure.tolist() == [0.0]
-    assert not findings.geometry[0].is_empty
+    assert violations.measure.tolist() == [0.0]
+    assert not violations.geometry[0].is_empty
     assert run_rule(MustNotOverlap(tolerance=1e-6), memory_vector(features))[0].passed
 
 
@@ -118,10 +118,10 @@ def test_lines_violate_where_they_share_a_stretch():
         shapely.LineString([(2, -1), (2, 1)]),
         shapely.LineString([(4, 0), (4, 3)]),
     ]
-    result, findings = run_rule(MustNotOverlap(), memory_vector(features))
-    assert _pairs(findings) == {(0, 1): 1.0}
-    assert findings.geometry[0].equals(shapely.LineString([(3, 0), (4, 0)]))
-    assert (findings.reasons[0], findings.unit) == ("shared line", "m")
+    result, violations = run_rule(MustNotOverlap(), memory_vector(features))
+    assert _pairs(violations) == {(0, 1): 1.0}
+    assert violations.geometry[0].equals(shapely.LineString([(3, 0), (4, 0)]))
+    assert (violations.reasons[0], violations.unit) == ("shared line", "m")
     assert result.message == "1 shared line, longest 1 m"
     assert run_rule(MustNotOverlap(tolerance=1), memory_vector(features))[0].passed
 
@@ -134,9 +134,9 @@ def test_lines_and_polygons_are_told_apart():
         shapely.box(1, 1, 3, 3),
         shapely.Point(1, 1),
     ]
-    result, findings = run_rule(MustNotOverlap(), memory_vector(features))
-    assert _pairs(findings) == {(0, 3): 1.0, (1, 2): 1.0}
-    assert findings.unit == "m² (lines: m)"
+    result, violations = run_rule(MustNotOverlap(), memory_vector(features))
+    assert _pairs(violations) == {(0, 3): 1.0, (1, 2): 1.0}
+    assert violations.unit == "m² (lines: m)"
     assert result.checked == 4
     assert "1 overlap, largest 1 m², 1 shared line, longest 1 m" in result.message
     assert "polygons and lines are not compared with each other" in result.message
@@ -149,12 +149,12 @@ def test_what_is_left_out_is_said_and_does_not_stop_the_rest():
         nan = shapely.Polygon([(0, 0), (1, np.nan), (1, 0)])
     features = [bow_tie, None, shapely.Polygon(), *squares(1, 1) * 2, b"\x00", nan]
     features.append(shapely.from_wkt("POLYGON Z ((0 0 1, 1 0 2, 1 1 3, 0 0 1))"))
-    result, findings = run_rule(
+    result, violations = run_rule(
         MustNotOverlap(), memory_vector(features, {"id": list("abcdefgh")}), key=("id",)
     )
-    assert set(_pairs(findings)) == {(3, 4), (3, 7), (4, 7)}
+    assert set(_pairs(violations)) == {(3, 4), (3, 7), (4, 7)}
     assert result.checked == 3
-    assert not any(g.has_z for g in findings.geometry)
+    assert not any(g.has_z for g in violations.geometry)
     for said in (
         "1 null geometry left out (b)",
         "1 geometry that does not decode left out (f)",
@@ -172,29 +172,29 @@ def test_collections_are_judged_by_their_parts():
         shapely.GeometryCollection([box, translate(box, 1, 0)]),
         line,
     ]
-    result, findings = run_rule(MustNotOverlap(), memory_vector(features))
-    assert _pairs(findings) == {(0, 1): 4.0, (0, 2): 5.0}
+    result, violations = run_rule(MustNotOverlap(), memory_vector(features))
+    assert _pairs(violations) == {(0, 1): 4.0, (0, 2): 5.0}
     assert "2 geometry collections judged by parts (rows 0, 1)" in result.message
 
 
 def test_group_by_compares_only_equal_values_and_null_equals_null():
     features = squares(1, 1) * 6
     columns = {"a": [1, 1, None, None, 2, 1], "b": ["x", "x", "x", "x", "x", None]}
-    _, findings = run_rule(MustNotOverlap(group_by=("a", "b")), memory_vector(features, columns))
-    assert set(_pairs(findings)) == {(0, 1), (2, 3)}
+    _, violations = run_rule(MustNotOverlap(group_by=("a", "b")), memory_vector(features, columns))
+    assert set(_pairs(violations)) == {(0, 1), (2, 3)}
 
 
 def test_where_keeps_features_out():
     data = memory_vector(squares(1, 1) * 3, {"old": [True, False, False]})
-    result, findings = run_rule(MustNotOverlap(where="not old"), data)
-    assert set(_pairs(findings)) == {(1, 2)}
+    result, violations = run_rule(MustNotOverlap(where="not old"), data)
+    assert set(_pairs(violations)) == {(1, 2)}
     assert result.checked == 2
 
 
 def test_a_tolerance_in_degrees_is_said():
     data = memory_vector(squares(1, 1) * 2, crs="EPSG:4326")
-    result, findings = run_rule(MustNotOverlap(tolerance=0.1), data)
-    assert findings.unit == "°²"
+    result, violations = run_rule(MustNotOverlap(tolerance=0.1), data)
+    assert violations.unit == "°²"
     assert "the tolerance is in square degrees" in result.message
     assert "degrees" not in run_rule(MustNotOverlap(), data)[0].message
     assert run_rule(MustNotOverlap(), memory_vector(squares(1, 1) * 2, crs=None))[1].unit == ""
@@ -219,13 +219,13 @@ def test_pairs_and_areas_are_those_of_brute_force(features, size, jobs, grouped,
     data = memory_vector(features, {"g": groups}, batch_size=7)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(must_not_overlap, "WORTH", worth)
-        result, findings = run_rule(rule, data, tile_size=size, jobs=jobs)
-    assert len(findings) == result.violations
-    findings = findings.take(findings.reasons == "overlap")
+        result, violations = run_rule(rule, data, tile_size=size, jobs=jobs)
+    assert len(violations) == result.violations
+    violations = violations.take(violations.reasons == "overlap")
     expected = _brute(features, groups if grouped else None)
-    assert set(_pairs(findings)) == set(expected)
-    assert len(findings) == len(expected)
-    for pair, measure in _pairs(findings).items():
+    assert set(_pairs(violations)) == set(expected)
+    assert len(violations) == len(expected)
+    for pair, measure in _pairs(violations).items():
         assert measure == pytest.approx(expected[pair], rel=1e-6, abs=1e-6)
 
 
@@ -251,9 +251,9 @@ def test_a_shifted_sheet_is_found_across_batches(monkeypatch, by, worth):
     features = [*sheet, *(translate(s, *by) for s in sheet)]
     expected = _brute(features)
     monkeypatch.setattr(must_not_overlap, "WORTH", worth)
-    _, findings = run_rule(MustNotOverlap(), memory_vector(features), tile_size=36, jobs=2)
-    assert _pairs(findings) == pytest.approx(expected)
-    assert len(findings) == len(expected)
+    _, violations = run_rule(MustNotOverlap(), memory_vector(features), tile_size=36, jobs=2)
+    assert _pairs(violations) == pytest.approx(expected)
+    assert len(violations) == len(expected)
 
 
 def test_a_building_on_the_border_of_a_coverage_is_compared_with_it():
@@ -261,8 +261,8 @@ def test_a_building_on_the_border_of_a_coverage_is_compared_with_it():
     random = np.random.default_rng(3)
     buildings = [shapely.Point(*random.uniform(-2, 12, 2)).buffer(0.4) for _ in range(100)]
     for features in ([*squares(10, 10), *buildings], [*buildings, *squares(10, 10)]):
-        _, findings = run_rule(MustNotOverlap(), memory_vector(features), tile_size=100, jobs=2)
-        assert set(_pairs(findings)) == set(_brute(features))
+        _, violations = run_rule(MustNotOverlap(), memory_vector(features), tile_size=100, jobs=2)
+        assert set(_pairs(violations)) == set(_brute(features))
 
 
 def test_few_features_are_read_again_where_polygons_share_their_edges(monkeypatch):
@@ -275,7 +275,7 @@ def test_few_features_are_read_again_where_polygons_share_their_edges(monkeypatc
     read = []
     take = data.take
     monkeypatch.setattr(data, "take", lambda at, names: read.extend(at) or take(at, names))
-    assert check.reduce([partial]).findings.rows.tolist() == [[210, 211]]
+    assert check.reduce([partial]).violations.rows.tolist() == [[210, 211]]
     assert len(read) <= 12
 
 
@@ -283,13 +283,13 @@ def test_few_features_are_read_again_where_polygons_share_their_edges(monkeypatc
 @given(st.lists(st.tuples(*[st.integers(0, 4)] * 4), min_size=2, max_size=12))
 def test_lines_on_a_lattice_are_those_of_brute_force(ends):
     lines = [shapely.LineString([e[:2], e[2:]]) for e in ends if e[:2] != e[2:]]
-    _, findings = run_rule(MustNotOverlap(), memory_vector(lines, crs="EPSG:32633"), tile_size=3)
+    _, violations = run_rule(MustNotOverlap(), memory_vector(lines, crs="EPSG:32633"), tile_size=3)
     expected = {
         (i, k): shapely.intersection(lines[i], lines[k]).length
         for i, k in combinations(range(len(lines)), 2)
         if shapely.relate(lines[i], lines[k])[0] == "1"
     }
-    assert _pairs(findings) == pytest.approx(expected)
+    assert _pairs(violations) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", ["tokyo", "plots", "buildings", "streets"])
@@ -297,7 +297,7 @@ def test_real_data_give_what_brute_force_gives(name):
     frame = real_frame(name)
     features = list(frame.geometry)
     data = memory_vector(features, crs=frame.crs)
-    result, findings = run_rule(MustNotOverlap(), data, tile_size=50, jobs=2)
+    result, violations = run_rule(MustNotOverlap(), data, tile_size=50, jobs=2)
     good = [i for i, f in enumerate(features) if f.is_valid]
     assert result.checked == len(good)
     one, other = shapely.STRtree(features).query(features)
@@ -310,8 +310,8 @@ def test_real_data_give_what_brute_force_gives(name):
         and features[k].is_valid
         and shapely.relate(features[i], features[k])[0] == dimension
     }
-    assert set(_pairs(findings)) == expected
-    for (i, k), measure in _pairs(findings).items():
+    assert set(_pairs(violations)) == expected
+    for (i, k), measure in _pairs(violations).items():
         shared = shapely.intersection(features[i], features[k])
         size = shared.length if name == "streets" else shared.area
         assert measure == pytest.approx(size, rel=1e-9, abs=1e-9)

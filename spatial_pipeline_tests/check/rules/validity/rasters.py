@@ -41,11 +41,11 @@ def example(name, block=128):
         )
 
 
-def told(findings):
+def told(violations):
     """Everything that a finding says, comparable."""
     return [
         (r, m, shapely.to_wkb(g))
-        for r, m, g in zip(findings.reasons, findings.measure, findings.geometry, strict=True)
+        for r, m, g in zip(violations.reasons, violations.measure, violations.geometry, strict=True)
     ]
 
 

@@ -68,8 +68,8 @@ LINES = st.lists(PLACES, min_size=2, max_size=6).map(shapely.LineString)
 @settings(deadline=None, max_examples=60)
 @given(RINGS | LINES)
 def test_all_around_the_world(shape):
-    _, findings = everywhere(Antimeridian(), [shape], crs="EPSG:4326")
-    assert sorted((f[1], f[2], f[3]) for f in findings) == sorted(crossings(None, shape))
+    _, violations = everywhere(Antimeridian(), [shape], crs="EPSG:4326")
+    assert sorted((f[1], f[2], f[3]) for f in violations) == sorted(crossings(None, shape))
 
 
 @pytest.mark.parametrize("crs", ["EPSG:32633", None])

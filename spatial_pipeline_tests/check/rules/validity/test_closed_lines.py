@@ -36,5 +36,5 @@ test_laws = laws(
 
 
 def test_the_end_that_stays_open_is_named():
-    _, findings = everywhere(ClosedLines(), [shapely.from_wkt(TWO)])
-    assert [f[4:] for f in findings] == [(1, -1, 1)]
+    _, violations = everywhere(ClosedLines(), [shapely.from_wkt(TWO)])
+    assert [f[4:] for f in violations] == [(1, -1, 1)]

@@ -69,8 +69,8 @@ def test_numbers_of_few_decimals_are_never_off(number, decimals):
 
 def test_each_vertex_of_a_ring_is_named_once():
     ring = shapely.Polygon([(0.5, 0), (2, 0), (2, 2)])
-    _, findings = everywhere(CoordinatePrecision(max_decimals=0), [ring])
-    assert [(f[3], *f[4:]) for f in findings] == [(0.5, 0, 0, 0)]
+    _, violations = everywhere(CoordinatePrecision(max_decimals=0), [ring])
+    assert [(f[3], *f[4:]) for f in violations] == [(0.5, 0, 0, 0)]
 
 
 def test_one_of_grid_and_decimals_is_needed():

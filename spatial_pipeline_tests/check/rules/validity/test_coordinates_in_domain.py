@@ -54,15 +54,15 @@ test_laws = laws(
 
 def test_longitude_and_latitude_are_named():
     shapes = [shapely.Point(10, 120), shapely.Point(200, 120), shapely.Point(170, 10)]
-    _, findings = everywhere(CoordinatesInDomain(), shapes, crs="EPSG:4326")
+    _, violations = everywhere(CoordinatesInDomain(), shapes, crs="EPSG:4326")
     area = "outside the area of use of WGS 84"
-    told = [(f[0], f[1]) for f in findings]
+    told = [(f[0], f[1]) for f in violations]
     assert told == [((0,), f"{area}, inside with longitude and latitude swapped"), ((1,), area)]
 
 
 def test_the_first_vertex_outside_is_named():
-    _, findings = everywhere(CoordinatesInDomain(), [shapely.from_wkt(LINE)])
-    assert [f[4:] for f in findings] == [(0, -1, 0)]
+    _, violations = everywhere(CoordinatesInDomain(), [shapely.from_wkt(LINE)])
+    assert [f[4:] for f in violations] == [(0, -1, 0)]
 
 
 def test_without_a_crs_there_is_no_area():

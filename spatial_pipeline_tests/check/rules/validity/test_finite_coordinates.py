@@ -18,15 +18,15 @@ CURVE = wkb_path(8, [(0.0, 0.0), (1.0, 1.0), (2.0, 0.0)])
 
 def test_finite_coordinates_pass():
     deep = shapely.from_wkt("LINESTRING ZM (0 0 1 2, 1 1 -1e308 4)")
-    result, findings = everywhere(FiniteCoordinates(), [shapely.box(0, 0, 1, 1), deep])
-    assert (result.status, result.checked, findings) == (Status.PASSED, 2, [])
+    result, violations = everywhere(FiniteCoordinates(), [shapely.box(0, 0, 1, 1), deep])
+    assert (result.status, result.checked, violations) == (Status.PASSED, 2, [])
 
 
 def test_every_vertex_is_found_with_its_address():
     shell = [(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 0.0)]
     hole = [(1.0, 1.0), (NAN, 1.0), (2.0, INF), (1.0, 1.0)]
-    result, findings = everywhere(FiniteCoordinates(), [wkb_path(3, shell, hole)])
-    assert findings == [
+    result, violations = everywhere(FiniteCoordinates(), [wkb_path(3, shell, hole)])
+    assert violations == [
         ((0,), "x is NaN", "POINT (1 1)", None, -1, 1, 1),
         ((0,), "y is infinite", "POINT (1 1)", None, -1, 1, 2),
     ]
@@ -35,8 +35,8 @@ def test_every_vertex_is_found_with_its_address():
 
 def test_z_and_m_count():
     line = wkb_path(3002, [(0.0, 0.0, NAN, 1.0), (1.0, 1.0, 0.0, -INF)])
-    _, findings = everywhere(FiniteCoordinates(), [wkb_point(0.0, 0.0, INF, code=1001), line])
-    assert [f[:3] for f in findings] == [
+    _, violations = everywhere(FiniteCoordinates(), [wkb_point(0.0, 0.0, INF, code=1001), line])
+    assert [f[:3] for f in violations] == [
         ((0,), "z is infinite", "POINT (0 0)"),
         ((1,), "z is NaN", "POINT (0 0)"),
         ((1,), "m is infinite", "POINT (1 1)"),
@@ -45,14 +45,14 @@ def test_z_and_m_count():
 
 def test_m_alone_counts():
     measured = [wkb_point(0.0, 0.0, NAN, code=2001), wkb_point(0.0, 0.0, 1.0, NAN, code=3001)]
-    _, findings = everywhere(FiniteCoordinates(), measured)
-    assert [f[:2] for f in findings] == [((0,), "m is NaN"), ((1,), "m is NaN")]
+    _, violations = everywhere(FiniteCoordinates(), measured)
+    assert [f[:2] for f in violations] == [((0,), "m is NaN"), ((1,), "m is NaN")]
 
 
 def test_a_geometry_that_does_not_decode_for_a_nan_is_judged():
     ring = [(NAN, NAN), (1.0, 0.0), (1.0, 1.0), (NAN, NAN)]
-    result, findings = everywhere(FiniteCoordinates(), [wkb_path(3, ring)])
-    assert [f[1:] for f in findings] == [
+    result, violations = everywhere(FiniteCoordinates(), [wkb_path(3, ring)])
+    assert [f[1:] for f in violations] == [
         ("x is NaN, y is NaN", "POINT (1 0)", None, -1, 0, 0),
         ("x is NaN, y is NaN", "POINT (1 1)", None, -1, 0, 3),
     ]
@@ -61,8 +61,8 @@ def test_a_geometry_that_does_not_decode_for_a_nan_is_judged():
 
 def test_what_cannot_be_judged_is_said():
     geometries = [None, shapely.Polygon(), b"\x01", CURVE, shapely.Point(1, 1)]
-    result, findings = everywhere(FiniteCoordinates(), geometries)
-    assert (result.status, result.checked, findings) == (Status.PASSED, 2, [])
+    result, violations = everywhere(FiniteCoordinates(), geometries)
+    assert (result.status, result.checked, violations) == (Status.PASSED, 2, [])
     assert result.message == (
         "2 checked; 1 null geometry not judged; 1 empty geometry not judged; "
         "1 geometry that does not decode not judged"
@@ -70,8 +70,8 @@ def test_what_cannot_be_judged_is_said():
 
 
 def test_nowhere_to_show_it():
-    _, findings = everywhere(FiniteCoordinates(), [wkb_point(NAN, 1.0), wkb_point(INF, INF)])
-    assert [f[:3] for f in findings] == [
+    _, violations = everywhere(FiniteCoordinates(), [wkb_point(NAN, 1.0), wkb_point(INF, INF)])
+    assert [f[:3] for f in violations] == [
         ((0,), "x is NaN", None),
         ((1,), "x is infinite, y is infinite", None),
     ]
@@ -88,13 +88,13 @@ COORDINATES = st.sampled_from([0.0, 1.0, 2.5, NAN, INF, -INF])
 @given(st.lists(st.lists(st.tuples(*[COORDINATES] * 3), min_size=2, max_size=4), max_size=5))
 def test_vertices_are_judged_one_by_one(paths):
     wkb = [wkb_path(1002, path) for path in paths]
-    _, findings = everywhere(FiniteCoordinates(), wkb)
+    _, violations = everywhere(FiniteCoordinates(), wkb)
     bad = [
         (i, v)
         for i, path in enumerate(paths)
         for v, vertex in enumerate(path)
         if not all(math.isfinite(c) for c in vertex)
     ]
-    assert [(f[0][0], f[6]) for f in findings] == bad
+    assert [(f[0][0], f[6]) for f in violations] == bad
     geometry = decoded(np.array([*wkb, None], dtype=object)[:-1])
     assert np.flatnonzero(not_finite(geometry)).tolist() == sorted({i for i, _ in bad})

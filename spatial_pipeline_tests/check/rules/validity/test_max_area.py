@@ -26,5 +26,5 @@ test_laws = laws(
 def test_bounds_by_class_of_parts_by_themselves():
     both = shapely.MultiPolygon([shapely.from_wkt(LARGE), shapely.box(5, 5, 6, 6)])
     rule = MaxArea(limits={"by": "use", "values": {"house": 2}}, by_part=True)
-    _, findings = everywhere(rule, [both] * 3, {"use": ["house", "field", None]})
-    assert [(f[0], f[3], f[4]) for f in findings] == [((0,), 9.0, 0)]
+    _, violations = everywhere(rule, [both] * 3, {"use": ["house", "field", None]})
+    assert [(f[0], f[3], f[4]) for f in violations] == [((0,), 9.0, 0)]

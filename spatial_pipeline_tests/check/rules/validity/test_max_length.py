@@ -26,5 +26,5 @@ test_laws = laws(
 def test_bounds_by_class_of_parts_by_themselves():
     both = shapely.MultiLineString([[(0, 0), (3, 0)], [(5, 5), (5, 6)]])
     rule = MaxLength(limits={"by": "use", "values": {"road": 2}}, by_part=True)
-    _, findings = everywhere(rule, [both] * 3, {"use": ["road", "path", None]})
-    assert [(f[0], f[3], f[4]) for f in findings] == [((0,), 3.0, 0)]
+    _, violations = everywhere(rule, [both] * 3, {"use": ["road", "path", None]})
+    assert [(f[0], f[3], f[4]) for f in violations] == [((0,), 3.0, 0)]

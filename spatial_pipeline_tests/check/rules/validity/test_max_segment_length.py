@@ -39,5 +39,5 @@ test_laws = laws(
 def test_bounds_by_class_and_the_address_of_each_segment():
     rule = MaxSegmentLength(limits={"by": "use", "values": {"road": 8}})
     shapes = [shapely.from_wkt(RING)] * 2
-    _, findings = everywhere(rule, shapes, {"use": ["road", None]})
-    assert [(f[0], *f[4:]) for f in findings] == [((0,), 0, 0, v) for v in range(4)]
+    _, violations = everywhere(rule, shapes, {"use": ["road", None]})
+    assert [(f[0], *f[4:]) for f in violations] == [((0,), 0, 0, v) for v in range(4)]

@@ -41,8 +41,8 @@ test_laws = laws(
 def test_what_is_accepted(tolerance, found):
     rule = MeasuresMatch(columns={"area": "m2"}, tolerance=tolerance)
     shapes = [shapely.from_wkt(GOOD)] * 3
-    _, findings = everywhere(rule, shapes, {"m2": [4.5, 3.0, 4.0]})
-    assert [f[0] for f in findings] == found
+    _, violations = everywhere(rule, shapes, {"m2": [4.5, 3.0, 4.0]})
+    assert [f[0] for f in violations] == found
 
 
 def test_places_and_degrees():
@@ -51,8 +51,8 @@ def test_places_and_degrees():
     )
     shapes = [shapely.Point(500_000, 0)] * 2
     columns = {"x": [5e5, 5e5], "y": [0.0, 1.0], "lon": [15.0, 15.0], "lat": [0.0, 0.5]}
-    _, findings = everywhere(rule, shapes, columns)
-    assert [(f[0], f[1]) for f in findings] == [
+    _, violations = everywhere(rule, shapes, columns)
+    assert [(f[0], f[1]) for f in violations] == [
         ((1,), "lat is not the lat"),
         ((1,), "y is not the y"),
     ]
@@ -61,8 +61,8 @@ def test_places_and_degrees():
 def test_null_is_no_measure_and_text_is_an_error():
     rule = MeasuresMatch(columns={"area": "m2"})
     shapes = [shapely.from_wkt(GOOD)] * 2
-    _, findings = everywhere(rule, shapes, {"m2": [None, 4.0]})
-    assert [(f[0], f[1]) for f in findings] == [((0,), "m2 is null")]
+    _, violations = everywhere(rule, shapes, {"m2": [None, 4.0]})
+    assert [(f[0], f[1]) for f in violations] == [((0,), "m2 is null")]
     result, _ = everywhere(rule, shapes, {"m2": ["four", "4"]})
     assert (result.status, "m2 is no column of numbers" in result.message) == (Status.ERROR, True)
 

@@ -36,21 +36,21 @@ test_laws_by_class = laws(
 def test_a_class_without_a_bound_passes():
     rule = MinArea(limits={"by": "use", "values": {"house": 2}})
     shapes = [shapely.from_wkt(SMALL)] * 3
-    _, findings = everywhere(rule, shapes, {"use": ["house", "field", None]})
-    assert [f[0] for f in findings] == [(0,)]
+    _, violations = everywhere(rule, shapes, {"use": ["house", "field", None]})
+    assert [f[0] for f in violations] == [(0,)]
 
 
 def test_parts_by_themselves():
     both = shapely.MultiPolygon([shapely.from_wkt(LARGE), shapely.box(5, 5, 6, 6)])
     assert everywhere(MinArea(value=2), [both])[0].passed
-    _, findings = everywhere(MinArea(value=2, by_part=True), [both])
-    assert [(f[3], f[4]) for f in findings] == [(1.0, 1)]
+    _, violations = everywhere(MinArea(value=2, by_part=True), [both])
+    assert [(f[3], f[4]) for f in violations] == [(1.0, 1)]
 
 
 def test_what_the_border_cuts_may_be_small():
     shapes = [shapely.box(0, 0, 10, 1), shapely.box(4, 4, 5, 5), shapely.box(9, 9, 10, 10)]
-    _, findings = everywhere(MinArea(value=2, except_at_border=True), shapes)
-    assert [f[0] for f in findings] == [(1,)]
+    _, violations = everywhere(MinArea(value=2, except_at_border=True), shapes)
+    assert [f[0] for f in violations] == [(1,)]
 
 
 @pytest.mark.parametrize("fields", [{}, {"value": 1, "limits": {"by": "a", "values": {"b": 1}}}])

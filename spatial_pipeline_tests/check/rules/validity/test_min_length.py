@@ -24,12 +24,12 @@ test_laws = laws(RuleCases(MinLength(value=2), [LONG], FAILS, outside, unjudged=
 def test_bounds_by_class_of_parts_by_themselves():
     both = shapely.MultiLineString([[(0, 0), (3, 0)], [(5, 5), (5, 6)]])
     rule = MinLength(limits={"by": "use", "values": {"road": 2}}, by_part=True)
-    _, findings = everywhere(rule, [both] * 3, {"use": ["road", "path", None]})
-    assert [(f[0], f[3], f[4]) for f in findings] == [((0,), 1.0, 1)]
+    _, violations = everywhere(rule, [both] * 3, {"use": ["road", "path", None]})
+    assert [(f[0], f[3], f[4]) for f in violations] == [((0,), 1.0, 1)]
 
 
 def test_what_the_border_cuts_may_be_short():
     shapes = [shapely.LineString([(0, 0), (9, 9)]), shapely.LineString([(8, 8), (9, 9)])]
     shapes.append(shapely.LineString([(4, 4), (5, 5)]))
-    _, findings = everywhere(MinLength(value=2, except_at_border=True), shapes)
-    assert [f[0] for f in findings] == [(2,)]
+    _, violations = everywhere(MinLength(value=2, except_at_border=True), shapes)
+    assert [f[0] for f in violations] == [(2,)]

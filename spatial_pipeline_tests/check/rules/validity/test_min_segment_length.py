@@ -41,11 +41,11 @@ test_laws = laws(
 def test_bounds_by_class_and_the_address_of_each_segment():
     rule = MinSegmentLength(limits={"by": "use", "values": {"road": 2}})
     shapes = [shapely.from_wkt(RING)] * 2
-    _, findings = everywhere(rule, shapes, {"use": ["road", None]})
-    assert [(f[0], *f[4:]) for f in findings] == [((0,), 0, 1, v) for v in (0, 2)]
+    _, violations = everywhere(rule, shapes, {"use": ["road", None]})
+    assert [(f[0], *f[4:]) for f in violations] == [((0,), 0, 1, v) for v in (0, 2)]
 
 
 def test_what_the_border_cuts_may_be_short():
     shapes = [shapely.LineString([(0, 0), (9, 9), (8, 8.5), (8, 8)])]
-    _, findings = everywhere(MinSegmentLength(value=2, except_at_border=True), shapes)
-    assert [f[2] for f in findings] == ["LINESTRING (8 8.5, 8 8)"]
+    _, violations = everywhere(MinSegmentLength(value=2, except_at_border=True), shapes)
+    assert [f[2] for f in violations] == ["LINESTRING (8 8.5, 8 8)"]

@@ -32,8 +32,8 @@ def redundant(rule, shape):
 
 @pytest.mark.parametrize("offset", [0, 0.5])
 def test_the_ends_of_a_ring_are_corners(offset):
-    _, findings = everywhere(NoRedundantVertices(max_offset=offset), [shapely.from_wkt(RING)])
-    assert [(f[2], *f[4:]) for f in findings] == [("POINT (1 0)", 0, 0, 0)]
+    _, violations = everywhere(NoRedundantVertices(max_offset=offset), [shapely.from_wkt(RING)])
+    assert [(f[2], *f[4:]) for f in violations] == [("POINT (1 0)", 0, 0, 0)]
 
 
 test_laws = laws(

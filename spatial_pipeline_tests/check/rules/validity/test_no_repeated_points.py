@@ -53,8 +53,8 @@ test_laws_within = laws(
 
 
 def test_the_second_vertex_is_named():
-    _, findings = everywhere(NoRepeatedPoints(), [shapely.from_wkt(RING)])
-    assert [f[4:] for f in findings] == [(0, 1, 3)]
+    _, violations = everywhere(NoRepeatedPoints(), [shapely.from_wkt(RING)])
+    assert [f[4:] for f in violations] == [(0, 1, 3)]
 
 
 @settings(deadline=None, max_examples=15)

@@ -37,11 +37,11 @@ test_laws = laws(
 
 def test_what_is_large_is_no_sliver():
     shapes = [shapely.from_wkt(THIN), shapely.box(0, 0, 10, 0.1)]
-    _, findings = everywhere(NoSlivers(max_thinness=0.5, max_area=99), shapes)
-    assert [f[0] for f in findings] == [(1,)]
+    _, violations = everywhere(NoSlivers(max_thinness=0.5, max_area=99), shapes)
+    assert [f[0] for f in violations] == [(1,)]
 
 
 def test_parts_are_judged_by_themselves():
     both = shapely.MultiPolygon([shapely.box(0, 5, 9, 9), shapely.from_wkt(THIN)])
-    _, findings = everywhere(NoSlivers(max_thinness=0.1), [both])
-    assert [f[4:] for f in findings] == [(1, -1, -1)]
+    _, violations = everywhere(NoSlivers(max_thinness=0.1), [both])
+    assert [f[4:] for f in violations] == [(1, -1, -1)]

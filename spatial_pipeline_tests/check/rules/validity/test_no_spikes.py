@@ -35,15 +35,15 @@ test_laws = laws(
 
 
 def test_corners_of_a_ring_go_all_around():
-    _, findings = everywhere(NoSpikes(min_angle=50), [shapely.from_wkt(RING)])
-    assert [(f[2], *f[4:]) for f in findings] == [
+    _, violations = everywhere(NoSpikes(min_angle=50), [shapely.from_wkt(RING)])
+    assert [(f[2], *f[4:]) for f in violations] == [
         ("POINT (0 0)", 0, 0, 0),
         ("POINT (4 4)", 0, 0, 2),
     ]
-    (measure,) = {round(f[3], 9) for f in findings}
+    (measure,) = {round(f[3], 9) for f in violations}
     assert measure == 45
 
 
 def test_the_first_of_repeated_points_is_named():
-    _, findings = everywhere(NoSpikes(min_angle=50), [shapely.from_wkt(SPIKE)])
-    assert [f[4:] for f in findings] == [(0, -1, 1)]
+    _, violations = everywhere(NoSpikes(min_angle=50), [shapely.from_wkt(SPIKE)])
+    assert [f[4:] for f in violations] == [(0, -1, 1)]

@@ -18,13 +18,13 @@ EMPTIES = {
 
 def test_geometries_pass():
     part = shapely.from_wkt("MULTIPOINT (EMPTY, (0 0))")
-    result, findings = everywhere(NotEmpty(), [BOX, part])
-    assert (result.status, result.checked, findings) == (Status.PASSED, 2, [])
+    result, violations = everywhere(NotEmpty(), [BOX, part])
+    assert (result.status, result.checked, violations) == (Status.PASSED, 2, [])
 
 
 def test_null_and_empty_ones_are_found():
-    result, findings = everywhere(NotEmpty(), [BOX, None, *shapely.from_wkt(list(EMPTIES))])
-    assert [f[:3] for f in findings] == [
+    result, violations = everywhere(NotEmpty(), [BOX, None, *shapely.from_wkt(list(EMPTIES))])
+    assert [f[:3] for f in violations] == [
         ((1,), "the geometry is null", None),
         *(((i + 2,), reason, None) for i, reason in enumerate(EMPTIES.values())),
     ]
@@ -32,13 +32,13 @@ def test_null_and_empty_ones_are_found():
 
 
 def test_null_may_be_allowed_and_empty_not():
-    _, findings = everywhere(NotEmpty(allow_null=True), [None, shapely.Polygon(), BOX])
-    assert [f[0] for f in findings] == [(1,)]
+    _, violations = everywhere(NotEmpty(allow_null=True), [None, shapely.Polygon(), BOX])
+    assert [f[0] for f in violations] == [(1,)]
 
 
 def test_what_does_not_decode_is_there_but_not_judged():
-    result, findings = everywhere(NotEmpty(), [b"\x01", BOX, None], undecodable=(2,))
-    assert (result.status, result.checked, findings) == (Status.PASSED, 1, [])
+    result, violations = everywhere(NotEmpty(), [b"\x01", BOX, None], undecodable=(2,))
+    assert (result.status, result.checked, violations) == (Status.PASSED, 1, [])
     assert result.message == "1 checked; 2 geometries that do not decode not judged"
 
 
@@ -53,6 +53,6 @@ def test_no_and_one_feature():
     st.booleans(),
 )
 def test_features_are_judged_one_by_one(geometries, allow_null):
-    _, findings = everywhere(NotEmpty(allow_null=allow_null), geometries)
+    _, violations = everywhere(NotEmpty(allow_null=allow_null), geometries)
     bad = [i for i, g in enumerate(geometries) if (not allow_null if g is None else g.is_empty)]
-    assert [f[0] for f in findings] == [(i,) for i in bad]
+    assert [f[0] for f in violations] == [(i,) for i in bad]

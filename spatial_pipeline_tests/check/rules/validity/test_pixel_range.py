@@ -23,26 +23,28 @@ def test_pixel_range_outlines_each_region_once_across_windows():
     values[0, 2:5, 4] = 299
     values[0, 5, 0] = -7
     for block in (1, 2, 3, 4, 6):
-        result, findings = run_rule(PixelRange(min=0, max=255), memory_raster(values, block=block))
+        result, violations = run_rule(
+            PixelRange(min=0, max=255), memory_raster(values, block=block)
+        )
         assert (result.status, result.violations, result.checked) == (Status.FAILED, 8, 36)
         assert result.value == 8
-        assert findings.reasons.tolist() == [
+        assert violations.reasons.tolist() == [
             "band 1: -7 outside [0, 255]",
             "band 1: 299 to 303 outside [0, 255]",
         ]
-        assert findings.measure.tolist() == [1, 7]
-        assert findings.unit == "px"
+        assert violations.measure.tolist() == [1, 7]
+        assert violations.unit == "px"
         corner = shapely.union(shapely.box(1, -2, 5, -1), shapely.box(4, -5, 5, -2))
-        assert findings.geometry[0].equals(shapely.box(0, -6, 1, -5))
-        assert findings.geometry[1].equals(corner)
+        assert violations.geometry[0].equals(shapely.box(0, -6, 1, -5))
+        assert violations.geometry[1].equals(corner)
         assert result.message == "8 of 36 pixels outside [0, 255], in 2 regions"
         assert result.sample[0].location == (0.5, -5.5)
 
 
 def test_pixel_range_passes():
-    result, findings = run_rule(PixelRange(min=0, max=9), memory_raster([[[0, 9], [5, 5]]]))
+    result, violations = run_rule(PixelRange(min=0, max=9), memory_raster([[[0, 9], [5, 5]]]))
     assert result.passed
-    assert (result.checked, len(findings)) == (4, 0)
+    assert (result.checked, len(violations)) == (4, 0)
 
 
 def test_pixel_range_accepts_what_the_contract_accepts():
@@ -56,12 +58,12 @@ def test_pixel_range_accepts_what_the_contract_accepts():
 
 def test_pixel_range_names_nan_that_is_not_nodata():
     values = np.array([[[1, math.nan, math.nan, 0], [0, 0, 0, math.nan]]])
-    result, findings = run_rule(PixelRange(min=0), memory_raster(values))
+    result, violations = run_rule(PixelRange(min=0), memory_raster(values))
     assert result.violations == 3
-    assert sorted(findings.reasons) == ["band 1: NaN", "band 1: NaN"]
+    assert sorted(violations.reasons) == ["band 1: NaN", "band 1: NaN"]
     assert "3 of them NaN" in result.message
-    _, findings = run_rule(PixelRange(min=1), memory_raster(values))
-    assert findings.reasons.tolist() == ["band 1: 0 below 1, and 3 px NaN"]
+    _, violations = run_rule(PixelRange(min=1), memory_raster(values))
+    assert violations.reasons.tolist() == ["band 1: 0 below 1, and 3 px NaN"]
     assert run_rule(PixelRange(min=0), memory_raster(values, nodata=math.nan))[0].passed
 
 
@@ -76,10 +78,10 @@ def test_pixel_range_does_not_judge_nodata():
 def test_pixel_range_of_one_band():
     values = np.array([[[1]], [[100]]])
     assert run_rule(PixelRange(band=1, max=9), memory_raster(values))[0].passed
-    _, findings = run_rule(PixelRange(band=2, max=9), memory_raster(values))
-    assert findings.reasons.tolist() == ["band 2: 100 above 9"]
-    _, findings = run_rule(PixelRange(max=0), memory_raster(values))
-    assert len(findings) == 2
+    _, violations = run_rule(PixelRange(band=2, max=9), memory_raster(values))
+    assert violations.reasons.tolist() == ["band 2: 100 above 9"]
+    _, violations = run_rule(PixelRange(max=0), memory_raster(values))
+    assert len(violations) == 2
     result, _ = run_rule(PixelRange(band=3, max=9), memory_raster(values))
     assert (result.status, result.message) == (
         Status.ERROR, "needs band 3: the raster has 2"
@@ -123,7 +125,7 @@ def test_pixel_range_is_numpy_on_the_whole_array(values, nodata, low, high, bloc
     assume(nodata is None or values.dtype.kind != "u" or nodata >= 0)
     data = memory_raster(values, nodata=nodata, block=block)
     rule = PixelRange(min=low, max=high)
-    result, findings = run_rule(rule, data, jobs=jobs)
+    result, violations = run_rule(rule, data, jobs=jobs)
     bad = np.zeros(values.shape, dtype=bool)
     for place in np.ndindex(values.shape):
         v = values[place].item()
@@ -134,18 +136,18 @@ def test_pixel_range_is_numpy_on_the_whole_array(values, nodata, low, high, bloc
     assert result.checked == np.count_nonzero(data.valid)
     assert result.passed is not bad.any()
     regions = [(b, r) for b in range(len(values)) for r in flood(bad[b])]
-    assert len(findings) == len(regions)
+    assert len(violations) == len(regions)
     for band, region in regions:
         shape = pixels(region)
         mine = [
             i
-            for i, g in enumerate(findings.geometry)
-            if g.equals(shape) and findings.reasons[i].startswith(f"band {band + 1}: ")
+            for i, g in enumerate(violations.geometry)
+            if g.equals(shape) and violations.reasons[i].startswith(f"band {band + 1}: ")
         ]
         assert len(mine) == 1
-        assert findings.measure[mine[0]] == len(region)
+        assert violations.measure[mine[0]] == len(region)
     again = run_rule(rule, memory_raster(values, nodata=nodata, valid=data.valid, block=99))
-    assert told(again[1]) == told(findings)
+    assert told(again[1]) == told(violations)
     assert again[0].message == result.message
 
 
@@ -156,11 +158,11 @@ def test_real_elevations():
     low, high = values[data.valid[0]].min(), values[data.valid[0]].max()
     assert run_rule(PixelRange(min=low, max=high), data)[0].passed
     high -= 100
-    result, findings = run_rule(PixelRange(max=float(high)), data, jobs=2)
+    result, violations = run_rule(PixelRange(max=float(high)), data, jobs=2)
     above = data.valid[0] & (values > high)
     assert result.violations == np.count_nonzero(above)
-    assert len(findings) == len(flood(above))
+    assert len(violations) == len(flood(above))
     pixel = abs(data.profile.transform[0] * data.profile.transform[4])
-    np.testing.assert_allclose(shapely.area(findings.geometry), findings.measure * pixel)
+    np.testing.assert_allclose(shapely.area(violations.geometry), violations.measure * pixel)
     result, _ = run_rule(NodataFraction(max=0), data)
     assert result.value == 1 - np.count_nonzero(data.valid) / values.size

@@ -42,5 +42,5 @@ test_laws = laws(
 
 @pytest.mark.parametrize(("wkt", "found"), [(CW, []), (CCW, [(0, 0, -1), (0, 1, -1)])])
 def test_the_other_direction(wkt, found):
-    _, findings = everywhere(RingOrientation(exterior="cw"), [shapely.from_wkt(wkt)])
-    assert [f[4:] for f in findings] == found
+    _, violations = everywhere(RingOrientation(exterior="cw"), [shapely.from_wkt(wkt)])
+    assert [f[4:] for f in violations] == found

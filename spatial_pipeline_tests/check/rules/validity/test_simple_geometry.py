@@ -100,10 +100,12 @@ test_laws = laws(
 @settings(deadline=None, max_examples=60)
 @given(st.lists(lines(), min_size=1, max_size=3).map(shapely.MultiLineString))
 def test_a_place_is_named_where_geos_finds_a_line_not_simple(shape):
-    _, findings = everywhere(SimpleGeometry(), [shape])
-    assert bool(findings) == (not shape.is_simple)
+    _, violations = everywhere(SimpleGeometry(), [shape])
+    assert bool(violations) == (not shape.is_simple)
 
 
 def test_the_later_segment_is_named():
-    _, findings = everywhere(SimpleGeometry(), [shapely.from_wkt(w) for w in (CROSS, TOUCH, TWICE)])
-    assert [f[4:] for f in findings] == [(0, -1, 2), (1, -1, 0), (2, -1, -1)]
+    _, violations = everywhere(
+        SimpleGeometry(), [shapely.from_wkt(w) for w in (CROSS, TOUCH, TWICE)]
+    )
+    assert [f[4:] for f in violations] == [(0, -1, 2), (1, -1, 0), (2, -1, -1)]

@@ -29,14 +29,14 @@ TOKYO = Path(libpysal.__file__).parent / "examples/tokyo/tokyomet262.shp"
 
 @pytest.mark.parametrize("rule", [FIRST, ALL])
 def test_valid_and_empty_geometries_pass(rule):
-    result, findings = everywhere(rule, [BOX, shapely.Polygon(), shapely.Point(1, 1)])
-    assert (result.status, result.checked, findings) == (Status.PASSED, 3, [])
+    result, violations = everywhere(rule, [BOX, shapely.Polygon(), shapely.Point(1, 1)])
+    assert (result.status, result.checked, violations) == (Status.PASSED, 3, [])
 
 
 def test_the_first_defect_has_reason_place_and_address():
     second = shapely.MultiPolygon([shapely.box(8, 8, 9, 9), BOW_TIE])
-    result, findings = everywhere(FIRST, [BOX, BOW_TIE, second])
-    assert findings == [
+    result, violations = everywhere(FIRST, [BOX, BOW_TIE, second])
+    assert violations == [
         ((1,), "Self-intersection", "POINT (1 1)", None, -1, 0, 0),
         ((2,), "Self-intersection", "POINT (1 1)", None, 1, 0, 0),
     ]
@@ -45,8 +45,8 @@ def test_the_first_defect_has_reason_place_and_address():
 
 
 def test_all_defects_are_reported_when_asked():
-    result, findings = everywhere(ALL, [BOX, BOW_TIE, TWO_TIES])
-    assert findings == [
+    result, violations = everywhere(ALL, [BOX, BOW_TIE, TWO_TIES])
+    assert violations == [
         ((1,), "Self-intersection", "POINT (1 1)", None, -1, 0, 0),
         ((2,), "Self-intersection", "POINT (1 1)", None, 0, 0, 0),
         ((2,), "Self-intersection", "POINT (11 1)", None, 1, 0, 0),
@@ -56,8 +56,8 @@ def test_all_defects_are_reported_when_asked():
 
 def test_collections_are_judged_part_by_part():
     collection = shapely.GeometryCollection([BOX, BOW_TIE, shapely.LineString([(5, 5), (5, 5)])])
-    _, findings = everywhere(ALL, [collection])
-    assert [(f[1], f[4]) for f in findings] == [
+    _, violations = everywhere(ALL, [collection])
+    assert [(f[1], f[4]) for f in violations] == [
         ("Self-intersection", 1),
         ("Too few points in geometry component", 2),
     ]
@@ -66,11 +66,11 @@ def test_collections_are_judged_part_by_part():
 @pytest.mark.parametrize("rule", [FIRST, ALL])
 def test_the_ten_invalid_tracts_of_tokyo_are_found(rule):
     tracts = pyogrio.read_dataframe(TOKYO).geometry.to_numpy()
-    _, findings = everywhere(rule, list(tracts))
+    _, violations = everywhere(rule, list(tracts))
     invalid = np.flatnonzero(~shapely.is_valid(tracts)).tolist()
     assert len(invalid) == 10
-    assert sorted({f[0][0] for f in findings}) == invalid
-    for (row,), reason, place, _, part, ring, vertex in findings:
+    assert sorted({f[0][0] for f in violations}) == invalid
+    for (row,), reason, place, _, part, ring, vertex in violations:
         assert reason == "Ring Self-intersection"
         parts = shapely.get_parts(tracts[row])
         polygon = parts[part] if part >= 0 else tracts[row]
@@ -86,8 +86,8 @@ def test_coordinates_that_are_not_finite(rule):
         wkb_point(math.inf, 1.0),
         wkb_path(2, [(0.0, 0.0), (NAN, NAN)]),
     ]
-    _, findings = everywhere(rule, geometries_)
-    assert [f[:3] + f[4:] for f in findings] == [
+    _, violations = everywhere(rule, geometries_)
+    assert [f[:3] + f[4:] for f in violations] == [
         ((0,), "Invalid Coordinate", "POINT (0 0)", -1, 0, 1),
         ((1,), "Invalid Coordinate", None, -1, -1, -1),
         ((2,), "Invalid Coordinate", "POINT (0 0)", -1, -1, 1),
@@ -96,8 +96,8 @@ def test_coordinates_that_are_not_finite(rule):
 
 def test_what_does_not_decode_is_a_violation():
     curve = wkb_path(8, [(0.0, 0.0), (1.0, 1.0), (2.0, 0.0)])
-    result, findings = everywhere(FIRST, [BOX, b"\x01", curve, None], undecodable=(1, 2))
-    assert [f[:2] for f in findings] == [
+    result, violations = everywhere(FIRST, [BOX, b"\x01", curve, None], undecodable=(1, 2))
+    assert [f[:2] for f in violations] == [
         ((1,), "does not decode: Unexpected EOF parsing WKB"),
         ((2,), "does not decode: Nonlinear geometry types are not currently supported"),
     ]
@@ -107,10 +107,10 @@ def test_what_does_not_decode_is_a_violation():
 
 def test_3d_data_are_told_that_the_plane_is_judged():
     wall = shapely.from_wkt("POLYGON Z ((0 0 0, 1 0 0, 1 0 5, 0 0 5, 0 0 0))")
-    result, findings = everywhere(FIRST, [wall])
+    result, violations = everywhere(FIRST, [wall])
     assert result.violations == 1
     assert "1 geometry with Z or M, judged in the XY plane" in result.message
-    assert findings[0][5:] == (0, 0)
+    assert violations[0][5:] == (0, 0)
 
 
 def test_no_features():
@@ -119,16 +119,16 @@ def test_no_features():
 
 def test_a_feature_never_goes_unreported(monkeypatch):
     monkeypatch.setattr(valid_geometry, "defects", lambda _: [])
-    _, findings = everywhere(ALL, [BOW_TIE])
-    assert findings == [((0,), "Self-intersection", "POINT (1 1)", None, -1, 0, 0)]
+    _, violations = everywhere(ALL, [BOW_TIE])
+    assert violations == [((0,), "Self-intersection", "POINT (1 1)", None, -1, 0, 0)]
 
 
 def test_a_scribble_is_told_by_its_first_defect_and_the_rest_is_said(monkeypatch):
     monkeypatch.setattr(ring_intersections, "MAX_PAIRS", 10)
     angle = np.arange(101) * 3.0
     star = shapely.Polygon(np.stack([np.cos(angle), np.sin(angle)], axis=1))
-    result, findings = everywhere(ALL, [star, BOW_TIE])
-    assert [f[0] for f in findings] == [(0,), (1,)]
+    result, violations = everywhere(ALL, [star, BOW_TIE])
+    assert [f[0] for f in violations] == [(0,), (1,)]
     assert "1 geometry that crosses itself too often: only its first defect is" in result.message
 
 
@@ -140,8 +140,8 @@ def test_a_reason_without_place_is_kept():
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(st.none(), geometries(4)), max_size=5), st.booleans())
 def test_the_features_found_are_those_that_geos_rejects(drawn, all_errors):
-    result, findings = everywhere(ValidGeometry(all_errors=all_errors), drawn)
+    result, violations = everywhere(ValidGeometry(all_errors=all_errors), drawn)
     bad = [i for i, g in enumerate(drawn) if g is not None and not g.is_valid]
-    assert sorted({f[0][0] for f in findings}) == bad
-    assert all_errors or len(findings) == len(bad)
+    assert sorted({f[0][0] for f in violations}) == bad
+    assert all_errors or len(violations) == len(bad)
     assert result.checked == sum(g is not None for g in drawn)
