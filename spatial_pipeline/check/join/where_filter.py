@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spatial_pipeline.errors import RuleError
+from spatial_pipeline.model.condition_columns import condition_columns, hint
 from spatial_pipeline.runtime.sql_limit import limited
 
 
@@ -39,16 +40,17 @@ def mask(table: pa.Table, condition: str) -> NDArray[np.bool_]:
         name = "n"
         while name in table.column_names:
             name += "_"
-        connection.register(
-            "features", table.append_column(name, pa.array(np.arange(table.num_rows)))
-        )
+        number = pa.array(np.arange(table.num_rows))
+        left_out: tuple[str, ...] = ()
         try:
+            columns, left_out = condition_columns(table, condition)
+            connection.register("features", columns.append_column(name, number))
             # DuckDB parses the condition as one expression: a statement cannot hide in it.
             with limited(connection):
                 relation = connection.table("features").filter(duckdb.SQLExpression(condition))
                 kept = relation.select(duckdb.ColumnExpression(name)).fetchnumpy()[name]
-        except (duckdb.Error, TimeoutError) as exc:
-            msg = f"where: {str(exc).splitlines()[0]}"
+        except (duckdb.Error, ValueError, TimeoutError) as exc:
+            msg = f"where: {str(exc).splitlines()[0]}{hint(condition, left_out)}"
             raise RuleError(msg) from exc
     out = np.zeros(table.num_rows, dtype=bool)
     out[np.asarray(kept, dtype=np.int64)] = True
