@@ -151,6 +151,7 @@ async def compare(
     shutil.rmtree(project.folder / "store" / name)
 
 
+@pytest.mark.timeout(300 + 5 * TABLES)
 def test_a_table_is_published_as_it_was_or_the_difference_is_named(project: Project) -> None:
     left = [(f"random_{i}", table) for i, table in enumerate(drawn(TABLES))]
 
