@@ -17,18 +17,28 @@ from spatial_pipeline.check.forms.feature_rule import (
 )
 from spatial_pipeline.check.forms.limits import counted, limits, measured
 from spatial_pipeline.check.forms.profile_rule import profile_rule
+from spatial_pipeline.check.forms.window_rule import (
+    BandWindow,
+    RasterUnderCheck,
+    pixel_rule,
+    window_rule,
+)
+from spatial_pipeline.check.raster.regions import MarkedPixels
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 __all__ = [
     "AttributeRows",
+    "BandWindow",
     "Features",
     "Geometries",
     "Lines",
     "LinesAndPolygons",
+    "MarkedPixels",
     "MeasuredLines",
     "Points",
     "PointsAndLines",
     "Polygons",
+    "RasterUnderCheck",
     "RuleOutcome",
     "Values",
     "Violations",
@@ -38,6 +48,8 @@ __all__ = [
     "feature_rule",
     "limits",
     "measured",
+    "pixel_rule",
     "profile_rule",
     "shown",
+    "window_rule",
 ]
