@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spatial_pipeline.check.base import Context
 from spatial_pipeline.check.forms.column_rule import AttributeRows, Values, column_rule, shown
 from spatial_pipeline.check.forms.feature_rule import (
     Features,
@@ -29,6 +30,7 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 __all__ = [
     "AttributeRows",
     "BandWindow",
+    "Context",
     "Features",
     "Geometries",
     "Lines",
