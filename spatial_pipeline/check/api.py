@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spatial_pipeline.check.base import Context
+from spatial_pipeline.check.forms.batch_rule import Packing, batch_rule
 from spatial_pipeline.check.forms.column_rule import AttributeRows, Values, column_rule, shown
 from spatial_pipeline.check.forms.feature_rule import (
     Features,
@@ -25,18 +26,21 @@ from spatial_pipeline.check.forms.window_rule import (
     window_rule,
 )
 from spatial_pipeline.check.raster.regions import MarkedPixels
+from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 __all__ = [
     "AttributeRows",
     "BandWindow",
     "Context",
+    "FeatureBatch",
     "Features",
     "Geometries",
     "Lines",
     "LinesAndPolygons",
     "MarkedPixels",
     "MeasuredLines",
+    "Packing",
     "Points",
     "PointsAndLines",
     "Polygons",
@@ -45,6 +49,7 @@ __all__ = [
     "Values",
     "Violations",
     "WithZ",
+    "batch_rule",
     "column_rule",
     "counted",
     "feature_rule",
