@@ -16,6 +16,7 @@ from spatial_pipeline.check.forms.feature_rule import (
     Polygons,
     WithZ,
     feature_rule,
+    nothing_else,
 )
 from spatial_pipeline.check.forms.limits import counted, limits, measured
 from spatial_pipeline.check.forms.profile_rule import profile_rule
@@ -55,6 +56,7 @@ __all__ = [
     "feature_rule",
     "limits",
     "measured",
+    "nothing_else",
     "pixel_rule",
     "profile_rule",
     "shown",
