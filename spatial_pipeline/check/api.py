@@ -19,6 +19,7 @@ from spatial_pipeline.check.forms.feature_rule import (
     nothing_else,
 )
 from spatial_pipeline.check.forms.limits import counted, limits, measured
+from spatial_pipeline.check.forms.pixel_comparison import BandPairs, other_grid, pixel_comparison
 from spatial_pipeline.check.forms.profile_rule import profile_rule
 from spatial_pipeline.check.forms.window_rule import (
     BandWindow,
@@ -32,6 +33,7 @@ from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 __all__ = [
     "AttributeRows",
+    "BandPairs",
     "BandWindow",
     "Context",
     "FeatureBatch",
@@ -57,6 +59,8 @@ __all__ = [
     "limits",
     "measured",
     "nothing_else",
+    "other_grid",
+    "pixel_comparison",
     "pixel_rule",
     "profile_rule",
     "shown",

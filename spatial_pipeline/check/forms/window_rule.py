@@ -28,7 +28,7 @@ from spatial_pipeline.check.raster.regions import MarkedPixels, Marks, RegionFin
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.readers import Reader
+from spatial_pipeline.model.readers import RasterReader, Reader
 from spatial_pipeline.model.violations import RuleOutcome
 
 T = TypeVar("T")
@@ -51,7 +51,12 @@ class RasterUnderCheck:
         self.regions = RegionFinder(self.profile)
         self.cancelled = context.cancelled
         self._memo: dict[Hashable, Any] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+
+    @property
+    def rasters(self) -> tuple[RasterReader, ...]:
+        """The other datasets of a rule that compares rasters."""
+        return tuple(cast("RasterReader", other) for other in self.others)
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
         """A value that is made once for all windows and threads of this machine."""
