@@ -15,7 +15,14 @@ from spatial_pipeline.check.forms.feature_rule import (
     WithZ,
     feature_rule,
 )
-from spatial_pipeline.check.forms.limits import counted, limits, measured
+from spatial_pipeline.check.forms.limits import (
+    areas,
+    counted,
+    limits,
+    line_lengths,
+    measured,
+    segment_lengths,
+)
 from spatial_pipeline.check.forms.profile_rule import profile_rule
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
@@ -33,11 +40,14 @@ __all__ = [
     "Values",
     "Violations",
     "WithZ",
+    "areas",
     "column_rule",
     "counted",
     "feature_rule",
     "limits",
+    "line_lengths",
     "measured",
     "profile_rule",
+    "segment_lengths",
     "shown",
 ]
