@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from spatial_pipeline.check.forms.column_rule import AttributeRows, Values, column_rule, shown
+from spatial_pipeline.check.forms.column_rule import (
+    AttributeRows,
+    Unjudged,
+    Values,
+    column_rule,
+    shown,
+)
 from spatial_pipeline.check.forms.feature_rule import (
     Features,
     Geometries,
@@ -37,6 +43,7 @@ __all__ = [
     "PointsAndLines",
     "Polygons",
     "RuleOutcome",
+    "Unjudged",
     "Values",
     "Violations",
     "WithZ",

@@ -52,6 +52,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "allowed_values": {"column": "a", "values": ["b"]},
     "matches": {"column": "a", "pattern": "b"},
     "text_encoding": {"columns": ["a"]},
+    "expression": {"sql": "a > 0"},
     "allowed_combinations": {"columns": ["a"], "combinations": [["b"]]},
     "size": {"equals": [5, 4]},
     "compression": {"equals": "DEFLATE"},

@@ -278,6 +278,10 @@ class Rule(ContractModel):
         """Attribute columns that the rule reads, beside those of ``where``."""
         return ()
 
+    def conditions(self) -> tuple[str, ...]:
+        """SQL over columns, beside ``where``: the columns that it names are read as well."""
+        return ()
+
     def others(self) -> tuple[Other, ...]:
         """Other data that the rule reads."""
         return ()
