@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from spatial_pipeline.check.base import Context
 from spatial_pipeline.check.forms.batch_rule import Packing, batch_rule
-from spatial_pipeline.check.forms.column_rule import AttributeRows, Values, column_rule, shown
+from spatial_pipeline.check.forms.column_rule import (
+    AttributeRows,
+    Unjudged,
+    Values,
+    column_rule,
+    shown,
+)
 from spatial_pipeline.check.forms.feature_rule import (
     Features,
     Geometries,
@@ -18,7 +24,14 @@ from spatial_pipeline.check.forms.feature_rule import (
     feature_rule,
     nothing_else,
 )
-from spatial_pipeline.check.forms.limits import counted, limits, measured
+from spatial_pipeline.check.forms.limits import (
+    areas,
+    counted,
+    limits,
+    line_lengths,
+    measured,
+    segment_lengths,
+)
 from spatial_pipeline.check.forms.pixel_comparison import BandPairs, other_grid, pixel_comparison
 from spatial_pipeline.check.forms.profile_rule import profile_rule
 from spatial_pipeline.check.forms.window_rule import (
@@ -49,20 +62,24 @@ __all__ = [
     "Polygons",
     "RasterUnderCheck",
     "RuleOutcome",
+    "Unjudged",
     "Values",
     "Violations",
     "WithZ",
+    "areas",
     "batch_rule",
     "column_rule",
     "counted",
     "feature_rule",
     "limits",
+    "line_lengths",
     "measured",
     "nothing_else",
     "other_grid",
     "pixel_comparison",
     "pixel_rule",
     "profile_rule",
+    "segment_lengths",
     "shown",
     "window_rule",
 ]

@@ -311,7 +311,7 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
         """All violations, the excluded features, and the unit of bounds when it is an angle."""
         outcome = super().reduce(partials)
         crs = getattr(self.context.data.profile, "pyproj_crs", None)
-        if in_degrees(crs) and measures(self.rule):
+        if in_degrees(crs) and measures(self.rule) and not getattr(self.rule, "metres", False):
             told = f"{', '.join(measures(self.rule))} in degrees"
             outcome = replace(outcome, notes=(*outcome.notes, told))
         return outcome

@@ -94,3 +94,19 @@ class AllowedCombinations(ColumnRule):
     def columns(self) -> tuple[str, ...]:
         """The columns named by the contract."""
         return self.columns_
+
+
+class Expression(ColumnRule):
+    """A SQL expression over the columns is true for every row; where it is null, nothing is judged.
+
+    DuckDB evaluates it, row by row: without files, network, queries, windows or aggregates.
+    """
+
+    rule: Literal["expression"] = "expression"
+    sql: str = Field(
+        min_length=1, description="SQL expression (DuckDB) that is true or false for a row."
+    )
+
+    def conditions(self) -> tuple[str, ...]:
+        """The expression."""
+        return (self.sql,)

@@ -169,7 +169,8 @@ class StagedMatchesSource(ParityRule):
     ignores: ClassVar[Mapping[str, str]] = {
         "where": "the whole version is compared",
         **dict.fromkeys(
-            ("except", "except_keys", "baseline"), "what ingest damaged cannot be accepted"
+            ("except", "only_within", "except_keys", "baseline"),
+            "what ingest damaged cannot be accepted",
         ),
     }
 
