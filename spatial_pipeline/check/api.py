@@ -16,16 +16,30 @@ from spatial_pipeline.check.forms.feature_rule import (
     feature_rule,
 )
 from spatial_pipeline.check.forms.limits import counted, limits, measured
+from spatial_pipeline.check.forms.overlay_rule import Overlay, overlay_rule
 from spatial_pipeline.check.forms.profile_rule import profile_rule
+from spatial_pipeline.check.forms.relations import (
+    SHARED_AREA,
+    SHARED_LENGTH,
+    crossing_lines,
+    forbidden,
+    out_of_bounds,
+    out_of_count,
+)
+from spatial_pipeline.check.forms.tile_rule import Neighbourhood, tile_rule
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 __all__ = [
+    "SHARED_AREA",
+    "SHARED_LENGTH",
     "AttributeRows",
     "Features",
     "Geometries",
     "Lines",
     "LinesAndPolygons",
     "MeasuredLines",
+    "Neighbourhood",
+    "Overlay",
     "Points",
     "PointsAndLines",
     "Polygons",
@@ -35,9 +49,15 @@ __all__ = [
     "WithZ",
     "column_rule",
     "counted",
+    "crossing_lines",
     "feature_rule",
+    "forbidden",
     "limits",
     "measured",
+    "out_of_bounds",
+    "out_of_count",
+    "overlay_rule",
     "profile_rule",
     "shown",
+    "tile_rule",
 ]
