@@ -8,6 +8,7 @@ from spatial_pipeline.check.forms.feature_rule import (
     Geometries,
     Lines,
     LinesAndPolygons,
+    LinesWithZ,
     MeasuredLines,
     Points,
     PointsAndLines,
@@ -17,6 +18,7 @@ from spatial_pipeline.check.forms.feature_rule import (
 )
 from spatial_pipeline.check.forms.limits import counted, limits, measured
 from spatial_pipeline.check.forms.overlay_rule import Overlay, overlay_rule
+from spatial_pipeline.check.forms.placement import stray_points
 from spatial_pipeline.check.forms.profile_rule import profile_rule
 from spatial_pipeline.check.forms.relations import (
     SHARED_AREA,
@@ -37,6 +39,7 @@ __all__ = [
     "Geometries",
     "Lines",
     "LinesAndPolygons",
+    "LinesWithZ",
     "MeasuredLines",
     "Neighbourhood",
     "Overlay",
@@ -59,5 +62,6 @@ __all__ = [
     "overlay_rule",
     "profile_rule",
     "shown",
+    "stray_points",
     "tile_rule",
 ]

@@ -270,6 +270,14 @@ class MeasuredLines(Lines):
         return [*super()._other_kinds(geometry), (WITHOUT_M, ~shapely.has_m(geometry))]
 
 
+class LinesWithZ(Lines):
+    """Features with a line and with Z."""
+
+    @classmethod
+    def _other_kinds(cls, geometry: NDArray[np.object_]) -> list[tuple[str, NDArray[np.bool_]]]:
+        return [*super()._other_kinds(geometry), (WITHOUT_Z, ~shapely.has_z(geometry))]
+
+
 Evaluate = Callable[[Any, Any], Violations]
 
 
