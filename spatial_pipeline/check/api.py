@@ -16,6 +16,7 @@ from spatial_pipeline.check.forms.feature_rule import (
     Geometries,
     Lines,
     LinesAndPolygons,
+    LinesWithZ,
     MeasuredLines,
     Points,
     PointsAndLines,
@@ -32,8 +33,19 @@ from spatial_pipeline.check.forms.limits import (
     measured,
     segment_lengths,
 )
+from spatial_pipeline.check.forms.overlay_rule import Overlay, overlay_rule
 from spatial_pipeline.check.forms.pixel_comparison import BandPairs, other_grid, pixel_comparison
+from spatial_pipeline.check.forms.placement import stray_points
 from spatial_pipeline.check.forms.profile_rule import profile_rule
+from spatial_pipeline.check.forms.relations import (
+    SHARED_AREA,
+    SHARED_LENGTH,
+    crossing_lines,
+    forbidden,
+    out_of_bounds,
+    out_of_count,
+)
+from spatial_pipeline.check.forms.tile_rule import Neighbourhood, tile_rule
 from spatial_pipeline.check.forms.window_rule import (
     BandWindow,
     RasterUnderCheck,
@@ -45,6 +57,8 @@ from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 __all__ = [
+    "SHARED_AREA",
+    "SHARED_LENGTH",
     "AttributeRows",
     "BandPairs",
     "BandWindow",
@@ -54,8 +68,11 @@ __all__ = [
     "Geometries",
     "Lines",
     "LinesAndPolygons",
+    "LinesWithZ",
     "MarkedPixels",
     "MeasuredLines",
+    "Neighbourhood",
+    "Overlay",
     "Packing",
     "Points",
     "PointsAndLines",
@@ -70,16 +87,23 @@ __all__ = [
     "batch_rule",
     "column_rule",
     "counted",
+    "crossing_lines",
     "feature_rule",
+    "forbidden",
     "limits",
     "line_lengths",
     "measured",
     "nothing_else",
     "other_grid",
+    "out_of_bounds",
+    "out_of_count",
+    "overlay_rule",
     "pixel_comparison",
     "pixel_rule",
     "profile_rule",
     "segment_lengths",
     "shown",
+    "stray_points",
+    "tile_rule",
     "window_rule",
 ]

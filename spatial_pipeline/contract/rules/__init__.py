@@ -9,6 +9,8 @@ from pydantic import Field
 from spatial_pipeline.contract.rules import (
     attributes,
     metadata,
+    nodes,
+    overlay,
     parity,
     raster_metadata,
     topology,
@@ -17,10 +19,28 @@ from spatial_pipeline.contract.rules import (
 )
 from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSource, Rule, rule_id
 
+MODULES = (
+    *(metadata, attributes, raster_metadata),
+    *(validity, vertices),
+    *(topology, overlay, nodes),
+    parity,
+)
+"""By family, in the order of the catalogue."""
+
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    modules = (metadata, attributes, raster_metadata, validity, vertices, topology, parity)
+    modules = (
+        metadata,
+        attributes,
+        raster_metadata,
+        validity,
+        vertices,
+        topology,
+        overlay,
+        nodes,
+        parity,
+    )
     for module in modules:
         for value in vars(module).values():
             if (
