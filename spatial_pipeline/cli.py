@@ -18,6 +18,7 @@ from spatial_pipeline.commands.profile import profile
 from spatial_pipeline.commands.rollback import rollback
 from spatial_pipeline.commands.rules import rules, schema
 from spatial_pipeline.commands.run import run
+from spatial_pipeline.commands.store import store
 from spatial_pipeline.commands.terminal import results_only
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app = typer.Typer(
 for command in (check, profile, rules, schema, run, rollback, accept, held):
     app.command()(results_only(command))
 app.add_typer(alerts, name="alerts")
+app.add_typer(store, name="store")
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.errors import Mistake, shown_path
 from spatial_pipeline.contract.geometry_type import GeometryType, GeometryTypeName
 from spatial_pipeline.contract.layers import layer_of, without_layer
+from spatial_pipeline.contract.retention import Retention
 from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
@@ -262,6 +263,11 @@ class DatasetContract(ContractModel):
         None,
         description="{order: newest | oldest, at_most: 4} of on_schema_change: backfill, for "
         "partitioned datasets.",
+    )
+
+    retention: Retention | None = Field(
+        None,
+        description="{keep: 5, days: 90}: which earlier versions stay; all of them without it.",
     )
 
     _path: Path | None = PrivateAttr(None)
