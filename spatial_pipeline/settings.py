@@ -30,8 +30,8 @@ class Settings(BaseSettings):
         database_statement_timeout_s: longest statement, COPY and index builds included.
         lock_timeout_s: longest wait for a lock that another process holds, in the store or in the
             database; whose it is is logged after ten seconds.
-        autostart: False lets the schedules and sensors of contracts begin switched off, as on a
-            developer's machine; a switch thrown in Dagster's UI counts more than this.
+        autostart: False lets all schedules and sensors begin switched off, alerts included, as on
+            a developer's machine; a switch thrown in Dagster's UI counts more than this.
         alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
         ui_url: address of Dagster's UI, for links in alerts.
         memory: bytes that a check may use for the pieces in flight (2GiB, 500MB); a quarter of

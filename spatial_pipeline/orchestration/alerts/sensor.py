@@ -16,6 +16,7 @@ from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.errors import SpatialPipelineError
 from spatial_pipeline.orchestration.alerts.run_reader import Location, Reader, subject_of
 from spatial_pipeline.orchestration.alerts.state import Book, Position, events_of, finished_runs
+from spatial_pipeline.orchestration.autostart import sensor_status
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ SEND_S = 15.0
 
 
 def alerts_sensor(alerts: Alerts) -> dg.SensorDefinition:
-    """The sensor; it is switched on by default, since alerts that are off protect no one."""
+    """The sensor; switched on unless ``SPATIAL_AUTOSTART`` is false."""
 
     @dg.sensor(
         name=NAME,
         minimum_interval_seconds=alerts.interval_s,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(),
         description="Tells people what fails, stays failing, and is fixed; see docs/alerts.md.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
@@ -49,7 +50,7 @@ def broken_sensor(mistakes: str) -> dg.SensorDefinition:
     @dg.sensor(
         name=NAME,
         minimum_interval_seconds=300,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(),
         description=f"The operations file has mistakes:\n\n```\n{mistakes}\n```",
     )
     def sensor() -> dg.SkipReason:
