@@ -335,25 +335,7 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
 
     def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
         """All violations, the excluded features, and the unit of bounds when it is an angle."""
-            (UNDECODABLE, cls._unusable(batch, lost)),
-            (NULL, shapely.is_missing(geometry) & ~lost),
-            (EMPTY, shapely.is_empty(geometry)),
-            (NOT_FINITE, not_finite_xy(geometry)),
-        ]
-        reasons = [(reason, out) for reason, out in reasons if reason not in cls.keeps]
-        found: dict[str, NDArray[np.int64]] = {}
-        left = np.ones(len(batch), dtype=bool)
-        for reason, out in (*reasons, *cls._other_kinds(geometry)):
-            found[reason] = np.flatnonzero(out & left)
-            left &= ~out
-        if valid:
-            found[INVALID] = np.flatnonzero(left & ~batch.valid)
-        return found
-
-    @classmethod
-    def _unusable(cls, batch: FeatureBatch, lost: NDArray[np.bool_]) -> NDArray[np.bool_]:  # noqa: ARG003 - a class may ask
-        """(n,) bool: geometries of which the rule can use nothing, among those that are lost."""
-        return lost
+        return with_degrees(super().reduce(partials), self.rule, self.context.data.profile)
 
     def depends(self) -> Sequence[Any] | None:
         """Facts of the profile; None when attributes decide, which disables the cache."""
@@ -376,7 +358,8 @@ def of_judged(facts: Facts, features: Features) -> Facts:
 
 def with_degrees(outcome: RuleOutcome, rule: Rule, profile: Profile) -> RuleOutcome:
     """The outcome with a note that names the lengths and areas of the rule that are angles."""
-    if not in_degrees(getattr(profile, "pyproj_crs", None)) or not measures(rule):
+    degrees = in_degrees(getattr(profile, "pyproj_crs", None))
+    if not degrees or not measures(rule) or getattr(rule, "metres", False):
         return outcome
     return replace(outcome, notes=(*outcome.notes, f"{', '.join(measures(rule))} in degrees"))
 
