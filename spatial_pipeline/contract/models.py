@@ -1,4 +1,4 @@
-"""The contract of one dataset: what a person writes."""
+"""Models of the contract of one dataset, vector or raster."""
 
 from __future__ import annotations
 
@@ -335,7 +335,7 @@ class DatasetContract(ContractModel):
 
     @property
     def watched(self) -> Watch | None:
-        """How the source is looked at, None when it is not."""
+        """Settings for watching the source; None when it is not watched."""
         if isinstance(self.watch, Watch):
             return self.watch
         return Watch() if self.watch else None

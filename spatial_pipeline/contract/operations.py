@@ -1,4 +1,4 @@
-"""What a person writes about running the datasets of a code location: alerts and inventory."""
+"""Model of the operations file of a code location: alerts and the inventory of held data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a contract says about time: who looks at the source when, and when data are late."""
+"""Models of the time keys of a contract: schedule, watch, automation, freshness, durations."""
 
 from __future__ import annotations
 

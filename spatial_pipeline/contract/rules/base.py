@@ -1,4 +1,4 @@
-"""What every rule has in common."""
+"""Base classes of the rule models: parameters and class attributes that all rules share."""
 
 from __future__ import annotations
 

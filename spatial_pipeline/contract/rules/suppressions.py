@@ -1,4 +1,4 @@
-"""What a rule's accepted violations are read from, and a name for its content.
+"""Files of accepted violations (areas, baseline) of a rule, and a hash of their content.
 
 The gate compares the rule of today with the one that was judged. What is accepted is part of the
 rule, so the bytes of its files are part of the rule's hash, read anew whenever the hash is asked.

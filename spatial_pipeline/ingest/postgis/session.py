@@ -1,4 +1,4 @@
-"""Read-only sessions with a server of PostgreSQL: how they begin, end, and what they say."""
+"""Read-only PostgreSQL sessions: begin, end, time limits, and errors in words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spatial_pipeline.sources.postgis_connection import FULL, connect, connectin
 
 CONNECT_TIMEOUT_S = 10.0
 PATIENCE_S = 60.0
-"""How long to ask a server again that is full, starting or stopping."""
+"""Longest time to retry a server that is full, starting or stopping."""
 STATEMENT_TIMEOUT_S = 3600
 """Longest statement on the server, the fingerprint of a large table included."""
 CLOSE_S = 5.0
@@ -77,7 +77,7 @@ WHERE s.context = 'user'
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """How long a server may take.
+    """Time limits for a server.
 
     Attributes:
         patience_s: asking a server again that is full, starting or stopping.
@@ -193,7 +193,7 @@ async def translated(begun: Callable[[], Awaitable[Any]], address: Address) -> A
 
 
 def said(exc: BaseException, address: Address) -> str:
-    """What went wrong in a session, without the secrets of the address."""
+    """Error of a session in words, without the secrets of the address."""
     text = " ".join(str(exc).split()) or type(exc).__name__
     where = ", ".join(address.place.hosts) or "the local server"
     if isinstance(exc, asyncpg.QueryCanceledError):
