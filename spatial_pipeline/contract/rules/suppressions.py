@@ -17,12 +17,12 @@ SEVERAL = frozenset({".shp", ".tab", ".mif", ".gml", ".csv"})
 
 
 class Areas(BaseModel):
-    """Polygons in a file beside the contract; violations inside are accepted."""
+    """File of polygons. Violations inside them are accepted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    uri: str = Field(min_length=1, description="File; relative to the contract file.")
-    layer: str | None = Field(None, description="Layer of a container with several.")
+    uri: str = Field(min_length=1, description="Path, relative to the contract file.")
+    layer: str | None = Field(None, description="Layer, if the file has several.")
 
     @field_validator("uri")
     @classmethod
