@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from spatial_pipeline.check.base import Context
+from spatial_pipeline.check.forms.batch_rule import Packing, batch_rule
 from spatial_pipeline.check.forms.column_rule import AttributeRows, Values, column_rule, shown
 from spatial_pipeline.check.forms.feature_rule import (
     Features,
@@ -14,30 +16,53 @@ from spatial_pipeline.check.forms.feature_rule import (
     Polygons,
     WithZ,
     feature_rule,
+    nothing_else,
 )
 from spatial_pipeline.check.forms.limits import counted, limits, measured
+from spatial_pipeline.check.forms.pixel_comparison import BandPairs, other_grid, pixel_comparison
 from spatial_pipeline.check.forms.profile_rule import profile_rule
+from spatial_pipeline.check.forms.window_rule import (
+    BandWindow,
+    RasterUnderCheck,
+    pixel_rule,
+    window_rule,
+)
+from spatial_pipeline.check.raster.regions import MarkedPixels
+from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 __all__ = [
     "AttributeRows",
+    "BandPairs",
+    "BandWindow",
+    "Context",
+    "FeatureBatch",
     "Features",
     "Geometries",
     "Lines",
     "LinesAndPolygons",
+    "MarkedPixels",
     "MeasuredLines",
+    "Packing",
     "Points",
     "PointsAndLines",
     "Polygons",
+    "RasterUnderCheck",
     "RuleOutcome",
     "Values",
     "Violations",
     "WithZ",
+    "batch_rule",
     "column_rule",
     "counted",
     "feature_rule",
     "limits",
     "measured",
+    "nothing_else",
+    "other_grid",
+    "pixel_comparison",
+    "pixel_rule",
     "profile_rule",
     "shown",
+    "window_rule",
 ]

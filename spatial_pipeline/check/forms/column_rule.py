@@ -2,15 +2,16 @@
 
 A rule is a function that is decorated by :func:`column_rule`. It gets its model and the values of
 one column of a batch, once for each column that the model names, and returns the violations. With
-``rows=True`` it gets the rows of all those columns together, nulls included. Counts, notes about
-nulls, places, the cache over versions and registration are done here.
+``rows=True`` it gets the rows of all those columns together, nulls included; with ``nulls=True``
+each column with its nulls, which are judged then. Counts, notes about nulls, places, the cache over
+versions and registration are done here.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import numpy as np
@@ -66,7 +67,7 @@ class AttributeRows:
 
 @dataclass(frozen=True)
 class Values(AttributeRows):
-    """The values of one column that are not null."""
+    """The values of one column that are not null, or all of them for a rule with ``nulls``."""
 
     @property
     def name(self) -> str:
@@ -87,15 +88,18 @@ class ColumnResult:
         checked: values judged.
         nulls: nulls that were not judged, by column.
         found: violations.
+        counts: number of violations, by column; of rules about rows none.
 
     """
 
     checked: int
     nulls: Counter[str]
     found: Violations
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 Evaluate = Callable[[Any, Any], Violations]
+Says = Callable[[Any, Counter[str]], str]
 E = TypeVar("E", bound=Evaluate)
 
 
@@ -105,6 +109,9 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
     needs_geometry = False
     function: ClassVar[Evaluate]
     rows: ClassVar[bool]
+    nulls: ClassVar[bool]
+    typed: ClassVar[bool]
+    says: ClassVar[Says | None]
 
     def map(self, batch: FeatureBatch) -> ColumnResult:
         """Values judged, nulls, and violations."""
@@ -113,17 +120,25 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
             every = AttributeRows(batch, np.arange(len(batch)), batch.table.select(list(names)))
             found = self._found(every)
             return ColumnResult(len(batch), Counter(), found)
-        parts, nulls, checked = [], Counter[str](), 0
+        parts, nulls, counts, checked = [], Counter[str](), Counter[str](), 0
         for name in names:
-            column = batch.table.column(name)
-            filled = np.flatnonzero(column.is_valid().to_numpy())
-            nulls[name] = len(batch) - len(filled)
-            checked += len(filled)
-            parts.append(self._found(Values(batch, filled, pa.table({name: column.drop_null()}))))
-        return ColumnResult(checked, nulls, Violations.concat(parts))
+            values = self._values(batch, name)
+            nulls[name] = len(batch) - len(values)
+            checked += len(values)
+            parts.append(self._found(values))
+            counts[name] = len(parts[-1])
+        return ColumnResult(checked, nulls, Violations.concat(parts), counts)
+
+    def _values(self, batch: FeatureBatch, name: str) -> Values:
+        column = batch.table.column(name)
+        if self.nulls:
+            return Values(batch, np.arange(len(batch)), pa.table({name: column}))
+        filled = np.flatnonzero(column.is_valid().to_numpy())
+        return Values(batch, filled, pa.table({name: column.drop_null()}))
 
     def _found(self, rows: AttributeRows) -> Violations:
-        return type(self).function(self.rule, rows) if len(rows) else Violations.none()
+        asked = len(rows) or self.typed
+        return type(self).function(self.rule, rows) if asked else Violations.none()
 
     def packed(self, partial: ColumnResult, count: int) -> Words | None:  # noqa: ARG002
         """Values judged, and nulls by column."""
@@ -143,14 +158,17 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
 
     def without_violations(self, partial: ColumnResult) -> ColumnResult:
         """Values judged, and nulls."""
-        return ColumnResult(partial.checked, partial.nulls, Violations.none())
+        return replace(partial, found=Violations.none())
 
     def reduce(self, partials: Sequence[ColumnResult]) -> RuleOutcome:
         """All violations, and how many nulls were not judged."""
         nulls = sum((p.nulls for p in partials), Counter())
+        counts = sum((p.counts for p in partials), Counter())
+        says = type(self).says
         return RuleOutcome(
             checked=sum(p.checked for p in partials),
             violations=Violations.concat(p.found for p in partials),
+            message=says(self.rule, counts) if says is not None and counts else "",
             notes=tuple(
                 f"{nulls[name]} null{'s' * (nulls[name] != 1)} in {name} not judged"
                 for name in self.rule.columns()
@@ -165,11 +183,16 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def column_rule(*, rows: bool = False) -> Callable[[E], E]:
+def column_rule(
+    *, rows: bool = False, nulls: bool = False, typed: bool = False, says: Says | None = None
+) -> Callable[[E], E]:
     """Registers a function as the evaluation of the rule model of its first parameter.
 
     Args:
         rows: the function gets all columns of the rule together, nulls included.
+        nulls: the function gets each column with its nulls.
+        typed: the function refuses types of columns, so it also gets a column without a value.
+        says: (rule, number of violations by column) → the message, when there are any.
 
     """
 
@@ -178,6 +201,9 @@ def column_rule(*, rows: bool = False) -> Callable[[E], E]:
         parts = {
             "function": staticmethod(function),
             "rows": rows,
+            "nulls": nulls,
+            "typed": typed,
+            "says": None if says is None else staticmethod(says),
             "__doc__": function.__doc__,
             "__module__": function.__module__,
         }
