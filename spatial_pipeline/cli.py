@@ -1,6 +1,6 @@
 """The command line: ``spatial-pipeline``.
 
-Exit codes: 0 all blocking rules passed, 1 some failed, 2 the call or a contract is wrong.
+Exit codes: 0 all blocking rules passed, 1 some failed, 2 mistake in the call or a contract.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from spatial_pipeline.commands.store import store
 from spatial_pipeline.commands.terminal import results_only
 
 app = typer.Typer(
-    help="Spatial data contracts: ingest, prove, and publish only what was proven.",
+    help="Spatial data contracts: ingest and check datasets, and publish those that pass.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""Tables of published rows: filled beside the readers, proven, then exchanged in one moment.
+"""Published tables: parts are filled unseen, proven, then exchanged in one transaction.
 
 A published table is an empty parent that never changes its identity, so that views, grants and
 whatever else refers to it stay. Its rows are in parts, ordinary tables that inherit from it: one
@@ -45,7 +45,7 @@ from spatial_pipeline.store.locks import TIMEOUT_S
 
 @dataclass(frozen=True, slots=True)
 class PostGIS:
-    """What of PostGIS a statement names.
+    """Names of the PostGIS extension that statements use.
 
     Attributes:
         schema: quoted schema of the extension.
@@ -263,7 +263,7 @@ async def finish(connection: asyncpg.Connection, part: TablePart, comment: str) 
 async def digest_of(
     connection: asyncpg.Connection, postgis: PostGIS, part: TablePart, source: str | None = None
 ) -> Digest:
-    """What the rows of a part hold, computed by the server from what it stored.
+    """Digest of the rows of a part, computed by the server from what it stored.
 
     Args:
         connection: to the server.

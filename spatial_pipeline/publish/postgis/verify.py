@@ -1,4 +1,4 @@
-"""Comparison of a published table with what was proven, and the refusals that follow from it."""
+"""Verification of a published table against the proven version, and the resulting refusals."""
 
 from __future__ import annotations
 
