@@ -5,6 +5,7 @@ from __future__ import annotations
 from spatial_pipeline.check.base import Context
 from spatial_pipeline.check.forms.batch_rule import Packing, batch_rule
 from spatial_pipeline.check.forms.column_rule import AttributeRows, Values, column_rule, shown
+from spatial_pipeline.check.forms.comparison_rule import ComparedLayers, comparison_rule
 from spatial_pipeline.check.forms.feature_rule import (
     Features,
     Geometries,
@@ -19,7 +20,12 @@ from spatial_pipeline.check.forms.feature_rule import (
     nothing_else,
 )
 from spatial_pipeline.check.forms.limits import counted, limits, measured
-from spatial_pipeline.check.forms.pixel_comparison import BandPairs, other_grid, pixel_comparison
+from spatial_pipeline.check.forms.pixel_comparison import (
+    BandPairs,
+    other_grid,
+    pixel_comparison,
+    same_place,
+)
 from spatial_pipeline.check.forms.profile_rule import profile_rule
 from spatial_pipeline.check.forms.window_rule import (
     BandWindow,
@@ -35,6 +41,7 @@ __all__ = [
     "AttributeRows",
     "BandPairs",
     "BandWindow",
+    "ComparedLayers",
     "Context",
     "FeatureBatch",
     "Features",
@@ -54,6 +61,7 @@ __all__ = [
     "WithZ",
     "batch_rule",
     "column_rule",
+    "comparison_rule",
     "counted",
     "feature_rule",
     "limits",
@@ -63,6 +71,7 @@ __all__ = [
     "pixel_comparison",
     "pixel_rule",
     "profile_rule",
+    "same_place",
     "shown",
     "window_rule",
 ]
