@@ -21,6 +21,7 @@ from spatial_pipeline.check.forms.feature_rule import (
     WithZ,
     feature_rule,
 )
+from spatial_pipeline.check.forms.join_rule import JoinedPairs, JoinedRows, join_rule
 from spatial_pipeline.check.forms.limits import (
     areas,
     counted,
@@ -36,6 +37,8 @@ __all__ = [
     "AttributeRows",
     "Features",
     "Geometries",
+    "JoinedPairs",
+    "JoinedRows",
     "Lines",
     "LinesAndPolygons",
     "MeasuredLines",
@@ -51,6 +54,7 @@ __all__ = [
     "column_rule",
     "counted",
     "feature_rule",
+    "join_rule",
     "limits",
     "line_lengths",
     "measured",

@@ -18,12 +18,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import BatchCheck, evaluates
+from spatial_pipeline.check.base import BatchCheck, Context, evaluates
 from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.check.join.where_filter import columns_of
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.features import FeatureBatch, computed
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 Unjudged = NDArray[np.bool_]
@@ -42,12 +42,14 @@ class AttributeRows:
         batch: all features of the batch.
         index: (n,) int64 places of the features in the batch.
         table: (n,) the columns that the rule names.
+        prepared: what the rule prepared once for all batches.
 
     """
 
     batch: FeatureBatch
     index: NDArray[np.int64]
     table: pa.Table
+    prepared: Any = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -102,6 +104,7 @@ class ColumnResult:
 
 
 Evaluate = Callable[[Any, Any], Violations | tuple[Violations, Unjudged]]
+Prepare = Callable[[Any, Context], Any]
 E = TypeVar("E", bound=Evaluate)
 
 
@@ -111,6 +114,17 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
     needs_geometry = False
     function: ClassVar[Evaluate]
     rows: ClassVar[bool]
+    prepare: ClassVar[Prepare | None]
+
+    @computed
+    def prepared(self) -> Any:
+        """What the rule prepares once for all batches."""
+        prepare = type(self).prepare
+        return None if prepare is None else prepare(self.rule, self.context)
+
+    def relies_on(self) -> Sequence[Any]:
+        """The versions of the other datasets."""
+        return [other.version_id for other in self.context.others]
 
     def map(self, batch: FeatureBatch) -> ColumnResult:
         """Values judged, nulls, and violations."""
@@ -121,7 +135,7 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
                 *columns_of("\n".join(self.rule.conditions()), batch.table.column_names),
             )
             table = batch.table.select(list(dict.fromkeys(read)))
-            every = AttributeRows(batch, np.arange(len(batch)), table)
+            every = AttributeRows(batch, np.arange(len(batch)), table, self.prepared)
             found, unjudged = self._found(every)
             lost = int(unjudged.sum())
             return ColumnResult(len(batch) - lost, Counter({ROWS: lost}), found)
@@ -131,7 +145,8 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
             filled = np.flatnonzero(column.is_valid().to_numpy())
             nulls[name] = len(batch) - len(filled)
             checked += len(filled)
-            values = Values(batch, filled, pa.table({name: column.drop_null()}))
+            table = pa.table({name: column.drop_null()})
+            values = Values(batch, filled, table, self.prepared)
             parts.append(self._found(values)[0])
         return ColumnResult(checked, nulls, Violations.concat(parts))
 
@@ -190,11 +205,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def column_rule(*, rows: bool = False) -> Callable[[E], E]:
+def column_rule(*, rows: bool = False, prepare: Prepare | None = None) -> Callable[[E], E]:
     """Registers a function as the evaluation of the rule model of its first parameter.
 
     Args:
         rows: the function gets all columns of the rule together, nulls included.
+        prepare: called once, with the rule and its context (the other datasets); its value is
+            ``prepared`` of the rows.
 
     """
 
@@ -203,6 +220,7 @@ def column_rule(*, rows: bool = False) -> Callable[[E], E]:
         parts = {
             "function": staticmethod(function),
             "rows": rows,
+            "prepare": None if prepare is None else staticmethod(prepare),
             "__doc__": function.__doc__,
             "__module__": function.__module__,
         }
