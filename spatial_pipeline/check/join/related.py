@@ -60,8 +60,8 @@ def related(here: Side, there: Side) -> Related:
     """
     a, b = here.keys(), there.keys()
     own, others = [], []
-    for name, theirs in zip(here.key, there.key, strict=True):
-        one, other = comparable_keys(a.column(name), b.column(theirs), name)
+    for name, paired_name in zip(here.key, there.key, strict=True):
+        one, other = comparable_keys(a.column(name), b.column(paired_name), name)
         own.append(one)
         others.append(other)
     names = [f"c{i}" for i in range(len(own))]

@@ -76,7 +76,7 @@ def truth(table: pa.Table, sql: str, name: str) -> NDArray[np.int8]:
     return out
 
 
-class _Rows:
+class _Selection:
     """A table in a database of its own, and the rows of it that a condition selects."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, table: pa.Table) -> None:
@@ -101,7 +101,7 @@ class _Rows:
 
 
 @contextmanager
-def _rows(table: pa.Table, name: str) -> Iterator[_Rows]:
+def _rows(table: pa.Table, name: str) -> Iterator[_Selection]:
     try:
         with (
             duckdb.connect(
@@ -109,7 +109,7 @@ def _rows(table: pa.Table, name: str) -> Iterator[_Rows]:
             ) as connection,
             limited(connection),
         ):
-            yield _Rows(connection, table)
+            yield _Selection(connection, table)
     except (duckdb.Error, TimeoutError) as exc:
         msg = f"{name}: {str(exc).splitlines()[0]}"
         raise RuleError(msg) from exc

@@ -12,6 +12,7 @@ from spatial_pipeline.contract.rules import (
     metadata,
     parity,
     raster_metadata,
+    statistics,
     topology,
     validity,
     vertices,
@@ -21,7 +22,8 @@ from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSourc
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    modules = (metadata, attributes, joins, raster_metadata, validity, vertices, topology, parity)
+    tables = (metadata, attributes, joins, statistics)
+    modules = (*tables, raster_metadata, validity, vertices, topology, parity)
     for module in modules:
         for value in vars(module).values():
             if (
