@@ -34,6 +34,11 @@ from spatial_pipeline.check.forms.feature_rule import (
     feature_rule,
     nothing_else,
 )
+from spatial_pipeline.check.forms.join_rule import (
+    JoinedPairs,
+    JoinedRows,
+    join_rule,
+)
 from spatial_pipeline.check.forms.limits import (
     areas,
     counted,
@@ -98,6 +103,8 @@ __all__ = [
     "FeatureBatch",
     "Features",
     "Geometries",
+    "JoinedPairs",
+    "JoinedRows",
     "Lines",
     "LinesAndPolygons",
     "LinesWithZ",
@@ -123,6 +130,7 @@ __all__ = [
     "crossing_lines",
     "feature_rule",
     "forbidden",
+    "join_rule",
     "limits",
     "line_lengths",
     "measured",

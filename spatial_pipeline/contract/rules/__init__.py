@@ -8,11 +8,13 @@ from pydantic import Field
 
 from spatial_pipeline.contract.rules import (
     attributes,
+    joins,
     metadata,
     nodes,
     overlay,
     parity,
     raster_metadata,
+    statistics,
     topology,
     validity,
     vertices,
@@ -30,17 +32,9 @@ MODULES = (
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    modules = (
-        metadata,
-        attributes,
-        raster_metadata,
-        validity,
-        vertices,
-        topology,
-        overlay,
-        nodes,
-        parity,
-    )
+    tables = (metadata, attributes, joins, statistics)
+    geometries = (validity, vertices, topology, overlay, nodes)
+    modules = (*tables, raster_metadata, *geometries, parity)
     for module in modules:
         for value in vars(module).values():
             if (
