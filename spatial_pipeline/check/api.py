@@ -17,8 +17,9 @@ from spatial_pipeline.check.forms.feature_rule import (
     feature_rule,
 )
 from spatial_pipeline.check.forms.limits import counted, limits, measured
+from spatial_pipeline.check.forms.network_rule import Named, Network, network_rule
 from spatial_pipeline.check.forms.overlay_rule import Overlay, overlay_rule
-from spatial_pipeline.check.forms.placement import stray_points
+from spatial_pipeline.check.forms.placement import stray_points, uncovered_lines
 from spatial_pipeline.check.forms.profile_rule import profile_rule
 from spatial_pipeline.check.forms.relations import (
     SHARED_AREA,
@@ -41,7 +42,9 @@ __all__ = [
     "LinesAndPolygons",
     "LinesWithZ",
     "MeasuredLines",
+    "Named",
     "Neighbourhood",
+    "Network",
     "Overlay",
     "Points",
     "PointsAndLines",
@@ -57,6 +60,7 @@ __all__ = [
     "forbidden",
     "limits",
     "measured",
+    "network_rule",
     "out_of_bounds",
     "out_of_count",
     "overlay_rule",
@@ -64,4 +68,5 @@ __all__ = [
     "shown",
     "stray_points",
     "tile_rule",
+    "uncovered_lines",
 ]

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from spatial_pipeline.contract.rules import (
     attributes,
+    boundaries,
     metadata,
+    networks,
     nodes,
     overlay,
     parity,
@@ -22,7 +24,7 @@ from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSourc
 MODULES = (
     *(metadata, attributes, raster_metadata),
     *(validity, vertices),
-    *(topology, overlay, nodes),
+    *(topology, overlay, nodes, boundaries, networks),
     parity,
 )
 """By family, in the order of the catalogue."""
@@ -30,18 +32,7 @@ MODULES = (
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    modules = (
-        metadata,
-        attributes,
-        raster_metadata,
-        validity,
-        vertices,
-        topology,
-        overlay,
-        nodes,
-        parity,
-    )
-    for module in modules:
+    for module in MODULES:
         for value in vars(module).values():
             if (
                 isinstance(value, type)
