@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import DatasetContract
-from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.vocabulary import Severity, Status
 from spatial_pipeline.gate.schema import schema_reasons
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.schema_diff import SchemaEvidence
@@ -85,10 +86,15 @@ def decide(
             reasons.append(f"{rule.check_name}: never checked")
         elif result.rule_hash != rule.hash:
             reasons.append(f"{rule.check_name}: the rule changed since it was checked")
-        elif not result.passed:
+        elif not result.passed and not _warns(rule, result):
             reasons.append(f"{rule.check_name}: {result.status.value}: {result.message}")
     reasons += schema_reasons(contract, schema)
     return Decision(version, tuple(reasons))
+
+
+def _warns(rule: Rule, result: Result) -> bool:
+    """True when a rule with two grades was evaluated and reached the lower one only."""
+    return rule.graded and result.status is Status.FAILED and not result.blocks
 
 
 def merged(

@@ -68,10 +68,12 @@ class Comparisons:
 
     def accepted(self, rule: Rule, profile: Profile, baselines: bool) -> Suppression | None:
         """The suppressions of a rule; its areas are staged like other comparison data."""
-        partition, areas = self.version.partition, None
-        if rule.except_ is not None:
-            areas = self._as_it_is_now(rule.except_, "vector", rule.base)
-        return suppressions.of(rule, partition, profile, areas, baselines=baselines)
+        areas, only = (
+            None if named is None else self._as_it_is_now(named, "vector", rule.base)
+            for named in (rule.except_, rule.only_within)
+        )
+        partition = self.version.partition
+        return suppressions.of(rule, partition, profile, areas, only, baselines=baselines)
 
     def other(self, rule: Rule, other: Other) -> Reader:
         """One of the other data of a rule."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, combinations
+from itertools import chain, combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "allowed_values": {"column": "a", "values": ["b"]},
     "matches": {"column": "a", "pattern": "b"},
     "text_encoding": {"columns": ["a"]},
+    "expression": {"sql": "a > 0"},
     "allowed_combinations": {"columns": ["a"], "combinations": [["b"]]},
     "size": {"equals": [5, 4]},
     "compression": {"equals": "DEFLATE"},
@@ -98,6 +99,7 @@ COMMON = {
     "max_fraction": 0.5,
     "where": "a = 1",
     "except": {"uri": "areas.gpkg"},
+    "only_within": {"uri": "areas.gpkg"},
     "except_keys": [["a"]],
     "baseline": "baseline.json",
 }
@@ -204,6 +206,30 @@ def test_what_a_rule_needs_is_the_same_for_model_and_schema(
 
 def test_every_rule_that_needs_one_of_several_is_tried() -> None:
     assert {n for n, m in CATALOGUE.items() if m.needs.groups} == set(CHOICES)
+
+
+GRADES = {
+    "warn_at": [1, 3, 0.1, 0.5, 0, 1.5, None],
+    "error_at": [2, 3, 0.2, 0.5, None],
+    "severity": ["warn", "error"],
+    "max_violations": [2, 0],
+    "max_fraction": [0.5, None],
+}
+
+
+def test_two_grades_are_the_same_for_model_and_schema(
+    validator: jsonschema.Draft202012Validator,
+) -> None:
+    kind, seen = "spatial_pipeline.VectorDataset", set()
+    for warn, error in product([*GRADES["warn_at"], ...], [*GRADES["error_at"], ...]):
+        for more in [{}, *({n: v} for n in list(GRADES)[2:] for v in GRADES[n])]:
+            given = {"warn_at": warn, "error_at": error, **more}
+            rule = {"rule": "not_empty", **{k: v for k, v in given.items() if v is not ...}}
+            right = accepted(kind, rule)
+            seen.add(right)
+            ordered = warn in {None, ...} or error in {None, ...} or warn < error
+            assert (not list(validator.iter_errors(file(kind, rule)))) == right or not ordered, rule
+    assert seen == {True, False}
 
 
 SOURCES = [

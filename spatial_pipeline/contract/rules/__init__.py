@@ -1,4 +1,4 @@
-"""The catalogue: one pydantic model a rule, told apart by its id."""
+"""Catalogue of rules: one pydantic model per rule, found by its id; ``check`` evaluates them."""
 
 from __future__ import annotations
 

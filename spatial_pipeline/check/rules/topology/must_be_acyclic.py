@@ -10,7 +10,7 @@ from spatial_pipeline.contract.rules.networks import MustBeAcyclic
 
 
 @network_rule
-def evaluate(rule: MustBeAcyclic, network: Network) -> Named:  # noqa: ARG001 - no parameters
+def evaluate(rule: MustBeAcyclic, network: Network) -> Named:
     """Lines on a directed cycle, and how many lines are on it and on those it shares nodes with."""
     cycle = on_cycles(network.nodes, network.start, network.end, network.cancelled)
     found = np.flatnonzero(cycle >= 0)

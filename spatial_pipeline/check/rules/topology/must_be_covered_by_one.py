@@ -7,6 +7,6 @@ from spatial_pipeline.contract.rules.overlay import MustBeCoveredByOne
 
 
 @overlay_rule(judges=Geometries, against=Geometries)
-def evaluate(rule: MustBeCoveredByOne, overlay: Overlay) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: MustBeCoveredByOne, overlay: Overlay) -> Violations:
     """Features that no single feature covers."""
     return out_of_count(overlay, "covered_by", 1, None, "not covered by one feature", "")

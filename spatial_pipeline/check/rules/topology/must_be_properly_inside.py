@@ -17,6 +17,6 @@ INSIDE = "TFF*FF***"
 
 
 @overlay_rule(judges=Geometries, against=Polygons)
-def evaluate(rule: MustBeProperlyInside, overlay: Overlay) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: MustBeProperlyInside, overlay: Overlay) -> Violations:
     """Features that no polygon holds in its interior."""
     return out_of_count(overlay, INSIDE, 1, None, "not properly inside", "")

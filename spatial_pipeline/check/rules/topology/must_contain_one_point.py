@@ -14,6 +14,6 @@ from spatial_pipeline.contract.rules.overlay import MustContainOnePoint
 
 
 @overlay_rule(judges=Polygons, against=Points)
-def evaluate(rule: MustContainOnePoint, overlay: Overlay) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: MustContainOnePoint, overlay: Overlay) -> Violations:
     """Polygons with no point or several in their interior, and how many."""
     return out_of_count(overlay, "contains", 1, 1, "contains no point", "contains several points")

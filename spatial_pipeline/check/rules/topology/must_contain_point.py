@@ -14,6 +14,6 @@ from spatial_pipeline.contract.rules.overlay import MustContainPoint
 
 
 @overlay_rule(judges=Polygons, against=Points)
-def evaluate(rule: MustContainPoint, overlay: Overlay) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: MustContainPoint, overlay: Overlay) -> Violations:
     """Polygons without a point in their interior."""
     return out_of_count(overlay, "contains", 1, None, "contains no point", "")

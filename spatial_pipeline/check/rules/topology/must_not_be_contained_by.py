@@ -14,6 +14,6 @@ from spatial_pipeline.contract.rules.overlay import MustNotBeContainedBy
 
 
 @overlay_rule(judges=Geometries, against=Polygons)
-def evaluate(rule: MustNotBeContainedBy, overlay: Overlay) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: MustNotBeContainedBy, overlay: Overlay) -> Violations:
     """Pairs of a feature and a polygon that contains it; equal polygons contain each other."""
     return forbidden(overlay, "within", "contained")

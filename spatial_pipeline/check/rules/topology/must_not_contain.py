@@ -14,6 +14,6 @@ from spatial_pipeline.contract.rules.overlay import MustNotContain
 
 
 @overlay_rule(judges=Polygons, against=Geometries)
-def evaluate(rule: MustNotContain, overlay: Overlay) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: MustNotContain, overlay: Overlay) -> Violations:
     """Pairs of a polygon and a feature that it contains; equal polygons contain each other."""
     return forbidden(overlay, "contains", "contains")

@@ -7,6 +7,6 @@ from spatial_pipeline.contract.rules.overlay import MustNotIntersectWith
 
 
 @overlay_rule(judges=Lines, against=Lines)
-def evaluate(rule: MustNotIntersectWith, overlay: Overlay) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: MustNotIntersectWith, overlay: Overlay) -> Violations:
     """Places at which two lines meet, unless it is the end of one of them."""
     return crossing_lines(overlay, touching=False)

@@ -11,7 +11,7 @@ from spatial_pipeline.contract.rules.boundaries import MustNotSelfIntersect
 
 
 @feature_rule(judges=Lines)
-def evaluate(rule: MustNotSelfIntersect, features: Lines) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: MustNotSelfIntersect, features: Lines) -> Violations:
     """Places at which a line, or two parts of one, meet, their ends apart."""
     vertices = features.vertices
     found = self_intersections(vertices, np.ones(len(features), dtype=bool))

@@ -7,6 +7,6 @@ from spatial_pipeline.contract.rules.nodes import MustNotTouchInterior
 
 
 @overlay_rule(judges=Lines, against=Lines)
-def evaluate(rule: MustNotTouchInterior, overlay: Overlay) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: MustNotTouchInterior, overlay: Overlay) -> Violations:
     """Places at which two lines meet, unless it is an end of both."""
     return crossing_lines(overlay, touching=True)
