@@ -47,6 +47,11 @@ from spatial_pipeline.check.forms.limits import (
     measured,
     segment_lengths,
 )
+from spatial_pipeline.check.forms.network_rule import (
+    Named,
+    Network,
+    network_rule,
+)
 from spatial_pipeline.check.forms.overlay_rule import (
     Overlay,
     overlay_rule,
@@ -59,6 +64,7 @@ from spatial_pipeline.check.forms.pixel_comparison import (
 )
 from spatial_pipeline.check.forms.placement import (
     stray_points,
+    uncovered_lines,
 )
 from spatial_pipeline.check.forms.profile_rule import (
     profile_rule,
@@ -110,7 +116,9 @@ __all__ = [
     "LinesWithZ",
     "MarkedPixels",
     "MeasuredLines",
+    "Named",
     "Neighbourhood",
+    "Network",
     "Overlay",
     "Packing",
     "Points",
@@ -134,6 +142,7 @@ __all__ = [
     "limits",
     "line_lengths",
     "measured",
+    "network_rule",
     "nothing_else",
     "other_grid",
     "out_of_bounds",
@@ -147,5 +156,6 @@ __all__ = [
     "shown",
     "stray_points",
     "tile_rule",
+    "uncovered_lines",
     "window_rule",
 ]

@@ -8,8 +8,10 @@ from pydantic import Field
 
 from spatial_pipeline.contract.rules import (
     attributes,
+    boundaries,
     joins,
     metadata,
+    networks,
     nodes,
     overlay,
     parity,
@@ -22,9 +24,9 @@ from spatial_pipeline.contract.rules import (
 from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSource, Rule, rule_id
 
 MODULES = (
-    *(metadata, attributes, raster_metadata),
+    *(metadata, attributes, joins, statistics, raster_metadata),
     *(validity, vertices),
-    *(topology, overlay, nodes),
+    *(topology, overlay, nodes, boundaries, networks),
     parity,
 )
 """By family, in the order of the catalogue."""
@@ -32,10 +34,7 @@ MODULES = (
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    tables = (metadata, attributes, joins, statistics)
-    geometries = (validity, vertices, topology, overlay, nodes)
-    modules = (*tables, raster_metadata, *geometries, parity)
-    for module in modules:
+    for module in MODULES:
         for value in vars(module).values():
             if (
                 isinstance(value, type)
