@@ -232,6 +232,13 @@ class DatasetContract(ContractModel):
     schedule: str | None = Field(
         None, description="Cron expression of the nightly run, in the time zone of the contract."
     )
+    catch_up: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="Missed days that a tick of the schedule makes up for, oldest first; daily "
+        "partitions only.",
+    )
     timezone: TimeZone = Field(
         "UTC", description="Time zone of cron expressions and daily partitions: Europe/Berlin."
     )
@@ -293,6 +300,8 @@ class DatasetContract(ContractModel):
             mistakes.append("backfill needs on_schema_change: backfill")
         if self.backfill is not None and self.partitions is None:
             mistakes.append("backfill is for partitioned datasets")
+        if "catch_up" in self.model_fields_set and not isinstance(self.partitions, DailyPartitions):
+            mistakes.append("catch_up is for daily partitions")
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self
