@@ -9,7 +9,7 @@ import dagster as dg
 
 from spatial_pipeline.alert.dispatcher import AlertDispatcher, AlertState, Rules
 from spatial_pipeline.alert.message import Links
-from spatial_pipeline.alert.problems import Observation
+from spatial_pipeline.alert.problems import Kind, Observation
 from spatial_pipeline.alert.routing import Route
 from spatial_pipeline.contract.operations import Alerts
 from spatial_pipeline.errors import SpatialPipelineError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NAME = "alerts"
 READ_S = 12.0
 """Seconds of a tick for reading; the rest is read in the next tick."""
+SCHEMA_OPEN_S = 86_000.0
+"""Seconds until an accepted schema change is no news any more; less than a day, so unreminded."""
 SEND_S = 15.0
 """Seconds of a tick for sending; a message in progress may take SEND_LIMIT_S more."""
 
@@ -88,6 +90,7 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts, mistakes: str = ""
         observations += late.observations
         position = replace(position, met=late.met)
         observations.append(of_contracts(context.instance, location, desk.state.by_key, mistakes))
+        observations.append(_known_schemas(desk.state, time.time()))
         desk.take(observations, position.to_text())
         report = desk.deliver(SEND_S)
     context.update_cursor(str(position.floor))
@@ -147,6 +150,14 @@ def _read(
         listed = held.observation(store, reader.inventory_at, state.by_key, observations)
         observations.append(listed)
     return observations, position
+
+
+def _known_schemas(state: AlertState, now: float) -> Observation:
+    """Accepted schema changes that were told a while ago: they close by themselves."""
+    told = [k for k, i in state.by_key.items() if k.kind is Kind.SCHEMA]
+    return Observation.of(
+        now, [], [k for k in told if now - state.by_key[k].opened_at >= SCHEMA_OPEN_S]
+    )
 
 
 def _lock(root: Path, name: str) -> Path:

@@ -114,6 +114,7 @@ def events_of(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterEvent
     wanted = {
         DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
         DagsterEventType.ASSET_CHECK_EVALUATION,
+        DagsterEventType.ASSET_MATERIALIZATION,
         DagsterEventType.STEP_SUCCESS,
         DagsterEventType.STEP_FAILURE,
         DagsterEventType.RUN_FAILURE,
