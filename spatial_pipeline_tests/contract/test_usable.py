@@ -61,6 +61,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "raster_metadata": {"tags": {"a": None}},
     "pixel_range": {"min": 0},
     "nodata_fraction": {"max": 0.5},
+    "pixel_values": {"values": [1]},
     "must_be_covered_by": {"other": OTHER},
     "same_features_as": {"other": OTHER},
     "same_count_as": {"other": OTHER},

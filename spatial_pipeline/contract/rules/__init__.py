@@ -10,6 +10,7 @@ from spatial_pipeline.contract.rules import (
     attributes,
     metadata,
     parity,
+    pixels,
     raster_metadata,
     topology,
     validity,
@@ -20,7 +21,7 @@ from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSourc
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    modules = (metadata, attributes, raster_metadata, validity, vertices, topology, parity)
+    modules = (metadata, attributes, raster_metadata, validity, pixels, vertices, topology, parity)
     for module in modules:
         for value in vars(module).values():
             if (

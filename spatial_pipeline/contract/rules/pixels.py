@@ -1,0 +1,26 @@
+"""Rules about the pixels of one raster."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from spatial_pipeline.contract.rules.base import (
+    Finite,
+)
+from spatial_pipeline.contract.rules.validity import Band, RasterValidityRule
+
+Pixels = Annotated[int, Field(ge=1)]
+Span = tuple[float | None, float | None]
+
+
+class PixelValues(RasterValidityRule):
+    """Valid pixels hold values of a list, as class codes do; regions of others are outlined."""
+
+    rule: Literal["pixel_values"] = "pixel_values"
+    iso_element: ClassVar[str] = "domain consistency"
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    values: tuple[int | Finite, ...] = Field(
+        min_length=1, description="Values that are accepted, as stored."
+    )
