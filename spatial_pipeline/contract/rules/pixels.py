@@ -24,3 +24,11 @@ class PixelValues(RasterValidityRule):
     values: tuple[int | Finite, ...] = Field(
         min_length=1, description="Values that are accepted, as stored."
     )
+
+
+class NoNan(RasterValidityRule):
+    """No valid pixel is NaN or infinite; NaN that is declared as nodata is not valid."""
+
+    rule: Literal["no_nan"] = "no_nan"
+    iso_element: ClassVar[str] = "domain consistency"
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
