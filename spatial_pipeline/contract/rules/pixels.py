@@ -32,3 +32,20 @@ class NoNan(RasterValidityRule):
     rule: Literal["no_nan"] = "no_nan"
     iso_element: ClassVar[str] = "domain consistency"
     band: Band | None = Field(None, description="1-based band; all bands unless given.")
+
+
+class NotConstant(RasterValidityRule):
+    """No band, and no block, holds a single value in all of its valid pixels.
+
+    Pixels that are NaN count as pixels without data; one valid pixel alone is not judged.
+    """
+
+    rule: Literal["not_constant"] = "not_constant"
+    iso_element: ClassVar[str] = "thematic accuracy"
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    per_block: bool = Field(
+        False, description="Judge each block by itself, which finds dead tiles."
+    )
+    block_size: Pixels | None = Field(
+        None, description="Side of a block in pixels; the blocks of the source unless given."
+    )
