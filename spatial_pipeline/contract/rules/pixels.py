@@ -49,3 +49,15 @@ class NotConstant(RasterValidityRule):
     block_size: Pixels | None = Field(
         None, description="Side of a block in pixels; the blocks of the source unless given."
     )
+
+
+class NoStripes(RasterValidityRule):
+    """No dropped lines: rows without data, or of one value only, between rows that vary."""
+
+    rule: Literal["no_stripes"] = "no_stripes"
+    iso_element: ClassVar[str] = "completeness"
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    max_rows: Pixels | None = Field(
+        None, description="More successive lines are an area and no stripe; no limit unless given."
+    )
+    direction: Literal["rows", "columns"] = Field("rows", description="Lines to look at.")
