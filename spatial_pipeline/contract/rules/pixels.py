@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+import math
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spatial_pipeline.contract.rules.base import (
+    ContractModel,
     Finite,
+    NotNegative,
+    Other,
 )
+from spatial_pipeline.contract.rules.usable import Needs
 from spatial_pipeline.contract.rules.validity import Band, RasterValidityRule
 
 Pixels = Annotated[int, Field(ge=1)]
@@ -61,3 +66,56 @@ class NoStripes(RasterValidityRule):
         None, description="More successive lines are an area and no stripe; no limit unless given."
     )
     direction: Literal["rows", "columns"] = Field("rows", description="Lines to look at.")
+
+
+class PercentileBounds(ContractModel):
+    """Bounds of one percentile."""
+
+    at: float = Field(ge=0, le=100, description="Percentile, 50 is the median.")
+    min: Finite | None = Field(None, description="Smallest value that is accepted.")
+    max: Finite | None = Field(None, description="Largest value that is accepted.")
+
+
+class Statistics(RasterValidityRule):
+    """Mean, standard deviation and percentiles of the valid pixels lie within bounds.
+
+    They are exact, whatever the windows. A percentile is the nearest rank: the smallest value that
+    at least that share of the pixels does not exceed. NaN and infinite pixels are left out.
+    """
+
+    rule: Literal["statistics"] = "statistics"
+    iso_element: ClassVar[str] = "thematic accuracy"
+    needs: ClassVar[Needs] = Needs(
+        (("mean",), ("std",), ("percentiles",), ("other", "max_change")), several=True
+    )
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    mean: Span | None = Field(None, description="[smallest, largest] mean; null for no bound.")
+    std: Span | None = Field(
+        None, description="[smallest, largest] standard deviation; null for no bound."
+    )
+    percentiles: tuple[PercentileBounds, ...] | None = Field(
+        None, min_length=1, description="Percentiles with their bounds: {at, min, max}."
+    )
+    other: Other | None = Field(
+        None, description="Raster to compare with, such as the last published version."
+    )
+    max_change: NotNegative | None = Field(
+        None, description="Accepted change of mean and of standard deviation, as a share."
+    )
+
+    def others(self) -> tuple[Other, ...]:
+        """The raster to compare with, when the contract names one."""
+        return () if self.other is None else (self.other,)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        spans = [s for s in (self.mean, self.std) if s is not None]
+        spans += [(p.min, p.max) for p in self.percentiles or ()]
+        for low, high in spans:
+            if any(b is not None and not math.isfinite(b) for b in (low, high)):
+                msg = "bounds are finite numbers, or null"
+                raise ValueError(msg)
+            if low is not None and high is not None and low > high:
+                msg = "the smallest value is larger than the largest"
+                raise ValueError(msg)
+        return self
