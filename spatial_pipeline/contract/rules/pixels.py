@@ -8,13 +8,18 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from spatial_pipeline.contract.rules.base import (
+    Area,
     ContractModel,
     Finite,
+    Length,
     NotNegative,
     Other,
+    OtherDataset,
+    OtherSource,
 )
 from spatial_pipeline.contract.rules.usable import Needs
 from spatial_pipeline.contract.rules.validity import Band, RasterValidityRule
+from spatial_pipeline.contract.vocabulary import Kind
 
 Pixels = Annotated[int, Field(ge=1)]
 Span = tuple[float | None, float | None]
@@ -119,3 +124,35 @@ class Statistics(RasterValidityRule):
                 msg = "the smallest value is larger than the largest"
                 raise ValueError(msg)
         return self
+
+
+class NoVoids(RasterValidityRule):
+    """No connected area without data is larger than allowed; outline and area of each."""
+
+    rule: Literal["no_voids"] = "no_voids"
+    iso_element: ClassVar[str] = "completeness"
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    max_area: Area | None = Field(
+        None, description="Voids up to this area are accepted; none unless a bound is given."
+    )
+    max_width: Length | None = Field(
+        None, description="Diameter of the largest circle in a void that is accepted."
+    )
+    ignore_edge: bool = Field(
+        False, description="Voids that touch the edge of the raster are accepted."
+    )
+    allowed: OtherDataset | OtherSource | None = Field(
+        None, description="Polygons in which pixels need no data: known voids, or the outside."
+    )
+
+    def needs_crs(self) -> bool:
+        """Polygons are placed by their CRS."""
+        return self.allowed is not None
+
+    def others(self) -> tuple[Other, ...]:
+        """The polygons of allowed voids, when the contract names them."""
+        return () if self.allowed is None else (self.allowed,)
+
+    def other_kind(self, kind: Kind) -> Kind:  # noqa: ARG002 - the same for every kind
+        """Polygons allow voids."""
+        return "vector"
