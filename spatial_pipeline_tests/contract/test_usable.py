@@ -63,6 +63,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "nodata_fraction": {"max": 0.5},
     "pixel_values": {"values": [1]},
     "statistics": {"mean": [0, 1]},
+    "pixel_expression": {"bands": {"a": 1}, "expression": "a > 0"},
     "must_be_covered_by": {"other": OTHER},
     "same_features_as": {"other": OTHER},
     "same_count_as": {"other": OTHER},

@@ -156,3 +156,25 @@ class NoVoids(RasterValidityRule):
     def other_kind(self, kind: Kind) -> Kind:  # noqa: ARG002 - the same for every kind
         """Polygons allow voids."""
         return "vector"
+
+
+class PixelExpression(RasterValidityRule):
+    """An expression over the bands is true for every pixel that is valid in all of them."""
+
+    rule: Literal["pixel_expression"] = "pixel_expression"
+    iso_element: ClassVar[str] = "thematic accuracy"
+    band: ClassVar[int] = 1
+    bands: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Band | str] = Field(
+        min_length=1,
+        description="Name → 1-based band of this raster, or uri of another one on the same grid, "
+        "of which the first band is read.",
+    )
+    expression: str = Field(
+        min_length=1, description="SQL condition (DuckDB) over the names; null is not true."
+    )
+
+    def others(self) -> tuple[Other, ...]:
+        """The rasters that bands name, in the order of the names."""
+        return tuple(
+            OtherSource(uri=b, layer=None) for b in self.bands.values() if isinstance(b, str)
+        )
