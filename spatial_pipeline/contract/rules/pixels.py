@@ -16,6 +16,7 @@ from spatial_pipeline.contract.rules.base import (
     Other,
     OtherDataset,
     OtherSource,
+    Positive,
 )
 from spatial_pipeline.contract.rules.usable import Needs
 from spatial_pipeline.contract.rules.validity import Band, RasterValidityRule
@@ -178,3 +179,26 @@ class PixelExpression(RasterValidityRule):
         return tuple(
             OtherSource(uri=b, layer=None) for b in self.bands.values() if isinstance(b, str)
         )
+
+
+class NoSpikesInSurface(RasterValidityRule):
+    """No pixel of a surface stands out from a neighbour (left, right, above, below) too steeply.
+
+    Heights are the stored values with the scale of the band; distances are in the units of the
+    CRS, or in metres on the ellipsoid where these are degrees.
+    """
+
+    rule: Literal["no_spikes_in_surface"] = "no_spikes_in_surface"
+    iso_element: ClassVar[str] = "thematic accuracy"
+    needs: ClassVar[Needs] = Needs.some("max_slope", "max_step")
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    max_slope: Annotated[float, Field(gt=0, lt=90)] | None = Field(
+        None, description="Steepest slope between two neighbours, in degrees."
+    )
+    max_step: Positive | None = Field(
+        None, description="Largest difference of two neighbours, in the unit of the heights."
+    )
+
+    def needs_crs(self) -> bool:
+        """A slope needs distances on the ground."""
+        return self.max_slope is not None
