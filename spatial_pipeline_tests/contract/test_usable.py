@@ -65,6 +65,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "statistics": {"mean": [0, 1]},
     "pixel_expression": {"bands": {"a": 1}, "expression": "a > 0"},
     "no_spikes_in_surface": {"max_step": 1},
+    "same_mask_as": {"other": OTHER},
     "must_be_covered_by": {"other": OTHER},
     "same_features_as": {"other": OTHER},
     "same_count_as": {"other": OTHER},

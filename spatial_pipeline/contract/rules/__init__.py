@@ -12,6 +12,8 @@ from spatial_pipeline.contract.rules import (
     parity,
     pixels,
     raster_metadata,
+    raster_parity,
+    raster_topology,
     topology,
     validity,
     vertices,
@@ -21,7 +23,10 @@ from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSourc
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    modules = (metadata, attributes, raster_metadata, validity, pixels, vertices, topology, parity)
+    modules = (
+        metadata, attributes, raster_metadata, validity, pixels, vertices, topology,
+        raster_topology, parity, raster_parity,
+    )  # fmt: skip
     for module in modules:
         for value in vars(module).values():
             if (

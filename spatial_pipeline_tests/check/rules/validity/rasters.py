@@ -45,7 +45,7 @@ def example(name, block=128):
 def told(violations):
     """Everything that a finding says, comparable."""
     return [
-        (r, m, shapely.to_wkb(g))
+        (r, None if math.isnan(m) else m, shapely.to_wkb(g))
         for r, m, g in zip(violations.reasons, violations.measure, violations.geometry, strict=True)
     ]
 

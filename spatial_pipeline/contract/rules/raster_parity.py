@@ -1,0 +1,47 @@
+"""Rules that compare the pixels of a raster with masks, polygons, samples and check points."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from spatial_pipeline.contract.rules.base import (
+    RASTER,
+    Other,
+)
+from spatial_pipeline.contract.rules.parity import ParityRule
+from spatial_pipeline.contract.rules.validity import Band
+from spatial_pipeline.contract.vocabulary import Kind
+
+
+class RasterParityRule(ParityRule):
+    """A rule that compares a raster with another dataset."""
+
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "thematic accuracy"
+    other: Other = Field(description="The dataset to compare with.")
+
+    def others(self) -> tuple[Other, ...]:
+        """The dataset to compare with."""
+        return (self.other,)
+
+
+class PolygonParityRule(RasterParityRule):
+    """A rule that compares a raster with features, which their CRS places."""
+
+    def needs_crs(self) -> bool:
+        """Features are brought into the CRS of the raster."""
+        return True
+
+    def other_kind(self, kind: Kind) -> Kind:  # noqa: ARG002 - the same for every kind
+        """Features."""
+        return "vector"
+
+
+class SameMaskAs(RasterParityRule):
+    """Another raster has data where this one has, band by band."""
+
+    rule: Literal["same_mask_as"] = "same_mask_as"
+    iso_element: ClassVar[str] = "completeness"
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
