@@ -45,3 +45,18 @@ class SameMaskAs(RasterParityRule):
     rule: Literal["same_mask_as"] = "same_mask_as"
     iso_element: ClassVar[str] = "completeness"
     band: Band | None = Field(None, description="1-based band; all bands unless given.")
+
+
+class RasterMatchesVector(PolygonParityRule):
+    """Pixels hold the class of the polygon that their centre lies in.
+
+    Where polygons of several classes overlap, any of them will do. Pixels outside of all polygons
+    are not judged.
+    """
+
+    rule: Literal["raster_matches_vector"] = "raster_matches_vector"
+    band: Band = Field(1, description="1-based band.")
+    column: str = Field(description="Column of the polygons with their class, as a number.")
+    all_touched: bool = Field(
+        False, description="A class is right in every pixel that a polygon of it touches."
+    )
