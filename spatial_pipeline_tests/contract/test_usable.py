@@ -67,6 +67,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "no_spikes_in_surface": {"max_step": 1},
     "same_mask_as": {"other": OTHER},
     "raster_matches_vector": {"other": OTHER, "column": "a"},
+    "areas_match": {"other": OTHER},
     "must_be_covered_by": {"other": OTHER},
     "same_features_as": {"other": OTHER},
     "same_count_as": {"other": OTHER},

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from spatial_pipeline.contract.rules.base import (
     RASTER,
+    Area,
+    NotNegative,
     Other,
 )
 from spatial_pipeline.contract.rules.parity import ParityRule
@@ -60,3 +62,27 @@ class RasterMatchesVector(PolygonParityRule):
     all_touched: bool = Field(
         False, description="A class is right in every pixel that a polygon of it touches."
     )
+
+
+class AreasMatch(RasterParityRule):
+    """Each class covers the area that it covers in another dataset, and so do all together."""
+
+    rule: Literal["areas_match"] = "areas_match"
+    band: Band = Field(1, description="1-based band.")
+    column: str | None = Field(
+        None,
+        description="Column of polygons with their class, as a number; without it the other "
+        "dataset is a raster.",
+    )
+    tolerance: Area = Field(0.0, description="Accepted difference of areas.")
+    relative_tolerance: NotNegative = Field(
+        0.0, description="Accepted difference as a share of the other area; the larger one counts."
+    )
+
+    def needs_crs(self) -> bool:
+        """Polygons are brought into the CRS of the raster."""
+        return self.column is not None
+
+    def other_kind(self, kind: Kind) -> Kind:
+        """Polygons when a column is named, else a raster."""
+        return kind if self.column is None else "vector"
