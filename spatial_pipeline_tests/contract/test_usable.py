@@ -68,6 +68,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "same_mask_as": {"other": OTHER},
     "raster_matches_vector": {"other": OTHER, "column": "a"},
     "areas_match": {"other": OTHER},
+    "zonal_matches": {"other": OTHER, "column": "a"},
     "must_be_covered_by": {"other": OTHER},
     "same_features_as": {"other": OTHER},
     "same_count_as": {"other": OTHER},

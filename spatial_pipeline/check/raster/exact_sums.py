@@ -92,3 +92,25 @@ def exact_sum(numbers: NDArray[np.float64]) -> Fraction:
         total += ((int(highs[shift]) << _HALF) + int(lows[shift])) << shift
     scale = least - _DIGITS
     return Fraction(total * (1 << scale)) if scale >= 0 else Fraction(total, 1 << -scale)
+
+
+def exact_sums(numbers: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.object_]:
+    """(k,) sums of finite numbers by group, as fractions, without rounding.
+
+    Args:
+        numbers: (n,) at most 2²⁶ numbers.
+        group: (n,) group of each, 0 … k-1.
+
+    """
+    sums = np.full(int(group.max(initial=-1)) + 1, Fraction(0), dtype=object)
+    if not len(numbers):
+        return sums
+    mantissa, exponent = np.frexp(numbers)
+    whole = np.ldexp(mantissa, _DIGITS).astype(np.int64)
+    pairs, place = np.unique(np.stack([group, exponent]), axis=1, return_inverse=True)
+    place = place.ravel()
+    highs = np.bincount(place, weights=(whole >> _HALF).astype(np.float64))
+    lows = np.bincount(place, weights=(whole & ((1 << _HALF) - 1)).astype(np.float64))
+    for index, power, high, low in zip(*pairs.tolist(), highs.tolist(), lows.tolist(), strict=True):
+        sums[index] += Fraction((int(high) << _HALF) + int(low)) * Fraction(2) ** (power - _DIGITS)
+    return sums

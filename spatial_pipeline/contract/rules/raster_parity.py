@@ -86,3 +86,19 @@ class AreasMatch(RasterParityRule):
     def other_kind(self, kind: Kind) -> Kind:
         """Polygons when a column is named, else a raster."""
         return kind if self.column is None else "vector"
+
+
+class ZonalMatches(PolygonParityRule):
+    """A statistic of the pixels in each polygon equals a column of it.
+
+    A pixel belongs to the polygon that its centre lies in; sums are exact, whatever the windows.
+    NaN and infinite pixels are left out.
+    """
+
+    rule: Literal["zonal_matches"] = "zonal_matches"
+    band: Band = Field(1, description="1-based band.")
+    column: str = Field(description="Column of the polygons with the expected number.")
+    statistic: Literal["mean", "sum", "min", "max", "count"] = Field(
+        "mean", description="Statistic of the valid pixels."
+    )
+    tolerance: NotNegative = Field(0.0, description="Accepted difference.")
