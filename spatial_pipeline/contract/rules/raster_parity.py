@@ -9,10 +9,13 @@ from pydantic import Field
 from spatial_pipeline.contract.rules.base import (
     RASTER,
     Area,
+    Fraction,
+    Length,
     NotNegative,
     Other,
 )
 from spatial_pipeline.contract.rules.parity import ParityRule
+from spatial_pipeline.contract.rules.usable import Needs
 from spatial_pipeline.contract.rules.validity import Band
 from spatial_pipeline.contract.vocabulary import Kind
 
@@ -102,3 +105,18 @@ class ZonalMatches(PolygonParityRule):
         "mean", description="Statistic of the valid pixels."
     )
     tolerance: NotNegative = Field(0.0, description="Accepted difference.")
+
+
+class FootprintMatches(PolygonParityRule):
+    """The declared footprint of a raster (a layer, or a STAC item) is where it has data."""
+
+    rule: Literal["footprint_matches"] = "footprint_matches"
+    iso_element: ClassVar[str] = "completeness"
+    needs: ClassVar[Needs] = Needs.some("tolerance", "min_iou")
+    band: Band = Field(1, description="1-based band.")
+    tolerance: Length | None = Field(
+        None, description="Distance up to which the outlines may differ, units of the CRS."
+    )
+    min_iou: Fraction | None = Field(
+        None, description="Smallest accepted ratio of the common area to that of both together."
+    )
