@@ -120,3 +120,23 @@ class FootprintMatches(PolygonParityRule):
     min_iou: Fraction | None = Field(
         None, description="Smallest accepted ratio of the common area to that of both together."
     )
+
+
+class VerticalAccuracy(PolygonParityRule):
+    """Heights of a surface agree with check points: RMSE, bias, percentile of the residuals."""
+
+    rule: Literal["vertical_accuracy"] = "vertical_accuracy"
+    iso_element: ClassVar[str] = "positional accuracy"
+    needs: ClassVar[Needs] = Needs.some("rmse", "bias", "percentile95")
+    band: Band = Field(1, description="1-based band.")
+    column: str | None = Field(
+        None, description="Column of the check points with the height; their Z unless given."
+    )
+    sampling: Literal["bilinear", "nearest"] = Field(
+        "bilinear", description="How the surface is read at a point."
+    )
+    rmse: NotNegative | None = Field(None, description="Largest root mean square error.")
+    bias: NotNegative | None = Field(None, description="Largest mean residual, of either sign.")
+    percentile95: NotNegative | None = Field(
+        None, description="Largest 95th percentile of the sizes of residuals (nearest rank)."
+    )
