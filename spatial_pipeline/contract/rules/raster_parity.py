@@ -140,3 +140,19 @@ class VerticalAccuracy(PolygonParityRule):
     percentile95: NotNegative | None = Field(
         None, description="Largest 95th percentile of the sizes of residuals (nearest rank)."
     )
+
+
+class ThematicAccuracy(PolygonParityRule):
+    """Classes of pixels agree with those of sample points: the confusion matrix and its ratios."""
+
+    rule: Literal["thematic_accuracy"] = "thematic_accuracy"
+    needs: ClassVar[Needs] = Needs.some("min_overall", "min_users", "min_producers")
+    band: Band = Field(1, description="1-based band.")
+    column: str = Field(description="Column of the samples with their class, as a number.")
+    min_overall: Fraction | None = Field(None, description="Smallest share of right samples.")
+    min_users: Fraction | None = Field(
+        None, description="Smallest share of right samples among those of a class of the raster."
+    )
+    min_producers: Fraction | None = Field(
+        None, description="Smallest share of right samples among those of a class of the samples."
+    )
