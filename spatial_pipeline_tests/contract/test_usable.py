@@ -72,6 +72,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "footprint_matches": {"other": OTHER, "tolerance": 1},
     "vertical_accuracy": {"other": OTHER, "rmse": 1},
     "thematic_accuracy": {"other": OTHER, "column": "a", "min_overall": 0.9},
+    "raster_must_cover": {"other": OTHER},
     "must_be_covered_by": {"other": OTHER},
     "same_features_as": {"other": OTHER},
     "same_count_as": {"other": OTHER},
