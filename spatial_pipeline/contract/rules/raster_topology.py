@@ -8,11 +8,40 @@ from pydantic import Field
 
 from spatial_pipeline.contract.rules.base import (
     RASTER,
+    Area,
     Other,
+    OtherSource,
 )
 from spatial_pipeline.contract.rules.topology import TopologyRule
 from spatial_pipeline.contract.rules.validity import Band
 from spatial_pipeline.contract.vocabulary import Kind, Scope
+
+
+class TileRule(TopologyRule):
+    """A rule about a raster and the other tiles of one dataset."""
+
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    scope: ClassVar[Scope] = Scope.COMPARISON
+    others_: tuple[Other | str, ...] = Field(
+        alias="others", min_length=1, description="The other tiles (or their uris)."
+    )
+
+    def others(self) -> tuple[Other, ...]:
+        """The other tiles."""
+        return tuple(
+            OtherSource(uri=o, layer=None) if isinstance(o, str) else o for o in self.others_
+        )
+
+    def needs_crs(self) -> bool:
+        """Tiles are brought into one CRS."""
+        return True
+
+
+class TilesMustNotOverlap(TileRule):
+    """No two tiles share an area."""
+
+    rule: Literal["tiles_must_not_overlap"] = "tiles_must_not_overlap"
+    tolerance: Area = Field(0.0, description="Overlaps up to this area are accepted.")
 
 
 class RasterMustCover(TopologyRule):
