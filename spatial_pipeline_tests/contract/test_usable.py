@@ -74,6 +74,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "thematic_accuracy": {"other": OTHER, "column": "a", "min_overall": 0.9},
     "raster_must_cover": {"other": OTHER},
     "tiles_must_not_overlap": {"others": ["b.tif"]},
+    "tiles_must_not_have_gaps": {"others": ["b.tif"]},
     "must_be_covered_by": {"other": OTHER},
     "same_features_as": {"other": OTHER},
     "same_count_as": {"other": OTHER},

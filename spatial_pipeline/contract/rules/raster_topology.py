@@ -14,7 +14,7 @@ from spatial_pipeline.contract.rules.base import (
 )
 from spatial_pipeline.contract.rules.topology import TopologyRule
 from spatial_pipeline.contract.rules.validity import Band
-from spatial_pipeline.contract.vocabulary import Kind, Scope
+from spatial_pipeline.contract.vocabulary import Bounds, Kind, Scope
 
 
 class TileRule(TopologyRule):
@@ -42,6 +42,17 @@ class TilesMustNotOverlap(TileRule):
 
     rule: Literal["tiles_must_not_overlap"] = "tiles_must_not_overlap"
     tolerance: Area = Field(0.0, description="Overlaps up to this area are accepted.")
+
+
+class TilesMustNotHaveGaps(TileRule):
+    """Tiles leave nothing out between them, or within an extent."""
+
+    rule: Literal["tiles_must_not_have_gaps"] = "tiles_must_not_have_gaps"
+    tolerance: Area = Field(0.0, description="Gaps up to this area are accepted.")
+    within: Bounds | None = Field(
+        None,
+        description="[xmin, ymin, xmax, ymax] to be covered; enclosed gaps only unless given.",
+    )
 
 
 class RasterMustCover(TopologyRule):
