@@ -75,6 +75,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "raster_must_cover": {"other": OTHER},
     "tiles_must_not_overlap": {"others": ["b.tif"]},
     "tiles_must_not_have_gaps": {"others": ["b.tif"]},
+    "tile_edges_must_match": {"others": ["b.tif"], "max_difference": 1},
     "must_be_covered_by": {"other": OTHER},
     "same_features_as": {"other": OTHER},
     "same_count_as": {"other": OTHER},

@@ -9,6 +9,7 @@ from pydantic import Field
 from spatial_pipeline.contract.rules.base import (
     RASTER,
     Area,
+    NotNegative,
     Other,
     OtherSource,
 )
@@ -52,6 +53,16 @@ class TilesMustNotHaveGaps(TileRule):
     within: Bounds | None = Field(
         None,
         description="[xmin, ymin, xmax, ymax] to be covered; enclosed gaps only unless given.",
+    )
+
+
+class TileEdgesMustMatch(TileRule):
+    """Pixels on both sides of the seam of two tiles differ by no more than allowed."""
+
+    rule: Literal["tile_edges_must_match"] = "tile_edges_must_match"
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    max_difference: NotNegative = Field(
+        description="Largest difference of two pixels beside each other."
     )
 
 
