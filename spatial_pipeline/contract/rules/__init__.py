@@ -15,7 +15,10 @@ from spatial_pipeline.contract.rules import (
     nodes,
     overlay,
     parity,
+    pixels,
     raster_metadata,
+    raster_parity,
+    raster_topology,
     statistics,
     topology,
     validity,
@@ -26,8 +29,9 @@ from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSourc
 MODULES = (
     *(metadata, attributes, joins, statistics, raster_metadata),
     *(validity, vertices),
-    *(topology, overlay, nodes, boundaries, networks),
-    parity,
+    pixels,
+    *(topology, overlay, nodes, boundaries, networks, raster_topology),
+    *(parity, raster_parity),
 )
 """By family, in the order of the catalogue."""
 
