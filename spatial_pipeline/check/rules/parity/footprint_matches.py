@@ -54,9 +54,11 @@ def conclude(
             ("data outside of the footprint", covered, declared),
         ):
             wide = shapely.buffer(other, rule.tolerance) if rule.tolerance else other
-            for part in shapely.get_parts(shapely.difference(one, wide)):
-                if part.geom_type == "Polygon" and part.area > ROUNDING * both:
-                    found.append((reason, part, float(part.area)))
+            found.extend(
+                (reason, part, float(part.area))
+                for part in shapely.get_parts(shapely.difference(one, wide))
+                if part.geom_type == "Polygon" and part.area > ROUNDING * both
+            )
     if rule.min_iou is not None and ratio < rule.min_iou - ROUNDING:
         told = f"intersection over union is {number(ratio)}, less than {number(rule.min_iou)}"
         found.append((told, shapely.symmetric_difference(declared, covered), ratio))
