@@ -41,6 +41,7 @@ class RasterUnderCheck:
     Attributes:
         data: the staged raster.
         profile: profile of the raster.
+        data: reads it, for pixels around a window.
         others: the other datasets of the rule.
         regions: collects marked pixels and outlines them.
         cancelled: raises when the time of the rule is up; long loops call it.
@@ -50,6 +51,7 @@ class RasterUnderCheck:
     def __init__(self, context: Context) -> None:
         self.data = cast("RasterReader", context.data)
         self.profile: RasterProfile = raster_profile(context)
+        self.data = cast("RasterReader", context.data)
         self.others: tuple[Reader, ...] = context.others
         self.regions = RegionFinder(self.profile)
         self.cancelled = context.cancelled
@@ -108,6 +110,37 @@ class BandWindow:
         if key not in self.shared:
             self.shared[key] = make()
         return cast("T", self.shared[key])
+
+    def around(self, margin: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The band with the pixels around the window, read once for all bands.
+
+        Args:
+            margin: pixels on each side.
+
+        Returns:
+            (h + 2·margin, w + 2·margin) values, 0 outside of the raster, and which are valid.
+
+        """
+        values, valid = self.once(("around", margin), lambda: self._around(margin))
+        return values[self.band - 1], valid[self.band - 1]
+
+    def _around(self, margin: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        profile, window = self.raster.profile, self.window
+        bands, height, width = window.values.shape
+        top, left = max(0, window.row_off - margin), max(0, window.col_off - margin)
+        bottom = min(profile.height, window.row_off + height + margin)
+        right = min(profile.width, window.col_off + width + margin)
+        wider = self.raster.data.read(top, left, bottom - top, right - left)
+        shape = bands, height + 2 * margin, width + 2 * margin
+        values, valid = np.zeros(shape, wider.values.dtype), np.zeros(shape, dtype=bool)
+        row, column = top - window.row_off + margin, left - window.col_off + margin
+        inside = (
+            slice(None),
+            slice(row, row + bottom - top),
+            slice(column, column + right - left),
+        )
+        values[inside], valid[inside] = wider.values, wider.valid
+        return values, valid
 
     def marks(self, mask: NDArray[np.bool_] | None, values: NDArray[Any] | None = None) -> Marks:
         """Pixels to be outlined.
