@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.contract.rules import OtherDataset, Rule
-from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.contract.vocabulary import Severity, Status
 from spatial_pipeline.gate.schema import schema_reasons
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.schema_diff import SchemaEvidence
@@ -89,12 +89,17 @@ def decide(
             reasons.append(f"{rule.check_name}: never checked")
         elif result.rule_hash != rule.hash:
             reasons.append(f"{rule.check_name}: the rule changed since it was checked")
-        elif not result.passed:
+        elif not result.passed and not _warns(rule, result):
             reasons.append(f"{rule.check_name}: {result.status.value}: {result.message}")
         elif current is not None:
             reasons += aged(rule, result, version.dataset, current)
     reasons += schema_reasons(contract, schema)
     return Decision(version, tuple(reasons))
+
+
+def _warns(rule: Rule, result: Result) -> bool:
+    """True when a rule with two grades was evaluated and reached the lower one only."""
+    return rule.graded and result.status is Status.FAILED and not result.blocks
 
 
 def aged(

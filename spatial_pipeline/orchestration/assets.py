@@ -13,7 +13,7 @@ from spatial_pipeline.orchestration.automation import published_condition, stage
 from spatial_pipeline.orchestration.freshness import freshness_of
 from spatial_pipeline.orchestration.keys import CRON, ZONE, published_key, source_key, staged_key
 from spatial_pipeline.orchestration.partitions import partition_of_step, partitions_of
-from spatial_pipeline.orchestration.resources import SpatialResource
+from spatial_pipeline.orchestration.resources import READING, SpatialResource
 
 POSTGIS_POOL = "postgis"
 """Pool of the steps that write tables: connections are limited, regardless of the runs."""
@@ -75,6 +75,7 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         group_name=_group(contract),
         owners=list(contract.owners),
         kinds={contract.kind, _format(contract)},
+        io_manager_key=READING,
         metadata=_published_metadata(contract),
         partitions_def=partitions_of(contract),
         code_version=contract.rules_hash,

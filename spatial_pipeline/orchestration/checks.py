@@ -25,7 +25,8 @@ def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
     """One spec per rule; a rule of severity error blocks, one of severity warn never does.
 
     A WARN on a blocking check would let the downstream go in a run and hold it in declarative
-    automation; so only rules of severity error are blocking.
+    automation; so only rules of severity error are blocking. A rule with ``warn_at`` and
+    ``error_at`` may end either way: its check does not block, the gate inside publishing does.
     """
     partitions = partitions_of(contract)
     return [
@@ -33,7 +34,7 @@ def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
             name=rule.check_name,
             asset=staged_key(contract.name),
             description=_description(rule),
-            blocking=rule.severity is Severity.ERROR,
+            blocking=rule.severity is Severity.ERROR and not rule.graded,
             additional_deps=[
                 published_key(o.dataset) for o in rule.others() if isinstance(o, OtherDataset)
             ],
