@@ -13,6 +13,7 @@ import typer
 from spatial_pipeline.commands.accept import accept
 from spatial_pipeline.commands.alerts import alerts
 from spatial_pipeline.commands.check import check
+from spatial_pipeline.commands.health import health
 from spatial_pipeline.commands.held import held
 from spatial_pipeline.commands.profile import profile
 from spatial_pipeline.commands.rollback import rollback
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, profile, rules, schema, run, rollback, accept, held):
+for command in (check, profile, rules, schema, run, rollback, accept, held, health):
     app.command()(results_only(command))
 app.add_typer(alerts, name="alerts")
 app.add_typer(store, name="store")

@@ -70,8 +70,8 @@ def package_file(uri: str) -> Path:
 
 def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) -> None:
     used = {rule.rule for c in contracts.values() for rule in c.effective_rules}
-    # No dataset of the wheels has closed lines, Z, M, or a column that holds a measure; none has
-    # points that belong on lines, lines that bound polygons, or directed networks.
+    # No dataset of the wheels has closed lines, Z, M, a column that holds a measure, or news; none
+    # has points that belong on lines, lines that bound polygons, or directed networks.
     assert set(CATALOGUE) - used == {
         "area_boundary_must_be_covered_by_boundary",
         "boundary_must_be_covered_by",
@@ -80,6 +80,7 @@ def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) ->
         "endpoint_must_be_covered_by",
         "endpoints_match_references",
         "flows_downhill",
+        "freshness",
         "measures_match",
         "monotonic_measure",
         "must_be_covered_by_boundary",

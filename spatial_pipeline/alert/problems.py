@@ -31,6 +31,7 @@ class Kind(StrEnum):
     LATE = "late"
     CHANNEL = "channel"
     CONTRACT = "contract"
+    SCHEMA = "schema"
 
 
 @dataclass(frozen=True)

@@ -237,6 +237,13 @@ class DatasetContract(ContractModel):
     schedule: str | None = Field(
         None, description="Cron expression of scheduled runs, in the contract's time zone."
     )
+    catch_up: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="Missed days that a tick of the schedule makes up for, oldest first; daily "
+        "partitions only.",
+    )
     timezone: TimeZone = Field(
         "UTC", description="Time zone of cron expressions and daily partitions, as Europe/Berlin."
     )
@@ -303,6 +310,8 @@ class DatasetContract(ContractModel):
             mistakes.append("backfill needs on_schema_change: backfill")
         if self.backfill is not None and self.partitions is None:
             mistakes.append("backfill is for partitioned datasets")
+        if "catch_up" in self.model_fields_set and not isinstance(self.partitions, DailyPartitions):
+            mistakes.append("catch_up is for daily partitions")
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self

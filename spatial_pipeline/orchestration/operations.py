@@ -15,6 +15,7 @@ from spatial_pipeline.errors import ContractError
 from spatial_pipeline.orchestration.alerts.sensor import alerts_sensor
 from spatial_pipeline.orchestration.components import _Attributes, _file
 from spatial_pipeline.orchestration.inventory import inventory_asset, inventory_schedule
+from spatial_pipeline.orchestration.orphans import orphans_sensor
 from spatial_pipeline.orchestration.strict import check_project, is_strict
 
 logger = logging.getLogger("spatial_pipeline")
@@ -36,14 +37,16 @@ class OperationsScaffolder(dg.Scaffolder[Any]):
 
 
 def operations_definitions(operations: OperationsModel, mistakes: str = "") -> dg.Definitions:
-    """The alert sensor, the inventory and its schedule, as far as they are configured.
+    """The sensor of dead runs, the alert sensor, the inventory and its schedule, as configured.
 
     Args:
         operations: what a person wrote; the defaults where that has mistakes.
         mistakes: the mistakes, one a line.
 
     """
-    sensors = [] if operations.alerts is None else [alerts_sensor(operations.alerts, mistakes)]
+    sensors = [orphans_sensor()]
+    if operations.alerts is not None:
+        sensors.append(alerts_sensor(operations.alerts, mistakes))
     listed = operations.inventory
     return dg.Definitions(
         sensors=sensors,

@@ -18,12 +18,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import BatchCheck, evaluates
+from spatial_pipeline.check.base import BatchCheck, Context, evaluates
 from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.check.join.where_filter import columns_of
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.features import FeatureBatch, computed
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 Unjudged = NDArray[np.bool_]
@@ -42,12 +42,14 @@ class AttributeRows:
         batch: all features of the batch.
         index: (n,) int64 places of the features in the batch.
         table: (n,) the columns that the rule names.
+        prepared: what the rule prepared once for all batches.
 
     """
 
     batch: FeatureBatch
     index: NDArray[np.int64]
     table: pa.Table
+    prepared: Any = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -105,6 +107,7 @@ class ColumnResult:
 
 Evaluate = Callable[[Any, Any], Violations | tuple[Violations, Unjudged]]
 Says = Callable[[Any, Counter[str]], str]
+Prepare = Callable[[Any, Context], Any]
 E = TypeVar("E", bound=Evaluate)
 
 
@@ -117,6 +120,17 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
     nulls: ClassVar[bool]
     typed: ClassVar[bool]
     says: ClassVar[Says | None]
+    prepare: ClassVar[Prepare | None]
+
+    @computed
+    def prepared(self) -> Any:
+        """What the rule prepares once for all batches."""
+        prepare = type(self).prepare
+        return None if prepare is None else prepare(self.rule, self.context)
+
+    def relies_on(self) -> Sequence[Any]:
+        """The versions of the other datasets."""
+        return [other.version_id for other in self.context.others]
 
     def map(self, batch: FeatureBatch) -> ColumnResult:
         """Values judged, nulls, and violations."""
@@ -127,7 +141,7 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
                 *columns_of("\n".join(self.rule.conditions()), batch.table.column_names),
             )
             table = batch.table.select(list(dict.fromkeys(read)))
-            every = AttributeRows(batch, np.arange(len(batch)), table)
+            every = AttributeRows(batch, np.arange(len(batch)), table, self.prepared)
             found, unjudged = self._found(every)
             lost = int(unjudged.sum())
             return ColumnResult(len(batch) - lost, Counter({ROWS: lost}), found)
@@ -143,9 +157,9 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
     def _values(self, batch: FeatureBatch, name: str) -> Values:
         column = batch.table.column(name)
         if self.nulls:
-            return Values(batch, np.arange(len(batch)), pa.table({name: column}))
+            return Values(batch, np.arange(len(batch)), pa.table({name: column}), self.prepared)
         filled = np.flatnonzero(column.is_valid().to_numpy())
-        return Values(batch, filled, pa.table({name: column.drop_null()}))
+        return Values(batch, filled, pa.table({name: column.drop_null()}), self.prepared)
 
     def _found(self, rows: AttributeRows) -> tuple[Violations, Unjudged]:
         every = np.zeros(len(rows), dtype=bool)
@@ -206,7 +220,12 @@ def shown(value: Any) -> str:
 
 
 def column_rule(
-    *, rows: bool = False, nulls: bool = False, typed: bool = False, says: Says | None = None
+    *,
+    rows: bool = False,
+    nulls: bool = False,
+    typed: bool = False,
+    says: Says | None = None,
+    prepare: Prepare | None = None,
 ) -> Callable[[E], E]:
     """Registers a function as the evaluation of the rule model of its first parameter.
 
@@ -215,6 +234,8 @@ def column_rule(
         nulls: the function gets each column with its nulls.
         typed: the function refuses types of columns, so it also gets a column without a value.
         says: (rule, number of violations by column) → the message, when there are any.
+        prepare: called once, with the rule and its context (the other datasets); its value is
+            ``prepared`` of the rows.
 
     """
 
@@ -226,6 +247,7 @@ def column_rule(
             "nulls": nulls,
             "typed": typed,
             "says": None if says is None else staticmethod(says),
+            "prepare": None if prepare is None else staticmethod(prepare),
             "__doc__": function.__doc__,
             "__module__": function.__module__,
         }

@@ -77,7 +77,7 @@ def truth(table: pa.Table, sql: str, name: str) -> NDArray[np.int8]:
     return out
 
 
-class _Rows:
+class _Selection:
     """A table in a database of its own, and the rows of it that a condition selects."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, table: pa.Table) -> None:
@@ -102,7 +102,7 @@ class _Rows:
 
 
 @contextmanager
-def _rows(table: pa.Table, condition: str, name: str) -> Iterator[_Rows]:
+def _rows(table: pa.Table, condition: str, name: str) -> Iterator[_Selection]:
     left_out: tuple[str, ...] = ()
     try:
         columns, left_out = condition_columns(table, condition)
@@ -112,7 +112,7 @@ def _rows(table: pa.Table, condition: str, name: str) -> Iterator[_Rows]:
             ) as connection,
             limited(connection),
         ):
-            yield _Rows(connection, columns)
+            yield _Selection(connection, columns)
     except (duckdb.Error, ValueError, TimeoutError) as exc:
         msg = f"{name}: {str(exc).splitlines()[0]}{hint(condition, left_out)}"
         raise RuleError(msg) from exc

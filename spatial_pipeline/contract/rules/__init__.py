@@ -9,12 +9,17 @@ from pydantic import Field
 from spatial_pipeline.contract.rules import (
     attributes,
     boundaries,
+    joins,
     metadata,
     networks,
     nodes,
     overlay,
     parity,
+    pixels,
     raster_metadata,
+    raster_parity,
+    raster_topology,
+    statistics,
     topology,
     validity,
     vertices,
@@ -22,10 +27,11 @@ from spatial_pipeline.contract.rules import (
 from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSource, Rule, rule_id
 
 MODULES = (
-    *(metadata, attributes, raster_metadata),
+    *(metadata, attributes, joins, statistics, raster_metadata),
     *(validity, vertices),
-    *(topology, overlay, nodes, boundaries, networks),
-    parity,
+    pixels,
+    *(topology, overlay, nodes, boundaries, networks, raster_topology),
+    *(parity, raster_parity),
 )
 """By family, in the order of the catalogue."""
 

@@ -71,6 +71,11 @@ class OtherSource(ContractModel):
     )
 
 
+class LastPublished(ContractModel):
+    """The version of the dataset itself that readers see now; there may be none yet."""
+
+
+LAST_PUBLISHED = LastPublished()
 Other = OtherDataset | OtherSource
 
 
@@ -283,7 +288,7 @@ class Rule(ContractModel):
         """SQL over columns, beside ``where``: the columns that it names are read as well."""
         return ()
 
-    def others(self) -> tuple[Other, ...]:
+    def others(self) -> tuple[Other | LastPublished, ...]:
         """Other data that the rule reads."""
         return ()
 
@@ -305,6 +310,7 @@ def rule_id(model: type[Rule]) -> str:
 __all__ = [
     "AREA",
     "BOTH",
+    "LAST_PUBLISHED",
     "LENGTH",
     "MEASURES",
     "RASTER",
@@ -315,6 +321,7 @@ __all__ = [
     "ContractModel",
     "Finite",
     "Fraction",
+    "LastPublished",
     "Length",
     "NotNegative",
     "Other",

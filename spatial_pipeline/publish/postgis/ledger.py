@@ -225,6 +225,22 @@ async def record_part(
     )
 
 
+async def remember_origin(
+    connection: asyncpg.Connection, part: TableName, origin: RowOrigin | None
+) -> None:
+    """Notes the origin of rows that were proven again; None leaves what is known."""
+    if origin is not None:
+        await connection.execute(
+            "UPDATE spatial_pipeline.parts SET relation = $3, written = $4"
+            " WHERE part_schema = $1 AND part_name = $2"
+            " AND (relation, written) IS DISTINCT FROM ($3, $4)",
+            part.schema,
+            part.table,
+            origin.relation,
+            origin.transaction,
+        )
+
+
 async def refuse_foreign(connection: asyncpg.Connection, table: TableName, dataset: str) -> None:
     """Refuses to publish over what is not this dataset's, or not any more.
 
