@@ -106,6 +106,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "area_boundary_must_be_covered_by_boundary": {"other": OTHER},
     "must_follow_boundaries": {"other": OTHER},
     "neighbours_must_differ": {"values": ["a"]},
+    "groups_must_be_contiguous": {"group_by": ["a"]},
     "values_match_location": {"other": OTHER, "values": {"a": "b"}},
     "must_reach": {"other": OTHER},
     "endpoints_match_references": {"other": OTHER, "start": "a", "end": "b", "other_key": "c"},
