@@ -30,8 +30,10 @@ class Settings(BaseSettings):
         database_statement_timeout_s: longest statement, COPY and index builds included.
         lock_timeout_s: longest wait for a lock that another process holds, in the store or in the
             database; whose it is is logged after ten seconds.
-        autostart: False lets the schedules and sensors of contracts begin switched off, as on a
-            developer's machine; a switch thrown in Dagster's UI counts more than this.
+        autostart: False lets all schedules and sensors begin switched off, alerts included, as on
+            a developer's machine; a switch thrown in Dagster's UI counts more than this.
+        strict_contracts: true lets a code location fail to load when one of its contracts has a
+            mistake; else the other contracts load, and the mistake is an incident.
         alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
         ui_url: address of Dagster's UI, for links in alerts.
         memory: bytes that a check may use for the pieces in flight (2GiB, 500MB); a quarter of
@@ -76,6 +78,7 @@ class Settings(BaseSettings):
     alert_urls: SecretStr | None = None
     ui_url: str | None = None
     autostart: bool = True
+    strict_contracts: bool = False
     slow_callback_s: float = Field(SLOW, ge=0)
     memory: ByteSize = Field(default_factory=lambda: ByteSize(default_memory()), ge=1)
     dask_scheduler: str | None = None

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     RUN = "run"
     LATE = "late"
     CHANNEL = "channel"
+    CONTRACT = "contract"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a contract says about time: who looks at the source when, and when data are late."""
+"""Models of the time keys of a contract: schedule, watch, automation, freshness, durations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TimeZone = Annotated[str, AfterValidator(_zone)]
 
 
 class Watch(ContractModel):
-    """How often the source is looked at."""
+    """Interval at which the source is watched."""
 
     every: Duration = Field(
         timedelta(minutes=1), description="Time between two looks at the source: 30s, 5m, 1h."
@@ -49,7 +49,7 @@ class Watch(ContractModel):
 class OnCron(ContractModel):
     """The source is read at fixed times."""
 
-    on_cron: Cron = Field(description="Cron expression, in the time zone of the contract.")
+    on_cron: Cron = Field(description="Cron expression, in the contract's time zone.")
 
 
 def _automation(value: Any) -> Any:
@@ -67,10 +67,10 @@ Automation = Annotated[
 
 
 class AtMost(ContractModel):
-    """The published version must not be older than this."""
+    """Maximum age of the published version."""
 
-    at_most: Duration = Field(description="Greatest age of the last publication: 26h, 7d.")
-    warn_after: Duration | None = Field(None, description="Age from which on it is a warning.")
+    at_most: Duration = Field(description="Maximum age of the last publication: 26h, 7d.")
+    warn_after: Duration | None = Field(None, description="Age that causes a warning.")
 
     @model_validator(mode="after")
     def _ordered(self) -> AtMost:
@@ -84,13 +84,13 @@ class AtMost(ContractModel):
 
 
 class Deadline(ContractModel):
-    """There must be a new publication at fixed times."""
+    """Fixed times by which there must be a new publication."""
 
     deadline: Cron = Field(
-        description="Cron expression of the times by which there must be a new publication."
+        description="Cron expression of the deadlines, in the contract's time zone."
     )
     within: Duration = Field(
-        description="How long before the deadline a publication counts as a new one."
+        description="Time before the deadline in which a publication counts as new."
     )
 
     @model_validator(mode="after")

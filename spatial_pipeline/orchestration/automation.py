@@ -16,8 +16,8 @@ from dagster import AutomationCondition as When
 from spatial_pipeline.contract.models import Contract, DailyPartitions
 from spatial_pipeline.contract.rules import OtherDataset
 from spatial_pipeline.contract.schedule import OnCron
+from spatial_pipeline.orchestration.autostart import sensor_status
 from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
-from spatial_pipeline.settings import Settings
 
 Condition = dg.AutomationCondition[Any]
 
@@ -81,13 +81,6 @@ def automation_sensor(contract: Contract) -> dg.AutomationConditionSensorDefinit
         default_status=sensor_status(),
         description=f"Automation of {contract.name}: {_label(contract)}.",
     )
-
-
-def sensor_status() -> dg.DefaultSensorStatus:
-    """Initial status of the sensors of contracts."""
-    if Settings().autostart:
-        return dg.DefaultSensorStatus.RUNNING
-    return dg.DefaultSensorStatus.STOPPED
 
 
 def _newly_missing() -> Condition:

@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.orchestration.reading import PublishedIOManager
 from spatial_pipeline.runtime.parent_death import end_with_parent
 from spatial_pipeline.settings import Settings
 
@@ -75,4 +76,6 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 SPATIAL = SpatialResource()
 """The one resource object: definitions of several datasets merge because they share it."""
-RESOURCES = {"spatial": SPATIAL}
+READING = "spatial_published"
+"""Key of the IO manager through which other assets load published datasets."""
+RESOURCES = {"spatial": SPATIAL, READING: PublishedIOManager()}

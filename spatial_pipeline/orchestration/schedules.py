@@ -10,9 +10,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.orchestration.autostart import schedule_status
 from spatial_pipeline.orchestration.keys import DATASET_TAG, published_key, staged_key
 from spatial_pipeline.orchestration.partitions import partitions_of
-from spatial_pipeline.settings import Settings
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -77,11 +77,7 @@ def schedule_of(contract: Contract, job: Job) -> dg.ScheduleDefinition | None:
         cron_schedule=contract.schedule,
         execution_timezone=contract.timezone,
         execution_fn=requests,
-        default_status=(
-            dg.DefaultScheduleStatus.RUNNING
-            if Settings().autostart
-            else dg.DefaultScheduleStatus.STOPPED
-        ),
+        default_status=schedule_status(),
         description=f"Runs {contract.name} at {contract.schedule} ({contract.timezone}).",
     )
 

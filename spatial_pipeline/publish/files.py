@@ -25,7 +25,7 @@ class VersionStore(Protocol):
         """Digest of the bytes of a version as they are now, if they are those that were staged."""
 
     def schema_evidence(self, version: Version) -> SchemaEvidence | None:
-        """How the schema of a version differs from what readers know."""
+        """Compare the schema of a version with that of the published one."""
 
     def published(self, dataset: str, partition: str | None) -> Publication | None:
         """Publication that readers see."""

@@ -225,4 +225,4 @@ def test_the_command_says_when_no_rule_has_a_baseline(tmp_path: Path) -> None:
     (tmp_path / "defs.yaml").write_text(CONTRACT.replace(", baseline: accepted.json", ""))
     refused = command(tmp_path, "--write-baseline")
     assert refused.exit_code == 2
-    assert "no rule that was checked names a baseline" in refused.stderr
+    assert "none of the checked rules has a baseline" in refused.stderr

@@ -31,6 +31,7 @@ from spatial_pipeline.model.violations import SAMPLE_SIZE, RuleOutcome, Violatio
 from spatial_pipeline.runtime.workers import Workers
 
 TYPES: dict[str, frozenset[int]] = {
+    "point": frozenset({0, 4, 7}),
     "line": frozenset({1, 2, 5, 7}),
     "polygon": frozenset({3, 6, 7}),
     "geometry": frozenset(range(8)),

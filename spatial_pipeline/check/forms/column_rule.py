@@ -3,15 +3,15 @@
 A rule is a function that is decorated by :func:`column_rule`. It gets its model and the values of
 one column of a batch, once for each column that the model names, and returns the violations. With
 ``rows=True`` it gets the rows of all those columns together, nulls included, and may return which
-of them it could not judge, too. Counts, notes about nulls, places, the cache over versions and
-registration are done here.
+of them it could not judge, too; with ``nulls=True`` each column with its nulls, which are judged
+then. Counts, notes about nulls, places, the cache over versions and registration are done here.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import numpy as np
@@ -74,7 +74,7 @@ class AttributeRows:
 
 @dataclass(frozen=True)
 class Values(AttributeRows):
-    """The values of one column that are not null."""
+    """The values of one column that are not null, or all of them for a rule with ``nulls``."""
 
     @property
     def name(self) -> str:
@@ -95,16 +95,19 @@ class ColumnResult:
         checked: values judged.
         nulls: nulls that were not judged, by column.
         found: violations.
+        counts: number of violations, by column; of rules about rows none.
 
     """
 
     checked: int
     nulls: Counter[str]
     found: Violations
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 Evaluate = Callable[[Any, Any], Violations | tuple[Violations, Unjudged]]
 Prepare = Callable[[Any, Context], Any]
+Says = Callable[[Any, Counter[str]], str]
 E = TypeVar("E", bound=Evaluate)
 
 
@@ -114,6 +117,9 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
     needs_geometry = False
     function: ClassVar[Evaluate]
     rows: ClassVar[bool]
+    nulls: ClassVar[bool]
+    typed: ClassVar[bool]
+    says: ClassVar[Says | None]
     prepare: ClassVar[Prepare | None]
 
     @computed
@@ -139,20 +145,26 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
             found, unjudged = self._found(every)
             lost = int(unjudged.sum())
             return ColumnResult(len(batch) - lost, Counter({ROWS: lost}), found)
-        parts, nulls, checked = [], Counter[str](), 0
+        parts, nulls, counts, checked = [], Counter[str](), Counter[str](), 0
         for name in names:
-            column = batch.table.column(name)
-            filled = np.flatnonzero(column.is_valid().to_numpy())
-            nulls[name] = len(batch) - len(filled)
-            checked += len(filled)
-            table = pa.table({name: column.drop_null()})
-            values = Values(batch, filled, table, self.prepared)
+            values = self._values(batch, name)
+            nulls[name] = len(batch) - len(values)
+            checked += len(values)
             parts.append(self._found(values)[0])
-        return ColumnResult(checked, nulls, Violations.concat(parts))
+            counts[name] = len(parts[-1])
+        return ColumnResult(checked, nulls, Violations.concat(parts), counts)
+
+    def _values(self, batch: FeatureBatch, name: str) -> Values:
+        column = batch.table.column(name)
+        if self.nulls:
+            every = np.arange(len(batch))
+            return Values(batch, every, pa.table({name: column}), self.prepared)
+        filled = np.flatnonzero(column.is_valid().to_numpy())
+        return Values(batch, filled, pa.table({name: column.drop_null()}), self.prepared)
 
     def _found(self, rows: AttributeRows) -> tuple[Violations, Unjudged]:
         every = np.zeros(len(rows), dtype=bool)
-        if not len(rows):
+        if not (len(rows) or self.typed):
             return Violations.none(), every
         found = type(self).function(self.rule, rows)
         return found if isinstance(found, tuple) else (found, every)
@@ -180,14 +192,17 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
 
     def without_violations(self, partial: ColumnResult) -> ColumnResult:
         """Values judged, and nulls."""
-        return ColumnResult(partial.checked, partial.nulls, Violations.none())
+        return replace(partial, found=Violations.none())
 
     def reduce(self, partials: Sequence[ColumnResult]) -> RuleOutcome:
         """All violations, and how many nulls were not judged."""
         nulls = sum((p.nulls for p in partials), Counter())
+        counts = sum((p.counts for p in partials), Counter())
+        says = type(self).says
         return RuleOutcome(
             checked=sum(p.checked for p in partials),
             violations=Violations.concat(p.found for p in partials),
+            message=says(self.rule, counts) if says is not None and counts else "",
             notes=tuple(_unjudged(nulls[name], name) for name in self._counted if nulls[name]),
         )
 
@@ -205,11 +220,21 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def column_rule(*, rows: bool = False, prepare: Prepare | None = None) -> Callable[[E], E]:
+def column_rule(
+    *,
+    rows: bool = False,
+    nulls: bool = False,
+    typed: bool = False,
+    says: Says | None = None,
+    prepare: Prepare | None = None,
+) -> Callable[[E], E]:
     """Registers a function as the evaluation of the rule model of its first parameter.
 
     Args:
         rows: the function gets all columns of the rule together, nulls included.
+        nulls: the function gets each column with its nulls.
+        typed: the function refuses types of columns, so it also gets a column without a value.
+        says: (rule, number of violations by column) → the message, when there are any.
         prepare: called once, with the rule and its context (the other datasets); its value is
             ``prepared`` of the rows.
 
@@ -220,6 +245,9 @@ def column_rule(*, rows: bool = False, prepare: Prepare | None = None) -> Callab
         parts = {
             "function": staticmethod(function),
             "rows": rows,
+            "nulls": nulls,
+            "typed": typed,
+            "says": None if says is None else staticmethod(says),
             "prepare": None if prepare is None else staticmethod(prepare),
             "__doc__": function.__doc__,
             "__module__": function.__module__,

@@ -79,6 +79,12 @@ def undecodable(batch: FeatureBatch, profile: Profile) -> NDArray[np.bool_]:
     return cast("NDArray[np.bool_]", absent & stored)
 
 
+def stored(batch: FeatureBatch, place: int) -> bytes | None:
+    """The WKB of a feature as it is staged, None when it has none."""
+    wkb = None if batch.wkb is None else batch.wkb[place].as_py()
+    return None if wkb is None else bytes(wkb)
+
+
 def decoding_error(wkb: bytes | None) -> str:
     """Reason why a geometry does not decode, in one line."""
     if wkb is None:

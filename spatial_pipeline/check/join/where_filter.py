@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spatial_pipeline.errors import RuleError
+from spatial_pipeline.model.condition_columns import condition_columns, hint
 from spatial_pipeline.runtime.sql_limit import limited
 
 
@@ -36,7 +37,7 @@ def mask(table: pa.Table, condition: str) -> NDArray[np.bool_]:
     """
     out = np.zeros(table.num_rows, dtype=bool)
     if table.num_rows:
-        with _rows(table, "where") as rows:
+        with _rows(table, condition, "where") as rows:
             # DuckDB parses the condition as one expression: a statement cannot hide in it.
             out[rows(duckdb.SQLExpression(condition))] = True
     return out
@@ -62,7 +63,7 @@ def truth(table: pa.Table, sql: str, name: str) -> NDArray[np.int8]:
     out = np.zeros(table.num_rows, dtype=np.int8)
     if not table.num_rows:
         return out
-    with _rows(table, name) as rows:
+    with _rows(table, sql, name) as rows:
         expression = duckdb.SQLExpression(sql)
         (kind,) = rows.relation.select(expression).limit(0).types
         if kind not in {"BOOLEAN", '"NULL"'}:
@@ -101,17 +102,19 @@ class _Selection:
 
 
 @contextmanager
-def _rows(table: pa.Table, name: str) -> Iterator[_Selection]:
+def _rows(table: pa.Table, condition: str, name: str) -> Iterator[_Selection]:
+    left_out: tuple[str, ...] = ()
     try:
+        columns, left_out = condition_columns(table, condition)
         with (
             duckdb.connect(
                 config={"enable_external_access": False, "lock_configuration": True, "threads": 1}
             ) as connection,
             limited(connection),
         ):
-            yield _Selection(connection, table)
-    except (duckdb.Error, TimeoutError) as exc:
-        msg = f"{name}: {str(exc).splitlines()[0]}"
+            yield _Selection(connection, columns)
+    except (duckdb.Error, ValueError, TimeoutError) as exc:
+        msg = f"{name}: {str(exc).splitlines()[0]}{hint(condition, left_out)}"
         raise RuleError(msg) from exc
 
 

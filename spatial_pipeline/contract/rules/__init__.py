@@ -1,4 +1,4 @@
-"""The catalogue: one pydantic model a rule, told apart by its id."""
+"""Catalogue of rules: one pydantic model per rule, found by its id; ``check`` evaluates them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from spatial_pipeline.contract.rules import (
     attributes,
     joins,
     metadata,
+    nodes,
+    overlay,
     parity,
     raster_metadata,
     statistics,
@@ -19,11 +21,19 @@ from spatial_pipeline.contract.rules import (
 )
 from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSource, Rule, rule_id
 
+MODULES = (
+    *(metadata, attributes, raster_metadata),
+    *(validity, vertices),
+    *(topology, overlay, nodes),
+    parity,
+)
+"""By family, in the order of the catalogue."""
+
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
     tables = (metadata, attributes, joins, statistics)
-    modules = (*tables, raster_metadata, validity, vertices, topology, parity)
+    modules = (*tables, raster_metadata, validity, vertices, topology, overlay, nodes, parity)
     for module in modules:
         for value in vars(module).values():
             if (

@@ -45,11 +45,11 @@ class SourceColumn(OtherSource):
 
 
 class AllowedValues(ColumnRule):
-    """Every value of a column is one of a list or of a code table; nulls are not judged."""
+    """Every value of a column is in a list, or in a code table. Nulls are ignored."""
 
     rule: Literal["allowed_values"] = "allowed_values"
     needs: ClassVar[Needs] = Needs.one("values", "other")
-    column: str = Field(description="Column to judge.")
+    column: str = Field(description="Column to check.")
     values: Annotated[tuple[Cell, ...], Field(min_length=1)] | None = Field(
         None, description="Accepted values."
     )
@@ -67,12 +67,14 @@ class AllowedValues(ColumnRule):
 
 
 class Matches(ColumnRule):
-    """Every value of a column is text of a pattern, from its beginning to its end."""
+    """Every value of a column matches a regular expression as a whole. Nulls are ignored."""
 
     rule: Literal["matches"] = "matches"
-    column: str = Field(description="Column to judge; text, or whole numbers and days as text.")
+    column: str = Field(
+        description="Column of text, or of integers or dates, which are matched as text."
+    )
     pattern: Annotated[str, Field(min_length=1), AfterValidator(_expression)] = Field(
-        description="Regular expression (RE2 syntax) that the whole value matches."
+        description="Regular expression in RE2 syntax."
     )
 
     def columns(self) -> tuple[str, ...]:
@@ -81,10 +83,10 @@ class Matches(ColumnRule):
 
 
 class TextEncoding(ColumnRule):
-    """Texts hold no replacement characters, control characters or mojibake, and are NFC."""
+    """Text has no replacement characters, control characters or mojibake, and is in NFC."""
 
     rule: Literal["text_encoding"] = "text_encoding"
-    columns_: ColumnNames = Field(alias="columns", description="Text columns to judge.")
+    columns_: ColumnNames = Field(alias="columns", description="Text columns to check.")
 
     def columns(self) -> tuple[str, ...]:
         """The columns named by the contract."""
@@ -92,18 +94,20 @@ class TextEncoding(ColumnRule):
 
 
 class AllowedCombinations(ColumnRule):
-    """The values of some columns occur together as a list says."""
+    """The values of several columns form an allowed combination, or none that is forbidden."""
 
     rule: Literal["allowed_combinations"] = "allowed_combinations"
-    columns_: ColumnNames = Field(alias="columns", description="Columns of a combination.")
+    columns_: ColumnNames = Field(
+        alias="columns", description="Columns whose values form a combination."
+    )
     combinations: tuple[tuple[Cell | None, ...], ...] = Field(
-        min_length=1, description="Combinations, each a value for every column; null is a value."
+        min_length=1, description="Combinations, each with one value per column; null is a value."
     )
     mode: Literal["allow", "forbid"] = Field(
-        "allow", description="allow accepts only these combinations, forbid all others."
+        "allow", description="allow: only these combinations may occur; forbid: none of them may."
     )
     wildcard: str | None = Field(
-        None, min_length=1, description="Text that stands for any value in a combination."
+        None, min_length=1, description="Text that matches any value in a combination."
     )
 
     @model_validator(mode="after")

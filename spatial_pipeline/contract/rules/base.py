@@ -1,4 +1,4 @@
-"""What every rule has in common."""
+"""Base classes of the rule models: parameters and class attributes that all rules share."""
 
 from __future__ import annotations
 
@@ -47,27 +47,27 @@ ColumnNames = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class ContractModel(BaseModel):
-    """Unknown keys are mistakes; values never change after loading."""
+    """Base of all models of a contract: unknown keys are mistakes, values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class OtherDataset(ContractModel):
-    """Another dataset of the project: its published version."""
+    """Another dataset of the project, in its published version."""
 
-    dataset: str = Field(description="Name of the other dataset; its published version is read.")
+    dataset: str = Field(description="Name of another dataset. Its published version is used.")
 
 
 class OtherSource(ContractModel):
-    """Another source, read as it is now."""
+    """Another source, read at the time of the check."""
 
     model_config = ConfigDict(json_schema_extra=without_layer)
 
     uri: Annotated[str, AfterValidator(remote_url.possible)] = Field(
-        description="Source; relative to the contract file."
+        description="URI of the source. A path is relative to the contract file."
     )
     layer: Annotated[str | None, AfterValidator(layer_of)] = Field(
-        None, description="Layer of a container with several."
+        None, description="Layer, if the source has several."
     )
 
 
@@ -82,9 +82,9 @@ Other = OtherDataset | OtherSource
 class ClassLimits(ContractModel):
     """A limit for each class of features."""
 
-    by: str = Field(description="Column whose value names the class of a feature.")
+    by: str = Field(description="Column that holds the class of a feature.")
     values: dict[str, NotNegative] = Field(
-        min_length=1, description="Class → limit; the key else is for all other classes."
+        min_length=1, description="Limit per class. The key else applies to all other classes."
     )
 
 
@@ -110,14 +110,14 @@ class Rule(ContractModel):
     name: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_]+$",
-        description="Name of the check; the rule's id unless given; unique in the contract.",
+        description="Name of the check, unique in the contract. Default: the rule's id.",
     )
     severity: Severity = Field(
-        Severity.ERROR, description="error blocks publication, warn never does."
+        Severity.ERROR, description="error blocks publication; warn only reports."
     )
-    max_violations: int = Field(0, ge=0, description="Violations that are accepted.")
+    max_violations: int = Field(0, ge=0, description="Number of violations that are accepted.")
     max_fraction: Fraction | None = Field(
-        None, description="Accepted share of violations among what was checked."
+        None, description="Accepted violations as a fraction of the features or pixels checked."
     )
     warn_at: Grade | None = Field(
         None,
@@ -128,16 +128,17 @@ class Rule(ContractModel):
         None, description="From so many violations, or this share of them, on the rule blocks."
     )
     where: str | None = Field(
-        None, description="SQL condition (DuckDB) over the columns: only these features are judged."
+        None, description="SQL condition (DuckDB). Only features that meet it are checked."
     )
     timeout_s: Positive = Field(
-        3600.0, description="Working time, summed over threads, after which the rule is stopped."
+        3600.0,
+        description="Working time in seconds, summed over threads, after which the rule stops.",
     )
 
     except_: Areas | None = Field(
         None,
         alias="except",
-        description="Polygons in a file: violations inside are accepted, and counted.",
+        description="File of polygons. Violations inside them are accepted and counted.",
     )
     only_within: Areas | None = Field(
         None,
@@ -146,13 +147,13 @@ class Rule(ContractModel):
     )
     except_keys: tuple[tuple[Key, ...], ...] = Field(
         (),
-        description="Keys of features: violations all of whose features are listed are accepted.",
+        description="Keys of features. A violation is accepted if every feature in it is listed.",
     )
     baseline: str | None = Field(
         None,
         min_length=1,
-        description="JSON file, relative to the contract, of the violations that were accepted; "
-        "check --write-baseline makes it. Only new ones count.",
+        description="JSON file of accepted violations, relative to the contract file, written by "
+        "check --write-baseline. Only violations that are not in it count.",
     )
 
     _base: Path | None = PrivateAttr(None)

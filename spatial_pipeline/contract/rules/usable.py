@@ -1,4 +1,4 @@
-"""Which of their parameters rules need together, and which common ones they cannot use.
+"""Requirements among the parameters of a rule, and common parameters that it cannot use.
 
 Declared once by each rule; the loader, the JSON schema and the catalogue read it from here.
 """
@@ -77,7 +77,7 @@ class Needs:
 
     @property
     def words(self) -> str:
-        """What to give: ``equals or any_of``."""
+        """Parameters to give, in words: ``equals or any_of``."""
         only = dict(self.values)
         groups = [
             " and ".join(f"{n}: {_yaml(only[n])}" if n in only else n for n in group)
@@ -89,7 +89,7 @@ class Needs:
         return f"{', '.join(groups[:-1])}{comma} or {groups[-1]}"
 
     def mistake(self, given: Mapping[str, Any]) -> str:
-        """What is wrong with the parameters of a rule; empty when nothing is."""
+        """Describe the mistake in the parameters of a rule; empty when there is none."""
         if not self.groups:
             return ""
         only = dict(self.values)

@@ -14,8 +14,10 @@ from spatial_pipeline.alert.routing import Route
 from spatial_pipeline.contract.operations import Alerts
 from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.errors import SpatialPipelineError
+from spatial_pipeline.orchestration.alerts.contracts import of_contracts
 from spatial_pipeline.orchestration.alerts.run_reader import Location, Reader, subject_of
 from spatial_pipeline.orchestration.alerts.state import Book, Position, events_of, finished_runs
+from spatial_pipeline.orchestration.autostart import sensor_status
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,37 +30,28 @@ SEND_S = 15.0
 """Seconds of a tick for sending; a message in progress may take SEND_LIMIT_S more."""
 
 
-def alerts_sensor(alerts: Alerts) -> dg.SensorDefinition:
-    """The sensor; it is switched on by default, since alerts that are off protect no one."""
+def alerts_sensor(alerts: Alerts, mistakes: str = "") -> dg.SensorDefinition:
+    """The sensor; switched on unless ``SPATIAL_AUTOSTART`` is false.
+
+    Args:
+        alerts: who is told.
+        mistakes: mistakes in the operations file, which are told as an incident.
+
+    """
 
     @dg.sensor(
         name=NAME,
         minimum_interval_seconds=alerts.interval_s,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(),
         description="Tells people what fails, stays failing, and is fixed; see docs/alerts.md.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        return tick(context, alerts)
+        return tick(context, alerts, mistakes)
 
     return sensor
 
 
-def broken_sensor(mistakes: str) -> dg.SensorDefinition:
-    """Stand-in sensor for an operations file with mistakes: every tick fails with them."""
-
-    @dg.sensor(
-        name=NAME,
-        minimum_interval_seconds=300,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"The operations file has mistakes:\n\n```\n{mistakes}\n```",
-    )
-    def sensor() -> dg.SkipReason:
-        raise dg.Failure(description=mistakes)
-
-    return sensor
-
-
-def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
+def tick(context: dg.SensorEvaluationContext, alerts: Alerts, mistakes: str = "") -> dg.SkipReason:
     """Reads new events, stores their messages, sends what waits."""
     # Apprise, matplotlib and the store are loaded by the first tick, not with the definitions.
     from spatial_pipeline.pipeline import alert_context
@@ -92,6 +85,7 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SkipReason:
         location = Location(name, context.repository_def)
         observations, position = _read(context.instance, desk.state, location, store)
         observations += _late(context.instance, location)
+        observations.append(of_contracts(context.instance, location, desk.state.by_key, mistakes))
         desk.take(observations, position.to_text())
         report = desk.deliver(SEND_S)
     context.update_cursor(str(position.floor))

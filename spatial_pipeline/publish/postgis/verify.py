@@ -1,4 +1,4 @@
-"""Comparison of a published table with what was proven, and the refusals that follow from it."""
+"""Verification of a published table against the proven version, and the resulting refusals."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ async def refuse_loss(
         if await tables.digest_of(connection, postgis, read) != former.proven:
             msg = (
                 f"{table}: {strange} rows of {held} were inserted or changed by hand since they"
-                f" were published, and would be lost: copy them from {quoted_table(former.name)},"
-                " DROP it, and publish again"
+                " were published, and would be lost: copy what you need from it,"
+                f" DROP TABLE {quoted_table(former.name)}, and publish again"
             )
             raise StoreError(msg)
 
