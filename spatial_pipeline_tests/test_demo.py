@@ -70,12 +70,15 @@ def package_file(uri: str) -> Path:
 
 def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) -> None:
     used = {rule.rule for c in contracts.values() for rule in c.effective_rules}
-    # No dataset of the wheels has closed lines, Z, M, a column that holds a measure, or news.
+    # No dataset of the wheels has closed lines, Z, M, news, a column that holds a measure,
+    # or columns that hold ranges.
     assert set(CATALOGUE) - used == {
         "closed_lines",
         "freshness",
         "measures_match",
         "monotonic_measure",
+        "ranges_must_not_have_gaps",
+        "ranges_must_not_overlap",
         "z_range",
     }
     assert len(used) >= 60

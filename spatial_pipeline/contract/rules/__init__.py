@@ -13,6 +13,7 @@ from spatial_pipeline.contract.rules import (
     nodes,
     overlay,
     parity,
+    ranges,
     raster_metadata,
     statistics,
     topology,
@@ -32,7 +33,7 @@ MODULES = (
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    tables = (metadata, attributes, joins, statistics)
+    tables = (metadata, attributes, joins, ranges, statistics)
     modules = (*tables, raster_metadata, validity, vertices, topology, overlay, nodes, parity)
     for module in modules:
         for value in vars(module).values():
