@@ -36,10 +36,10 @@ def conclude(
         RuleError: the area with data is too scattered to be outlined.
 
     """
-    (parts,) = bands.values()
+    (marked,) = bands.values()
     placed = placed_polygons(cast("VectorReader", raster.others[0]), raster.profile)
     declared = shapely.union_all(placed.polygons)
-    regions, scattered = raster.regions.violations([p.marks for p in parts], lambda *_: "")
+    regions, scattered = raster.regions.violations([m.marks for m in marked], lambda *_: "")
     if scattered:
         msg = f"needs data that can be outlined: it is {scattered}"
         raise RuleError(msg)
@@ -54,14 +54,15 @@ def conclude(
             ("data outside of the footprint", covered, declared),
         ):
             wide = shapely.buffer(other, rule.tolerance) if rule.tolerance else other
-            for part in shapely.get_parts(shapely.difference(one, wide)):
-                if part.geom_type == "Polygon" and part.area > ROUNDING * both:
-                    found.append((reason, part, float(part.area)))
+            parts = shapely.get_parts(shapely.difference(one, wide))
+            area = shapely.area(parts)
+            large = area > ROUNDING * both
+            found += [(reason, p, a) for p, a in zip(parts[large], area[large], strict=True)]
     if rule.min_iou is not None and ratio < rule.min_iou - ROUNDING:
         told = f"intersection over union is {number(ratio)}, less than {number(rule.min_iou)}"
         found.append((told, shapely.symmetric_difference(declared, covered), ratio))
     return RuleOutcome(
-        checked=sum(p.pixels for p in parts),
+        checked=sum(m.pixels for m in marked),
         violations=Violations.build(
             np.full(len(found), -1),
             [r for r, _, _ in found],
