@@ -8,6 +8,7 @@ from pydantic import Field
 
 from spatial_pipeline.contract.rules import (
     attributes,
+    formats,
     metadata,
     parity,
     pixels,
@@ -24,7 +25,7 @@ from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSourc
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
     modules = (
-        metadata, attributes, raster_metadata, validity, pixels, vertices, topology,
+        metadata, formats, attributes, raster_metadata, validity, pixels, vertices, topology,
         raster_topology, parity, raster_parity,
     )  # fmt: skip
     for module in modules:
