@@ -26,6 +26,7 @@ from spatial_pipeline.check.raster.reading import (
 )
 from spatial_pipeline.check.raster.regions import MarkedPixels, Marks, RegionFinder
 from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline.model.raster_window import PixelWindow
 from spatial_pipeline.model.readers import RasterReader, Reader
@@ -38,6 +39,7 @@ class RasterUnderCheck:
     """The raster that a window rule checks, and the state that its windows share.
 
     Attributes:
+        data: the staged raster.
         profile: profile of the raster.
         data: reads it, for pixels around a window.
         others: the other datasets of the rule.
@@ -47,13 +49,19 @@ class RasterUnderCheck:
     """
 
     def __init__(self, context: Context) -> None:
+        self.data = cast("RasterReader", context.data)
         self.profile: RasterProfile = raster_profile(context)
         self.data = cast("RasterReader", context.data)
         self.others: tuple[Reader, ...] = context.others
         self.regions = RegionFinder(self.profile)
         self.cancelled = context.cancelled
         self._memo: dict[Hashable, Any] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+
+    @property
+    def rasters(self) -> tuple[RasterReader, ...]:
+        """The other datasets of a rule that compares rasters."""
+        return tuple(cast("RasterReader", other) for other in self.others)
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
         """A value that is made once for all windows and threads of this machine."""
@@ -160,6 +168,7 @@ class WindowRuleCheck(WindowCheck[Rule]):
     function: ClassVar[Evaluate]
     conclude: ClassVar[Conclude]
     unreadable: ClassVar[bool]
+    notes_unread: ClassVar[bool]
 
     def __init__(self, rule: Rule, context: Context) -> None:
         super().__init__(rule, context)
@@ -184,7 +193,7 @@ class WindowRuleCheck(WindowCheck[Rule]):
             needs_pixels(partials)
         bands = {band: [window[i] for window in partials] for i, band in enumerate(self._bands())}
         outcome = type(self).conclude(self.rule, self._raster, bands)
-        if self.unreadable:
+        if not self.notes_unread:
             return outcome
         return replace(outcome, notes=(*outcome.notes, *unread(self._raster.profile)))
 
@@ -192,12 +201,20 @@ class WindowRuleCheck(WindowCheck[Rule]):
         return chosen_bands(getattr(self.rule, "band", None), self._raster.profile)
 
 
-def window_rule(conclude: Conclude, *, unreadable: bool = False) -> Callable[[E], E]:
+def window_rule(
+    conclude: Conclude,
+    *,
+    unreadable: bool = False,
+    notes_unread: bool = True,
+    kind: Kind | None = None,
+) -> Callable[[E], E]:
     """Registers a function as the evaluation of the rule model of its first parameter.
 
     Args:
         conclude: makes the outcome of the rule, the raster and the partial results of each band.
         unreadable: the rule judges what does not decode: it concludes without any window, too.
+        notes_unread: blocks that do not decode are noted here, not by the rule.
+        kind: kind of data that it judges, None for every kind.
 
     """
 
@@ -207,10 +224,12 @@ def window_rule(conclude: Conclude, *, unreadable: bool = False) -> Callable[[E]
             "function": staticmethod(function),
             "conclude": staticmethod(conclude),
             "unreadable": unreadable,
+            "notes_unread": notes_unread and not unreadable,
             "__doc__": function.__doc__,
             "__module__": function.__module__,
         }
-        evaluates(model)(type(f"{model.__name__}Check", (WindowRuleCheck,), parts))
+        name = f"{model.__name__}{(kind or '').title()}Check"
+        evaluates(model, kind)(type(name, (WindowRuleCheck,), parts))
         return function
 
     return register

@@ -62,7 +62,7 @@ def conclude(
 
 
 @window_rule(conclude)
-def evaluate(rule: AreasMatch, pixels: BandWindow) -> Counter[float]:  # noqa: ARG001
+def evaluate(rule: AreasMatch, pixels: BandWindow) -> Counter[float]:
     """Number of valid pixels of each class."""
     return _counted(pixels.values, pixels.valid)
 

@@ -36,10 +36,10 @@ def conclude(
         RuleError: the area with data is too scattered to be outlined.
 
     """
-    (marked,) = bands.values()
+    (parts,) = bands.values()
     placed = placed_polygons(cast("VectorReader", raster.others[0]), raster.profile)
     declared = shapely.union_all(placed.polygons)
-    regions, scattered = raster.regions.violations([m.marks for m in marked], lambda *_: "")
+    regions, scattered = raster.regions.violations([p.marks for p in parts], lambda *_: "")
     if scattered:
         msg = f"needs data that can be outlined: it is {scattered}"
         raise RuleError(msg)
@@ -54,15 +54,16 @@ def conclude(
             ("data outside of the footprint", covered, declared),
         ):
             wide = shapely.buffer(other, rule.tolerance) if rule.tolerance else other
-            parts = shapely.get_parts(shapely.difference(one, wide))
-            area = shapely.area(parts)
-            large = area > ROUNDING * both
-            found += [(reason, p, a) for p, a in zip(parts[large], area[large], strict=True)]
+            found.extend(
+                (reason, part, float(part.area))
+                for part in shapely.get_parts(shapely.difference(one, wide))
+                if part.geom_type == "Polygon" and part.area > ROUNDING * both
+            )
     if rule.min_iou is not None and ratio < rule.min_iou - ROUNDING:
         told = f"intersection over union is {number(ratio)}, less than {number(rule.min_iou)}"
         found.append((told, shapely.symmetric_difference(declared, covered), ratio))
     return RuleOutcome(
-        checked=sum(m.pixels for m in marked),
+        checked=sum(p.pixels for p in parts),
         violations=Violations.build(
             np.full(len(found), -1),
             [r for r, _, _ in found],
@@ -77,6 +78,6 @@ def conclude(
 
 
 @window_rule(conclude)
-def evaluate(rule: FootprintMatches, pixels: BandWindow) -> MarkedPixels:  # noqa: ARG001
+def evaluate(rule: FootprintMatches, pixels: BandWindow) -> MarkedPixels:
     """Pixels with data."""
     return MarkedPixels(pixels.valid.size, pixels.marks(pixels.valid))

@@ -22,7 +22,7 @@ CHUNK = 1 << 15
 """Wrong pixels whose neighbourhood is looked at together."""
 
 
-def says(rule: RasterMatchesVector, low: Any, high: Any, nan: int) -> str:  # noqa: ARG001
+def says(rule: RasterMatchesVector, low: Any, high: Any, nan: int) -> str:
     """The classes of a region of wrong pixels."""
     if math.isnan(low):
         return "not of the class of their polygon"

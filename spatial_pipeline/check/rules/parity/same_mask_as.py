@@ -25,7 +25,7 @@ HERE, THERE = 1, 2
 
 
 def conclude(
-    rule: SameMaskAs,  # noqa: ARG001 - no parameter
+    rule: SameMaskAs,
     raster: RasterUnderCheck,
     bands: Mapping[int, Sequence[MarkedPixels]],
 ) -> RuleOutcome:
@@ -54,7 +54,7 @@ def conclude(
 
 
 @window_rule(conclude)
-def evaluate(rule: SameMaskAs, pixels: BandWindow) -> MarkedPixels:  # noqa: ARG001
+def evaluate(rule: SameMaskAs, pixels: BandWindow) -> MarkedPixels:
     """Pixels that are valid in one raster only.
 
     Raises:

@@ -27,7 +27,7 @@ ROUNDING = 1e-9
 
 
 def conclude(
-    rule: RasterMustCover,  # noqa: ARG001 - the polygons are read once
+    rule: RasterMustCover,
     raster: RasterUnderCheck,
     bands: Mapping[int, Sequence[MarkedPixels]],
 ) -> RuleOutcome:
@@ -69,7 +69,7 @@ def conclude(
 
 
 @window_rule(conclude)
-def evaluate(rule: RasterMustCover, pixels: BandWindow) -> MarkedPixels:  # noqa: ARG001
+def evaluate(rule: RasterMustCover, pixels: BandWindow) -> MarkedPixels:
     """Pixels whose centre is in the polygons and that have no data."""
     area, _ = _area(pixels.raster)
     window = pixels.window

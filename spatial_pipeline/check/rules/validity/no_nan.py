@@ -11,13 +11,13 @@ from spatial_pipeline.check.raster.regions import strips
 from spatial_pipeline.contract.rules.pixels import NoNan
 
 
-def says(rule: NoNan, low: Any, high: Any, nan: int) -> str:  # noqa: ARG001 - of every region
+def says(rule: NoNan, low: Any, high: Any, nan: int) -> str:
     """The kinds of pixels in a region, which are told apart by the number of NaN in it."""
     return "NaN or infinite"
 
 
 @pixel_rule(says)
-def evaluate(rule: NoNan, pixels: BandWindow) -> MarkedPixels:  # noqa: ARG001 - no parameter
+def evaluate(rule: NoNan, pixels: BandWindow) -> MarkedPixels:
     """Valid pixels that are no finite number; a complex one when a part of it is not."""
     values, valid = pixels.values, pixels.valid
     if values.dtype.kind not in "fc":

@@ -18,7 +18,7 @@ from spatial_pipeline.check.raster.reading import number
 from spatial_pipeline.contract.rules.pixels import NoSpikesInSurface
 
 
-def says(rule: NoSpikesInSurface, low: Any, high: Any, nan: int) -> str:  # noqa: ARG001
+def says(rule: NoSpikesInSurface, low: Any, high: Any, nan: int) -> str:
     """The largest step of a region."""
     bounds = [
         *([f"{number(rule.max_slope)}°"] if rule.max_slope is not None else []),

@@ -14,7 +14,7 @@ from spatial_pipeline.check.raster.regions import strips
 from spatial_pipeline.contract.rules.pixels import PixelValues
 
 
-def says(rule: PixelValues, low: Any, high: Any, nan: int) -> str:  # noqa: ARG001
+def says(rule: PixelValues, low: Any, high: Any, nan: int) -> str:
     """The values of a region."""
     wrong = "not in the list"
     if math.isnan(low):

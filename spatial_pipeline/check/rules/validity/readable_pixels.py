@@ -18,7 +18,7 @@ from spatial_pipeline.contract.rules.validity import ReadablePixels
 
 
 def conclude(
-    rule: ReadablePixels,  # noqa: ARG001 - the form's
+    rule: ReadablePixels,
     raster: RasterUnderCheck,
     bands: Mapping[int, Sequence[int]],
 ) -> RuleOutcome:
@@ -46,6 +46,6 @@ def conclude(
 
 
 @window_rule(conclude, unreadable=True)
-def evaluate(rule: ReadablePixels, pixels: BandWindow) -> int:  # noqa: ARG001 - the form's
+def evaluate(rule: ReadablePixels, pixels: BandWindow) -> int:
     """Number of pixels that decode once more, as staged."""
     return pixels.values.size
