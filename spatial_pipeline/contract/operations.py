@@ -11,9 +11,25 @@ from pydantic import Field, ValidationError
 from spatial_pipeline.contract.errors import AttributePlace, Mistake
 from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules.base import ContractModel
-from spatial_pipeline.contract.schedule import Cron, Duration
+from spatial_pipeline.contract.schedule import Cron, Duration, TimeZone
 from spatial_pipeline.contract.spelling import shown
 from spatial_pipeline.contract.vocabulary import Severity
+
+_TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
+
+
+class QuietHours(ContractModel):
+    """Hours of the day at which a route waits; what came meanwhile is told afterwards."""
+
+    begin: str = Field(alias="from", pattern=_TIME, description="Beginning: 22:00.")
+    end: str = Field(alias="to", pattern=_TIME, description="End: 06:00.")
+    timezone: TimeZone = Field("UTC", description="Time zone: Europe/Berlin.")
+
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """Beginning and end in minutes after midnight."""
+        first, last = (int(t[:2]) * 60 + int(t[3:]) for t in (self.begin, self.end))
+        return first, last
 
 
 class AlertRoute(ContractModel):
@@ -25,6 +41,9 @@ class AlertRoute(ContractModel):
     owners: tuple[str, ...] = Field((), description="One of these owns the dataset.")
     datasets: tuple[str, ...] = Field((), description="Names of datasets; * and ? match.")
     severity: Severity | None = Field(None, description="Exactly this severity.")
+    quiet: QuietHours | None = Field(
+        None, description='{from: "22:00", to: "06:00", timezone: Europe/Berlin}: nothing then.'
+    )
 
 
 class Alerts(ContractModel):
@@ -60,8 +79,19 @@ class Inventory(ContractModel):
     schedule: Cron = Field("0 6 * * *", description="Cron expression (UTC).")
 
 
+class PruneTimes(ContractModel):
+    """Deletion of versions that the contracts do not keep, at set times."""
+
+    schedule: Cron = Field("30 4 * * *", description="Cron expression (UTC).")
+    runs: Duration | None = Field(
+        timedelta(days=30),
+        description="Runs of Dagster that ended longer ago, and that a later one did again, are"
+        " deleted with their events and logs: 30d; null for never.",
+    )
+
+
 class OperationsContract(ContractModel):
-    """Alerts and inventory of all datasets of a code location."""
+    """Alerts, inventory and retention of all datasets of a code location."""
 
     type_name: ClassVar[str] = "spatial_pipeline.Operations"
 
@@ -70,6 +100,10 @@ class OperationsContract(ContractModel):
     )
     inventory: Inventory | None = Field(
         default_factory=Inventory, description="When what is held is listed; null for never."
+    )
+    retention: PruneTimes | None = Field(
+        default_factory=PruneTimes,
+        description="When versions are deleted that contracts do not keep; null for never.",
     )
 
 

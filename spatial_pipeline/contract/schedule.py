@@ -35,6 +35,17 @@ def _duration(value: Any) -> Any:
     return timedelta(seconds=seconds)
 
 
+def duration_of(text: str) -> timedelta:
+    """A duration as contracts write it: 90s, 5m, 26h, 7d, 2w.
+
+    Raises:
+        ValueError: it is none.
+
+    """
+    found: timedelta = _duration(text)
+    return found
+
+
 def _cron(value: str) -> str:
     if wrong := cron_mistake(value):
         raise ValueError(wrong)
