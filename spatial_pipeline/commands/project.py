@@ -27,7 +27,8 @@ ContractsOption = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="PATH",
-        help="File or folder of contracts; the contracts of this package's defs unless given.",
+        help="File or folder of contracts; SPATIAL_CONTRACTS, or the demo of this package, unless"
+        " given.",
     ),
 ]
 
@@ -149,5 +150,6 @@ def settings() -> Settings:
 
 
 def samples() -> list[Path]:
-    """The contracts that come with this package."""
-    return [Path(__file__).parents[1] / "defs"]
+    """The contracts of ``SPATIAL_CONTRACTS``; those that come with this package without it."""
+    configured = settings().contracts
+    return [configured] if configured is not None else [Path(__file__).parents[1] / "defs"]

@@ -13,6 +13,7 @@ from spatial_pipeline.orchestration.freshness import freshness_of
 from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
+from spatial_pipeline.orchestration.retention import retention_metadata
 
 POSTGIS_POOL = "postgis"
 """Pool of the steps that write tables: connections are limited, regardless of the runs."""
@@ -74,7 +75,8 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         group_name=_group(contract),
         owners=list(contract.owners),
         kinds={contract.kind, _format(contract)},
-        metadata={} if contract.table is None else {"dagster/table_name": str(contract.table)},
+        metadata=retention_metadata(contract)
+        | ({} if contract.table is None else {"dagster/table_name": str(contract.table)}),
         partitions_def=partitions_of(contract),
         code_version=contract.rules_hash,
         pool=POSTGIS_POOL if contract.table is not None else None,

@@ -15,6 +15,7 @@ from spatial_pipeline.errors import ContractError
 from spatial_pipeline.orchestration.alerts.sensor import alerts_sensor, broken_sensor
 from spatial_pipeline.orchestration.components import _Attributes, _file
 from spatial_pipeline.orchestration.inventory import inventory_asset, inventory_schedule
+from spatial_pipeline.orchestration.retention import retention_asset, retention_schedule
 
 logger = logging.getLogger("spatial_pipeline")
 
@@ -37,12 +38,14 @@ class OperationsScaffolder(dg.Scaffolder[Any]):
 def operations_definitions(operations: OperationsModel) -> dg.Definitions:
     """The alert sensor, the inventory and its schedule, as far as they are configured."""
     sensors = [] if operations.alerts is None else [alerts_sensor(operations.alerts)]
-    listed = operations.inventory
-    return dg.Definitions(
-        sensors=sensors,
-        assets=[] if listed is None else [inventory_asset()],
-        schedules=[] if listed is None else [inventory_schedule(listed)],
-    )
+    assets, schedules = [], []
+    if operations.inventory is not None:
+        assets.append(inventory_asset())
+        schedules.append(inventory_schedule(operations.inventory))
+    if operations.retention is not None:
+        assets.append(retention_asset(operations.retention))
+        schedules.append(retention_schedule(operations.retention))
+    return dg.Definitions(sensors=sensors, assets=assets, schedules=schedules)
 
 
 @dg.scaffold_with(OperationsScaffolder)
