@@ -1,6 +1,6 @@
 """The command line: ``spatial-pipeline``.
 
-Exit codes: 0 all blocking rules passed, 1 some failed, 2 the call or a contract is wrong.
+Exit codes: 0 all blocking rules passed, 1 some failed, 2 mistake in the call or a contract.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from spatial_pipeline.commands.accept import accept
 from spatial_pipeline.commands.alerts import alerts
 from spatial_pipeline.commands.check import check
 from spatial_pipeline.commands.end_run import end_run
+from spatial_pipeline.commands.health import health
 from spatial_pipeline.commands.held import held
 from spatial_pipeline.commands.metrics import metrics
 from spatial_pipeline.commands.profile import profile
@@ -26,13 +27,13 @@ from spatial_pipeline.commands.terminal import results_only
 from spatial_pipeline.runtime.json_logs import JsonLines
 
 app = typer.Typer(
-    help="Spatial data contracts: ingest, prove, and publish only what was proven.",
+    help="Spatial data contracts: ingest and check datasets, and publish those that pass.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, profile, rules, schema, run, rollback, accept, held, metrics):
+for command in (check, profile, rules, schema, run, rollback, accept, held, health, metrics):
     app.command()(results_only(command))
 app.command("end-run")(results_only(end_run))
 app.add_typer(alerts, name="alerts")

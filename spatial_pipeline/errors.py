@@ -42,6 +42,10 @@ class NotPublishedError(StoreError):
     """A dataset has no published version yet."""
 
 
+class NotCurrentError(StoreError):
+    """The newest delivery of a dataset is not what is published: it is held or on its way."""
+
+
 class GateClosedError(SpatialPipelineError):
     """A version may not be published; ``reasons`` holds every reason."""
 

@@ -70,6 +70,8 @@ def condition(problems: Sequence[Problem], *, still: bool = False) -> str:
     for kind in (Kind.HELD, Kind.UNCHECKED):
         if kind in by_kind:
             return f"{title} is {again}held: {_cause(by_kind[kind])}"
+    if Kind.CONTRACT in by_kind:
+        return f"The contract of {title} {again}has a mistake: {_cause(by_kind[Kind.CONTRACT])}"
     if Kind.RUN in by_kind:
         return f"A run of {title} {again}failed: {_cause(by_kind[Kind.RUN])}"
     if Kind.CHANNEL in by_kind:
@@ -173,6 +175,10 @@ def _over(key: Key, kinds: Sequence[Kind], lasted: str) -> str:
         return f"The alert channel {key.name} takes messages again"
     if set(kinds) & set(ABOUT_VERSIONS):
         return f"{key.title} passes again after {lasted}"
+    if set(kinds) == {Kind.CONTRACT}:
+        return f"The contract of {key.title} is right again after {lasted}"
+    if set(kinds) == {Kind.SCHEMA}:
+        return f"The accepted schema change of {key.title} is no news any more"
     if Kind.LATE in kinds:
         return f"{key.title} is fresh again after {lasted}"
     if set(kinds) == {Kind.RUN}:

@@ -17,7 +17,7 @@ from spatial_pipeline.commands.terminal import (
 from spatial_pipeline.errors import SpatialPipelineError
 
 alerts = typer.Typer(
-    help="Alerts: who is told what is wrong.", no_args_is_help=True, rich_markup_mode=None
+    help="Commands for alert channels.", no_args_is_help=True, rich_markup_mode=None
 )
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who you are.")]
 NoteOption = Annotated[str, typer.Option(metavar="TEXT", help="What others should know.")]
@@ -32,10 +32,10 @@ LocationOption = Annotated[
 def send_sample(
     channel: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this channel; may be repeated."),
+        typer.Option(metavar="NAME", help="Use only this channel. Can be repeated."),
     ] = None,
 ) -> None:
-    """Send a sample to every channel and say which took it; exit 1 if one did not."""
+    """Send a sample message to every channel. Exit code 1 if any of them failed."""
     from spatial_pipeline.alert.message import Links
     from spatial_pipeline.contract.spelling import closest
     from spatial_pipeline.pipeline.alert_context import channels_of, sample
@@ -46,7 +46,7 @@ def send_sample(
     except SpatialPipelineError as exc:
         wrong(str(exc))
     if not found:
-        wrong("no channel: SPATIAL_ALERT_URLS is not set")
+        wrong("there are no channels: set SPATIAL_ALERT_URLS")
     names = [c.name for c in found]
     for name in channel or ():
         if name not in names:
@@ -192,7 +192,7 @@ def silence(
 
     from spatial_pipeline.alert.message import when
     from spatial_pipeline.alert.silences import Silence
-    from spatial_pipeline.contract.schedule import duration_of
+    from spatial_pipeline.contract.duration import duration_of
     from spatial_pipeline.orchestration.alerts.people import desk_of
 
     try:

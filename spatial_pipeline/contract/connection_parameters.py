@@ -1,4 +1,4 @@
-"""libpq's connection parameters → what asyncpg needs; each is honoured, mapped, or refused by name.
+"""Translation of libpq's connection parameters for asyncpg: honoured, mapped, or refused by name.
 
 Parsed by libpq itself (psycopg2's ``parse_dsn``), so a URI means here what it means to psql. The
 table of the mapping is in docs/postgis-source.md. Nothing here connects or reads a file, except the
@@ -98,7 +98,7 @@ _MAPPED = {
 
 @dataclass(frozen=True)
 class ConnectionParameters:
-    """How to connect.
+    """Parameters of a connection, in the terms of asyncpg.
 
     Attributes:
         hosts: host and port of every server that may be tried, in this order; empty for the local
@@ -185,7 +185,7 @@ def completed(given: Mapping[str, str], *, trusted: bool) -> dict[str, str]:
 
 
 def connection_parameters(found: Mapping[str, str], application: str) -> ConnectionParameters:
-    """How to connect with these parameters.
+    """Translate libpq parameters to those of asyncpg.
 
     Args:
         found: see :func:`completed`.

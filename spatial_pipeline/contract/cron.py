@@ -1,4 +1,4 @@
-"""Is this a cron expression? Five fields, as Dagster's schedules take them."""
+"""Validation of cron expressions: five fields, as Dagster's schedules accept them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LONGEST_MONTHS = {1: 31, 2: 29, 3: 31, 4: 30, 5: 31, 6: 30, 7: 31, 8: 31, 9: 30,
 
 
 def cron_mistake(expression: str) -> str | None:
-    """What is wrong with a cron expression; None when it is right.
+    """Describe the mistake in a cron expression; None when it is valid.
 
     Accepted are ``*``, numbers, names of months and days, ranges, steps, lists, and macros such as
     ``@daily``. An expression that no day ever matches (30 February) is a mistake.

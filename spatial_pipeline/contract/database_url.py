@@ -1,4 +1,4 @@
-"""Addresses of tables: what to connect to, what may be shown of it, and what is allowed."""
+"""URIs of database tables: parsing, redaction for messages, and the allow-list."""
 
 from __future__ import annotations
 

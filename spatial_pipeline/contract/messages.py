@@ -42,7 +42,7 @@ MANY = 8
 
 @dataclass(frozen=True)
 class Repair:
-    """What makes a value fit for being judged further.
+    """Change to a refused value that allows validation to continue.
 
     Attributes:
         location: place of the key.
@@ -241,7 +241,7 @@ def _unknown_key(place: Location, value: Any, model: type[BaseModel]) -> FieldPr
 
 
 def _expected(error: ErrorDetails) -> str:
-    """What an error wanted, and what it got."""
+    """Expected and actual value of an error."""
     wanted, given = _phrase(error), error["input"]
     text = f"expected {wanted}, got {shown(given)}"
     if wanted == "text" and given is not None and not isinstance(given, (list, dict)):
@@ -252,7 +252,7 @@ def _expected(error: ErrorDetails) -> str:
 
 
 def _phrase(error: ErrorDetails) -> str:
-    """What an error wanted."""
+    """Expected value of an error."""
     if error["type"] == "literal_error":
         return str(error.get("ctx", {}).get("expected"))
     name = error.get("ctx", {}).get("class_name")

@@ -1,4 +1,4 @@
-"""What only shows when all contracts of a project are known: names and references."""
+"""Checks across all contracts of a project: unique names, resolved references, no cycles."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Declared:
 
 
 def declared(type_name: Any, attributes: Any, place: AttributePlace) -> Declared | None:
-    """What a document declares; None when it has no name."""
+    """Name and references that a document declares; None when it has no name."""
     if not isinstance(attributes, Mapping) or not isinstance(attributes.get("name"), str):
         return None
     model = MODELS.get(type_name) if isinstance(type_name, str) else None

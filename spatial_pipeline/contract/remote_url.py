@@ -1,4 +1,4 @@
-"""Addresses of files on other machines: what is read, what may be shown of it, what is allowed."""
+"""URIs of remote files: parsing, redaction for messages, and the allow-list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALIASES = {
     "s3a": "s3", "s3n": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az", "wasb": "az",
     "wasbs": "az", "adl": "az",
 }  # fmt: skip
-"""What other programs call the object stores."""
+"""Scheme names of other programs for the object stores."""
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(//)?")
 _REMOTE = re.compile(rf"^({'|'.join((*WEB, *STORES))})://", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")

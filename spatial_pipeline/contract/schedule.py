@@ -1,49 +1,20 @@
-"""What a contract says about time: who looks at the source when, and when data are late."""
+"""Models of the time keys of a contract: schedule, watch, automation, freshness, durations."""
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from spatial_pipeline.contract.cron import cron_mistake, shortest_interval
+from spatial_pipeline.contract.duration import Duration
 from spatial_pipeline.contract.rules.base import ContractModel
-from spatial_pipeline.contract.spelling import closest, shown
+from spatial_pipeline.contract.spelling import closest
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-"""Letters behind a number, in seconds."""
-_DURATION = re.compile(r"(\d+)\s*([smhdw])")
 LEAST_FRESH = timedelta(minutes=1)
 """Dagster judges freshness no finer than this."""
-LONGEST = timedelta(days=3660)
-
-
-def _duration(value: Any) -> Any:
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        msg = f"expected a duration such as 90s, 5m, 26h or 7d, got {shown(value)}"
-        raise ValueError(msg)
-    seconds = int(match[1]) * UNITS[match[2]]
-    if not 1 <= seconds <= LONGEST.total_seconds():
-        msg = f"expected a duration of 1s to {LONGEST.days}d, got {shown(value)}"
-        raise ValueError(msg)
-    return timedelta(seconds=seconds)
-
-
-def duration_of(text: str) -> timedelta:
-    """A duration as contracts write it: 90s, 5m, 26h, 7d, 2w.
-
-    Raises:
-        ValueError: it is none.
-
-    """
-    found: timedelta = _duration(text)
-    return found
 
 
 def _cron(value: str) -> str:
@@ -61,12 +32,6 @@ def _zone(value: str) -> str:
     return value
 
 
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+\s*[smhdw]\s*$"}),
-]
-"""A number and a unit: 90s, 5m, 26h, 7d, 2w."""
 Cron = Annotated[str, AfterValidator(_cron)]
 """A cron expression of five fields."""
 TimeZone = Annotated[str, AfterValidator(_zone)]
@@ -74,7 +39,7 @@ TimeZone = Annotated[str, AfterValidator(_zone)]
 
 
 class Watch(ContractModel):
-    """How often the source is looked at."""
+    """Interval at which the source is watched."""
 
     every: Duration = Field(
         timedelta(minutes=1), description="Time between two looks at the source: 30s, 5m, 1h."
@@ -84,7 +49,7 @@ class Watch(ContractModel):
 class OnCron(ContractModel):
     """The source is read at fixed times."""
 
-    on_cron: Cron = Field(description="Cron expression, in the time zone of the contract.")
+    on_cron: Cron = Field(description="Cron expression, in the contract's time zone.")
 
 
 def _automation(value: Any) -> Any:
@@ -102,10 +67,10 @@ Automation = Annotated[
 
 
 class AtMost(ContractModel):
-    """The published version must not be older than this."""
+    """Maximum age of the published version."""
 
-    at_most: Duration = Field(description="Greatest age of the last publication: 26h, 7d.")
-    warn_after: Duration | None = Field(None, description="Age from which on it is a warning.")
+    at_most: Duration = Field(description="Maximum age of the last publication: 26h, 7d.")
+    warn_after: Duration | None = Field(None, description="Age that causes a warning.")
 
     @model_validator(mode="after")
     def _ordered(self) -> AtMost:
@@ -119,13 +84,13 @@ class AtMost(ContractModel):
 
 
 class Deadline(ContractModel):
-    """There must be a new publication at fixed times."""
+    """Fixed times by which there must be a new publication."""
 
     deadline: Cron = Field(
-        description="Cron expression of the times by which there must be a new publication."
+        description="Cron expression of the deadlines, in the contract's time zone."
     )
     within: Duration = Field(
-        description="How long before the deadline a publication counts as a new one."
+        description="Time before the deadline in which a publication counts as new."
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What a source is like now, told without reading it: for sensors, which ask often.
+"""Change tokens of sources, computed without reading them, for sensors that ask often.
 
 A state costs a look at a folder, a HEAD request, a listing or a question to a database, never a
 download. It is coarser than
@@ -46,7 +46,7 @@ class SourceState:
 
     @property
     def seen(self) -> str | None:
-        """What to compare with at the next look: the token, or the error in its place.
+        """Value to compare with at the next look: the token, or the error in its place.
 
         None when nothing is known.
         """

@@ -182,7 +182,7 @@ def _original(
     page: tiff_directory.Directory | None,
     encoding: str | None,
 ) -> tuple[cog.Original, list[str]]:
-    """What is copied to the staged file: the raster itself, or a VRT that mends its texts."""
+    """Dataset to copy to the staged file: the raster itself, or a VRT that mends its texts."""
     tags = raster_tags.loaded(dataset)
     description = raster_vrt.described(dataset, file.parent)
     used = frozenset(Path(name).absolute() for name in dataset.files)

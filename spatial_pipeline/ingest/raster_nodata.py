@@ -108,7 +108,7 @@ def equal(one: Value | None, other: Value | None) -> bool:
 
 
 def note(nodata: Sequence[BandNodata], dtypes: Sequence[str]) -> list[str]:
-    """What must be said of values that cannot occur, one line for all bands that share it."""
+    """Notes on nodata values that cannot occur, one for all bands that share it."""
     found: dict[str, list[int]] = {}
     for band, (each, dtype) in enumerate(zip(nodata, dtypes, strict=True), 1):
         if each.declared is not None and not each.possible:

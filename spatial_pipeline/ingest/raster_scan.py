@@ -30,7 +30,7 @@ STREAMS = frozenset({"JPEG", "PNG"})
 
 @dataclass(frozen=True)
 class Scan:
-    """What decoding a raster found.
+    """Result of decoding a raster.
 
     Attributes:
         broken: blocks that do not decode, by overview, band, row and column.
@@ -285,7 +285,7 @@ def _shared(dataset: Any) -> bool:
 
 
 def reason_of(exc: BaseException, path: str = "") -> str:
-    """What GDAL said first: the innermost cause, without the name of the file."""
+    """First message of GDAL: the innermost cause, without the name of the file."""
     reason = type(exc).__name__
     current: BaseException | None = exc
     while current is not None:

@@ -107,7 +107,7 @@ def _opened(resolved: SourceFiles, options: ReadOptions, folder: Path) -> Iterat
 
 
 def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:
-    """What is known before the features are read."""
+    """Profile before the features are read."""
     names = layer.schema.names
     return replace(
         profile,
@@ -129,7 +129,7 @@ def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:
 
 
 def _counted(profile: VectorProfile, layer: Layer, census: LayerScan) -> VectorProfile:
-    """What is known once they were read."""
+    """Profile after the features were read."""
     notes = list(layer.notes)
     if census.non_finite:
         notes.append(f"{census.non_finite} geometries with NaN or infinite coordinates")

@@ -151,7 +151,7 @@ class _WktReader:
             raise WktError(msg)
 
     def _body(self, kind: int, stated: Dimensions | None, depth: int) -> Node:
-        """What follows the name of a type."""
+        """Parse the part of a geometry that follows the name of its type."""
         if self._peek().upper() == "EMPTY":
             self._word()
             return Node(kind, stated)

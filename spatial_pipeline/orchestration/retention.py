@@ -10,6 +10,7 @@ import dagster as dg
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.operations import PruneTimes
 from spatial_pipeline.contract.retention import Retention
+from spatial_pipeline.orchestration.autostart import schedule_status
 from spatial_pipeline.orchestration.keys import published_key
 from spatial_pipeline.orchestration.run_retention import delete_old_runs
 from spatial_pipeline.settings import Settings
@@ -89,11 +90,7 @@ def retention_schedule(times: PruneTimes) -> dg.ScheduleDefinition:
         ),
         cron_schedule=times.schedule,
         execution_timezone="UTC",
-        default_status=(
-            dg.DefaultScheduleStatus.RUNNING
-            if Settings().autostart
-            else dg.DefaultScheduleStatus.STOPPED
-        ),
+        default_status=schedule_status(),
         description="Deletes versions that contracts do not keep.",
     )
 

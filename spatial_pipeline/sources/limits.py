@@ -1,4 +1,4 @@
-"""What bounds a transfer."""
+"""Limits of a transfer: bytes, time-outs, attempts."""
 
 from __future__ import annotations
 

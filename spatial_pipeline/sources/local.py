@@ -1,4 +1,4 @@
-"""From the URI of a contract to the files on disk, refused before any read when it must be."""
+"""Resolution of a contract's URI to files on disk; a refusal comes before any read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PACKAGE = "package://"
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """Where a source is.
+    """Files of a resolved source.
 
     Attributes:
         uri: the source as the contract names it (partition filled in).

@@ -1,4 +1,4 @@
-"""Connections of asyncpg as libpq would make them, and what their errors mean.
+"""Connections of asyncpg as libpq would make them, and classification of their errors.
 
 Hosts are tried one after the other, each with the time that ``connect_timeout`` gives it, and
 ``target_session_attrs`` is asked of each: libpq's way, which asyncpg's own list of hosts is not

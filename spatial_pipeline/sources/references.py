@@ -1,4 +1,4 @@
-"""Files that only point to other files, and what they point to."""
+"""References in files that point to other files, such as VRTs."""
 
 from __future__ import annotations
 

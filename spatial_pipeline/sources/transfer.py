@@ -1,4 +1,4 @@
-"""Sources on other machines: looked at, brought here, and named like local ones."""
+"""Transfer of remote sources: metadata, download, and the same fingerprint as local files."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class RemoteSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be said of the files; complete after they were fetched."""
+        """Notes on the files; complete after they were fetched."""
         names = list(self._files.pages)
         if not names:
             return ()

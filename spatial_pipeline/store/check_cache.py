@@ -1,4 +1,4 @@
-"""What checks leave behind beside a version: ``<version>/remembered/<check>.npz``.
+"""Cache of checks, stored beside a version: ``<version>/remembered/<check>.npz``.
 
 Whatever is missing, damaged or of another time is as if it had never been there: the check that
 asks looks at everything then.
@@ -26,7 +26,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def identities(version: Path, count: int) -> geometry_hash.Identities | None:
-    """What the geometries of a version are known by, in staged order; None when it is not known.
+    """Content hashes of the geometries of a version, in staged order; None when not stored.
 
     Args:
         version: folder of the version.
@@ -42,7 +42,7 @@ def identities(version: Path, count: int) -> geometry_hash.Identities | None:
 
 
 def recalled(version: Path, name: str, wording: str) -> Arrays | None:
-    """What a check left behind; None when it did not, or was asked something else.
+    """Cached facts of a check; None when there are none under this cache key.
 
     Args:
         version: folder of the version.

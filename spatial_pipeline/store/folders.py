@@ -1,4 +1,4 @@
-"""Addresses in the store: the folders of datasets, partitions and versions, and which there are.
+"""Paths in the store: folders of datasets, partitions and versions, and listings of them.
 
 The content of a version does not belong here.
 """

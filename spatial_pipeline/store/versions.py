@@ -227,7 +227,7 @@ class Store(Folders):
         return version
 
     def staging(self, dataset: str, partition: str | None) -> Staging | None:
-        """What was staged last, and under what; None when nothing was, or nothing tells."""
+        """Version staged last, with its inputs; None when there is none or no record of it."""
         try:
             value = self._json(self.folder(dataset, partition) / "staged.json", dataset)
             version = checked_id(value.get("version"))
@@ -365,7 +365,7 @@ class Store(Folders):
             raise StoreError(msg) from exc
 
     def schema_evidence(self, version: Version) -> SchemaEvidence | None:
-        """How the schema of a version differs from what readers know.
+        """Compare the schema of a version with the one that readers know.
 
         It is compared with the published version of the partition; before the first, with the one
         that was published last of the dataset's partitions. None when there is no such version,

@@ -1,4 +1,4 @@
-"""What a rule's accepted violations are read from, and a name for its content.
+"""Files of accepted violations (areas, baseline) of a rule, and a hash of their content.
 
 The gate compares the rule of today with the one that was judged. What is accepted is part of the
 rule, so the bytes of its files are part of the rule's hash, read anew whenever the hash is asked.
@@ -17,12 +17,12 @@ SEVERAL = frozenset({".shp", ".tab", ".mif", ".gml", ".csv"})
 
 
 class Areas(BaseModel):
-    """Polygons in a file beside the contract; violations inside are accepted."""
+    """File of polygons. Violations inside them are accepted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    uri: str = Field(min_length=1, description="File; relative to the contract file.")
-    layer: str | None = Field(None, description="Layer of a container with several.")
+    uri: str = Field(min_length=1, description="Path, relative to the contract file.")
+    layer: str | None = Field(None, description="Layer, if the file has several.")
 
     @field_validator("uri")
     @classmethod

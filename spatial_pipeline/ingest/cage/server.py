@@ -1,4 +1,4 @@
-"""The server: waits with everything imported, and forks a supervised worker for each source.
+"""Server of the cage: imports everything once, then forks a supervised worker per source.
 
 It has one thread and opens no foreign file, so its forks are safe and cheap. It ends when the last
 process that can ask it has gone.

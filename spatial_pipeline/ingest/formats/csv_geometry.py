@@ -42,7 +42,7 @@ _REASONS = {
     "Invalid number of points in LinearRing": "has a ring of too few points",
     "must contain 0 or >1 elements": "has a line of one point",
 }
-"""What GEOS says, as reasons of defects; kept few, as defects are counted by reason."""
+"""Messages of GEOS and their reasons; few, because defects are counted by reason."""
 
 
 @dataclass

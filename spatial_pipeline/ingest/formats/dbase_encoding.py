@@ -31,7 +31,7 @@ _ASCII = bytes(range(128))
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the bytes of texts are read.
+    """Encoding of the texts of a dBase file.
 
     Attributes:
         codec: Python's name; encodings that extend ASCII only.

@@ -131,7 +131,7 @@ def _feature(element: Feature) -> Feature:
 
 @dataclass
 class _Survey:
-    """What the first pass finds.
+    """Result of the first pass over a GeoJSON file.
 
     Attributes:
         count: features.
@@ -209,7 +209,7 @@ class _Survey:
         return name + (" Z" if self.has_z else "")
 
     def notes(self) -> list[str]:
-        """What a reader should know."""
+        """Notes for users of the dataset."""
         found = [
             f"column {name!r} has texts and values of other kinds, which are staged as JSON text"
             for name, column in self.columns.items()

@@ -244,7 +244,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _structure(buffer: bytes) -> tuple[Any, Any, int, int]:
-    """Where the elements of a text open and close, their keys, and where what holds them closes.
+    """Offsets of the brackets of elements, of their keys, and of the end of the enclosing array.
 
     Returns:
         Offsets of the opening and of the closing brackets of elements; colons outside of strings

@@ -22,7 +22,7 @@ _HEAD, _COUNT = 5, 4
 
 @dataclass(frozen=True)
 class Units:
-    """What follows in the WKB: u units, ascending by row, at least one a row.
+    """Units of the WKB to write: u headers or runs of positions, by row, at least one per row.
 
     Attributes:
         row: (u,) row.

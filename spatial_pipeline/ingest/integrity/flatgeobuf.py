@@ -86,7 +86,7 @@ def _audited(layer: Layer, data: mmap.mmap) -> dict[str, pa.Array]:
 
 
 def _features(data: mmap.mmap, at: int, indexed: int) -> NDArray[np.int64]:
-    """Where each feature's table of bytes begins.
+    """Offset of each feature's table.
 
     Args:
         data: the file.
@@ -210,7 +210,7 @@ def _word(data: mmap.mmap, at: int) -> int:
 
 
 def _field(data: mmap.mmap, table: int, number: int) -> int:
-    """Where a field of a table stands; 0 where it has its default."""
+    """Offset of a field of a table; 0 where it has its default."""
     virtual = table - struct.unpack_from("<i", data, table)[0]
     slot = 4 + 2 * number
     if slot >= struct.unpack_from("<H", data, virtual)[0]:

@@ -22,7 +22,7 @@ _WORDS = {
     "1.#ind": "NaN", "inf": "Infinity", "+inf": "Infinity", "infinity": "Infinity",
     "1.#inf": "Infinity", "-inf": "-Infinity", "-infinity": "-Infinity", "-1.#inf": "-Infinity",
 }  # fmt: skip
-"""What GDAL and the C libraries of three systems write for values that are not finite."""
+"""Spellings of non-finite values by GDAL and the C libraries of three systems."""
 _COEFFICIENTS = 6
 HEADER_BYTES = 1 << 16
 """Longest text header that is looked at."""
@@ -33,7 +33,7 @@ _RAW = re.compile(r"(?im)^\s*(ulxmap|ulymap|xdim|ydim|nodata(?:_value)?)\s+(.*?)
 
 @dataclass
 class Written:
-    """What the texts of a raster say.
+    """Values that a raster declares as text.
 
     Attributes:
         nodata: by 1-based band, 0 for all bands that have none of their own.

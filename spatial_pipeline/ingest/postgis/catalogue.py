@@ -1,4 +1,4 @@
-"""What PostgreSQL's and PostGIS' catalogues say of a relation.
+"""Description of a relation from the catalogues of PostgreSQL and PostGIS.
 
 Names travel as parameters, and the server itself quotes what it found; no statement is built from
 a name of ours.

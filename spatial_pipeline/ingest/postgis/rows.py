@@ -87,7 +87,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Coding:
-    """How a column travels.
+    """Encoding of a column on its way from the server.
 
     Attributes:
         arrow: type in which it is staged.

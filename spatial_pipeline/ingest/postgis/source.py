@@ -47,7 +47,7 @@ _UNMEASURED = (None, None)
 
 @dataclass
 class SnapshotTable:
-    """What an open snapshot holds; valid within :func:`open_table` only.
+    """Table in an open snapshot; valid within :func:`open_table` only.
 
     Attributes:
         name: schema and name, None for a query.
@@ -125,7 +125,7 @@ class SnapshotTable:
             yield
         except (*LOST, asyncpg.PostgresError) as exc:
             name = self.name or "the query"
-            reason = said(exc, self._address)
+            reason = said(exc, self._address, self._connection)
             msg = f"{self._address.shown}: {name} was lost behind row {read()}: {reason}"
             raise SourceLostError(msg) from exc
 
@@ -150,7 +150,7 @@ def open_table(
     """
     with session(address, limits) as (loop, connection):
         described = loop.run(
-            translated(lambda: _inspected(connection, layer, query, limits), address)
+            translated(lambda: _inspected(connection, layer, query, limits), address, connection)
         )
         name = described.relation.name
         yield SnapshotTable(
@@ -175,13 +175,15 @@ def count_rows(address: Address, layer: str | None, query: str | None) -> tuple[
         return name, row[0]
 
     with session(address) as (loop, connection):
-        found: tuple[str | None, int] = loop.run(translated(lambda: counted(connection), address))
+        found: tuple[str | None, int] = loop.run(
+            translated(lambda: counted(connection), address, connection)
+        )
         return found
 
 
 @dataclass(frozen=True)
 class _Described:
-    """What is known of a relation before its rows are read; the geometry column is the last."""
+    """Description of a relation before its rows are read; the geometry column comes last."""
 
     relation: Relation
     schema: pa.Schema
