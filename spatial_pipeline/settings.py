@@ -23,7 +23,7 @@ class Settings(BaseSettings):
         fetch_max_bytes: most bytes of one source on another machine, all its files together.
         fetch_connect_timeout_s: longest wait for a connection to a web server or object store.
         fetch_read_timeout_s: longest wait for its next bytes.
-        fetch_attempts: how often a request is sent before it is given up.
+        fetch_attempts: attempts per request.
         database_url: libpq URI of the PostGIS database; files only without it.
         database_pool_size: most connections of one process.
         database_acquire_timeout_s: how long to wait for a connection of a full or starting server.
@@ -31,7 +31,7 @@ class Settings(BaseSettings):
         lock_timeout_s: longest wait for a lock that another process holds, in the store or in the
             database; whose it is is logged after ten seconds.
         autostart: False lets the schedules and sensors of contracts begin switched off, as on a
-            developer's machine; a switch thrown in Dagster's UI counts more than this.
+            developer's machine; a setting made in Dagster's UI takes precedence.
         alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
         ui_url: address of Dagster's UI, for links in alerts.
         memory: bytes that a check may use for the pieces in flight (2GiB, 500MB); a quarter of

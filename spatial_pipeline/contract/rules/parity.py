@@ -175,7 +175,7 @@ class StagedMatchesSource(ParityRule):
     ignores: ClassVar[Mapping[str, str]] = {
         "where": "the whole version is compared",
         **dict.fromkeys(
-            ("except", "except_keys", "baseline"), "what ingest damaged cannot be accepted"
+            ("except", "except_keys", "baseline"), "damage by ingest cannot be accepted"
         ),
     }
 
