@@ -13,11 +13,13 @@ import typer
 from spatial_pipeline.commands.accept import accept
 from spatial_pipeline.commands.alerts import alerts
 from spatial_pipeline.commands.check import check
+from spatial_pipeline.commands.health import health
 from spatial_pipeline.commands.held import held
 from spatial_pipeline.commands.profile import profile
 from spatial_pipeline.commands.rollback import rollback
 from spatial_pipeline.commands.rules import rules, schema
 from spatial_pipeline.commands.run import run
+from spatial_pipeline.commands.store import store
 from spatial_pipeline.commands.terminal import results_only
 
 app = typer.Typer(
@@ -27,9 +29,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, profile, rules, schema, run, rollback, accept, held):
+for command in (check, profile, rules, schema, run, rollback, accept, held, health):
     app.command()(results_only(command))
 app.add_typer(alerts, name="alerts")
+app.add_typer(store, name="store")
 
 
 def main() -> None:

@@ -30,9 +30,15 @@ class Settings(BaseSettings):
         database_statement_timeout_s: longest statement, COPY and index builds included.
         lock_timeout_s: longest wait for a lock that another process holds, in the store or in the
             database; whose it is is logged after ten seconds.
-        autostart: False lets the schedules and sensors of contracts begin switched off, as on a
-            developer's machine; a setting made in Dagster's UI takes precedence.
+        autostart: False lets all schedules and sensors begin switched off, alerts included, as on
+            a developer's machine; a setting made in Dagster's UI takes precedence.
+        strict_contracts: true makes a code location fail to load if one of its contracts has a
+            mistake; otherwise the other contracts load, and the mistake is an incident.
+        run_patience_s: seconds without a sign of life after which a run counts as dead, and is
+            ended.
         alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
+        heartbeat_url: URL that is requested after every successful tick of the alerts, so that a
+            monitoring service notices when they stop.
         ui_url: address of Dagster's UI, for links in alerts.
         memory: bytes that a check may use for the pieces in flight (2GiB, 500MB); a quarter of
             what the machine or the container has unless given.
@@ -74,8 +80,11 @@ class Settings(BaseSettings):
     fetch_read_timeout_s: float = Field(60.0, gt=0)
     fetch_attempts: int = Field(5, ge=1)
     alert_urls: SecretStr | None = None
+    heartbeat_url: SecretStr | None = None
     ui_url: str | None = None
     autostart: bool = True
+    run_patience_s: float = Field(120.0, gt=0)
+    strict_contracts: bool = False
     slow_callback_s: float = Field(SLOW, ge=0)
     memory: ByteSize = Field(default_factory=lambda: ByteSize(default_memory()), ge=1)
     dask_scheduler: str | None = None

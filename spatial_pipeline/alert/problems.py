@@ -30,6 +30,8 @@ class Kind(StrEnum):
     RUN = "run"
     LATE = "late"
     CHANNEL = "channel"
+    CONTRACT = "contract"
+    SCHEMA = "schema"
 
 
 @dataclass(frozen=True)

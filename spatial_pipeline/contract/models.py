@@ -25,6 +25,7 @@ from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.errors import Mistake, shown_path
 from spatial_pipeline.contract.geometry_type import GeometryType, GeometryTypeName
 from spatial_pipeline.contract.layers import layer_of, without_layer
+from spatial_pipeline.contract.retention import Retention
 from spatial_pipeline.contract.rules import AnyRule, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
@@ -236,6 +237,13 @@ class DatasetContract(ContractModel):
     schedule: str | None = Field(
         None, description="Cron expression of scheduled runs, in the contract's time zone."
     )
+    catch_up: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="Missed days that a tick of the schedule makes up for, oldest first; daily "
+        "partitions only.",
+    )
     timezone: TimeZone = Field(
         "UTC", description="Time zone of cron expressions and daily partitions, as Europe/Berlin."
     )
@@ -268,6 +276,11 @@ class DatasetContract(ContractModel):
         "{order: newest | oldest, at_most: 4}.",
     )
 
+    retention: Retention | None = Field(
+        None,
+        description="{keep: 5, days: 90}: which earlier versions stay; all of them without it.",
+    )
+
     _path: Path | None = PrivateAttr(None)
     _lines: dict[str, int] = PrivateAttr(default_factory=dict)
     _key_lines: tuple[int, ...] = PrivateAttr(())
@@ -297,6 +310,8 @@ class DatasetContract(ContractModel):
             mistakes.append("backfill needs on_schema_change: backfill")
         if self.backfill is not None and self.partitions is None:
             mistakes.append("backfill is for partitioned datasets")
+        if "catch_up" in self.model_fields_set and not isinstance(self.partitions, DailyPartitions):
+            mistakes.append("catch_up is for daily partitions")
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from spatial_pipeline.contract.cron import cron_mistake, shortest_interval
+from spatial_pipeline.contract.duration import Duration
 from spatial_pipeline.contract.rules.base import ContractModel
-from spatial_pipeline.contract.spelling import closest, shown
+from spatial_pipeline.contract.spelling import closest
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-"""Letters behind a number, in seconds."""
-_DURATION = re.compile(r"(\d+)\s*([smhdw])")
 LEAST_FRESH = timedelta(minutes=1)
 """Dagster judges freshness no finer than this."""
-LONGEST = timedelta(days=3660)
-
-
-def _duration(value: Any) -> Any:
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        msg = f"expected a duration such as 90s, 5m, 26h or 7d, got {shown(value)}"
-        raise ValueError(msg)
-    seconds = int(match[1]) * UNITS[match[2]]
-    if not 1 <= seconds <= LONGEST.total_seconds():
-        msg = f"expected a duration of 1s to {LONGEST.days}d, got {shown(value)}"
-        raise ValueError(msg)
-    return timedelta(seconds=seconds)
 
 
 def _cron(value: str) -> str:
@@ -50,12 +32,6 @@ def _zone(value: str) -> str:
     return value
 
 
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+\s*[smhdw]\s*$"}),
-]
-"""A number and a unit: 90s, 5m, 26h, 7d, 2w."""
 Cron = Annotated[str, AfterValidator(_cron)]
 """A cron expression of five fields."""
 TimeZone = Annotated[str, AfterValidator(_zone)]

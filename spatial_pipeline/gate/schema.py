@@ -40,6 +40,7 @@ def undeclared(contract: DatasetContract, change: SchemaChange) -> SchemaChange:
         and r.where is None
         and not r.max_violations
         and not r.max_fraction
+        and not r.graded
     ]
     return SchemaChange(
         tuple(d for d in change.differences if not any(_declares(r, d) for r in promises))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.schema import free_name
+from spatial_pipeline.model.condition_columns import condition_columns, hint
 from spatial_pipeline.runtime.sql_limit import limited
 
 
@@ -45,13 +46,10 @@ class Condition:
 
         """
         number = free_name("n", batch.schema.names)
-        wide = [f.name for f in batch.schema if pa.types.is_decimal256(f.type)]
-        table = pa.Table.from_batches([batch]).append_column(
-            number, pa.array(np.arange(batch.num_rows))
-        )
-        # DuckDB has no numbers of more than 38 digits; a condition on other columns needs none.
-        table = table.drop_columns(wide)
+        left_out: tuple[str, ...] = ()
         try:
+            table, left_out = condition_columns(pa.Table.from_batches([batch]), self.text)
+            table = table.append_column(number, pa.array(np.arange(batch.num_rows)))
             self._connection.register("features", table)
             # Parsed as one expression: no statement can hide in it.
             with limited(self._connection):
@@ -61,9 +59,7 @@ class Condition:
                     .select(duckdb.ColumnExpression(number))
                     .fetchnumpy()[number]
                 )
-        except (duckdb.Error, TimeoutError) as exc:
-            msg = f"where: {str(exc).splitlines()[0]}"
-            if any(name in self.text for name in wide):
-                msg += f" (no condition takes numbers of more than 38 digits: {', '.join(wide)})"
+        except (duckdb.Error, ValueError, TimeoutError) as exc:
+            msg = f"where: {str(exc).splitlines()[0]}{hint(self.text, left_out)}"
             raise SourceError(msg) from exc
         return np.sort(np.asarray(kept, dtype=np.int64))

@@ -11,7 +11,7 @@ from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.automation import published_condition, staged_condition
 from spatial_pipeline.orchestration.freshness import freshness_of
 from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
-from spatial_pipeline.orchestration.partitions import partitions_of
+from spatial_pipeline.orchestration.partitions import partition_of_step, partitions_of
 from spatial_pipeline.orchestration.resources import READING, SpatialResource
 
 POSTGIS_POOL = "postgis"
@@ -50,7 +50,7 @@ def staged_asset(contract: Contract) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, spatial: SpatialResource
     ) -> dg.MaterializeResult[None]:
         pipeline = spatial.pipeline(contract)
-        partition = context.partition_key if context.has_partition_key else None
+        partition = partition_of_step(contract, context)
         version = pipeline.stage(contract, partition, _logged(context))
         return dg.MaterializeResult(
             metadata=metadata.of_version(pipeline, version),
@@ -86,7 +86,7 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, spatial: SpatialResource
     ) -> dg.MaterializeResult[None]:
         pipeline = spatial.pipeline(contract)
-        partition = context.partition_key if context.has_partition_key else None
+        partition = partition_of_step(contract, context)
         version = pipeline.store.staged_version(contract.name, partition)
         try:
             publication = await pipeline.apublish(contract, version)

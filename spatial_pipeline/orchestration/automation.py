@@ -8,6 +8,7 @@ backfill would stage and publish without checking.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -16,8 +17,8 @@ from dagster import AutomationCondition as When
 from spatial_pipeline.contract.models import Contract, DailyPartitions
 from spatial_pipeline.contract.rules import OtherDataset
 from spatial_pipeline.contract.schedule import OnCron
+from spatial_pipeline.orchestration.autostart import sensor_status
 from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
-from spatial_pipeline.settings import Settings
 
 Condition = dg.AutomationCondition[Any]
 
@@ -41,7 +42,7 @@ def staged_condition(contract: Contract) -> Condition | None:
     if isinstance(contract.partitions, DailyPartitions) and (
         contract.watched is None or isinstance(contract.automation, OnCron)
     ):
-        condition = When.in_latest_time_window() & condition
+        condition = _open_days(contract) & condition
     elif contract.watched is not None and not isinstance(contract.automation, OnCron):
         # A source that the watch has not seen cannot be read.
         condition = condition & ~When.any_deps_missing().allow(source)
@@ -83,11 +84,13 @@ def automation_sensor(contract: Contract) -> dg.AutomationConditionSensorDefinit
     )
 
 
-def sensor_status() -> dg.DefaultSensorStatus:
-    """Initial status of the sensors of contracts."""
-    if Settings().autostart:
-        return dg.DefaultSensorStatus.RUNNING
-    return dg.DefaultSensorStatus.STOPPED
+def _open_days(contract: Contract) -> Condition:
+    """True for the last complete day, and for missed days of the last ``catch_up`` ones."""
+    last: Condition = When.in_latest_time_window()
+    if not contract.catch_up:
+        return last
+    recent = When.in_latest_time_window(timedelta(days=contract.catch_up + 1))
+    return last | (recent & When.missing())
 
 
 def _newly_missing() -> Condition:

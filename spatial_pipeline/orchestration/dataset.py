@@ -31,22 +31,3 @@ def dataset_definitions(contract: Contract) -> dg.Definitions:
         sensors=[s for s in sensors if s is not None],
         resources=RESOURCES,
     )
-
-
-def broken_definitions(name: str, kind: str, message: str) -> dg.Definitions:
-    """Stand-in assets for a contract with mistakes.
-
-    The other contracts of the code location load; this one is shown with its mistakes and cannot be
-    materialized.
-    """
-
-    @dg.asset(
-        key=[name, "staged"],
-        description=f"The contract has mistakes:\n\n```\n{message}\n```",
-        kinds={kind, "broken"},
-        group_name="broken_contracts",
-    )
-    def staged() -> None:
-        raise dg.Failure(description=message, allow_retries=False)
-
-    return dg.Definitions(assets=[staged])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -10,9 +11,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.orchestration.autostart import schedule_status
 from spatial_pipeline.orchestration.keys import DATASET_TAG, published_key, staged_key
 from spatial_pipeline.orchestration.partitions import partitions_of
-from spatial_pipeline.settings import Settings
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -22,6 +23,8 @@ UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 PARTITION_TAG = "dagster/partition"
+MOST_FAILED = 500
+"""Failed runs that are read to see which days were tried before."""
 
 
 def job_of(contract: Contract) -> Job:
@@ -37,8 +40,9 @@ def job_of(contract: Contract) -> Job:
 def schedule_of(contract: Contract, job: Job) -> dg.ScheduleDefinition | None:
     """A schedule that materializes staged, checks and published; None without ``schedule``.
 
-    With daily partitions the last complete day is run, with other partitions all of them, each in
-    its own run. Partitions that still run from an earlier tick are not launched again.
+    With daily partitions the last complete day is run and the days that were missed, with other
+    partitions all of them, each in its own run. Partitions that still run from an earlier tick are
+    not launched again.
     """
     if contract.schedule is None:
         return None
@@ -62,7 +66,7 @@ def schedule_of(contract: Contract, job: Job) -> dg.ScheduleDefinition | None:
             )
         )
         if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-            keys = keys[-1:]
+            keys = _days(context.instance, contract, keys)
         free = [k for k in keys if k not in busy]
         if not keys:
             yield dg.SkipReason(f"{contract.name} has no partitions yet")
@@ -77,13 +81,31 @@ def schedule_of(contract: Contract, job: Job) -> dg.ScheduleDefinition | None:
         cron_schedule=contract.schedule,
         execution_timezone=contract.timezone,
         execution_fn=requests,
-        default_status=(
-            dg.DefaultScheduleStatus.RUNNING
-            if Settings().autostart
-            else dg.DefaultScheduleStatus.STOPPED
-        ),
+        default_status=schedule_status(),
         description=f"Runs {contract.name} at {contract.schedule} ({contract.timezone}).",
     )
+
+
+def _days(instance: dg.DagsterInstance, contract: Contract, days: Sequence[str]) -> list[str]:
+    """The last complete day, and missed days before it: oldest first.
+
+    Days whose runs failed come after those that were never tried, so that they keep no other day
+    from its turn.
+    """
+    if not contract.catch_up:
+        return list(days[-1:])
+    # A code server that only shows the schedule needs no geometry library.
+    from spatial_pipeline.pipeline.missing import missing
+    from spatial_pipeline.pipeline.pipeline import Pipeline
+
+    found = missing(Pipeline.of([contract]), contract, days[:-1])
+    failed = instance.get_runs(
+        dg.RunsFilter(job_name=f"{contract.name}_job", statuses=[dg.DagsterRunStatus.FAILURE]),
+        limit=MOST_FAILED,
+    )
+    tried = Counter(run.tags.get(PARTITION_TAG) for run in failed)
+    found.sort(key=lambda day: (tried[day], day))
+    return [*sorted(found[: contract.catch_up]), *days[-1:]]
 
 
 def _unfinished(instance: dg.DagsterInstance, job: str) -> dict[str | None, str]:

@@ -14,7 +14,7 @@ import dagster as dg
 
 from spatial_pipeline.contract.database_url import is_database, redacted
 from spatial_pipeline.contract.models import Contract, DynamicPartitions
-from spatial_pipeline.orchestration.automation import sensor_status
+from spatial_pipeline.orchestration.autostart import sensor_status
 from spatial_pipeline.orchestration.keys import DATASET_TAG, source_key
 from spatial_pipeline.orchestration.partitions import partitions_of
 from spatial_pipeline.orchestration.schedules import Job

@@ -82,6 +82,11 @@ class Folders:
         """Partitions that have a staged version."""
         return self._having(dataset, "staged.json")
 
+    def partition_folders(self, dataset: str) -> list[str | None]:
+        """Partitions that have a folder."""
+        found = sorted(p.name for p in (self.root / dataset).iterdir() if p.is_dir())
+        return [None if n == "-" else _unsegment(n) for n in found if not n.startswith(".")]
+
     def _having(self, dataset: str, *pointers: str) -> list[str | None]:
         folder = self.root / dataset
         found = sorted({p.parent.name for n in pointers for p in folder.glob(f"*/{n}")})

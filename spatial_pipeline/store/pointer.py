@@ -6,8 +6,10 @@ names what the gate let out last, and which versions a rollback took back.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import re
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -50,14 +52,14 @@ def read_pointer(folder: Path, name: str) -> Publication | None:
 
     """
     try:
-        found = _read(folder / FILE)
+        found = read_file(folder / FILE)
         if found is not None:
             return found
         problem = f"{name}: {FILE} is missing"
     except DAMAGE as exc:
         problem = f"{name}: {FILE} cannot be read: {exc}"
     try:
-        copy = _read(folder / COPY)
+        copy = read_file(folder / COPY)
     except DAMAGE as exc:
         problem = f"{problem}; nor can its copy: {exc}"
         copy = None
@@ -73,10 +75,16 @@ def read_pointer(folder: Path, name: str) -> Publication | None:
 def write_pointer(folder: Path, publication: Publication) -> None:
     """Makes readers see another version, in one rename.
 
+    The folder of the former version gets the time of the switch: its age counts from there.
+
     Raises:
         OSError: the folder cannot be written.
 
     """
+    with contextlib.suppress(*DAMAGE):
+        former = read_file(folder / FILE)
+        if former is not None and former.version != publication.version:
+            os.utime(folder / former.version)
     # In this order: a copy that is ahead names what the gate let out, one that is behind would
     # bring a withdrawn version back.
     write_json(folder / COPY, asdict(publication))
@@ -108,13 +116,18 @@ def mend_pointer(folder: Path, name: str) -> None:
 
 def _holds(path: Path, publication: Publication) -> bool:
     try:
-        return _read(path) == publication
+        return read_file(path) == publication
     except DAMAGE:
         return False
 
 
-def _read(path: Path) -> Publication | None:
-    """The pointer of one file, None when it is missing; members of later releases are left out."""
+def read_file(path: Path) -> Publication | None:
+    """The pointer of one file, None when it is missing; members of later releases are left out.
+
+    Raises:
+        OSError, ValueError, TypeError, KeyError, StoreError: it is damaged.
+
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,6 +37,7 @@ from spatial_pipeline.model.version import Publication, Staging, Version
 from spatial_pipeline.store import check_cache
 from spatial_pipeline.store.files import sweep, sync_file, sync_folder, write_json
 from spatial_pipeline.store.folders import Folders
+from spatial_pipeline.store.leases import lease
 from spatial_pipeline.store.locks import locked
 from spatial_pipeline.store.pointer import (
     COPY,
@@ -92,7 +94,7 @@ class Store(Folders):
 
         """
         content = self._bytes(version)
-        if self._staged_content(version) not in {None, content}:
+        if self.staged_content(version) not in {None, content}:
             msg = (
                 f"{version} does not match what was staged, because its files changed: run it again"
             )
@@ -118,7 +120,7 @@ class Store(Folders):
             return False
         return True
 
-    def _staged_content(self, version: Version) -> str | None:
+    def staged_content(self, version: Version) -> str | None:
         """Digest of what was staged; None when an earlier release staged it."""
         found = self._json(self.path(version) / "profile.json", str(version)).get(CONTENT)
         return None if found is None else str(found)
@@ -152,6 +154,9 @@ class Store(Folders):
                         mend_pointer(folder, version.dataset)
                 if self._intact(version):
                     write_json(folder / "staged.json", asdict(staging))
+                    with contextlib.suppress(OSError):
+                        # It is needed again: pruning counts its age from now on.
+                        os.utime(self.path(version))
                     return False
                 unfinished = folder / f"{UNFINISHED}{uuid4().hex}"
                 unfinished.mkdir(parents=True)
@@ -248,12 +253,22 @@ class Store(Folders):
             raise StoreError(msg) from exc
 
     def open(self, version: Version) -> Reader:
-        """Reader of a staged version."""
+        """Reader of a staged version, which is not pruned as long as the reader lives.
+
+        Raises:
+            StoreError: the version is missing or damaged.
+
+        """
         profile = self.profile(version)
         path = self.data_path(version)
-        if isinstance(profile, VectorProfile):
-            return StagedVector(path, profile, version.id)
-        return StagedRaster(path, profile, version.id)
+        vector = isinstance(profile, VectorProfile)
+        reader = (StagedVector if vector else StagedRaster)(path, profile, version.id)  # type: ignore[arg-type]
+        try:
+            lease(self.path(version), reader)
+        except OSError as exc:
+            msg = f"{version} is gone from {self.root}: stage it again"
+            raise StoreError(msg) from exc
+        return reader
 
     def verdict(self, version: Version) -> Verdict | None:
         """The verdict of a version; None when it was never checked, or was edited or damaged."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,13 @@ import yaml
 
 from spatial_pipeline.distributed import client
 from spatial_pipeline.sources.limits import DEFAULTS
+from spatial_pipeline_tests.alert.receivers import Web as Receiver
+from spatial_pipeline_tests.alert.receivers import web as receiver
 from spatial_pipeline_tests.commands.projects import Project, points
 from spatial_pipeline_tests.sources.web import Web, serving
 
 BODY = points(range(5)).encode()
+LINE = re.compile(r"(\S+): (?:sent|failed: .+)")
 NOWHERE = "127.0.0.1:9"
 
 
@@ -28,18 +32,22 @@ class World:
         environment: variables of the call.
         contracts: what is checked and run.
         source: what is profiled.
+        hook: receives alerts where the environment says so.
         options: further options of ``check`` and ``run``.
         runs: try ``run``, too, which takes seconds.
+        channel: options of ``alerts test``.
 
     """
 
     project: Project
     web: Web
+    hook: Receiver
     environment: dict[str, str | None] = field(default_factory=dict)
     contracts: Path = Path()
     source: str = ""
     options: tuple[str, ...] = ()
     runs: bool = False
+    channel: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.contracts = self.project.dataset("a")
@@ -51,6 +59,10 @@ class World:
 
     def with_rules(self, *rules: Any) -> None:
         self.project.contract("a", rules=list(rules))
+
+    def receives(self, how: str) -> None:
+        self.hook.down = bool(how)
+        self.environment["SPATIAL_ALERT_URLS"] = f"ops={self.hook.url}"
 
     def published(self, file: str, text: str) -> None:
         assert self.project.run()[0] == 0
@@ -124,6 +136,14 @@ KINDS = {
     "damaged pointer": kind(lambda w: w.published("published.json", "{"), runs=True),
     "damaged verdict": kind(lambda w: w.published("verdict.json", "{")),
     "damaged profile": kind(lambda w: w.published("profile.json", "{")),
+    "a receiver of alerts": kind(lambda w: w.receives("")),
+    "a receiver of alerts that is down": kind(lambda w: w.receives("down")),
+    "no receiver of alerts": environment(SPATIAL_ALERT_URLS=f"ops=json://{NOWHERE}/"),
+    "no mail server": environment(SPATIAL_ALERT_URLS=f"mailto://a:b@{NOWHERE}/?to=c@example.org"),
+    "an unknown channel": environment(SPATIAL_ALERT_URLS="nobody://knows"),
+    "an unknown channel that is named": kind(lambda w: (
+        w.receives(""), setattr(w, "channel", ("--channel", "pigeon")),
+    )),
     "wrong home of Dagster": environment(DAGSTER_HOME="/nowhere/at/all", runs=True),
 }  # fmt: skip
 
@@ -131,10 +151,17 @@ KINDS = {
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(client, "CONNECT_S", 0.2)
-    with serving() as web:
-        world = World(Project(tmp_path), web)
+    with serving() as web, receiver() as hook:
+        world = World(Project(tmp_path), web, hook)
         world.environment["SPATIAL_FETCH_ATTEMPTS"] = "2"
         yield world
+
+
+def channels_told(text: str) -> list[str]:
+    """The channels of ``alerts test``, each on a line of its own."""
+    found = [LINE.fullmatch(line) for line in text.splitlines()]
+    assert all(found), text
+    return [f[1] for f in found if f is not None]
 
 
 def test_thirty_kinds_are_tried() -> None:
@@ -152,6 +179,7 @@ def test_stdout_parses_or_is_empty(world: World, name: str) -> None:
         (yaml.safe_load, ("profile", world.source)),
         (str, ("rollback", "a", *where)),
         (str, ("accept", "a", *where)),
+        (channels_told, ("alerts", "test", *world.channel)),
     ]
     if world.runs:
         options = [o for o in world.options if o != "--rule"]

@@ -5,10 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
+from pathlib import Path
 
+import geopandas as gpd
+import pyogrio
 import pytest
+import shapely
 
 from spatial_pipeline.ingest import gdal_messages
+from spatial_pipeline_tests.ingest.sources import staged_vector
 
 
 def test_warnings_are_kept_once() -> None:
@@ -71,3 +76,27 @@ def test_filters_are_as_before_whoever_ends_first() -> None:
         assert not second.wait(0.1)
     thread.join()
     assert warnings.filters == before
+
+
+PLACEMARK = "<Placemark><Point><coordinates>1,2</coordinates></Point></Placemark>"
+
+
+@pytest.mark.parametrize("ending", ["gpkg", "kml"])
+def test_a_layer_that_is_named_is_no_reason_to_speak_of_the_others(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"two.{ending}"
+    if ending == "kml":
+        folders = "".join(f"<Folder><name>{n}</name>{PLACEMARK}</Folder>" for n in "ab")
+        path.write_text(
+            f"<kml xmlns='http://www.opengis.net/kml/2.2'><Document>{folders}</Document></kml>"
+        )
+    else:
+        frame = gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.Point(1, 2)], crs=4326)
+        for layer in "ab":
+            pyogrio.write_dataframe(frame, path, layer=layer, append=path.exists())
+    for layer in "ab":
+        profile, _ = staged_vector(path, tmp_path / layer, layer=layer)
+        assert (profile.error, profile.notes) == (None, ())
+    unnamed, _ = staged_vector(path, tmp_path / "unnamed")
+    assert "a, b" in str(unnamed.error)

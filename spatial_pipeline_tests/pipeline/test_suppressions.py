@@ -77,6 +77,24 @@ def test_what_was_accepted_passes_and_opens_the_gate(tmp_path: Path) -> None:
     assert held(of) == ()
 
 
+def test_an_area_outside_of_which_nothing_counts_is_part_of_the_rule(tmp_path: Path) -> None:
+    areas(tmp_path / "only.gpkg", shapely.box(0, 0, 20, 20))
+    of = contract(tmp_path, only_within={"uri": "only.gpkg"})
+    after = checked(of).results[-1]
+    assert (after.status, after.violations, after.excepted) == (
+        Status.FAILED,
+        1,
+        {"only_within": 1},
+    )
+    areas(tmp_path / "only.gpkg", shapely.box(50, 0, 60, 20))
+    assert any("the rule changed since it was checked" in r for r in held(of))
+    assert checked(of).results[-1].passed
+    assert held(of) == ()
+    frame = geopandas.GeoDataFrame(geometry=[shapely.Point(0, 0)], crs="EPSG:32633")
+    frame.to_file(tmp_path / "only.gpkg")
+    assert "only_within: the file holds no polygons" in checked(of).results[-1].message
+
+
 def edited(path: Path) -> None:
     value = json.loads(path.read_text())
     value["rules"]["must_not_overlap"]["accepted"].pop()

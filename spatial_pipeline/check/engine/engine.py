@@ -324,7 +324,10 @@ class _Run:
             dict.fromkeys(
                 c
                 for t in tasks
-                for c in (*t.rule.columns(), *columns_of(t.rule.where or "", names))
+                for c in (
+                    *t.rule.columns(),
+                    *columns_of("\n".join((t.rule.where or "", *t.rule.conditions())), names),
+                )
             )
         )
         if self.plan.piece_size is not None:

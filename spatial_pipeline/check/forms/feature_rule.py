@@ -180,9 +180,29 @@ class Features:
     def _of(
         cls, batch: FeatureBatch, profile: Profile, *, valid: bool
     ) -> tuple[Self, Counter[str]]:
-        geometry, said = batch.geometry, Counter[str]()
+        out = cls.ineligible(batch, profile, valid=valid)
         left = np.ones(len(batch), dtype=bool)
-        lost = undecodable(batch, profile)
+        for places in out.values():
+            left[places] = False
+        index = np.flatnonzero(left)
+        geometry = batch.geometry[index]
+        said = Counter({reason: len(places) for reason, places in out.items()})
+        said[THREE_D] = int((shapely.has_z(geometry) | shapely.has_m(geometry)).sum())
+        return cls(batch, index, getattr(profile, "bounds", None), profile), said
+
+    @classmethod
+    def ineligible(
+        cls, batch: FeatureBatch, profile: Profile, *, valid: bool
+    ) -> dict[str, NDArray[np.int64]]:
+        """Places of the ineligible features of a batch, by the first reason that holds.
+
+        Args:
+            batch: the features.
+            profile: profile of the dataset.
+            valid: invalid geometries are ineligible.
+
+        """
+        geometry, lost = batch.geometry, undecodable(batch, profile)
         reasons = [
             (UNDECODABLE, cls._unusable(batch, lost)),
             (NULL, shapely.is_missing(geometry) & ~lost),
@@ -190,16 +210,14 @@ class Features:
             (NOT_FINITE, not_finite_xy(geometry)),
         ]
         reasons = [(reason, out) for reason, out in reasons if reason not in cls.keeps]
+        found: dict[str, NDArray[np.int64]] = {}
+        left = np.ones(len(batch), dtype=bool)
         for reason, out in (*reasons, *cls._other_kinds(geometry)):
-            said[reason] += int((out & left).sum())
+            found[reason] = np.flatnonzero(out & left)
             left &= ~out
         if valid:
-            said[INVALID] = int((left & ~batch.valid).sum())
-            left &= batch.valid
-        index = np.flatnonzero(left)
-        deep = shapely.has_z(geometry[index]) | shapely.has_m(geometry[index])
-        said[THREE_D] = int(deep.sum())
-        return cls(batch, index, getattr(profile, "bounds", None), profile), said
+            found[INVALID] = np.flatnonzero(left & ~batch.valid)
+        return found
 
     @classmethod
     def _unusable(cls, batch: FeatureBatch, lost: NDArray[np.bool_]) -> NDArray[np.bool_]:  # noqa: ARG003 - a class may ask
@@ -274,6 +292,14 @@ class MeasuredLines(Lines):
         return [*super()._other_kinds(geometry), (WITHOUT_M, ~shapely.has_m(geometry))]
 
 
+class LinesWithZ(Lines):
+    """Features with a line and with Z."""
+
+    @classmethod
+    def _other_kinds(cls, geometry: NDArray[np.object_]) -> list[tuple[str, NDArray[np.bool_]]]:
+        return [*super()._other_kinds(geometry), (WITHOUT_Z, ~shapely.has_z(geometry))]
+
+
 Evaluate = Callable[[Any, Any], Violations]
 Relies = Callable[[Any, Profile], Sequence[Any]]
 
@@ -309,12 +335,7 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
 
     def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
         """All violations, the excluded features, and the unit of bounds when it is an angle."""
-        outcome = super().reduce(partials)
-        crs = getattr(self.context.data.profile, "pyproj_crs", None)
-        if in_degrees(crs) and measures(self.rule):
-            told = f"{', '.join(measures(self.rule))} in degrees"
-            outcome = replace(outcome, notes=(*outcome.notes, told))
-        return outcome
+        return with_degrees(super().reduce(partials), self.rule, self.context.data.profile)
 
     def depends(self) -> Sequence[Any] | None:
         """Facts of the profile; None when attributes decide, which disables the cache."""
@@ -324,11 +345,23 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
 
     def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
         """The facts common to all geometry checks, for the features that were checked."""
-        known = super().facts(batch, partial)
         features, _ = self.judges.of(batch, self.context.data.profile, valid=self.valid)
-        judged = np.zeros(len(batch), dtype=bool)
-        judged[features.index] = True
-        return known.without(~judged) if not judged.all() else known
+        return of_judged(super().facts(batch, partial), features)
+
+
+def of_judged(facts: Facts, features: Features) -> Facts:
+    """The facts about the features of a batch, without those about ineligible ones."""
+    judged = np.zeros(len(facts), dtype=bool)
+    judged[features.index] = True
+    return facts if judged.all() else facts.without(~judged)
+
+
+def with_degrees(outcome: RuleOutcome, rule: Rule, profile: Profile) -> RuleOutcome:
+    """The outcome with a note that names the lengths and areas of the rule that are angles."""
+    degrees = in_degrees(getattr(profile, "pyproj_crs", None))
+    if not degrees or not measures(rule) or getattr(rule, "metres", False):
+        return outcome
+    return replace(outcome, notes=(*outcome.notes, f"{', '.join(measures(rule))} in degrees"))
 
 
 def measures(rule: Rule) -> list[str]:

@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from spatial_pipeline.contract.rules.base import ColumnNames
+from spatial_pipeline.contract.rules.base import ColumnNames, Other, OtherDataset, OtherSource
 from spatial_pipeline.contract.rules.metadata import MetadataRule
+from spatial_pipeline.contract.rules.usable import Needs
 from spatial_pipeline.contract.vocabulary import Scope
 
 Cell = bool | int | float | dt.datetime | dt.date | str
@@ -31,12 +32,34 @@ class ColumnRule(MetadataRule):
     iso_element: ClassVar[str] = "domain consistency"
 
 
+class DatasetColumn(OtherDataset):
+    """A column of another dataset of the project."""
+
+    column: str = Field(description="Column that holds the values.")
+
+
+class SourceColumn(OtherSource):
+    """A column of another source."""
+
+    column: str = Field(description="Column that holds the values.")
+
+
 class AllowedValues(ColumnRule):
-    """Every value of a column is in a list. Nulls are ignored."""
+    """Every value of a column is in a list or a code table. Nulls are ignored."""
 
     rule: Literal["allowed_values"] = "allowed_values"
+    needs: ClassVar[Needs] = Needs.one("values", "other")
     column: str = Field(description="Column to check.")
-    values: tuple[Cell, ...] = Field(min_length=1, description="Accepted values.")
+    values: Annotated[tuple[Cell, ...], Field(min_length=1)] | None = Field(
+        None, description="Accepted values."
+    )
+    other: DatasetColumn | SourceColumn | None = Field(
+        None, description="Column of another dataset that holds the accepted values."
+    )
+
+    def others(self) -> tuple[Other, ...]:
+        """The code table, when the contract names one."""
+        return () if self.other is None else (self.other,)
 
     def columns(self) -> tuple[str, ...]:
         """The column named by the contract."""
@@ -98,3 +121,19 @@ class AllowedCombinations(ColumnRule):
     def columns(self) -> tuple[str, ...]:
         """The columns named by the contract."""
         return self.columns_
+
+
+class Expression(ColumnRule):
+    """A SQL expression over the columns is true for every row; where it is null, nothing is judged.
+
+    DuckDB evaluates it, row by row: without files, network, queries, windows or aggregates.
+    """
+
+    rule: Literal["expression"] = "expression"
+    sql: str = Field(
+        min_length=1, description="SQL expression (DuckDB) that is true or false for a row."
+    )
+
+    def conditions(self) -> tuple[str, ...]:
+        """The expression."""
+        return (self.sql,)

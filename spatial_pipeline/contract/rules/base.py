@@ -22,7 +22,7 @@ from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.layers import layer_of, without_layer
 from spatial_pipeline.contract.rules.suppressions import Areas, content_of
 from spatial_pipeline.contract.rules.usable import RASTER as NO_RASTER
-from spatial_pipeline.contract.rules.usable import Needs
+from spatial_pipeline.contract.rules.usable import TWO_GRADES, Needs
 from spatial_pipeline.contract.vocabulary import Family, Kind, Scope, Severity
 from spatial_pipeline.runtime.hashing import fingerprint
 
@@ -40,6 +40,8 @@ Length = Annotated[float, Field(ge=0, allow_inf_nan=False), LENGTH]
 Area = Annotated[float, Field(ge=0, allow_inf_nan=False), AREA]
 """In squared units of the CRS."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Grade = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
+"""Violations from which on a rule warns or fails: their number, or a share of what is judged."""
 Key = str | int | float | bool | None
 ColumnNames = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -69,6 +71,11 @@ class OtherSource(ContractModel):
     )
 
 
+class LastPublished(ContractModel):
+    """The version of the dataset itself that readers see now; there may be none yet."""
+
+
+LAST_PUBLISHED = LastPublished()
 Other = OtherDataset | OtherSource
 
 
@@ -112,6 +119,14 @@ class Rule(ContractModel):
     max_fraction: Fraction | None = Field(
         None, description="Accepted violations as a fraction of the features or pixels checked."
     )
+    warn_at: Grade | None = Field(
+        None,
+        description="With error_at, in place of severity and max_violations: from so many "
+        "violations on (below 1: from this share of what was checked on) the rule warns.",
+    )
+    error_at: Grade | None = Field(
+        None, description="From so many violations, or this share of them, on the rule blocks."
+    )
     where: str | None = Field(
         None, description="SQL condition (DuckDB). Only features that meet it are checked."
     )
@@ -124,6 +139,11 @@ class Rule(ContractModel):
         None,
         alias="except",
         description="File of polygons. Violations inside them are accepted and counted.",
+    )
+    only_within: Areas | None = Field(
+        None,
+        description="Polygons in a file: only violations that touch them count, others are "
+        "accepted.",
     )
     except_keys: tuple[tuple[Key, ...], ...] = Field(
         (),
@@ -145,6 +165,22 @@ class Rule(ContractModel):
             msg = "give max_violations or max_fraction, not both"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _two_grades(self) -> Self:
+        if self.warn_at is None and self.error_at is None:
+            return self
+        if self.warn_at is None or self.error_at is None:
+            msg = "warn_at and error_at go together"
+        elif isinstance(self.warn_at, int) != isinstance(self.error_at, int):
+            msg = "warn_at and error_at are two numbers of violations, or two shares below 1"
+        elif self.warn_at >= self.error_at:
+            msg = "warn_at must be smaller than error_at"
+        elif self.severity is not Severity.ERROR or self.max_violations or self.max_fraction:
+            msg = "warn_at and error_at stand in place of severity, max_violations and max_fraction"
+        else:
+            return self
+        raise ValueError(msg)
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -182,12 +218,19 @@ class Rule(ContractModel):
         for name in set.intersection(*(set(cls.unusable(k)) for k in cls.kinds)):
             schema["properties"].pop(name, None)
         schema.update(cls.needs.schema())
+        if "warn_at" in schema["properties"]:
+            schema.setdefault("allOf", []).append(TWO_GRADES)
         return reference
 
     @property
     def check_name(self) -> str:
         """Name of the check: ``name``, else the rule's id."""
         return self.name or self.rule
+
+    @property
+    def graded(self) -> bool:
+        """True when the number of violations decides whether the rule warns or blocks."""
+        return self.error_at is not None
 
     @property
     def hash(self) -> str:
@@ -203,14 +246,16 @@ class Rule(ContractModel):
     @property
     def accepts(self) -> bool:
         """True when some violations may be accepted."""
-        return self.except_ is not None or bool(self.except_keys) or self.baseline is not None
+        files = (self.except_, self.only_within, self.baseline)
+        return bool(self.except_keys) or any(f is not None for f in files)
 
     @property
     def contents(self) -> tuple[str, ...]:
         """Content of the areas and of the baseline, now or when the rule was pinned."""
         if self._contents is not None:
             return self._contents
-        names = (None if self.except_ is None else self.except_.uri, self.baseline)
+        areas = (None if a is None else a.uri for a in (self.except_, self.only_within))
+        names = (*areas, self.baseline)
         return tuple("" if n is None else content_of(self.base / n) for n in names)
 
     @property
@@ -239,7 +284,11 @@ class Rule(ContractModel):
         """Attribute columns that the rule reads, beside those of ``where``."""
         return ()
 
-    def others(self) -> tuple[Other, ...]:
+    def conditions(self) -> tuple[str, ...]:
+        """SQL over columns, beside ``where``: the columns that it names are read as well."""
+        return ()
+
+    def others(self) -> tuple[Other | LastPublished, ...]:
         """Other data that the rule reads."""
         return ()
 
@@ -261,6 +310,7 @@ def rule_id(model: type[Rule]) -> str:
 __all__ = [
     "AREA",
     "BOTH",
+    "LAST_PUBLISHED",
     "LENGTH",
     "MEASURES",
     "RASTER",
@@ -271,6 +321,7 @@ __all__ = [
     "ContractModel",
     "Finite",
     "Fraction",
+    "LastPublished",
     "Length",
     "NotNegative",
     "Other",

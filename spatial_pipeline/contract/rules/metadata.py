@@ -104,7 +104,8 @@ class Readable(MetadataRule):
     ignores: ClassVar[Mapping[str, str]] = {
         "where": "every record is read",
         **dict.fromkeys(
-            ("except", "except_keys", "baseline"), "unreadable data cannot be accepted"
+            ("except", "only_within", "except_keys", "baseline"),
+            "unreadable data cannot be accepted",
         ),
     }
 

@@ -175,7 +175,8 @@ class StagedMatchesSource(ParityRule):
     ignores: ClassVar[Mapping[str, str]] = {
         "where": "the whole version is compared",
         **dict.fromkeys(
-            ("except", "except_keys", "baseline"), "damage by ingest cannot be accepted"
+            ("except", "only_within", "except_keys", "baseline"),
+            "damage by ingest cannot be accepted",
         ),
     }
 

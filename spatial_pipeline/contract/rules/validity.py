@@ -85,9 +85,19 @@ class LimitRule(ValidityRule):
         description="Limits per class, instead of value: {by: column, values: {class: limit}}.",
     )
 
+    metres: bool = Field(
+        False,
+        description="Bounds are in metres or square metres; where the CRS is in degrees they are "
+        "measured on its ellipsoid (geodesics).",
+    )
+
     def columns(self) -> tuple[str, ...]:
         """The column that names the class."""
         return () if self.limits is None else (self.limits.by,)
+
+    def needs_crs(self) -> bool:
+        """Only metres depend on the CRS."""
+        return self.metres
 
 
 class MinArea(LimitRule):

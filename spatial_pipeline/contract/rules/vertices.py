@@ -131,6 +131,9 @@ class MinHoleArea(LimitRule):
     rule: Literal["min_hole_area"] = "min_hole_area"
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
     value: Area | None = Field(None, description="Minimum area of a hole.")
+    except_at_border: bool = Field(
+        False, description="Holes that touch the bounds of the dataset may be cut, and smaller."
+    )
 
 
 class NoRepeatedPoints(VertexRule):

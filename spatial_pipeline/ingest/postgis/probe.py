@@ -153,7 +153,7 @@ def _token(
     try:
         books = None
         if source.query is None:
-            books = loop.run(translated(lambda: _books(connection, layer), address))
+            books = loop.run(translated(lambda: _books(connection, layer), address, connection))
         if books is not None:
             return hashing.fingerprint("books", address.place.database, books)
         with open_table(address, layer, source.query, LIMITS) as table:

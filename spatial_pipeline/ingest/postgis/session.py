@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import asyncpg
 from asyncpg.transaction import Transaction
@@ -34,6 +35,8 @@ LOST = (
 """Errors of a session beside those that the server names."""
 _LONGEST = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 """Settings of which a shorter one of the login stands."""
+_applied: WeakKeyDictionary[asyncpg.Connection, dict[str, tuple[str, bool]]] = WeakKeyDictionary()
+"""Values of settings in a session as the server shows them, and whether the login's was shorter."""
 _SETTINGS = {
     "statement_timeout": str(STATEMENT_TIMEOUT_S * 1000),
     "lock_timeout": "60000",
@@ -66,11 +69,12 @@ _SETTINGS = {
     "xmloption": "content",
 }
 _SET = """
-SELECT pg_catalog.set_config(s.name, CASE
-    WHEN s.name = ANY($3::text[]) AND s.setting::int8 BETWEEN 1 AND g.value::int8 THEN s.setting
-    ELSE g.value END, true)
+SELECT s.name, l.shorter, pg_catalog.set_config(
+    s.name, CASE WHEN l.shorter THEN s.setting ELSE g.value END, true) AS value
 FROM unnest($1::text[], $2::text[]) AS g(name, value)
 JOIN pg_catalog.pg_settings s ON pg_catalog.lower(s.name) = g.name
+CROSS JOIN LATERAL (SELECT CASE WHEN s.name = ANY($3::text[])
+    THEN s.setting::int8 BETWEEN 1 AND g.value::int8 - 1 ELSE false END) AS l(shorter)
 WHERE s.context = 'user'
 """
 
@@ -125,7 +129,8 @@ async def begin(connection: asyncpg.Connection, limits: ServerLimits | None = No
         settings["statement_timeout"] = str(int(limits.statement_s * 1000))
     transaction = connection.transaction(isolation="repeatable_read", readonly=True)
     await transaction.start()
-    await connection.fetch(_SET, list(settings), list(settings.values()), _LONGEST)
+    rows = await connection.fetch(_SET, list(settings), list(settings.values()), _LONGEST)
+    _applied[connection] = {r["name"]: (r["value"], r["shorter"]) for r in rows}
     return transaction
 
 
@@ -181,25 +186,39 @@ async def _disconnected(connection: asyncpg.Connection) -> None:
         connection.terminate()
 
 
-async def translated(begun: Callable[[], Awaitable[Any]], address: Address) -> Any:
-    """The result of work; what the server or the network says becomes a SourceError.
+async def translated(
+    begun: Callable[[], Awaitable[Any]], address: Address, connection: asyncpg.Connection
+) -> Any:
+    """The result of work in a session; an error of server or network becomes a SourceError.
 
     The work is begun here: what is given up before its first step leaves no coroutine behind.
     """
     try:
         return await begun()
     except (asyncpg.PostgresError, *LOST, ValueError) as exc:
-        raise SourceError(said(exc, address)) from exc
+        raise SourceError(said(exc, address, connection)) from exc
 
 
-def said(exc: BaseException, address: Address) -> str:
+def said(exc: BaseException, address: Address, connection: asyncpg.Connection) -> str:
     """Error of a session in words, without the secrets of the address."""
     text = " ".join(str(exc).split()) or type(exc).__name__
     where = ", ".join(address.place.hosts) or "the local server"
     if isinstance(exc, asyncpg.QueryCanceledError):
-        text = f"{text} (the limit is {STATEMENT_TIMEOUT_S} s)"
+        text = f"{text} ({_why_cancelled(text, connection)})"
     elif isinstance(exc, TimeoutError):
         text = f"{where} does not answer in time"
     elif is_lost(exc):
         text = f"{where} went away: {text}"
     return address.scrubbed(text)
+
+
+def _why_cancelled(text: str, connection: asyncpg.Connection) -> str:
+    """Cause of a cancelled statement: a limit and whose it is, or a person."""
+    if "user request" in text:
+        return "by an administrator or pg_cancel_backend: run again, or ask who cancelled it"
+    limit, shorter = _applied.get(connection, {}).get("statement_timeout", (None, False))
+    if limit is None:
+        return "before the limits of the session were set"
+    if shorter:
+        return f"statement_timeout of the login or its database is {limit}: raise it there"
+    return f"the limit is {limit}"

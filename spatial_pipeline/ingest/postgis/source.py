@@ -125,7 +125,7 @@ class SnapshotTable:
             yield
         except (*LOST, asyncpg.PostgresError) as exc:
             name = self.name or "the query"
-            reason = said(exc, self._address)
+            reason = said(exc, self._address, self._connection)
             msg = f"{self._address.shown}: {name} was lost behind row {read()}: {reason}"
             raise SourceLostError(msg) from exc
 
@@ -150,7 +150,7 @@ def open_table(
     """
     with session(address, limits) as (loop, connection):
         described = loop.run(
-            translated(lambda: _inspected(connection, layer, query, limits), address)
+            translated(lambda: _inspected(connection, layer, query, limits), address, connection)
         )
         name = described.relation.name
         yield SnapshotTable(
@@ -175,7 +175,9 @@ def count_rows(address: Address, layer: str | None, query: str | None) -> tuple[
         return name, row[0]
 
     with session(address) as (loop, connection):
-        found: tuple[str | None, int] = loop.run(translated(lambda: counted(connection), address))
+        found: tuple[str | None, int] = loop.run(
+            translated(lambda: counted(connection), address, connection)
+        )
         return found
 
 

@@ -12,8 +12,10 @@ from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType, Dagste
 
 from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem, rule_key, shortened
 from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.gate.schema import SHOWN
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Version
+from spatial_pipeline.orchestration.metadata import SCHEMA_CHANGE
 
 PARTITION = "dagster/partition"
 INVENTORY = dg.AssetKey(["operations", "inventory"])
@@ -132,6 +134,8 @@ class Reader:
                 self.inventory_at = at
             elif kind is DagsterEventType.ASSET_CHECK_EVALUATION:
                 self._evaluated(event.asset_check_evaluation_data, run, partition, facts, right)
+            elif kind is DagsterEventType.ASSET_MATERIALIZATION:
+                facts += self._schema_changed(event, run)
             elif kind is DagsterEventType.STEP_SUCCESS:
                 right += self._step_keys(event, run, partition)
             elif kind is DagsterEventType.STEP_FAILURE:
@@ -178,6 +182,26 @@ class Reader:
                 owners=owners,
             )
         )
+
+    def _schema_changed(self, event: DagsterEvent, run: DagsterRun) -> list[Problem]:
+        """A schema that was taken without asking a person: one problem for all partitions."""
+        made = event.step_materialization_data.materialization
+        told = _text(made.metadata, SCHEMA_CHANGE)
+        schema = _text(made.metadata, "schema_fingerprint")
+        if told is None or schema is None:
+            return []
+        return [
+            Problem(
+                Key(subject_of(made.asset_key), None, Kind.SCHEMA, schema[:SHOWN]),
+                Severity.WARN,
+                shortened(told),
+                status="accepted",
+                version=_text(made.metadata, "version"),
+                run_id=run.run_id,
+                asset=made.asset_key.to_user_string(),
+                owners=self.location.owners.get(made.asset_key, ()),
+            )
+        ]
 
     def _step_keys(self, event: DagsterEvent, run: DagsterRun, partition: str | None) -> list[Key]:
         step = self.location.step(event.step_key or "", run.job_name)

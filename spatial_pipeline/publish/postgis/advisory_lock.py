@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from spatial_pipeline.publish.postgis.session_lock import holder
+from spatial_pipeline.publish.postgis.lock_holders import holders
 from spatial_pipeline.store.locks import TIMEOUT_S, Patience
 
 
@@ -23,20 +23,30 @@ async def transaction_lock(
         try:
             # A statement that fails within a savepoint leaves the transaction as it was.
             async with connection.transaction():
-                await connection.execute(
-                    "SELECT set_config('lock_timeout', $1, true)", _ms(patience.until_due())
-                )
+                await limit_waits(connection, patience)
                 await connection.execute(
                     "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key
                 )
                 await connection.execute("SELECT set_config('lock_timeout', $1, true)", before)
         except asyncpg.LockNotAvailableError:
             if patience.due:
-                patience.say(await holder(connection, key))
+                patience.say(await holders(connection, key))
         else:
             return
 
 
-def _ms(seconds: float) -> str:
-    """A setting in milliseconds; 0 would wait for ever."""
-    return str(max(int(1000 * seconds), 1))
+async def limit_waits(connection: asyncpg.Connection, patience: Patience) -> None:
+    """Bounds waits of this transaction for locks by the moment at which their holder is named.
+
+    A statement that waits longer than it may at all would be ended without a word on the lock.
+    """
+    longest = await connection.fetchval(
+        "SELECT setting::bigint FROM pg_settings WHERE name = 'statement_timeout'"
+    )
+    wait_ms = 1000 * patience.until_due()
+    if longest:
+        wait_ms = min(wait_ms, longest / 2)
+    # 0 would wait for ever.
+    await connection.execute(
+        "SELECT set_config('lock_timeout', $1, true)", str(max(int(wait_ms), 1))
+    )

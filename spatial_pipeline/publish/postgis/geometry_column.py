@@ -84,34 +84,33 @@ class Wanted:
         Args:
             present: column of the table, None when there is none.
             srid: SRID of the version.
-            shared: True when partitions share the table: lines and polygons that nobody declares
-                then are Multi types from the start, since the type cannot widen later.
+            shared: True when partitions share the table: lines and polygons then are Multi types
+                from the start, unless the contract says otherwise, because the type cannot widen
+                later and the file of another partition may declare or hold a Multi type.
 
         Raises:
             StoreError: see :attr:`type`.
 
         """
-        wanted = self.type
-        undeclared = self.fixed is None and self.declared is None
-        if (
-            shared
-            and undeclared
-            and wanted is not None
-            and wanted.base in ("LineString", "Polygon")
-        ):
-            wanted = wanted.multi
-        if self.fixed is not None or present is None:
+        narrow = self.type
+        if self.fixed is not None:
+            return narrow
+        wanted = narrow
+        if shared and narrow is not None and narrow.base in ("LineString", "Polygon"):
+            wanted = narrow.multi
+        if present is None:
             return wanted
         if present.type is None:
             return None
         if present.srid != srid:
             return wanted
-        if wanted is None:
+        if narrow is None or wanted is None:
             return None
         if present.others and present.type.holds_all(self.found):
             return present.type
         known = self.found or ({self.declared} if self.declared else set())
-        if present.type.holds_all(known) and (undeclared or present.type.holds(wanted)):
+        undeclared = self.declared is None
+        if present.type.holds_all(known) and (undeclared or present.type.holds(narrow)):
             return present.type
         if present.others:
             return common({present.type, wanted})

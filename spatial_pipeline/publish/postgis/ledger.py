@@ -14,7 +14,7 @@ from spatial_pipeline.model.profile import Profile, RasterProfile
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.postgis.binary import Digest
-from spatial_pipeline.publish.postgis.identifiers import quoted_table
+from spatial_pipeline.publish.postgis.identifiers import quoted, quoted_table
 from spatial_pipeline.publish.postgis.ownership import is_held
 from spatial_pipeline.publish.postgis.proof import RowOrigin, rows_of_others
 from spatial_pipeline.publish.postgis.tables import relation_kind
@@ -225,6 +225,22 @@ async def record_part(
     )
 
 
+async def remember_origin(
+    connection: asyncpg.Connection, part: TableName, origin: RowOrigin | None
+) -> None:
+    """Notes the origin of rows that were proven again; None leaves what is known."""
+    if origin is not None:
+        await connection.execute(
+            "UPDATE spatial_pipeline.parts SET relation = $3, written = $4"
+            " WHERE part_schema = $1 AND part_name = $2"
+            " AND (relation, written) IS DISTINCT FROM ($3, $4)",
+            part.schema,
+            part.table,
+            origin.relation,
+            origin.transaction,
+        )
+
+
 async def refuse_foreign(connection: asyncpg.Connection, table: TableName, dataset: str) -> None:
     """Refuses to publish over what is not this dataset's, or not any more.
 
@@ -255,6 +271,7 @@ async def refuse_foreign(connection: asyncpg.Connection, table: TableName, datas
         return
     shown = await connection.fetch(
         "SELECT i.inhparent AS relation, i.inhparent::regclass::text AS name,"
+        " (SELECT relnamespace = n.oid FROM pg_class WHERE oid = i.inhparent) AS stayed,"
         " i.inhparent = to_regclass($3) AS here"
         " FROM spatial_pipeline.parts p JOIN pg_namespace n ON n.nspname = p.part_schema"
         " JOIN pg_class c ON (c.relnamespace, c.relname) = (n.oid, p.part_name)"
@@ -265,11 +282,16 @@ async def refuse_foreign(connection: asyncpg.Connection, table: TableName, datas
         table.table,
         quoted_table(table),
     )
-    moved = [r["name"] for r in shown if r["relation"] == owner["relation"] and not r["here"]]
+    moved = [r for r in shown if r["relation"] == owner["relation"] and not r["here"]]
     if moved:
+        name = moved[0]["name"]
+        back = f"RENAME TO {quoted(table.table)}"
+        if not moved[0]["stayed"]:
+            back = f"SET SCHEMA {quoted(table.schema)}"
         msg = (
-            f"{table} was renamed to {moved[0]}, which still shows what was published: rename it"
-            f" back (to keep a copy: CREATE TABLE … AS TABLE {moved[0]})"
+            f"{table} was renamed to {name}, which still shows what was published:"
+            f" {'' if kind is None else 'drop or rename what has its name now, then '}rename it"
+            f" back with ALTER TABLE {name} {back} (to keep a copy: CREATE TABLE … AS TABLE {name})"
         )
         raise StoreError(msg)
     if kind is None or (kind == "r" and owner["relation"] is None):

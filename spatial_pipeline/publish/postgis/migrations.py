@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncpg
 
+from spatial_pipeline.publish.postgis.advisory_lock import limit_waits
+from spatial_pipeline.publish.postgis.lock_holders import holders
+from spatial_pipeline.store.locks import TIMEOUT_S, Patience
+
 LOCK = 0x5350_4154_4941_4C00
-"""Key of the advisory lock under which one session migrates; the others wait."""
+"""Key of the advisory lock under which one session migrates; the others wait, and say so."""
 MIGRATIONS = (
     """
     CREATE TABLE spatial_pipeline.versions (
@@ -103,29 +107,48 @@ MIGRATIONS = (
 )
 
 
-async def migrate(connection: asyncpg.Connection) -> None:
+async def migrate(connection: asyncpg.Connection, patience_s: float = TIMEOUT_S) -> None:
     """Brings the schema up to date; does nothing when it is.
 
+    Args:
+        connection: outside of a transaction.
+        patience_s: longest wait for a session that migrates, or uses a table that changes.
+
     Raises:
+        StoreError: another session holds the schema and does not give it back in time.
         asyncpg.PostgresError: the role may not create the schema.
 
     """
     if await _done(connection) == len(MIGRATIONS):
         return
-    async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-        done = await _done(connection)
-        if not done:
-            await connection.execute(
-                "CREATE SCHEMA IF NOT EXISTS spatial_pipeline;"
-                "CREATE TABLE IF NOT EXISTS spatial_pipeline.migrations"
-                " (number int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-            )
-        for number, statements in enumerate(MIGRATIONS[done:], start=done + 1):
-            await connection.execute(statements)
-            await connection.execute(
-                "INSERT INTO spatial_pipeline.migrations (number) VALUES ($1)", number
-            )
+    patience = Patience("the schema spatial_pipeline of the database", patience_s)
+    while True:
+        try:
+            async with connection.transaction():
+                await limit_waits(connection, patience)
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+                await _apply(connection)
+        except asyncpg.LockNotAvailableError:
+            if patience.due:
+                patience.say(await holders(connection, LOCK, schema="spatial_pipeline"))
+        else:
+            return
+
+
+async def _apply(connection: asyncpg.Connection) -> None:
+    """Applies the migrations that were not, all in the transaction of the caller."""
+    done = await _done(connection)
+    if not done:
+        await connection.execute(
+            "CREATE SCHEMA IF NOT EXISTS spatial_pipeline;"
+            "CREATE TABLE IF NOT EXISTS spatial_pipeline.migrations"
+            " (number int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+    for number, statements in enumerate(MIGRATIONS[done:], start=done + 1):
+        await connection.execute(statements)
+        await connection.execute(
+            "INSERT INTO spatial_pipeline.migrations (number) VALUES ($1)", number
+        )
 
 
 async def _done(connection: asyncpg.Connection) -> int:

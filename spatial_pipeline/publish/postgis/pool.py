@@ -73,7 +73,8 @@ class ServerAddress:
         lock_timeout_s: longest wait for a lock on a table that readers use; while we wait, new
             readers wait behind us.
         lock_attempts: how often such a lock is asked for.
-        patience_s: longest wait for another process that publishes the same partition.
+        patience_s: longest wait for another process that publishes the same partition, brings the
+            schema ``spatial_pipeline`` up to date, or adds a CRS.
 
     """
 
@@ -147,7 +148,7 @@ class Database:
             if not self._migrated:
                 if await is_shared(self._parsed.connection, _CONNECT_TIMEOUT_S, connection):
                     raise StoreError(POOLER)
-                await migrate(connection)
+                await migrate(connection, self.address.patience_s)
                 self._migrated = True
             yield connection
         except LOST as exc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from spatial_pipeline.publish.postgis import ledger, proof, readers, tables, ver
 from spatial_pipeline.publish.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
 from spatial_pipeline.publish.postgis.layout import asked_of, layout_of
+from spatial_pipeline.publish.postgis.lock_holders import holders
 from spatial_pipeline.publish.postgis.ownership import (
     adopt,
     is_held,
@@ -34,6 +36,7 @@ from spatial_pipeline.publish.postgis.ownership import (
 )
 from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
 from spatial_pipeline.publish.postgis.session_lock import lock_session
+from spatial_pipeline.store import locks
 
 logger = logging.getLogger("spatial_pipeline")
 CHUNK = 1 << 20
@@ -221,7 +224,7 @@ class Publisher:
         await ledger.refuse_foreign(connection, table, dataset)
         # Asked again when the table is locked; a table that is refused should not cost a COPY.
         await refuse_altered(connection, table, await ledger.published_columns(connection, dataset))
-        postgis = await tables.find_postgis(connection)
+        postgis = await tables.find_postgis(connection, self._address.patience_s)
         layout = await asyncio.to_thread(
             layout_of, candidate.path, profile, candidate.key, table, candidate.geometry
         )
@@ -306,10 +309,11 @@ class Publisher:
         wait_ms = int(address.lock_timeout_s * 1000)
         await connection.execute(f"SET LOCAL lock_timeout = {wait_ms}")
         pause = address.lock_timeout_s / 4
+        key = f"spatial_pipeline table {quoted_table(table)}"
+        began, silent = time.monotonic(), True
         for attempt in range(address.lock_attempts):
             try:
                 async with connection.transaction():
-                    key = f"spatial_pipeline table {quoted_table(table)}"
                     await connection.execute(
                         "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key
                     )
@@ -324,12 +328,18 @@ class Publisher:
                     await ledger.recognise(connection, table, comment)
                 return
             except LOCKED_OUT as exc:
+                whose = await holders(connection, key, table=quoted_table(table))
                 if attempt + 1 == address.lock_attempts:
                     msg = (
-                        f"{table} could not be exchanged: readers hold it longer than"
-                        f" {address.lock_attempts} waits of {address.lock_timeout_s:g} s"
+                        f"{table} could not be exchanged: {whose} holds it longer than"
+                        f" {address.lock_attempts} waits of {address.lock_timeout_s:g} s: end that"
+                        " session, then publish again"
                     )
                     raise StoreError(msg) from exc
+                waited = time.monotonic() - began
+                if silent and waited >= locks.SAY_AFTER_S:
+                    logger.warning("waiting since %.0f s: %s is held by %s", waited, table, whose)
+                    silent = False
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
 

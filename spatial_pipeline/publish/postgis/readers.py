@@ -31,9 +31,10 @@ async def refuse_strangers(connection: asyncpg.Connection, table: TableName) -> 
         raise StoreError(msg)
     strange = await connection.fetch(
         "WITH RECURSIVE below AS ("
-        " SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass($1)"
-        " UNION SELECT i.inhrelid FROM pg_inherits i JOIN below b ON b.inhrelid = i.inhparent)"
-        " SELECT c.oid::regclass::text AS name FROM below"
+        " SELECT inhrelid, inhparent FROM pg_inherits WHERE inhparent = to_regclass($1)"
+        " UNION SELECT i.inhrelid, i.inhparent FROM pg_inherits i"
+        " JOIN below b ON b.inhrelid = i.inhparent)"
+        " SELECT c.oid::regclass::text AS name, inhparent::regclass::text AS parent FROM below"
         " JOIN pg_class c ON c.oid = below.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
         # NOT EXISTS, or names in their own collation, would scan the parts of all tables.
         " WHERE (SELECT true FROM spatial_pipeline.parts p"
@@ -44,9 +45,10 @@ async def refuse_strangers(connection: asyncpg.Connection, table: TableName) -> 
     )
     if strange:
         names = ", ".join(row["name"] for row in strange)
+        away = "; ".join(f"ALTER TABLE {r['name']} NO INHERIT {r['parent']}" for r in strange)
         msg = (
             f"{table}: {names} inherits from it, and readers see its rows among the published ones:"
-            " take it away with ALTER TABLE … NO INHERIT"
+            f" take it away with {away}"
         )
         raise StoreError(msg)
 

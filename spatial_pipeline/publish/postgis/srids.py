@@ -21,6 +21,7 @@ from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.crs import comparison
 from spatial_pipeline.publish.postgis.advisory_lock import transaction_lock
 from spatial_pipeline.publish.postgis.layout import authority
+from spatial_pipeline.store.locks import TIMEOUT_S
 
 OWN_SRIDS = 910_000
 """First SRID for a CRS that spatial_ref_sys does not know."""
@@ -32,7 +33,11 @@ _DIALECTS = ("WKT1_GDAL", "WKT2_2019_SIMPLIFIED", "WKT2_2019")
 
 
 async def srid_of(
-    connection: asyncpg.Connection, table: str, crs: pyproj.CRS | None, asked: int | None = None
+    connection: asyncpg.Connection,
+    table: str,
+    crs: pyproj.CRS | None,
+    asked: int | None = None,
+    patience_s: float = TIMEOUT_S,
 ) -> int:
     """SRID of a CRS. A CRS that the database does not know is added; in a transaction.
 
@@ -41,6 +46,7 @@ async def srid_of(
         table: quoted name of spatial_ref_sys.
         crs: the CRS, None when it is not known.
         asked: number that the contract asks for.
+        patience_s: longest wait for another session that adds a CRS.
 
     Returns:
         0 without a CRS and a number that is asked for.
@@ -52,7 +58,7 @@ async def srid_of(
 
     """
     if asked is not None:
-        await _lock(connection, table)
+        await _lock(connection, table, patience_s)
         return await _asked(connection, table, crs, asked)
     if crs is None:
         return 0
@@ -61,7 +67,7 @@ async def srid_of(
         srid = await _coded(connection, table, *known)
         if srid is not None:
             return srid
-    await _lock(connection, table)
+    await _lock(connection, table, patience_s)
     own = await connection.fetch(
         f"SELECT srid, srtext, proj4text FROM {table}"
         " WHERE auth_name IS NULL OR upper(auth_name) <> ALL ($1) ORDER BY srid",
@@ -107,9 +113,9 @@ async def _coded(connection: asyncpg.Connection, table: str, name: str, code: in
     return None if srid is None else int(srid)
 
 
-async def _lock(connection: asyncpg.Connection, table: str) -> None:
+async def _lock(connection: asyncpg.Connection, table: str, patience_s: float) -> None:
     """Keeps other publishers from adding the same CRS until the transaction ends."""
-    await transaction_lock(connection, table, f"adding a CRS to {table}")
+    await transaction_lock(connection, table, f"adding a CRS to {table}", patience_s)
 
 
 async def _asked(

@@ -40,6 +40,7 @@ from spatial_pipeline.publish.postgis.readers import close_parts, refuse_strange
 from spatial_pipeline.publish.postgis.replication import replicate
 from spatial_pipeline.publish.postgis.srids import srid_of
 from spatial_pipeline.runtime.hashing import fingerprint
+from spatial_pipeline.store.locks import TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,12 @@ class PostGIS:
 
     Attributes:
         schema: quoted schema of the extension.
+        patience_s: longest wait for another session that adds a CRS.
 
     """
 
     schema: str
+    patience_s: float = TIMEOUT_S
 
     @property
     def as_binary(self) -> str:
@@ -65,8 +68,12 @@ class PostGIS:
         return f"{self.schema}.geometry({geometry_type},{srid})"
 
 
-async def find_postgis(connection: asyncpg.Connection) -> PostGIS:
+async def find_postgis(connection: asyncpg.Connection, patience_s: float = TIMEOUT_S) -> PostGIS:
     """The extension of this database.
+
+    Args:
+        connection: to the database.
+        patience_s: see :class:`PostGIS`.
 
     Raises:
         StoreError: it is not there.
@@ -79,12 +86,13 @@ async def find_postgis(connection: asyncpg.Connection) -> PostGIS:
     if schema is None:
         msg = "the database has no PostGIS: run CREATE EXTENSION postgis in it"
         raise StoreError(msg)
-    return PostGIS(quoted(schema))
+    return PostGIS(quoted(schema), patience_s)
 
 
 async def find_srid(connection: asyncpg.Connection, postgis: PostGIS, layout: TableLayout) -> int:
     """SRID of the layout's CRS; see :func:`srids.srid_of`."""
-    return await srid_of(connection, f"{postgis.schema}.spatial_ref_sys", layout.crs, layout.srid)
+    systems = f"{postgis.schema}.spatial_ref_sys"
+    return await srid_of(connection, systems, layout.crs, layout.srid, postgis.patience_s)
 
 
 def part_name(table: TableName, version: Version, asked: str = "") -> TableName:

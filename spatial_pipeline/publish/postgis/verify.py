@@ -24,6 +24,9 @@ async def refuse_changed(
 ) -> None:
     """published_matches_staged of rows that readers see already, read as they read them.
 
+    Where the values had to be read, the origin of the rows is remembered, so that the next run
+    need not read them again: after a restore, for one.
+
     Args:
         connection: to the server.
         table: the published table.
@@ -52,8 +55,11 @@ async def refuse_changed(
     postgis = await tables.find_postgis(connection)
     srid = await tables.find_srid(connection, postgis, layout)
     read = tables.TablePart(part.name, layout, srid)
+    origin = await proof.origin_of(connection, part.name)
     stored = await tables.digest_of(connection, postgis, read, source)
     await refuse_srids(connection, postgis, read, source)
+    if stored == proven:
+        await ledger.remember_origin(connection, part.name, origin)
     if stored != proven:
         msg = (
             f"{table}: rows of {version} were changed by hand since they were published"
@@ -100,8 +106,8 @@ async def refuse_loss(
         if await tables.digest_of(connection, postgis, read) != former.proven:
             msg = (
                 f"{table}: {strange} rows of {held} were inserted or changed by hand since they"
-                f" were published, and would be lost: copy them from {quoted_table(former.name)},"
-                " DROP it, and publish again"
+                " were published, and would be lost: copy what you need from it,"
+                f" DROP TABLE {quoted_table(former.name)}, and publish again"
             )
             raise StoreError(msg)
 

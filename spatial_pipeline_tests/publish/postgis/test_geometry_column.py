@@ -204,6 +204,32 @@ def test_partitions_that_declare_nothing_may_go_from_polygons_to_multipolygons(
     publish(project, wider, [SQUARE], partition="a")
 
 
+@pytest.mark.parametrize("first", [[SQUARE], []], ids=["filled", "empty"])
+def test_a_partition_that_declares_polygons_stands_beside_one_with_multipolygons(
+    project: Project, first: list[str | None]
+) -> None:
+    of = contract(
+        project.folder,
+        source={"uri": str(project.folder / "{partition}.gpkg")},
+        partitions={"static": ["a", "b", "c"]},
+    )
+    publish(project, of, first, "Polygon", partition="a")
+    publish(project, of, [SQUARES], "MultiPolygon", partition="b")
+    publish(project, of, [SQUARE, SQUARE], "Polygon", partition="a")
+    publish(project, of, [None], "Polygon", partition="c")
+    assert declared(project) == ("MULTIPOLYGON", 2, UTM)
+    assert run(project.dsn, "SELECT count(*), count(geometry) FROM gis.areas") == [(4, 3)]
+
+
+def test_a_table_of_polygons_alone_keeps_its_type_for_a_partition_that_declares_polygons() -> None:
+    decides = Wanted(frozenset({kind("Polygon")}), kind("Polygon"))
+    for others in (False, True):
+        present = Present(kind("Polygon"), UTM, others)
+        assert decides.fitting(present, UTM, shared=True) == kind("Polygon")
+    assert decides.fitting(None, UTM, shared=True) == kind("MultiPolygon")
+    assert decides.fitting(None, UTM) == kind("Polygon")
+
+
 def test_rolling_back_keeps_the_wider_type_and_views_on_it(project: Project) -> None:
     of = contract(project.folder, "parquet")
     first = publish(project, of, [SQUARE])

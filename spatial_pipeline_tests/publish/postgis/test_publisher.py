@@ -421,8 +421,9 @@ def test_another_table_is_said_and_the_way_out_works(
 
 
 def test_a_reader_that_never_ends_holds_the_exchange_and_is_named(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(locks, "SAY_AFTER_S", 0.1)
     of = contract(project.folder)
     pipeline = project.pipeline()
     one, two = project.proven(of, 3, 1), project.proven(of, 4, 2)
@@ -437,8 +438,10 @@ def test_a_reader_that_never_ends_holds_the_exchange_and_is_named(
         try:
             async with reader.transaction():
                 await reader.fetchval("SELECT count(*) FROM gis.points")
-                with pytest.raises(StoreError, match="readers hold it longer"):
+                pid = reader.get_server_pid()
+                with pytest.raises(StoreError, match=rf"session {pid} of .* holds it longer"):
                     await impatient.apublish(of, two)
+                assert f"gis.points is held by session {pid} of" in caplog.text
                 assert await reader.fetchval("SELECT count(*) FROM gis.points") == 3
                 patient = asyncio.create_task(pipeline.apublish(of, two))
                 await asyncio.sleep(0.5)
