@@ -11,20 +11,21 @@ from spatial_pipeline.contract.vocabulary import Family
 from spatial_pipeline.report.catalogue import left_out, rule_json
 
 FAMILIES = {
-    Family.METADATA: "The file, its schema and its attributes.",
+    Family.METADATA: "File format, schema and attributes.",
     Family.VALIDITY: "Single geometries and pixels.",
-    Family.TOPOLOGY: "How features lie to each other.",
-    Family.PARITY: "The dataset against another delivery of itself.",
+    Family.TOPOLOGY: "Spatial relations between features.",
+    Family.PARITY: "Comparison of a dataset with another delivery of the same data.",
 }
 HEAD = """# Rules
 
-This page is made from the catalogue (`make docs`); on the command line the same is
-`spatial-pipeline rules` and `spatial-pipeline rules ID`.
+This page is generated from the catalogue (`make docs`). On the command line,
+`spatial-pipeline rules` and `spatial-pipeline rules ID` print the same.
 
-Lengths and areas are in the units of the CRS. `other` is `{dataset: name}`, the published version
-of another dataset, or `{uri: …, layer: …}`, another source. A tolerance is the size at and below
-which a defect is accepted, so a larger one never finds more. What a rule could not judge is said in
-its message. A parameter that a rule cannot use is a mistake of the contract, with its line.
+Lengths and areas are in units of the CRS. `other` is `{dataset: name}`, the published version of
+another dataset, or `{uri: …, layer: …}`, another source. For every tolerance, defects of at most
+that size are accepted; raising it never adds violations. The message of a result says which
+features could not be checked. A parameter that a rule cannot use is reported as a mistake in the
+contract, with its line.
 """
 
 

@@ -6,20 +6,42 @@ the rules work without importing Dagster.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spatial_pipeline.orchestration.components import RasterDataset, VectorDataset
     from spatial_pipeline.orchestration.operations import Operations
+    from spatial_pipeline.orchestration.reading import PublishedIOManager, PublishedResource, gated
+    from spatial_pipeline.pipeline.published import PublishedVersion, published, read
 
-__all__ = ["Operations", "RasterDataset", "VectorDataset"]
+__all__ = [
+    "Operations",
+    "PublishedIOManager",
+    "PublishedResource",
+    "PublishedVersion",
+    "RasterDataset",
+    "VectorDataset",
+    "gated",
+    "published",
+    "read",
+]
+_MODULES = {
+    "Operations": "orchestration.operations",
+    "PublishedIOManager": "orchestration.reading",
+    "PublishedResource": "orchestration.reading",
+    "PublishedVersion": "pipeline.published",
+    "RasterDataset": "orchestration.components",
+    "VectorDataset": "orchestration.components",
+    "gated": "orchestration.reading",
+    "published": "pipeline.published",
+    "read": "pipeline.published",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from spatial_pipeline.orchestration import components, operations
-
-        return getattr(operations if name == "Operations" else components, name)
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 

@@ -27,7 +27,7 @@ class ReaderFailedError(SpatialPipelineError):
 
 
 class SourceLostError(SpatialPipelineError):
-    """A source went away while it was read; nothing was staged, and the next run reads it anew."""
+    """A source was lost while it was read; nothing was staged, and the next run reads it again."""
 
 
 class GivenUpError(SpatialPipelineError):
@@ -40,6 +40,10 @@ class StoreError(SpatialPipelineError):
 
 class NotPublishedError(StoreError):
     """A dataset has no published version yet."""
+
+
+class NotCurrentError(StoreError):
+    """The newest delivery of a dataset is not what is published: it is held or on its way."""
 
 
 class GateClosedError(SpatialPipelineError):

@@ -1,4 +1,4 @@
-"""``kill -9`` at random moments of ingest, check, publication (files and table) and rollback.
+"""``kill -9`` at random moments of ingest, check, publication (files, table), rollback and pruning.
 
 Each round runs one stage in a process of its own that is killed at a random call or after a random
 time, looks at what readers see, and then lets the next run go on. Readers of the file and of the
@@ -35,20 +35,25 @@ from pydantic import SecretStr
 
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.contract.retention import Retention
 from spatial_pipeline.errors import GateClosedError, NotPublishedError
-from spatial_pipeline.model.version import Publication
+from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.pipeline.pipeline import Pipeline
+from spatial_pipeline.pipeline.retention import prune_versions, targets
 from spatial_pipeline.runtime.temporary import PREFIX
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.testing.postgis import running_cluster
 
-STAGES = ("stage", "audit", "publish", "table", "rollback")
+STAGES = ("stage", "audit", "publish", "table", "rollback", "prune")
 FILES, TABLE = "files", "tabled"
 """The two datasets: one is published to files only, one to a table, too."""
 processes = multiprocessing.get_context("forkserver")
 Fatal = tuple[str, str, float]
 """The stage to die in, ``calls`` or ``seconds``, and how many of them."""
 MEASURE: Fatal = ("", "measure", 0)
+PRUNE = "prune"
+"""Instead of a version to roll back to: prune both datasets."""
+RETENTION = Retention(keep=2, days=0)
 PRELOADED = ["spatial_pipeline.orchestration.preload", "spatial_pipeline_tests.killed"]
 
 
@@ -127,12 +132,19 @@ def deadly(calls: dict[str, float], stage: str, fatal: Fatal | None) -> Iterator
 
 
 def run(place: Place, name: str, to: str | None, fatal: Fatal | None, report: Any) -> None:
-    """Stages, checks and publishes, or rolls back; sends what became of it."""
+    """Stages, checks and publishes, or rolls back, or prunes; sends what became of it."""
     catalogue.load()
     story, dataset = place.pipeline(), place.contract(name)
     calls: dict[str, float] = {}
     outcome, last = "published", "publish" if name == FILES else "table"
-    if to is not None:
+    if to == PRUNE:
+        # As if it was tomorrow: everything is old enough.
+        wanted, tomorrow = targets(story.store, RETENTION), time.time() + 86_400
+        with deadly(calls, "prune", fatal):
+            pruning = prune_versions(story.store, story.database, wanted, now=tomorrow)
+            done = asyncio.run(pruning)
+        outcome, version = "; ".join(p.error for p in done if p.error) or "pruned", ""
+    elif to is not None:
         with deadly(calls, "rollback", fatal):
             version = asyncio.run(story.roll_back(dataset, to=to)).version
     else:
@@ -197,11 +209,19 @@ class Campaign:
                 self._calls[name] = self._completed(name, "published", fatal=MEASURE)
             to = self._pointer(name).history[0]
             self._calls[name] |= self._completed(name, "published", to, MEASURE)
+            self._calls[name] |= self._completed(name, "pruned", PRUNE, MEASURE)
 
     def kill(self, stage: str) -> None:
         """One kill within a stage, and the next run."""
         name = {"publish": FILES, "table": TABLE}.get(stage) or self.rng.choice([FILES, TABLE])
-        if stage == "rollback":
+        if stage == "prune":
+            before = {n: self._needed(n) for n in (FILES, TABLE)}
+            self._die(stage, name, PRUNE)
+            assert {n: self._needed(n) for n in (FILES, TABLE)} == before
+            self._completed(name, "pruned", PRUNE)
+            assert {n: self._needed(n) for n in (FILES, TABLE)} == before
+            assert self._superfluous() == []
+        elif stage == "rollback":
             if not self._earlier(name):
                 self._next(name, True)
                 self._completed(name, "published")
@@ -221,9 +241,26 @@ class Campaign:
         assert self.leftovers() == [], self.leftovers()
 
     def _earlier(self, name: str) -> list[str]:
-        """Versions that a rollback may go to: published before and not withdrawn."""
-        pointer = self._pointer(name)
-        return [h for h in pointer.history if h not in pointer.withdrawn]
+        """Versions that a rollback may go to: published before, not withdrawn and not pruned."""
+        pointer, store = self._pointer(name), self.place.pipeline().store
+        good = [h for h in pointer.history if h not in pointer.withdrawn]
+        return [h for h in good if store.has(Version(name, None, h))]
+
+    def _needed(self, name: str) -> list[str]:
+        """What readers see, what was staged last and what a rollback needs: all whole."""
+        store = self.place.pipeline().store
+        last = store.staged_version(name, None).id
+        found = [self.seen(name), last, *self._earlier(name)[: RETENTION.keep]]
+        return [f"{v}: {store.content(Version(name, None, v))}" for v in found]
+
+    def _superfluous(self) -> list[Version]:
+        """Versions that a completed pruning should have deleted."""
+        store = self.place.pipeline().store
+        found = []
+        for name in (FILES, TABLE):
+            needed = {n.partition(":")[0] for n in self._needed(name)}
+            found += [v for v in store.versions(name, None) if v.id not in needed]
+        return found
 
     def _next(self, name: str, good: bool) -> None:
         self._mark += 1

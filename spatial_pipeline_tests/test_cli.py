@@ -207,7 +207,7 @@ def test_wrong_calls_exit_with_2_before_anything_is_done(project: Project) -> No
         ([path, "--rule", "uniqe"], "did you mean 'unique'?"),
         ([path, "--partition", "north"], "no dataset has partitions"),
         ([path, "--violations", "v.shp"], ".gpkg"),
-        ([path, "--html", project.folder / "none" / "r.html"], "there is no folder"),
+        ([path, "--html", project.folder / "none" / "r.html"], "/none does not exist"),
         ([path, "--jobs", "0"], "--jobs"),
         ([path, "--nonsense"], "--nonsense"),
     ):
@@ -364,7 +364,7 @@ def test_junit_that_cannot_be_written_is_a_wrong_call(project: Project) -> None:
     missing = project.run("check", project.folder, "--junit", project.folder / "no" / "r.xml")
     folder = project.run("check", project.folder, "--junit", project.folder)
     assert (missing.exit_code, folder.exit_code) == (2, 2)
-    assert "there is no folder" in missing.stderr
+    assert "does not exist" in missing.stderr
     assert "cannot write" in folder.stderr
 
 

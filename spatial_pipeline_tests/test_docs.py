@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from spatial_pipeline.settings import Settings
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "deploy" / "README.md"]
 
@@ -40,3 +42,10 @@ def test_modules_that_pages_name_exist(page: Path) -> None:
         *(ROOT / r for r in ("benchmarks", "spatial_pipeline", "spatial_pipeline_tests")),
     ]
     assert [name for name in sorted(named) if not any((r / name).exists() for r in rooms)] == []
+
+
+def test_the_readme_lists_every_environment_variable() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = page.partition("## Environment")[2].partition("\n## ")[0]
+    listed = re.findall(r"`(SPATIAL_[A-Z_]+)`", table)
+    assert sorted(listed) == sorted(f"SPATIAL_{name.upper()}" for name in Settings.model_fields)

@@ -150,6 +150,8 @@ class TileComparisonCheck(Check[R]):
     """
 
     needs_geometry: ClassVar[bool] = True
+    with_itself: ClassVar[bool] = False
+    """True when the dataset is compared with itself where the rule names no other one."""
 
     def halo(self) -> float:
         """Distance around every owned feature's bounding box in which others are needed."""

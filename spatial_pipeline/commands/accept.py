@@ -23,21 +23,21 @@ def accept(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Name of the dataset.")],
     partition: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Only for this partition; for all of them unless given."),
+        typer.Option(metavar="KEY", help="Accept it for this partition only."),
     ] = None,
     schema: Annotated[
         str | None,
         typer.Option(
             metavar="FINGERPRINT",
-            help="The schema that the reason for holding names; the one that is held unless given.",
+            help="Schema to accept, as the held run prints it. Default: the only one that is held.",
         ),
     ] = None,
     by: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who accepts it; your login unless given.")
+        str | None, typer.Option(metavar="NAME", help="Person who accepts it. Default: your login.")
     ] = None,
     contracts: ContractsOption = None,
 ) -> None:
-    """Accept the schema that a dataset is held for; the next run publishes it."""
+    """Accept the changed schema of a held dataset. The next run can then publish it."""
     import getpass
 
     from spatial_pipeline.contract.partitions import partition_mistake
@@ -56,12 +56,12 @@ def accept(
             fingerprint = found.evidence.fingerprint
             say(f"{found.version}: schema {fingerprint}: {found.evidence.change}")
         if not held:
-            say(f"{dataset}: nothing is held for its schema")
+            say(f"{dataset}: no version is held because of its schema")
             raise typer.Exit(FAILED)
         chosen = {p.evidence.fingerprint: p for p in held}
         fitting = [p for f, p in chosen.items() if schema is None or f.startswith(schema)]
         if not fitting:
-            wrong(f"{schema!r} is not the schema that is held")
+            wrong(f"no version is held because of a schema {schema!r}")
         if len(fitting) > 1:
             wrong("several schemas are held: give --schema FINGERPRINT or --partition KEY")
         accepted = accept_schema(pipeline, contract, partition, fitting[0], by or getpass.getuser())
@@ -72,4 +72,4 @@ def accept(
     print_text(f"{dataset}{where}: schema {accepted.schema} accepted by {accepted.by}\n")
     chosen_partition = "" if partition is None else f" --partition {shlex.quote(partition)}"
     command = f"spatial-pipeline run {dataset}{chosen_partition}{contract.option}"
-    say(f"{command} publishes it, if its rules pass")
+    say(f"to publish it, if its rules pass: {command}")

@@ -35,14 +35,16 @@ if TYPE_CHECKING:
 
 def check(
     contracts: Annotated[
-        list[Path], typer.Argument(metavar="CONTRACT|FOLDER", help="Contracts to check.")
+        list[Path],
+        typer.Argument(metavar="CONTRACT|FOLDER", help="Contract files, or folders of them."),
     ],
     as_json: JsonOption = False,
     html: Annotated[
-        Path | None, typer.Option(metavar="F", help="Write a page with results and maps.")
+        Path | None, typer.Option(metavar="F", help="Write an HTML report with results and maps.")
     ] = None,
     violations: Annotated[
-        Path | None, typer.Option(metavar="F", help="Write all violations: .gpkg or .parquet.")
+        Path | None,
+        typer.Option(metavar="F", help="Write all violations as a layer (.gpkg or .parquet)."),
     ] = None,
     junit: Annotated[
         Path | None, typer.Option(metavar="F", help="Write the results as JUnit XML.")
@@ -52,21 +54,25 @@ def check(
     ] = None,
     quarantine: Annotated[
         Path | None,
-        typer.Option(metavar="F", help="Write the features that a blocking rule named."),
+        typer.Option(metavar="F", help="Write the features that violate a blocking rule."),
     ] = None,
     write_baseline: Annotated[
         bool,
-        typer.Option("--write-baseline", help="Accept what there is now in the rules' baselines."),
+        typer.Option(
+            "--write-baseline", help="Write all current violations to the rules' baseline files."
+        ),
     ] = False,
     rule: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this rule; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Check only this rule. Can be repeated."),
     ] = None,
     partition: PartitionOption = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Worker threads; all cores unless given.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Number of worker threads. Default: all cores."),
     ] = None,
 ) -> None:
-    """Ingest and check, without Dagster or a database; nothing is published."""
+    """Ingest and check datasets without Dagster or a database. Nothing is published."""
     from spatial_pipeline.commands.outputs import Outputs
 
     outputs = Outputs(html, violations, junit, sarif, quarantine)
@@ -122,6 +128,6 @@ def _write_baselines(contracts: Sequence[Contract], checked: Sequence[Checked]) 
     except (SpatialPipelineError, OSError) as exc:
         wrong(str(exc))
     if not written:
-        wrong("no rule that was checked names a baseline: baseline: accepted.json")
+        wrong("none of the checked rules has a baseline: add baseline: accepted.json to a rule")
     for path in written:
         say(f"baseline: {path}")

@@ -22,13 +22,13 @@ def held(
         list[Path] | None,
         typer.Option(
             metavar="PATH",
-            help="File or folder of contracts: only their datasets, judged by them as of today. "
-            "Everything in the store unless given.",
+            help="File or folder of contracts: list only their datasets, judged by them as of now. "
+            "Default: everything in the store.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what readers do not get, since when and why; exit 1 if there is anything."""
+    """List versions that are held or unpublished, and why. Exit code 1 if there are any."""
     from rich.markup import escape
     from rich.table import Table
 

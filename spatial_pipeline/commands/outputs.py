@@ -45,10 +45,10 @@ class Outputs:
         """Reason why an output file cannot be written as requested; empty when all can."""
         for path in (self.html, self.violations, self.junit, self.sarif, self.quarantine):
             if path is not None and not path.absolute().parent.is_dir():
-                return f"{path}: there is no folder {path.parent}"
+                return f"{path}: the folder {path.parent} does not exist"
         for path in (self.violations, self.quarantine):
             if path is not None and path.suffix.lower() not in LAYERS:
-                return f"{path}: the ending decides the format; it is one of {', '.join(LAYERS)}"
+                return f"{path}: unknown format; the file name must end in {', '.join(LAYERS)}"
         return ""
 
     def write(

@@ -14,13 +14,13 @@ from spatial_pipeline.runtime.event_loop import run_sync
 
 def profile(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="File, archive, package:// or database.")
+        str, typer.Argument(metavar="SOURCE", help="File, archive, URL, package:// or database.")
     ],
     layer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Layer of a container with several.")
+        str | None, typer.Option(metavar="NAME", help="Layer, if the source has several.")
     ] = None,
 ) -> None:
-    """Print a contract inferred from the data: what it is like and which rules it keeps."""
+    """Print a contract inferred from a source. It has the rules that the data satisfy."""
     from spatial_pipeline.pipeline.contract_inference import infer
 
     try:

@@ -20,14 +20,16 @@ FAILED = 1
 """Exit code: the call was valid, but not everything passed."""
 
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
+    bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")
 ]
-PartitionOption = Annotated[str | None, typer.Option(metavar="KEY", help="Only this partition.")]
+PartitionOption = Annotated[
+    str | None, typer.Option(metavar="KEY", help="Use only this partition.")
+]
 ContractsOption = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="PATH",
-        help="File or folder of contracts; the contracts of this package's defs unless given.",
+        help="File or folder of contracts. Default: SPATIAL_CONTRACTS, or the demo datasets.",
     ),
 ]
 
@@ -98,7 +100,7 @@ def targets_of(
         else:
             keys = keys_of(contract)
             if keys is None and not open_ended:
-                wrong(f"the partitions of {contract.name} are not fixed: give --partition KEY")
+                wrong(f"{contract.name} has dynamic partitions: give --partition KEY")
             targets += [(contract, key) for key in keys or ()]
     return targets
 
@@ -149,5 +151,6 @@ def settings() -> Settings:
 
 
 def samples() -> list[Path]:
-    """The contracts that come with this package."""
-    return [Path(__file__).parents[1] / "defs"]
+    """The contracts of ``SPATIAL_CONTRACTS``; those that come with this package without it."""
+    configured = settings().contracts
+    return [configured] if configured is not None else [Path(__file__).parents[1] / "defs"]

@@ -25,11 +25,11 @@ def rollback(
     partition: PartitionOption = None,
     to: Annotated[
         str | None,
-        typer.Option(metavar="VERSION", help="The version before the current one unless given."),
+        typer.Option(metavar="VERSION", help="Version to publish. Default: the previous one."),
     ] = None,
     contracts: ContractsOption = None,
 ) -> None:
-    """Publish an earlier version again, if it passes the contract of today."""
+    """Publish an earlier version again. It must pass the current contract."""
     own, neighbours = project_of(contracts or samples(), False, [dataset])
     everything = [*own, *neighbours]
     contract = named(everything, dataset)

@@ -12,11 +12,11 @@ from spatial_pipeline.commands.terminal import print_json, print_rich, wrong
 
 def rules(
     identity: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Show this rule with its parameters.")
+        str | None, typer.Argument(metavar="ID", help="Rule to show with its parameters.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The rule catalogue, or one rule with its parameters, scope and ISO 19157 element."""
+    """List all rules, or show the parameters of one. Add --json for programs."""
     from spatial_pipeline.contract.rules import CATALOGUE
     from spatial_pipeline.contract.spelling import closest
     from spatial_pipeline.report.catalogue import catalogue_table, rule_json, rule_page
@@ -37,7 +37,7 @@ def rules(
 
 
 def schema() -> None:
-    """JSON schema of a contract file, for editors."""
+    """Print the JSON schema of contract files, for editors."""
     from spatial_pipeline.contract.json_schema import schema as contract_schema
 
     print_json(contract_schema())

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def run(
     datasets: Annotated[
-        list[str] | None, typer.Argument(metavar="DATASET", help="All unless given.")
+        list[str] | None, typer.Argument(metavar="DATASET", help="Datasets to run. Default: all.")
     ] = None,
     contracts: ContractsOption = None,
     partition: PartitionOption = None,
@@ -37,7 +37,7 @@ def run(
         bool, typer.Option("--verbose", help="Show Dagster's log on stderr.")
     ] = False,
 ) -> None:
-    """Materialize through Dagster, in process: what was published, what was held, and why."""
+    """Stage, check and publish datasets through Dagster. Held datasets are listed with reasons."""
     own, neighbours = project_of(contracts or samples(), as_json, datasets or ())
     everything = [*own, *neighbours]
     for name in datasets or ():

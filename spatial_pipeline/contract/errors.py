@@ -1,4 +1,4 @@
-"""A mistake in a contract file and the place that it is told for."""
+"""Mistake in a contract file, and its position there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Mistake:
     Attributes:
         path: the file; None for attributes that come from elsewhere.
         line: 1-based line, None when unknown.
-        text: what is wrong.
+        text: description of the mistake.
 
     """
 
@@ -38,7 +38,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class AttributePlace:
-    """Where attributes stand.
+    """Position of the attributes of a contract in its file.
 
     Attributes:
         path: the file, None when there is none.

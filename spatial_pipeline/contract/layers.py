@@ -1,4 +1,4 @@
-"""``layer`` of a source whose format has none."""
+"""Validation of ``layer`` for sources whose format has no layers."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ MANY = 8
 
 @dataclass(frozen=True)
 class Repair:
-    """What makes a value fit for being judged further.
+    """Change to a refused value that allows validation to continue.
 
     Attributes:
         location: place of the key.
@@ -64,7 +64,7 @@ class FieldProblem:
 
     Attributes:
         location: place of the key or value in what was judged.
-        text: what is wrong, after the place.
+        text: description of the mistake, after the place.
         on_key: the key is wrong, not its value.
         repair: how to go on.
         missing: the key that is missing at the location, None when none is.
@@ -88,7 +88,7 @@ def told(errors: list[ErrorDetails], value: Any, model: type[BaseModel]) -> Iter
     """Errors of a model in plain words.
 
     Args:
-        errors: what pydantic says.
+        errors: errors of pydantic.
         value: the value that was judged.
         model: the model that refused it.
 
@@ -241,7 +241,7 @@ def _unknown_key(place: Location, value: Any, model: type[BaseModel]) -> FieldPr
 
 
 def _expected(error: ErrorDetails) -> str:
-    """What an error wanted, and what it got."""
+    """Expected and actual value of an error."""
     wanted, given = _phrase(error), error["input"]
     text = f"expected {wanted}, got {shown(given)}"
     if wanted == "text" and given is not None and not isinstance(given, (list, dict)):
@@ -252,7 +252,7 @@ def _expected(error: ErrorDetails) -> str:
 
 
 def _phrase(error: ErrorDetails) -> str:
-    """What an error wanted."""
+    """Expected value of an error."""
     if error["type"] == "literal_error":
         return str(error.get("ctx", {}).get("expected"))
     name = error.get("ctx", {}).get("class_name")

@@ -1,4 +1,4 @@
-"""The contract of one dataset: what a person writes."""
+"""Models of the contract of one dataset, vector or raster."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.errors import Mistake, shown_path
 from spatial_pipeline.contract.geometry_type import GeometryType, GeometryTypeName
 from spatial_pipeline.contract.layers import layer_of, without_layer
-from spatial_pipeline.contract.rules import AnyRule, Rule
+from spatial_pipeline.contract.retention import Retention
+from spatial_pipeline.contract.rules import AnyRule, OtherDataset, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
-from spatial_pipeline.contract.schedule import Automation, Freshness, TimeZone, Watch
+from spatial_pipeline.contract.schedule import Automation, Freshness, Scheduled, TimeZone, Watch
 from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
@@ -49,30 +50,30 @@ MAX_SRID = 998_999
 
 
 class Source(ContractModel):
-    """Where the data comes from."""
+    """Source of the data."""
 
     model_config = ConfigDict(json_schema_extra=without_layer)
 
     uri: str = Field(
         min_length=1,
-        description="Path relative to the contract file, a zip, or package://name/path for data "
-        "that ships in a Python package, or a URL: http, https, s3, gs, az, or a database: "
-        "postgresql: for SPATIAL_DATABASE_URL, postgresql://user@host/database; {partition} is "
-        "filled in.",
+        description="Path of a file or zip archive, relative to the contract file; "
+        "package://name/path, a file in a Python package; a URL (http, https, s3, gs, az); or a "
+        "database (postgresql: for SPATIAL_DATABASE_URL, postgresql://user@host/database). "
+        "{partition} is replaced by the partition key.",
     )
     layer: Annotated[str | None, AfterValidator(layer_of)] = Field(
-        None, description="Layer of a container with several; schema.table of a database."
+        None, description="Layer, if the source has several; of a database, schema.table."
     )
     query: str | None = Field(
-        None, description="SELECT whose rows are read instead of a table; databases only."
+        None, description="SELECT statement to read instead of a table; databases only."
     )
     where: str | None = Field(
-        None, description="SQL condition (DuckDB) over the columns: only these features are taken."
+        None, description="SQL condition (DuckDB). Only features that meet it are read."
     )
 
     encoding: str | None = Field(
         None,
-        description="Encoding of texts (Python's name, as cp1252) where the file declares none or "
+        description="Text encoding, named as in Python (cp1252), if the file declares none or "
         "a wrong one; text formats and Shapefiles only.",
     )
 
@@ -112,7 +113,7 @@ NO_RASTER_SOURCE: Mapping[str, str] = {
     "where": "it selects features, and a raster has none",
     "query": "rasters are not read from a database",
 }
-"""Parameters of a source that rasters have no use for, with the reason."""
+"""Parameters of a source that do not apply to rasters, with the reason."""
 
 
 class StaticPartitions(ContractModel):
@@ -124,7 +125,7 @@ class StaticPartitions(ContractModel):
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
-            msg = "partition keys are distinct"
+            msg = "partition keys must be distinct"
             raise ValueError(msg)
         for key in value:
             for refused in NO_PARTITION_KEY:
@@ -135,7 +136,7 @@ class StaticPartitions(ContractModel):
 
 
 class DailyPartitions(ContractModel):
-    """One partition a day (key YYYY-MM-DD)."""
+    """One partition per day (key YYYY-MM-DD)."""
 
     daily: date = Field(description="First day.")
 
@@ -143,20 +144,22 @@ class DailyPartitions(ContractModel):
 class DynamicPartitions(ContractModel):
     """Partitions that appear while the pipeline runs."""
 
-    dynamic: str = Field(min_length=1, description="Name of the dynamic partition set.")
+    dynamic: str = Field(
+        min_length=1, description="Name of Dagster's dynamic partitions definition."
+    )
 
 
 class GeometryColumn(ContractModel):
-    """Geometry column of the published table; what is left out follows source, table and data."""
+    """Geometry column of the published table; defaults come from source, table and data."""
 
     type: GeometryTypeName | None = Field(
-        None, description="Type and dimensions as PostGIS spells them: MultiPolygonZ."
+        None, description="Type and dimensions, spelt as in PostGIS: MultiPolygonZ."
     )
     srid: int | None = Field(
         None,
         ge=1,
         le=MAX_SRID,
-        description="Number in spatial_ref_sys; made with the CRS of the source when it is free.",
+        description="SRID in spatial_ref_sys; added with the CRS of the source if it is free.",
     )
     nullable: StrictBool | None = Field(
         None, description="false: the column is NOT NULL, and a version with nulls is refused."
@@ -169,15 +172,15 @@ class GeometryColumn(ContractModel):
 
 
 class Publish(ContractModel):
-    """Where readers find the dataset beside the files of the store."""
+    """Publication outside the store: a table in PostGIS."""
 
     table: str = Field(
-        description="Table in the database of SPATIAL_DATABASE_URL: schema.table, taken literally; "
-        'a part that contains a dot or a quote stands in double quotes ("my.schema".t).'
+        description="Table in the database of SPATIAL_DATABASE_URL: schema.table, case-sensitive. "
+        'Names that contain a dot or a quote need double quotes: "my.schema".t.'
     )
     geometry: GeometryTypeName | GeometryColumn | None = Field(
         None,
-        description="Type of the geometry column, as MultiPolygonZ, or {type: MultiPolygonZ, "
+        description="Geometry column: a type such as MultiPolygonZ, or {type: MultiPolygonZ, "
         "srid: 25832, nullable: false}. Single geometries are promoted to Multi types.",
     )
 
@@ -201,16 +204,16 @@ class Publish(ContractModel):
 
 
 class Backfill(ContractModel):
-    """How partitions are made again after a change."""
+    """Order and size of backfills after a change."""
 
     order: Literal["newest", "oldest"] = Field(
-        "newest", description="Which partitions come first, in the order of the partition keys."
+        "newest", description="First partitions to rebuild, by partition key."
     )
-    at_most: int = Field(4, ge=1, description="Partitions that are made again at a time.")
+    at_most: int = Field(4, ge=1, description="Maximum number of partitions rebuilt at a time.")
 
 
 class DatasetContract(ContractModel):
-    """What vector and raster contracts have in common."""
+    """Contract of a dataset: keys that vector and raster contracts share."""
 
     kind: ClassVar[Kind]
     type_name: ClassVar[str]
@@ -220,23 +223,34 @@ class DatasetContract(ContractModel):
         max_length=100,
         description="Name of the dataset: letters, digits and underscores.",
     )
-    description: str = Field("", description="One sentence for the catalogue and the UI.")
+    description: str = Field(
+        "", description="Description of the dataset for the UI, in one sentence."
+    )
     group: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_]+$", description="Asset group in the Dagster UI."
     )
-    owners: tuple[Owner, ...] = Field((), description="team:name or e-mail addresses.")
-    source: Source = Field(description="Where the data comes from.")
+    owners: tuple[Owner, ...] = Field((), description="Owners: team:name or e-mail addresses.")
+    source: Source = Field(description="Source of the data.")
     partitions: StaticPartitions | DailyPartitions | DynamicPartitions | None = Field(
-        None, description="{static: [...]}, {daily: first day} or {dynamic: name}."
+        None, description="Partitions: {static: [...]}, {daily: first day} or {dynamic: name}."
     )
-    schedule: str | None = Field(
-        None, description="Cron expression of the nightly run, in the time zone of the contract."
+    schedule: str | Scheduled | None = Field(
+        None,
+        description="Cron expression of scheduled runs, in the contract's time zone; "
+        "{cron: expression, after: [datasets]} waits for the runs of other datasets.",
+    )
+    catch_up: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="Missed days that a tick of the schedule makes up for, oldest first; daily "
+        "partitions only.",
     )
     timezone: TimeZone = Field(
-        "UTC", description="Time zone of cron expressions and daily partitions: Europe/Berlin."
+        "UTC", description="Time zone of cron expressions and daily partitions, as Europe/Berlin."
     )
     watch: StrictBool | Watch = Field(
-        False, description="true or {every: 5m}: look at the source, run when it changed."
+        False, description="true or {every: 5m}: watch the source, and run when it changes."
     )
     automation: Automation | None = Field(
         None,
@@ -244,24 +258,29 @@ class DatasetContract(ContractModel):
     )
     freshness: Freshness | None = Field(
         None,
-        description="When published data are late: {at_most: 26h} or {deadline: cron expression, "
+        description="Maximum age of published data: {at_most: 26h} or {deadline: cron expression, "
         "within: 8h}.",
     )
     rules: tuple[AnyRule, ...] = Field(
         (),
-        description="What must hold before publication; at least one where the key is written.",
+        description="Rules that the data must satisfy. If the key is given, it has at least one.",
         json_schema_extra={"minItems": 1},
     )
     on_schema_change: Literal["hold", "accept_additive", "backfill"] = Field(
         "hold",
-        description="When the schema of the source differs from the published one's and no rule "
-        "declares it: hold until a person accepts it, let added nullable columns pass, or accept "
-        "it and make the partitions again that were built before.",
+        description="Action when the schema differs from the published one and no rule declares "
+        "the difference. hold: wait until a person accepts it; accept_additive: let added nullable "
+        "columns pass; backfill: accept it and rebuild earlier partitions.",
     )
     backfill: Backfill | None = Field(
         None,
-        description="{order: newest | oldest, at_most: 4} of on_schema_change: backfill, for "
-        "partitioned datasets.",
+        description="Settings of on_schema_change: backfill, for partitioned datasets: "
+        "{order: newest | oldest, at_most: 4}.",
+    )
+
+    retention: Retention | None = Field(
+        None,
+        description="{keep: 5, days: 90}: which earlier versions stay; all of them without it.",
     )
 
     _path: Path | None = PrivateAttr(None)
@@ -293,6 +312,8 @@ class DatasetContract(ContractModel):
             mistakes.append("backfill needs on_schema_change: backfill")
         if self.backfill is not None and self.partitions is None:
             mistakes.append("backfill is for partitioned datasets")
+        if "catch_up" in self.model_fields_set and not isinstance(self.partitions, DailyPartitions):
+            mistakes.append("catch_up is for daily partitions")
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self
@@ -334,8 +355,24 @@ class DatasetContract(ContractModel):
         return self._path.parent if self._path is not None else Path.cwd()
 
     @property
+    def cron(self) -> str | None:
+        """Cron expression of the nightly run, None when there is none."""
+        return self.schedule.cron if isinstance(self.schedule, Scheduled) else self.schedule
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """Datasets whose run must have ended before the nightly run begins."""
+        return self.schedule.after if isinstance(self.schedule, Scheduled) else ()
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Other datasets that the rules compare this one with, in a fixed order."""
+        named = {o.dataset for r in self.rules for o in r.others() if isinstance(o, OtherDataset)}
+        return tuple(sorted(named - {self.name}))
+
+    @property
     def watched(self) -> Watch | None:
-        """How the source is looked at, None when it is not."""
+        """Settings for watching the source; None when it is not watched."""
         if isinstance(self.watch, Watch):
             return self.watch
         return Watch() if self.watch else None
@@ -349,7 +386,7 @@ class DatasetContract(ContractModel):
 
     @property
     def rules_hash(self) -> str:
-        """Hash of all rules with their parameters: what a verdict is good for."""
+        """Hash of all rules with their parameters, for which a verdict is valid."""
         return fingerprint([[r.check_name, r.hash] for r in self.effective_rules], self.key_columns)
 
     @property
@@ -375,12 +412,12 @@ class VectorContract(DatasetContract):
     type_name: ClassVar[str] = "spatial_pipeline.VectorDataset"
 
     key: tuple[str, ...] = Field(
-        (), description="Columns that identify a feature in violations and parity."
+        (), description="Columns that identify a feature in violations and comparisons."
     )
     publish: Publish | None = Field(
         None,
-        description="{table: schema.table, geometry: MultiPolygonZ} of a PostGIS database; files "
-        "only without it.",
+        description="Table in PostGIS: {table: schema.table, geometry: MultiPolygonZ}. Without it, "
+        "the dataset is published to files only.",
     )
 
     @property
@@ -406,7 +443,7 @@ class RasterContract(DatasetContract):
     type_name: ClassVar[str] = "spatial_pipeline.RasterDataset"
 
     source: Source = Field(
-        description="Where the data comes from.",
+        description="Source of the data.",
         json_schema_extra={"properties": dict.fromkeys(NO_RASTER_SOURCE, False)},
     )
 

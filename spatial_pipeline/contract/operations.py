@@ -1,4 +1,4 @@
-"""What a person writes about running the datasets of a code location: alerts and inventory."""
+"""Model of the operations file of a code location: alerts and the inventory of held data."""
 
 from __future__ import annotations
 
@@ -11,42 +11,63 @@ from pydantic import Field, ValidationError
 from spatial_pipeline.contract.errors import AttributePlace, Mistake
 from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules.base import ContractModel
-from spatial_pipeline.contract.schedule import Cron, Duration
+from spatial_pipeline.contract.schedule import Cron, Duration, TimeZone
 from spatial_pipeline.contract.spelling import shown
 from spatial_pipeline.contract.vocabulary import Severity
 
+_TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
+
+
+class QuietHours(ContractModel):
+    """Hours of the day at which a route waits; what came meanwhile is told afterwards."""
+
+    begin: str = Field(alias="from", pattern=_TIME, description="Beginning: 22:00.")
+    end: str = Field(alias="to", pattern=_TIME, description="End: 06:00.")
+    timezone: TimeZone = Field("UTC", description="Time zone: Europe/Berlin.")
+
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """Beginning and end in minutes after midnight."""
+        first, last = (int(t[:2]) * 60 + int(t[3:]) for t in (self.begin, self.end))
+        return first, last
+
 
 class AlertRoute(ContractModel):
-    """Some channels, and what goes to them; a condition that is left out is always met."""
+    """Channels, and conditions on the incidents that go to them; all conditions must be met."""
 
     channels: tuple[str, ...] = Field(
         min_length=1, description="Names of channels in SPATIAL_ALERT_URLS."
     )
-    owners: tuple[str, ...] = Field((), description="One of these owns the dataset.")
-    datasets: tuple[str, ...] = Field((), description="Names of datasets; * and ? match.")
-    severity: Severity | None = Field(None, description="Exactly this severity.")
+    owners: tuple[str, ...] = Field((), description="Only datasets with one of these owners.")
+    datasets: tuple[str, ...] = Field(
+        (), description="Only datasets with these names; * and ? are wildcards."
+    )
+    severity: Severity | None = Field(None, description="Only incidents of exactly this severity.")
+    quiet: QuietHours | None = Field(
+        None, description='{from: "22:00", to: "06:00", timezone: Europe/Berlin}: nothing then.'
+    )
 
 
 class Alerts(ContractModel):
-    """Who is told what is wrong."""
+    """Alerts: routes to channels, reminders and digests."""
 
     routes: tuple[AlertRoute, ...] = Field(
-        (), description="Who hears of what; what no route takes goes to every channel."
+        (), description="Routes to channels. An incident that no route takes goes to every channel."
     )
     remind_after: Duration = Field(
         timedelta(days=1),
-        description="Tell again of what is still wrong after this time: 30m, 12h, 1d.",
+        description="Time after which an open incident is sent again: 30m, 12h, 1d.",
     )
     digest_above: int = Field(
-        10, ge=1, description="More changes than this for one channel at once: one message."
+        10, ge=1, description="Largest number of changes sent to a channel as separate messages."
     )
     retry_after_s: float = Field(
         30.0,
         ge=0,
         le=600,
-        description="Seconds until a channel that failed is tried again; doubles.",
+        description="Seconds until a failed channel is retried; doubles with each failure.",
     )
-    interval_s: int = Field(30, ge=1, description="Seconds between two looks.")
+    interval_s: int = Field(30, ge=1, description="Seconds between two ticks of the alert sensor.")
 
     @property
     def remind_after_s(self) -> float:
@@ -55,21 +76,34 @@ class Alerts(ContractModel):
 
 
 class Inventory(ContractModel):
-    """A list of everything that is held, at set times."""
+    """Inventory: a list of all held data, at fixed times."""
 
     schedule: Cron = Field("0 6 * * *", description="Cron expression (UTC).")
 
 
+class PruneTimes(ContractModel):
+    """Deletion of versions that the contracts do not keep, at set times."""
+
+    schedule: Cron = Field("30 4 * * *", description="Cron expression (UTC).")
+    runs: Duration | None = Field(
+        timedelta(days=30),
+        description="Runs of Dagster that ended longer ago, and that a later one did again, are"
+        " deleted with their events and logs: 30d; null for never.",
+    )
+
+
 class OperationsContract(ContractModel):
-    """Alerts and inventory of all datasets of a code location."""
+    """Alerts, inventory and retention of all datasets of a code location."""
 
     type_name: ClassVar[str] = "spatial_pipeline.Operations"
 
-    alerts: Alerts | None = Field(
-        default_factory=Alerts, description="Who is told what is wrong; null for nobody."
-    )
+    alerts: Alerts | None = Field(default_factory=Alerts, description="Alerts; null: none.")
     inventory: Inventory | None = Field(
-        default_factory=Inventory, description="When what is held is listed; null for never."
+        default_factory=Inventory, description="Inventory of held data; null: none."
+    )
+    retention: PruneTimes | None = Field(
+        default_factory=PruneTimes,
+        description="When versions are deleted that contracts do not keep; null for never.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a value that a model refuses, in plain words and all at once.
+"""Collects all mistakes of a value that a model refuses, in plain words.
 
 Pydantic stops early in three places: validators of a whole model run only when every field is
 right, a misspelt key hides the mistake in its value, and a union answers for every branch. So a
@@ -66,7 +66,7 @@ def problems(
 
 
 def _refused(model: type[BaseModel], value: Mapping[str, Any]) -> Iterator[FieldProblem]:
-    """What pydantic refuses."""
+    """Problems that pydantic reports."""
     try:
         model.model_validate(value)
     except ValidationError as exc:

@@ -7,12 +7,12 @@ from typing import Literal
 
 Bounds = tuple[float, float, float, float]
 Kind = Literal["vector", "raster"]
-INGEST_VERSION = 5
+INGEST_VERSION = 6
 """Raised whenever ingest writes something else for the same source."""
 
 
 class Status(StrEnum):
-    """How the evaluation of a rule ended; only ``PASSED`` passes."""
+    """Outcome of the evaluation of a rule; only ``PASSED`` passes."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -37,7 +37,7 @@ class Family(StrEnum):
 
 
 class Scope(StrEnum):
-    """Which piece of data a rule sees."""
+    """Unit of data that a rule sees."""
 
     PROFILE = "profile"
     FEATURE = "feature"

@@ -127,14 +127,14 @@ def address_mistake(address: str) -> str:
     example = "write tcp://host:8786"
     found = ADDRESS.fullmatch(address)
     if found is None:
-        return f"is no address: {example}"
+        return f"is not an address: {example}"
     scheme, host, port = found["scheme"], found["host"], found["port"]
     if scheme is not None and scheme not in SCHEMES:
         return f"{scheme}:// is none of {', '.join(f'{s}://' for s in SCHEMES)}: {example}"
     if not port:
         return f"has no port: write {scheme or 'tcp'}://{host}:8786"
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16):
-        return f"{port!r} is no port: {example}"
+        return f"{port!r} is not a port: {example}"
     return ""
 
 
@@ -301,10 +301,13 @@ class DaskCluster:
             return value
         if isinstance(error, KilledWorker):
             times, last = error.allowed_failures + 1, error.last_worker.address
-            msg = f"workers that died while they looked at it: {times}, the last one was {last}"
+            msg = f"workers that died while evaluating it: {times}, the last one was {last}"
             raise RuleError(msg) from error
         if isinstance(error, FutureCancelledError):
-            msg = f"the Dask scheduler at {self.address} was lost or forgot it ({error.reason})"
+            msg = (
+                f"lost the connection to the Dask scheduler at {self.address},"
+                f" or it dropped the task ({error.reason})"
+            )
             raise RuleError(msg) from error
         if isinstance(error, SpatialPipelineError):
             raise error

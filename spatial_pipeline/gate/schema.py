@@ -40,6 +40,7 @@ def undeclared(contract: DatasetContract, change: SchemaChange) -> SchemaChange:
         and r.where is None
         and not r.max_violations
         and not r.max_fraction
+        and not r.graded
     ]
     return SchemaChange(
         tuple(d for d in change.differences if not any(_declares(r, d) for r in promises))
@@ -61,7 +62,7 @@ def schema_reasons(contract: DatasetContract, evidence: SchemaEvidence | None) -
     if not change or (contract.on_schema_change == "accept_additive" and change.additive):
         return ()
     told = (
-        f"the schema differs from that of {evidence.reference}: {change}; if this is meant:"
+        f"the schema differs from that of {evidence.reference}: {change}; if this is intended:"
         f" spatial-pipeline accept {contract.name} --schema {evidence.fingerprint[:SHOWN]}"
         f"{contract.option}"
     )

@@ -1,4 +1,7 @@
-"""Source → staged version: fetch, fingerprint, vector → GeoParquet, raster → COG.
+"""Source → staged version: vector data become GeoParquet, rasters become COGs, with a profile.
+
+Readers of formats and evidence about damaged files belong here; fetching is in ``sources``, and
+no rule is evaluated here.
 
 ``stage`` is the entrance; its names are found here too, and imported when they are asked for, so
 that the process that reads files imports no more than reading needs.

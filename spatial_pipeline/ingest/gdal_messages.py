@@ -20,7 +20,7 @@ _ABOUT_CALLS = (
     "returns an approximate value of the true nodata value",
     "More than one layer found in",
 )
-"""What GDAL and pyogrio tell programmers: nodata is read exactly elsewhere, and a source with
+"""Messages about calls, not about the data: nodata is read exactly elsewhere, and a source with
 several layers is refused unless one is named."""
 _aside = threading.Event()
 _LOSSES = re.compile(

@@ -1,4 +1,4 @@
-"""What a batch of WKB geometries is like: boxes, types, and what does not decode."""
+"""Scan of a batch of WKB geometries: boxes, types, and geometries that do not decode."""
 
 from __future__ import annotations
 

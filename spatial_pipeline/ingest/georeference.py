@@ -1,4 +1,4 @@
-"""Where a raster lies: numbers that place it must be finite and give its pixels an area."""
+"""Georeference of a raster: its numbers must be finite and give pixels an area."""
 
 from __future__ import annotations
 

@@ -28,12 +28,12 @@ Progress = Callable[[int, int | None], None]
 _Judged = tuple[GeometryScan, checksums.Sums, geometry_hash.Identities]
 _NO_ROWS = np.empty(0, dtype=np.int64)
 ROW_BYTES = 48
-"""What a row needs beside its values: box, row number, validity."""
+"""Bytes per row beside its values: box, row number, validity."""
 
 
 @dataclass
 class LayerScan:
-    """What is known of the n rows that were taken.
+    """Facts about the n rows that were taken.
 
     Attributes:
         read: rows read, those included that the condition left out.

@@ -30,13 +30,13 @@ STREAMS = frozenset({"JPEG", "PNG"})
 
 @dataclass(frozen=True)
 class Scan:
-    """What decoding a raster found.
+    """Result of decoding a raster.
 
     Attributes:
         broken: blocks that do not decode, by overview, band, row and column.
         checksums: CRC-32 of pixels and masks of every window at full resolution.
         sums: sums of pixels and masks by band and cell, see ``checksums.add_window``.
-        notes: what GDAL warned of.
+        notes: warnings of GDAL.
 
     """
 
@@ -52,7 +52,7 @@ def scan(
     """Decodes every block of every band, overview and mask.
 
     Args:
-        path: what GDAL opens.
+        path: path for GDAL.
         workers: threads.
         progress: called with windows done and windows in all.
 
@@ -285,7 +285,7 @@ def _shared(dataset: Any) -> bool:
 
 
 def reason_of(exc: BaseException, path: str = "") -> str:
-    """What GDAL said first: the innermost cause, without the name of the file."""
+    """First message of GDAL: the innermost cause, without the name of the file."""
     reason = type(exc).__name__
     current: BaseException | None = exc
     while current is not None:

@@ -31,7 +31,7 @@ class Result:
         rule: id of the rule.
         rule_hash: hash of the rule with its parameters, as evaluated.
         family: family of the rule.
-        severity: ``ERROR`` blocks.
+        severity: ``ERROR`` blocks; of a rule with ``warn_at`` the grade that was reached.
         status: how the evaluation ended.
         checked: number of features, pixels or properties checked.
         violations: number of violations.

@@ -14,7 +14,7 @@ from spatial_pipeline.model.version import Version
 from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline.orchestration.maps import maps_of
-from spatial_pipeline.orchestration.partitions import partitions_of
+from spatial_pipeline.orchestration.partitions import partition_of_step, partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
     """One spec per rule; a rule of severity error blocks, one of severity warn never does.
 
     A WARN on a blocking check would let the downstream go in a run and hold it in declarative
-    automation; so only rules of severity error are blocking.
+    automation; so only rules of severity error are blocking. A rule with ``warn_at`` and
+    ``error_at`` may end either way: its check does not block, the gate inside publishing does.
     """
     partitions = partitions_of(contract)
     return [
@@ -33,7 +34,7 @@ def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
             name=rule.check_name,
             asset=staged_key(contract.name),
             description=_description(rule),
-            blocking=rule.severity is Severity.ERROR,
+            blocking=rule.severity is Severity.ERROR and not rule.graded,
             additional_deps=[
                 published_key(o.dataset) for o in rule.others() if isinstance(o, OtherDataset)
             ],
@@ -63,9 +64,9 @@ def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, spatial: SpatialResource
     ):
         selected = sorted(k.name for k in context.selected_asset_check_keys)
-        partition = context.partition_key if context.has_partition_key else None
         found: dict[str, dg.AssetCheckResult] = {}
         try:
+            partition = partition_of_step(contract, context)
             pipeline = spatial.pipeline(contract)
             version = pipeline.store.staged_version(contract.name, partition)
             audit = await pipeline.audit(contract, version, only=selected)
@@ -76,8 +77,7 @@ def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
             }
         except Exception as exc:
             context.log.exception(f"the checks of {contract.name} could not run")
-            ours = isinstance(exc, SpatialPipelineError)
-            reason = str(exc) if ours else f"{type(exc).__name__}: {exc}"
+            reason = _in_words(exc)
         else:
             reason = "the rule gave no result"
         for name in selected:
@@ -108,6 +108,12 @@ def _result(
         description=result.message,
         metadata=metadata.of_result(pipeline, version, result, picture),
     )
+
+
+def _in_words(exc: Exception) -> str:
+    if isinstance(exc, dg.Failure):
+        return exc.description or "the step failed"
+    return str(exc) if isinstance(exc, SpatialPipelineError) else f"{type(exc).__name__}: {exc}"
 
 
 def _severity(severity: Severity) -> dg.AssetCheckSeverity:

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from spatial_pipeline.contract.load import parse_attributes
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
 from spatial_pipeline.errors import ContractError
-from spatial_pipeline.orchestration.dataset import broken_definitions, dataset_definitions
+from spatial_pipeline.orchestration.broken import broken_definitions
+from spatial_pipeline.orchestration.dataset import dataset_definitions
+from spatial_pipeline.orchestration.strict import check_project, is_strict
 
 logger = logging.getLogger("spatial_pipeline")
 
@@ -92,7 +94,13 @@ class _Dataset(dg.Component):
 
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> _Dataset:
-        """The dataset; with mistakes in its contract, a stand-in that reports them."""
+        """The dataset; with mistakes in its contract, a stand-in that reports them.
+
+        Raises:
+            ContractError: all mistakes of the project, where the code location is strict.
+
+        """
+        check_project(context)
         written = {} if attributes is None else attributes.model_dump()
         path = _file(context)
         try:
@@ -102,6 +110,8 @@ class _Dataset(dg.Component):
                 path,
             )
         except ContractError as exc:
+            if is_strict():
+                raise
             logger.error("%s", exc)
             named = written.get("name")
             name = named if isinstance(named, str) and named.isidentifier() else path.parent.name

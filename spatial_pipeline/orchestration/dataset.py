@@ -9,6 +9,7 @@ from spatial_pipeline.orchestration.assets import published_asset, source_spec, 
 from spatial_pipeline.orchestration.automation import automation_sensor
 from spatial_pipeline.orchestration.backfill.schema_sensor import schema_sensor_of
 from spatial_pipeline.orchestration.checks import checks_op
+from spatial_pipeline.orchestration.ordered_schedule import ordered_schedule
 from spatial_pipeline.orchestration.resources import RESOURCES
 from spatial_pipeline.orchestration.schedules import job_of, schedule_of
 from spatial_pipeline.orchestration.sensors import source_sensor
@@ -22,6 +23,7 @@ def dataset_definitions(contract: Contract) -> dg.Definitions:
         source_sensor(contract, job),
         schema_sensor_of(contract),
         automation_sensor(contract),
+        ordered_schedule(contract, job),
     )
     return dg.Definitions(
         assets=[source_spec(contract), staged_asset(contract), published_asset(contract)],
@@ -31,22 +33,3 @@ def dataset_definitions(contract: Contract) -> dg.Definitions:
         sensors=[s for s in sensors if s is not None],
         resources=RESOURCES,
     )
-
-
-def broken_definitions(name: str, kind: str, message: str) -> dg.Definitions:
-    """Stand-in assets for a contract with mistakes.
-
-    The other contracts of the code location load; this one is shown with its mistakes and cannot be
-    materialized.
-    """
-
-    @dg.asset(
-        key=[name, "staged"],
-        description=f"The contract has mistakes:\n\n```\n{message}\n```",
-        kinds={kind, "broken"},
-        group_name="broken_contracts",
-    )
-    def staged() -> None:
-        raise dg.Failure(description=message, allow_retries=False)
-
-    return dg.Definitions(assets=[staged])

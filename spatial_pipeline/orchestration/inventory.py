@@ -7,6 +7,7 @@ import dagster as dg
 
 from spatial_pipeline.contract.operations import Inventory
 from spatial_pipeline.orchestration.alerts.run_reader import INVENTORY
+from spatial_pipeline.orchestration.autostart import schedule_status
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def inventory_asset() -> dg.AssetsDefinition:
 
 
 def inventory_schedule(listed: Inventory) -> dg.ScheduleDefinition:
-    """The schedule; it is switched on by default."""
+    """The schedule; switched on unless ``SPATIAL_AUTOSTART`` is false."""
     return dg.ScheduleDefinition(
         name="inventory_schedule",
         job=dg.define_asset_job(
@@ -66,7 +67,7 @@ def inventory_schedule(listed: Inventory) -> dg.ScheduleDefinition:
         ),
         cron_schedule=listed.schedule,
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
+        default_status=schedule_status(),
         description="Lists what is held.",
     )
 

@@ -12,9 +12,12 @@ from pydantic import BaseModel
 from spatial_pipeline.contract.load import parse_operations
 from spatial_pipeline.contract.operations import OperationsContract as OperationsModel
 from spatial_pipeline.errors import ContractError
-from spatial_pipeline.orchestration.alerts.sensor import alerts_sensor, broken_sensor
+from spatial_pipeline.orchestration.alerts.sensor import alerts_sensor
 from spatial_pipeline.orchestration.components import _Attributes, _file
 from spatial_pipeline.orchestration.inventory import inventory_asset, inventory_schedule
+from spatial_pipeline.orchestration.orphans import orphans_sensor
+from spatial_pipeline.orchestration.retention import retention_asset, retention_schedule
+from spatial_pipeline.orchestration.strict import check_project, is_strict
 
 logger = logging.getLogger("spatial_pipeline")
 
@@ -34,15 +37,25 @@ class OperationsScaffolder(dg.Scaffolder[Any]):
         )
 
 
-def operations_definitions(operations: OperationsModel) -> dg.Definitions:
-    """The alert sensor, the inventory and its schedule, as far as they are configured."""
-    sensors = [] if operations.alerts is None else [alerts_sensor(operations.alerts)]
-    listed = operations.inventory
-    return dg.Definitions(
-        sensors=sensors,
-        assets=[] if listed is None else [inventory_asset()],
-        schedules=[] if listed is None else [inventory_schedule(listed)],
-    )
+def operations_definitions(operations: OperationsModel, mistakes: str = "") -> dg.Definitions:
+    """The sensors of dead runs and alerts, inventory, retention and schedules, as configured.
+
+    Args:
+        operations: what a person wrote; the defaults where that has mistakes.
+        mistakes: the mistakes, one a line.
+
+    """
+    sensors = [orphans_sensor()]
+    if operations.alerts is not None:
+        sensors.append(alerts_sensor(operations.alerts, mistakes))
+    assets, schedules = [], []
+    if operations.inventory is not None:
+        assets.append(inventory_asset())
+        schedules.append(inventory_schedule(operations.inventory))
+    if operations.retention is not None:
+        assets.append(retention_asset(operations.retention))
+        schedules.append(retention_schedule(operations.retention))
+    return dg.Definitions(sensors=sensors, assets=assets, schedules=schedules)
 
 
 @dg.scaffold_with(OperationsScaffolder)
@@ -60,17 +73,23 @@ class Operations(dg.Component):
 
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Operations:
-        """The operations; with mistakes, a sensor that says them."""
+        """The operations; with mistakes the defaults, which alert about them.
+
+        Raises:
+            ContractError: all mistakes of the project, where the code location is strict.
+
+        """
+        check_project(context)
         written = {} if attributes is None else attributes.model_dump()
         try:
             return cls(parse_operations(written, _file(context)))
         except ContractError as exc:
+            if is_strict():
+                raise
             logger.error("%s", exc)
             return cls(None, str(exc))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Sensor, asset, check and schedule."""
         del context
-        if self.operations is None:
-            return dg.Definitions(sensors=[broken_sensor(self.mistakes)])
-        return operations_definitions(self.operations)
+        return operations_definitions(self.operations or OperationsModel(), self.mistakes)

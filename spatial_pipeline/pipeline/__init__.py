@@ -1,1 +1,4 @@
-"""The use cases: the only folder in which ingest, check, gate, publish and store meet."""
+"""Use cases: the only package in which ingest, check, gate, publish and store meet.
+
+It knows neither Dagster nor the command line.
+"""

@@ -12,6 +12,7 @@ from spatial_pipeline.check.engine.suppress import Suppression
 from spatial_pipeline.contract.database_url import is_database, redacted
 from spatial_pipeline.contract.models import Contract, Source
 from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
+from spatial_pipeline.contract.rules.base import LastPublished
 from spatial_pipeline.contract.rules.parity import RoundTrips, SameCountAs
 from spatial_pipeline.contract.rules.suppressions import Areas
 from spatial_pipeline.contract.vocabulary import Kind
@@ -57,6 +58,8 @@ class Comparisons:
     def others(self, rule: Rule) -> tuple[Reader, ...]:
         """The other data of a rule, in the order of ``Rule.others()``.
 
+        Without a published version of the dataset itself, that one is left out.
+
         Raises:
             RuleError: another source cannot be read.
             NotPublishedError: another dataset has no published version, and no stand-in is allowed.
@@ -64,14 +67,20 @@ class Comparisons:
         """
         if isinstance(rule, RoundTrips):
             return (self._round_trip(rule),)
-        return tuple(self.other(rule, other) for other in rule.others())
+        found = (
+            self._last_published() if isinstance(other, LastPublished) else self.other(rule, other)
+            for other in rule.others()
+        )
+        return tuple(data for data in found if data is not None)
 
     def accepted(self, rule: Rule, profile: Profile, baselines: bool) -> Suppression | None:
         """The suppressions of a rule; its areas are staged like other comparison data."""
-        partition, areas = self.version.partition, None
-        if rule.except_ is not None:
-            areas = self._as_it_is_now(rule.except_, "vector", rule.base)
-        return suppressions.of(rule, partition, profile, areas, baselines=baselines)
+        areas, only = (
+            None if named is None else self._as_it_is_now(named, "vector", rule.base)
+            for named in (rule.except_, rule.only_within)
+        )
+        partition = self.version.partition
+        return suppressions.of(rule, partition, profile, areas, only, baselines=baselines)
 
     def other(self, rule: Rule, other: Other) -> Reader:
         """One of the other data of a rule."""
@@ -80,6 +89,12 @@ class Comparisons:
         if isinstance(rule, SameCountAs) and rule.only_counts and is_database(other.uri):
             return self._counted(other)
         return self._as_it_is_now(other, rule.other_kind(self.contract.kind), self.contract.base)
+
+    def _last_published(self) -> Reader | None:
+        """What readers see of this dataset and partition now; None before the first time."""
+        with contextlib.suppress(NotPublishedError):
+            return self.pipeline.read(self.contract.name, self.version.partition)
+        return None
 
     def _counted(self, other: OtherSource) -> Reader:
         """A table of which only the row count is known: no row leaves the server."""

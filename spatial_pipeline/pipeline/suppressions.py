@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
+import shapely
+
 from spatial_pipeline.check.engine.suppress import Suppression, area_of, key_texts, parsed, updated
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Rule
@@ -23,6 +25,7 @@ def of(
     partition: str | None,
     profile: Profile,
     areas: Reader | None = None,
+    only: Reader | None = None,
     *,
     baselines: bool = True,
 ) -> Suppression | None:
@@ -33,6 +36,7 @@ def of(
         partition: partition key.
         profile: profile of the dataset that is checked.
         areas: the staged areas of ``except``.
+        only: the staged areas of ``only_within``.
         baselines: False ignores the baseline, as for rewriting it.
 
     Raises:
@@ -42,10 +46,14 @@ def of(
     if not rule.accepts:
         return None
     notes: list[str] = []
-    union = None
-    if areas is not None:
-        union, note = area_of(cast("VectorReader", areas), profile)
-        notes += [f"areas: {note}"] if note else []
+    unions: list[shapely.Geometry | None] = [None, None]
+    for i, (word, given) in enumerate((("areas", areas), ("only_within", only))):
+        if given is not None:
+            unions[i], note = area_of(cast("VectorReader", given), profile)
+            notes += [f"{word}: {note}"] if note else []
+    if unions[1] is not None and not unions[1].area:
+        msg = "only_within: the file holds no polygons, so no violation would count"
+        raise RuleError(msg)
     baseline = None
     if rule.baseline is not None and baselines:
         path = rule.base / rule.baseline
@@ -56,9 +64,10 @@ def of(
             if baseline is None:
                 notes.append(f"baseline {rule.baseline} says nothing about this rule")
     if rule.placed(rule.base).contents != rule.contents:
-        msg = "what is accepted changed while the rule was checked: check again"
+        msg = "its accepted violations changed during the check: check again"
         raise RuleError(msg)
-    return Suppression(union, key_texts(rule.except_keys), baseline, tuple(notes))
+    keys = key_texts(rule.except_keys)
+    return Suppression(unions[0], unions[1], keys, baseline, tuple(notes))
 
 
 def write_baselines(contracts: Sequence[Contract], checked: Sequence[Checked]) -> list[Path]:

@@ -1,1 +1,4 @@
-"""Where bytes come from and what may be read: files, archives, web servers, object stores."""
+"""Bytes of sources: local files, archives, web servers, object stores; fingerprints; access rules.
+
+Files are resolved, fetched and hashed here. Their content is decoded in ``ingest``.
+"""

@@ -1,4 +1,4 @@
-"""Which machine a name means, judged before anything is sent there."""
+"""Resolution of host names to addresses that may be contacted, before anything is sent."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def resolve(host: str, port: int, *, local: bool) -> list[str]:
 
 
 def special(address: Ip) -> str | None:
-    """What makes an address one of this machine or this wire; None for others."""
+    """Reason why an address is local to this machine or network link; None for others."""
     address = _embedded(address)
     if address.is_loopback or address.is_unspecified:
         return "loopback"

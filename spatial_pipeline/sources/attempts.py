@@ -1,4 +1,4 @@
-"""Attempts at requests; what goes wrong between them is logged, never printed."""
+"""Retries of requests; failed attempts are logged, never printed."""
 
 from __future__ import annotations
 

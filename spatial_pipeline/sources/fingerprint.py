@@ -1,4 +1,4 @@
-"""What names a version: the bytes of its source, the options of ingest and its code."""
+"""Fingerprint that names a version: a hash of source bytes, ingest options and ingest code."""
 
 from __future__ import annotations
 

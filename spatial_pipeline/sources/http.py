@@ -1,4 +1,4 @@
-"""Files of a web server: asked for at the judged address, streamed to disk, resumed when cut."""
+"""Files of a web server: requested at a checked address, streamed to disk, resumed when cut."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class WebFiles:
     ) -> None:
         admit(remote, allowed)
         if not remote.name:
-            msg = f"{remote.shown}: the name of a file is needed at the end of the path"
+            msg = f"{remote.shown}: the path must end in a file name"
             raise SourceError(msg)
         self._remote = remote
         self._allowed = allowed
@@ -164,7 +164,7 @@ class WebFiles:
     def _stat_unless_page(
         self, name: str, response: httpx2.Response, *, named: bool
     ) -> Stat | None:
-        """What the server says of a file; a web page in place of a sidecar is none."""
+        """Metadata of a file from the server; None for a web page in place of a sidecar."""
         page = response.headers.get("content-type", "").startswith("text/html")
         if not page or named:
             return _stat(response)
@@ -204,7 +204,7 @@ class WebFiles:
         try:
             target = parse(urljoin(before.url, location))
         except SourceError as exc:
-            msg = f"a redirect leads to what cannot be read: {exc}"
+            msg = f"a redirect leads to a URL that cannot be read: {exc}"
             raise SourceError(msg) from exc
         if not target.is_web or (before.scheme == "https" and target.scheme != "https"):
             msg = f"a redirect leads from {before.scheme} to {target.scheme}"
@@ -212,7 +212,7 @@ class WebFiles:
         try:
             admit(target, self._allowed)
         except SourceError as exc:
-            msg = f"a redirect leads away: {exc}"
+            msg = f"a redirect is refused: {exc}"
             raise SourceError(msg) from exc
         return target
 
@@ -306,7 +306,7 @@ class _HttpTransfer:
 
     @property
     def stat(self) -> Stat:
-        """What the server said with the first byte."""
+        """Metadata that the server sent with the first byte."""
         return self._first or Stat()
 
     def run(self) -> None:
@@ -392,7 +392,7 @@ def _phrase(status: int) -> str:
 
 
 def _reason(exc: Exception) -> str:
-    """What went wrong, without the address."""
+    """Error in words, without the address."""
     if isinstance(exc, httpx2.TimeoutException):
         kind = "connection" if isinstance(exc, httpx2.ConnectTimeout) else "answer"
         return f"no {kind} in time"

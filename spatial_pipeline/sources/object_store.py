@@ -67,7 +67,7 @@ class StoredFiles:
     ) -> None:
         admit(remote, allowed)
         if not remote.name:
-            msg = f"{remote.shown}: the name of a file is needed at the end of the path"
+            msg = f"{remote.shown}: the path must end in a file name"
             raise SourceError(msg)
         self._remote = remote
         self._limits = limits
@@ -96,7 +96,7 @@ class StoredFiles:
         return found
 
     def _head(self) -> ObjectMeta:
-        """What the store says of the named file; its reason, when it refuses.
+        """Metadata of the named file; raises with the store's reason when it refuses.
 
         An answer to HEAD has no body, so a store that refuses it is asked for a byte, to hear why.
         """
@@ -240,7 +240,7 @@ def opened_store(remote: RemoteUrl, limits: TransferLimits) -> ObjectStore:
 
 
 def stat_of(meta: ObjectMeta) -> Stat:
-    """What a store says of an object, the same in a listing and by itself.
+    """Metadata of an object, the same from a listing and from a HEAD request.
 
     Listings tell fractions of a second and bare tags that answers to HEAD do not.
     """

@@ -1,4 +1,4 @@
-"""The files that travel with a named one."""
+"""Sidecar files that belong to a named file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server says of a file before, and while, it sends it."""
+"""Metadata of a remote file (tag, time, length), before and during its transfer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Stat:
 
     @property
     def token(self) -> tuple[str | None, str | None, int | None] | None:
-        """What changes when the file changes; None when the server says nothing of it."""
+        """Values that change with the file; None when the server sends none of them."""
         when = None if self.modified is None else self.modified.isoformat()
         if self.etag is None and when is None and self.size is None:
             return None

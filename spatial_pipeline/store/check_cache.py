@@ -1,4 +1,4 @@
-"""What checks leave behind beside a version: ``<version>/remembered/<check>.npz``.
+"""Cache of checks, stored beside a version: ``<version>/remembered/<check>.npz``.
 
 Whatever is missing, damaged or of another time is as if it had never been there: the check that
 asks looks at everything then.
@@ -26,7 +26,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def identities(version: Path, count: int) -> geometry_hash.Identities | None:
-    """What the geometries of a version are known by, in staged order; None when it is not known.
+    """Content hashes of the geometries of a version, in staged order; None when not stored.
 
     Args:
         version: folder of the version.
@@ -42,12 +42,12 @@ def identities(version: Path, count: int) -> geometry_hash.Identities | None:
 
 
 def recalled(version: Path, name: str, wording: str) -> Arrays | None:
-    """What a check left behind; None when it did not, or was asked something else.
+    """Cached facts of a check; None when there are none under this cache key.
 
     Args:
         version: folder of the version.
         name: name of the check.
-        wording: what it was asked.
+        wording: cache key of the question.
 
     """
     try:
@@ -69,8 +69,8 @@ def remember(version: Path, name: str, wording: str, arrays: Mapping[str, Any]) 
     Args:
         version: folder of the version.
         name: name of the check: letters, digits and underscores.
-        wording: what it was asked.
-        arrays: what is left behind, by name.
+        wording: cache key of the question.
+        arrays: facts to store, by name.
 
     """
     folder = version / FOLDER

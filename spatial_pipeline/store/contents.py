@@ -1,4 +1,4 @@
-"""What the footer of a staged file says about the content of its columns."""
+"""Statistics of the columns of a staged file, from its footer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, whatever happens while they are written."""
+"""Atomic writes: a file is whole or absent, whatever happens while it is written."""
 
 from __future__ import annotations
 

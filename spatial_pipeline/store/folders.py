@@ -1,4 +1,4 @@
-"""Addresses in the store: the folders of datasets, partitions and versions, and which there are.
+"""Paths in the store: folders of datasets, partitions and versions, and listings of them.
 
 The content of a version does not belong here.
 """
@@ -42,7 +42,7 @@ class Folders:
 
         """
         if dataset in {"", ".", ".."} or "/" in dataset or "\0" in dataset:
-            msg = f"{dataset!r} is no name of a dataset"
+            msg = f"{dataset!r} is not a dataset name"
             raise StoreError(msg)
         return self.root / dataset / ("-" if partition is None else _segment(partition))
 
@@ -81,6 +81,11 @@ class Folders:
     def staged_partitions(self, dataset: str) -> list[str | None]:
         """Partitions that have a staged version."""
         return self._having(dataset, "staged.json")
+
+    def partition_folders(self, dataset: str) -> list[str | None]:
+        """Partitions that have a folder."""
+        found = sorted(p.name for p in (self.root / dataset).iterdir() if p.is_dir())
+        return [None if n == "-" else _unsegment(n) for n in found if not n.startswith(".")]
 
     def _having(self, dataset: str, *pointers: str) -> list[str | None]:
         folder = self.root / dataset

@@ -1,4 +1,4 @@
-"""Locks between processes: who holds one, and how long others wait for it.
+"""Locks between processes, with the name of their holder and a limited wait.
 
 The operating system drops a lock when its process dies. The process that holds one writes into the
 lock's file who it is, so that those who wait can say so.
@@ -31,7 +31,7 @@ LONGEST_PAUSE_S = 0.5
 
 
 class Patience:
-    """How long to wait for one lock, and when to say whose it is."""
+    """Time limits for a lock: when to log its holder, and when to give up."""
 
     def __init__(self, what: str, timeout_s: float) -> None:
         self._what = what
@@ -132,4 +132,4 @@ def _holder(descriptor: int) -> str:
         value = json.loads(os.pread(descriptor, 4096, 0))
         return f"process {value['process']} on {value['host']} since {value['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "a process that did not say who it is"
+        return "an unknown process"

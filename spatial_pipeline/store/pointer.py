@@ -7,8 +7,10 @@ the notes beside the versions tell the same.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import re
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -35,7 +37,7 @@ def checked_id(text: object) -> str:
 
     """
     if not isinstance(text, str) or not _NAME.fullmatch(text):
-        msg = f"{str(text)[:100]!r} is no id of a version: letters, digits, '_', '-' and '.' only"
+        msg = f"{str(text)[:100]!r} is not a version ID: letters, digits, '_', '-' and '.' only"
         raise StoreError(msg)
     return text
 
@@ -53,14 +55,14 @@ def read_pointer(folder: Path, name: str) -> Publication | None:
 
     """
     try:
-        found = _read(folder / FILE)
+        found = read_file(folder / FILE)
         if found is not None:
             return found
         problem = f"{name}: {FILE} is missing"
     except DAMAGE as exc:
         problem = f"{name}: {FILE} cannot be read: {exc}"
     try:
-        copy = _read(folder / COPY)
+        copy = read_file(folder / COPY)
     except DAMAGE as exc:
         problem = f"{problem}; nor can its copy: {exc}"
         copy = None
@@ -82,10 +84,16 @@ def read_pointer(folder: Path, name: str) -> Publication | None:
 def write_pointer(folder: Path, publication: Publication) -> None:
     """Makes readers see another version, in one rename.
 
+    The folder of the former version gets the time of the switch: its age counts from there.
+
     Raises:
         OSError: the folder cannot be written.
 
     """
+    with contextlib.suppress(*DAMAGE):
+        former = read_file(folder / FILE)
+        if former is not None and former.version != publication.version:
+            os.utime(folder / former.version)
     # In this order: a copy that is ahead names what the gate let out, one that is behind would
     # bring a withdrawn version back.
     write_notes(folder, publication)
@@ -122,13 +130,18 @@ def mend_pointer(folder: Path, name: str) -> None:
 
 def _holds(path: Path, publication: Publication) -> bool:
     try:
-        return _read(path) == publication
+        return read_file(path) == publication
     except DAMAGE:
         return False
 
 
-def _read(path: Path) -> Publication | None:
-    """The pointer of one file, None when it is missing; members of later releases are left out."""
+def read_file(path: Path) -> Publication | None:
+    """The pointer of one file, None when it is missing; members of later releases are left out.
+
+    Raises:
+        OSError, ValueError, TypeError, KeyError, StoreError: it is damaged.
+
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -139,15 +152,15 @@ def _read(path: Path) -> Publication | None:
     known: dict[str, Any] = {f.name: value[f.name] for f in fields(Publication) if f.name in value}
     for many in ("history", "withdrawn"):
         if not isinstance(known.get(many, []), list):
-            msg = f"{many} is no list"
+            msg = f"{many} is not a list"
             raise StoreError(msg)
         known[many] = tuple(checked_id(v) for v in known.get(many, []))
     checked_id(known.get("version"))
     for text in ("contract_hash", "published_at"):
         if not isinstance(known[text], str):
-            msg = f"{text} is no text"
+            msg = f"{text} is not text"
             raise StoreError(msg)
     if type(known.get("number", 0)) is not int:
-        msg = "number is no whole number"
+        msg = "number is not a whole number"
         raise StoreError(msg)
     return Publication(**known)

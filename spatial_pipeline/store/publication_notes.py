@@ -7,6 +7,7 @@ and are read only where the pointer and its copy are both lost or damaged.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,10 @@ def write_notes(folder: Path, publication: Publication) -> None:
             after["contract_hash"] = publication.contract_hash
             after["published_at"] = publication.published_at
         if after != before and (folder / version).is_dir():
+            # The age of a version, by which it is pruned, is that of its folder.
+            was = (folder / version).stat()
             write_json(folder / version / NOTE, sealed(after))
+            os.utime(folder / version, ns=(was.st_atime_ns, was.st_mtime_ns))
 
 
 def recovered(folder: Path) -> Publication | None:

@@ -59,7 +59,7 @@ def evidence(
     reference: tuple[str, Profile, Path],
     accepted: list[SchemaApproval],
 ) -> SchemaEvidence:
-    """How the schema of a version differs from that of a published one.
+    """Compare the schema of a version with that of a published one.
 
     Args:
         profile: of the version.

@@ -1,4 +1,4 @@
-"""Digests of what a version holds, and of the verdict about it.
+"""Digests of the data and profile of a version, and the seal of its verdict.
 
 A verdict is about bytes. The digest of a version's data and profile stands in the profile since it
 was staged and in the verdict since it was checked; whoever publishes compares it with the bytes

@@ -56,7 +56,7 @@ class StagedVector:
         self._files = threading.local()
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, VectorProfile, str]]:
-        """Another process opens the file anew: its address travels, no cache and no lock."""
+        """State for another process, which opens the file itself: the path, no cache, no lock."""
         return type(self), (self.path, self._profile, self._version_id)
 
     @property
@@ -83,7 +83,7 @@ class StagedVector:
         return self._starts
 
     def batch_digest(self, index: int) -> BatchDigest:
-        """What row group ``index`` is known by: all of its bytes as they are on the disk now.
+        """Digest of row group ``index``, of all its bytes as they are on disk now.
 
         Two row groups of the same digest decode to the same rows, in whatever file they stand.
 
@@ -287,7 +287,7 @@ class StagedRaster:
         self._files = threading.local()
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, RasterProfile, str]]:
-        """Another process opens the file anew: its address travels, no open dataset."""
+        """State for another process, which opens the file itself: the path, no open dataset."""
         return type(self), (self.path, self._profile, self._version_id)
 
     @property
@@ -355,7 +355,7 @@ class StagedRaster:
 def _known_mask(
     mask_flags: Sequence[Any], values: NDArray[Any], nodata: Sequence[float | str | None]
 ) -> NDArray[np.bool_] | None:
-    """Which pixels have data, where integers and their nodata say it; None where GDAL must say it.
+    """Mask of valid pixels from integers and their nodata values; None where GDAL must decide.
 
     GDAL's own masks take a value between two integers for the lower one.
     """

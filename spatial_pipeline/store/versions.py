@@ -10,7 +10,7 @@ Temporary files and folders begin with a dot; whoever takes the lock under which
 removes those of killed processes.
 
 A version folder appears by one rename when it is whole and never changes afterwards; only the
-verdict beside the data is written anew when rules are checked again. ``published.json`` is the
+verdict beside the data is replaced when rules are checked again. ``published.json`` is the
 one thing that readers follow; ``staged.json`` names the version that was staged last;
 ``accepted.json`` lists the schemas that a person accepted, for one partition or, in ``-``, for all;
 ``fetched.json`` is what sources on other machines said of themselves when they were staged.
@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,6 +37,7 @@ from spatial_pipeline.model.version import Publication, Staging, Version
 from spatial_pipeline.store import check_cache
 from spatial_pipeline.store.files import sweep, sync_file, sync_folder, write_json
 from spatial_pipeline.store.folders import Folders
+from spatial_pipeline.store.leases import lease
 from spatial_pipeline.store.locks import locked
 from spatial_pipeline.store.pointer import (
     COPY,
@@ -92,8 +94,10 @@ class Store(Folders):
 
         """
         content = self._bytes(version)
-        if self._staged_content(version) not in {None, content}:
-            msg = f"{version} is not as it was staged, its files changed since: run it again"
+        if self.staged_content(version) not in {None, content}:
+            msg = (
+                f"{version} does not match what was staged, because its files changed: run it again"
+            )
             raise StoreError(msg)
         return content
 
@@ -116,7 +120,7 @@ class Store(Folders):
             return False
         return True
 
-    def _staged_content(self, version: Version) -> str | None:
+    def staged_content(self, version: Version) -> str | None:
         """Digest of what was staged; None when an earlier release staged it."""
         found = self._json(self.path(version) / "profile.json", str(version)).get(CONTENT)
         return None if found is None else str(found)
@@ -150,6 +154,9 @@ class Store(Folders):
                         mend_pointer(folder, version.dataset)
                 if self._intact(version):
                     write_json(folder / "staged.json", asdict(staging))
+                    with contextlib.suppress(OSError):
+                        # It is needed again: pruning counts its age from now on.
+                        os.utime(self.path(version))
                     return False
                 unfinished = folder / f"{UNFINISHED}{uuid4().hex}"
                 unfinished.mkdir(parents=True)
@@ -222,7 +229,7 @@ class Store(Folders):
         return version
 
     def staging(self, dataset: str, partition: str | None) -> Staging | None:
-        """What was staged last, and under what; None when nothing was, or nothing tells."""
+        """Version staged last, with its inputs; None when there is none or no record of it."""
         try:
             value = self._json(self.folder(dataset, partition) / "staged.json", dataset)
             version = checked_id(value.get("version"))
@@ -246,12 +253,22 @@ class Store(Folders):
             raise StoreError(msg) from exc
 
     def open(self, version: Version) -> Reader:
-        """Reader of a staged version."""
+        """Reader of a staged version, which is not pruned as long as the reader lives.
+
+        Raises:
+            StoreError: the version is missing or damaged.
+
+        """
         profile = self.profile(version)
         path = self.data_path(version)
-        if isinstance(profile, VectorProfile):
-            return StagedVector(path, profile, version.id)
-        return StagedRaster(path, profile, version.id)
+        vector = isinstance(profile, VectorProfile)
+        reader = (StagedVector if vector else StagedRaster)(path, profile, version.id)  # type: ignore[arg-type]
+        try:
+            lease(self.path(version), reader)
+        except OSError as exc:
+            msg = f"{version} is gone from {self.root}: stage it again"
+            raise StoreError(msg) from exc
+        return reader
 
     def verdict(self, version: Version) -> Verdict | None:
         """The verdict of a version; None when it was never checked, or was edited or damaged."""
@@ -324,7 +341,7 @@ class Store(Folders):
         try:
             mend_pointer(self.folder(dataset, partition), dataset)
         except OSError as exc:
-            msg = f"cannot mend the pointer of {dataset}: {exc}"
+            msg = f"cannot repair the pointer of {dataset}: {exc}"
             raise StoreError(msg) from exc
 
     def published_version(self, dataset: str, partition: str | None) -> Version:
@@ -350,7 +367,7 @@ class Store(Folders):
             raise StoreError(msg) from exc
 
     def schema_evidence(self, version: Version) -> SchemaEvidence | None:
-        """How the schema of a version differs from what readers know.
+        """Compare the schema of a version with the one that readers know.
 
         It is compared with the published version of the partition; before the first, with the one
         that was published last of the dataset's partitions. None when there is no such version,
@@ -380,14 +397,14 @@ class Store(Folders):
         Args:
             dataset: name of the dataset.
             partition: only for this partition; for all of them when None.
-            acceptance: which schema, who and when.
+            acceptance: accepted schema, person and time.
 
         """
         try:
             with self.lock(dataset, partition, "accept"):
                 add_acceptance(self.folder(dataset, partition) / ACCEPTED, acceptance)
         except OSError as exc:
-            msg = f"cannot write down what was accepted of {dataset}: {exc}"
+            msg = f"cannot record the accepted schema of {dataset}: {exc}"
             raise StoreError(msg) from exc
 
     def _reference(self, version: Version) -> Version | None:

@@ -58,7 +58,7 @@ async def check_rules_async(
 async def _refusal(
     data: Any, rules: Sequence[str | dict[str, Any]], key: Sequence[str], layer: str | None
 ) -> str:
-    """What the assertion says; empty when the rules hold."""
+    """Message of the assertion; empty when the rules hold."""
     from spatial_pipeline.contract.database_url import is_database
     from spatial_pipeline.contract.models import RasterContract, VectorContract
     from spatial_pipeline.pipeline.batch_check import check_all

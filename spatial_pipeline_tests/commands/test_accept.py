@@ -35,7 +35,7 @@ def test_held_accepted_published(held: Project) -> None:
     fingerprint = reason.partition("--schema ")[2].split()[0]
     wrong = held.run("accept", "parcels", "--schema", "0" * 12, *where)
     assert wrong.exit_code == 2
-    assert "is not the schema that is held" in wrong.stderr
+    assert "no version is held because of a schema" in wrong.stderr
     assert run(held)[0] == 1
 
     done = held.run("accept", "parcels", "--schema", fingerprint, "--by", "Ann", *where)
@@ -50,7 +50,7 @@ def test_held_accepted_published(held: Project) -> None:
     assert run(held) == (0, [])
     again = held.run("accept", "parcels", *where)
     assert (again.exit_code, again.stdout) == (1, "")
-    assert "nothing is held for its schema" in again.stderr
+    assert "no version is held because of its schema" in again.stderr
 
 
 def test_who_accepts_is_the_login(held: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_wrong_calls(held: Project, arguments: tuple[str, ...], said: str) -> No
 
 
 def test_help_says_what_it_does(held: Project) -> None:
-    assert "Accept the schema that a dataset is held for" in held.run("accept", "--help").stdout
+    assert "Accept the changed schema of a held dataset" in held.run("accept", "--help").stdout
 
 
 def test_what_is_held_for_its_schema_is_listed(held: Project) -> None:
@@ -97,19 +97,19 @@ def test_a_damaged_publication_is_no_reason_to_list_nothing(held: Project) -> No
     (held.store / "parcels" / "-" / published["version"] / "profile.json").write_text("{")
     listed = held.run("held", "--json")
     assert listed.exit_code == 1
-    assert json.loads(listed.stdout)["held"][0]["reasons"] == ["it passed and was not published"]
+    assert json.loads(listed.stdout)["held"][0]["reasons"] == ["it passed but was not published"]
 
 
 def test_the_ways_out_work_as_they_are_printed(held: Project) -> None:
     run(held)
     listed = held.run("held", "--json", "--contracts", held.folder)
     (reason,) = json.loads(listed.stdout)["held"][0]["reasons"]
-    command = shlex.split(reason.partition("if this is meant: ")[2])
+    command = shlex.split(reason.partition("if this is intended: ")[2])
     assert command[0] == "spatial-pipeline"
     accepted = held.run(*command[1:])
     assert accepted.exit_code == 0, accepted.stderr
     command = shlex.split(
-        accepted.stderr.splitlines()[-1].removesuffix(" publishes it, if its rules pass")
+        accepted.stderr.splitlines()[-1].removeprefix("to publish it, if its rules pass: ")
     )
     published = held.run(*command[1:])
     assert (command[:2], published.exit_code) == (["spatial-pipeline", "run"], 0), published.stderr

@@ -73,7 +73,7 @@ def test_one_that_does_not_work_is_named(in_process: Callable[..., Result]) -> N
 def test_mistakes(in_process: Callable[..., Result]) -> None:
     done = in_process("")
     assert done.exit_code == 2
-    assert done.stderr == "error: no channel: SPATIAL_ALERT_URLS is not set\n"
+    assert done.stderr == "error: there are no channels: set SPATIAL_ALERT_URLS\n"
     done = in_process("nonsense://topsecret")
     assert done.exit_code == 2
     assert "topsecret" not in done.output

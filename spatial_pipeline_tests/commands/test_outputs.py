@@ -186,8 +186,8 @@ def test_quarantine_of_what_passes_is_empty(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "path", "said"),
     [
-        ("--quarantine", "apart.txt", "the ending decides the format"),
-        ("--sarif", "nowhere/out.sarif", "there is no folder nowhere"),
+        ("--quarantine", "apart.txt", "unknown format; the file name must end in .gpkg"),
+        ("--sarif", "nowhere/out.sarif", "the folder nowhere does not exist"),
     ],
 )
 def test_refused_before_anything_is_done(folder: Path, option: str, path: str, said: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, combinations
+from itertools import chain, combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,16 @@ LEAST: dict[str, dict[str, Any]] = {
     "allowed_values": {"column": "a", "values": ["b"]},
     "matches": {"column": "a", "pattern": "b"},
     "text_encoding": {"columns": ["a"]},
+    "foreign_key": {"other": OTHER, "columns": ["a"]},
+    "related_count": {"other": OTHER, "keys": {"a": "b"}, "min": 1},
+    "related_values": {"other": OTHER, "keys": {"a": "b"}, "compare": [["a", "<", "b"]]},
+    "column_statistics": {"column": "a", "mean": {"min": 0}},
+    "group_aggregate": {"aggregate": "count", "min": 1},
+    "count_change": {"max_fraction": 0.1},
+    "freshness": {"column": "a", "max_age": "26h"},
+    "ranges_must_not_overlap": {"from": "a", "to": "b"},
+    "ranges_must_not_have_gaps": {"from": "a", "to": "b"},
+    "expression": {"sql": "a > 0"},
     "allowed_combinations": {"columns": ["a"], "combinations": [["b"]]},
     "size": {"equals": [5, 4]},
     "compression": {"equals": "DEFLATE"},
@@ -61,7 +71,47 @@ LEAST: dict[str, dict[str, Any]] = {
     "raster_metadata": {"tags": {"a": None}},
     "pixel_range": {"min": 0},
     "nodata_fraction": {"max": 0.5},
+    "pixel_values": {"values": [1]},
+    "statistics": {"mean": [0, 1]},
+    "pixel_expression": {"bands": {"a": 1}, "expression": "a > 0"},
+    "no_spikes_in_surface": {"max_step": 1},
+    "same_mask_as": {"other": OTHER},
+    "raster_matches_vector": {"other": OTHER, "column": "a"},
+    "areas_match": {"other": OTHER},
+    "zonal_matches": {"other": OTHER, "column": "a"},
+    "footprint_matches": {"other": OTHER, "tolerance": 1},
+    "vertical_accuracy": {"other": OTHER, "rmse": 1},
+    "thematic_accuracy": {"other": OTHER, "column": "a", "min_overall": 0.9},
+    "raster_must_cover": {"other": OTHER},
+    "tiles_must_not_overlap": {"others": ["b.tif"]},
+    "tiles_must_not_have_gaps": {"others": ["b.tif"]},
+    "tile_edges_must_match": {"others": ["b.tif"], "max_difference": 1},
     "must_be_covered_by": {"other": OTHER},
+    "must_not_overlap_with": {"other": OTHER},
+    "must_be_covered_by_one": {"other": OTHER},
+    "must_be_properly_inside": {"other": OTHER},
+    "must_contain_point": {"other": OTHER},
+    "must_contain_one_point": {"other": OTHER},
+    "must_not_intersect_with": {"other": OTHER},
+    "relation": {"predicate": "touches"},
+    "count_inside": {"other": OTHER, "max": 1},
+    "min_distance": {"distance": 1},
+    "must_be_within_distance": {"other": OTHER, "distance": 1},
+    "endpoint_must_be_covered_by": {"other": OTHER},
+    "must_be_covered_by_line": {"other": OTHER},
+    "must_be_covered_by_endpoint": {"other": OTHER},
+    "must_be_covered_by_boundary": {"other": OTHER},
+    "must_coincide_with": {"other": OTHER},
+    "node_valency": {"max": 4},
+    "no_near_misses": {"within": 1},
+    "boundary_must_be_covered_by": {"other": OTHER},
+    "area_boundary_must_be_covered_by_boundary": {"other": OTHER},
+    "must_follow_boundaries": {"other": OTHER},
+    "neighbours_must_differ": {"values": ["a"]},
+    "groups_must_be_contiguous": {"group_by": ["a"]},
+    "values_match_location": {"other": OTHER, "values": {"a": "b"}},
+    "must_reach": {"other": OTHER},
+    "endpoints_match_references": {"other": OTHER, "start": "a", "end": "b", "other_key": "c"},
     "same_features_as": {"other": OTHER},
     "same_count_as": {"other": OTHER},
     "same_pixels_as": {"other": OTHER},
@@ -74,6 +124,7 @@ COMMON = {
     "max_fraction": 0.5,
     "where": "a = 1",
     "except": {"uri": "areas.gpkg"},
+    "only_within": {"uri": "areas.gpkg"},
     "except_keys": [["a"]],
     "baseline": "baseline.json",
 }
@@ -145,9 +196,68 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
     },
     "feature_count": {"min": [0, None], "max": [5, None]},
     "value_range": {"min": [0, None], "max": [5, None], "column": ["a"]},
+    "allowed_values": {
+        "column": ["a"],
+        "values": [["b"], None],
+        "other": [{"dataset": "codes", "column": "c"}, None],
+    },
+    "related_count": {
+        "min": [0, None],
+        "max": [5, None],
+        "other": [OTHER],
+        "keys": [{"a": "b"}],
+    },
+    "related_values": {
+        "compare": [[["a", "<", "b"]], None],
+        "sql": ["a.x < b.y", None],
+        "other": [OTHER],
+        "keys": [{"a": "b"}],
+    },
+    "column_statistics": {
+        "column": ["a"],
+        "null_fraction": [{"max": 0.1}, None],
+        "distinct": [{"min": 1}, None],
+        "mean": [{"min": 1}, None],
+        "quantiles": [{"0.5": {"min": 1}}, None],
+    },
+    "group_aggregate": {
+        "aggregate": ["count"],
+        "min": [0, None],
+        "max": [5, None],
+        "equals": [1, None],
+        "max_change": [0.1, None],
+    },
     "data_type": {"equals": ["uint8", None], "any_of": [["uint8"], None]},
     "grid_alignment": {"origin": [[0, 0], None], "resolution": [1, None], "other": [OTHER, None]},
     "pixel_range": {"min": [0, None], "max": [5, None]},
+    "node_valency": {"min": [1, None], "max": [5, None]},
+    "count_inside": {"min": [0, None], "max": [5, None], "other": [OTHER]},
+    "statistics": {
+        "mean": [[0, 1], None],
+        "std": [[0, None], None],
+        "percentiles": [[{"at": 50, "max": 1}], None],
+        "other": [OTHER, None],
+        "max_change": [0.1, None],
+    },
+    "no_spikes_in_surface": {"max_slope": [40, None], "max_step": [1, None]},
+    "footprint_matches": {
+        "other": [OTHER],
+        "tolerance": [1, None],
+        "min_iou": [0.9, None],
+    },
+    "vertical_accuracy": {
+        "other": [OTHER],
+        "rmse": [1, None],
+        "bias": [1, None],
+        "percentile95": [1, None],
+    },
+    "thematic_accuracy": {
+        "other": [OTHER],
+        "column": ["a"],
+        "min_overall": [0.9, None],
+        "min_users": [0.9, None],
+        "min_producers": [0.9, None],
+    },
     "min_area": {"value": [1, None], "limits": [{"by": "a", "values": {"b": 1}}, None]},
     "compression": {"equals": ["LZW", None], "any_of": [["LZW"], None]},
     "scale_offset": {"scale": [1, None], "offset": [1, None], "unit": ["m", None]},
@@ -178,6 +288,30 @@ def test_what_a_rule_needs_is_the_same_for_model_and_schema(
 
 def test_every_rule_that_needs_one_of_several_is_tried() -> None:
     assert {n for n, m in CATALOGUE.items() if m.needs.groups} == set(CHOICES)
+
+
+GRADES = {
+    "warn_at": [1, 3, 0.1, 0.5, 0, 1.5, None],
+    "error_at": [2, 3, 0.2, 0.5, None],
+    "severity": ["warn", "error"],
+    "max_violations": [2, 0],
+    "max_fraction": [0.5, None],
+}
+
+
+def test_two_grades_are_the_same_for_model_and_schema(
+    validator: jsonschema.Draft202012Validator,
+) -> None:
+    kind, seen = "spatial_pipeline.VectorDataset", set()
+    for warn, error in product([*GRADES["warn_at"], ...], [*GRADES["error_at"], ...]):
+        for more in [{}, *({n: v} for n in list(GRADES)[2:] for v in GRADES[n])]:
+            given = {"warn_at": warn, "error_at": error, **more}
+            rule = {"rule": "not_empty", **{k: v for k, v in given.items() if v is not ...}}
+            right = accepted(kind, rule)
+            seen.add(right)
+            ordered = warn in {None, ...} or error in {None, ...} or warn < error
+            assert (not list(validator.iter_errors(file(kind, rule)))) == right or not ordered, rule
+    assert seen == {True, False}
 
 
 SOURCES = [

@@ -364,7 +364,7 @@ def test_what_kills_workers_is_an_error(folder: Path, cluster: Machines) -> None
 
     (result,) = asyncio.run(main())
     assert result.status is Status.ERROR
-    assert "workers that died while they looked at it: 1" in result.message
+    assert "workers that died while evaluating it: 1" in result.message
 
 
 def test_a_lost_scheduler_is_an_error(
@@ -400,11 +400,11 @@ def test_an_address_where_nobody_answers_fails_closed(
         ("machine", "has no port: write tcp://machine:8786"),
         ("tls://[::1]/", "has no port: write tls://[::1]:8786"),
         ("tcp://localhost:", "has no port"),
-        ("tcp://localhost:dask", "'dask' is no port"),
-        ("tcp://localhost:99999", "'99999' is no port"),
+        ("tcp://localhost:dask", "'dask' is not a port"),
+        ("tcp://localhost:99999", "'99999' is not a port"),
         ("http://localhost:8786", "http:// is none of tcp://, tls://"),
-        ("tcp://", "is no address"),
-        ("a b:c:1", "is no address"),
+        ("tcp://", "is not an address"),
+        ("a b:c:1", "is not an address"),
     ],
 )
 def test_an_address_that_is_none_says_so_at_once(folder: Path, address: str, mistake: str) -> None:

@@ -54,6 +54,25 @@ def test_a_warning_never_holds() -> None:
     assert decide(contract(), VERSION, verdict(contract(), valid_geometry=Status.FAILED)).open
 
 
+def test_the_lower_of_two_grades_opens_and_the_higher_holds() -> None:
+    graded = contract(rules=[{"rule": "not_empty", "warn_at": 1, "error_at": 5}])
+
+    def open_after(severity: Severity, status: Status) -> bool:
+        judged = verdict(graded, not_empty=status)
+        found = tuple(
+            replace(r, severity=severity) if r.name == "not_empty" else r for r in judged.results
+        )
+        return decide(graded, VERSION, replace(judged, results=found)).open
+
+    assert open_after(Severity.WARN, Status.FAILED)
+    assert not open_after(Severity.ERROR, Status.FAILED)
+    assert not open_after(Severity.WARN, Status.ERROR)
+    # A result of severity warn says nothing about a rule without grades.
+    plain = verdict(contract(), not_empty=Status.FAILED)
+    found = tuple(replace(r, severity=Severity.WARN) for r in plain.results)
+    assert not decide(contract(), VERSION, replace(plain, results=found)).open
+
+
 @pytest.mark.parametrize("status", [Status.FAILED, Status.ERROR, Status.TIMEOUT])
 @pytest.mark.parametrize(
     "name", ["readable", "staged_matches_source", "not_empty", "feature_count"]

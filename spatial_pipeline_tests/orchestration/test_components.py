@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from spatial_pipeline.orchestration import strict
 from spatial_pipeline_tests.orchestration.projects import GOOD, write_points
 
 PYPROJECT = """
@@ -52,6 +53,14 @@ attributes:
   rules:
     - {rule: must_not_overlapp}
 """
+WRONG_REFERENCE = """
+type: spatial_pipeline.VectorDataset
+attributes:
+  name: areas
+  source: {uri: areas.geojson}
+  rules:
+    - {rule: must_be_covered_by, other: {dataset: station}}
+"""
 
 
 @pytest.fixture
@@ -68,14 +77,16 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def dagster_cli(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def dagster_cli(
+    project: Path, *arguments: str, program: str = "dg"
+) -> subprocess.CompletedProcess[str]:
     """``dg`` in a project, in a process of its own."""
     return subprocess.run(
-        [str(Path(sys.executable).with_name("dg")), *arguments],
+        [str(Path(sys.executable).with_name(program)), *arguments],
         cwd=project,
         env={
             **os.environ,
-            "PYTHONPATH": str(project),
+            "PYTHONPATH": f"{project}:{Path.cwd()}",
             "COLUMNS": "200",
             "DG_CLI_CONFIG": "/dev/null",
         },
@@ -108,6 +119,40 @@ def test_check_yaml_names_mistakes(project: Path) -> None:
     done = dagster_cli(project, "check", "yaml", str(folder))
     assert done.returncode == 1
     assert "'url' was unexpected" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("dg", "check", "defs", "--no-check-yaml"), ("dagster", "definitions", "validate")]
+)
+def test_validation_fails_with_every_mistake_of_every_contract(
+    project: Path, command: tuple[str, ...]
+) -> None:
+    for name, text in (("lines", WRONG_CONTRACT), ("areas", WRONG_REFERENCE)):
+        folder = project / "my_project" / "defs" / name
+        folder.mkdir()
+        (folder / "defs.yaml").write_text(text)
+    done = dagster_cli(project, *command[1:], program=command[0])
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "lines/defs.yaml:5: source: unknown key 'url'; did you mean 'uri'?" in said, said
+    assert "unknown rule 'must_not_overlapp'; did you mean 'must_not_overlap'?" in said
+    assert "areas/defs.yaml:7: must_be_covered_by: there is no dataset 'station'" in said
+    assert "3 mistakes" in said
+
+
+def test_a_strict_location_does_not_load_with_a_mistake(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPATIAL_STRICT_CONTRACTS", "true")
+    load(project, monkeypatch).resolve_asset_graph()
+    folder = project / "my_project" / "defs" / "lines"
+    folder.mkdir()
+    (folder / "defs.yaml").write_text(WRONG_CONTRACT)
+    strict._mistakes.cache_clear()
+    with pytest.raises(Exception, match="lines") as raised:
+        load(project, monkeypatch)
+    assert "must_not_overlapp" in str(raised.value.__cause__)
+    strict._mistakes.cache_clear()
 
 
 def test_scaffold(project: Path) -> None:
@@ -144,8 +189,11 @@ def test_a_broken_contract_does_not_take_the_others_down(
     (folder / "defs.yaml").write_text(WRONG_CONTRACT)
     graph = load(project, monkeypatch).resolve_asset_graph()
     keys = {n.key.to_user_string() for n in graph.asset_nodes}
-    assert {"stations/staged", "stations/published", "lines/staged"} <= keys
-    assert "lines/published" not in keys
+    # The assets that were known before are there, and what depends on them finds them.
+    datasets = ("stations", "lines")
+    assert {f"{d}/{a}" for d in datasets for a in ("source", "staged", "published")} <= keys
+    checks = {k.to_user_string() for k in graph.asset_check_keys}
+    assert {"lines/staged:contract", "lines/published:contract"} <= checks
     description = graph.get(dg.AssetKey(["lines", "staged"])).description or ""
     assert "must_not_overlapp" in description
     assert "did you mean 'must_not_overlap'" in description

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from spatial_pipeline.contract.load import parse_attributes
 from spatial_pipeline.contract.models import RasterContract, VectorContract
 from spatial_pipeline.errors import ContractError
-from spatial_pipeline.orchestration.dataset import broken_definitions, dataset_definitions
+from spatial_pipeline.orchestration.broken import broken_definitions
+from spatial_pipeline.orchestration.dataset import dataset_definitions
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, Project, run
 
 ROADS: dict[str, Any] = {

@@ -314,7 +314,7 @@ def test_published_alone_refuses_what_was_changed_since_the_check(
         (folder / "verdict.json").write_text(json.dumps(verdict))
     result = run(project.definitions(), instance, PUBLISHED)
     assert not result.success
-    said = "files changed since" if how == "bytes" else "never checked"
+    said = "its files changed" if how == "bytes" else "never checked"
     assert said in failure(result)
 
 
@@ -329,3 +329,22 @@ def test_a_whole_run_heals_a_version_that_was_changed(
     assert run(project.definitions(), instance).success
     assert data.read_bytes() == before
     assert project.published() == version.id
+
+
+def test_a_graded_rule_warns_and_publishes_then_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+) -> None:
+    monkeypatch.setenv("SPATIAL_STORE", str(tmp_path / "store"))
+    graded = Project(tmp_path, rules=[{"rule": "not_empty", "warn_at": 1, "error_at": 2}])
+    graded.supply(BAD)
+    first = run(graded.definitions(), instance)
+    (told,) = [e for e in first.get_asset_check_evaluations() if e.check_name == "not_empty"]
+    assert (first.success, told.passed, told.severity) == (True, False, dg.AssetCheckSeverity.WARN)
+    version = graded.published()
+    assert version is not None
+    graded.supply([None, None, [2, 2]])
+    second = run(graded.definitions(), instance)
+    (told,) = [e for e in second.get_asset_check_evaluations() if e.check_name == "not_empty"]
+    assert (second.success, told.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert "is held: not_empty: failed" in failure(second)
+    assert graded.published() == version

@@ -77,6 +77,24 @@ def test_what_was_accepted_passes_and_opens_the_gate(tmp_path: Path) -> None:
     assert held(of) == ()
 
 
+def test_an_area_outside_of_which_nothing_counts_is_part_of_the_rule(tmp_path: Path) -> None:
+    areas(tmp_path / "only.gpkg", shapely.box(0, 0, 20, 20))
+    of = contract(tmp_path, only_within={"uri": "only.gpkg"})
+    after = checked(of).results[-1]
+    assert (after.status, after.violations, after.excepted) == (
+        Status.FAILED,
+        1,
+        {"only_within": 1},
+    )
+    areas(tmp_path / "only.gpkg", shapely.box(50, 0, 60, 20))
+    assert any("the rule changed since it was checked" in r for r in held(of))
+    assert checked(of).results[-1].passed
+    assert held(of) == ()
+    frame = geopandas.GeoDataFrame(geometry=[shapely.Point(0, 0)], crs="EPSG:32633")
+    frame.to_file(tmp_path / "only.gpkg")
+    assert "only_within: the file holds no polygons" in checked(of).results[-1].message
+
+
 def edited(path: Path) -> None:
     value = json.loads(path.read_text())
     value["rules"]["must_not_overlap"]["accepted"].pop()
@@ -122,7 +140,7 @@ def test_a_baseline_edited_while_it_is_read_is_no_verdict(
     monkeypatch.setattr(suppressions, "parsed", meanwhile)
     result = checked(of).results[-1]
     assert result.status is Status.ERROR
-    assert "changed while the rule was checked" in result.message
+    assert "changed during the check" in result.message
     assert held(of)
 
 
@@ -155,7 +173,7 @@ def test_areas_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("uri", ["https://a.b/c.gpkg", "postgresql:", "package://a/b", "a.zip!b"])
 def test_areas_are_files_whose_change_is_noticed(tmp_path: Path, uri: str) -> None:
-    with pytest.raises(ValueError, match="accepted areas are a file"):
+    with pytest.raises(ValueError, match="accepted areas must be a file"):
         contract(tmp_path, **{"except": {"uri": uri}})
 
 
@@ -207,4 +225,4 @@ def test_the_command_says_when_no_rule_has_a_baseline(tmp_path: Path) -> None:
     (tmp_path / "defs.yaml").write_text(CONTRACT.replace(", baseline: accepted.json", ""))
     refused = command(tmp_path, "--write-baseline")
     assert refused.exit_code == 2
-    assert "no rule that was checked names a baseline" in refused.stderr
+    assert "none of the checked rules has a baseline" in refused.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -111,8 +112,13 @@ def test_notes_of_a_store_of_an_earlier_release_are_written_by_the_next_publicat
 ) -> None:
     for note in store.folder("roads", None).glob(f"*/{NOTE}"):
         note.unlink()
+    folders = [store.path(Version("roads", None, v)) for v in ("v1", "v2")]
+    for folder in folders:
+        os.utime(folder, (1e9, 1e9))
     publish(contract(), proven(store, "v3"), store)
     before = store.published("roads", None)
+    # The published version was replaced just now; the other one is as old as it was.
+    assert [f.stat().st_mtime == 1e9 for f in folders] == [False, True]
     file(store).write_text("")
     (store.folder("roads", None) / pointer.COPY).write_text("")
     assert store.published("roads", None) == before
@@ -162,11 +168,11 @@ def test_one_damaged_partition_does_not_hide_the_others(store: Store) -> None:
 
 @pytest.mark.parametrize("name", [h for h in HOSTILE if isinstance(h, str)])
 def test_no_id_leads_out_of_the_store(store: Store, name: str) -> None:
-    with pytest.raises(StoreError, match="is no id of a version"):
+    with pytest.raises(StoreError, match="is not a version ID"):
         store.path(Version("roads", None, name))
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../x", "/etc", "a\0"])
 def test_no_dataset_leads_out_of_the_store(store: Store, name: str) -> None:
-    with pytest.raises(StoreError, match="is no name of a dataset"):
+    with pytest.raises(StoreError, match="is not a dataset name"):
         store.published(name, None)

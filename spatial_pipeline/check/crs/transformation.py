@@ -46,7 +46,7 @@ def transformed(
         raise RuleError(msg)
     if same_horizontally(from_crs, to_crs):
         return geometries, ""
-    source, target = _horizontal(from_crs), _horizontal(to_crs)
+    source, target = horizontal(from_crs), horizontal(to_crs)
     operation, note = _operation(source.to_wkt(), target.to_wkt())
     out = np.array(geometries, dtype=object)
     deep = shapely.has_z(out)
@@ -66,7 +66,7 @@ def length_unit(crs: pyproj.CRS | None) -> str:
     """Symbol of the unit of the coordinates, empty when there is no CRS."""
     if crs is None:
         return ""
-    axes = _horizontal(crs).axis_info
+    axes = horizontal(crs).axis_info
     return _UNITS.get(axes[0].unit_name, axes[0].unit_name) if axes else ""
 
 
@@ -78,10 +78,10 @@ def area_unit(crs: pyproj.CRS | None) -> str:
 
 def in_degrees(crs: pyproj.CRS | None) -> bool:
     """True when the coordinates are angles."""
-    return crs is not None and _horizontal(crs).is_geographic
+    return crs is not None and horizontal(crs).is_geographic
 
 
-def _horizontal(crs: pyproj.CRS) -> pyproj.CRS:
+def horizontal(crs: pyproj.CRS) -> pyproj.CRS:
     """The horizontal component of a CRS."""
     if crs.is_compound:
         return crs.sub_crs_list[0]
@@ -135,4 +135,4 @@ def _accuracy(group: TransformerGroup) -> str:
     return f"by the best of {len(group.transformers)} operations at each place ({accuracy})"
 
 
-__all__ = ["area_unit", "in_degrees", "length_unit", "transformed"]
+__all__ = ["area_unit", "horizontal", "in_degrees", "length_unit", "transformed"]

@@ -211,7 +211,9 @@ def _see(task: RuleRun, shown: Shown, around: Callable[[FeatureBatch, float], Ti
             batch = owned if len(seen) == len(owned) else owned.take(seen)
         tile = Tile(batch, len(batch))
         if isinstance(check, TileCheck):
-            tile = shown.tile if len(seen) == len(owned) else around(batch, check.halo())
+            # Only rule runs that know nothing yet have widened the tile that is shown.
+            whole = memory.known is None and len(seen) == len(owned)
+            tile = shown.tile if whole else around(batch, check.halo())
         value = _mapped(task, tile, tile, selects=False)
     memory.learn(shown.number, owned.positions, seen, check.facts(batch, value))
     if memory.known is None:

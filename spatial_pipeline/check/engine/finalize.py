@@ -31,6 +31,7 @@ from spatial_pipeline.model.violations import SAMPLE_SIZE, RuleOutcome, Violatio
 from spatial_pipeline.runtime.workers import Workers
 
 TYPES: dict[str, frozenset[int]] = {
+    "point": frozenset({0, 4, 7}),
     "line": frozenset({1, 2, 5, 7}),
     "polygon": frozenset({3, 6, 7}),
     "geometry": frozenset(range(8)),
@@ -80,11 +81,17 @@ async def conclude(
 def _judged(result: Result, outcome: RuleOutcome, task: RuleRun) -> Result:
     rule = task.rule
     violations = outcome.count if outcome.count is not None else len(outcome.violations)
+    severity = rule.severity
     if outcome.passed is not None:
         passed = outcome.passed
         value, threshold = outcome.value, outcome.threshold
+    elif rule.warn_at is not None and rule.error_at is not None:
+        value = _graded_value(rule.error_at, violations, outcome.checked)
+        passed = value < rule.warn_at
+        severity = Severity.WARN if not passed and value < rule.error_at else Severity.ERROR
+        threshold = rule.warn_at if severity is Severity.WARN or passed else rule.error_at
     elif rule.max_fraction is not None:
-        value = violations / outcome.checked if outcome.checked else float(violations > 0)
+        value = _graded_value(rule.max_fraction, violations, outcome.checked)
         threshold = rule.max_fraction
         passed = value <= threshold
     else:
@@ -96,6 +103,7 @@ def _judged(result: Result, outcome: RuleOutcome, task: RuleRun) -> Result:
     notes = (*outcome.notes, *task.notes())
     return replace(
         result,
+        severity=severity,
         status=Status.PASSED if passed else Status.FAILED,
         checked=outcome.checked,
         violations=violations,
@@ -103,6 +111,13 @@ def _judged(result: Result, outcome: RuleOutcome, task: RuleRun) -> Result:
         threshold=_number(rule.max_violations if threshold is None else threshold),
         message="; ".join((outcome.message or default, *notes)),
     )
+
+
+def _graded_value(grade: float, violations: int, checked: int) -> float:
+    """What is compared with a grade: a number of violations, or their share of what was checked."""
+    if isinstance(grade, int):
+        return violations
+    return violations / checked if checked else float(violations > 0)
 
 
 def _finish(

@@ -219,13 +219,12 @@ class RuleRun:
         """Lookup of the other dataset by location; created once for all threads."""
         with self._shared.lock:
             if self._shared.around is None:
-                if not self.others:
+                data = cast("VectorReader", self.check.context.data)
+                if not self.others and not self.check.with_itself:
                     msg = "nothing to compare with"
                     raise RuleError(msg)
-                data = cast("VectorReader", self.check.context.data)
-                self._shared.around = Surroundings(
-                    cast("VectorReader", self.others[0]), data.profile.pyproj_crs
-                )
+                other = cast("VectorReader", self.others[0]) if self.others else data
+                self._shared.around = Surroundings(other, data.profile.pyproj_crs)
             return self._shared.around
 
     def notes(self) -> tuple[str, ...]:

@@ -39,8 +39,8 @@ FORMAT = 1
 EXTENT_PART = 1e-9
 NAMED = 5
 """Missing baseline violations that the message names."""
-NEW, BY_AREA, BY_KEYS, BY_BASELINE = range(4)
-WORDS = {BY_AREA: "areas", BY_KEYS: "keys", BY_BASELINE: "baseline"}
+NEW, BY_AREA, BY_KEYS, BY_BASELINE, OUTSIDE = range(5)
+WORDS = {BY_AREA: "areas", BY_KEYS: "keys", BY_BASELINE: "baseline", OUTSIDE: "only_within"}
 
 Fingerprint = str
 
@@ -65,6 +65,7 @@ class Suppression:
 
     Attributes:
         areas: area in the CRS of the dataset, None when there is none.
+        only: the area outside of which violations are accepted; None when there is none.
         keys: keys as JSON text, one per feature.
         baseline: None when the rule has none.
         notes: remarks.
@@ -72,6 +73,7 @@ class Suppression:
     """
 
     areas: shapely.Geometry | None = None
+    only: shapely.Geometry | None = None
     keys: frozenset[str] = frozenset()
     baseline: Baseline | None = None
     notes: tuple[str, ...] = ()
@@ -89,6 +91,12 @@ class Suppression:
             inside = ~shapely.is_missing(violations.geometry)
             inside[inside] = shapely.covered_by(violations.geometry[inside], self.areas)
             verdict[inside] = BY_AREA
+        if self.only is not None:
+            # A violation without a place may be anywhere: it counts.
+            apart = (verdict == NEW) & ~shapely.is_missing(violations.geometry)
+            apart &= ~shapely.is_empty(violations.geometry)
+            apart[apart] = shapely.disjoint(violations.geometry[apart], self.only)
+            verdict[apart] = OUTSIDE
         if self.keys and violations.keys is not None:
             for i in np.flatnonzero(verdict == NEW):
                 involved = [_text(k) for k in violations.keys[i]]
@@ -143,7 +151,10 @@ def without_accepted(
         if counts:
             notes.append("the rule judges one number, of which nothing is accepted")
         return Remaining(replace(outcome, notes=tuple(notes)))
-    notes += [f"{n} accepted by {word}" for word, n in counts.items()]
+    notes += [
+        f"{n} outside of only_within" if word == WORDS[OUTSIDE] else f"{n} accepted by {word}"
+        for word, n in counts.items()
+    ]
     gone = list((+left).elements())
     if gone:
         shown = ", ".join(gone[:NAMED]) + (", …" if len(gone) > NAMED else "")

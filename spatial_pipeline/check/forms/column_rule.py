@@ -2,28 +2,34 @@
 
 A rule is a function that is decorated by :func:`column_rule`. It gets its model and the values of
 one column of a batch, once for each column that the model names, and returns the violations. With
-``rows=True`` it gets the rows of all those columns together, nulls included. Counts, notes about
-nulls, places, the cache over versions and registration are done here.
+``rows=True`` it gets the rows of all those columns together, nulls included, and may return which
+of them it could not judge, too; with ``nulls=True`` each column with its nulls, which are judged
+then. Counts, notes about nulls, places, the cache over versions and registration are done here.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import BatchCheck, evaluates
+from spatial_pipeline.check.base import BatchCheck, Context, evaluates
 from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
+from spatial_pipeline.check.join.where_filter import columns_of
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.features import FeatureBatch, computed
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
+Unjudged = NDArray[np.bool_]
+"""(n,) rows that a rule could not judge because a value is null."""
+ROWS = ""
+"""Name under which rows that are not judged are counted, in place of that of a column."""
 SHOWN = 60
 """Characters of a value that a reason shows."""
 
@@ -36,12 +42,14 @@ class AttributeRows:
         batch: all features of the batch.
         index: (n,) int64 places of the features in the batch.
         table: (n,) the columns that the rule names.
+        prepared: what the rule prepared once for all batches.
 
     """
 
     batch: FeatureBatch
     index: NDArray[np.int64]
     table: pa.Table
+    prepared: Any = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -66,7 +74,7 @@ class AttributeRows:
 
 @dataclass(frozen=True)
 class Values(AttributeRows):
-    """The values of one column that are not null."""
+    """The values of one column that are not null, or all of them for a rule with ``nulls``."""
 
     @property
     def name(self) -> str:
@@ -87,15 +95,19 @@ class ColumnResult:
         checked: values judged.
         nulls: nulls that were not judged, by column.
         found: violations.
+        counts: number of violations, by column; of rules about rows none.
 
     """
 
     checked: int
     nulls: Counter[str]
     found: Violations
+    counts: Counter[str] = field(default_factory=Counter)
 
 
-Evaluate = Callable[[Any, Any], Violations]
+Evaluate = Callable[[Any, Any], Violations | tuple[Violations, Unjudged]]
+Prepare = Callable[[Any, Context], Any]
+Says = Callable[[Any, Counter[str]], str]
 E = TypeVar("E", bound=Evaluate)
 
 
@@ -105,36 +117,73 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
     needs_geometry = False
     function: ClassVar[Evaluate]
     rows: ClassVar[bool]
+    nulls: ClassVar[bool]
+    typed: ClassVar[bool]
+    says: ClassVar[Says | None]
+    prepare: ClassVar[Prepare | None]
+
+    @computed
+    def prepared(self) -> Any:
+        """What the rule prepares once for all batches."""
+        prepare = type(self).prepare
+        return None if prepare is None else prepare(self.rule, self.context)
+
+    def relies_on(self) -> Sequence[Any]:
+        """The versions of the other datasets."""
+        return [other.version_id for other in self.context.others]
 
     def map(self, batch: FeatureBatch) -> ColumnResult:
         """Values judged, nulls, and violations."""
         names = self.rule.columns()
         if self.rows:
-            every = AttributeRows(batch, np.arange(len(batch)), batch.table.select(list(names)))
-            found = self._found(every)
-            return ColumnResult(len(batch), Counter(), found)
-        parts, nulls, checked = [], Counter[str](), 0
+            read = (
+                *names,
+                *columns_of("\n".join(self.rule.conditions()), batch.table.column_names),
+            )
+            table = batch.table.select(list(dict.fromkeys(read)))
+            every = AttributeRows(batch, np.arange(len(batch)), table, self.prepared)
+            found, unjudged = self._found(every)
+            lost = int(unjudged.sum())
+            return ColumnResult(len(batch) - lost, Counter({ROWS: lost}), found)
+        parts, nulls, counts, checked = [], Counter[str](), Counter[str](), 0
         for name in names:
-            column = batch.table.column(name)
-            filled = np.flatnonzero(column.is_valid().to_numpy())
-            nulls[name] = len(batch) - len(filled)
-            checked += len(filled)
-            parts.append(self._found(Values(batch, filled, pa.table({name: column.drop_null()}))))
-        return ColumnResult(checked, nulls, Violations.concat(parts))
+            values = self._values(batch, name)
+            nulls[name] = len(batch) - len(values)
+            checked += len(values)
+            parts.append(self._found(values)[0])
+            counts[name] = len(parts[-1])
+        return ColumnResult(checked, nulls, Violations.concat(parts), counts)
 
-    def _found(self, rows: AttributeRows) -> Violations:
-        return type(self).function(self.rule, rows) if len(rows) else Violations.none()
+    def _values(self, batch: FeatureBatch, name: str) -> Values:
+        column = batch.table.column(name)
+        if self.nulls:
+            every = np.arange(len(batch))
+            return Values(batch, every, pa.table({name: column}), self.prepared)
+        filled = np.flatnonzero(column.is_valid().to_numpy())
+        return Values(batch, filled, pa.table({name: column.drop_null()}), self.prepared)
+
+    def _found(self, rows: AttributeRows) -> tuple[Violations, Unjudged]:
+        every = np.zeros(len(rows), dtype=bool)
+        if not (len(rows) or self.typed):
+            return Violations.none(), every
+        found = type(self).function(self.rule, rows)
+        return found if isinstance(found, tuple) else (found, every)
+
+    @property
+    def _counted(self) -> tuple[str, ...]:
+        """Names under which nulls are counted."""
+        return (ROWS,) if self.rows else self.rule.columns()
 
     def packed(self, partial: ColumnResult, count: int) -> Words | None:  # noqa: ARG002
         """Values judged, and nulls by column."""
         if len(partial.found):
             return None
-        nulls = [partial.nulls[name] for name in self.rule.columns()]
+        nulls = [partial.nulls[name] for name in self._counted]
         return np.array([partial.checked, *nulls], dtype=np.uint64)
 
     def unpacked(self, words: Words, places: slice) -> ColumnResult:  # noqa: ARG002
         """No violations."""
-        named = zip(self.rule.columns(), words[1:].tolist(), strict=True)
+        named = zip(self._counted, words[1:].tolist(), strict=True)
         return ColumnResult(int(words[0]), Counter(dict(named)), Violations.none())
 
     def violations_of(self, partial: ColumnResult) -> Violations:
@@ -143,20 +192,26 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
 
     def without_violations(self, partial: ColumnResult) -> ColumnResult:
         """Values judged, and nulls."""
-        return ColumnResult(partial.checked, partial.nulls, Violations.none())
+        return replace(partial, found=Violations.none())
 
     def reduce(self, partials: Sequence[ColumnResult]) -> RuleOutcome:
         """All violations, and how many nulls were not judged."""
         nulls = sum((p.nulls for p in partials), Counter())
+        counts = sum((p.counts for p in partials), Counter())
+        says = type(self).says
         return RuleOutcome(
             checked=sum(p.checked for p in partials),
             violations=Violations.concat(p.found for p in partials),
-            notes=tuple(
-                f"{nulls[name]} null{'s' * (nulls[name] != 1)} in {name} not judged"
-                for name in self.rule.columns()
-                if nulls[name]
-            ),
+            message=says(self.rule, counts) if says is not None and counts else "",
+            notes=tuple(_unjudged(nulls[name], name) for name in self._counted if nulls[name]),
         )
+
+
+def _unjudged(count: int, name: str) -> str:
+    many = "s" * (count != 1)
+    if name == ROWS:
+        return f"{count} row{many} not judged because of a null"
+    return f"{count} null{many} in {name} not judged"
 
 
 def shown(value: Any) -> str:
@@ -165,11 +220,23 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def column_rule(*, rows: bool = False) -> Callable[[E], E]:
+def column_rule(
+    *,
+    rows: bool = False,
+    nulls: bool = False,
+    typed: bool = False,
+    says: Says | None = None,
+    prepare: Prepare | None = None,
+) -> Callable[[E], E]:
     """Registers a function as the evaluation of the rule model of its first parameter.
 
     Args:
         rows: the function gets all columns of the rule together, nulls included.
+        nulls: the function gets each column with its nulls.
+        typed: the function refuses types of columns, so it also gets a column without a value.
+        says: (rule, number of violations by column) → the message, when there are any.
+        prepare: called once, with the rule and its context (the other datasets); its value is
+            ``prepared`` of the rows.
 
     """
 
@@ -178,6 +245,10 @@ def column_rule(*, rows: bool = False) -> Callable[[E], E]:
         parts = {
             "function": staticmethod(function),
             "rows": rows,
+            "nulls": nulls,
+            "typed": typed,
+            "says": None if says is None else staticmethod(says),
+            "prepare": None if prepare is None else staticmethod(prepare),
             "__doc__": function.__doc__,
             "__module__": function.__module__,
         }

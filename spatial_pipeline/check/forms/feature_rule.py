@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self, TypeVar, get_type_hints
 
 import numpy as np
@@ -33,6 +33,7 @@ from spatial_pipeline.check.geometry.unjudged import (
     UNDECODABLE,
     WITHOUT_M,
     WITHOUT_Z,
+    stored,
     undecodable,
 )
 from spatial_pipeline.check.incremental.feature_cache import Facts
@@ -56,23 +57,39 @@ class Features:
         batch: all features of the batch.
         index: (n,) int64 ascending places of the features in the batch.
         extent: bounds of the dataset, None when it has none.
+        profile: profile of the dataset.
+        cancelled: raises when the time of the rule is up; long loops call it.
+        said: number of features for each note; see :meth:`note`.
 
     """
 
     dimensions: ClassVar[frozenset[int] | None] = None
     """Dimensions of the parts that are checked; None for all."""
+    keeps: ClassVar[frozenset[str]] = frozenset()
+    """What makes a feature ineligible for other rules and not for this one."""
 
     batch: FeatureBatch
     index: NDArray[np.int64]
     extent: Bounds | None = None
+    profile: Profile | None = None
+    cancelled: Callable[[], None] = lambda: None
+    said: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:
         return len(self.index)
 
     @property
     def geometry(self) -> NDArray[np.object_]:
-        """(n,) geometries: not null, not empty, without NaN or infinity in x and y."""
+        """(n,) geometries: not null, not empty, finite in x and y, but for what the rule keeps."""
         return self.batch.geometry[self.index]
+
+    def wkb(self, feature: int) -> bytes | None:
+        """The staged WKB of a feature, which may not decode."""
+        return stored(self.batch, int(self.index[feature]))
+
+    def note(self, kind: str, count: int = 1) -> None:
+        """Counts features for a note of :mod:`~spatial_pipeline.check.geometry.unjudged`."""
+        self.said[kind] += count
 
     @property
     def length_unit(self) -> str:
@@ -163,26 +180,49 @@ class Features:
     def _of(
         cls, batch: FeatureBatch, profile: Profile, *, valid: bool
     ) -> tuple[Self, Counter[str]]:
-        geometry, said = batch.geometry, Counter[str]()
+        out = cls.ineligible(batch, profile, valid=valid)
         left = np.ones(len(batch), dtype=bool)
-        lost = undecodable(batch, profile)
+        for places in out.values():
+            left[places] = False
+        index = np.flatnonzero(left)
+        geometry = batch.geometry[index]
+        said = Counter({reason: len(places) for reason, places in out.items()})
+        said[THREE_D] = int((shapely.has_z(geometry) | shapely.has_m(geometry)).sum())
+        return cls(batch, index, getattr(profile, "bounds", None), profile), said
+
+    @classmethod
+    def ineligible(
+        cls, batch: FeatureBatch, profile: Profile, *, valid: bool
+    ) -> dict[str, NDArray[np.int64]]:
+        """Places of the ineligible features of a batch, by the first reason that holds.
+
+        Args:
+            batch: the features.
+            profile: profile of the dataset.
+            valid: invalid geometries are ineligible.
+
+        """
+        geometry, lost = batch.geometry, undecodable(batch, profile)
         reasons = [
-            (UNDECODABLE, lost),
-            (NULL, shapely.is_missing(geometry)),
+            (UNDECODABLE, cls._unusable(batch, lost)),
+            (NULL, shapely.is_missing(geometry) & ~lost),
             (EMPTY, shapely.is_empty(geometry)),
             (NOT_FINITE, not_finite_xy(geometry)),
         ]
-        reasons += cls._other_kinds(geometry)
-        for reason, out in reasons:
-            said[reason] += int((out & left).sum())
+        reasons = [(reason, out) for reason, out in reasons if reason not in cls.keeps]
+        found: dict[str, NDArray[np.int64]] = {}
+        left = np.ones(len(batch), dtype=bool)
+        for reason, out in (*reasons, *cls._other_kinds(geometry)):
+            found[reason] = np.flatnonzero(out & left)
             left &= ~out
         if valid:
-            said[INVALID] = int((left & ~batch.valid).sum())
-            left &= batch.valid
-        index = np.flatnonzero(left)
-        deep = shapely.has_z(geometry[index]) | shapely.has_m(geometry[index])
-        said[THREE_D] = int(deep.sum())
-        return cls(batch, index, getattr(profile, "bounds", None)), said
+            found[INVALID] = np.flatnonzero(left & ~batch.valid)
+        return found
+
+    @classmethod
+    def _unusable(cls, batch: FeatureBatch, lost: NDArray[np.bool_]) -> NDArray[np.bool_]:  # noqa: ARG003 - a class may ask
+        """(n,) bool: geometries of which the rule can use nothing, among those that are lost."""
+        return lost
 
     @classmethod
     def _other_kinds(cls, geometry: NDArray[np.object_]) -> list[tuple[str, NDArray[np.bool_]]]:
@@ -252,7 +292,26 @@ class MeasuredLines(Lines):
         return [*super()._other_kinds(geometry), (WITHOUT_M, ~shapely.has_m(geometry))]
 
 
+class LinesWithZ(Lines):
+    """Features with a line and with Z."""
+
+    @classmethod
+    def _other_kinds(cls, geometry: NDArray[np.object_]) -> list[tuple[str, NDArray[np.bool_]]]:
+        return [*super()._other_kinds(geometry), (WITHOUT_Z, ~shapely.has_z(geometry))]
+
+
 Evaluate = Callable[[Any, Any], Violations]
+Relies = Callable[[Any, Profile], Sequence[Any]]
+
+
+def extent_of(_: Rule, profile: Profile) -> Sequence[Any]:
+    """The extent of the dataset."""
+    return (getattr(profile, "bounds", None),)
+
+
+def nothing_else(_: Rule, __: Profile) -> Sequence[Any]:
+    """Geometries alone."""
+    return ()
 
 
 class FeatureRuleCheck(GeometryCheck[Rule]):
@@ -261,6 +320,7 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
     judges: ClassVar[type[Features]]
     valid: ClassVar[bool]
     evaluate: ClassVar[Evaluate]
+    relies: ClassVar[Relies]
     notes_depth: ClassVar[bool] = True
 
     def judge(self, batch: FeatureBatch) -> Judged:
@@ -268,31 +328,40 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
         features, said = self.judges.of(batch, self.context.data.profile, valid=self.valid)
         if not self.notes_depth:
             said = Counter({kind: n for kind, n in said.items() if kind != THREE_D})
+        # The features are shared by rules; what a rule notes is not.
+        features = replace(features, cancelled=self.context.cancelled, said=Counter(said))
         found = type(self).evaluate(self.rule, features) if len(features) else Violations.none()
-        return Judged(len(features), found, said)
+        return Judged(len(features), found, features.said)
 
     def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
         """All violations, the excluded features, and the unit of bounds when it is an angle."""
-        outcome = super().reduce(partials)
-        crs = getattr(self.context.data.profile, "pyproj_crs", None)
-        if in_degrees(crs) and measures(self.rule):
-            told = f"{', '.join(measures(self.rule))} in degrees"
-            outcome = replace(outcome, notes=(*outcome.notes, told))
-        return outcome
+        return with_degrees(super().reduce(partials), self.rule, self.context.data.profile)
 
     def depends(self) -> Sequence[Any] | None:
-        """The extent of the dataset; None when attributes decide, which disables the cache."""
-        return (
-            None if self.rule.columns() else (getattr(self.context.data.profile, "bounds", None),)
-        )
+        """Facts of the profile; None when attributes decide, which disables the cache."""
+        if self.rule.columns():
+            return None
+        return type(self).relies(self.rule, self.context.data.profile)
 
     def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
         """The facts common to all geometry checks, for the features that were checked."""
-        known = super().facts(batch, partial)
         features, _ = self.judges.of(batch, self.context.data.profile, valid=self.valid)
-        judged = np.zeros(len(batch), dtype=bool)
-        judged[features.index] = True
-        return known.without(~judged) if not judged.all() else known
+        return of_judged(super().facts(batch, partial), features)
+
+
+def of_judged(facts: Facts, features: Features) -> Facts:
+    """The facts about the features of a batch, without those about ineligible ones."""
+    judged = np.zeros(len(facts), dtype=bool)
+    judged[features.index] = True
+    return facts if judged.all() else facts.without(~judged)
+
+
+def with_degrees(outcome: RuleOutcome, rule: Rule, profile: Profile) -> RuleOutcome:
+    """The outcome with a note that names the lengths and areas of the rule that are angles."""
+    degrees = in_degrees(getattr(profile, "pyproj_crs", None))
+    if not degrees or not measures(rule) or getattr(rule, "metres", False):
+        return outcome
+    return replace(outcome, notes=(*outcome.notes, f"{', '.join(measures(rule))} in degrees"))
 
 
 def measures(rule: Rule) -> list[str]:
@@ -306,7 +375,11 @@ def measures(rule: Rule) -> list[str]:
 
 
 def feature_rule(
-    judges: type[Features], *, valid: bool = False, deep: bool = False
+    judges: type[Features],
+    *,
+    valid: bool = False,
+    deep: bool = False,
+    relies: Relies = extent_of,
 ) -> Callable[[Callable[[Any, F], Violations]], Callable[[Any, F], Violations]]:
     """Registers a function as the evaluation of the rule model of its first parameter.
 
@@ -314,6 +387,7 @@ def feature_rule(
         judges: eligible features; all others are counted and noted.
         valid: invalid geometries are excluded.
         deep: Z and M are checked too, so no note says that geometries were judged in the XY plane.
+        relies: (rule, profile) → what the violations of a geometry depend on beside it.
 
     """
 
@@ -323,6 +397,7 @@ def feature_rule(
             "judges": judges,
             "valid": valid,
             "notes_depth": not deep,
+            "relies": staticmethod(relies),
             "evaluate": staticmethod(function),
             "__doc__": function.__doc__,
             "__module__": function.__module__,

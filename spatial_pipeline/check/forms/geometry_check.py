@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import BatchCheck
+from spatial_pipeline.check.base import BatchCheck, Check
 from spatial_pipeline.check.geometry.unjudged import (
     NO_GEOMETRY,
     THREE_D,
@@ -53,30 +53,15 @@ class Judged:
     taken: Counter[str] = field(default_factory=Counter)
 
 
-class GeometryCheck(BatchCheck[R], Remembering):
-    """A feature check that counts the geometries it could not check.
+class JudgingCheck(Check[R], Remembering):
+    """A check whose partial result is :class:`Judged`: counts, notes and the feature cache.
 
-    Each feature is checked by its geometry alone, so unchanged features without a violation are not
-    checked again.
+    Violations of a feature depend on its geometry alone or, with a reach, on those around it; so
+    unchanged features without a violation are not checked again.
     """
 
     notes_depth: ClassVar[bool] = False
     """True when every geometry with Z or M is noted."""
-
-    @abstractmethod
-    def judge(self, batch: FeatureBatch) -> Judged:
-        """Violations of the geometries of this batch."""
-
-    def map(self, batch: FeatureBatch) -> Judged:
-        """The partial result of one batch.
-
-        Raises:
-            RuleError: the source has no geometry column.
-
-        """
-        if batch.wkb is None:
-            raise RuleError(NO_GEOMETRY)
-        return self.judge(batch)
 
     def violations_of(self, partial: Judged) -> Violations:
         """The violations."""
@@ -117,3 +102,22 @@ class GeometryCheck(BatchCheck[R], Remembering):
         deep = int((facts.classes == DEEP).sum()) if self.notes_depth else 0
         said = partial.said + Counter({THREE_D: deep}) if deep else partial.said
         return replace(partial, checked=partial.checked + len(positions), said=said)
+
+
+class GeometryCheck(JudgingCheck[R], BatchCheck[R]):
+    """A check of each feature by its geometry alone."""
+
+    @abstractmethod
+    def judge(self, batch: FeatureBatch) -> Judged:
+        """Violations of the geometries of this batch."""
+
+    def map(self, batch: FeatureBatch) -> Judged:
+        """The partial result of one batch.
+
+        Raises:
+            RuleError: the source has no geometry column.
+
+        """
+        if batch.wkb is None:
+            raise RuleError(NO_GEOMETRY)
+        return self.judge(batch)

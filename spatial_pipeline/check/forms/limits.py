@@ -7,9 +7,15 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.forms.feature_rule import Features
+from spatial_pipeline.check.geometry.geodesic import (
+    areas_in_square_metres,
+    lengths_in_metres,
+    steps_in_metres,
+)
 from spatial_pipeline.check.geometry.parts import Parts
 from spatial_pipeline.contract.rules.base import ClassLimits
 from spatial_pipeline.errors import RuleError
@@ -51,7 +57,54 @@ def limits(rule: Limited, features: Features) -> NDArray[np.float64]:
     return np.asarray(bounds[place], dtype=np.float64)
 
 
+class Metric(Protocol):
+    """A rule that may measure in metres."""
+
+    @property
+    def metres(self) -> bool:
+        """Measures are in metres, whatever the unit of the CRS is."""
+
+
+def areas(rule: Metric, features: Features, geometry: NDArray[np.object_]) -> NDArray[np.float64]:
+    """(m,) areas of geometries, in squared units of the CRS or in square metres."""
+    if rule.metres:
+        return areas_in_square_metres(geometry, features.batch.crs)
+    return np.asarray(shapely.area(geometry), dtype=np.float64)
+
+
+def segment_lengths(rule: Metric, features: Features) -> NDArray[np.float64]:
+    """(s,) lengths of the segments of the parts, in units of the CRS or in metres."""
+    vertices = features.vertices
+    if not rule.metres:
+        return vertices.lengths
+    start = vertices.steps
+    return steps_in_metres(vertices.xy[start], vertices.xy[start + 1], features.batch.crs)
+
+
+def line_lengths(
+    rule: Metric, features: Features, *, by_part: bool
+) -> tuple[Parts, NDArray[np.float64]]:
+    """Lines, or the features that they are parts of, and their lengths.
+
+    Returns:
+        The shapes, and (m,) lengths in units of the CRS or in metres; the boundaries of polygons
+        do not count.
+
+    """
+    parts = features.parts
+    if rule.metres:
+        length = lengths_in_metres(parts.geometry, features.batch.crs)
+    else:
+        length = np.asarray(shapely.length(parts.geometry), dtype=np.float64)
+    if by_part:
+        return parts, length
+    whole = features.whole
+    total = np.bincount(parts.feature, length, len(whole.geometry))
+    return whole, total.astype(np.float64)
+
+
 def measured(
+    rule: Metric,
     features: Features,
     shapes: Parts,
     found: NDArray[np.integer],
@@ -65,6 +118,7 @@ def measured(
     """Violations of shapes whose size violates their bound.
 
     Args:
+        rule: says the unit.
         features: the features.
         shapes: (m,) shapes of the features.
         found: indices of those in violation.
@@ -77,6 +131,8 @@ def measured(
 
     """
     unit = features.area_unit if what.endswith("area") else features.length_unit
+    if rule.metres:
+        unit = "m²" if what.endswith("area") else "m"
     return features.violations(
         shapes.feature[found],
         [f"{what} {side} {b:.15g}{f' {unit}' if unit else ''}" for b in bound[found].tolist()],

@@ -44,21 +44,3 @@ def simple_parts(geometry: NDArray[np.object_], *dimensions: int) -> Parts:
     number = np.arange(len(feature)) - first
     chosen = np.isin(shapely.get_dimensions(parts), dimensions) & ~shapely.is_empty(parts)
     return Parts(parts[chosen], feature[chosen], number[chosen])
-
-
-def line_lengths(parts: Parts, whole: Parts | None) -> tuple[Parts, NDArray[np.float64]]:
-    """Shapes and their lengths: the lines themselves, or the geometries that they are parts of.
-
-    Args:
-        parts: lines.
-        whole: the geometries, when their lines count together.
-
-    Returns:
-        The shapes, and (m,) their lengths; the boundaries of polygons do not count.
-
-    """
-    length = np.asarray(shapely.length(parts.geometry), dtype=np.float64)
-    if whole is None:
-        return parts, length
-    total = np.bincount(parts.feature, length, len(whole.geometry))
-    return whole, total.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Where the lines of a geometry meet each other and themselves, ends apart.
+"""Self-intersections of the lines of a geometry, apart from their ends.
 
 Which meetings make a line not simple is decided as in GEOS's IsSimpleOp, by the boundary rule of
 OGC Simple Features: ends of open lines may touch each other, a closed line has no ends, and
@@ -19,7 +19,7 @@ from spatial_pipeline.check.geometry.path_vertices import PathVertices
 
 @dataclass(frozen=True)
 class SelfIntersections:
-    """Where segments of the same geometry meet, each place once.
+    """Points and stretches where segments of the same geometry meet, each place once.
 
     Attributes:
         geometry: (k,) the common points and stretches.

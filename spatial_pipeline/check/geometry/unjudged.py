@@ -37,6 +37,8 @@ WITHOUT_M = "geometry without M"
 
 THREE_D = "geometry with Z or M, judged in the XY plane"
 
+OTHERS_LEFT = "of the other dataset not judged"
+
 _PLURALS = {
     NULL: "null geometries",
     EMPTY: "empty geometries",
@@ -77,6 +79,12 @@ def undecodable(batch: FeatureBatch, profile: Profile) -> NDArray[np.bool_]:
     if lost:
         stored = stored | np.isin(batch.rows, np.asarray(lost, dtype=np.int64))
     return cast("NDArray[np.bool_]", absent & stored)
+
+
+def stored(batch: FeatureBatch, place: int) -> bytes | None:
+    """The WKB of a feature as it is staged, None when it has none."""
+    wkb = None if batch.wkb is None else batch.wkb[place].as_py()
+    return None if wkb is None else bytes(wkb)
 
 
 def decoding_error(wkb: bytes | None) -> str:

@@ -42,9 +42,12 @@ ABOUT_RESULTS = frozenset(
         "severity",
         "max_violations",
         "max_fraction",
+        "warn_at",
+        "error_at",
         "where",
         "timeout_s",
         "except_",
+        "only_within",
         "except_keys",
         "baseline",
     }

@@ -1,4 +1,4 @@
-"""The catalogue: one pydantic model a rule, told apart by its id."""
+"""Catalogue of rules: one pydantic model per rule, found by its id; ``check`` evaluates them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,39 @@ from pydantic import Field
 
 from spatial_pipeline.contract.rules import (
     attributes,
+    boundaries,
+    formats,
+    joins,
     metadata,
+    networks,
+    nodes,
+    overlay,
     parity,
+    pixels,
+    ranges,
     raster_metadata,
+    raster_parity,
+    raster_topology,
+    statistics,
     topology,
     validity,
     vertices,
 )
 from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSource, Rule, rule_id
 
+MODULES = (
+    *(metadata, formats, attributes, joins, ranges, statistics, raster_metadata),
+    *(validity, vertices),
+    pixels,
+    *(topology, overlay, nodes, boundaries, networks, raster_topology),
+    *(parity, raster_parity),
+)
+"""By family, in the order of the catalogue."""
+
 
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    modules = (metadata, attributes, raster_metadata, validity, vertices, topology, parity)
-    for module in modules:
+    for module in MODULES:
         for value in vars(module).values():
             if (
                 isinstance(value, type)

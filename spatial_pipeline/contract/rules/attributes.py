@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from spatial_pipeline.contract.rules.base import ColumnNames
+from spatial_pipeline.contract.rules.base import ColumnNames, Other, OtherDataset, OtherSource
 from spatial_pipeline.contract.rules.metadata import MetadataRule
+from spatial_pipeline.contract.rules.usable import Needs
 from spatial_pipeline.contract.vocabulary import Scope
 
 Cell = bool | int | float | dt.datetime | dt.date | str
@@ -19,7 +20,7 @@ def _expression(text: str) -> str:
     try:
         re.compile(text)
     except re.error as exc:
-        msg = f"{text!r} is no regular expression: {exc}"
+        msg = f"{text!r} is not a regular expression: {exc}"
         raise ValueError(msg) from exc
     return text
 
@@ -31,12 +32,34 @@ class ColumnRule(MetadataRule):
     iso_element: ClassVar[str] = "domain consistency"
 
 
+class DatasetColumn(OtherDataset):
+    """A column of another dataset of the project."""
+
+    column: str = Field(description="Column that holds the values.")
+
+
+class SourceColumn(OtherSource):
+    """A column of another source."""
+
+    column: str = Field(description="Column that holds the values.")
+
+
 class AllowedValues(ColumnRule):
-    """Every value of a column is one of a list; nulls are not judged."""
+    """Every value of a column is in a list, or in a code table. Nulls are ignored."""
 
     rule: Literal["allowed_values"] = "allowed_values"
-    column: str = Field(description="Column to judge.")
-    values: tuple[Cell, ...] = Field(min_length=1, description="Accepted values.")
+    needs: ClassVar[Needs] = Needs.one("values", "other")
+    column: str = Field(description="Column to check.")
+    values: Annotated[tuple[Cell, ...], Field(min_length=1)] | None = Field(
+        None, description="Accepted values."
+    )
+    other: DatasetColumn | SourceColumn | None = Field(
+        None, description="Column of another dataset that holds the accepted values."
+    )
+
+    def others(self) -> tuple[Other, ...]:
+        """The code table, when the contract names one."""
+        return () if self.other is None else (self.other,)
 
     def columns(self) -> tuple[str, ...]:
         """The column named by the contract."""
@@ -44,12 +67,14 @@ class AllowedValues(ColumnRule):
 
 
 class Matches(ColumnRule):
-    """Every value of a column is text of a pattern, from its beginning to its end."""
+    """Every value of a column matches a regular expression as a whole. Nulls are ignored."""
 
     rule: Literal["matches"] = "matches"
-    column: str = Field(description="Column to judge; text, or whole numbers and days as text.")
+    column: str = Field(
+        description="Column of text, or of integers or dates, which are matched as text."
+    )
     pattern: Annotated[str, Field(min_length=1), AfterValidator(_expression)] = Field(
-        description="Regular expression (RE2 syntax) that the whole value matches."
+        description="Regular expression in RE2 syntax."
     )
 
     def columns(self) -> tuple[str, ...]:
@@ -58,10 +83,10 @@ class Matches(ColumnRule):
 
 
 class TextEncoding(ColumnRule):
-    """Texts hold no replacement characters, control characters or mojibake, and are NFC."""
+    """Text has no replacement characters, control characters or mojibake, and is in NFC."""
 
     rule: Literal["text_encoding"] = "text_encoding"
-    columns_: ColumnNames = Field(alias="columns", description="Text columns to judge.")
+    columns_: ColumnNames = Field(alias="columns", description="Text columns to check.")
 
     def columns(self) -> tuple[str, ...]:
         """The columns named by the contract."""
@@ -69,28 +94,46 @@ class TextEncoding(ColumnRule):
 
 
 class AllowedCombinations(ColumnRule):
-    """The values of some columns occur together as a list says."""
+    """The values of several columns form an allowed combination, or none that is forbidden."""
 
     rule: Literal["allowed_combinations"] = "allowed_combinations"
-    columns_: ColumnNames = Field(alias="columns", description="Columns of a combination.")
+    columns_: ColumnNames = Field(
+        alias="columns", description="Columns whose values form a combination."
+    )
     combinations: tuple[tuple[Cell | None, ...], ...] = Field(
-        min_length=1, description="Combinations, each a value for every column; null is a value."
+        min_length=1, description="Combinations, each with one value per column; null is a value."
     )
     mode: Literal["allow", "forbid"] = Field(
-        "allow", description="allow accepts only these combinations, forbid all others."
+        "allow", description="allow: only these combinations may occur; forbid: none of them may."
     )
     wildcard: str | None = Field(
-        None, min_length=1, description="Text that stands for any value in a combination."
+        None, min_length=1, description="Text that matches any value in a combination."
     )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         wrong = [c for c in self.combinations if len(c) != len(self.columns_)]
         if wrong:
-            msg = f"combinations: {list(wrong[0])} has not one value for each of the columns"
+            msg = f"combinations: {list(wrong[0])} must have one value for each of the columns"
             raise ValueError(msg)
         return self
 
     def columns(self) -> tuple[str, ...]:
         """The columns named by the contract."""
         return self.columns_
+
+
+class Expression(ColumnRule):
+    """A SQL expression over the columns is true for every row; where it is null, nothing is judged.
+
+    DuckDB evaluates it, row by row: without files, network, queries, windows or aggregates.
+    """
+
+    rule: Literal["expression"] = "expression"
+    sql: str = Field(
+        min_length=1, description="SQL expression (DuckDB) that is true or false for a row."
+    )
+
+    def conditions(self) -> tuple[str, ...]:
+        """The expression."""
+        return (self.sql,)

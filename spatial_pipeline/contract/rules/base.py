@@ -1,4 +1,4 @@
-"""What every rule has in common."""
+"""Base classes of the rule models: parameters and class attributes that all rules share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.layers import layer_of, without_layer
 from spatial_pipeline.contract.rules.suppressions import Areas, content_of
 from spatial_pipeline.contract.rules.usable import RASTER as NO_RASTER
-from spatial_pipeline.contract.rules.usable import Needs
+from spatial_pipeline.contract.rules.usable import TWO_GRADES, Needs
 from spatial_pipeline.contract.vocabulary import Family, Kind, Scope, Severity
 from spatial_pipeline.runtime.hashing import fingerprint
 
@@ -40,44 +40,51 @@ Length = Annotated[float, Field(ge=0, allow_inf_nan=False), LENGTH]
 Area = Annotated[float, Field(ge=0, allow_inf_nan=False), AREA]
 """In squared units of the CRS."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Grade = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
+"""Violations from which on a rule warns or fails: their number, or a share of what is judged."""
 Key = str | int | float | bool | None
 ColumnNames = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class ContractModel(BaseModel):
-    """Unknown keys are mistakes; values never change after loading."""
+    """Base of all models of a contract: unknown keys are mistakes, values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class OtherDataset(ContractModel):
-    """Another dataset of the project: its published version."""
+    """Another dataset of the project, in its published version."""
 
-    dataset: str = Field(description="Name of the other dataset; its published version is read.")
+    dataset: str = Field(description="Name of another dataset. Its published version is used.")
 
 
 class OtherSource(ContractModel):
-    """Another source, read as it is now."""
+    """Another source, read at the time of the check."""
 
     model_config = ConfigDict(json_schema_extra=without_layer)
 
     uri: Annotated[str, AfterValidator(remote_url.possible)] = Field(
-        description="Source; relative to the contract file."
+        description="URI of the source. A path is relative to the contract file."
     )
     layer: Annotated[str | None, AfterValidator(layer_of)] = Field(
-        None, description="Layer of a container with several."
+        None, description="Layer, if the source has several."
     )
 
 
+class LastPublished(ContractModel):
+    """The version of the dataset itself that readers see now; there may be none yet."""
+
+
+LAST_PUBLISHED = LastPublished()
 Other = OtherDataset | OtherSource
 
 
 class ClassLimits(ContractModel):
     """A limit for each class of features."""
 
-    by: str = Field(description="Column whose value names the class of a feature.")
+    by: str = Field(description="Column that holds the class of a feature.")
     values: dict[str, NotNegative] = Field(
-        min_length=1, description="Class → limit; the key else is for all other classes."
+        min_length=1, description="Limit per class. The key else applies to all other classes."
     )
 
 
@@ -95,6 +102,8 @@ class Rule(ContractModel):
     judges: ClassVar[tuple[str, ...]] = ()
     """Kinds of geometry of which a feature must be one for being judged: ``line``, ``polygon`` or
     ``geometry`` for all; empty for other rules."""
+    judges_unreadable_source: ClassVar[bool] = False
+    """True for rules that say what is wrong with a source that cannot be read."""
     needs: ClassVar[Needs] = Needs()
     ignores: ClassVar[Mapping[str, str]] = {}
     """Common parameters that it cannot use, with the reason; see ``unusable``."""
@@ -103,36 +112,50 @@ class Rule(ContractModel):
     name: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_]+$",
-        description="Name of the check; the rule's id unless given; unique in the contract.",
+        description="Name of the check, unique in the contract. Default: the rule's id.",
     )
     severity: Severity = Field(
-        Severity.ERROR, description="error blocks publication, warn never does."
+        Severity.ERROR, description="error blocks publication; warn only reports."
     )
-    max_violations: int = Field(0, ge=0, description="Violations that are accepted.")
+    max_violations: int = Field(0, ge=0, description="Number of violations that are accepted.")
     max_fraction: Fraction | None = Field(
-        None, description="Accepted share of violations among what was checked."
+        None, description="Accepted violations as a fraction of the features or pixels checked."
+    )
+    warn_at: Grade | None = Field(
+        None,
+        description="With error_at, in place of severity and max_violations: from so many "
+        "violations on (below 1: from this share of what was checked on) the rule warns.",
+    )
+    error_at: Grade | None = Field(
+        None, description="From so many violations, or this share of them, on the rule blocks."
     )
     where: str | None = Field(
-        None, description="SQL condition (DuckDB) over the columns: only these features are judged."
+        None, description="SQL condition (DuckDB). Only features that meet it are checked."
     )
     timeout_s: Positive = Field(
-        3600.0, description="Working time, summed over threads, after which the rule is stopped."
+        3600.0,
+        description="Working time in seconds, summed over threads, after which the rule stops.",
     )
 
     except_: Areas | None = Field(
         None,
         alias="except",
-        description="Polygons in a file: violations inside are accepted, and counted.",
+        description="File of polygons. Violations inside them are accepted and counted.",
+    )
+    only_within: Areas | None = Field(
+        None,
+        description="Polygons in a file: only violations that touch them count, others are "
+        "accepted.",
     )
     except_keys: tuple[tuple[Key, ...], ...] = Field(
         (),
-        description="Keys of features: violations all of whose features are listed are accepted.",
+        description="Keys of features. A violation is accepted if every feature in it is listed.",
     )
     baseline: str | None = Field(
         None,
         min_length=1,
-        description="JSON file, relative to the contract, of the violations that were accepted; "
-        "check --write-baseline makes it. Only new ones count.",
+        description="JSON file of accepted violations, relative to the contract file, written by "
+        "check --write-baseline. Only violations that are not in it count.",
     )
 
     _base: Path | None = PrivateAttr(None)
@@ -144,6 +167,22 @@ class Rule(ContractModel):
             msg = "give max_violations or max_fraction, not both"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _two_grades(self) -> Self:
+        if self.warn_at is None and self.error_at is None:
+            return self
+        if self.warn_at is None or self.error_at is None:
+            msg = "warn_at and error_at go together"
+        elif isinstance(self.warn_at, int) != isinstance(self.error_at, int):
+            msg = "warn_at and error_at are two numbers of violations, or two shares below 1"
+        elif self.warn_at >= self.error_at:
+            msg = "warn_at must be smaller than error_at"
+        elif self.severity is not Severity.ERROR or self.max_violations or self.max_fraction:
+            msg = "warn_at and error_at stand in place of severity, max_violations and max_fraction"
+        else:
+            return self
+        raise ValueError(msg)
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -181,6 +220,8 @@ class Rule(ContractModel):
         for name in set.intersection(*(set(cls.unusable(k)) for k in cls.kinds)):
             schema["properties"].pop(name, None)
         schema.update(cls.needs.schema())
+        if "warn_at" in schema["properties"]:
+            schema.setdefault("allOf", []).append(TWO_GRADES)
         return reference
 
     @property
@@ -189,10 +230,15 @@ class Rule(ContractModel):
         return self.name or self.rule
 
     @property
+    def graded(self) -> bool:
+        """True when the number of violations decides whether the rule warns or blocks."""
+        return self.error_at is not None
+
+    @property
     def hash(self) -> str:
         """Hash of the rule with everything that can change its result.
 
-        The content of the files that say what is accepted is read anew each time, so that a
+        The files of accepted violations are read each time, so that a
         verdict is good only for what was accepted when it was made.
         """
         if not self.accepts:
@@ -202,14 +248,16 @@ class Rule(ContractModel):
     @property
     def accepts(self) -> bool:
         """True when some violations may be accepted."""
-        return self.except_ is not None or bool(self.except_keys) or self.baseline is not None
+        files = (self.except_, self.only_within, self.baseline)
+        return bool(self.except_keys) or any(f is not None for f in files)
 
     @property
     def contents(self) -> tuple[str, ...]:
         """Content of the areas and of the baseline, now or when the rule was pinned."""
         if self._contents is not None:
             return self._contents
-        names = (None if self.except_ is None else self.except_.uri, self.baseline)
+        areas = (None if a is None else a.uri for a in (self.except_, self.only_within))
+        names = (*areas, self.baseline)
         return tuple("" if n is None else content_of(self.base / n) for n in names)
 
     @property
@@ -238,7 +286,11 @@ class Rule(ContractModel):
         """Attribute columns that the rule reads, beside those of ``where``."""
         return ()
 
-    def others(self) -> tuple[Other, ...]:
+    def conditions(self) -> tuple[str, ...]:
+        """SQL over columns, beside ``where``: the columns that it names are read as well."""
+        return ()
+
+    def others(self) -> tuple[Other | LastPublished, ...]:
         """Other data that the rule reads."""
         return ()
 
@@ -260,6 +312,7 @@ def rule_id(model: type[Rule]) -> str:
 __all__ = [
     "AREA",
     "BOTH",
+    "LAST_PUBLISHED",
     "LENGTH",
     "MEASURES",
     "RASTER",
@@ -270,6 +323,7 @@ __all__ = [
     "ContractModel",
     "Finite",
     "Fraction",
+    "LastPublished",
     "Length",
     "NotNegative",
     "Other",

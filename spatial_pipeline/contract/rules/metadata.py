@@ -53,7 +53,7 @@ def _known_crs(text: str) -> str:
     try:
         pyproj.CRS.from_user_input(text)
     except CRSError as exc:
-        msg = f"{text[:80]!r} is no CRS that PROJ understands (EPSG:4326, OGC:CRS84, WKT)"
+        msg = f"{text[:80]!r} is not a CRS that PROJ understands (EPSG:4326, OGC:CRS84, WKT)"
         raise ValueError(msg) from exc
     return text
 
@@ -62,7 +62,7 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as exc:
-        msg = f"{text!r} is no regular expression: {exc}"
+        msg = f"{text!r} is not a regular expression: {exc}"
         raise ValueError(msg) from exc
     return text
 
@@ -70,12 +70,12 @@ def _pattern(text: str) -> str:
 def _bound(value: Any) -> Any:
     """Text of a day is that day, not the midnight at its beginning."""
     if isinstance(value, bool):
-        msg = "true and false are no bounds"
+        msg = "true and false are not bounds"
         raise ValueError(msg)  # noqa: TRY004 - pydantic turns it into a mistake of the contract
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
         return date.fromisoformat(value)
     if isinstance(value, float) and math.isnan(value):
-        msg = "NaN is no bound"
+        msg = "NaN is not a bound"
         raise ValueError(msg)
     if isinstance(value, int) and abs(value) > sys.float_info.max:
         msg = "a bound has at most 308 digits"
@@ -95,25 +95,28 @@ class MetadataRule(Rule):
 
 
 class Readable(MetadataRule):
-    """The source opens and every record or block decodes. Always on, always first."""
+    """The source opens and every record or block decodes. Every contract has this rule."""
 
     rule: Literal["readable"] = "readable"
+    judges_unreadable_source: ClassVar[bool] = True
     scope: ClassVar[Scope] = Scope.DATASET
     kinds: ClassVar[frozenset[Kind]] = BOTH
     iso_element: ClassVar[str] = "format consistency"
     ignores: ClassVar[Mapping[str, str]] = {
         "where": "every record is read",
         **dict.fromkeys(
-            ("except", "except_keys", "baseline"), "what cannot be read cannot be accepted"
+            ("except", "only_within", "except_keys", "baseline"),
+            "unreadable data cannot be accepted",
         ),
     }
 
 
 class Crs(MetadataRule):
-    """The CRS is present and behaves as promised: datum, projection, units and axis order.
+    """The dataset declares the specified CRS.
 
-    Definitions are compared by what they do, so the WKT of a Shapefile equals its EPSG code, and
-    OGC:CRS84 equals EPSG:4326 as files store x before y. Coordinates that are swapped fail.
+    Definitions are compared by datum, projection, units and axis directions, so the WKT of a
+    Shapefile equals its EPSG code, and OGC:CRS84 equals EPSG:4326, because files store x before y.
+    Swapped coordinates fail.
     """
 
     rule: Literal["crs"] = "crs"
@@ -122,12 +125,14 @@ class Crs(MetadataRule):
     iso_element: ClassVar[str] = "conceptual consistency"
     needs: ClassVar[Needs] = Needs.one("equals", "any_of")
     ignores: ClassVar[Mapping[str, str]] = ONE_FACT
-    equals: CrsText | None = Field(None, description="Authority code (EPSG:4326) or WKT.")
+    equals: CrsText | None = Field(
+        None, description="Expected CRS: authority code (EPSG:4326) or WKT."
+    )
     any_of: tuple[CrsText, ...] | None = Field(None, min_length=1, description="Accepted CRSs.")
 
 
 class BoundsWithin(MetadataRule):
-    """The extent of the data lies inside a box, or inside the area of use of its CRS."""
+    """The extent of the data lies within a box, or within the area of use of its CRS."""
 
     rule: Literal["bounds_within"] = "bounds_within"
     scope: ClassVar[Scope] = Scope.PROFILE
@@ -136,8 +141,8 @@ class BoundsWithin(MetadataRule):
     iso_element: ClassVar[str] = "domain consistency"
     needs: ClassVar[Needs] = Needs.one("bounds", "area_of_use", area_of_use=True)
     ignores: ClassVar[Mapping[str, str]] = NO_FEATURES
-    bounds: Bounds | None = Field(None, description="[xmin, ymin, xmax, ymax], units of the CRS.")
-    area_of_use: bool = Field(False, description="Use the area of use of the CRS.")
+    bounds: Bounds | None = Field(None, description="[xmin, ymin, xmax, ymax] in units of the CRS.")
+    area_of_use: bool = Field(False, description="Use the CRS's area of use as the box.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -154,7 +159,7 @@ class BoundsWithin(MetadataRule):
 
 
 class GeometryTypeRule(MetadataRule):
-    """Every feature's geometry type is allowed, and is the type that the file declares."""
+    """Every geometry has an allowed type, and the type that the file declares."""
 
     rule: Literal["geometry_type"] = "geometry_type"
     scope: ClassVar[Scope] = Scope.FEATURE
@@ -163,13 +168,13 @@ class GeometryTypeRule(MetadataRule):
     any_of: tuple[GeometryType, ...] = Field(min_length=1, description="Allowed types.")
     allow_multi: bool = Field(
         True,
-        description="The Multi form of an allowed type is allowed too, and a file may declare "
-        "either form.",
+        description="Also allow the Multi form of each allowed type; the file may declare either "
+        "form.",
     )
 
 
 class Dimensions(MetadataRule):
-    """Every geometry has Z and M as promised."""
+    """Every geometry has the specified dimensions (Z, M)."""
 
     rule: Literal["dimensions"] = "dimensions"
     scope: ClassVar[Scope] = Scope.FEATURE
@@ -179,12 +184,12 @@ class Dimensions(MetadataRule):
         None, description="Allowed dimensions."
     )
     not_constant_zero: bool = Field(
-        False, description="Z and M that are 0 at every vertex of a feature are left over."
+        False, description="Reject features whose Z or M is 0 at every vertex."
     )
 
 
 class Columns(MetadataRule):
-    """Names, types and nullability of the columns are as promised."""
+    """Columns have the specified names, types and nullability."""
 
     rule: Literal["columns"] = "columns"
     scope: ClassVar[Scope] = Scope.PROFILE
@@ -196,27 +201,31 @@ class Columns(MetadataRule):
     schema_: dict[str, ColumnType] = Field(
         default_factory=dict,
         alias="schema",
-        description="Column name → type; a trailing ! on the name means not nullable: by the "
-        "file's schema, else no value may be null.",
+        description="Type of each column. name!: must be non-null; if the file's schema allows "
+        "nulls, the values are checked.",
     )
-    extra: Literal["allow", "forbid"] = Field("allow", description="Columns beyond the schema.")
-    order: bool = Field(False, description="The columns of the schema come in this order.")
+    extra: Literal["allow", "forbid"] = Field(
+        "allow", description="Whether other columns may exist."
+    )
+    order: bool = Field(False, description="Require the columns of the schema in this order.")
     name_pattern: Pattern | None = Field(
-        None, description="Regular expression that every whole name matches."
+        None, description="Regular expression that matches every column name as a whole."
     )
-    max_name_length: int | None = Field(None, gt=0, description="Longest name in characters.")
+    max_name_length: int | None = Field(
+        None, gt=0, description="Maximum length of a name, in characters."
+    )
 
 
 class FeatureCount(MetadataRule):
-    """The number of features lies within bounds."""
+    """The number of features is within bounds."""
 
     rule: Literal["feature_count"] = "feature_count"
     scope: ClassVar[Scope] = Scope.DATASET
     iso_element: ClassVar[str] = "completeness"
     needs: ClassVar[Needs] = Needs.some("min", "max")
     ignores: ClassVar[Mapping[str, str]] = ONE_NUMBER
-    min: int | None = Field(None, ge=0, description="Fewest features.")
-    max: int | None = Field(None, ge=0, description="Most features.")
+    min: int | None = Field(None, ge=0, description="Minimum number of features.")
+    max: int | None = Field(None, ge=0, description="Maximum number of features.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -227,12 +236,12 @@ class FeatureCount(MetadataRule):
 
 
 class NotNull(MetadataRule):
-    """No nulls in the columns; empty text, zero and NaN are values."""
+    """The columns contain no nulls. Empty text, zero and NaN are not nulls."""
 
     rule: Literal["not_null"] = "not_null"
     scope: ClassVar[Scope] = Scope.FEATURE
     iso_element: ClassVar[str] = "completeness"
-    columns_: ColumnNames = Field(alias="columns", description="Columns that hold no nulls.")
+    columns_: ColumnNames = Field(alias="columns", description="Columns without nulls.")
 
     def columns(self) -> tuple[str, ...]:
         """The columns named by the contract."""
@@ -240,9 +249,9 @@ class NotNull(MetadataRule):
 
 
 class Unique(MetadataRule):
-    """No two features share a key; every row of a shared key is reported.
+    """No two features have the same key. Every feature with a repeated key is reported.
 
-    A key with a null in it is not compared, as in SQL.
+    Keys that contain a null are not compared, as in SQL.
     """
 
     rule: Literal["unique"] = "unique"
@@ -256,17 +265,17 @@ class Unique(MetadataRule):
 
 
 class ValueRange(MetadataRule):
-    """Numbers, dates or times of a column lie within bounds; nulls are not judged, NaN violates."""
+    """Numbers, dates or times in a column are within bounds. Nulls are ignored, NaN is not."""
 
     rule: Literal["value_range"] = "value_range"
     scope: ClassVar[Scope] = Scope.FEATURE
     iso_element: ClassVar[str] = "domain consistency"
     needs: ClassVar[Needs] = Needs.some("min", "max")
-    column: str = Field(description="Column to judge.")
+    column: str = Field(description="Column to check.")
     min: Bound | None = Field(
-        None, description="Smallest value: number, day or time; times without a zone are UTC."
+        None, description="Smallest value: number, date or time. Times without a zone are in UTC."
     )
-    max: Bound | None = Field(None, description="Largest value; a day is meant to its end.")
+    max: Bound | None = Field(None, description="Largest value. A date includes the whole day.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -295,7 +304,7 @@ def _comparable(bound: float | datetime | date, *, end: bool = False) -> float |
 
 
 class BandCount(MetadataRule):
-    """The raster has the promised number of bands."""
+    """The raster has the specified number of bands."""
 
     rule: Literal["band_count"] = "band_count"
     scope: ClassVar[Scope] = Scope.PROFILE
@@ -306,7 +315,7 @@ class BandCount(MetadataRule):
 
 
 class DataTypeRule(MetadataRule):
-    """Every band has the promised data type."""
+    """Every band has the specified data type."""
 
     rule: Literal["data_type"] = "data_type"
     scope: ClassVar[Scope] = Scope.PROFILE
@@ -314,12 +323,14 @@ class DataTypeRule(MetadataRule):
     iso_element: ClassVar[str] = "conceptual consistency"
     needs: ClassVar[Needs] = Needs.one("equals", "any_of")
     ignores: ClassVar[Mapping[str, str]] = NO_PLACES
-    equals: DataType | None = Field(None, description="Type of every band.")
-    any_of: tuple[DataType, ...] | None = Field(None, min_length=1, description="Allowed types.")
+    equals: DataType | None = Field(None, description="Data type of every band.")
+    any_of: tuple[DataType, ...] | None = Field(
+        None, min_length=1, description="Allowed data types."
+    )
 
 
 class Nodata(MetadataRule):
-    """Every band declares the promised nodata value (``null`` for none, ``nan`` for NaN)."""
+    """Every band declares the specified nodata value (``null``: none, ``nan``: NaN)."""
 
     rule: Literal["nodata"] = "nodata"
     scope: ClassVar[Scope] = Scope.PROFILE
@@ -327,20 +338,20 @@ class Nodata(MetadataRule):
     iso_element: ClassVar[str] = "conceptual consistency"
     ignores: ClassVar[Mapping[str, str]] = NO_PLACES
     equals: int | float | None = Field(
-        description="Nodata value of every band, integers with all their digits; null for none."
+        description="Nodata value of every band, exact for integers of any size; null: none."
     )
 
     @field_validator("equals", mode="before")
     @classmethod
     def _no_truth(cls, value: Any) -> Any:
         if isinstance(value, bool):
-            msg = "true and false are no nodata values"
+            msg = "true and false are not nodata values"
             raise ValueError(msg)  # noqa: TRY004 - pydantic turns it into a mistake of the contract
         return value
 
 
 class Resolution(MetadataRule):
-    """The pixel size is as promised."""
+    """The raster has the specified pixel size."""
 
     rule: Literal["resolution"] = "resolution"
     scope: ClassVar[Scope] = Scope.PROFILE
@@ -348,13 +359,13 @@ class Resolution(MetadataRule):
     iso_element: ClassVar[str] = "conceptual consistency"
     ignores: ClassVar[Mapping[str, str]] = ONE_FACT
     equals: Positive | tuple[Positive, Positive] = Field(
-        description="Pixel size, or [x, y], units of the CRS."
+        description="Pixel size, or [x, y], in units of the CRS."
     )
-    tolerance: NotNegative = Field(1e-9, description="Accepted difference, units of the CRS.")
+    tolerance: NotNegative = Field(1e-9, description="Accepted difference, in units of the CRS.")
 
 
 class GridAlignment(MetadataRule):
-    """The pixel grid snaps to a given grid, or to that of another raster."""
+    """The pixel grid is aligned with a given grid, or with that of another raster."""
 
     rule: Literal["grid_alignment"] = "grid_alignment"
     scope: ClassVar[Scope] = Scope.PROFILE
@@ -362,13 +373,15 @@ class GridAlignment(MetadataRule):
     iso_element: ClassVar[str] = "conceptual consistency"
     needs: ClassVar[Needs] = Needs((("origin", "resolution"), ("other",)))
     ignores: ClassVar[Mapping[str, str]] = ONE_FACT
-    origin: tuple[float, float] | None = Field(None, description="A corner of the grid (x, y).")
+    origin: tuple[float, float] | None = Field(
+        None, description="Corner of any cell of the grid: [x, y]."
+    )
     resolution: Positive | tuple[Positive, Positive] | None = Field(
         None, description="Pixel size of the grid, or [x, y]."
     )
-    other: Other | None = Field(None, description="Raster whose grid is the grid.")
+    other: Other | None = Field(None, description="Raster that defines the grid.")
     tolerance: NotNegative = Field(
-        0.01, description="Accepted offset at any corner, as a share of a pixel."
+        0.01, description="Accepted offset at any corner, as a fraction of a pixel."
     )
 
     def others(self) -> tuple[Other, ...]:
@@ -384,4 +397,4 @@ class CloudOptimized(MetadataRule):
     kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "format consistency"
     ignores: ClassVar[Mapping[str, str]] = ONE_FACT
-    strict: bool = Field(False, description="The validator's warnings fail too.")
+    strict: bool = Field(False, description="Treat warnings of the validator as violations.")

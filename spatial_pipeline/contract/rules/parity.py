@@ -28,10 +28,10 @@ class ParityRule(Rule):
 
 
 class SameFeaturesAs(ParityRule):
-    """Joined by key (by geometry without one), nothing is missing, extra or changed.
+    """The features of another dataset, joined by key or geometry, are the same.
 
-    Every change is of one class: gone, new, split, merged, moved (geometry) or edited (attributes).
-    Null equals null and NaN equals NaN. Keys that are null or not unique are violations too.
+    Each difference has a class: gone, new, split, merged, moved (geometry) or edited (attributes).
+    Null equals null, and NaN equals NaN. Keys that are null or not unique are violations too.
     """
 
     rule: Literal["same_features_as"] = "same_features_as"
@@ -39,21 +39,24 @@ class SameFeaturesAs(ParityRule):
     needs: ClassVar[Needs] = Needs.one("other", "others")
     other: Other | None = Field(None, description="The dataset to compare with.")
     others_: tuple[Other, ...] | None = Field(
-        None, alias="others", min_length=1, description="Several datasets to compare with at once."
+        None,
+        alias="others",
+        min_length=1,
+        description="Several datasets, each compared with this one.",
     )
     key: tuple[str, ...] | None = Field(
-        None, description="Columns that identify a feature; the contract's key unless given."
+        None, description="Columns that identify a feature. Default: the contract's key."
     )
     columns_: tuple[str, ...] | None = Field(
-        None, alias="columns", description="Attributes to compare; all common ones unless given."
+        None, alias="columns", description="Attributes to compare. Default: all common ones."
     )
     geometry: Literal["exact", "topological", "tolerance", "ignore"] = Field(
         "exact",
         description="exact: same type, same coordinates in the same order; topological: same set "
-        "of points in the plane; tolerance: nowhere farther apart than that; ignore: not compared.",
+        "of points in the plane; tolerance: nowhere farther apart; ignore: not compared.",
     )
     tolerance: NotNegative = Field(
-        0.0, description="Largest Hausdorff distance, CRS units; implies geometry: tolerance."
+        0.0, description="Maximum Hausdorff distance; implies geometry: tolerance."
     )
     attribute_tolerance: NotNegative = Field(0.0, description="Accepted difference of numbers.")
 
@@ -67,10 +70,11 @@ class SameFeaturesAs(ParityRule):
 
 
 class SameCountAs(ParityRule):
-    """As many features as another dataset has.
+    """The dataset has as many features as another one.
 
-    With ``where``, the features of both for which it holds are counted; with ``max_fraction``, that
-    share of the other's features may be missing or extra. A table is counted by its server.
+    With ``where``, only features of both that meet it are counted. With ``max_fraction``, that
+    fraction of the other dataset's features may be missing or extra. Tables are counted on their
+    server.
     """
 
     rule: Literal["same_count_as"] = "same_count_as"
@@ -80,7 +84,7 @@ class SameCountAs(ParityRule):
         name: reason for name, reason in ONE_NUMBER.items() if name != "max_fraction"
     }
     other: Other = Field(description="The dataset to compare with.")
-    tolerance: int = Field(0, ge=0, description="Accepted difference of the counts.")
+    tolerance: int = Field(0, ge=0, description="Accepted difference of counts.")
 
     def others(self) -> tuple[Other, ...]:
         """The dataset to compare with."""
@@ -93,20 +97,20 @@ class SameCountAs(ParityRule):
 
 
 class SamePixelsAs(ParityRule):
-    """Pixel by pixel equal to another raster."""
+    """Every pixel equals that of another raster."""
 
     rule: Literal["same_pixels_as"] = "same_pixels_as"
     kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "thematic accuracy"
     other: Other = Field(description="The raster to compare with.")
     bands: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
-        None, min_length=1, description="1-based bands; all unless given."
+        None, min_length=1, description="Band numbers, from 1. Default: all bands."
     )
-    tolerance: NotNegative = Field(0.0, description="Accepted difference of a pixel.")
+    tolerance: NotNegative = Field(0.0, description="Accepted difference of pixel values.")
     resample: Literal["nearest", "bilinear", "cubic", "average"] | None = Field(
         None,
-        description="Warp the other raster to this grid first, sampling it at the centres of this "
-        "raster's pixels (average: over their areas); absent: grids must be equal.",
+        description="Method by which the other raster is warped to this grid: it is sampled at the "
+        "centres of this raster's pixels (average: over their areas). Default: equal grids.",
     )
 
     def others(self) -> tuple[Other, ...]:
@@ -115,15 +119,15 @@ class SamePixelsAs(ParityRule):
 
 
 class BandsMatch(ParityRule):
-    """Band n of the raster equals the n-th of a list of single-band rasters."""
+    """Each band equals a single-band raster of a list."""
 
     rule: Literal["bands_match"] = "bands_match"
     kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "thematic accuracy"
     others_: tuple[Other | str, ...] = Field(
-        alias="others", min_length=1, description="One raster (or its uri) a band, in band order."
+        alias="others", min_length=1, description="One raster, or its URI, per band, in band order."
     )
-    tolerance: NotNegative = Field(0.0, description="Accepted difference of a pixel.")
+    tolerance: NotNegative = Field(0.0, description="Accepted difference of pixel values.")
 
     def others(self) -> tuple[Other, ...]:
         """The single-band rasters, in band order."""
@@ -133,33 +137,35 @@ class BandsMatch(ParityRule):
 
 
 class RoundTrips(ParityRule):
-    """Written to a format and read back, nothing changes; what changes is listed."""
+    """Writing the dataset to a format and reading it back changes nothing."""
 
     rule: Literal["round_trips"] = "round_trips"
     kinds: ClassVar[frozenset[Kind]] = BOTH
     iso_element: ClassVar[str] = "format consistency"
-    format: str = Field(description="GDAL driver short name (GPKG, FlatGeobuf, GeoJSON, GTiff, …).")
+    format: str = Field(
+        description="Short name of a GDAL driver: GPKG, FlatGeobuf, GeoJSON, GTiff, …"
+    )
     driver_options: dict[str, str] = Field(
         default_factory=dict, description="Creation options of the driver."
     )
     tolerance: NotNegative = Field(
         0.0,
-        description="Accepted distance of geometries, CRS units; of rasters, accepted difference "
-        "of a pixel.",
+        description="Accepted distance of geometries; for rasters, accepted difference of pixel "
+        "values.",
     )
     ignore: tuple[str, ...] = Field(
         (),
-        description="Columns (of a raster: properties, such as nodata or tags) whose losses are "
-        "accepted.",
+        description="Columns whose changes are accepted; for rasters, properties such as nodata or "
+        "tags.",
     )
 
 
 class StagedMatchesSource(ParityRule):
-    """What ingest wrote is what it read; on in every contract, whether it is named or not.
+    """The staged file holds what ingest read from the source. Every contract has this rule.
 
-    Ingest sums up every column, or every pixel and mask, while it reads the source; the rule sums
-    up the staged file again and compares. A version of an older ingest, which took no checksums,
-    must be staged again.
+    Ingest computes checksums of every column, or of every pixel and mask, while it reads the
+    source; the rule computes them again from the staged file. Versions staged by an older release
+    have no checksums and must be staged again.
     """
 
     rule: Literal["staged_matches_source"] = "staged_matches_source"
@@ -169,7 +175,8 @@ class StagedMatchesSource(ParityRule):
     ignores: ClassVar[Mapping[str, str]] = {
         "where": "the whole version is compared",
         **dict.fromkeys(
-            ("except", "except_keys", "baseline"), "what ingest damaged cannot be accepted"
+            ("except", "only_within", "except_keys", "baseline"),
+            "damage by ingest cannot be accepted",
         ),
     }
 

@@ -26,46 +26,46 @@ class RasterMetadataRule(MetadataRule):
 
 
 class Size(RasterMetadataRule):
-    """The raster has the promised number of columns and rows."""
+    """The raster has the specified number of columns and rows."""
 
     rule: Literal["size"] = "size"
-    equals: tuple[Pixels, Pixels] = Field(description="Columns and rows, in pixels.")
+    equals: tuple[Pixels, Pixels] = Field(description="[columns, rows] in pixels.")
 
 
 class Compression(RasterMetadataRule):
-    """The pixels are compressed as promised; NONE means not compressed."""
+    """The pixels have the specified compression; NONE means uncompressed."""
 
     rule: Literal["compression"] = "compression"
     iso_element: ClassVar[str] = "format consistency"
     needs: ClassVar[Needs] = Needs.one("equals", "any_of")
-    equals: str | None = Field(None, min_length=1, description="Compression as GDAL names it.")
+    equals: str | None = Field(None, min_length=1, description="Compression, named as in GDAL.")
     any_of: Names | None = Field(None, description="Accepted compressions.")
 
 
 class BandNames(RasterMetadataRule):
-    """The bands have the promised names, in the promised order."""
+    """The bands have the specified names, in this order."""
 
     rule: Literal["band_names"] = "band_names"
-    equals: Names = Field(description="Name of each band; an empty text for a band without.")
+    equals: Names = Field(description="Name of each band; empty text for a band without a name.")
 
 
 class ColorInterpretation(RasterMetadataRule):
-    """The bands have the promised roles: red, green, blue, alpha, gray, palette and so on."""
+    """The bands have the specified color interpretation: red, green, blue, gray and so on."""
 
     rule: Literal["color_interpretation"] = "color_interpretation"
-    equals: Names = Field(description="Role of each band as GDAL names it, in any case.")
+    equals: Names = Field(
+        description="Color interpretation of each band, named as in GDAL; case is ignored."
+    )
 
 
 class ScaleOffset(RasterMetadataRule):
-    """Every band declares the promised scale, offset and unit."""
+    """Every band declares the specified scale, offset and unit."""
 
     rule: Literal["scale_offset"] = "scale_offset"
     needs: ClassVar[Needs] = Needs.some("scale", "offset", "unit")
-    scale: float | None = Field(None, description="Factor of a pixel's value.")
-    offset: float | None = Field(None, description="Number that is added to the scaled value.")
-    unit: str | None = Field(
-        None, description="Unit of the scaled values; none where there is none."
-    )
+    scale: float | None = Field(None, description="Factor for pixel values.")
+    offset: float | None = Field(None, description="Offset added after scaling.")
+    unit: str | None = Field(None, description="Unit of the scaled values.")
     tolerance: NotNegative = Field(0.0, description="Accepted relative difference.")
 
 
@@ -77,10 +77,10 @@ class NotRotated(RasterMetadataRule):
 
 
 class RasterMetadata(RasterMetadataRule):
-    """The required tags are there, with the promised values."""
+    """The raster has the required tags, with the specified values."""
 
     rule: Literal["raster_metadata"] = "raster_metadata"
     iso_element: ClassVar[str] = "completeness"
     tags: dict[str, str | None] = Field(
-        min_length=1, description="Tag → value; null when any value will do."
+        min_length=1, description="Value of each required tag; null: any value."
     )

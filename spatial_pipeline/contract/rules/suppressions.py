@@ -1,7 +1,7 @@
-"""What a rule's accepted violations are read from, and a name for its content.
+"""Files of accepted violations (areas, baseline) of a rule, and a hash of their content.
 
 The gate compares the rule of today with the one that was judged. What is accepted is part of the
-rule, so the bytes of its files are part of the rule's hash, read anew whenever the hash is asked.
+rule, so the bytes of its files are part of the rule's hash, read again each time it is computed.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ SEVERAL = frozenset({".shp", ".tab", ".mif", ".gml", ".csv"})
 
 
 class Areas(BaseModel):
-    """Polygons in a file beside the contract; violations inside are accepted."""
+    """File of polygons. Violations inside them are accepted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    uri: str = Field(min_length=1, description="File; relative to the contract file.")
-    layer: str | None = Field(None, description="Layer of a container with several.")
+    uri: str = Field(min_length=1, description="Path, relative to the contract file.")
+    layer: str | None = Field(None, description="Layer, if the file has several.")
 
     @field_validator("uri")
     @classmethod
     def _is_file(cls, value: str) -> str:
         if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+:", value) or ".zip!" in value:
-            msg = "accepted areas are a file, so that a change of it is noticed"
+            msg = "accepted areas must be a file, so that changes to it are noticed"
             raise ValueError(msg)
         return value
 

@@ -1,4 +1,4 @@
-"""Rules about how features lie to each other."""
+"""Rules about the spatial relations between features."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class TopologyRule(Rule):
 
 
 class MustNotOverlap(TopologyRule):
-    """No two polygons share an area; no two lines share a stretch."""
+    """No two polygons share area, and no two lines share a section."""
 
     rule: Literal["must_not_overlap"] = "must_not_overlap"
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
     judges: ClassVar[tuple[str, ...]] = ("polygon", "line")
     tolerance: NotNegative = Field(
         0.0,
-        description="Overlaps of at most this area (lines: length) are accepted, CRS units.",
+        description="Overlaps of at most this area (lines: length) are accepted.",
     )
     group_by: tuple[str, ...] = Field(
-        (), description="Only features with equal values in these columns are compared."
+        (), description="Compare only features with equal values in these columns."
     )
 
     def columns(self) -> tuple[str, ...]:
@@ -44,21 +44,23 @@ class MustNotOverlap(TopologyRule):
 
 
 class MustNotHaveGaps(TopologyRule):
-    """Polygons leave no void between them: no bounded component of the complement of the union."""
+    """Polygons leave no gaps: there is no hole enclosed by the polygons together."""
 
     rule: Literal["must_not_have_gaps"] = "must_not_have_gaps"
     scope: ClassVar[Scope] = Scope.DATASET
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
-    min_area: NotNegative | None = Field(None, description="Voids below this area are accepted.")
+    min_area: NotNegative | None = Field(None, description="Smaller gaps are accepted.")
     max_area: NotNegative | None = Field(
-        None, description="Voids above this area are no gaps (lakes), CRS units squared."
+        None, description="Larger holes are not gaps but, for example, lakes."
     )
-    min_width: NotNegative | None = Field(None, description="Narrower voids are accepted.")
-    max_width: NotNegative | None = Field(None, description="Wider voids are no gaps, CRS units.")
+    min_width: NotNegative | None = Field(None, description="Narrower gaps are accepted.")
+    max_width: NotNegative | None = Field(None, description="Wider holes are not gaps.")
     within: OtherDataset | OtherSource | None = Field(
-        None, description="Area of interest: also what is missing of it is a gap."
+        None, description="Area that must be filled: uncovered parts are gaps too."
     )
-    allowed: OtherDataset | OtherSource | None = Field(None, description="Layer of known gaps.")
+    allowed: OtherDataset | OtherSource | None = Field(
+        None, description="Layer of polygons with known gaps, which are accepted."
+    )
 
     def others(self) -> tuple[Other, ...]:
         """The area of interest and the known gaps, when named."""
@@ -66,7 +68,7 @@ class MustNotHaveGaps(TopologyRule):
 
 
 class MustBeCoveredBy(TopologyRule):
-    """Every feature is covered by the union of the other dataset; the uncovered part is shown."""
+    """The union of another dataset covers every feature. Uncovered parts are reported."""
 
     rule: Literal["must_be_covered_by"] = "must_be_covered_by"
     scope: ClassVar[Scope] = Scope.COMPARISON
@@ -74,7 +76,7 @@ class MustBeCoveredBy(TopologyRule):
     other: Other = Field(description="The covering dataset.")
     tolerance: NotNegative = Field(
         0.0,
-        description="Uncovered parts of at most this area (lines: length) are accepted, CRS units.",
+        description="Uncovered parts of at most this area (lines: length) are accepted.",
     )
 
     def others(self) -> tuple[Other, ...]:
@@ -87,16 +89,16 @@ class MustBeCoveredBy(TopologyRule):
 
 
 class MustNotHaveDangles(TopologyRule):
-    """Every end of a line touches another line; under- and overshoots are measured."""
+    """Every end of a line touches another line. Under- and overshoots are measured."""
 
     rule: Literal["must_not_have_dangles"] = "must_not_have_dangles"
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
     judges: ClassVar[tuple[str, ...]] = ("line",)
     tolerance: NotNegative = Field(
-        0.0, description="Under- and overshoots of at most this length are accepted, CRS units."
+        0.0, description="Under- and overshoots of at most this length are accepted."
     )
     except_within: OtherDataset | OtherSource | None = Field(
-        None, description="Areas in which line ends are accepted (the edge of the map)."
+        None, description="Areas where lines may end, for example at the edge of the map."
     )
 
     def others(self) -> tuple[Other, ...]:
@@ -107,31 +109,31 @@ class MustNotHaveDangles(TopologyRule):
 class MatchedEdges(TopologyRule):
     """Neighbouring polygons follow their shared boundary vertex by vertex.
 
-    A vertex that only one of two neighbours has (a T-junction), and edges that run along each other
-    nearly, become overlaps and gaps as soon as anybody moves, simplifies or projects the data.
+    A vertex of only one of two neighbours (a T-junction), or edges that nearly coincide, become
+    overlaps and gaps as soon as the data are moved, simplified or reprojected.
     """
 
     rule: Literal["matched_edges"] = "matched_edges"
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
     tolerance: NotNegative = Field(
-        0.0, description="Unmatched stretches of at most this length are accepted, CRS units."
+        0.0, description="Unmatched sections of at most this length are accepted."
     )
     distance: NotNegative = Field(
         0.0,
         description=(
-            "Edges this near to each other all along count as one boundary, CRS units; 0 means up"
-            " to rounding."
+            "Maximum distance at which two edges count as one boundary; 0 allows for rounding only."
         ),
     )
 
 
 class LargerThanClusterTolerance(TopologyRule):
-    """No line or polygon collapses when vertices this close become one."""
+    """No line or polygon collapses when vertices within the tolerance are merged."""
 
     rule: Literal["larger_than_cluster_tolerance"] = "larger_than_cluster_tolerance"
     scope: ClassVar[Scope] = Scope.FEATURE
     judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
     tolerance: Length = Field(
-        description="Parts collapse when they are no longer, and polygons when they are no wider."
+        description="Cluster tolerance. Parts of at most this length, and polygons of at most this "
+        "width, collapse."
     )

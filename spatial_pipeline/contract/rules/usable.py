@@ -1,4 +1,4 @@
-"""Which of their parameters rules need together, and which common ones they cannot use.
+"""Requirements among the parameters of a rule, and common parameters that it cannot use.
 
 Declared once by each rule; the loader, the JSON schema and the catalogue read it from here.
 """
@@ -11,17 +11,41 @@ from typing import Any
 
 WHOLE = "the rule judges the source as a whole, not single features"
 NUMBER = "the rule judges one number, so there are no violations to accept"
-UNPLACED = "what the rule reports has no place"
+UNPLACED = "violations of the rule have no place"
 NO_FEATURES: Mapping[str, str] = {"where": WHOLE, "except_keys": WHOLE}
-NO_PLACES: Mapping[str, str] = {"except": UNPLACED, **NO_FEATURES}
+NO_PLACES: Mapping[str, str] = {"except": UNPLACED, "only_within": UNPLACED, **NO_FEATURES}
 ONE_NUMBER: Mapping[str, str] = dict.fromkeys(
-    ("max_violations", "max_fraction", "except", "except_keys", "baseline"), NUMBER
-)
+    ("max_violations", "max_fraction", "warn_at", "error_at", "except", "only_within",
+     "except_keys", "baseline"), NUMBER,
+)  # fmt: skip
 ONE_FACT: Mapping[str, str] = {**ONE_NUMBER, **NO_FEATURES}
 RASTER: Mapping[str, str] = {
     "where": "a raster has no columns",
     "except_keys": "a raster has no features",
 }
+TWO_GRADES: Mapping[str, Any] = {
+    "if": {
+        "anyOf": [
+            {"required": [n], "properties": {n: {"not": {"const": None}}}}
+            for n in ("warn_at", "error_at")
+        ]
+    },
+    "then": {
+        "required": ["warn_at", "error_at"],
+        "properties": {
+            "warn_at": {"type": "number"},
+            "error_at": {"type": "number"},
+            "severity": {"const": "error"},
+            "max_violations": {"const": 0},
+            "max_fraction": {"enum": [None, 0]},
+        },
+        "oneOf": [
+            {"properties": {n: {"type": "integer"} for n in ("warn_at", "error_at")}},
+            {"properties": {n: {"exclusiveMaximum": 1} for n in ("warn_at", "error_at")}},
+        ],
+    },
+}
+"""JSON schema: warn_at and error_at go together, and stand in place of severity."""
 ABSENT: tuple[Any, ...] = (None, {}, "")
 """Values that say as much as a parameter that is left out."""
 
@@ -53,7 +77,7 @@ class Needs:
 
     @property
     def words(self) -> str:
-        """What to give: ``equals or any_of``."""
+        """Parameters to give, in words: ``equals or any_of``."""
         only = dict(self.values)
         groups = [
             " and ".join(f"{n}: {_yaml(only[n])}" if n in only else n for n in group)
@@ -65,7 +89,7 @@ class Needs:
         return f"{', '.join(groups[:-1])}{comma} or {groups[-1]}"
 
     def mistake(self, given: Mapping[str, Any]) -> str:
-        """What is wrong with the parameters of a rule; empty when nothing is."""
+        """Describe the mistake in the parameters of a rule; empty when there is none."""
         if not self.groups:
             return ""
         only = dict(self.values)
@@ -112,4 +136,13 @@ def _yaml(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-__all__ = ["NO_FEATURES", "NO_PLACES", "ONE_FACT", "ONE_NUMBER", "RASTER", "WHOLE", "Needs"]
+__all__ = [
+    "NO_FEATURES",
+    "NO_PLACES",
+    "ONE_FACT",
+    "ONE_NUMBER",
+    "RASTER",
+    "TWO_GRADES",
+    "WHOLE",
+    "Needs",
+]

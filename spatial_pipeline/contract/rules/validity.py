@@ -33,15 +33,15 @@ class ValidityRule(Rule):
 
 
 class NotEmpty(ValidityRule):
-    """Every feature has a geometry, and it is not empty."""
+    """Every feature has a geometry that is not empty."""
 
     rule: Literal["not_empty"] = "not_empty"
     scope: ClassVar[Scope] = Scope.FEATURE
-    allow_null: bool = Field(False, description="A null geometry is accepted, an empty one is not.")
+    allow_null: bool = Field(False, description="Accept null geometries, but not empty ones.")
 
 
 class FiniteCoordinates(ValidityRule):
-    """No coordinate is NaN or infinite (Z and M too)."""
+    """No coordinate is NaN or infinite, including Z and M."""
 
     rule: Literal["finite_coordinates"] = "finite_coordinates"
     scope: ClassVar[Scope] = Scope.FEATURE
@@ -49,13 +49,13 @@ class FiniteCoordinates(ValidityRule):
 
 
 class ValidGeometry(ValidityRule):
-    """Every geometry is valid after OGC Simple Features; reason and place of each defect."""
+    """Every geometry is valid by OGC Simple Features. Each defect is reported with its place."""
 
     rule: Literal["valid_geometry"] = "valid_geometry"
     scope: ClassVar[Scope] = Scope.FEATURE
     judges: ClassVar[tuple[str, ...]] = ("geometry",)
     all_errors: bool = Field(
-        False, description="Report all errors of a feature, not only the first that GEOS names."
+        False, description="Report all errors of a feature, not only the first that GEOS finds."
     )
 
 
@@ -65,7 +65,7 @@ class NoHoles(ValidityRule):
     rule: Literal["no_holes"] = "no_holes"
     scope: ClassVar[Scope] = Scope.FEATURE
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
-    tolerance: Area = Field(0.0, description="Holes up to this area are accepted.")
+    tolerance: Area = Field(0.0, description="Holes of at most this area are accepted.")
 
 
 class SinglePart(ValidityRule):
@@ -82,41 +82,51 @@ class LimitRule(ValidityRule):
     needs: ClassVar[Needs] = Needs.one("value", "limits")
     limits: ClassLimits | None = Field(
         None,
-        description="Bounds by class, in place of value: {by: column, values: {class: bound}}.",
+        description="Limits per class, instead of value: {by: column, values: {class: limit}}.",
+    )
+
+    metres: bool = Field(
+        False,
+        description="Bounds are in metres or square metres; where the CRS is in degrees they are "
+        "measured on its ellipsoid (geodesics).",
     )
 
     def columns(self) -> tuple[str, ...]:
         """The column that names the class."""
         return () if self.limits is None else (self.limits.by,)
 
+    def needs_crs(self) -> bool:
+        """Only metres depend on the CRS."""
+        return self.metres
+
 
 class MinArea(LimitRule):
-    """Polygons are at least so large (the minimum mapping unit)."""
+    """Polygons have at least a minimum area (the minimum mapping unit)."""
 
     rule: Literal["min_area"] = "min_area"
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
-    value: Area | None = Field(None, description="Smallest area that is accepted.")
-    by_part: bool = Field(False, description="Judge each part of a multipolygon by itself.")
+    value: Area | None = Field(None, description="Minimum area.")
+    by_part: bool = Field(False, description="Check each part of a multipolygon separately.")
     except_at_border: bool = Field(
-        False, description="Polygons that touch the bounds of the dataset may be cut, and smaller."
+        False,
+        description="Accept polygons at the edge of the dataset's extent, which may be clipped.",
     )
 
 
 class NoDuplicateGeometries(ValidityRule):
-    """Each geometry occurs once, whatever the start and direction of its rings.
+    """No geometry occurs twice. Start and direction of rings do not matter; Z is not compared.
 
-    Without a tolerance every copy is reported with the first; with one, every pair. Z is not
-    compared.
+    Without a tolerance, each copy is reported with the first occurrence; with one, every pair.
     """
 
     rule: Literal["no_duplicate_geometries"] = "no_duplicate_geometries"
     scope: ClassVar[Scope] = Scope.DATASET
     judges: ClassVar[tuple[str, ...]] = ("geometry",)
     tolerance: NotNegative = Field(
-        0.0, description="Largest distance between corresponding vertices, units of the CRS."
+        0.0, description="Maximum distance of corresponding vertices, in units of the CRS."
     )
     with_columns: tuple[str, ...] = Field(
-        (), description="Only features with equal values in these columns are duplicates."
+        (), description="Columns that must be equal as well for features to be duplicates."
     )
 
     def columns(self) -> tuple[str, ...]:
@@ -135,18 +145,19 @@ class ReadablePixels(RasterValidityRule):
     """Every block of every band and overview decodes."""
 
     rule: Literal["readable_pixels"] = "readable_pixels"
+    judges_unreadable_source: ClassVar[bool] = True
     iso_element: ClassVar[str] = "format consistency"
 
 
 class PixelRange(RasterValidityRule):
-    """Valid pixels lie within bounds; connected regions of violations are outlined."""
+    """Valid pixels are within bounds. Each connected region outside is one violation."""
 
     rule: Literal["pixel_range"] = "pixel_range"
     iso_element: ClassVar[str] = "domain consistency"
     needs: ClassVar[Needs] = Needs.some("min", "max")
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
-    min: float | None = Field(None, description="Smallest value, as stored.")
-    max: float | None = Field(None, description="Largest value, as stored.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
+    min: float | None = Field(None, description="Smallest stored value.")
+    max: float | None = Field(None, description="Largest stored value.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -161,15 +172,15 @@ class PixelRange(RasterValidityRule):
 
 
 class NodataFraction(RasterValidityRule):
-    """The share of pixels without data is bounded."""
+    """The fraction of nodata pixels has an upper limit."""
 
     rule: Literal["nodata_fraction"] = "nodata_fraction"
     iso_element: ClassVar[str] = "completeness"
     ignores: ClassVar[Mapping[str, str]] = ONE_NUMBER
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
-    max: Fraction = Field(description="Largest share of pixels without data.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
+    max: Fraction = Field(description="Maximum fraction of nodata pixels.")
     within: OtherDataset | OtherSource | Bounds | None = Field(
-        None, description="Only pixels whose centre lies in these polygons, or in this box, count."
+        None, description="Polygons or [xmin, ymin, xmax, ymax]; only pixel centres inside count."
     )
 
     @model_validator(mode="after")

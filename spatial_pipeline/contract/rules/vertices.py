@@ -31,8 +31,8 @@ class CountRule(VertexRule):
     """A rule with bounds of a number."""
 
     needs: ClassVar[Needs] = Needs.some("min", "max")
-    min: Count | None = Field(None, description="Smallest number that is accepted.")
-    max: Count | None = Field(None, description="Largest number that is accepted.")
+    min: Count | None = Field(None, description="Minimum number.")
+    max: Count | None = Field(None, description="Maximum number.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -43,61 +43,61 @@ class CountRule(VertexRule):
 
 
 class NoUnneededMulti(VertexRule):
-    """No multi-geometry and no collection has only one part."""
+    """No multi-geometry or collection has just one part."""
 
     rule: Literal["no_unneeded_multi"] = "no_unneeded_multi"
 
 
 class ClosedLines(VertexRule):
-    """Lines end where they start; the missing segment of each other one is shown."""
+    """Lines end where they start. The missing segment of an open line is reported."""
 
     rule: Literal["closed_lines"] = "closed_lines"
     judges: ClassVar[tuple[str, ...]] = ("line",)
 
 
 class VertexCount(VertexRule):
-    """No geometry has more vertices; the last vertex of a ring counts too."""
+    """Geometries have at most a maximum number of vertices, closing vertices of rings included."""
 
     rule: Literal["vertex_count"] = "vertex_count"
-    max: Annotated[int, Field(ge=1)] = Field(description="Largest number of vertices.")
+    max: Annotated[int, Field(ge=1)] = Field(description="Maximum number of vertices.")
 
 
 class PartCount(CountRule):
-    """Every geometry has as many parts as promised."""
+    """The number of parts of each geometry is within bounds."""
 
     rule: Literal["part_count"] = "part_count"
 
 
 class RingCount(CountRule):
-    """The polygons of a feature have as many rings, shells and holes, as promised."""
+    """The number of rings (shells and holes) of each feature is within bounds."""
 
     rule: Literal["ring_count"] = "ring_count"
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
 
 
 class MaxArea(LimitRule):
-    """Polygons are at most so large."""
+    """Polygons have at most a maximum area."""
 
     rule: Literal["max_area"] = "max_area"
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
-    value: Area | None = Field(None, description="Largest area that is accepted.")
-    by_part: bool = Field(False, description="Judge each part of a multipolygon by itself.")
+    value: Area | None = Field(None, description="Maximum area.")
+    by_part: bool = Field(False, description="Check each part of a multipolygon separately.")
 
 
 class MinLength(LimitRule):
-    """Lines are at least so long."""
+    """Lines have at least a minimum length."""
 
     rule: Literal["min_length"] = "min_length"
     judges: ClassVar[tuple[str, ...]] = ("line",)
     value: Length | None = Field(None, description="Smallest length that is accepted.")
     by_part: bool = Field(False, description="Judge each part of a multiline by itself.")
     except_at_border: bool = Field(
-        False, description="Lines that touch the bounds of the dataset may be cut, and shorter."
+        False, description="Accept lines at the edge of the dataset's extent, which may be clipped."
     )
 
 
 class MaxLength(LimitRule):
-    """Lines are at most so long."""
+    """Lines have at most a maximum length."""
 
     rule: Literal["max_length"] = "max_length"
     judges: ClassVar[tuple[str, ...]] = ("line",)
@@ -106,18 +106,19 @@ class MaxLength(LimitRule):
 
 
 class MinSegmentLength(LimitRule):
-    """Segments of lines and rings are at least so long."""
+    """Segments of lines and rings have at least a minimum length."""
 
     rule: Literal["min_segment_length"] = "min_segment_length"
     judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
     value: Length | None = Field(None, description="Smallest length that is accepted.")
     except_at_border: bool = Field(
-        False, description="Segments that touch the bounds of the dataset may be cut, and shorter."
+        False,
+        description="Accept segments at the edge of the dataset's extent, which may be clipped.",
     )
 
 
 class MaxSegmentLength(LimitRule):
-    """Segments of lines and rings are at most so long."""
+    """Segments of lines and rings have at most a maximum length."""
 
     rule: Literal["max_segment_length"] = "max_segment_length"
     judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
@@ -125,104 +126,109 @@ class MaxSegmentLength(LimitRule):
 
 
 class MinHoleArea(LimitRule):
-    """Holes of polygons are at least so large."""
+    """Holes of polygons have at least a minimum area."""
 
     rule: Literal["min_hole_area"] = "min_hole_area"
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
-    value: Area | None = Field(None, description="Smallest area of a hole that is accepted.")
+    value: Area | None = Field(None, description="Minimum area of a hole.")
+    except_at_border: bool = Field(
+        False, description="Holes that touch the bounds of the dataset may be cut, and smaller."
+    )
 
 
 class NoRepeatedPoints(VertexRule):
-    """No vertex of a line or a ring repeats the one before it."""
+    """No vertex of a line or ring repeats the previous one."""
 
     rule: Literal["no_repeated_points"] = "no_repeated_points"
     judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
-    within: Length = Field(0.0, description="Vertices up to this distance apart are repeated.")
+    within: Length = Field(
+        0.0, description="Maximum distance at which two vertices count as repeated."
+    )
 
 
 class RingOrientation(VertexRule):
-    """Shells run in one direction and holes in the other (the right-hand rule)."""
+    """Shells have one winding order and holes the opposite one (the right-hand rule)."""
 
     rule: Literal["ring_orientation"] = "ring_orientation"
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
     exterior: Literal["ccw", "cw"] = Field(
-        "ccw", description="Direction of shells: ccw is that of RFC 7946 and OGC."
+        "ccw", description="Winding order of shells; ccw is that of RFC 7946 and OGC."
     )
 
 
 class NoSpikes(VertexRule):
-    """No corner of a line or a ring is sharper; repeated points count as one vertex."""
+    """No corner of a line or ring is sharper than a minimum angle. Repeated points are merged."""
 
     rule: Literal["no_spikes"] = "no_spikes"
     judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
     min_angle: Annotated[float, Field(gt=0, le=180)] = Field(
-        description="Smallest angle between neighbouring segments that is accepted, in degrees."
+        description="Minimum angle between neighbouring segments, in degrees."
     )
 
 
 class NoSlivers(VertexRule):
-    """No polygon is long and thin; each part is judged by itself."""
+    """No polygon is a sliver (long and thin). Each part is checked separately."""
 
     rule: Literal["no_slivers"] = "no_slivers"
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
     max_thinness: Annotated[float, Field(gt=0, le=1)] = Field(
-        description="Polygons are slivers up to this thinness, 4πA/P²: 1 is a circle, 0 a line."
+        description="Largest thinness ratio 4πA/P² of a sliver; a circle has 1, a line 0."
     )
-    max_area: Area | None = Field(None, description="Larger polygons are no slivers.")
+    max_area: Area | None = Field(None, description="Largest area of a sliver.")
 
 
 class NoRedundantVertices(VertexRule):
-    """Every vertex between two others changes the line or ring that it belongs to."""
+    """No vertex lies on the straight line between its neighbours."""
 
     rule: Literal["no_redundant_vertices"] = "no_redundant_vertices"
     judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
     max_offset: Length = Field(
         0.0,
-        description="A vertex is redundant up to this distance from the line between its "
-        "neighbours.",
+        description="Maximum distance from the line between its neighbours at which a vertex is "
+        "redundant.",
     )
 
 
 class CoordinatePrecision(VertexRule):
-    """Coordinates lie on a grid, or have no more decimals than promised."""
+    """Coordinates lie on a grid, or have at most a number of decimals."""
 
     rule: Literal["coordinate_precision"] = "coordinate_precision"
     iso_element: ClassVar[str] = "format consistency"
     needs: ClassVar[Needs] = Needs.some("grid", "max_decimals")
-    grid: Positive | None = Field(None, description="Size of the grid, units of the CRS.")
+    grid: Positive | None = Field(None, description="Cell size of the grid, in units of the CRS.")
     max_decimals: Annotated[int, Field(ge=0, le=17)] | None = Field(
-        None, description="Largest number of decimals."
+        None, description="Maximum number of decimals."
     )
 
 
 class ZRange(VertexRule):
-    """Elevations lie within bounds, and change little from vertex to vertex."""
+    """Z values are within bounds, and do not jump between neighbouring vertices."""
 
     rule: Literal["z_range"] = "z_range"
     iso_element: ClassVar[str] = "domain consistency"
     judges: ClassVar[tuple[str, ...]] = ("geometry",)
     needs: ClassVar[Needs] = Needs.some("min", "max", "max_step")
-    min: Finite | None = Field(None, description="Smallest Z that is accepted.")
-    max: Finite | None = Field(None, description="Largest Z that is accepted.")
+    min: Finite | None = Field(None, description="Minimum Z.")
+    max: Finite | None = Field(None, description="Maximum Z.")
     max_step: NotNegative | None = Field(
-        None, description="Largest difference in Z between neighbouring vertices."
+        None, description="Maximum difference in Z between neighbouring vertices."
     )
 
 
 class MonotonicMeasure(VertexRule):
-    """M never turns back along a line; equal values are accepted."""
+    """M values along a line only increase, or only decrease. Equal values are accepted."""
 
     rule: Literal["monotonic_measure"] = "monotonic_measure"
     judges: ClassVar[tuple[str, ...]] = ("line",)
     direction: Literal["increasing", "decreasing"] = Field(
-        "increasing", description="How M changes from the start of a line to its end."
+        "increasing", description="Direction of M from the start of a line to its end."
     )
 
 
 class SimpleGeometry(VertexRule):
-    """Lines and multipoints are simple: every self-intersection and repeated point is shown.
+    """Lines and multipoints are simple. Every self-intersection and repeated point is reported.
 
-    The lines of a feature are judged together, and so are its points.
+    All lines of a feature are checked together, and so are its points.
     """
 
     rule: Literal["simple_geometry"] = "simple_geometry"
@@ -230,7 +236,7 @@ class SimpleGeometry(VertexRule):
 
 
 class CoordinatesInDomain(VertexRule):
-    """Coordinates lie inside the area of use of the CRS; swapped ones are named as such."""
+    """Coordinates lie within the area of use of the CRS. Swapped axes are recognised."""
 
     rule: Literal["coordinates_in_domain"] = "coordinates_in_domain"
     iso_element: ClassVar[str] = "domain consistency"
@@ -241,7 +247,7 @@ class CoordinatesInDomain(VertexRule):
 
 
 class Antimeridian(VertexRule):
-    """Nothing crosses 180° unsplit, and rings around a pole pass through it (RFC 7946, 3.1.9)."""
+    """Geometries are split at 180°, and rings around a pole pass through it (RFC 7946, 3.1.9)."""
 
     rule: Literal["antimeridian"] = "antimeridian"
     judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
@@ -276,19 +282,20 @@ class MeasureColumns(ContractModel):
 
 
 class MeasureTolerance(ContractModel):
-    """Accepted difference of a stored measure; the larger one counts."""
+    """Accepted difference of a stored measure; the larger tolerance applies."""
 
     absolute: NotNegative = Field(0.0, description="In units of the measure.")
-    relative: NotNegative = Field(1e-6, description="Share of the measure.")
+    relative: NotNegative = Field(1e-6, description="Fraction of the measure.")
 
 
 class MeasuresMatch(VertexRule):
-    """Stored measures are those of the geometry; a null is none."""
+    """Measures stored in columns equal those of the geometry. Nulls are violations."""
 
     rule: Literal["measures_match"] = "measures_match"
     iso_element: ClassVar[str] = "quantitative attribute accuracy"
     columns_: MeasureColumns = Field(
-        alias="columns", description="Measure → column: area, length, perimeter, x, y, lon, lat."
+        alias="columns",
+        description="Column of each measure: area, length, perimeter, x, y, lon, lat.",
     )
     tolerance: MeasureTolerance = Field(
         MeasureTolerance(), description="Accepted difference: absolute or relative."

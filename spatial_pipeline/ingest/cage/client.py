@@ -1,4 +1,4 @@
-"""Asks the cage to stage a source, and hears how it went."""
+"""Client of the cage: sends a job to the server and receives the outcome."""
 
 from __future__ import annotations
 

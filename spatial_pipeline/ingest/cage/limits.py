@@ -15,7 +15,7 @@ Mode = Literal["auto", "require", "basic"]
 
 @dataclass(frozen=True)
 class CageLimits:
-    """How foreign files are read.
+    """Mode and limits of the child process that reads foreign files.
 
     Attributes:
         mode: ``auto`` uses Landlock where the kernel has it, ``require`` reads nothing without it,

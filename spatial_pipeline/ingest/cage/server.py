@@ -1,4 +1,4 @@
-"""The server: waits with everything imported, and forks a supervised worker for each source.
+"""Server of the cage: imports everything once, then forks a supervised worker per source.
 
 It has one thread and opens no foreign file, so its forks are safe and cheap. It ends when the last
 process that can ask it has gone.
@@ -48,7 +48,7 @@ def main(descriptor: int) -> None:
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not data:
-            # Nothing is to be tidied up, and libraries complain when they are.
+            # No clean-up: libraries complain about it in a forked process.
             os._exit(0)
         if not descriptors:
             continue

@@ -1,4 +1,4 @@
-"""The worker: shuts itself in, stages one source, says how it went, and ends.
+"""Worker of the cage: restricts itself, stages one source, reports the outcome, and exits.
 
 It is a fork of the server, so everything is imported. It talks to the parent in lines of JSON:
 ``{"progress": [done, total]}``, then ``{"profile": …}`` or ``{"raised": …}``.
@@ -40,7 +40,7 @@ def work(job: ReadJob, stream: IO[bytes]) -> None:
     """Stages the source of a job; what goes wrong is told over the stream.
 
     Args:
-        job: what to stage.
+        job: source to stage.
         stream: takes the lines of JSON.
 
     """

@@ -1,1 +1,4 @@
-"""Readers of vector file formats: each turns a file into a ``Layer`` of Arrow batches."""
+"""Readers of vector file formats, one or more modules each: file → ``Layer`` of Arrow batches.
+
+Writing, and comparison with evidence from the file itself (``integrity``), are not done here.
+"""

@@ -38,7 +38,7 @@ _CODE = re.compile(r"_EPSG_([0-9]+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class CsvLayout:
-    """How the text of a CSV file is cut into columns.
+    """Dialect and columns of a CSV file.
 
     Attributes:
         encoding: Python's name.
@@ -138,14 +138,14 @@ def _unquoted(line: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class GeometryColumns:
-    """Where the geometry is.
+    """Columns of a table that hold its geometry.
 
     Attributes:
         axes: columns of x, y and perhaps z.
         text: column of texts, None with axes.
         name: name of the geometry column as staged.
         staged: whether the column of texts is staged beside the geometry.
-        crs: what the name of the column says of the CRS, None where it does not.
+        crs: CRS that the name of the column implies, None without one.
 
     """
 
@@ -157,7 +157,7 @@ class GeometryColumns:
 
 
 def place_of(names: Sequence[str], roles: Mapping[str, int]) -> GeometryColumns | None:
-    """Where the geometry of a table is; None for a table without.
+    """Find the geometry columns of a table; None for a table without geometry.
 
     A column of WKT wins over a pair of coordinate columns, an earlier pair over a later one. Both
     columns of a pair come from the same pair: an easting is never combined with a latitude.

@@ -68,7 +68,7 @@ def cells(block: Block, column: int, null: Mask) -> Cells:
 
 
 class CsvSurvey:
-    """What all records of a file say together.
+    """Facts about a CSV file that follow from all of its records.
 
     Args:
         names: names of the columns.

@@ -121,7 +121,7 @@ def _opened(stack: ExitStack, path: str, info: dict[str, Any], notes: list[str])
 
 
 def _info(path: str, layer: str | None) -> dict[str, Any]:
-    """What pyogrio says of the layer to read; text formats are parsed once for it, not twice."""
+    """Description of the layer by pyogrio; text formats are parsed once for it, not twice."""
     info: dict[str, Any] = pyogrio.read_info(path, layer=None)
     single = info["driver"] in SINGLE_LAYER_DRIVERS
     names = [info["layer_name"]] if single else pyogrio.list_layers(path)[:, 0].tolist()
@@ -246,6 +246,6 @@ def _bounds(value: Any) -> Bounds | None:
 
 
 def reason_of(exc: BaseException) -> str:
-    """What GDAL said, without its hints."""
+    """Message of GDAL without its hints."""
     text = " ".join(str(exc).split()) or type(exc).__name__
     return re.sub(r"\.?; It might help to specify the correct driver.*$", "", text)

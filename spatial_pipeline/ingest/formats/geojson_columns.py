@@ -48,7 +48,7 @@ _CLOCK = re.compile(r"\d\d:\d\d:\d\d(\.\d{1,3})?", re.ASCII)
 
 @dataclass
 class ColumnScan:
-    """What the values of one column are like, so far.
+    """Types and ranges of the values of one column that were seen so far.
 
     Attributes:
         kinds: Python types that occur, but for None.

@@ -1,4 +1,4 @@
-"""How a contract says that a source is to be read."""
+"""Read options of a source: layer, encoding and condition from its contract."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ A sparse or constant GeoTIFF with blocks of 512 × 512 pixels has about 16,000.
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a contract says about reading a source.
+    """Options of a contract for reading its source.
 
     Attributes:
         layer: layer of a container with several, None for the only one.

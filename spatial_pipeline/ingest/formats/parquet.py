@@ -27,12 +27,12 @@ from spatial_pipeline.sources.local import SourceFiles
 
 BATCH_ROWS = 16384
 _BOX_LENGTHS = {4: (0, 1, 2, 3), 6: (0, 1, 3, 4), 8: (0, 1, 4, 5)}
-"""Where xmin, ymin, xmax, ymax are in a bbox of XY, XYZ and XYZM."""
+"""Positions of xmin, ymin, xmax, ymax in a bbox of XY, XYZ and XYZM."""
 
 
 @dataclass(frozen=True)
 class _Geometry:
-    """What the ``geo`` metadata says of the primary column."""
+    """Description of the primary column in the ``geo`` metadata."""
 
     name: str
     encoding: str
@@ -47,7 +47,7 @@ def open_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
     """Opens a (Geo)Parquet file for one pass.
 
     Raises:
-        SourceError: no Parquet file, or its ``geo`` metadata cannot be understood.
+        SourceError: no Parquet file, or its ``geo`` metadata cannot be parsed.
 
     """
     if options.layer is not None:

@@ -1,4 +1,4 @@
-"""Where parts and positions are in the records of a .shp file, once their counts fit.
+"""Offsets of parts and positions in the records of a .shp file whose counts fit.
 
 Source: ESRI Shapefile Technical Description (1998).
 """

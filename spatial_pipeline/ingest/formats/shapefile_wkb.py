@@ -22,7 +22,7 @@ _HEAD, _COUNT = 5, 4
 
 @dataclass(frozen=True)
 class Units:
-    """What follows in the WKB: u units, ascending by row, at least one a row.
+    """Units of the WKB to write: u headers or runs of positions, by row, at least one per row.
 
     Attributes:
         row: (u,) row.
@@ -109,7 +109,7 @@ def written(units: Units, has_z: Mask, has_m: Mask, body: NDArray[np.float64]) -
     """(n,) WKB.
 
     Args:
-        units: what is in them.
+        units: their content.
         has_z: (n,) bool.
         has_m: (n,) bool.
         body: all ordinates, unit by unit, position by position.

@@ -1,1 +1,4 @@
-"""Evidence from the file itself, read beside GDAL, one module a format."""
+"""Evidence of damage from the bytes of a file, read beside GDAL; one module per format.
+
+Reading features or pixels for staging is not done here.
+"""

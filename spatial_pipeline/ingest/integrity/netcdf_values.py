@@ -24,7 +24,7 @@ _AT_ONCE = 16 << 20
 
 
 def notes(dataset: Any, file: Path, *, placed: bool) -> list[str]:
-    """What must be said of a raster of this driver, once for all bands; nothing of others.
+    """Notes on a raster of this driver, once for all bands; none for other drivers.
 
     Args:
         dataset: opened with rasterio.
@@ -55,7 +55,7 @@ def notes(dataset: Any, file: Path, *, placed: bool) -> list[str]:
 
 
 def spacing(dataset: Any, file: Path) -> list[str]:
-    """What must be said of coordinates that do not lie on the grid that GDAL makes of them.
+    """Notes on coordinates that do not lie on the regular grid that GDAL assumes.
 
     Args:
         dataset: opened with rasterio, of the netCDF driver and with a geotransform.

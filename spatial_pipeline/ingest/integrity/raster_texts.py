@@ -22,7 +22,7 @@ _WORDS = {
     "1.#ind": "NaN", "inf": "Infinity", "+inf": "Infinity", "infinity": "Infinity",
     "1.#inf": "Infinity", "-inf": "-Infinity", "-infinity": "-Infinity", "-1.#inf": "-Infinity",
 }  # fmt: skip
-"""What GDAL and the C libraries of three systems write for values that are not finite."""
+"""Spellings of non-finite values by GDAL and the C libraries of three systems."""
 _COEFFICIENTS = 6
 HEADER_BYTES = 1 << 16
 """Longest text header that is looked at."""
@@ -33,11 +33,11 @@ _RAW = re.compile(r"(?im)^\s*(ulxmap|ulymap|xdim|ydim|nodata(?:_value)?)\s+(.*?)
 
 @dataclass
 class Written:
-    """What the texts of a raster say.
+    """Values that a raster declares as text.
 
     Attributes:
         nodata: by 1-based band, 0 for all bands that have none of their own.
-        notes: what is not understood and not used.
+        notes: notes on texts that are not understood and not used.
 
     """
 
@@ -108,7 +108,7 @@ def _xml(file: Path, found: Written, band_element: str) -> None:
     try:
         root = parsed(file.read_bytes())
     except ET.ParseError as exc:
-        found.notes.append(f"{file.name} is no well-formed XML and is not used: {exc}")
+        found.notes.append(f"{file.name} is not well-formed XML and is not used: {exc}")
         return
     transform = root.findtext("GeoTransform")
     if transform is not None:
@@ -145,7 +145,7 @@ def _raw(header: Path, found: Written) -> None:
 def _placing(text: str, where: str) -> Decimal:
     value = number(text)
     if value is None or not value.is_finite():
-        msg = f"{where}: {text.strip()[:60]!r} is no finite number"
+        msg = f"{where}: {text.strip()[:60]!r} is not a finite number"
         raise SourceError(msg)
     return value
 

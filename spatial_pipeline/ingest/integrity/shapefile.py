@@ -1,4 +1,4 @@
-"""Whether the files of a Shapefile agree: headers, index, sizes and the head of every record.
+"""Consistency of the files of a Shapefile: headers, index, sizes and the header of every record.
 
 Source: ESRI Shapefile Technical Description (1998). The table belongs to ``formats.dbase_header``,
 what is inside of a record to ``formats.shapefile_shapes``.
@@ -40,7 +40,7 @@ _MAGIC = b"\x00\x00\x27\x0a"
 
 @dataclass(frozen=True)
 class Index:
-    """Where the records of the .shp file are.
+    """Offsets and lengths of the records of a .shp file.
 
     Attributes:
         kind: shape type of the file, a key of ``TYPES``.

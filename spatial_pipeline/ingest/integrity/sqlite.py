@@ -1,4 +1,4 @@
-"""Whether an SQLite file is whole; GDAL reads past damaged pages that it does not need."""
+"""Integrity of an SQLite file; GDAL ignores damaged pages that it does not need."""
 
 from __future__ import annotations
 

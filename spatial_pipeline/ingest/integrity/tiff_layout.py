@@ -59,7 +59,7 @@ _MODEL_KEY, _CRS_KEYS = 1024, 2048
 
 @dataclass(frozen=True)
 class BlockLayout:
-    """What the directories of a page and its masks say of their blocks.
+    """Block layout that the directories of a page and its masks declare.
 
     Attributes:
         notes: on blocks that are not stored.

@@ -1,4 +1,4 @@
-"""What GDAL does not say: parts that disagree, damaged pages, missing ends, lost geometries."""
+"""Defects that GDAL does not report: parts that disagree, damaged pages, lost geometries."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def verify(file: Path, driver: str) -> None:
     if wrong:
         text = " ".join(wrong[0][1].decode("utf-8", "replace").split())
         shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-        msg = f"{len(wrong)} positions hold what is no number, the first {shown!r}"
+        msg = f"{len(wrong)} positions hold text that is not a number, the first {shown!r}"
         raise SourceError(msg)
 
 
@@ -91,7 +91,7 @@ def _gml(data: mmap.mmap) -> Iterator[tuple[re.Pattern[bytes], bytes]]:
 
 
 def _wrong(data: mmap.mmap, form: re.Pattern[bytes], good: bytes) -> Iterator[tuple[int, bytes]]:
-    """Where texts begin that are no numbers, and the texts from the first wrong one on."""
+    """Offsets of texts that are no numbers, each with its text from the first wrong one on."""
     for match in form.finditer(data):
         # Other separators than those of the standard are for GDAL to know.
         if not _SEPARATORS.search(match[1]):

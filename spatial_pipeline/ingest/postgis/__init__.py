@@ -1,1 +1,1 @@
-"""Reads tables and queries of PostGIS, and tells whether they changed."""
+"""PostGIS as a source: tables, views and queries, and their change tokens. Writes nothing."""

@@ -53,7 +53,7 @@ WHERE NOT a.attisdropped
 
 @dataclass(frozen=True)
 class ServerPlan:
-    """How the server would read a view or a query.
+    """Tables and functions in the server's plan of a view or a query.
 
     Attributes:
         output: expression of each output column.

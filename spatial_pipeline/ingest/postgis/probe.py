@@ -1,4 +1,4 @@
-"""Has a table changed? Asked of the server's own books, without reading rows where they suffice.
+"""Change tokens of tables, from the server's statistics and catalogues where they suffice.
 
 A token that differs may mean nothing: a transaction that was rolled back is counted, a restart of
 the server is. A token that stays the same means that ingest would read the same. So the books are
@@ -113,7 +113,7 @@ def table_tokens(
     allowed: Sequence[str] | None = None,
     database: str | None = None,
 ) -> Iterator[tuple[str | None, str | SourceError]]:
-    """What says whether the tables of a source changed, over one connection a server.
+    """Change tokens of the tables of a source, over one connection per server.
 
     Args:
         source: URI, layer and query of the contract.
@@ -168,7 +168,7 @@ def _token(
 
 
 async def _books(connection: asyncpg.Connection, layer: str | None) -> list[Any] | None:
-    """What the server has written down of a table; None when something may escape it."""
+    """Statistics and catalogue rows of a table; None when they may miss a change."""
     async with snapshot(connection, LIMITS):
         server = await connection.fetchrow(_SERVER)
         if server is None or not server["counts"]:

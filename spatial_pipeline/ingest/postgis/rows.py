@@ -76,7 +76,7 @@ class Decoded:
     Attributes:
         array: (n,) values; null for those that it cannot hold.
         lost: indices of those.
-        texts: what they are.
+        texts: texts of those values.
 
     """
 
@@ -87,7 +87,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Coding:
-    """How a column travels.
+    """Encoding of a column on its way from the server.
 
     Attributes:
         arrow: type in which it is staged.

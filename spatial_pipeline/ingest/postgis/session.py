@@ -1,4 +1,4 @@
-"""Read-only sessions with a server of PostgreSQL: how they begin, end, and what they say."""
+"""Read-only PostgreSQL sessions: begin, end, time limits, and errors in words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spatial_pipeline.sources.postgis_connection import FULL, connect, connectin
 
 CONNECT_TIMEOUT_S = 10.0
 PATIENCE_S = 60.0
-"""How long to ask a server again that is full, starting or stopping."""
+"""Longest time to retry a server that is full, starting or stopping."""
 STATEMENT_TIMEOUT_S = 3600
 """Longest statement on the server, the fingerprint of a large table included."""
 CLOSE_S = 5.0
@@ -81,7 +81,7 @@ WHERE s.context = 'user'
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """How long a server may take.
+    """Time limits for a server.
 
     Attributes:
         patience_s: asking a server again that is full, starting or stopping.

@@ -47,7 +47,7 @@ _UNMEASURED = (None, None)
 
 @dataclass
 class SnapshotTable:
-    """What an open snapshot holds; valid within :func:`open_table` only.
+    """Table in an open snapshot; valid within :func:`open_table` only.
 
     Attributes:
         name: schema and name, None for a query.
@@ -183,7 +183,7 @@ def count_rows(address: Address, layer: str | None, query: str | None) -> tuple[
 
 @dataclass(frozen=True)
 class _Described:
-    """What is known of a relation before its rows are read; the geometry column is the last."""
+    """Description of a relation before its rows are read; the geometry column comes last."""
 
     relation: Relation
     schema: pa.Schema

@@ -1,4 +1,4 @@
-"""How the columns of a table travel and as what they are staged.
+"""Encoding of the columns of a table in transit, and their staged types.
 
 Where the declaration leaves open what a column may hold, the server measures what it holds, in the
 pass that names the version: the digits of numbers, and whether all times are ones that Arrow's and
@@ -107,7 +107,7 @@ def measures(column: TableColumn) -> tuple[str, ...]:
 
 
 def coding(column: TableColumn, postgis: str | None, measured: Sequence[Any]) -> Coding:
-    """How a column travels.
+    """Choose the encoding and the staged type of a column.
 
     What has no counterpart in Arrow (uuid, json, arrays, intervals, enumerations, …) is staged as
     PostgreSQL writes it, and so are all times of a column that holds infinity, a year before 1 or

@@ -6,6 +6,7 @@ import dagster as dg
 
 from spatial_pipeline.contract.models import Backfill, Contract
 from spatial_pipeline.orchestration.assets import published_key, staged_key
+from spatial_pipeline.orchestration.autostart import sensor_status
 from spatial_pipeline.orchestration.backfill import request
 from spatial_pipeline.orchestration.backfill.planner import PlannedStep, PlannerCursor, next_step
 from spatial_pipeline.orchestration.partitions import partitions_of
@@ -32,7 +33,7 @@ def schema_sensor_of(contract: Contract) -> dg.SensorDefinition | None:
         name=f"{name}_schema_sensor",
         asset_selection=dg.AssetSelection.assets(*assets),
         minimum_interval_seconds=INTERVAL_S,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(),
         description=(
             f"Makes the partitions of {name} again that were built under another contract or"
             f" schema: the {bounds.order} first, {bounds.at_most} in a backfill, one backfill after"

@@ -1,1 +1,1 @@
-"""Published versions in PostGIS, over asyncpg."""
+"""Publication to PostGIS over asyncpg: tables, ledger, proof, ownership. All writes are here."""

@@ -31,7 +31,7 @@ DIGITS = 15
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What some rows hold, whatever their order.
+    """Digest of the content of rows that does not depend on their order.
 
     Attributes:
         count: number of rows.

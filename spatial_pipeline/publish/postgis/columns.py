@@ -35,7 +35,7 @@ _EXACT = Context(prec=100)
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:
-    """How a column is kept in PostgreSQL.
+    """Storage of a column in PostgreSQL.
 
     Attributes:
         sql: type as a column definition says it.

@@ -127,7 +127,7 @@ class Wanted:
 def wanted(
     profile: VectorProfile, found: frozenset[GeometryType], fixed: GeometryType | None
 ) -> Wanted:
-    """What decides the type of the column of a staged version.
+    """Facts about a staged version that decide the type of its geometry column.
 
     Args:
         profile: of the version.

@@ -1,4 +1,4 @@
-"""The one place where a user's name becomes part of a statement."""
+"""Quoting of identifiers: the only place where a user's name becomes part of a statement."""
 
 from __future__ import annotations
 

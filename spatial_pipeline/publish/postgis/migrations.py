@@ -1,4 +1,4 @@
-"""The schema ``spatial_pipeline``: what was proven, what is published, and where it came from."""
+"""Migrations of the schema ``spatial_pipeline``, which records versions and publications."""
 
 from __future__ import annotations
 

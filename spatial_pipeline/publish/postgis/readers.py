@@ -1,4 +1,4 @@
-"""What readers of a published table see besides the proven parts, and who may read a part by name.
+"""Access to a published table: rows beside the proven parts, and rights to read a part by name.
 
 Reading through a parent asks for rights on the parent and for its policies alone (PostgreSQL
 documentation, "Inheritance", "Row Security Policies"). A part that could be read by its own name

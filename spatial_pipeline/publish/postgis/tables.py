@@ -1,4 +1,4 @@
-"""Tables of published rows: filled beside the readers, proven, then exchanged in one moment.
+"""Published tables: parts are filled unseen, proven, then exchanged in one transaction.
 
 A published table is an empty parent that never changes its identity, so that views, grants and
 whatever else refers to it stay. Its rows are in parts, ordinary tables that inherit from it: one
@@ -45,7 +45,7 @@ from spatial_pipeline.store.locks import TIMEOUT_S
 
 @dataclass(frozen=True, slots=True)
 class PostGIS:
-    """What of PostGIS a statement names.
+    """Names of the PostGIS extension that statements use.
 
     Attributes:
         schema: quoted schema of the extension.
@@ -100,8 +100,8 @@ def part_name(table: TableName, version: Version, asked: str = "") -> TableName:
 
     Args:
         table: the table that readers name.
-        version: what the part holds.
-        asked: what the contract says of its columns (:attr:`Layout.asked`).
+        version: version in the part.
+        asked: column settings of the contract (:attr:`Layout.asked`).
 
     """
     of = (table.schema, table.table, version.dataset, version.partition, version.id)
@@ -169,7 +169,7 @@ async def kept_part(
 ) -> TablePart | None:
     """The part of a version that was kept, None when its geometry column fits the table no more.
 
-    Such a part is dropped, so that the rows can be written anew under its name.
+    Such a part is dropped, so that the rows can be written again under its name.
 
     Raises:
         StoreError: readers hold the part that is dropped.
@@ -263,7 +263,7 @@ async def finish(connection: asyncpg.Connection, part: TablePart, comment: str) 
 async def digest_of(
     connection: asyncpg.Connection, postgis: PostGIS, part: TablePart, source: str | None = None
 ) -> Digest:
-    """What the rows of a part hold, computed by the server from what it stored.
+    """Digest of the rows of a part, computed by the server from what it stored.
 
     Args:
         connection: to the server.

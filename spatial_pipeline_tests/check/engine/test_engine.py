@@ -22,7 +22,7 @@ from spatial_pipeline.contract.rules.metadata import BandCount, Crs, FeatureCoun
 from spatial_pipeline.contract.rules.parity import RoundTrips, SameFeaturesAs
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy, MustNotOverlap
 from spatial_pipeline.contract.rules.validity import NotEmpty, PixelRange, ValidGeometry
-from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.contract.vocabulary import Severity, Status
 from spatial_pipeline.errors import RuleError, SourceError
 from spatial_pipeline.model.features import FeatureBatch, Tile
 from spatial_pipeline.model.raster_window import PixelWindow
@@ -106,6 +106,29 @@ def test_a_wrong_condition_is_an_error() -> None:
 def test_accepted_violations(stand_in: Any, accepted: dict[str, Any], status: Status) -> None:
     stand_in(NotEmpty, EveryFeature)
     assert run_rule(NotEmpty(**accepted), POINTS)[0].status is status
+
+
+@pytest.mark.parametrize(
+    ("grades", "status", "severity", "value"),
+    [
+        ((11, 12), Status.PASSED, Severity.ERROR, 10),
+        ((10, 11), Status.FAILED, Severity.WARN, 10),
+        ((1, 10), Status.FAILED, Severity.ERROR, 10),
+        ((0.5, 0.9), Status.FAILED, Severity.ERROR, 1.0),
+    ],
+)
+def test_two_grades_in_place_of_one_severity(
+    stand_in: Any, grades: Any, status: Status, severity: Severity, value: float
+) -> None:
+    stand_in(NotEmpty, EveryFeature)
+    result, _ = run_rule(NotEmpty(warn_at=grades[0], error_at=grades[1]), POINTS)
+    assert (result.status, result.severity, result.value) == (status, severity, value)
+    assert result.blocks == (status is Status.FAILED and severity is Severity.ERROR)
+
+
+def test_a_graded_rule_that_cannot_be_evaluated_blocks() -> None:
+    result, _ = run_rule(NotEmpty(where="nope = 1", warn_at=1, error_at=5), POINTS)
+    assert (result.status, result.severity) == (Status.ERROR, Severity.ERROR)
 
 
 def test_a_rule_that_raises_is_an_error_and_stops_no_other(stand_in: Any) -> None:

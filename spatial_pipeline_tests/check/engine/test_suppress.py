@@ -74,6 +74,24 @@ def test_a_violation_that_sticks_out_of_the_area_stays() -> None:
     assert (result.violations, result.excepted) == (2, {})
 
 
+def test_only_violations_that_touch_an_area_count() -> None:
+    union, _ = area_of(memory_vector([shapely.box(109, 2, 130, 3)]), squares().profile)
+    result, violations = judged(MustNotOverlap(), squares(), Suppression(only=union))
+    assert (result.status, result.violations) == (Status.FAILED, 1)
+    assert result.excepted == {"only_within": 1}
+    assert violations.keys is not None
+    assert violations.keys.tolist() == [((3,), (4,))]
+    assert result.message == "1 of 4 violate; 1 outside of only_within"
+    apart, _ = area_of(memory_vector([shapely.box(50, 0, 51, 1)]), squares().profile)
+    assert judged(MustNotOverlap(), squares(), Suppression(only=apart))[0].passed
+
+
+def test_a_violation_without_a_place_counts_everywhere() -> None:
+    outcome = RuleOutcome(1, found(1, geometry=None))
+    remaining = without_accepted(outcome, Suppression(only=shapely.box(5, 5, 6, 6)))
+    assert (len(remaining.outcome.violations), remaining.counts) == (1, {})
+
+
 def test_areas_in_another_crs_are_transformed() -> None:
     area = memory_vector([shapely.box(95, -1, 130, 11)], crs="EPSG:32633")
     data = memory_vector([], crs="EPSG:4326")

@@ -1,6 +1,7 @@
 """Commands that messages print as the way out are run as they are printed, and are one.
 
-Those about a held schema are run in ``commands/test_accept.py``.
+Those about a held schema are run in ``commands/test_accept.py``; acknowledging an incident and
+rolling back in ``test_runbook.py``.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def test_every_command_that_a_message_prints_is_known_here() -> None:
     folder = Path(spatial_pipeline.__file__).parent
     texts = [p.read_text() for p in folder.rglob("*") if p.suffix in {".py", ".jinja"}]
     printed = {c for t in texts for c in re.findall(r"(?<!``)\bspatial-pipeline ([a-z]+)", t)}
-    assert printed == {"accept", "run", "rules", "held"}
+    assert printed == {"accept", "alerts", "held", "rollback", "rules", "run"}
 
 
 def test_the_list_of_rules_that_an_unknown_rule_points_to(tmp_path: Path) -> None:

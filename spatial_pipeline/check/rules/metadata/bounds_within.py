@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import ProfileCheck, evaluates
+from spatial_pipeline.check.api import Context, RuleOutcome, Violations, profile_rule
 from spatial_pipeline.check.crs.area_of_use import areas
 from spatial_pipeline.check.raster.grid import extent_rounding
 from spatial_pipeline.contract.rules.metadata import BoundsWithin
@@ -18,58 +18,56 @@ from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, RasterProfile
 from spatial_pipeline.model.readers import VectorReader
-from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 CHUNK = 65_536
 """Features whose parts are tested at once."""
 
 
-@evaluates(BoundsWithin)
-class BoundsWithinCheck(ProfileCheck[BoundsWithin]):
+@profile_rule
+def evaluate(rule: BoundsWithin, profile: Profile, context: Context) -> RuleOutcome:
     """Compares the extent with a box, or with the area of use of the CRS.
 
-    An area of use across the antimeridian is not a box in longitudes: there the parts of every
-    feature are compared, because the extent of data on both sides of 180° spans the world.
+    One violation per side that the extent crosses, with the strip beyond it. An area of use across
+    the antimeridian is not a box in longitudes: there the parts of every feature are compared,
+    because the extent of data on both sides of 180° spans the world.
+
+    Raises:
+        RuleError: the area of use is required and not known.
+
     """
+    extent = profile.bounds
+    if extent is None:
+        return RuleOutcome(checked=0, notes=("there is no extent: nothing has coordinates",))
+    # The extent of a raster is computed, that of features is as the file has it.
+    slack = extent_rounding(profile) if isinstance(profile, RasterProfile) else (0.0, 0.0)
+    if rule.bounds is not None:
+        return _within(extent, rule.bounds, "the bounds", slack)
+    crs = profile.pyproj_crs
+    if crs is None:
+        msg = "needs crs"
+        raise RuleError(msg)
+    boxes = areas(crs)
+    where = f"the area of use of {crs.name}"
+    if len(boxes) == 1:
+        return _within(extent, boxes[0], where, slack)
+    if _inside(_shrunk(extent, slack), boxes)[0]:
+        return RuleOutcome(checked=1)
+    if isinstance(profile, RasterProfile):
+        violations = Violations.build([-1], f"the extent leaves {where}", _places([extent]))
+        return RuleOutcome(checked=1, violations=violations)
+    return _by_feature(context, boxes, where)
 
-    def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One violation per side that the extent crosses, with the strip beyond it.
 
-        Raises:
-            RuleError: the area of use is required and not known.
-
-        """
-        extent = profile.bounds
-        if extent is None:
-            return RuleOutcome(checked=0, notes=("there is no extent: nothing has coordinates",))
-        # The extent of a raster is computed, that of features is as the file has it.
-        slack = extent_rounding(profile) if isinstance(profile, RasterProfile) else (0.0, 0.0)
-        if self.rule.bounds is not None:
-            return _within(extent, self.rule.bounds, "the bounds", slack)
-        crs = profile.pyproj_crs
-        if crs is None:
-            msg = "needs crs"
-            raise RuleError(msg)
-        boxes = areas(crs)
-        where = f"the area of use of {crs.name}"
-        if len(boxes) == 1:
-            return _within(extent, boxes[0], where, slack)
-        if _inside(_shrunk(extent, slack), boxes)[0]:
-            return RuleOutcome(checked=1)
-        if isinstance(profile, RasterProfile):
-            violations = Violations.build([-1], f"the extent leaves {where}", _places([extent]))
-            return RuleOutcome(checked=1, violations=violations)
-        return self._by_feature(cast("VectorReader", self.context.data), boxes, where)
-
-    def _by_feature(self, data: VectorReader, boxes: tuple[Bounds, ...], where: str) -> RuleOutcome:
-        bounds = data.feature_bounds()
-        known = np.isfinite(bounds).all(axis=1)
-        suspects = np.flatnonzero(known & ~_inside(bounds, boxes))
-        parts = []
-        for start in range(0, len(suspects), CHUNK):
-            self.context.cancelled()
-            parts.append(_outside(data.take(suspects[start : start + CHUNK], ()), boxes, where))
-        return RuleOutcome(checked=int(known.sum()), violations=Violations.concat(parts))
+def _by_feature(context: Context, boxes: tuple[Bounds, ...], where: str) -> RuleOutcome:
+    data = cast("VectorReader", context.data)
+    bounds = data.feature_bounds()
+    known = np.isfinite(bounds).all(axis=1)
+    suspects = np.flatnonzero(known & ~_inside(bounds, boxes))
+    parts = []
+    for start in range(0, len(suspects), CHUNK):
+        context.cancelled()
+        parts.append(_outside(data.take(suspects[start : start + CHUNK], ()), boxes, where))
+    return RuleOutcome(checked=int(known.sum()), violations=Violations.concat(parts))
 
 
 def _shrunk(extent: Bounds, slack: tuple[float, float]) -> NDArray[np.float64]:

@@ -9,11 +9,10 @@ from typing import cast
 
 import numpy as np
 
-from spatial_pipeline.check.base import ProfileCheck, evaluates
+from spatial_pipeline.check.api import Context, RuleOutcome, Violations, profile_rule
 from spatial_pipeline.contract.rules.metadata import Columns, ColumnType
-from spatial_pipeline.model.profile import Column, Profile, VectorProfile
+from spatial_pipeline.model.profile import Column, VectorProfile
 from spatial_pipeline.model.readers import VectorReader
-from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 _SIGNED = ("int8", "int16", "int32", "int64")
 _UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
@@ -45,87 +44,85 @@ def type_matches(arrow: str, promised: ColumnType) -> bool:
     return promised == "any" or name in ARROW_NAMES[promised]
 
 
-@evaluates(Columns)
-class ColumnsCheck(ProfileCheck[Columns]):
-    """Lists every difference between the columns and the promise.
+@profile_rule
+def evaluate(rule: Columns, profile: VectorProfile, context: Context) -> RuleOutcome:
+    """Lists every difference between the columns and the promise, one violation per mistake.
 
     Few formats can declare that a column holds no nulls. So a column that is promised as not
     nullable keeps the promise by its schema or, where the schema permits nulls, by its values: they
     are read, and only nulls among them break it.
     """
+    promised = {
+        name.removesuffix("!"): (kind, name.endswith("!")) for name, kind in rule.schema_.items()
+    }
+    found = {c.name: c for c in profile.columns}
+    by_values = [
+        name
+        for name, (_, required) in promised.items()
+        if required and name in found and found[name].nullable
+    ]
+    mistakes = [
+        *_missing(list(promised), list(found)),
+        *(
+            f"column {name} is {found[name].type}, expected {kind}"
+            for name, (kind, _) in promised.items()
+            if name in found and not type_matches(found[name].type, kind)
+        ),
+        *_nulls(by_values, context),
+        *_extra(rule, list(promised), list(found)),
+        *_order(rule, list(promised), list(found)),
+        *_names(rule, profile.columns),
+    ]
+    notes = (
+        (f"the file lets {', '.join(by_values)} be null; the values were looked at",)
+        if by_values
+        else ()
+    )
+    return RuleOutcome(
+        checked=len(profile.columns),
+        violations=Violations.build(np.full(len(mistakes), -1), mistakes),
+        message="; ".join(mistakes),
+        notes=notes,
+    )
 
-    def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One violation per mistake, without a location."""
-        if not isinstance(profile, VectorProfile):
-            return RuleOutcome(checked=0)
-        promised = {
-            name.removesuffix("!"): (kind, name.endswith("!"))
-            for name, kind in self.rule.schema_.items()
-        }
-        found = {c.name: c for c in profile.columns}
-        by_values = [
-            name
-            for name, (_, required) in promised.items()
-            if required and name in found and found[name].nullable
-        ]
-        mistakes = [
-            *_missing(list(promised), list(found)),
-            *(
-                f"column {name} is {found[name].type}, expected {kind}"
-                for name, (kind, _) in promised.items()
-                if name in found and not type_matches(found[name].type, kind)
-            ),
-            *self._nulls(by_values),
-            *self._extra(list(promised), list(found)),
-            *self._order(list(promised), list(found)),
-            *self._names(profile.columns),
-        ]
-        notes = (
-            (f"the file lets {', '.join(by_values)} be null; the values were looked at",)
-            if by_values
-            else ()
-        )
-        return RuleOutcome(
-            checked=len(profile.columns),
-            violations=Violations.build(np.full(len(mistakes), -1), mistakes),
-            message="; ".join(mistakes),
-            notes=notes,
-        )
 
-    def _nulls(self, names: Sequence[str]) -> Iterator[str]:
-        if not names:
-            return
-        data = cast("VectorReader", self.context.data)
-        counts = dict.fromkeys(names, 0)
-        for index in range(data.batch_count()):
-            self.context.cancelled()
-            table = data.batch(index, names, geometry=False).table
-            for name in names:
-                counts[name] += table.column(name).null_count
-        for name, n in counts.items():
-            if n:
-                yield f"column {name} holds {n} null{'' if n == 1 else 's'}, expected none"
+def _nulls(names: Sequence[str], context: Context) -> Iterator[str]:
+    if not names:
+        return
+    data = cast("VectorReader", context.data)
+    counts = dict.fromkeys(names, 0)
+    for index in range(data.batch_count()):
+        context.cancelled()
+        table = data.batch(index, names, geometry=False).table
+        for name in names:
+            counts[name] += table.column(name).null_count
+    for name, n in counts.items():
+        if n:
+            yield f"column {name} holds {n} null{'' if n == 1 else 's'}, expected none"
 
-    def _extra(self, promised: Sequence[str], found: Sequence[str]) -> Iterator[str]:
-        if self.rule.extra == "forbid":
-            for name in found:
-                if name not in promised:
-                    yield f"column {name} is not in the schema"
 
-    def _order(self, promised: Sequence[str], found: Sequence[str]) -> Iterator[str]:
-        if self.rule.order:
-            wanted = [name for name in promised if name in found]
-            given = [name for name in found if name in promised]
-            if wanted != given:
-                yield f"the order is {', '.join(given)}, expected {', '.join(wanted)}"
+def _extra(rule: Columns, promised: Sequence[str], found: Sequence[str]) -> Iterator[str]:
+    if rule.extra == "forbid":
+        for name in found:
+            if name not in promised:
+                yield f"column {name} is not in the schema"
 
-    def _names(self, columns: Sequence[Column]) -> Iterator[str]:
-        pattern, longest = self.rule.name_pattern, self.rule.max_name_length
-        for name in (c.name for c in columns):
-            if pattern is not None and not re.fullmatch(pattern, name):
-                yield f"the name {name} does not match {pattern}"
-            if longest is not None and len(name) > longest:
-                yield f"the name {name} has {len(name)} characters, at most {longest} expected"
+
+def _order(rule: Columns, promised: Sequence[str], found: Sequence[str]) -> Iterator[str]:
+    if rule.order:
+        wanted = [name for name in promised if name in found]
+        given = [name for name in found if name in promised]
+        if wanted != given:
+            yield f"the order is {', '.join(given)}, expected {', '.join(wanted)}"
+
+
+def _names(rule: Columns, columns: Sequence[Column]) -> Iterator[str]:
+    pattern, longest = rule.name_pattern, rule.max_name_length
+    for name in (c.name for c in columns):
+        if pattern is not None and not re.fullmatch(pattern, name):
+            yield f"the name {name} does not match {pattern}"
+        if longest is not None and len(name) > longest:
+            yield f"the name {name} has {len(name)} characters, at most {longest} expected"
 
 
 def _missing(promised: Sequence[str], found: Sequence[str]) -> Iterator[str]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from functools import cached_property
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import shapely
 
-from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
+from spatial_pipeline.check.api import Features, Violations, feature_rule
 from spatial_pipeline.check.geometry.places import places
-from spatial_pipeline.check.geometry.unjudged import NULL, UNDECODABLE, undecodable
+from spatial_pipeline.check.geometry.unjudged import EMPTY, NOT_FINITE
 from spatial_pipeline.contract.rules.metadata import GeometryTypeRule
-from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.profile import VectorProfile
-from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.model.profile import Profile, VectorProfile
 
 NAMES = (
     "Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString",
@@ -48,55 +45,47 @@ def with_multi(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*names, *(f"Multi{n}" for n in names if f"Multi{n}" in NAMES)]))
 
 
-@evaluates(GeometryTypeRule)
-class GeometryTypeCheck(GeometryCheck[GeometryTypeRule]):
-    """Compares types with those allowed and with the declared one.
+class Typed(Features):
+    """Features with a geometry, which may be empty."""
+
+    keeps = frozenset({EMPTY, NOT_FINITE})
+
+
+def _declared(rule: GeometryTypeRule, profile: Profile | None) -> tuple[str, ...]:
+    """Types that the declaration of the file allows; empty allows all."""
+    name = declared_type(profile) if isinstance(profile, VectorProfile) else None
+    if name is None:
+        return ()
+    return with_multi((name.removeprefix("Multi"),)) if rule.allow_multi else (name,)
+
+
+def _told(profile: Profile | None) -> str:
+    return str(profile.geometry_type) if isinstance(profile, VectorProfile) else ""
+
+
+def relies(rule: GeometryTypeRule, profile: Profile) -> Sequence[Any]:
+    """The types that the file's declaration allows, and the declaration itself."""
+    return (*_declared(rule, profile), _told(profile))
+
+
+@feature_rule(judges=Typed, deep=True, relies=relies)
+def evaluate(rule: GeometryTypeRule, features: Typed) -> Violations:
+    """Features whose type is not allowed or not the declared one.
 
     With ``allow_multi`` single and Multi forms count as the same type when the declaration is
     compared, in both directions.
     """
-
-    @cached_property
-    def allowed(self) -> tuple[str, ...]:
-        """Allowed types."""
-        names: tuple[str, ...] = self.rule.any_of
-        return with_multi(names) if self.rule.allow_multi else names
-
-    @cached_property
-    def declared(self) -> tuple[str, ...]:
-        """Types that the declaration of the file allows; empty allows all."""
-        profile = self.context.data.profile
-        name = declared_type(profile) if isinstance(profile, VectorProfile) else None
-        if name is None:
-            return ()
-        return with_multi((name.removeprefix("Multi"),)) if self.rule.allow_multi else (name,)
-
-    def depends(self) -> tuple[str, ...]:
-        """The types that the file's declaration allows, and the declaration itself."""
-        return (*self.declared, str(getattr(self.context.data.profile, "geometry_type", None)))
-
-    def judge(self, batch: FeatureBatch) -> Judged:
-        """Features whose type is not allowed or not the declared one."""
-        types = shapely.get_type_id(batch.geometry)
-        lost = undecodable(batch, self.context.data.profile)
-        judged = types >= 0
-        reasons = {
-            kind: why
-            for kind in np.unique(types[judged]).tolist()
-            if (why := self._mistake(NAMES[kind])) is not None
-        }
-        bad = np.flatnonzero(np.isin(types, list(reasons)))
-        violations = Violations.build(
-            batch.rows[bad], [reasons[t] for t in types[bad].tolist()], places(batch.geometry[bad])
-        )
-        said = Counter({NULL: int((~judged & ~lost).sum()), UNDECODABLE: int(lost.sum())})
-        return Judged(int(judged.sum()), violations, said)
-
-    def _mistake(self, name: str) -> str | None:
-        if name not in self.allowed:
-            return f"{name}, expected {' or '.join(self.allowed)}"
-        if self.declared and name not in self.declared:
-            profile = self.context.data.profile
-            told = profile.geometry_type if isinstance(profile, VectorProfile) else ""
-            return f"{name}, but the file declares {told}"
-        return None
+    allowed = with_multi(rule.any_of) if rule.allow_multi else rule.any_of
+    declared = _declared(rule, features.profile)
+    types = shapely.get_type_id(features.geometry)
+    reasons = {}
+    for kind in np.unique(types).tolist():
+        name = NAMES[kind]
+        if name not in allowed:
+            reasons[kind] = f"{name}, expected {' or '.join(allowed)}"
+        elif declared and name not in declared:
+            reasons[kind] = f"{name}, but the file declares {_told(features.profile)}"
+    bad = np.flatnonzero(np.isin(types, list(reasons)))
+    return features.violations(
+        bad, [reasons[t] for t in types[bad].tolist()], places(features.geometry[bad])
+    )

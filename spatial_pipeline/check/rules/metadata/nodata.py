@@ -4,50 +4,45 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 
-from spatial_pipeline.check.base import ProfileCheck, evaluates
+from spatial_pipeline.check.api import RuleOutcome, profile_rule
 from spatial_pipeline.check.raster.profile_text import by_band
-from spatial_pipeline.contract.rules.metadata import (
-    Nodata,
-)
-from spatial_pipeline.model.profile import BandProfile, Profile, RasterProfile, can_hold
-from spatial_pipeline.model.violations import RuleOutcome
+from spatial_pipeline.contract.rules.metadata import Nodata
+from spatial_pipeline.model.profile import BandProfile, RasterProfile, can_hold
 
 
-@evaluates(Nodata)
-class NodataCheck(ProfileCheck[Nodata]):
-    """Compares the declared nodata value of every band."""
+@profile_rule
+def evaluate(rule: Nodata, profile: RasterProfile) -> RuleOutcome:
+    """One violation per band that declares another value, or declares one where none may be."""
+    impossible = [
+        f"band {i}: nodata {_exact(b.nodata)} cannot occur in {b.data_type}"
+        for i, b in enumerate(profile.bands, 1)
+        if b.nodata is not None and not can_hold(b.data_type, b.nodata)
+    ]
+    promised = rule.equals
+    expected = "none" if promised is None else _exact(promised)
 
-    def evaluate(self, profile: Profile) -> RuleOutcome:
-        """One violation per band that declares another value, or declares one where none may be."""
-        raster = cast("RasterProfile", profile)
-        impossible = [
-            f"band {i}: nodata {_exact(b.nodata)} cannot occur in {b.data_type}"
-            for i, b in enumerate(raster.bands, 1)
-            if b.nodata is not None and not can_hold(b.data_type, b.nodata)
-        ]
-        return replace(by_band(raster, self._declares, self._reason), notes=tuple(impossible[:5]))
-
-    def _declares(self, band: BandProfile) -> bool:
-        promised = self.rule.equals
-        if band.nodata is None or promised is None:
-            return band.nodata is None and promised is None
-        declared = _number(band.nodata)
-        if _is_nan(declared) or _is_nan(promised):
-            return _is_nan(declared) and _is_nan(promised)
-        if band.data_type in {"float32", "complex64"}:
-            # The pixels and the value that marks them are stored in 32 bits.
-            with np.errstate(over="ignore"):
-                return bool(np.float32(declared) == np.float32(promised))
-        return declared == promised
-
-    def _reason(self, band: BandProfile) -> str:
+    def reason(band: BandProfile) -> str:
         declared = "no nodata value" if band.nodata is None else f"nodata {_exact(band.nodata)}"
-        promised = self.rule.equals
-        return f"{declared}, expected {'none' if promised is None else _exact(promised)}"
+        return f"{declared}, expected {expected}"
+
+    outcome = by_band(profile, lambda band: _declares(band, promised), reason)
+    return replace(outcome, notes=tuple(impossible[:5]))
+
+
+def _declares(band: BandProfile, promised: float | None) -> bool:
+    if band.nodata is None or promised is None:
+        return band.nodata is None and promised is None
+    declared = _number(band.nodata)
+    if _is_nan(declared) or _is_nan(promised):
+        return _is_nan(declared) and _is_nan(promised)
+    if band.data_type in {"float32", "complex64"}:
+        # The pixels and the value that marks them are stored in 32 bits.
+        with np.errstate(over="ignore"):
+            return bool(np.float32(declared) == np.float32(promised))
+    return declared == promised
 
 
 def _exact(value: float | str) -> str:

@@ -9,7 +9,7 @@ from spatial_pipeline.model.profile import RasterProfile
 
 
 @profile_rule
-def evaluate(rule: NotRotated, profile: RasterProfile) -> RuleOutcome:  # noqa: ARG001
+def evaluate(rule: NotRotated, profile: RasterProfile) -> RuleOutcome:
     """One violation per property of the transform that is not that of a north-up grid."""
     a, b, _, d, e, _ = profile.transform
     reasons = [

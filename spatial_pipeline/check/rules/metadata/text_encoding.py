@@ -19,7 +19,7 @@ LEAD = r"[\x{C2}-\x{F4}][^\x00-\x7f]"
 
 
 @column_rule()
-def evaluate(rule: TextEncoding, column: Values) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: TextEncoding, column: Values) -> Violations:
     """One violation for each text, with the first thing that is wrong with it.
 
     Raises:

@@ -9,16 +9,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import BatchCheck, evaluates
+from spatial_pipeline.check.api import (
+    Context,
+    FeatureBatch,
+    Packing,
+    RuleOutcome,
+    Violations,
+    batch_rule,
+)
 from spatial_pipeline.check.geometry.places import places
-from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.positions import Packed, packed
 from spatial_pipeline.contract.rules.metadata import Unique
 from spatial_pipeline.model.arrow_json import json_values
-from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.readers import VectorReader
-from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 CHUNK = 65_536
 """Suspects that are looked up at once."""
@@ -26,72 +30,71 @@ CHUNK = 65_536
 Partial = tuple[NDArray[np.uint64], Packed, int]
 
 
-@evaluates(Unique)
-class UniqueCheck(BatchCheck[Unique], Repeating):
-    """Hashes the key of every row, then compares the values of rows with equal hashes.
+def conclude(rule: Unique, context: Context, partials: Sequence[Partial]) -> RuleOutcome:
+    """One violation per row whose key another row has."""
+    nulls = sum(p[2] for p in partials)
+    violations, count = _duplicates(rule, context, join_keys.suspects([p[:2] for p in partials]))
+    n = len(violations)
+    return RuleOutcome(
+        checked=sum(len(p[0]) for p in partials),
+        violations=violations,
+        message=f"{n} rows share {count} key{'' if count == 1 else 's'}" if n else "",
+        notes=(f"{nulls} row{'' if nulls == 1 else 's'} with a null in the key not compared",)
+        if nulls
+        else (),
+    )
 
-    A key with a null in it identifies nothing, as in SQL: it is not compared, and a note gives the
-    number of such rows. NaN equals NaN, and -0.0 equals 0.0.
+
+def _pack(partial: Partial, count: int, context: Context) -> NDArray[np.uint64] | None:
+    """Hashes of all rows of a piece; None when a row has no key."""
+    return partial[0] if len(partial[0]) == count else None
+
+
+def _unpack(words: NDArray[np.uint64], places: slice, context: Context) -> Partial:
+    return words, range(places.start, places.stop), 0
+
+
+@batch_rule(conclude, geometry=False, packing=Packing(_pack, _unpack))
+def evaluate(rule: Unique, batch: FeatureBatch, context: Context) -> Partial:
+    """Hash and staged position of every row with a whole key, and the number of the others.
+
+    The values of rows with equal hashes are compared in the end. A key with a null in it
+    identifies nothing, as in SQL: it is not compared, and a note gives the number of such rows. NaN
+    equals NaN, and -0.0 equals 0.0.
     """
+    table = batch.table.select(list(rule.columns_))
+    whole = np.ones(len(batch), dtype=bool)
+    for column in table.columns:
+        whole &= column.is_valid().to_numpy()
+    return join_keys.hashes(table)[whole], packed(batch.positions[whole]), int((~whole).sum())
 
-    needs_geometry = False
 
-    def map(self, batch: FeatureBatch) -> Partial:
-        """Hash and staged position of every row with a whole key, and the rows without one."""
-        table = batch.table.select(list(self.rule.columns_))
-        whole = np.ones(len(batch), dtype=bool)
-        for column in table.columns:
-            whole &= column.is_valid().to_numpy()
-        return join_keys.hashes(table)[whole], packed(batch.positions[whole]), int((~whole).sum())
-
-    def packed(self, partial: Partial, count: int) -> Words | None:
-        """Hashes of all rows of a piece; None when a row has no key."""
-        return partial[0] if len(partial[0]) == count else None
-
-    def unpacked(self, words: Words, places: slice) -> Partial:
-        """Unpacks the rows at their present positions."""
-        return words, range(places.start, places.stop), 0
-
-    def reduce(self, partials: Sequence[Partial]) -> RuleOutcome:
-        """One violation per row whose key another row has."""
-        nulls = sum(p[2] for p in partials)
-        violations, count = self._duplicates(join_keys.suspects([p[:2] for p in partials]))
-        n = len(violations)
-        return RuleOutcome(
-            checked=sum(len(p[0]) for p in partials),
-            violations=violations,
-            message=f"{n} rows share {count} key{'' if count == 1 else 's'}" if n else "",
-            notes=(f"{nulls} row{'' if nulls == 1 else 's'} with a null in the key not compared",)
-            if nulls
-            else (),
-        )
-
-    def _duplicates(self, suspects: NDArray[np.int64]) -> tuple[Violations, int]:
-        """Violations of the rows that do share a key, and the number of such keys."""
-        if not len(suspects):
-            return Violations.none(), 0
-        data = cast("VectorReader", self.context.data)
-        names = list(self.rule.columns_)
-        tables, parts, spots = [], [], []
-        for start in range(0, len(suspects), CHUNK):
-            self.context.cancelled()
-            batch = data.take(suspects[start : start + CHUNK], names)
-            tables.append(batch.table.select(names))
-            parts.append(batch.rows)
-            spots.append(places(batch.geometry))
-        table, rows, points = pa.concat_tables(tables), np.concatenate(parts), np.concatenate(spots)
-        groups = join_keys.groups(table)
-        sizes = np.bincount(groups)[groups]
-        bad = np.flatnonzero(sizes > 1)
-        if not len(bad):
-            return Violations.none(), 0
-        told = zip(*map(json_values, table.take(pa.array(bad)).columns), strict=True)
-        title = names[0] if len(names) == 1 else f"({', '.join(names)})"
-        reasons = [
-            f"{title} = {join_keys.labels(value)} occurs {n} times"
-            for value, n in zip(told, sizes[bad], strict=True)
-        ]
-        violations = Violations.build(
-            rows[bad], reasons, points[bad], measure=sizes[bad], unit="rows"
-        )
-        return violations, len(np.unique(groups[bad]))
+def _duplicates(
+    rule: Unique, context: Context, suspects: NDArray[np.int64]
+) -> tuple[Violations, int]:
+    """Violations of the rows that do share a key, and the number of such keys."""
+    if not len(suspects):
+        return Violations.none(), 0
+    data = cast("VectorReader", context.data)
+    names = list(rule.columns_)
+    tables, parts, spots = [], [], []
+    for start in range(0, len(suspects), CHUNK):
+        context.cancelled()
+        batch = data.take(suspects[start : start + CHUNK], names)
+        tables.append(batch.table.select(names))
+        parts.append(batch.rows)
+        spots.append(places(batch.geometry))
+    table, rows, points = pa.concat_tables(tables), np.concatenate(parts), np.concatenate(spots)
+    groups = join_keys.groups(table)
+    sizes = np.bincount(groups)[groups]
+    bad = np.flatnonzero(sizes > 1)
+    if not len(bad):
+        return Violations.none(), 0
+    told = zip(*map(json_values, table.take(pa.array(bad)).columns), strict=True)
+    title = names[0] if len(names) == 1 else f"({', '.join(names)})"
+    reasons = [
+        f"{title} = {join_keys.labels(value)} occurs {n} times"
+        for value, n in zip(told, sizes[bad], strict=True)
+    ]
+    violations = Violations.build(rows[bad], reasons, points[bad], measure=sizes[bad], unit="rows")
+    return violations, len(np.unique(groups[bad]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
@@ -13,13 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import BatchCheck, evaluates
-from spatial_pipeline.check.geometry.places import places
-from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
+from spatial_pipeline.check.api import Values, Violations, column_rule
 from spatial_pipeline.contract.rules.metadata import ValueRange
 from spatial_pipeline.errors import RuleError
-from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 """Ticks a second of an Arrow time unit."""
@@ -27,7 +22,6 @@ DAY = 86_400
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 Limit = int | float | datetime | date
-Partial = tuple[int, int, Violations]
 
 
 @dataclass(frozen=True)
@@ -48,78 +42,32 @@ class Scale:
     unit: str = ""
 
 
-@evaluates(ValueRange)
-class ValueRangeCheck(BatchCheck[ValueRange], Repeating):
-    """Compares a column with bounds; nulls are not checked, NaN lies within no bounds.
+@column_rule(typed=True)
+def evaluate(rule: ValueRange, values: Values) -> Violations:
+    """Values beyond the bounds, with their distance from them; NaN lies within no bounds.
 
     Bounds are taken on the scale of the column: rounded to 32 bits for 32-bit floats, exact for
     integers of any size. A date as upper bound includes the whole day; a time without a zone is
     UTC.
+
+    Raises:
+        RuleError: the column cannot be compared with the bounds.
+
     """
-
-    needs_geometry = False
-
-    def map(self, batch: FeatureBatch) -> Partial:
-        """Values checked, nulls, and violations.
-
-        Raises:
-            RuleError: the column cannot be compared with the bounds.
-
-        """
-        column = batch.table.column(self.rule.column)
-        scale = scale_of(column.type, self.rule)
-        filled = np.flatnonzero(column.is_valid().to_numpy())
-        values = numbers(column.drop_null())
-        low = np.zeros(len(values), bool) if scale.least is None else values < scale.least
-        high = np.zeros(len(values), bool) if scale.most is None else values > scale.most
-        nan = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
-        bad = np.flatnonzero(nan | low | high)
-        features = batch.take(filled[bad])
-        reasons = [
-            "NaN" if nan[i] else f"{text} is {'below' if low[i] else 'above'} {self._told(low[i])}"
-            for i, text in zip(bad, texts(column.take(pa.array(filled[bad]))), strict=True)
-        ]
-        bounds = np.where(low[bad], _float(scale.least), _float(scale.most))
-        with np.errstate(all="ignore"):
-            measure = np.abs(values[bad].astype(np.float64) - bounds) / scale.step
-        violations = Violations.build(
-            features.rows,
-            reasons,
-            places(features.geometry),
-            measure=np.where(nan[bad], np.nan, measure),
-            unit=scale.unit,
-        )
-        return len(values), len(batch) - len(values), violations
-
-    def packed(self, partial: Partial, count: int) -> Words | None:  # noqa: ARG002
-        """Number of values checked, and of nulls."""
-        return None if len(partial[2]) else np.array(partial[:2], dtype=np.uint64)
-
-    def unpacked(self, words: Words, places: slice) -> Partial:  # noqa: ARG002
-        """No violations."""
-        return int(words[0]), int(words[1]), Violations.none()
-
-    def violations_of(self, partial: Partial) -> Violations:
-        """The violations."""
-        return partial[2]
-
-    def without_violations(self, partial: Partial) -> Partial:
-        """Values checked and nulls."""
-        return partial[0], partial[1], Violations.none()
-
-    def reduce(self, partials: Sequence[Partial]) -> RuleOutcome:
-        """All violations, and a note on the nulls that were not checked."""
-        nulls = sum(p[1] for p in partials)
-        plural = "" if nulls == 1 else "s"
-        return RuleOutcome(
-            checked=sum(p[0] for p in partials),
-            violations=Violations.concat(p[2] for p in partials),
-            notes=(f"{nulls} null{plural} in {self.rule.column} not judged",) if nulls else (),
-        )
-
-    def _told(self, low: bool) -> str:
-        bound = self.rule.min if low else self.rule.max
-        return bound.isoformat() if isinstance(bound, date) else str(bound)
+    scale, given = scale_of(values.values.type, rule), numbers(values.values)
+    nan = np.isnan(given) if given.dtype.kind == "f" else np.zeros(len(given), bool)
+    low = np.zeros(len(given), bool) if scale.least is None else given < scale.least
+    high = np.zeros(len(given), bool) if scale.most is None else given > scale.most
+    bad = np.flatnonzero(nan | low | high)
+    least, most = (str(b.isoformat() if isinstance(b, date) else b) for b in (rule.min, rule.max))
+    reasons = [
+        "NaN" if nan[i] else f"{text} is below {least}" if low[i] else f"{text} is above {most}"
+        for i, text in zip(bad, texts(values.values.take(pa.array(bad))), strict=True)
+    ]
+    bounds = np.where(low[bad], _float(scale.least), _float(scale.most))
+    with np.errstate(all="ignore"):
+        measure = np.abs(given[bad].astype(np.float64) - bounds) / scale.step
+    return values.violations(bad, reasons, np.where(nan[bad], np.nan, measure), scale.unit)
 
 
 def scale_of(kind: pa.DataType, rule: ValueRange) -> Scale:

@@ -12,7 +12,7 @@ from spatial_pipeline.model.crs.projection import unit_of
 
 
 @feature_rule(judges=LinesAndPolygons)
-def evaluate(rule: Antimeridian, features: LinesAndPolygons) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: Antimeridian, features: LinesAndPolygons) -> Violations:
     """Segments that jump over half of the world or run across 180°, each with its extent.
 
     A ring around a pole is right when it runs along the antimeridian to the pole and back: its

@@ -10,7 +10,7 @@ from spatial_pipeline.contract.rules.vertices import ClosedLines
 
 
 @feature_rule(judges=Lines)
-def evaluate(rule: ClosedLines, features: Lines) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: ClosedLines, features: Lines) -> Violations:
     """Open lines, each with the segment that would close it and its length."""
     vertices = features.vertices
     end = np.flatnonzero(vertices.last)

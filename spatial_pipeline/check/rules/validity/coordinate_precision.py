@@ -34,7 +34,7 @@ def evaluate(rule: CoordinatePrecision, features: Geometries) -> Violations:
 def _offsets(
     rule: CoordinatePrecision, xy: NDArray[np.float64], unit: str
 ) -> list[tuple[str, NDArray[np.float64]]]:
-    """What is wrong, and (m, 2) distances from where coordinates should be; 0 where they are."""
+    """Reasons, each with (m, 2) distances to the permitted coordinates; 0 where they are met."""
     found = []
     if rule.grid is not None:
         off = np.abs(xy - np.rint(xy / rule.grid) * rule.grid)

@@ -13,7 +13,7 @@ from spatial_pipeline.contract.rules.vertices import CoordinatesInDomain
 
 
 @feature_rule(judges=Geometries)
-def evaluate(rule: CoordinatesInDomain, features: Geometries) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: CoordinatesInDomain, features: Geometries) -> Violations:
     """Features with vertices outside the area, each with these vertices and their number."""
     vertices, crs = features.vertices, features.batch.crs
     if crs is None:

@@ -2,55 +2,62 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
+from spatial_pipeline.check.api import (
+    FeatureBatch,
+    Features,
+    Violations,
+    feature_rule,
+    nothing_else,
+)
 from spatial_pipeline.check.geometry.finite import not_finite
-from spatial_pipeline.check.geometry.unjudged import EMPTY, NULL, UNDECODABLE, undecodable
+from spatial_pipeline.check.geometry.unjudged import NOT_FINITE, stored
 from spatial_pipeline.check.geometry.wkb_vertices import Vertices, finite_places, vertices
 from spatial_pipeline.contract.rules.validity import FiniteCoordinates
-from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import Violations
 
 AXES = ("x", "y", "z", "m")
 
 
-@evaluates(FiniteCoordinates)
-class FiniteCoordinatesCheck(GeometryCheck[FiniteCoordinates]):
-    """Reports every vertex with a coordinate that is NaN or infinite, in x, y, Z or M.
+class WithVertices(Features):
+    """Features whose vertices can be read, also when they make the geometry undecodable."""
+
+    keeps = frozenset({NOT_FINITE})
+
+    @classmethod
+    def _unusable(cls, batch: FeatureBatch, lost: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        unread = np.zeros(len(batch), dtype=bool)
+        for i in np.flatnonzero(lost | not_finite(batch.geometry)):
+            wkb = stored(batch, int(i))
+            unread[i] = wkb is None or vertices(wkb) is None
+        return unread
+
+
+@feature_rule(judges=WithVertices, deep=True, relies=nothing_else)
+def evaluate(rule: FiniteCoordinates, features: WithVertices) -> Violations:
+    """Every vertex with a coordinate that is NaN or infinite, in x, y, Z or M.
 
     The place of a vertex without a place is the finite vertex before it in the feature, else the
     one after it. Geometries that do not decode because of such a vertex are checked too.
     """
-
-    def judge(self, batch: FeatureBatch) -> Judged:
-        """Vertices of this batch that are not finite."""
-        geometry = batch.geometry
-        lost = undecodable(batch, self.context.data.profile)
-        null = shapely.is_missing(geometry) & ~lost
-        empty = shapely.is_empty(geometry)
-        parts, unknown = [], 0
-        for i in np.flatnonzero(not_finite(geometry) | lost):
-            wkb = batch.wkb[int(i)].as_py() if batch.wkb is not None else None
-            found = None if wkb is None else vertices(wkb)
-            if found is None:
-                unknown += 1
-            else:
-                parts.append(_violations(int(batch.rows[i]), found))
-        said = {NULL: int(null.sum()), EMPTY: int(empty.sum()), UNDECODABLE: unknown}
-        return Judged(len(batch) - sum(said.values()), Violations.concat(parts), Counter(said))
+    parts = []
+    for i in np.flatnonzero(not_finite(features.geometry) | shapely.is_missing(features.geometry)):
+        wkb = features.wkb(int(i))
+        found = None if wkb is None else vertices(wkb)
+        if found is not None:
+            parts.append(_violations(features, int(i), found))
+    return Violations.concat(parts)
 
 
-def _violations(row: int, found: Vertices) -> Violations:
+def _violations(features: Features, feature: int, found: Vertices) -> Violations:
     values = found.coordinates
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    return Violations.build(
-        np.full(len(bad), row),
+    return features.violations(
+        np.full(len(bad), feature),
         [_reason(v) for v in values[bad].tolist()],
         finite_places(values[:, :2], bad),
         part=found.part[bad],

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import shapely
 
-from spatial_pipeline.check.api import Polygons, Violations, feature_rule, limits, measured
+from spatial_pipeline.check.api import (
+    Polygons,
+    Violations,
+    areas,
+    feature_rule,
+    limits,
+    measured,
+)
 from spatial_pipeline.contract.rules.vertices import MaxArea
 
 
@@ -13,5 +19,7 @@ from spatial_pipeline.contract.rules.vertices import MaxArea
 def evaluate(rule: MaxArea, features: Polygons) -> Violations:
     """Polygons above the bound of their class, each with its area."""
     shapes = features.parts if rule.by_part else features.whole
-    area, bound = shapely.area(shapes.geometry), limits(rule, features)[shapes.feature]
-    return measured(features, shapes, np.flatnonzero(area > bound), area, bound, "area", "above")
+    area, bound = areas(rule, features, shapes.geometry), limits(rule, features)[shapes.feature]
+    return measured(
+        rule, features, shapes, np.flatnonzero(area > bound), area, bound, "area", "above"
+    )

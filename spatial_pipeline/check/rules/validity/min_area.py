@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import shapely
 
-from spatial_pipeline.check.api import Polygons, Violations, feature_rule, limits, measured
+from spatial_pipeline.check.api import (
+    Polygons,
+    Violations,
+    areas,
+    feature_rule,
+    limits,
+    measured,
+)
 from spatial_pipeline.contract.rules.validity import MinArea
 
 
@@ -13,8 +19,8 @@ from spatial_pipeline.contract.rules.validity import MinArea
 def evaluate(rule: MinArea, features: Polygons) -> Violations:
     """Polygons below the bound of their class, each with its area."""
     shapes = features.parts if rule.by_part else features.whole
-    area, bound = shapely.area(shapes.geometry), limits(rule, features)[shapes.feature]
+    area, bound = areas(rule, features, shapes.geometry), limits(rule, features)[shapes.feature]
     small = area < bound
     if rule.except_at_border:
         small &= ~features.at_border(shapes.geometry)
-    return measured(features, shapes, np.flatnonzero(small), area, bound, "area", "below")
+    return measured(rule, features, shapes, np.flatnonzero(small), area, bound, "area", "below")

@@ -11,7 +11,7 @@ from spatial_pipeline.contract.rules.vertices import NoUnneededMulti
 
 
 @feature_rule(judges=Geometries)
-def evaluate(rule: NoUnneededMulti, features: Geometries) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: NoUnneededMulti, features: Geometries) -> Violations:
     """Multi-geometries and collections of one part."""
     multi = shapely.get_type_id(features.geometry) >= FIRST_MULTI
     found = np.flatnonzero(multi & (shapely.get_num_geometries(features.geometry) == 1))

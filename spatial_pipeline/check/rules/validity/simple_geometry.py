@@ -13,7 +13,7 @@ from spatial_pipeline.contract.rules.vertices import SimpleGeometry
 
 
 @feature_rule(judges=PointsAndLines)
-def evaluate(rule: SimpleGeometry, features: PointsAndLines) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: SimpleGeometry, features: PointsAndLines) -> Violations:
     """Places at which lines meet themselves or each other, and points that occur again."""
     return Violations.concat([_lines(features), _points(features)])
 

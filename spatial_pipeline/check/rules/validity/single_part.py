@@ -10,7 +10,7 @@ from spatial_pipeline.contract.rules.validity import SinglePart
 
 
 @feature_rule(judges=Geometries)
-def evaluate(rule: SinglePart, features: Geometries) -> Violations:  # noqa: ARG001 - no parameters
+def evaluate(rule: SinglePart, features: Geometries) -> Violations:
     """Geometries of several parts, each with the number of its parts."""
     count = shapely.get_num_geometries(features.geometry)
     several = np.flatnonzero(count > 1)

@@ -3,71 +3,56 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
+from spatial_pipeline.check.api import Features, Violations, feature_rule, nothing_else
 from spatial_pipeline.check.geometry.ring_intersections import TooManyMeetings
 from spatial_pipeline.check.geometry.unjudged import (
-    NULL,
+    EMPTY,
+    NOT_FINITE,
     SCRIBBLE,
-    THREE_D,
+    UNDECODABLE,
     decoding_error,
-    undecodable,
 )
 from spatial_pipeline.check.geometry.validity_errors import ValidityError, defects
 from spatial_pipeline.check.geometry.wkb_vertices import finite_places, vertices
 from spatial_pipeline.contract.rules.validity import ValidGeometry
-from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.violations import Violations
 
 
-@evaluates(ValidGeometry)
-class ValidGeometryCheck(GeometryCheck[ValidGeometry]):
-    """Reports the first defect of every invalid geometry, as GEOS names it, or all of them.
+class Stored(Features):
+    """Features with a geometry, whether it decodes or not."""
+
+    keeps = frozenset({UNDECODABLE, EMPTY, NOT_FINITE})
+
+
+@feature_rule(judges=Stored, relies=nothing_else)
+def evaluate(rule: ValidGeometry, features: Stored) -> Violations:
+    """The first defect of every invalid geometry, as GEOS names it, or all of them.
 
     A geometry that does not decode is a violation; an empty one is valid; validity is evaluated in
     the XY plane. With ``all_errors`` a feature has as many violations as defects.
     """
+    geometry, lost = features.geometry, shapely.is_missing(features.geometry)
+    bad = np.flatnonzero(~shapely.is_valid(geometry) & ~lost)
+    parts = [_lost(features, np.flatnonzero(lost))]
+    for i, first in zip(bad, shapely.is_valid_reason(geometry[bad]), strict=True):
+        features.cancelled()
+        found: list[ValidityError] = []
+        if rule.all_errors:
+            try:
+                found = defects(geometry[i])
+            except TooManyMeetings:
+                features.note(SCRIBBLE)
+        parts.append(_violations(features, int(i), found or [first_defect(geometry[i], first)]))
+    return Violations.concat(parts)
 
-    notes_depth = True
 
-    def judge(self, batch: FeatureBatch) -> Judged:
-        """Defects of the geometries of this batch."""
-        geometry = batch.geometry
-        lost = undecodable(batch, self.context.data.profile)
-        missing = shapely.is_missing(geometry)
-        bad = np.flatnonzero(~shapely.is_valid(geometry) & ~missing)
-        scribbles = 0
-        parts = [self._lost(batch, np.flatnonzero(lost))]
-        for i, first in zip(bad, shapely.is_valid_reason(geometry[bad]), strict=True):
-            self.context.cancelled()
-            found: list[ValidityError] = []
-            if self.rule.all_errors:
-                try:
-                    found = defects(geometry[i])
-                except TooManyMeetings:
-                    scribbles += 1
-            if not found:
-                found = [first_defect(geometry[i], first)]
-            parts.append(_violations(int(batch.rows[i]), found))
-        said = {
-            NULL: int((missing & ~lost).sum()),
-            SCRIBBLE: scribbles,
-            THREE_D: int((shapely.has_z(geometry) | shapely.has_m(geometry)).sum()),
-        }
-        return Judged(len(batch) - said[NULL], Violations.concat(parts), Counter(said))
-
-    @staticmethod
-    def _lost(batch: FeatureBatch, index: NDArray[np.int64]) -> Violations:
-        if batch.wkb is None:
-            return Violations.none()
-        reasons = [f"does not decode: {decoding_error(batch.wkb[int(i)].as_py())}" for i in index]
-        return Violations.build(batch.rows[index], reasons)
+def _lost(features: Features, index: NDArray[np.int64]) -> Violations:
+    reasons = [f"does not decode: {decoding_error(features.wkb(i))}" for i in index]
+    return features.violations(index, reasons)
 
 
 def first_defect(geometry: shapely.Geometry, told: str) -> ValidityError:
@@ -100,9 +85,9 @@ def first_defect(geometry: shapely.Geometry, told: str) -> ValidityError:
     )
 
 
-def _violations(row: int, found: list[ValidityError]) -> Violations:
-    return Violations.build(
-        np.full(len(found), row),
+def _violations(features: Features, feature: int, found: list[ValidityError]) -> Violations:
+    return features.violations(
+        np.full(len(found), feature),
         [d.reason for d in found],
         [d.geometry for d in found],
         part=[d.part for d in found],

@@ -1,3 +1,4 @@
+import asyncio
 import datetime as dt
 import math
 
@@ -6,9 +7,12 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spatial_pipeline.check.engine.engine import evaluate
 from spatial_pipeline.contract.rules.attributes import AllowedValues
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere
+from spatial_pipeline_tests.check.incremental.test_feature_cache import Kept
+from spatial_pipeline_tests.check.joins import joined, table
 
 POINTS = [shapely.Point(i, 0) for i in range(4)]
 
@@ -58,3 +62,43 @@ def test_rows_are_judged_one_by_one(values, allowed):
     _, violations = everywhere(AllowedValues(column="a", values=allowed), points, {"a": column})
     bad = [i for i, v in enumerate(values) if v is not None and v not in allowed]
     assert [f[0] for f in violations] == [(i,) for i in bad]
+
+
+def test_a_code_table_holds_the_values():
+    rule = AllowedValues(column="use", other={"dataset": "codes", "column": "code"})
+    result, violations = joined(
+        rule, {"use": ["a", "z", None, "b"]}, {"code": ["b", "a", None, "a"], "text": list("wxyz")}
+    )
+    assert [f[:2] for f in violations] == [((1,), "use is 'z', not a code")]
+    assert (result.checked, "1 null in use not judged" in result.message) == (3, True)
+    assert joined(rule, {"use": [1, 2]}, {"code": [1.0, 2.0]})[0].passed
+    assert joined(rule, {"use": ["a"]}, {"c": ["a"]})[0].message == "needs column code in memory"
+    assert joined(rule, {"use": ["a"]}, {"code": pa.array([], pa.string())})[0].violations == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.none() | st.integers(0, 4), max_size=7),
+    st.lists(st.none() | st.integers(0, 4), max_size=7),
+)
+def test_codes_are_those_of_the_column(own, codes):
+    rule = AllowedValues(column="use", other={"dataset": "codes", "column": "code"})
+    columns = {"use": pa.array(own, pa.int64())}, {"code": pa.array(codes, pa.int64())}
+    _, violations = joined(rule, *columns)
+    expected = [i for i, v in enumerate(own) if v is not None and v not in codes]
+    assert [f[0][0] for f in violations] == expected
+
+
+def test_a_code_table_that_changed_is_looked_at_again():
+    rule = AllowedValues(column="use", other={"dataset": "codes", "column": "code"})
+    data, codes = table({"use": [1, 2]}), table({"code": [1, 2]})
+    fewer = table({"code": [1]})
+    fewer.version_id = "fewer"
+
+    def answer(others, kept):
+        done = evaluate([rule], data, others=lambda _: others, history=kept)
+        return asyncio.run(done)[0][0].violations
+
+    kept = Kept(data, None)
+    assert answer((codes,), kept) == 0
+    assert answer((fewer,), Kept(data, kept)) == 1

@@ -28,3 +28,9 @@ def test_bounds_by_class_of_parts_by_themselves():
     rule = MaxArea(limits={"by": "use", "values": {"house": 2}}, by_part=True)
     _, violations = everywhere(rule, [both] * 3, {"use": ["house", "field", None]})
     assert [(f[0], f[3], f[4]) for f in violations] == [((0,), 9.0, 0)]
+
+
+def test_square_metres_on_the_ellipsoid():
+    shapes = [shapely.box(0, 0, 0.001, 0.001), shapely.box(0, 60, 0.001, 60.001)]
+    _, violations = everywhere(MaxArea(value=12_000, metres=True), shapes, crs="EPSG:4326")
+    assert [(f[0], f[1]) for f in violations] == [((0,), "area above 12000 m²")]

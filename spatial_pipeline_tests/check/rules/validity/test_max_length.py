@@ -28,3 +28,9 @@ def test_bounds_by_class_of_parts_by_themselves():
     rule = MaxLength(limits={"by": "use", "values": {"road": 2}}, by_part=True)
     _, violations = everywhere(rule, [both] * 3, {"use": ["road", "path", None]})
     assert [(f[0], f[3], f[4]) for f in violations] == [((0,), 3.0, 0)]
+
+
+def test_metres_along_geodesics():
+    lines = [shapely.LineString([(0, y), (0.001, y)]) for y in (0, 60)]
+    _, violations = everywhere(MaxLength(value=100, metres=True), lines, crs="EPSG:4326")
+    assert [(f[0], f[1]) for f in violations] == [((0,), "length above 100 m")]

@@ -41,3 +41,9 @@ def test_bounds_by_class_and_the_address_of_each_segment():
     shapes = [shapely.from_wkt(RING)] * 2
     _, violations = everywhere(rule, shapes, {"use": ["road", None]})
     assert [(f[0], *f[4:]) for f in violations] == [((0,), 0, 0, v) for v in range(4)]
+
+
+def test_metres_along_geodesics():
+    line = shapely.LineString([(0, 60), (0.001, 60), (0.001, 60.001)])
+    _, violations = everywhere(MaxSegmentLength(value=100, metres=True), [line], crs="EPSG:4326")
+    assert [(f[1], f[6]) for f in violations] == [("segment length above 100 m", 1)]

@@ -1,3 +1,4 @@
+import numpy as np
 import pydantic
 import pytest
 import shapely
@@ -57,3 +58,20 @@ def test_what_the_border_cuts_may_be_small():
 def test_one_of_value_and_limits_is_needed(fields):
     with pytest.raises(pydantic.ValidationError, match="value or limits"):
         MinArea(**fields)
+
+
+def test_square_metres_on_the_ellipsoid():
+    rule = MinArea(value=12_000, metres=True)
+    # 0.001 degrees: 111 m by 111 m at the equator, half as wide at 60° north.
+    shapes = [shapely.box(0, 0, 0.001, 0.001), shapely.box(0, 60, 0.001, 60.001)]
+    result, violations = everywhere(rule, shapes, crs="EPSG:4326")
+    assert [(f[0], f[1]) for f in violations] == [((1,), "area below 12000 m²")]
+    np.testing.assert_allclose(violations[0][3], 6214.9, rtol=1e-3)
+    assert "degrees" not in result.message
+    feet, _ = everywhere(
+        MinArea(value=9, metres=True), [shapely.box(0, 0, 10, 10)], crs="EPSG:2263"
+    )
+    assert feet.passed
+    assert everywhere(rule, shapes, crs=None)[0].message == "needs crs"
+    beyond = everywhere(rule, [shapely.box(0, 89, 1, 91)], crs="EPSG:4326")[0]
+    assert "beyond 90°" in beyond.message

@@ -1,6 +1,7 @@
 import shapely
 
 from spatial_pipeline.contract.rules.vertices import MinHoleArea
+from spatial_pipeline_tests.check.agreement import everywhere
 from spatial_pipeline_tests.check.rule_cases import RuleCases, laws
 from spatial_pipeline_tests.check.vertex_oracles import of_type
 
@@ -28,3 +29,23 @@ test_laws_by_class = laws(
         unjudged=UNJUDGED,
     )
 )
+
+
+def test_square_metres_on_the_ellipsoid():
+    outer, hole = shapely.box(0, 60, 0.01, 60.01), shapely.box(0.001, 60.001, 0.002, 60.002)
+    shape = shapely.difference(outer, hole)
+    _, violations = everywhere(MinHoleArea(value=7_000, metres=True), [shape], crs="EPSG:4326")
+    assert [f[1] for f in violations] == ["hole area below 7000 m²"]
+    assert everywhere(MinHoleArea(value=6_000, metres=True), [shape], crs="EPSG:4326")[0].passed
+
+
+def test_what_the_border_cuts_may_be_small():
+    frame = shapely.box(0, 0, 9, 9)
+    # A hole that touches the shell in one point of the border of the data.
+    touching = shapely.Polygon(frame.exterior, [[(0, 4), (1, 3), (1, 5), (0, 4)]])
+    inner = shapely.Polygon(frame.exterior, [[(3, 4), (4, 3), (4, 5), (3, 4)]])
+    rule = MinHoleArea(value=2, except_at_border=True)
+    assert touching.is_valid
+    assert everywhere(rule, [touching])[0].passed
+    assert not everywhere(rule, [inner])[0].passed
+    assert not everywhere(MinHoleArea(value=2), [touching])[0].passed

@@ -33,3 +33,9 @@ def test_what_the_border_cuts_may_be_short():
     shapes.append(shapely.LineString([(4, 4), (5, 5)]))
     _, violations = everywhere(MinLength(value=2, except_at_border=True), shapes)
     assert [f[0] for f in violations] == [(2,)]
+
+
+def test_metres_along_geodesics():
+    lines = [shapely.LineString([(0, y), (0.001, y)]) for y in (0, 60)]
+    _, violations = everywhere(MinLength(value=100, metres=True), lines, crs="EPSG:4326")
+    assert [(f[0], f[1]) for f in violations] == [((1,), "length below 100 m")]

@@ -49,3 +49,9 @@ def test_what_the_border_cuts_may_be_short():
     shapes = [shapely.LineString([(0, 0), (9, 9), (8, 8.5), (8, 8)])]
     _, violations = everywhere(MinSegmentLength(value=2, except_at_border=True), shapes)
     assert [f[2] for f in violations] == ["LINESTRING (8 8.5, 8 8)"]
+
+
+def test_metres_along_geodesics():
+    line = shapely.LineString([(0, 60), (0.001, 60), (0.001, 60.001)])
+    _, violations = everywhere(MinSegmentLength(value=100, metres=True), [line], crs="EPSG:4326")
+    assert [(f[1], f[6]) for f in violations] == [("segment length below 100 m", 0)]

@@ -1,0 +1,285 @@
+"""Form of overlay rules: a function that sees features and those of another dataset around them.
+
+A rule is a function decorated by :func:`overlay_rule`. It gets its model and an :class:`Overlay`,
+and returns the violations. The features of the other dataset come in the CRS of this one, found by
+their boxes. A rule whose model names no other dataset sees its own dataset as the other one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar, cast, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.base import Context, TileComparisonCheck, evaluates
+from spatial_pipeline.check.feature_keys import keyed
+from spatial_pipeline.check.forms.feature_rule import Features, of_judged, with_degrees
+from spatial_pipeline.check.forms.geometry_check import Judged, JudgingCheck
+from spatial_pipeline.check.forms.tile_rule import equal_values, plain_shapes
+from spatial_pipeline.check.geometry.related_pairs import Pairs, related, within_reach
+from spatial_pipeline.check.geometry.unjudged import OTHERS_LEFT, notes, require_geometry
+from spatial_pipeline.check.incremental.feature_cache import Facts
+from spatial_pipeline.check.join.where_filter import columns_of, mask
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.violations import RuleOutcome, Violations
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Eligible features of a piece, and those of the other dataset around them.
+
+    Attributes:
+        features: n features of this dataset.
+        other: m features of the other dataset, or of this one where there is no other.
+        itself: both are of this dataset.
+        context: of the check.
+        dimension: only parts of this dimension are seen; None for all that are judged.
+
+    """
+
+    features: Features
+    other: Features
+    itself: bool
+    context: Context = field(repr=False)
+    dimension: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @cached_property
+    def geometry(self) -> NDArray[np.object_]:
+        """(n,) parts of the judged dimension in the XY plane; copies, which may be prepared."""
+        return plain_shapes(self.features, self.dimension)
+
+    @cached_property
+    def other_geometry(self) -> NDArray[np.object_]:
+        """(m,) the same of the other dataset."""
+        return plain_shapes(self.other, self.dimension)
+
+    def of(self, dimension: int) -> Overlay:
+        """The same features, seen as their parts of one dimension; None where there are none."""
+        return replace(self, dimension=dimension)
+
+    def cancelled(self) -> None:
+        """Raises when the time is up; long loops call it."""
+        self.context.cancelled()
+
+    def pairs(self, relation: str, *, once: bool = False) -> Pairs:
+        """Pairs of a feature and one of the other dataset in a relation, never with itself.
+
+        Args:
+            relation: name of a predicate or DE-9IM mask of (feature, other).
+            once: within one dataset, a pair comes once, the lower position first.
+
+        """
+        one, other = related(self.geometry, self.other_geometry, relation, self.cancelled)
+        kept = self.different(one, other, once=once)
+        return one[kept], other[kept]
+
+    def near(self, reach: float, *, once: bool = False) -> Pairs:
+        """Pairs at most ``reach`` apart; with a reach of 0 those that intersect."""
+        one, other = within_reach(self.geometry, self.other_geometry, reach, self.cancelled)
+        kept = self.different(one, other, once=once)
+        return one[kept], other[kept]
+
+    def different(
+        self, one: NDArray[np.int64], other: NDArray[np.int64], *, once: bool = False
+    ) -> NDArray[np.bool_]:
+        """(k,) bool: the pairs of different features; see :meth:`pairs`."""
+        if not self.itself:
+            return np.ones(len(one), dtype=bool)
+        here = self.features.batch.positions[self.features.index[one]]
+        there = self.other.batch.positions[self.other.index[other]]
+        return np.asarray(here < there if once else here != there)
+
+    def equal(
+        self,
+        one: NDArray[np.int64],
+        other: NDArray[np.int64],
+        own: Sequence[str],
+        his: Sequence[str],
+    ) -> NDArray[np.bool_]:
+        """(k,) bool: pairs with equal values in columns of either side; null equals null."""
+        return equal_values(self.features, one, self.other, other, own, his)
+
+    def violations(
+        self,
+        feature: NDArray[np.integer[Any]],
+        reason: str | Sequence[str],
+        geometry: Any = None,
+        measure: Any = np.nan,
+        unit: str = "",
+        other: NDArray[np.integer[Any]] | None = None,
+        part: Any = -1,
+        vertex: Any = -1,
+    ) -> Violations:
+        """Violations of some of the features, with the keys of both sides.
+
+        Args:
+            feature: (k,) indices of features.
+            reason: what is wrong, one text or (k,) of them.
+            geometry: (k,) the defects themselves.
+            measure: (k,) sizes of the defects.
+            unit: unit of the measures.
+            other: (k,) indices of features of the other dataset, -1 for none.
+            part: (k,) numbers of the parts.
+            vertex: (k,) numbers of the vertices.
+
+        """
+        index = np.asarray(feature, dtype=np.int64)
+        rows = self.features.batch.rows[self.features.index[index]][:, np.newaxis]
+        if other is None or not len(index):
+            return Violations.build(rows, reason, geometry, measure, unit, part, -1, vertex)
+        theirs = np.append(self.other.batch.rows[self.other.index], -1)[np.asarray(other, np.int64)]
+        if self.itself:
+            rows = np.column_stack([rows, theirs])
+            return Violations.build(rows, reason, geometry, measure, unit, part, -1, vertex)
+        data, key = self.context.data, self.context.key
+        mine = keyed(Violations.build(rows, ""), data, key).keys
+        both = keyed(Violations.build(theirs, ""), self.context.others[0], key).keys
+        pairs = [(*a, *b) for a, b in zip(cast("Any", mine), cast("Any", both), strict=True)]
+        return Violations.build(rows, reason, geometry, measure, unit, part, -1, vertex, keys=pairs)
+
+
+@dataclass(frozen=True)
+class JudgedOverlay(Judged):
+    """Partial result of one piece.
+
+    Attributes:
+        others_left: reason → source rows of features of the other dataset that were not judged.
+
+    """
+
+    others_left: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+
+class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
+    """Evaluates a function that :func:`overlay_rule` decorates."""
+
+    judges: ClassVar[type[Features]]
+    against: ClassVar[type[Features]]
+    evaluate: ClassVar[Callable[[Any, Any], Violations]]
+    around: ClassVar[Callable[[Any], float]]
+    columns_there: ClassVar[Callable[[Any], Sequence[str]]]
+    with_itself = True
+
+    @property
+    def itself(self) -> bool:
+        """True when the dataset is compared with itself."""
+        return not self.rule.others()
+
+    def halo(self) -> float:
+        """Distance around a feature in which the other dataset matters."""
+        return float(type(self).around(self.rule))
+
+    def other_columns(self) -> tuple[str, ...]:
+        """Columns of the other dataset that the rule names."""
+        named = tuple(type(self).columns_there(self.rule))
+        if not self.itself or self.rule.where is None:
+            return named
+        profile = cast("VectorProfile", self.context.data.profile)
+        known = [c.name for c in profile.columns]
+        return tuple(dict.fromkeys((*named, *columns_of(self.rule.where, known))))
+
+    def map(self, batch: FeatureBatch, other: FeatureBatch) -> JudgedOverlay:
+        """The violations of the features of this piece."""
+        profile = self.context.data.profile
+        require_geometry(profile)
+        features, said = self.judges.of(batch, profile, valid=True)
+        if self.itself and self.rule.where is not None:
+            other = other.take(mask(other.table, self.rule.where))
+        there = profile if self.itself else self.context.others[0].profile
+        others, _ = self.against.of(other, there, valid=True)
+        left = {} if self.itself else _left(other, self.against, there)
+        if not len(features):
+            return JudgedOverlay(0, Violations.none(), said, others_left=left)
+        overlay = Overlay(features, others, self.itself, self.context)
+        found = type(self).evaluate(self.rule, overlay)
+        return JudgedOverlay(len(features), found, said, others_left=left)
+
+    def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
+        """All violations, the features of both sides that were left out, and the unit."""
+        outcome = with_degrees(super().reduce(partials), self.rule, self.context.data.profile)
+        rows: dict[str, list[NDArray[np.int64]]] = {}
+        for partial in cast("Sequence[JudgedOverlay]", partials):
+            for reason, some in partial.others_left.items():
+                rows.setdefault(reason, []).append(some)
+        left = Counter({reason: len(np.unique(np.concatenate(r))) for reason, r in rows.items()})
+        return replace(outcome, notes=(*outcome.notes, *notes(left, OTHERS_LEFT)))
+
+    def reach(self) -> float | None:
+        """The halo within one dataset; None when neighbours do not matter."""
+        return self.halo() if self.itself else None
+
+    def depends(self) -> Sequence[Any] | None:
+        """No other inputs; None when attributes decide, or when the CRS differ, which is noted."""
+        if self.rule.columns():
+            return None
+        here, others = self.context.data.profile.crs, self.context.others
+        return () if all(o.profile.crs == here for o in others) else None
+
+    def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
+        """The facts common to all geometry checks; none when others around were left out."""
+        features, _ = self.judges.of(batch, self.context.data.profile, valid=True)
+        known = of_judged(super().facts(batch, partial), features)
+        left = cast("JudgedOverlay", partial).others_left
+        return known.without(slice(None)) if left else known
+
+
+def _left(
+    batch: FeatureBatch, against: type[Features], profile: Profile
+) -> dict[str, NDArray[np.int64]]:
+    """Rows of the features that are not eligible, by reason."""
+    out = against.ineligible(batch, profile, valid=True)
+    return {reason: batch.rows[places] for reason, places in out.items() if len(places)}
+
+
+T = TypeVar("T")
+
+
+def overlay_rule(
+    judges: type[Features],
+    against: type[Features],
+    *,
+    halo: float | Callable[[Any], float] = 0.0,
+    columns: Callable[[Any], Sequence[str]] = lambda _rule: (),
+) -> Callable[[Callable[[Any, T], Violations]], Callable[[Any, T], Violations]]:
+    """Registers a function as the evaluation of the rule model of its first parameter.
+
+    The function gets the rule and an :class:`Overlay` of the valid eligible features.
+
+    Args:
+        judges: eligible features of this dataset; all others are counted and noted.
+        against: eligible features of the other dataset, likewise.
+        halo: distance in units of the CRS in which the other dataset matters, or a function of
+            the rule that gives it.
+        columns: function of the rule that gives the columns of the other dataset.
+
+    """
+
+    def register(function: Callable[[Any, T], Violations]) -> Callable[[Any, T], Violations]:
+        model = next(iter(get_type_hints(function).values()))
+        parts = {
+            "judges": judges,
+            "against": against,
+            "notes_depth": True,
+            "around": staticmethod(halo if callable(halo) else lambda _rule: halo),
+            "columns_there": staticmethod(columns),
+            "evaluate": staticmethod(function),
+            "__doc__": function.__doc__,
+            "__module__": function.__module__,
+        }
+        evaluates(model)(type(f"{model.__name__}Check", (OverlayRuleCheck,), parts))
+        return function
+
+    return register
+
+
+__all__ = ["Overlay", "OverlayRuleCheck", "overlay_rule"]

@@ -1,0 +1,131 @@
+"""Pairs of geometries in a DE-9IM relation: candidates by box, the predicate exact.
+
+Source of the relations: OGC 06-103r4, 6.1.15. As in ``intersecting_pairs``, the tree is asked for
+boxes of a few geometries at a time, and the predicates are ufuncs that release the GIL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+CHUNK = 512
+"""Geometries whose boxes are looked up in one call."""
+PAIRS = 8192
+"""Pairs whose predicate is evaluated in one call."""
+TURNED = {"within": "contains", "covered_by": "covers"}
+"""Predicates that are faster from the other side, where the larger geometry is prepared."""
+BOTH_WAYS = {"intersects", "touches", "crosses", "overlaps"}
+"""Predicates that are the same from either side."""
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+Predicate = Callable[[NDArray[np.object_], NDArray[np.object_]], Any]
+
+
+def related(
+    asking: NDArray[np.object_],
+    several: NDArray[np.object_],
+    relation: str,
+    cancelled: Callable[[], None] = lambda: None,
+) -> Pairs:
+    """Pairs that are in a relation, given in the order (asking, other).
+
+    Args:
+        asking: (n,) valid geometries.
+        several: (m,) valid geometries; no other thread uses either, as they are prepared.
+        relation: name of a predicate of Shapely, or a DE-9IM mask of nine characters, under which
+            disjoint geometries are not in relation.
+        cancelled: raises when the time is up.
+
+    Returns:
+        (k,) indices of the asking ones, ascending, and (k,) indices of the others, ascending for
+        each of them.
+
+    """
+    turned = TURNED.get(relation)
+    swap = turned is not None or (relation in BOTH_WAYS and _heavier(several, asking))
+    return _pairs(asking, several, predicate(turned or relation), 0.0, swap, cancelled)
+
+
+def within_reach(
+    asking: NDArray[np.object_],
+    several: NDArray[np.object_],
+    reach: float,
+    cancelled: Callable[[], None] = lambda: None,
+) -> Pairs:
+    """Pairs at most ``reach`` apart; with a reach of 0 those that intersect, decided exactly.
+
+    Args:
+        asking: (n,) geometries.
+        several: (m,) geometries; no other thread uses either, as they are prepared.
+        reach: units of the coordinates.
+        cancelled: raises when the time is up.
+
+    Returns:
+        As :func:`related`.
+
+    """
+    if not reach:
+        return related(asking, several, "intersects", cancelled)
+    swap = _heavier(several, asking)
+    near = partial(_dwithin, reach=reach)
+    return _pairs(asking, several, near, reach, swap, cancelled)
+
+
+def predicate(relation: str) -> Predicate:
+    """The function that decides a relation."""
+    if len(relation) == 9 and set(relation) <= set("TF*012"):
+        return lambda a, b: shapely.relate_pattern(a, b, relation)
+    function: Predicate = getattr(shapely, relation)
+    return function
+
+
+def _dwithin(one: NDArray[np.object_], other: NDArray[np.object_], reach: float) -> Any:
+    return shapely.dwithin(one, other, reach)
+
+
+def _heavier(one: NDArray[np.object_], other: NDArray[np.object_]) -> bool:
+    """True when geometries have more vertices than others, so that they gain by an index."""
+    if not len(one) or not len(other):
+        return False
+    vertices = (shapely.get_num_coordinates(side).mean() for side in (one, other))
+    return bool(next(vertices) > next(vertices))
+
+
+def _pairs(
+    asking: NDArray[np.object_],
+    several: NDArray[np.object_],
+    holds: Predicate,
+    reach: float,
+    swap: bool,
+    cancelled: Callable[[], None],
+) -> Pairs:
+    none = np.empty(0, dtype=np.int64)
+    left, right = [none], [none]
+    tree = shapely.STRtree(several)
+    around = np.array([-reach, -reach, reach, reach])
+    for start in range(0, len(asking) if len(several) else 0, CHUNK):
+        cancelled()
+        chunk = asking[start : start + CHUNK]
+        boxes = shapely.box(*(shapely.bounds(chunk) + around).T) if reach else chunk
+        i, j = tree.query(boxes)
+        i += start
+        order = np.lexsort([j, i])
+        i, j = i[order], j[order]
+        shapely.prepare(several[np.unique(j)] if swap else asking[np.unique(i)])
+        kept = np.zeros(len(i), dtype=bool)
+        for begin in range(0, len(i), PAIRS):
+            cancelled()
+            some = slice(begin, begin + PAIRS)
+            one, other = asking[i[some]], several[j[some]]
+            kept[some] = holds(other, one) if swap else holds(one, other)
+        left.append(i[kept])
+        right.append(j[kept])
+    return np.concatenate(left), np.concatenate(right)
+
+
+__all__ = ["Pairs", "predicate", "related", "within_reach"]

@@ -1,0 +1,48 @@
+"""must_be_within_distance: every feature has others near it."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+
+from spatial_pipeline.check.api import Geometries, Overlay, Violations, overlay_rule
+from spatial_pipeline.contract.rules.overlay import MustBeWithinDistance
+
+REACH = 2
+"""The nearest one is looked for up to this multiple of the distance."""
+
+
+@overlay_rule(
+    judges=Geometries,
+    against=Geometries,
+    halo=lambda rule: REACH * rule.distance,
+    columns=lambda rule: tuple(rule.nearest_must_match.values()),
+)
+def evaluate(rule: MustBeWithinDistance, overlay: Overlay) -> Violations:
+    """Features with too few others near: the line to the nearest beyond, else the feature.
+
+    The nearest one that is too far is looked for within twice the distance; its distance is the
+    measure.
+    """
+    one, other = overlay.near(REACH * rule.distance)
+    match = rule.nearest_must_match
+    equal = overlay.equal(one, other, tuple(match), tuple(match.values()))
+    one, other = one[equal], other[equal]
+    mine, theirs = overlay.geometry, overlay.other_geometry
+    distance = shapely.distance(mine[one], theirs[other])
+    near = distance <= rule.distance
+    lonely = np.bincount(one[near], minlength=len(overlay)) < rule.min_count
+    left = np.flatnonzero(~near & lonely[one])
+    left = left[np.lexsort([other[left], distance[left], one[left]])]
+    held, first = np.unique(one[left], return_index=True)
+    pair = left[first]
+    alone = np.setdiff1d(np.flatnonzero(lonely), held)
+    lines = shapely.shortest_line(mine[one[pair]], theirs[other[pair]])
+    return overlay.violations(
+        np.concatenate([held, alone]),
+        "too far",
+        geometry=np.concatenate([lines, mine[alone]]),
+        measure=np.concatenate([distance[pair], np.full(len(alone), np.nan)]),
+        unit=overlay.features.length_unit,
+        other=np.concatenate([other[pair], np.full(len(alone), -1)]),
+    )

@@ -1,0 +1,200 @@
+"""Rules about how features lie to features of another dataset, or of their own."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from spatial_pipeline.contract.rules.base import Area, Length, Other, OtherDataset, OtherSource
+from spatial_pipeline.contract.rules.topology import TopologyRule
+from spatial_pipeline.contract.rules.usable import Needs
+from spatial_pipeline.contract.vocabulary import Scope
+
+PREDICATES = (
+    "intersects", "touches", "crosses", "overlaps", "equals",
+    "contains", "contains_properly", "covers", "within", "covered_by",
+)  # fmt: skip
+
+
+def _predicate(value: str) -> str:
+    if value in PREDICATES:
+        return value
+    if not re.fullmatch("[TF*012]{9}", value):
+        msg = f"give one of {', '.join(PREDICATES)}, or a DE-9IM mask of nine of T, F, *, 0, 1, 2"
+        raise ValueError(msg)
+    if not set(value[0:2] + value[3:5]) & set("T012"):
+        msg = "disjoint features match this mask: ask for a meeting of interiors or boundaries"
+        raise ValueError(msg)
+    return value
+
+
+class OverlayRule(TopologyRule):
+    """A rule about the features of another dataset."""
+
+    scope: ClassVar[Scope] = Scope.COMPARISON
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
+    other: Other = Field(description="The other dataset.")
+
+    def others(self) -> tuple[Other, ...]:
+        """The other dataset."""
+        return (self.other,)
+
+    def needs_crs(self) -> bool:
+        """The two datasets are brought into one CRS."""
+        return True
+
+
+class OwnOrOtherRule(TopologyRule):
+    """A rule about the features of the dataset, or of another one where it is named."""
+
+    scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
+    other: OtherDataset | OtherSource | None = Field(
+        None, description="The other dataset; without one, the dataset itself."
+    )
+
+    def others(self) -> tuple[Other, ...]:
+        """The other dataset, when named."""
+        return () if self.other is None else (self.other,)
+
+    def needs_crs(self) -> bool:
+        """Two datasets are brought into one CRS."""
+        return self.other is not None
+
+
+class RelationRule(OwnOrOtherRule):
+    """Features are, or are not, in a relation to others, so or so many of them."""
+
+    rule: Literal["relation"] = "relation"
+    predicate: Annotated[str, AfterValidator(_predicate)] = Field(
+        description="Relation of a feature to another: intersects, touches, crosses, overlaps, "
+        "equals, contains, contains_properly, covers, within, covered_by, or a DE-9IM mask."
+    )
+    must: Literal["exist", "not_exist"] = Field(
+        "exist", description="exist counts the related features, not_exist names each pair."
+    )
+    min: int | None = Field(
+        None, ge=0, description="Smallest number of related features; 1 unless max is given."
+    )
+    max: int | None = Field(None, ge=0, description="Largest number of related features.")
+    tolerance: Area = Field(
+        0.0, description="not_exist: intersections of at most this area (lines: length) pass."
+    )
+
+    @model_validator(mode="after")
+    def _counts_or_pairs(self) -> Self:
+        if self.must == "not_exist" and (self.min is not None or self.max is not None):
+            msg = "min and max count what must exist: leave them out, or leave must out"
+            raise ValueError(msg)
+        if self.must == "exist" and self.tolerance:
+            msg = "tolerance accepts pairs that must not exist: give must: not_exist too"
+            raise ValueError(msg)
+        return self
+
+
+class MustNotOverlapWith(OverlayRule):
+    """No polygon shares an area, and no line a stretch, with one of the other dataset."""
+
+    rule: Literal["must_not_overlap_with"] = "must_not_overlap_with"
+    judges: ClassVar[tuple[str, ...]] = ("polygon", "line")
+    tolerance: Area = Field(
+        0.0, description="Overlaps of at most this area (lines: length) are accepted."
+    )
+
+
+class MustBeCoveredByOne(OverlayRule):
+    """Every feature is covered by a single feature of the other dataset."""
+
+    rule: Literal["must_be_covered_by_one"] = "must_be_covered_by_one"
+
+
+class MustBeProperlyInside(OverlayRule):
+    """Every feature lies in a polygon of the other dataset without touching its boundary."""
+
+    rule: Literal["must_be_properly_inside"] = "must_be_properly_inside"
+
+
+class MustContainPoint(OverlayRule):
+    """Every polygon contains a point of the other dataset; points on its boundary do not count."""
+
+    rule: Literal["must_contain_point"] = "must_contain_point"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
+
+
+class MustContainOnePoint(OverlayRule):
+    """Every polygon contains one point feature of the other dataset, no more and no less."""
+
+    rule: Literal["must_contain_one_point"] = "must_contain_one_point"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
+
+
+class CountInside(OverlayRule):
+    """So or so many features of the other dataset lie in each polygon, borders included."""
+
+    rule: Literal["count_inside"] = "count_inside"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
+    needs: ClassVar[Needs] = Needs.some("min", "max")
+    min: int | None = Field(None, ge=0, description="Smallest number of features.")
+    max: int | None = Field(None, ge=0, description="Largest number of features.")
+
+
+class MustNotContain(OwnOrOtherRule):
+    """No polygon contains a feature."""
+
+    rule: Literal["must_not_contain"] = "must_not_contain"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
+
+
+class MustNotBeContainedBy(OwnOrOtherRule):
+    """No feature is contained in a polygon."""
+
+    rule: Literal["must_not_be_contained_by"] = "must_not_be_contained_by"
+
+
+class MustBeDisjoint(OwnOrOtherRule):
+    """Features share no point, not even on their boundaries."""
+
+    rule: Literal["must_be_disjoint"] = "must_be_disjoint"
+    tolerance: Area = Field(
+        0.0, description="Intersections of at most this area (lines: length) are accepted."
+    )
+
+
+class MinDistance(OwnOrOtherRule):
+    """Features keep a distance from each other."""
+
+    rule: Literal["min_distance"] = "min_distance"
+    distance: Length = Field(gt=0, description="Smallest accepted distance.")
+
+
+class MustNotIntersect(TopologyRule):
+    """Lines neither cross nor run along each other; an end may lie on another line."""
+
+    rule: Literal["must_not_intersect"] = "must_not_intersect"
+    scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
+    judges: ClassVar[tuple[str, ...]] = ("line",)
+
+
+class MustNotIntersectWith(OverlayRule):
+    """Lines neither cross lines of the other dataset nor run along them; ends may touch."""
+
+    rule: Literal["must_not_intersect_with"] = "must_not_intersect_with"
+    judges: ClassVar[tuple[str, ...]] = ("line",)
+
+
+class MustBeWithinDistance(OverlayRule):
+    """Every feature has others of the other dataset near it."""
+
+    rule: Literal["must_be_within_distance"] = "must_be_within_distance"
+    distance: Length = Field(gt=0, description="Distance up to which others are near.")
+    min_count: int = Field(1, ge=1, description="Number of others that must be near.")
+    nearest_must_match: dict[str, str] = Field(
+        default_factory=dict,
+        description="Own column → other column: only others with equal values count.",
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are compared."""
+        return tuple(self.nearest_must_match)

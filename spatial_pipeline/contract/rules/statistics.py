@@ -1,0 +1,167 @@
+"""Rules about statistics of columns, and about numbers against the last published version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from spatial_pipeline.contract.duration import Duration
+from spatial_pipeline.contract.rules.base import (
+    LAST_PUBLISHED,
+    ContractModel,
+    Finite,
+    Fraction,
+    LastPublished,
+    NotNegative,
+)
+from spatial_pipeline.contract.rules.metadata import MetadataRule
+from spatial_pipeline.contract.rules.usable import NO_PLACES, ONE_FACT, ONE_NUMBER, Needs
+from spatial_pipeline.contract.vocabulary import Scope
+
+STATISTICAL: Mapping[str, str] = {
+    name: reason for name, reason in NO_PLACES.items() if name != "where"
+}
+"""Statistics have no place and belong to no single feature; ``where`` selects what they are of."""
+
+
+class Range(ContractModel):
+    """Bounds of a statistic."""
+
+    min: Finite | None = Field(None, description="Smallest value.")
+    max: Finite | None = Field(None, description="Largest value.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min is None and self.max is None:
+            msg = "give min, max or both"
+            raise ValueError(msg)
+        if self.min is not None and self.max is not None and self.min > self.max:
+            msg = "min is larger than max"
+            raise ValueError(msg)
+        return self
+
+
+def _share(text: str) -> str:
+    try:
+        inside = 0 <= float(text) <= 1
+    except ValueError:
+        inside = False
+    if not inside:
+        msg = f"{text!r} is no share from 0 to 1"
+        raise ValueError(msg)
+    return text
+
+
+class StatisticRule(MetadataRule):
+    """A rule about numbers that sum up features, of all together or of each group of them."""
+
+    scope: ClassVar[Scope] = Scope.DATASET
+    iso_element: ClassVar[str] = "domain consistency"
+    ignores: ClassVar[Mapping[str, str]] = STATISTICAL
+    group_by: tuple[str, ...] = Field(
+        (), description="Columns: each group of features with equal values is judged by itself."
+    )
+
+
+class ColumnStatistics(StatisticRule):
+    """Statistics of a column lie within bounds.
+
+    The mean is exact and rounded once; quantiles are interpolated linearly. NaN, infinity and null
+    take no part in them, and are counted.
+    """
+
+    rule: Literal["column_statistics"] = "column_statistics"
+    needs: ClassVar[Needs] = Needs.some("null_fraction", "distinct", "mean", "quantiles")
+    column: str = Field(description="Column to judge.")
+    null_fraction: Range | None = Field(None, description="Share of nulls among the features.")
+    distinct: Range | None = Field(None, description="Number of distinct values.")
+    mean: Range | None = Field(None, description="Mean of the values.")
+    quantiles: dict[Annotated[str, AfterValidator(_share)], Range] | None = Field(
+        None, description='Share → bounds, such as {"0.5": {min: 10}} for the median.'
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The column, and those that make groups."""
+        return tuple(dict.fromkeys((*self.group_by, self.column)))
+
+
+class GroupAggregate(StatisticRule):
+    """A count, sum, mean, least or largest value of each group lies within bounds.
+
+    ``max_change`` compares with the same group of the last published version; a group that only one
+    of the two has is a violation. Before the first publication there is nothing to compare with.
+    """
+
+    rule: Literal["group_aggregate"] = "group_aggregate"
+    needs: ClassVar[Needs] = Needs.some("min", "max", "equals", "max_change")
+    aggregate: Literal["count", "sum", "mean", "min", "max"] = Field(description="What to compute.")
+    column: str | None = Field(None, description="Column to sum up; count needs none.")
+    min: Finite | None = Field(None, description="Smallest value.")
+    max: Finite | None = Field(None, description="Largest value.")
+    equals: Finite | None = Field(None, description="The value.")
+    tolerance: NotNegative = Field(0.0, description="Accepted difference from equals.")
+    max_change: NotNegative | None = Field(
+        None, description="Accepted change, as a share of the last published value."
+    )
+
+    @model_validator(mode="after")
+    def _of_a_column(self) -> Self:
+        if (self.column is None) != (self.aggregate == "count"):
+            msg = "column: count takes none, every other aggregate needs one"
+            raise ValueError(msg)
+        return self
+
+    def columns(self) -> tuple[str, ...]:
+        """The column, and those that make groups."""
+        return tuple(dict.fromkeys((*self.group_by, *filter(None, (self.column,)))))
+
+    def others(self) -> tuple[LastPublished, ...]:
+        """The last published version, when a change is bounded."""
+        return () if self.max_change is None else (LAST_PUBLISHED,)
+
+
+class CountChange(MetadataRule):
+    """The number of features changed no more than promised since the last published version.
+
+    Before the first publication there is nothing to compare with, and the result says so.
+    """
+
+    rule: Literal["count_change"] = "count_change"
+    scope: ClassVar[Scope] = Scope.DATASET
+    iso_element: ClassVar[str] = "completeness"
+    ignores: ClassVar[Mapping[str, str]] = {
+        name: reason for name, reason in ONE_NUMBER.items() if name != "max_fraction"
+    }
+    max_fraction: Fraction = Field(
+        description="Accepted change, as a share of the features that are published."
+    )
+
+    def others(self) -> tuple[LastPublished, ...]:
+        """The last published version."""
+        return (LAST_PUBLISHED,)
+
+
+class FreshnessRule(MetadataRule):
+    """The newest record is young enough at the time of the check."""
+
+    rule: Literal["freshness"] = "freshness"
+    scope: ClassVar[Scope] = Scope.DATASET
+    iso_element: ClassVar[str] = "temporal quality"
+    ignores: ClassVar[Mapping[str, str]] = {n: r for n, r in ONE_FACT.items() if n != "where"}
+    max_age: Duration = Field(description="Largest age: 26h, 7d.")
+    column: str = Field(description="Column of days or times; times without a zone are UTC.")
+
+    def columns(self) -> tuple[str, ...]:
+        """The column named by the contract."""
+        return (self.column,)
+
+
+__all__ = [
+    "ColumnStatistics",
+    "CountChange",
+    "FreshnessRule",
+    "GroupAggregate",
+    "Range",
+]

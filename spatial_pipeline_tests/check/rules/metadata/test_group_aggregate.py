@@ -1,0 +1,87 @@
+import pyarrow as pa
+import pydantic
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spatial_pipeline.contract.rules.statistics import GroupAggregate
+from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline_tests.check.joins import joined, table
+from spatial_pipeline_tests.support import run_rule
+
+TABLE = {"state": ["CO", "CO", "UT", None], "area": [1.5, 2.5, 3.0, 1.0]}
+
+
+def alone(rule, columns=TABLE):
+    result, violations = run_rule(rule, table(columns))
+    return result, violations.reasons.tolist()
+
+
+def test_a_sum_for_each_group():
+    rule = GroupAggregate(aggregate="sum", column="area", group_by=("state",), equals=4)
+    result, found = alone(rule)
+    assert found == [
+        "state 'UT': sum of area is 3, not 4",
+        "state None: sum of area is 1, not 4",
+    ]
+    assert (result.status, result.checked) == (Status.FAILED, 3)
+    assert alone(rule.model_copy(update={"tolerance": 3.0}))[0].passed
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "value"), [("count", 4), ("sum", 8), ("mean", 2), ("min", 1), ("max", 3)]
+)
+def test_every_aggregate_of_all_features(aggregate, value):
+    column = None if aggregate == "count" else "area"
+    of = {"aggregate": aggregate, "column": column}
+    assert alone(GroupAggregate(**of, equals=value))[0].passed
+    assert len(alone(GroupAggregate(**of, min=value + 0.5))[1]) == 1
+    assert len(alone(GroupAggregate(**of, max=value - 0.5))[1]) == 1
+
+
+def test_a_change_since_the_last_publication():
+    rule = GroupAggregate(aggregate="count", group_by=("state",), max_change=0.5)
+    before = {"state": ["CO", "UT", "WY"], "area": [1.0, 1.0, 1.0]}
+    result, violations = joined(rule, TABLE, before)
+    assert [f[1] for f in violations] == [
+        "state 'CO': number of features is 2, was 1 when last published",
+        "state 'WY': number of features was 1 when last published; the group is gone",
+        "state None: number of features is 1; the group was not there when last published",
+    ]
+    assert result.checked == 4
+    first, found = alone(rule)
+    assert (first.passed, found) == (True, [])
+    assert "nothing is published yet to compare with" in first.message
+    where = rule.model_copy(update={"where": "state = 'UT'"})
+    assert joined(where, TABLE, before)[0].passed
+    lost = joined(rule, TABLE, {"area": [1.0]})[0]
+    assert lost.message == "needs column state in the last published version"
+
+
+@pytest.mark.parametrize("fields", [{"aggregate": "sum"}, {"aggregate": "count", "column": "a"}])
+def test_mistakes(fields):
+    with pytest.raises(pydantic.ValidationError, match="count takes none"):
+        GroupAggregate(**fields, min=1)
+
+
+ROWS = st.lists(st.tuples(st.sampled_from("ab"), st.integers(-9, 9)), min_size=1, max_size=8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(ROWS, ROWS)
+def test_groups_are_those_of_a_dictionary(own, other):
+    def columns(rows):
+        names, values = zip(*rows, strict=True)
+        return {"state": list(names), "area": pa.array(values, pa.int16())}
+
+    def sums(rows):
+        return {k: sum(v for n, v in rows if n == k) for k, _ in rows}
+
+    rule = GroupAggregate(aggregate="sum", column="area", group_by=("state",), max_change=0.5)
+    _, violations = joined(rule, columns(own), columns(other))
+    now, before = sums(own), sums(other)
+    expected = [
+        k for k in sorted({*now, *before})
+        if k not in now or k not in before or abs(now[k] - before[k]) > 0.5 * abs(before[k])
+    ]  # fmt: skip
+    assert sorted(f[1].split("'")[1] for f in violations) == expected
