@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,7 +196,8 @@ class _Inspector:
         blocking = [r.name for r in verdict.results if r.blocks]
         if read and blocking:
             text = f"readers see it, and it does not pass: {', '.join(blocking)}"
-            remedy = f"correct the data, or spatial-pipeline rollback {self.dataset}"
+            whose = "" if self.partition is None else f" --partition {shlex.quote(self.partition)}"
+            remedy = f"correct the data, or spatial-pipeline rollback {self.dataset}{whose}"
             yield self.defect(text, remedy, version.id)
         found = any(r.violations for r in verdict.results)
         if found and (path / "violations.parquet").exists():

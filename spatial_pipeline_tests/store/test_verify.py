@@ -86,7 +86,13 @@ def test_other_damage_is_named(store: Store, how: str) -> None:
 def test_a_published_version_that_does_not_pass_is_named(store: Store) -> None:
     """As after a check under a stricter contract: readers go on seeing it until somebody acts."""
     proven(store, "v2", not_empty=Status.FAILED)
-    assert [d.problem for d in found(store)] == ["readers see it, and it does not pass: not_empty"]
+    (defect,) = found(store)
+    assert defect.problem == "readers see it, and it does not pass: not_empty"
+    assert defect.remedy.endswith("spatial-pipeline rollback roads")
+    north = store.folder("roads", None).rename(store.folder("roads", "far north"))
+    assert north.is_dir()
+    (defect,) = found(store)
+    assert defect.remedy.endswith("spatial-pipeline rollback roads --partition 'far north'")
 
 
 def test_a_pointer_behind_its_copy_is_harmless(store: Store) -> None:
