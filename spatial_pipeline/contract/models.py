@@ -125,7 +125,7 @@ class StaticPartitions(ContractModel):
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
-            msg = "partition keys are distinct"
+            msg = "partition keys must be distinct"
             raise ValueError(msg)
         for key in value:
             for refused in NO_PARTITION_KEY:

@@ -91,7 +91,7 @@ def reference_mistakes(datasets: Sequence[Declared]) -> list[Mistake]:
     for dataset in datasets:
         if dataset.name in by_name:
             first = by_name[dataset.name].place.mistake(where, "").where
-            text = f"there is a dataset {dataset.name!r} already{first and f': {first}'}"
+            text = f"there is already a dataset {dataset.name!r}{first and f': {first}'}"
             mistakes.append(dataset.place.mistake(where, text))
         else:
             by_name[dataset.name] = dataset
@@ -111,7 +111,7 @@ def reference_mistakes(datasets: Sequence[Declared]) -> list[Mistake]:
                 text = f"{reference.label}: {text}"
                 mistakes.append(dataset.place.mistake(reference.location, text))
     for circle in _circles(edges):
-        text = f"datasets refer to each other in a circle: {' → '.join((*circle, circle[0]))}"
+        text = f"datasets refer to each other in a cycle: {' → '.join((*circle, circle[0]))}"
         mistakes.append(by_name[circle[0]].place.mistake(where, text))
     return mistakes
 

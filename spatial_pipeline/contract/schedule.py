@@ -27,7 +27,7 @@ def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ValueError, OSError, KeyError) as exc:
-        msg = f"{value!r} is no time zone{closest(value, available_timezones()).hint}"
+        msg = f"{value!r} is not a time zone{closest(value, available_timezones()).hint}"
         raise ValueError(msg) from exc
     return value
 

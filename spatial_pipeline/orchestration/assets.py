@@ -14,6 +14,7 @@ from spatial_pipeline.orchestration.freshness import freshness_of
 from spatial_pipeline.orchestration.keys import CRON, ZONE, published_key, source_key, staged_key
 from spatial_pipeline.orchestration.partitions import partition_of_step, partitions_of
 from spatial_pipeline.orchestration.resources import READING, SpatialResource
+from spatial_pipeline.orchestration.retention import retention_metadata
 
 POSTGIS_POOL = "postgis"
 """Pool of the steps that write tables: connections are limited, regardless of the runs."""
@@ -76,7 +77,7 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         owners=list(contract.owners),
         kinds={contract.kind, _format(contract)},
         io_manager_key=READING,
-        metadata=_published_metadata(contract),
+        metadata=retention_metadata(contract) | _published_metadata(contract),
         partitions_def=partitions_of(contract),
         code_version=contract.rules_hash,
         pool=POSTGIS_POOL if contract.table is not None else None,
