@@ -70,8 +70,9 @@ def package_file(uri: str) -> Path:
 
 def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) -> None:
     used = {rule.rule for c in contracts.values() for rule in c.effective_rules}
-    # No dataset of the wheels has closed lines, Z, M, a column that holds a measure, or news; none
-    # has points that belong on lines, lines that bound polygons, or directed networks.
+    # No dataset of the wheels has closed lines, Z, M, a column that holds a measure, columns that
+    # hold ranges, or news; none has points that belong on lines, lines that bound polygons, or
+    # directed networks.
     assert set(CATALOGUE) - used == {
         "area_boundary_must_be_covered_by_boundary",
         "boundary_must_be_covered_by",
@@ -92,6 +93,8 @@ def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) ->
         "must_not_intersect_with",
         "must_not_overlap_with",
         "must_reach",
+        "ranges_must_not_have_gaps",
+        "ranges_must_not_overlap",
         "z_range",
     }
     assert len(used) >= 60

@@ -59,6 +59,8 @@ LEAST: dict[str, dict[str, Any]] = {
     "group_aggregate": {"aggregate": "count", "min": 1},
     "count_change": {"max_fraction": 0.1},
     "freshness": {"column": "a", "max_age": "26h"},
+    "ranges_must_not_overlap": {"from": "a", "to": "b"},
+    "ranges_must_not_have_gaps": {"from": "a", "to": "b"},
     "expression": {"sql": "a > 0"},
     "allowed_combinations": {"columns": ["a"], "combinations": [["b"]]},
     "size": {"equals": [5, 4]},
