@@ -107,7 +107,7 @@ class LinePairsRule(OwnOrOtherRule):
 
     def columns(self) -> tuple[str, ...]:
         """The columns that are compared."""
-        return self.unless_differs
+        return tuple(dict.fromkeys((*super().columns(), *self.unless_differs)))
 
 
 class NoNearMisses(LinePairsRule):
