@@ -8,16 +8,16 @@ against the contract as it is today.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import DatasetContract
-from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.rules import OtherDataset, Rule
 from spatial_pipeline.contract.vocabulary import Severity, Status
 from spatial_pipeline.gate.schema import schema_reasons
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.schema_diff import SchemaEvidence
-from spatial_pipeline.model.version import Version
+from spatial_pipeline.model.version import Publication, Version
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def decide(
     withdrawn: Sequence[str] = (),
     schema: SchemaEvidence | None = None,
     content: str | None = None,
+    current: Callable[[str], str | None] | None = None,
 ) -> Decision:
     """Fails closed: all blocking rules of today's contract must have passed on this version.
 
@@ -61,6 +62,8 @@ def decide(
             with.
         content: digest of the version's bytes as they are now; not compared unless given.
             Publishing always gives it.
+        current: name of another dataset → id of its version that a check would compare with now,
+            see :func:`published_now`; not compared unless given.
 
     """
     reasons: list[str] = []
@@ -88,6 +91,8 @@ def decide(
             reasons.append(f"{rule.check_name}: the rule changed since it was checked")
         elif not result.passed and not _warns(rule, result):
             reasons.append(f"{rule.check_name}: {result.status.value}: {result.message}")
+        elif current is not None:
+            reasons += aged(rule, result, version.dataset, current)
     reasons += schema_reasons(contract, schema)
     return Decision(version, tuple(reasons))
 
@@ -95,6 +100,53 @@ def decide(
 def _warns(rule: Rule, result: Result) -> bool:
     """True when a rule with two grades was evaluated and reached the lower one only."""
     return rule.graded and result.status is Status.FAILED and not result.blocks
+
+
+def aged(
+    rule: Rule, result: Result, dataset: str, current: Callable[[str], str | None]
+) -> list[str]:
+    """Reasons why a result is not good any more: another dataset was published since.
+
+    Args:
+        rule: the rule as it is today.
+        result: its result.
+        dataset: the dataset that was checked; its own publications age nothing.
+        current: see :func:`decide`.
+
+    """
+    reasons: list[str] = []
+    for index, other in enumerate(rule.others()):
+        if not isinstance(other, OtherDataset) or other.dataset == dataset:
+            continue
+        mark = f"{index}:"
+        was = next((v for k, v in result.against.items() if k.startswith(mark)), None)
+        now = current(other.dataset)
+        if None not in (was, now) and was != now:
+            reasons.append(
+                f"{rule.check_name}: compared with version {was} of {other.dataset}, of which {now}"
+                " is published now: check it again"
+            )
+    return reasons
+
+
+def published_now(
+    published: Callable[[str, str | None], Publication | None], version: Version
+) -> Callable[[str], str | None]:
+    """The version of another dataset that a check of a version would compare with now.
+
+    Args:
+        published: publication of a dataset and partition, None when there is none.
+        version: the version; the other dataset's same partition comes first.
+
+    """
+
+    def current(dataset: str) -> str | None:
+        for partition in dict.fromkeys((version.partition, None)):
+            if (publication := published(dataset, partition)) is not None:
+                return publication.version
+        return None
+
+    return current
 
 
 def merged(

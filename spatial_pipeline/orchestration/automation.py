@@ -8,13 +8,13 @@ backfill would stage and publish without checking.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 from dagster import AutomationCondition as When
 
 from spatial_pipeline.contract.models import Contract, DailyPartitions
-from spatial_pipeline.contract.rules import OtherDataset
 from spatial_pipeline.contract.schedule import OnCron
 from spatial_pipeline.orchestration.autostart import sensor_status
 from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
@@ -34,17 +34,20 @@ def staged_condition(contract: Contract) -> Condition | None:
         trigger = _newly_missing()
         if contract.automation == "eager":
             trigger = trigger | When.any_deps_updated()
-            for other in _others(contract):
+            for other in contract.others:
                 # The comparison data are new, so the data are checked again.
                 trigger = trigger | When.asset_matches(published_key(other), When.newly_updated())
     condition: Condition = _unhandled(trigger)
     if isinstance(contract.partitions, DailyPartitions) and (
         contract.watched is None or isinstance(contract.automation, OnCron)
     ):
-        condition = When.in_latest_time_window() & condition
+        condition = _open_days(contract) & condition
     elif contract.watched is not None and not isinstance(contract.automation, OnCron):
         # A source that the watch has not seen cannot be read.
         condition = condition & ~When.any_deps_missing().allow(source)
+    for other in contract.others:
+        # Without comparison data the rules could only fail.
+        condition = condition & When.asset_matches(published_key(other), ~When.missing())
     condition = condition & ~When.in_progress() & When.all_deps_blocking_checks_passed()
     return _labelled(condition, _label(contract))
 
@@ -83,6 +86,15 @@ def automation_sensor(contract: Contract) -> dg.AutomationConditionSensorDefinit
     )
 
 
+def _open_days(contract: Contract) -> Condition:
+    """True for the last complete day, and for missed days of the last ``catch_up`` ones."""
+    last: Condition = When.in_latest_time_window()
+    if not contract.catch_up:
+        return last
+    recent = When.in_latest_time_window(timedelta(days=contract.catch_up + 1))
+    return last | (recent & When.missing())
+
+
 def _newly_missing() -> Condition:
     """True for partitions that became missing, or were when automation began."""
     return When.newly_missing() | (When.missing() & When.initial_evaluation())
@@ -95,12 +107,6 @@ def _unhandled(trigger: Condition) -> Condition:
     under way, from the former source, when the source changed.
     """
     return trigger.since(When.newly_requested())
-
-
-def _others(contract: Contract) -> list[str]:
-    """Other datasets that the rules compare this one with."""
-    named = [o.dataset for r in contract.rules for o in r.others() if isinstance(o, OtherDataset)]
-    return sorted(set(named) - {contract.name})
 
 
 def _labelled(condition: Condition, label: str) -> Condition:

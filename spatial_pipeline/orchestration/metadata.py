@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.gate.schema import SHOWN
 from spatial_pipeline.model.crs.comparison import label
 from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.model.result import Result, keys_text
@@ -19,7 +21,10 @@ from spatial_pipeline.runtime.json_text import plain
 
 if TYPE_CHECKING:
     from spatial_pipeline.pipeline.pipeline import Pipeline
+    from spatial_pipeline.pipeline.schema_approval import Pending
 
+SCHEMA_CHANGE = "schema_change"
+"""Key of the words about a schema that differs from the published one."""
 PREVIEW_ROWS = 10
 COORDINATE_DIGITS = 10
 """Significant digits of a coordinate: millimetres in metres, centimetres in degrees."""
@@ -47,6 +52,17 @@ def of_version(pipeline: Pipeline, version: Version) -> dict[str, Any]:
     if profile.notes:
         metadata["notes"] = dg.MetadataValue.json(list(profile.notes))
     return metadata
+
+
+def of_schema_change(contract: Contract, taken: Pending) -> dict[str, Any]:
+    """Metadata of a publication whose schema changed, and was taken without asking a person."""
+    evidence = taken.evidence
+    return {
+        SCHEMA_CHANGE: (
+            f"schema {evidence.fingerprint[:SHOWN]} was published: {evidence.change}; before:"
+            f" {evidence.reference}; on_schema_change is {contract.on_schema_change}"
+        )
+    }
 
 
 def _of_profile(profile: Profile) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pydantic import PrivateAttr
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.orchestration.reading import PublishedIOManager
+from spatial_pipeline.runtime.heartbeat import STEP, beating
 from spatial_pipeline.runtime.parent_death import end_with_parent
 from spatial_pipeline.settings import Settings
 
@@ -37,7 +38,7 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @asynccontextmanager
     async def yield_for_execution(  # type: ignore[override]
         self,
-        context: dg.InitResourceContext,  # noqa: ARG002
+        context: dg.InitResourceContext,
     ) -> AsyncIterator[SpatialResource]:
         """The resource of one step, with a pool of the step's loop; it connects when it is used.
 
@@ -50,8 +51,11 @@ class SpatialResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         # A run worker that was killed would leave its steps at work.
         end_with_parent()
         own = SpatialResource()
+        settings = Settings()
         async with AsyncExitStack() as stack:
-            database = database_of(Settings())
+            if context.run is not None:
+                stack.enter_context(beating(settings.store, context.run.run_id + STEP))
+            database = database_of(settings)
             if database is not None:
                 own._database = await stack.enter_async_context(database.opened())
             try:

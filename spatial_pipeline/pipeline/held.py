@@ -12,7 +12,7 @@ from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem, sho
 from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.errors import SpatialPipelineError, StoreError
-from spatial_pipeline.gate.decision import decide
+from spatial_pipeline.gate.decision import decide, published_now
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.schema_diff import SchemaEvidence
 from spatial_pipeline.model.version import Publication, Version
@@ -96,7 +96,10 @@ def standing(
     withdrawn = () if publication is None else publication.withdrawn
     schema = _schema(store, version)
     if contract is not None:
-        reasons: Sequence[str] = decide(contract, version, verdict, withdrawn, schema).reasons
+        current = published_now(store.published, version)
+        reasons: Sequence[str] = decide(
+            contract, version, verdict, withdrawn, schema, current=current
+        ).reasons
     else:
         taken_back = ("withdrawn by a rollback",) if version.id in withdrawn else ()
         reasons = taken_back + (("never checked",) if verdict is None else blocking)
@@ -196,7 +199,7 @@ def _schema(store: Store, version: Version) -> SchemaEvidence | None:
 
 
 def _passed(schema: SchemaEvidence | None) -> str:
-    told = "it passed and was not published"
+    told = "it passed but was not published"
     if schema is None or schema.accepted or not schema.change:
         return told
     return f"{told}; its schema differs from that of {schema.reference}: {schema.change}"

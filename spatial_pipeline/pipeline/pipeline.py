@@ -28,7 +28,7 @@ from spatial_pipeline.errors import (
     ReaderFailedError,
     StoreError,
 )
-from spatial_pipeline.gate.decision import Decision, decide, merged
+from spatial_pipeline.gate.decision import Decision, decide, merged, published_now
 from spatial_pipeline.ingest.probe import probe
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.readers import Reader
@@ -256,7 +256,10 @@ class Pipeline:
         publication = self.store.published(version.dataset, version.partition)
         withdrawn = () if publication is None else publication.withdrawn
         schema = self.store.schema_evidence(version)
-        decision = decide(contract, version, self.store.verdict(version), withdrawn, schema)
+        current = published_now(self.store.published, version)
+        decision = decide(
+            contract, version, self.store.verdict(version), withdrawn, schema, current=current
+        )
         missing = self._missing_database(contract)
         return replace(decision, reasons=(*decision.reasons, missing)) if missing else decision
 
@@ -321,7 +324,9 @@ class Pipeline:
             msg = f"{version} is not in the store; versions of {name}: {known}"
             raise StoreError(msg)
         content = await asyncio.to_thread(self.store.content, version)
-        if not decide(contract, version, self.store.verdict(version), content=content).open:
+        current = published_now(self.store.published, version)
+        verdict = self.store.verdict(version)
+        if not decide(contract, version, verdict, content=content, current=current).open:
             await self.audit(contract, version)
         missing = self._missing_database(contract)
         if missing:

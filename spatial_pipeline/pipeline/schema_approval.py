@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.gate.schema import schema_reasons
+from spatial_pipeline.gate.schema import schema_reasons, undeclared
 from spatial_pipeline.model.schema_diff import SchemaApproval, SchemaEvidence
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline.pipeline import Pipeline
@@ -15,7 +15,7 @@ from spatial_pipeline.pipeline.pipeline import Pipeline
 
 @dataclass(frozen=True)
 class Pending:
-    """A staged version that is held for its schema."""
+    """A staged version whose schema is not the one that readers know."""
 
     version: Version
     evidence: SchemaEvidence
@@ -44,6 +44,21 @@ def pending(
     return found
 
 
+def taken_by_policy(pipeline: Pipeline, contract: Contract, version: Version) -> Pending | None:
+    """A version whose schema differs and is published because ``on_schema_change`` says so.
+
+    None when the schema is known, or a rule or a person declared the change. To be asked before
+    the version is published.
+    """
+    evidence = pipeline.store.schema_evidence(version)
+    if evidence is None or evidence.accepted:
+        return None
+    change = undeclared(contract, evidence.change)
+    if not change or schema_reasons(contract, evidence):
+        return None
+    return Pending(version, replace(evidence, change=change))
+
+
 def accept(
     pipeline: Pipeline, contract: Contract, partition: str | None, meant: Pending, by: str
 ) -> SchemaApproval:
@@ -54,7 +69,7 @@ def accept(
         contract: the contract.
         partition: partition that it is accepted for; None for the whole dataset.
         meant: a version with the schema.
-        by: who accepts it.
+        by: person who accepts it.
 
     Raises:
         StoreError: the store cannot be written.

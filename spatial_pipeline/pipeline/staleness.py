@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.gate.decision import aged, published_now
 from spatial_pipeline.ingest.probe import probe_each
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.schema_diff import schema_of
@@ -104,6 +105,8 @@ class _Looking:
         published = store.published(name, partition)
         seen = None if published is None else (published.version, published.contract_hash)
         if seen == (version.id, self.rules_hash):
+            if older := self._compared_with_older(version):
+                return Outdated(partition, "; ".join(older), fingerprint(*parts, older))
             if self._schema(version) == self.schema:
                 return None
             why = "published with a former schema, and its source has changed"
@@ -131,6 +134,18 @@ class _Looking:
             for rule in self.contract.effective_rules
             if rule.severity is Severity.ERROR
         )
+
+    def _compared_with_older(self, version: Version) -> list[str]:
+        """Reasons why results are not good any more: other datasets were published since."""
+        verdict = self.pipeline.store.verdict(version)
+        results = {} if verdict is None else {r.name: r for r in verdict.results}
+        current = published_now(self.pipeline.store.published, version)
+        return [
+            reason
+            for rule in self.contract.effective_rules
+            if rule.severity is Severity.ERROR and rule.check_name in results
+            for reason in aged(rule, results[rule.check_name], version.dataset, current)
+        ]
 
     def _schema(self, version: Version) -> str:
         return schema_of(self.pipeline.store.profile(version)).fingerprint

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.errors import GateClosedError, StoreError
-from spatial_pipeline.gate.decision import decide
+from spatial_pipeline.gate.decision import decide, published_now
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.schema_diff import SchemaEvidence
 from spatial_pipeline.model.version import Publication, Version
@@ -109,7 +109,8 @@ def ask(
     except StoreError as exc:
         raise GateClosedError(f"{version} is held: {exc}", (str(exc),)) from exc
     schema = None if withdrawn is None else shelf.schema_evidence(version)
-    decision = decide(contract, version, verdict, withdrawn or (), schema, content)
+    current = published_now(shelf.published, version)
+    decision = decide(contract, version, verdict, withdrawn or (), schema, content, current)
     if verdict is None or not decision.open:
         msg = f"{version} is held: {'; '.join(decision.reasons)}"
         raise GateClosedError(msg, decision.reasons)

@@ -15,9 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from spatial_pipeline.check.rules.parity.staged_matches_source import StagedVectorCheck
-from spatial_pipeline.check.rules.validity.valid_geometry import ValidGeometryCheck
+from spatial_pipeline.check.base import check_class
+from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.rules.parity import StagedMatchesSource
+from spatial_pipeline.contract.rules.validity import ValidGeometry
 from spatial_pipeline.distributed import worker
 from spatial_pipeline.ingest import geoparquet_writer
 from spatial_pipeline.model.hashing import geometry_hash
@@ -67,6 +70,11 @@ class Layer:
         return self.pipeline().store.path(version)
 
 
+def check_of(model: type[Rule]) -> type[Any]:
+    catalogue.load()
+    return check_class(model, "vector")
+
+
 @pytest.fixture
 def layer(tmp_path: Path) -> Layer:
     return Layer(tmp_path)
@@ -76,13 +84,14 @@ def layer(tmp_path: Path) -> Layer:
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of features that valid_geometry gets to see."""
     found: list[int] = []
-    plain = ValidGeometryCheck.judge
+    check: Any = check_of(ValidGeometry)
+    plain = check.judge
 
     def judge(self: Any, batch: Any) -> Any:
         found.append(len(batch))
         return plain(self, batch)
 
-    monkeypatch.setattr(ValidGeometryCheck, "judge", judge)
+    monkeypatch.setattr(check, "judge", judge)
     return found
 
 
@@ -278,13 +287,14 @@ def pieces(monkeypatch: pytest.MonkeyPatch, uncaged: None) -> list[int]:
     """Numbers of features whose bytes are summed up, of versions of small row groups."""
     monkeypatch.setattr(geoparquet_writer, "ROW_GROUP_ROWS", 16)
     found: list[int] = []
-    plain = StagedVectorCheck.map
+    check: Any = check_of(StagedMatchesSource)
+    plain = check.map
 
     def summed(self: Any, batch: Any) -> Any:
         found.append(len(batch))
         return plain(self, batch)
 
-    monkeypatch.setattr(StagedVectorCheck, "map", summed)
+    monkeypatch.setattr(check, "map", summed)
     return found
 
 

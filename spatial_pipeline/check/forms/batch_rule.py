@@ -29,14 +29,15 @@ class Packing:
     """Partial results as numbers, so that unchanged pieces are not read again.
 
     Attributes:
-        pack: (partial result, features of the piece) → numbers, None when it must be made again.
-        unpack: (numbers, positions of the piece) → the same partial result at other positions.
+        pack: (partial result, features of the piece, context) → numbers, None when the partial
+            result must be made again.
+        unpack: (numbers, positions of the piece, context) → the same partial result there.
         numbered: it depends on the numbers of the source rows, too.
         relies_on: (context) → what else it depends on, beside the rule and the CRS.
 
     """
 
-    pack: Callable[[Any, int], Words | None]
+    pack: Callable[[Any, int, Context], Words | None]
     unpack: Callable[[Words, slice, Context], Any]
     numbered: bool = False
     relies_on: Callable[[Context], Sequence[Any]] = lambda _: ()
@@ -74,7 +75,7 @@ class PackedBatchRuleCheck(BatchRuleCheck, Repeating):
 
     def packed(self, partial: Any, count: int) -> Words | None:
         """The partial result as numbers."""
-        return self.packing.pack(partial, count)
+        return self.packing.pack(partial, count, self.context)
 
     def unpacked(self, words: Words, places: slice) -> Any:
         """The partial result at other positions."""

@@ -22,15 +22,13 @@ from spatial_pipeline.check.forms.feature_rule import Features, of_judged, with_
 from spatial_pipeline.check.forms.geometry_check import Judged, JudgingCheck
 from spatial_pipeline.check.forms.tile_rule import equal_values, plain_shapes
 from spatial_pipeline.check.geometry.related_pairs import Pairs, related, within_reach
-from spatial_pipeline.check.geometry.unjudged import notes, require_geometry
+from spatial_pipeline.check.geometry.unjudged import OTHERS_LEFT, notes, require_geometry
 from spatial_pipeline.check.incremental.feature_cache import Facts
 from spatial_pipeline.check.join.where_filter import columns_of, mask
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.model.violations import RuleOutcome, Violations
-
-OTHERS_LEFT = " of the other dataset not judged"
 
 
 @dataclass(frozen=True)
@@ -214,8 +212,7 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
             for reason, some in partial.others_left.items():
                 rows.setdefault(reason, []).append(some)
         left = Counter({reason: len(np.unique(np.concatenate(r))) for reason, r in rows.items()})
-        told = tuple(n.replace(" not judged", OTHERS_LEFT) for n in notes(left))
-        return replace(outcome, notes=(*outcome.notes, *told))
+        return replace(outcome, notes=(*outcome.notes, *notes(left, OTHERS_LEFT)))
 
     def reach(self) -> float | None:
         """The halo within one dataset; None when neighbours do not matter."""

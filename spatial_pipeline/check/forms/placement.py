@@ -1,4 +1,4 @@
-"""Judgement that rules about points on something share."""
+"""Judgements that rules about points and lines on something share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.coverage.difference_with_union import uncovered
 from spatial_pipeline.check.forms.overlay_rule import Overlay
+from spatial_pipeline.check.geometry.eligible import LINE
 from spatial_pipeline.check.geometry.related_pairs import within_reach
 from spatial_pipeline.model.violations import Violations
 
@@ -59,4 +61,25 @@ def stray_points(
     )
 
 
-__all__ = ["REACH", "stray_points"]
+def uncovered_lines(
+    overlay: Overlay,
+    lines: NDArray[np.object_],
+    covers: NDArray[np.object_],
+    tolerance: float,
+) -> Violations:
+    """The parts of lines outside the union of other lines, and their length.
+
+    Args:
+        overlay: the features.
+        lines: (n,) lines of the features.
+        covers: (m,) lines that may cover them.
+        tolerance: parts of at most this length are accepted.
+
+    """
+    rest, length = uncovered(lines, [covers], LINE, tolerance, overlay.cancelled)
+    found = np.flatnonzero(~shapely.is_missing(rest))
+    unit = overlay.features.length_unit
+    return overlay.violations(found, "not covered", rest[found], length[found], unit)
+
+
+__all__ = ["REACH", "stray_points", "uncovered_lines"]

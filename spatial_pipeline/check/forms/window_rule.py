@@ -26,6 +26,7 @@ from spatial_pipeline.check.raster.reading import (
 )
 from spatial_pipeline.check.raster.regions import MarkedPixels, Marks, RegionFinder
 from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline.model.raster_window import PixelWindow
 from spatial_pipeline.model.readers import RasterReader, Reader
@@ -38,7 +39,9 @@ class RasterUnderCheck:
     """The raster that a window rule checks, and the state that its windows share.
 
     Attributes:
+        data: the staged raster.
         profile: profile of the raster.
+        data: reads it, for pixels around a window.
         others: the other datasets of the rule.
         regions: collects marked pixels and outlines them.
         cancelled: raises when the time of the rule is up; long loops call it.
@@ -46,7 +49,9 @@ class RasterUnderCheck:
     """
 
     def __init__(self, context: Context) -> None:
+        self.data = cast("RasterReader", context.data)
         self.profile: RasterProfile = raster_profile(context)
+        self.data = cast("RasterReader", context.data)
         self.others: tuple[Reader, ...] = context.others
         self.regions = RegionFinder(self.profile)
         self.cancelled = context.cancelled
@@ -106,6 +111,37 @@ class BandWindow:
             self.shared[key] = make()
         return cast("T", self.shared[key])
 
+    def around(self, margin: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The band with the pixels around the window, read once for all bands.
+
+        Args:
+            margin: pixels on each side.
+
+        Returns:
+            (h + 2·margin, w + 2·margin) values, 0 outside of the raster, and which are valid.
+
+        """
+        values, valid = self.once(("around", margin), lambda: self._around(margin))
+        return values[self.band - 1], valid[self.band - 1]
+
+    def _around(self, margin: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        profile, window = self.raster.profile, self.window
+        bands, height, width = window.values.shape
+        top, left = max(0, window.row_off - margin), max(0, window.col_off - margin)
+        bottom = min(profile.height, window.row_off + height + margin)
+        right = min(profile.width, window.col_off + width + margin)
+        wider = self.raster.data.read(top, left, bottom - top, right - left)
+        shape = bands, height + 2 * margin, width + 2 * margin
+        values, valid = np.zeros(shape, wider.values.dtype), np.zeros(shape, dtype=bool)
+        row, column = top - window.row_off + margin, left - window.col_off + margin
+        inside = (
+            slice(None),
+            slice(row, row + bottom - top),
+            slice(column, column + right - left),
+        )
+        values[inside], valid[inside] = wider.values, wider.valid
+        return values, valid
+
     def marks(self, mask: NDArray[np.bool_] | None, values: NDArray[Any] | None = None) -> Marks:
         """Pixels to be outlined.
 
@@ -132,6 +168,7 @@ class WindowRuleCheck(WindowCheck[Rule]):
     function: ClassVar[Evaluate]
     conclude: ClassVar[Conclude]
     unreadable: ClassVar[bool]
+    notes_unread: ClassVar[bool]
 
     def __init__(self, rule: Rule, context: Context) -> None:
         super().__init__(rule, context)
@@ -156,7 +193,7 @@ class WindowRuleCheck(WindowCheck[Rule]):
             needs_pixels(partials)
         bands = {band: [window[i] for window in partials] for i, band in enumerate(self._bands())}
         outcome = type(self).conclude(self.rule, self._raster, bands)
-        if self.unreadable:
+        if not self.notes_unread:
             return outcome
         return replace(outcome, notes=(*outcome.notes, *unread(self._raster.profile)))
 
@@ -164,12 +201,20 @@ class WindowRuleCheck(WindowCheck[Rule]):
         return chosen_bands(getattr(self.rule, "band", None), self._raster.profile)
 
 
-def window_rule(conclude: Conclude, *, unreadable: bool = False) -> Callable[[E], E]:
+def window_rule(
+    conclude: Conclude,
+    *,
+    unreadable: bool = False,
+    notes_unread: bool = True,
+    kind: Kind | None = None,
+) -> Callable[[E], E]:
     """Registers a function as the evaluation of the rule model of its first parameter.
 
     Args:
         conclude: makes the outcome of the rule, the raster and the partial results of each band.
         unreadable: the rule judges what does not decode: it concludes without any window, too.
+        notes_unread: blocks that do not decode are noted here, not by the rule.
+        kind: kind of data that it judges, None for every kind.
 
     """
 
@@ -179,10 +224,12 @@ def window_rule(conclude: Conclude, *, unreadable: bool = False) -> Callable[[E]
             "function": staticmethod(function),
             "conclude": staticmethod(conclude),
             "unreadable": unreadable,
+            "notes_unread": notes_unread and not unreadable,
             "__doc__": function.__doc__,
             "__module__": function.__module__,
         }
-        evaluates(model)(type(f"{model.__name__}Check", (WindowRuleCheck,), parts))
+        name = f"{model.__name__}{(kind or '').title()}Check"
+        evaluates(model, kind)(type(name, (WindowRuleCheck,), parts))
         return function
 
     return register

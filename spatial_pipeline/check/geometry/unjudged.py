@@ -37,6 +37,8 @@ WITHOUT_M = "geometry without M"
 
 THREE_D = "geometry with Z or M, judged in the XY plane"
 
+OTHERS_LEFT = "of the other dataset not judged"
+
 _PLURALS = {
     NULL: "null geometries",
     EMPTY: "empty geometries",

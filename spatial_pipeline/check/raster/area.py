@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +93,33 @@ def polygon_area(data: VectorReader, profile: RasterProfile) -> tuple[PixelArea,
         the area, and notes on excluded and repaired features.
 
     Raises:
+        RuleError: see :func:`placed_polygons`.
+
+    """
+    placed = placed_polygons(data, profile)
+    return PixelArea.of(placed.polygons, profile.transform), placed.notes
+
+
+@dataclass(frozen=True)
+class PlacedPolygons:
+    """Polygons of a vector version in the CRS of a raster.
+
+    Attributes:
+        polygons: (n,) valid polygons and multipolygons.
+        owner: (n,) staged position of the feature of each.
+        notes: on excluded and repaired features.
+
+    """
+
+    polygons: NDArray[np.object_]
+    owner: NDArray[np.int64]
+    notes: tuple[str, ...]
+
+
+def placed_polygons(data: VectorReader, profile: RasterProfile) -> PlacedPolygons:
+    """The polygons of a vector version, in the CRS of a raster.
+
+    Raises:
         RuleError: there is no polygon, or no CRS to locate them.
 
     """
@@ -107,8 +133,11 @@ def polygon_area(data: VectorReader, profile: RasterProfile) -> tuple[PixelArea,
     polygonal &= ~shapely.is_empty(geometry)
     chosen, note = transformed(geometry[polygonal], crs, profile.pyproj_crs)
     chosen = np.asarray(chosen, dtype=object)
+    owner = np.flatnonzero(polygonal)
     valid = shapely.is_valid(chosen)
-    chosen = np.concatenate([chosen[valid], _repaired(chosen[~valid])])
+    repaired, source = _repaired(chosen[~valid])
+    owner = np.concatenate([owner[valid], owner[~valid][source]])
+    chosen = np.concatenate([chosen[valid], repaired])
     if not len(chosen):
         msg = f"needs polygons: {data.profile.uri} has none"
         raise RuleError(msg)
@@ -121,10 +150,14 @@ def polygon_area(data: VectorReader, profile: RasterProfile) -> tuple[PixelArea,
         if not valid.all()
         else "",
     )
-    return PixelArea.of(chosen, profile.transform), tuple(n for n in notes if n)
+    return PlacedPolygons(chosen, owner, tuple(n for n in notes if n))
 
 
-def _repaired(polygons: Sequence[Any] | NDArray[np.object_]) -> NDArray[np.object_]:
-    parts = shapely.get_parts(shapely.make_valid(np.asarray(polygons, dtype=object)))
-    parts = shapely.get_parts(parts)
-    return np.asarray(parts[shapely.get_type_id(parts) == POLYGON], dtype=object)
+def _repaired(polygons: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Polygons of what make_valid gives, and the index of the source of each."""
+    parts, owner = shapely.get_parts(
+        shapely.make_valid(np.asarray(polygons, dtype=object)), return_index=True
+    )
+    parts, inner = shapely.get_parts(parts, return_index=True)
+    kept = shapely.get_type_id(parts) == POLYGON
+    return np.asarray(parts[kept], dtype=object), owner[inner][kept]

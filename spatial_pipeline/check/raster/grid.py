@@ -156,3 +156,9 @@ def grid_differences(profile: RasterProfile, other: RasterProfile) -> tuple[str,
         names = [", ".join(f"{t[i]:.10g}" for i in (0, 3, 1, 4)) for t in (theirs, ours)]
         found.append(f"pixel vectors ({names[0]}), not ({names[1]})")
     return tuple(found or ["its grid differs"])
+
+
+def pixel_area(transform: Transform) -> float:
+    """Area of a pixel, squared units of the CRS."""
+    a, b, _, d, e, _ = transform
+    return abs(a * e - b * d)

@@ -54,6 +54,15 @@ def outlines(
     return np.asarray(shapely.polygons(rings, indices=owner[tail[order]][begins]), dtype=object)
 
 
+def rectangles(
+    top: Any, left: Any, bottom: Any, right: Any, transform: Transform
+) -> NDArray[np.object_]:
+    """Polygons of (n,) rectangles of pixels, from the first row and column to those behind."""
+    ends = np.stack([left, top, right, top, right, bottom, left, bottom], axis=-1)
+    points = to_crs(ends.reshape(-1, 2).astype(np.float64), transform)
+    return np.asarray(shapely.polygons(points.reshape(-1, 4, 2)), dtype=object)
+
+
 def _corners(
     row: Indices, start: Indices, stop: Indices, region: Indices
 ) -> tuple[Indices, Indices, Indices, NDArray[np.bool_]]:

@@ -16,8 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.raster.grid import to_crs
-from spatial_pipeline.check.raster.region_outlines import outlines
+from spatial_pipeline.check.raster.region_outlines import outlines, rectangles
 from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline.model.raster_window import PixelWindow
 from spatial_pipeline.model.violations import Violations
@@ -244,9 +243,7 @@ class RegionFinder:
         height, width = self._shape
         top, left = row * self._cell, column * self._cell
         bottom, right = np.minimum(top + self._cell, height), np.minimum(left + self._cell, width)
-        ends = np.stack([left, top, right, top, right, bottom, left, bottom], axis=1)
-        points = to_crs(ends.reshape(-1, 2).astype(np.float64), self._transform)
-        places = shapely.polygons(points.reshape(-1, 4, 2))
+        places = rectangles(top, left, bottom, right, self._transform)
         return Violations.build(
             np.full(len(row), -1),
             describe(band, np.nan, np.nan, 0),

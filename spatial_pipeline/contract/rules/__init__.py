@@ -10,13 +10,19 @@ from pydantic import Field
 from spatial_pipeline.contract.custom import load_custom
 from spatial_pipeline.contract.rules import (
     attributes,
+    boundaries,
+    formats,
     joins,
     metadata,
+    networks,
     nodes,
     overlay,
     parity,
+    pixels,
     ranges,
     raster_metadata,
+    raster_parity,
+    raster_topology,
     statistics,
     topology,
     validity,
@@ -25,10 +31,11 @@ from spatial_pipeline.contract.rules import (
 from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSource, Rule, rule_id
 
 MODULES = (
-    *(metadata, attributes, joins, ranges, statistics, raster_metadata),
+    *(metadata, formats, attributes, joins, ranges, statistics, raster_metadata),
     *(validity, vertices),
-    *(topology, overlay, nodes),
-    parity,
+    pixels,
+    *(topology, overlay, nodes, boundaries, networks, raster_topology),
+    *(parity, raster_parity),
 )
 """By family, in the order of the catalogue."""
 

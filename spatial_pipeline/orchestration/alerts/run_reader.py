@@ -9,11 +9,14 @@ from typing import Any
 
 import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType, DagsterRun
+from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem, rule_key, shortened
 from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.gate.schema import SHOWN
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Version
+from spatial_pipeline.orchestration.metadata import SCHEMA_CHANGE
 
 PARTITION = "dagster/partition"
 INVENTORY = dg.AssetKey(["operations", "inventory"])
@@ -122,6 +125,7 @@ class Reader:
         """The observation of a run; None when it belongs to another code location."""
         if not self.location.ours(run, events):
             return None
+        retried = run.tags.get(WILL_RETRY_TAG) == "true"
         partition = run.tags.get(PARTITION)
         facts: list[Problem] = []
         right: list[Key] = []
@@ -132,6 +136,8 @@ class Reader:
                 self.inventory_at = at
             elif kind is DagsterEventType.ASSET_CHECK_EVALUATION:
                 self._evaluated(event.asset_check_evaluation_data, run, partition, facts, right)
+            elif kind is DagsterEventType.ASSET_MATERIALIZATION:
+                facts += self._schema_changed(event, run)
             elif kind is DagsterEventType.STEP_SUCCESS:
                 right += self._step_keys(event, run, partition)
             elif kind is DagsterEventType.STEP_FAILURE:
@@ -139,6 +145,9 @@ class Reader:
         if not any(e.event_type is DagsterEventType.STEP_FAILURE for e in events):
             self._ended(run, events, partition, facts, right)
         self._never_checked(run, events, partition, facts, right)
+        if retried:
+            # The run that Dagster launches instead says how it ended.
+            facts = [f for f in facts if f.key.kind not in (Kind.RUN, Kind.UNCHECKED)]
         return Observation.of(at, facts, right)
 
     def _evaluated(
@@ -178,6 +187,26 @@ class Reader:
                 owners=owners,
             )
         )
+
+    def _schema_changed(self, event: DagsterEvent, run: DagsterRun) -> list[Problem]:
+        """A schema that was taken without asking a person: one problem for all partitions."""
+        made = event.step_materialization_data.materialization
+        told = _text(made.metadata, SCHEMA_CHANGE)
+        schema = _text(made.metadata, "schema_fingerprint")
+        if told is None or schema is None:
+            return []
+        return [
+            Problem(
+                Key(subject_of(made.asset_key), None, Kind.SCHEMA, schema[:SHOWN]),
+                Severity.WARN,
+                shortened(told),
+                status="accepted",
+                version=_text(made.metadata, "version"),
+                run_id=run.run_id,
+                asset=made.asset_key.to_user_string(),
+                owners=self.location.owners.get(made.asset_key, ()),
+            )
+        ]
 
     def _step_keys(self, event: DagsterEvent, run: DagsterRun, partition: str | None) -> list[Key]:
         step = self.location.step(event.step_key or "", run.job_name)
@@ -238,7 +267,7 @@ class Reader:
         for subject, step in sorted(subjects.items()):
             key = Key(subject, partition, Kind.RUN, "run")
             if failures:
-                summary = shortened(failures[-1].message or "the run failed")
+                summary = shortened(_cause_of_death(events))
                 facts.append(
                     Problem(
                         key,
@@ -329,6 +358,23 @@ def _text(metadata: Mapping[str, Any], name: str) -> str | None:
     value = metadata.get(name)
     text = getattr(value, "value", None)
     return text if isinstance(text, str) else None
+
+
+def _cause_of_death(events: Sequence[DagsterEvent]) -> str:
+    """Why a run failed without a step to blame: its own error, or that of its launch."""
+    told = "the run failed"
+    for event in events:
+        if event.event_type is DagsterEventType.RUN_FAILURE:
+            told = event.message or told
+        elif event.event_type is not DagsterEventType.ENGINE_EVENT:
+            continue
+        error = getattr(event.event_specific_data, "error", None)
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            said = f"{error.cls_name}: {_message(error.message)}"
+            return f"{event.message}: {said}" if event.message else said
+    return told
 
 
 def _message(text: str) -> str:

@@ -1,21 +1,21 @@
 """The alert sensor; one per code location."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.definitions.freshness import FreshnessState
 
 from spatial_pipeline.alert.dispatcher import AlertDispatcher, AlertState, Rules
 from spatial_pipeline.alert.message import Links
-from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem
-from spatial_pipeline.alert.routing import Route
-from spatial_pipeline.contract.operations import Alerts
-from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.alert.problems import Kind, Observation
+from spatial_pipeline.alert.routing import QuietTimes, Route
+from spatial_pipeline.contract.operations import AlertRoute, Alerts
 from spatial_pipeline.errors import SpatialPipelineError
 from spatial_pipeline.orchestration.alerts.contracts import of_contracts
-from spatial_pipeline.orchestration.alerts.run_reader import Location, Reader, subject_of
+from spatial_pipeline.orchestration.alerts.lateness import lateness
+from spatial_pipeline.orchestration.alerts.run_reader import Location, Reader
 from spatial_pipeline.orchestration.alerts.state import Book, Position, events_of, finished_runs
 from spatial_pipeline.orchestration.autostart import sensor_status
 from spatial_pipeline.settings import Settings
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NAME = "alerts"
 READ_S = 12.0
 """Seconds of a tick for reading; the rest is read in the next tick."""
+SCHEMA_OPEN_S = 86_000.0
+"""Seconds until an accepted schema change is no news any more; less than a day, so unreminded."""
 SEND_S = 15.0
 """Seconds of a tick for sending; a message in progress may take SEND_LIMIT_S more."""
 
@@ -62,30 +64,31 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts, mistakes: str = ""
     store = Store(settings.store, settings.lock_timeout_s)
     origin = context.code_location_origin
     name = origin.location_name if origin is not None else "location"
-    with locked_now(_lock(store.root, name)) as free:
+    with locked_now(lock_of(store.root, name)) as free:
         if not free:
             return dg.SkipReason("another tick is still at work")
         desk = AlertDispatcher(
             Book(context.instance, name),
             alert_context.channels_of(settings),
             Rules(
-                routes=tuple(
-                    Route(r.channels, r.owners, r.datasets, r.severity) for r in alerts.routes
-                ),
+                routes=tuple(_route(r) for r in alerts.routes),
                 remind_after_s=alerts.remind_after_s,
                 digest_above=alerts.digest_above,
                 retry_after_s=alerts.retry_after_s,
-                links=Links(settings.ui_url),
+                links=Links(settings.ui_url, settings.store_url, settings.environment),
             ),
-            paint=lambda fact: alert_context.picture_of(store, fact),
+            exhibit=lambda problems, key: alert_context.exhibit_of(store, problems, key),
         )
         if context.repository_def is None:
             msg = "the alerts need the definitions of their code location"
             raise SpatialPipelineError(msg)
         location = Location(name, context.repository_def)
         observations, position = _read(context.instance, desk.state, location, store)
-        observations += _late(context.instance, location)
+        late = lateness(context.instance, location, position.met, time.time())
+        observations += late.observations
+        position = replace(position, met=late.met)
         observations.append(of_contracts(context.instance, location, desk.state.by_key, mistakes))
+        observations.append(_known_schemas(desk.state, time.time()))
         desk.take(observations, position.to_text())
         report = desk.deliver(SEND_S)
     context.update_cursor(str(position.floor))
@@ -96,7 +99,18 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts, mistakes: str = ""
         msg = f"no alert channel works: {report}"
         raise SpatialPipelineError(msg)
     said = f"; routes name unknown channels: {', '.join(sorted(unknown))}" if unknown else ""
-    return dg.SkipReason(f"{report}{said}")
+    return dg.SkipReason(f"{report}{said}{_heartbeat(settings)}")
+
+
+def _heartbeat(settings: Settings) -> str:
+    """Tells the watching service that this tick was good; the words for a service that is down."""
+    if settings.heartbeat_url is None:
+        return ""
+    # httpx2 is loaded where it is used.
+    from spatial_pipeline.alert.heartbeat import ping
+
+    wrong = ping(settings.heartbeat_url.get_secret_value())
+    return f"; {wrong}" if wrong else ""
 
 
 def _read(
@@ -136,32 +150,21 @@ def _read(
     return observations, position
 
 
-def _late(instance: dg.DagsterInstance, location: Location) -> list[Observation]:
-    """Problems reported by Dagster's freshness policies."""
-    keys = list(location.owners)
-    facts: list[Problem] = []
-    right: list[Key] = []
-    for asset, record in instance.get_freshness_state_records(keys).items():
-        key = Key(subject_of(asset), None, Kind.LATE, asset.path[-1])
-        state = record.freshness_state
-        if state is FreshnessState.PASS:
-            right.append(key)
-        elif state in (FreshnessState.WARN, FreshnessState.FAIL):
-            late = state is FreshnessState.FAIL
-            facts.append(
-                Problem(
-                    key,
-                    Severity.ERROR if late else Severity.WARN,
-                    f"{asset.to_user_string()} is {'late' if late else 'nearly late'} "
-                    f"since {record.updated_at:%Y-%m-%d %H:%M} UTC",
-                    status="late" if late else "nearly late",
-                    asset=asset.to_user_string(),
-                    owners=location.owners[asset],
-                )
-            )
-    return [Observation.of(time.time(), facts, right)] if facts or right else []
+def _known_schemas(state: AlertState, now: float) -> Observation:
+    """Accepted schema changes that were told a while ago: they close by themselves."""
+    told = [k for k, i in state.by_key.items() if k.kind is Kind.SCHEMA]
+    return Observation.of(
+        now, [], [k for k in told if now - state.by_key[k].opened_at >= SCHEMA_OPEN_S]
+    )
 
 
-def _lock(root: Path, name: str) -> Path:
+def _route(written: AlertRoute) -> Route:
+    quiet = written.quiet
+    times = None if quiet is None else QuietTimes(*quiet.minutes, quiet.timezone)
+    return Route(written.channels, written.owners, written.datasets, written.severity, times)
+
+
+def lock_of(root: Path, name: str) -> Path:
+    """Lock under which the state of the alerts of a code location is changed."""
     safe = "".join(c if c.isalnum() else "_" for c in name)
     return root / f".alerts-{safe}.lock"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import dagster as dg
 from dagster import DagsterEventType, EventLogRecord, RunStatusChangeRecordsFilter
@@ -28,6 +28,8 @@ PostgreSQL shows events in the order of their commits, not of their ids, so an e
 behind a later one.
 """
 PAGE = 200
+NAMES = "spatial_pipeline/alerts"
+"""Key of the row that lists the code locations with alerts."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,14 @@ class Position:
         since: POSIX seconds; older events are skipped.
         floor: everything up to this storage id was read.
         seen: storage ids above the floor that were read, with their times.
+        met: assets that were never published, with the POSIX seconds when they were first seen.
 
     """
 
     since: float
     floor: int = 0
     seen: dict[int, float] = field(default_factory=dict)
+    met: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, text: str, now: float) -> Position:
@@ -52,11 +56,13 @@ class Position:
             return cls(since=now - LOOK_BACK_S)
         value = json.loads(text)
         seen = {int(k): v for k, v in value["seen"].items()}
-        return cls(value["since"], value["floor"], seen)
+        return cls(value["since"], value["floor"], seen, value.get("met", {}))
 
     def to_text(self) -> str:
         """As text; :meth:`of` reads it."""
-        return json_text({"since": self.since, "floor": self.floor, "seen": self.seen})
+        return json_text(
+            {"since": self.since, "floor": self.floor, "seen": self.seen, "met": self.met}
+        )
 
     def after(self, records: Sequence[EventLogRecord], now: float) -> Position:
         """The position after more records were read, in their order."""
@@ -66,7 +72,7 @@ class Position:
         young = [i for i, at in seen.items() if at >= now - LAG_S]
         lowest = min(young, default=math.inf)
         floor = max((i for i in settled if i < lowest), default=self.floor)
-        return Position(self.since, floor, {i: at for i, at in seen.items() if i > floor})
+        return replace(self, floor=floor, seen={i: at for i, at in seen.items() if i > floor})
 
 
 def finished_runs(
@@ -110,9 +116,11 @@ def events_of(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterEvent
     wanted = {
         DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
         DagsterEventType.ASSET_CHECK_EVALUATION,
+        DagsterEventType.ASSET_MATERIALIZATION,
         DagsterEventType.STEP_SUCCESS,
         DagsterEventType.STEP_FAILURE,
         DagsterEventType.RUN_FAILURE,
+        DagsterEventType.ENGINE_EVENT,
     }
     records = instance.get_records_for_run(run_id, of_type=wanted).records
     return [
@@ -143,4 +151,14 @@ class Book:
 
     def save(self, text: str) -> None:
         """Saves."""
-        self.instance.daemon_cursor_storage.set_cursor_values({self.key: text})
+        pairs = {self.key: text}
+        names = locations_of(self.instance)
+        if self.name not in names:
+            pairs[NAMES] = json_text([*names, self.name])
+        self.instance.daemon_cursor_storage.set_cursor_values(pairs)
+
+
+def locations_of(instance: dg.DagsterInstance) -> list[str]:
+    """Names of the code locations with alerts."""
+    text = instance.daemon_cursor_storage.get_cursor_values({NAMES}).get(NAMES)
+    return [] if text is None else [str(n) for n in json.loads(text)]

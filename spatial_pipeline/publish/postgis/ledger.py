@@ -38,9 +38,9 @@ class KnownPart:
 
     Attributes:
         name: its name.
-        version: what it holds.
+        version: version in it.
         state: ``current``, ``previous`` or ``obsolete``.
-        proven: what its rows were proven to hold; None when an earlier release published it.
+        proven: digest of its verified rows; None when an earlier release published it.
         written: origin of its rows; None when an earlier release published it, or after a restore.
 
     """
@@ -187,10 +187,10 @@ async def record_part(
 
     Args:
         connection: in a transaction.
-        version: what the part holds.
+        version: version in the part.
         table: the table through which it is read.
         part: its name.
-        proven: what its rows were proven to hold.
+        proven: digest of its verified rows.
         written: origin of its rows, None for a part that was there already.
 
     """
@@ -223,6 +223,22 @@ async def record_part(
         None if written is None else written.relation,
         None if written is None else written.transaction,
     )
+
+
+async def remember_origin(
+    connection: asyncpg.Connection, part: TableName, origin: RowOrigin | None
+) -> None:
+    """Notes the origin of rows that were proven again; None leaves what is known."""
+    if origin is not None:
+        await connection.execute(
+            "UPDATE spatial_pipeline.parts SET relation = $3, written = $4"
+            " WHERE part_schema = $1 AND part_name = $2"
+            " AND (relation, written) IS DISTINCT FROM ($3, $4)",
+            part.schema,
+            part.table,
+            origin.relation,
+            origin.transaction,
+        )
 
 
 async def refuse_foreign(connection: asyncpg.Connection, table: TableName, dataset: str) -> None:

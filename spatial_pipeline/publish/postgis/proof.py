@@ -48,6 +48,24 @@ async def written_now(connection: asyncpg.Connection, part: TableName) -> RowOri
     return RowOrigin(relation, transaction)
 
 
+async def origin_of(connection: asyncpg.Connection, part: TableName) -> RowOrigin | None:
+    """Origin of the rows of a part, as the rows tell; None when several transactions wrote them.
+
+    A restore gives all rows of a table to one transaction. To be remembered only if the values that
+    are read after this match the proven ones: rows of a transaction that ended cannot come back.
+    """
+    row = await connection.fetchrow(
+        "SELECT $1::text::regclass::oid AS relation, count(DISTINCT xmin::text) AS transactions,"
+        " min(xmin::text::bigint) AS xmin, txid_snapshot_xmax(txid_current_snapshot()) AS now"
+        f" FROM ONLY {quoted_table(part)}",
+        quoted_table(part),
+    )
+    if row is None or row["transactions"] != 1:
+        return None
+    ago = (row["now"] - row["xmin"]) % _XIDS
+    return RowOrigin(row["relation"], row["now"] - ago) if ago < _OLDEST else None
+
+
 async def source_of(connection: asyncpg.Connection, table: TableName, part: TableName) -> str:
     """The relation from which the rows of an attached part are read, quoted.
 

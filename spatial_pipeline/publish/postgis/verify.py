@@ -24,10 +24,13 @@ async def refuse_changed(
 ) -> None:
     """published_matches_staged of rows that readers see already, read as they read them.
 
+    Where the values had to be read, the origin of the rows is remembered, so that the next run
+    need not read them again: after a restore, for one.
+
     Args:
         connection: to the server.
         table: the published table.
-        version: what it is said to show.
+        version: version that it should show.
         part: holds the version, and is attached.
         layout: columns of the version.
 
@@ -52,8 +55,11 @@ async def refuse_changed(
     postgis = await tables.find_postgis(connection)
     srid = await tables.find_srid(connection, postgis, layout)
     read = tables.TablePart(part.name, layout, srid)
+    origin = await proof.origin_of(connection, part.name)
     stored = await tables.digest_of(connection, postgis, read, source)
     await refuse_srids(connection, postgis, read, source)
+    if stored == proven:
+        await ledger.remember_origin(connection, part.name, origin)
     if stored != proven:
         msg = (
             f"{table}: rows of {version} were changed by hand since they were published"
@@ -76,7 +82,7 @@ async def refuse_loss(
         connection: to the server.
         postgis: its extension.
         table: the published table.
-        version: what is to be published.
+        version: version to publish.
         name: its part, which may be there from an earlier publication.
 
     Raises:

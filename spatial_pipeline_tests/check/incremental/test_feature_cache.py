@@ -23,10 +23,10 @@ from spatial_pipeline.check.forms.feature_rule import FeatureRuleCheck
 from spatial_pipeline.check.incremental import feature_cache
 from spatial_pipeline.check.incremental.feature_cache import Facts, Remembering, carried, changes
 from spatial_pipeline.check.incremental.piece_cache import Answers, Batches, Repeating
-from spatial_pipeline.check.rules.parity.staged_matches_source import StagedVectorCheck
 from spatial_pipeline.check.rules.topology import must_not_overlap
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.model.hashing.geometry_hash import identities, matched
 from spatial_pipeline.model.readers import BatchDigest
 from spatial_pipeline_tests.check.agreement import said
@@ -403,7 +403,9 @@ def test_a_chain_of_versions_goes_on_knowing_what_is_left() -> None:
 
 def remembering() -> set[type[Any]]:
     catalogue.load()
-    proved = {StagedVectorCheck}  # it needs what ingest says of a file: see test_check_history
+    proved = {
+        check_class(StagedMatchesSource, "vector")
+    }  # it needs what ingest says of a file: see test_check_history
     found = {c for c in CHECKS.values() if issubclass(c, Remembering | Repeating)} - proved
     # The laws of feature rules compare each of them; column rules share one form.
     return {c for c in found if not issubclass(c, FeatureRuleCheck | ColumnRuleCheck)}

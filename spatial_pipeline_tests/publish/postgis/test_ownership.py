@@ -274,12 +274,8 @@ def test_a_locked_table_is_waited_for_and_named(project: Project, another: bool)
     asyncio.run(story())
 
 
-def test_after_a_real_restore_the_table_is_ours_and_parts_are_swept(
-    project: Project, postgres: Cluster
-) -> None:
-    of = contract(project.folder)
-    publish(project, of, 4)
-    version = publish(project, of, 5, mark=1)
+def dumped_and_restored(project: Project, postgres: Cluster) -> Project:
+    """The project over a copy of its database, made by pg_dump; tables have other oids there."""
     dump = subprocess.run(
         [postgres.bindir / "pg_dump", project.dsn], capture_output=True, check=True, timeout=60
     )
@@ -293,6 +289,16 @@ def test_after_a_real_restore_the_table_is_ours_and_parts_are_swept(
     # The dump's oids are far from those of a new database.
     run(restored.dsn, "UPDATE spatial_pipeline.tables SET relation = 1")
     run(restored.dsn, "UPDATE spatial_pipeline.parts SET relation = 1")
+    return restored
+
+
+def test_after_a_real_restore_the_table_is_ours_and_parts_are_swept(
+    project: Project, postgres: Cluster
+) -> None:
+    of = contract(project.folder)
+    publish(project, of, 4)
+    version = publish(project, of, 5, mark=1)
+    restored = dumped_and_restored(project, postgres)
     asyncio.run(restored.pipeline().apublish(of, version))
     for count in (6, 7):
         publish(restored, of, count, mark=count)

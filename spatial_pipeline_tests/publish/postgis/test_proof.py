@@ -11,8 +11,9 @@ import pytest
 
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.publish.postgis import tables
+from spatial_pipeline_tests.postgres import Cluster
 from spatial_pipeline_tests.publish.postgis.projects import Project, contract
-from spatial_pipeline_tests.publish.postgis.test_ownership import publish
+from spatial_pipeline_tests.publish.postgis.test_ownership import dumped_and_restored, publish
 from spatial_pipeline_tests.publish.postgis.test_publisher import run
 from spatial_pipeline_tests.publish.postgis.test_readers import ROW, part_of, script
 
@@ -74,6 +75,45 @@ def test_otherwise_they_are_read_through_the_name_of_the_table(
     read.clear()
     asyncio.run(project.pipeline().apublish(of, version))
     assert read == ['"gis"."points"']
+
+
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_after_a_restore_the_values_are_read_once(
+    project: Project, postgres: Cluster, read: list[str | None], rewritten: bool
+) -> None:
+    of = contract(project.folder)
+    version = publish(project, of, 5)
+    restored = dumped_and_restored(project, postgres)
+    if rewritten:
+        run(restored.dsn, "UPDATE gis.points SET mark = mark")
+    read.clear()
+    for _ in range(3):
+        asyncio.run(restored.pipeline().apublish(of, version))
+    assert read == ['"gis"."points"']
+    run(restored.dsn, "UPDATE gis.points SET mark = 9 WHERE id = 1")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="changed by hand"):
+            asyncio.run(restored.pipeline().apublish(of, version))
+
+
+def test_values_that_are_not_the_proven_ones_are_never_remembered(
+    project: Project, read: list[str | None]
+) -> None:
+    of = contract(project.folder)
+    version = publish(project, of, 5)
+    before = run(project.dsn, "SELECT relation, written FROM spatial_pipeline.parts")
+    run(project.dsn, "UPDATE gis.points SET mark = 9")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="changed by hand"):
+            asyncio.run(project.pipeline().apublish(of, version))
+    assert run(project.dsn, "SELECT relation, written FROM spatial_pipeline.parts") == before
+    # Rows of several transactions are proven each time.
+    script(project.dsn, "UPDATE gis.points SET mark = 0 WHERE id < 3")
+    run(project.dsn, "UPDATE gis.points SET mark = 0 WHERE id >= 3")
+    read.clear()
+    for _ in range(2):
+        asyncio.run(project.pipeline().apublish(of, version))
+    assert len(read) == 2
 
 
 def test_each_partition_is_proven_by_its_own_part(project: Project, read: list[str | None]) -> None:

@@ -1,6 +1,7 @@
 """Random tables of all types: the published table is the staged one, or the difference is named.
 
-``SPATIAL_PROPERTY_TABLES=5000`` in the environment of pytest tries as many tables as it says.
+``SPATIAL_PROPERTY_TABLES=5000`` in the environment of pytest tries as many tables as it says. They
+go to one database over connections that stay open, some at a time.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import json
 import os
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import StoreError
+from spatial_pipeline.pipeline.pipeline import Pipeline
+from spatial_pipeline.publish.postgis.pool import Database
 from spatial_pipeline.publish.postgis.wkb_types import as_binary, promoted
 from spatial_pipeline_tests.publish.postgis.projects import Project
 from spatial_pipeline_tests.publish.postgis.random_tables import (
@@ -31,6 +35,8 @@ from spatial_pipeline_tests.publish.postgis.random_tables import (
     wkb,
 )
 
+AT_ONCE = 4
+"""Tables under way together: one is staged while another is published."""
 TABLES = int(os.environ.get("SPATIAL_PROPERTY_TABLES", "12"))
 SRID = 25832
 
@@ -51,84 +57,123 @@ def write(path: Path, table: RandomTable) -> None:
     pq.write_table(made, path)
 
 
-async def differences(dsn: str, table: RandomTable) -> list[Any]:
+async def differences(connection: asyncpg.Connection, name: str, table: RandomTable) -> list[Any]:
     """Rows that only one of the published table and the expected one has, by the text of values."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute("SET TimeZone = 'UTC'")
-        names = [f"c{i}" for i in range(len(table.kinds))]
-        rows = await connection.fetch(
-            "SELECT attname, format_type(atttypid, NULL) AS type FROM pg_attribute"
-            " WHERE attrelid = 'gis.random'::regclass AND attnum > 0 AND NOT attisdropped"
+    names = [f"c{i}" for i in range(len(table.kinds))]
+    rows = await connection.fetch(
+        "SELECT attname, format_type(atttypid, NULL) AS type FROM pg_attribute"
+        " WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped",
+        name,
+    )
+    types = {r["attname"]: r["type"] for r in rows}
+    casts = [f"${i}::text::{types[n]}" for i, n in enumerate(names, 2)]
+    columns, place = ["id", *names], ""
+    if table.wkb is not None:
+        columns.append("geometry")
+        place = f"ST_SetSRID(ST_GeomFromWKB(${len(names) + 2}::bytea), {SRID})"
+        kind = await connection.fetchval(
+            "SELECT postgis_typmod_type(atttypmod) FROM pg_attribute"
+            " WHERE attrelid = $1::text::regclass AND attname = 'geometry'",
+            name,
         )
-        types = {r["attname"]: r["type"] for r in rows}
-        casts = [f"${i}::text::{types[n]}" for i, n in enumerate(names, 2)]
-        columns, place = ["id", *names], ""
-        if table.wkb is not None:
-            columns.append("geometry")
-            place = f"ST_SetSRID(ST_GeomFromWKB(${len(names) + 2}::bytea), {SRID})"
-            kind = await connection.fetchval(
-                "SELECT postgis_typmod_type(atttypmod) FROM pg_attribute"
-                " WHERE attrelid = 'gis.random'::regclass AND attname = 'geometry'"
-            )
-            casts.append(f"ST_Multi({place})" if kind.startswith("Multi") else place)
-        await connection.execute("CREATE TEMP TABLE expected (LIKE gis.random)")
-        values = [[*range(len(table.values[0]))], *table.texts]
-        values += [] if table.wkb is None else [table.wkb]
-        await connection.executemany(
-            f"INSERT INTO expected ({', '.join(columns)}) VALUES ($1, {', '.join(casts)})",
-            list(zip(*values, strict=True)),
-        )
-        shown = ["id"] + [f"{n}::{'jsonb' if types[n] == 'json' else 'text'}" for n in names
-                          if "\\u0000" not in str(table.texts[int(n[1:])])]  # fmt: skip
-        if table.wkb is not None:
-            shown.append("encode(ST_AsEWKB(geometry), 'hex')")
-        select = f"SELECT {', '.join(shown)} FROM"
-        found: list[Any] = []
-        for one, other in (("gis.random", "expected"), ("expected", "gis.random")):
-            found += await connection.fetch(f"{select} {one} EXCEPT {select} {other}")
-        return found
-    finally:
-        await connection.close()
+        casts.append(f"ST_Multi({place})" if kind.startswith("Multi") else place)
+    await connection.execute(f"CREATE TEMP TABLE expected (LIKE {name})")
+    values = [[*range(len(table.values[0]))], *table.texts]
+    values += [] if table.wkb is None else [table.wkb]
+    await connection.executemany(
+        f"INSERT INTO expected ({', '.join(columns)}) VALUES ($1, {', '.join(casts)})",
+        list(zip(*values, strict=True)),
+    )
+    shown = ["id"] + [f"{n}::{'jsonb' if types[n] == 'json' else 'text'}" for n in names
+                      if "\\u0000" not in str(table.texts[int(n[1:])])]  # fmt: skip
+    if table.wkb is not None:
+        shown.append("encode(ST_AsEWKB(geometry), 'hex')")
+    select = f"SELECT {', '.join(shown)} FROM"
+    found: list[Any] = []
+    for one, other in ((name, "expected"), ("expected", name)):
+        found += await connection.fetch(f"{select} {one} EXCEPT {select} {other}")
+    await connection.execute("DROP TABLE expected")
+    return found
 
 
-@given(tables())
-@settings(max_examples=TABLES, deadline=None, phases=[Phase.reuse, Phase.generate],
-          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow,
-                                 HealthCheck.data_too_large])  # fmt: skip
-def test_a_table_is_published_as_it_was_or_the_difference_is_named(
-    project: Project, table: RandomTable
+def drawn(count: int) -> list[RandomTable]:
+    """As many random tables."""
+    found: list[RandomTable] = []
+
+    @given(tables())
+    @settings(max_examples=count, deadline=None, database=None, phases=[Phase.generate],
+              suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])  # fmt: skip
+    def collect(table: RandomTable) -> None:
+        found.append(table)
+
+    collect()
+    return found
+
+
+@dataclass
+class Eyes:
+    """A session that looks at published tables, one at a time."""
+
+    connection: asyncpg.Connection
+    free: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+async def compare(
+    project: Project, database: Database, eyes: Eyes, name: str, table: RandomTable
 ) -> None:
-    source = project.folder / "random.parquet"
+    """Publishes a table and compares it with the expected one; says where its file is if not."""
+    source = project.folder / f"{name}.parquet"
     write(source, table)
-    shutil.rmtree(project.folder / "store", ignore_errors=True)
     of = VectorContract.model_validate(
         {
-            "name": "random",
+            "name": name,
             "source": {"uri": str(source)},
-            "publish": {"table": "gis.random"},
+            "publish": {"table": f"gis.{name}"},
             "rules": [{"rule": "feature_count", "min": 0}],
         }
     )
+    pipeline = Pipeline.of([of], project.settings(), database)
+    try:
+        version = await asyncio.to_thread(pipeline.stage, of, None)
+        audit = await pipeline.audit(of, version)
+        assert all(r.passed for r in audit.results), audit.results
+        if table.lost:
+            with pytest.raises(StoreError, match="|".join(table.lost)):
+                await pipeline.apublish(of, version)
+        else:
+            await pipeline.apublish(of, version)
+            async with eyes.free:
+                assert await differences(eyes.connection, f"gis.{name}", table) == []
+    except BaseException as exc:
+        exc.add_note(f"the table is in {source}")
+        raise
+    source.unlink()
+    shutil.rmtree(project.folder / "store" / name)
 
-    async def fresh() -> None:
+
+@pytest.mark.timeout(300 + 5 * TABLES)
+def test_a_table_is_published_as_it_was_or_the_difference_is_named(project: Project) -> None:
+    left = [(f"random_{i}", table) for i, table in enumerate(drawn(TABLES))]
+
+    async def worker(database: Database, eyes: Eyes) -> None:
+        while left:
+            await compare(project, database, eyes, *left.pop())
+
+    async def story() -> None:
+        database = project.pipeline().database
+        assert database is not None
         connection = await asyncpg.connect(project.dsn)
-        await connection.execute(
-            "DROP TABLE IF EXISTS gis.random CASCADE;DROP SCHEMA IF EXISTS spatial_pipeline CASCADE"
-        )
-        await connection.close()
+        try:
+            await connection.execute("SET TimeZone = 'UTC'")
+            eyes = Eyes(connection)
+            async with database.opened(), asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(worker(database, eyes))
+        finally:
+            await connection.close()
 
-    asyncio.run(fresh())
-    pipeline = project.pipeline(of)
-    version = pipeline.stage(of, None)
-    audit = asyncio.run(pipeline.audit(of, version))
-    assert all(r.passed for r in audit.results), audit.results
-    if table.lost:
-        with pytest.raises(StoreError, match="|".join(table.lost)):
-            asyncio.run(pipeline.apublish(of, version))
-        return
-    asyncio.run(pipeline.apublish(of, version))
-    assert asyncio.run(differences(project.dsn, table)) == []
+    asyncio.run(story())
+    assert not left
 
 
 SHAPES = st.tuples(st.integers(1, 7), st.sampled_from([*DIMENSIONS])).flatmap(lambda k: wkb(*k))

@@ -1,21 +1,30 @@
-"""readable: the source opens, every record or block decodes, and every value is kept as it is."""
+"""readable: the source opens, every record or block decodes, and every value is kept as it is.
+
+For layers it is a class: records that decode are remembered by feature, as geometries without a
+violation are, but a null geometry is a record as well and the profile has violations of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import BatchCheck, WindowCheck, evaluates
+from spatial_pipeline.check.api import (
+    BandWindow,
+    RasterUnderCheck,
+    RuleOutcome,
+    Violations,
+    window_rule,
+)
+from spatial_pipeline.check.base import BatchCheck, evaluates
 from spatial_pipeline.check.geometry.unjudged import decoding_error, undecodable
 from spatial_pipeline.check.incremental.feature_cache import PLAIN, UNKNOWN, Facts, Remembering
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.model.features import FeatureBatch
-from spatial_pipeline.model.profile import BrokenBlock, Profile, RasterProfile, VectorProfile
-from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.violations import RuleOutcome, Violations
+from spatial_pipeline.model.profile import BrokenBlock, Profile, VectorProfile
 
 
 def unreadable(profile: Profile) -> RuleOutcome | None:
@@ -114,33 +123,31 @@ def _count(profile: VectorProfile, seen: int) -> Violations:
     return Violations.build([-1], f"{profile.count} records were staged, {seen} can be read")
 
 
-@evaluates(Readable, kind="raster")
-class ReadableRaster(WindowCheck[Readable]):
-    """Reads every window and lists the blocks of the source that do not decode."""
+def conclude_raster(
+    rule: Readable, raster: RasterUnderCheck, bands: Mapping[int, Sequence[int]]
+) -> RuleOutcome:
+    """Fails for an unreadable source, for every broken block and for missing pixels."""
+    profile = raster.profile
+    outcome = unreadable(profile)
+    if outcome is not None:
+        return outcome
+    violations = broken_blocks(profile.broken_blocks)
+    pixels, seen = profile.width * profile.height, sum(bands.get(1, ()))
+    if seen != pixels:
+        reason = f"{pixels} pixels were staged, {seen} can be read"
+        violations = Violations.concat([violations, Violations.build([-1], reason)])
+    message = ""
+    if len(violations):
+        message = f"{profile.uri}: {violations.reasons[0]}"
+        if len(violations) > 1:
+            message += f", and {len(violations) - 1} more"
+    return RuleOutcome(checked=seen, violations=violations, message=message, notes=profile.notes)
 
-    def map(self, window: PixelWindow) -> int:
-        """Pixels of this window, of one band."""
-        return int(np.prod(window.values.shape[1:]))
 
-    def reduce(self, partials: Sequence[int]) -> RuleOutcome:
-        """Fails for an unreadable source, for every broken block and for missing pixels."""
-        profile = self.context.data.profile
-        outcome = unreadable(profile)
-        if outcome is not None or not isinstance(profile, RasterProfile):
-            return outcome or RuleOutcome(checked=0)
-        violations = broken_blocks(profile.broken_blocks)
-        pixels = profile.width * profile.height
-        if sum(partials) != pixels:
-            reason = f"{pixels} pixels were staged, {sum(partials)} can be read"
-            violations = Violations.concat([violations, Violations.build([-1], reason)])
-        message = ""
-        if len(violations):
-            message = f"{profile.uri}: {violations.reasons[0]}"
-            if len(violations) > 1:
-                message += f", and {len(violations) - 1} more"
-        return RuleOutcome(
-            checked=sum(partials), violations=violations, message=message, notes=profile.notes
-        )
+@window_rule(conclude_raster, unreadable=True, kind="raster")
+def evaluate_raster(rule: Readable, pixels: BandWindow) -> int:
+    """Pixels that are read of a band: all bands of a window are read together."""
+    return pixels.values.size
 
 
 def broken_blocks(blocks: Sequence[BrokenBlock]) -> Violations:

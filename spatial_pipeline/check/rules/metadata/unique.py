@@ -45,7 +45,7 @@ def conclude(rule: Unique, context: Context, partials: Sequence[Partial]) -> Rul
     )
 
 
-def _pack(partial: Partial, count: int) -> NDArray[np.uint64] | None:
+def _pack(partial: Partial, count: int, context: Context) -> NDArray[np.uint64] | None:
     """Hashes of all rows of a piece; None when a row has no key."""
     return partial[0] if len(partial[0]) == count else None
 

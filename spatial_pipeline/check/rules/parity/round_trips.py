@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, cast
@@ -12,7 +12,16 @@ import numpy as np
 import pyproj
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import Context, PlannedCheck, WindowCheck, evaluates
+from spatial_pipeline.check.api import (
+    BandWindow,
+    ComparedLayers,
+    RasterUnderCheck,
+    RuleOutcome,
+    Violations,
+    comparison_rule,
+    same_place,
+    window_rule,
+)
 from spatial_pipeline.check.crs.transformation import in_degrees, length_unit
 from spatial_pipeline.check.geometry.unjudged import notes
 from spatial_pipeline.check.join.attribute_difference import common_type, plain_type
@@ -27,17 +36,15 @@ from spatial_pipeline.check.join.paired_diff import (
 )
 from spatial_pipeline.check.raster.grid import grid_differences
 from spatial_pipeline.check.raster.pixel_difference import PixelDifference, conclusion, difference
-from spatial_pipeline.check.raster.reading import needs_pixels, raster_profile, unread
-from spatial_pipeline.check.raster.regions import RegionFinder
+from spatial_pipeline.check.raster.reading import unread
 from spatial_pipeline.contract.rules.parity import RoundTrips
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.crs.comparison import label, same
 from spatial_pipeline.model.profile import BandProfile, RasterProfile, VectorProfile
-from spatial_pipeline.model.raster_window import PixelWindow
 from spatial_pipeline.model.readers import RasterReader, VectorReader
-from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 GEOMETRY = "geometry"
+LACKS = "nothing was read back from {rule.format}"
 
 
 @dataclass(frozen=True)
@@ -76,134 +83,133 @@ class ChangedValues:
     said: Counter[str]
 
 
-@evaluates(RoundTrips, kind="vector")
-class RoundTripCheck(PlannedCheck[RoundTrips]):
-    """Compares a dataset with itself, written to another format and read back, row by row.
+def conclude(
+    rule: RoundTrips, layers: ComparedLayers, partials: Sequence[Structure | ChangedValues]
+) -> RuleOutcome:
+    """Everything that changed."""
+    structure = cast("Structure", partials[0])
+    pieces = [p for p in partials if isinstance(p, ChangedValues)]
+    counts = sum((p.counts for p in pieces), Counter())
+    largest = [p.largest for p in pieces if np.isfinite(p.largest)]
+    unit = length_unit(structure.comparison.here.profile.pyproj_crs)
+    told = list(structure.changes)
+    for name in (GEOMETRY, *(f"column {c}" for c, _ in structure.comparison.columns)):
+        if not counts[name]:
+            continue
+        detail = ""
+        if name == GEOMETRY and largest and max(largest):
+            detail = f" (largest {f'{max(largest):.4g} {unit}'.rstrip()})"
+        told.append(f"{name}: {counts[name]} changed{detail}")
+    n = sum(p.checked for p in pieces)
+    said = notes(sum((p.said for p in pieces), Counter()))
+    return RuleOutcome(
+        checked=n,
+        violations=Violations.concat(
+            [
+                Violations.build(np.full(len(structure.changes), -1), list(structure.changes)),
+                *(p.violations for p in pieces),
+            ]
+        ),
+        message="; ".join(told)
+        or f"{rule.format} keeps {n} feature{'' if n == 1 else 's'} unchanged",
+        notes=(*structure.notes, *said),
+    )
+
+
+@comparison_rule(conclude, lacks=LACKS, kind="vector")
+def plan(rule: RoundTrips, layers: ComparedLayers) -> Iterable[Callable[[], Any]]:
+    """Compares the dataset as a whole, then the features in chunks.
 
     Everything that changed is a violation: the number of features, the CRS, a column that is lost,
     added, renamed or of another type (columns without a namesake are matched by their place), and
     every value. Formats that widen text or binary columns do not change them.
+
+    Raises:
+        RuleError: ``ignore`` names something that does not exist.
+
     """
+    structure = _structure(rule, layers)
+    i, j = _partners(rule, layers)
+    return [
+        lambda: structure,
+        *(
+            partial(_values, structure.comparison, i[s : s + CHUNK], j[s : s + CHUNK])
+            for s in range(0, len(i), CHUNK)
+        ),
+    ]
 
-    def plan(self) -> Iterable[Callable[[], Any]]:
-        """Compares the dataset as a whole, then the features in chunks.
 
-        Raises:
-            RuleError: there is nothing to compare with, or ``ignore`` names something that does not
-                exist.
+def _structure(rule: RoundTrips, layers: ComparedLayers) -> Structure:
+    data, back = layers.here, layers.others[0]
+    here, there = data.profile, back.profile
+    ignored = set(rule.ignore)
+    names = {c.name for p in (here, there) for c in p.columns}
+    unknown = sorted(ignored - names - {here.geometry_column, there.geometry_column})
+    if unknown:
+        msg = f"ignore names no column: {', '.join(unknown)}"
+        raise RuleError(msg)
+    changes = []
+    if here.count != there.count:
+        changes.append(f"count: {here.count} written, {there.count} read back")
+    columns, column_changes, unlike = _columns(data, back, ignored)
+    mode, note, said = _mode(rule, here, there, changes)
+    if here.count != there.count:
+        said.append("values not compared: which features are missing cannot be told")
+    elif unlike:
+        said.append(f"values not compared, their types have nothing in common: {unlike}")
+    if ignored:
+        said.append(f"accepted without a look: {', '.join(rule.ignore)}")
+    comparison = PairedComparison(
+        here=data,
+        there=back,
+        columns=columns,
+        mode=mode,
+        tolerance=rule.tolerance,
+        note=note,
+        cancelled=layers.cancelled,
+    )
+    return Structure((*changes, *column_changes), comparison, tuple(said))
 
-        """
-        if not self.context.others:
-            msg = f"nothing was read back from {self.rule.format}"
-            raise RuleError(msg)
-        data, back = (cast("VectorReader", d) for d in (self.context.data, self.context.others[0]))
-        structure = self._structure(data, back)
-        i, j = self._partners(data, back)
-        return [
-            lambda: structure,
-            *(
-                partial(_values, structure.comparison, i[s : s + CHUNK], j[s : s + CHUNK])
-                for s in range(0, len(i), CHUNK)
-            ),
-        ]
 
-    def reduce(self, partials: Sequence[Structure | ChangedValues]) -> RuleOutcome:
-        """Everything that changed."""
-        structure = cast("Structure", partials[0])
-        pieces = [p for p in partials if isinstance(p, ChangedValues)]
-        counts = sum((p.counts for p in pieces), Counter())
-        largest = [p.largest for p in pieces if np.isfinite(p.largest)]
-        unit = length_unit(structure.comparison.here.profile.pyproj_crs)
-        told = list(structure.changes)
-        for name in (GEOMETRY, *(f"column {c}" for c, _ in structure.comparison.columns)):
-            if not counts[name]:
-                continue
-            detail = ""
-            if name == GEOMETRY and largest and max(largest):
-                detail = f" (largest {f'{max(largest):.4g} {unit}'.rstrip()})"
-            told.append(f"{name}: {counts[name]} changed{detail}")
-        n = sum(p.checked for p in pieces)
-        said = notes(sum((p.said for p in pieces), Counter()))
-        return RuleOutcome(
-            checked=n,
-            violations=Violations.concat(
-                [
-                    Violations.build(np.full(len(structure.changes), -1), list(structure.changes)),
-                    *(p.violations for p in pieces),
-                ]
-            ),
-            message="; ".join(told)
-            or f"{self.rule.format} keeps {n} feature{'' if n == 1 else 's'} unchanged",
-            notes=(*structure.notes, *said),
-        )
+def _mode(
+    rule: RoundTrips, here: VectorProfile, there: VectorProfile, changes: list[str]
+) -> tuple[Mode | Any, str, list[str]]:
+    """The comparison mode of geometries, the note of their transformation, and remarks."""
+    if here.geometry_column is None or here.geometry_column in rule.ignore:
+        return "ignore", "", []
+    if there.geometry_column is None:
+        changes.append(f"{GEOMETRY}: lost")
+        return "ignore", "", []
+    mode: Mode = "tolerance" if rule.tolerance else "exact"
+    crs, other = here.pyproj_crs, there.pyproj_crs
+    note, said = "", []
+    if not same(crs, other):
+        changes.append(f"CRS: {_crs(crs)}, read back as {_crs(other)}")
+        if crs is not None and other is not None:
+            try:
+                note = transformation(crs, other)
+                said.append(note)
+            except RuleError as exc:
+                return "ignore", "", [f"geometries not compared: {exc}"]
+    if rule.tolerance and in_degrees(crs):
+        said.append("the tolerance is in degrees")
+    return mode, note, said
 
-    def _structure(self, data: VectorReader, back: VectorReader) -> Structure:
-        here, there = data.profile, back.profile
-        ignored = set(self.rule.ignore)
-        names = {c.name for p in (here, there) for c in p.columns}
-        unknown = sorted(ignored - names - {here.geometry_column, there.geometry_column})
-        if unknown:
-            msg = f"ignore names no column: {', '.join(unknown)}"
-            raise RuleError(msg)
-        changes = []
-        if here.count != there.count:
-            changes.append(f"count: {here.count} written, {there.count} read back")
-        columns, column_changes, unlike = _columns(data, back, ignored)
-        mode, note, said = self._mode(here, there, changes)
-        if here.count != there.count:
-            said.append("values not compared: which features are missing cannot be told")
-        elif unlike:
-            said.append(f"values not compared, their types have nothing in common: {unlike}")
-        if ignored:
-            said.append(f"accepted without a look: {', '.join(self.rule.ignore)}")
-        comparison = PairedComparison(
-            here=data,
-            there=back,
-            columns=columns,
-            mode=mode,
-            tolerance=self.rule.tolerance,
-            note=note,
-            cancelled=self.context.cancelled,
-        )
-        return Structure((*changes, *column_changes), comparison, tuple(said))
 
-    def _mode(
-        self, here: VectorProfile, there: VectorProfile, changes: list[str]
-    ) -> tuple[Mode | Any, str, list[str]]:
-        """The comparison mode of geometries, the note of their transformation, and remarks."""
-        if here.geometry_column is None or here.geometry_column in self.rule.ignore:
-            return "ignore", "", []
-        if there.geometry_column is None:
-            changes.append(f"{GEOMETRY}: lost")
-            return "ignore", "", []
-        mode: Mode = "tolerance" if self.rule.tolerance else "exact"
-        crs, other = here.pyproj_crs, there.pyproj_crs
-        note, said = "", []
-        if not same(crs, other):
-            changes.append(f"CRS: {_crs(crs)}, read back as {_crs(other)}")
-            if crs is not None and other is not None:
-                try:
-                    note = transformation(crs, other)
-                    said.append(note)
-                except RuleError as exc:
-                    return "ignore", "", [f"geometries not compared: {exc}"]
-        if self.rule.tolerance and in_degrees(crs):
-            said.append("the tolerance is in degrees")
-        return mode, note, said
-
-    def _partners(
-        self, data: VectorReader, back: VectorReader
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Positions of the features, in the order in which they were written."""
-        if data.profile.count != back.profile.count:
-            return NOWHERE, NOWHERE
-        here = Side.of(data, (), self.rule.where, self.context.cancelled)
-        there = Side.of(back, (), None, self.context.cancelled)
-        i, j = (np.argsort(s.rows(), kind="stable") for s in (here, there))
-        i, j = i[here.judged[i]], j[here.judged[i]]
-        # In staged order, so that a chunk is read from few row groups.
-        order = np.argsort(i, kind="stable")
-        return i[order], j[order]
+def _partners(
+    rule: RoundTrips, layers: ComparedLayers
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of the features, in the order in which they were written."""
+    data, back = layers.here, layers.others[0]
+    if data.profile.count != back.profile.count:
+        return NOWHERE, NOWHERE
+    here = Side.of(data, (), rule.where, layers.cancelled)
+    there = Side.of(back, (), None, layers.cancelled)
+    i, j = (np.argsort(s.rows(), kind="stable") for s in (here, there))
+    i, j = i[here.judged[i]], j[here.judged[i]]
+    # In staged order, so that a chunk is read from few row groups.
+    order = np.argsort(i, kind="stable")
+    return i[order], j[order]
 
 
 def _columns(
@@ -297,71 +303,74 @@ _DEFAULTS = {"AREA_OR_POINT": "Area"}
 """Meaning of an absent tag."""
 
 
-@evaluates(RoundTrips, kind="raster")
-class RasterRoundTripCheck(WindowCheck[RoundTrips]):
-    """Compares a raster with itself, written to another format and read back.
+def conclude_raster(
+    rule: RoundTrips,
+    raster: RasterUnderCheck,
+    bands: Mapping[int, Sequence[PixelDifference | None]],
+) -> RuleOutcome:
+    """One violation per changed property, and one per region of changed pixels."""
+    here, there = raster.profile, _back(rule, raster).profile
+    changes = [c for name, c in _changes(here, there) if name not in rule.ignore]
+    said = [f"{p.uri}: {n}" for p in (here, there) for n in unread(p)]
+    if grid_differences(here, there):
+        said.append("pixels not compared: the grids differ")
+    if rule.ignore:
+        said.append(f"accepted without a look: {', '.join(rule.ignore)}")
+    parts = [d for windows in bands.values() for d in windows if d is not None]
+    pixels = RuleOutcome(checked=0, notes=tuple(said))
+    if parts:
+        dtype = here.bands[0].data_type
+        pixels = conclusion(raster.regions, parts, dtype, rule.tolerance, tuple(said))
+    changed = sum(p.marks.count for p in parts)
+    told = [*changes, *([pixels.message] if changed else [])]
+    return RuleOutcome(
+        checked=pixels.checked,
+        violations=Violations.concat(
+            [Violations.build(np.full(len(changes), -1), changes), pixels.violations]
+        ),
+        count=len(changes) + changed,
+        message="; ".join(told)
+        or f"{rule.format} keeps {pixels.checked} pixels and their metadata",
+        notes=pixels.notes,
+    )
+
+
+@window_rule(conclude_raster, kind="raster", notes_unread=False)
+def evaluate(rule: RoundTrips, pixels: BandWindow) -> PixelDifference | None:
+    """Differences of a band from the one read back, None when its pixels are not compared.
 
     The CRS and grid, the number of bands, type, nodata, description, colour interpretation, scale,
     offset and unit of each band, the tags and every pixel are compared; ``tolerance`` is the
     accepted difference of a pixel, ``ignore`` takes the names of the other properties.
     """
+    raster, window = pixels.raster, pixels.window
+    back = _back(rule, raster)
+    if (
+        PIXELS in rule.ignore
+        or pixels.band > back.profile.count
+        or grid_differences(raster.profile, back.profile)
+    ):
+        return None
+    raster.cancelled()
+    values, valid = pixels.once("back", lambda: same_place(window, back))
+    there = values[pixels.band - 1], valid[pixels.band - 1]
+    return difference(raster.regions, window, pixels.band, *there, rule.tolerance)
 
-    def __init__(self, rule: RoundTrips, context: Context) -> None:
-        super().__init__(rule, context)
-        self._finder = RegionFinder(raster_profile(context))
-        unknown = sorted(set(rule.ignore) - set(PROPERTIES))
-        if unknown:
-            msg = f"ignore: {', '.join(unknown)} is none of {', '.join(PROPERTIES)}"
-            raise RuleError(msg)
 
-    @property
-    def _back(self) -> RasterReader:
-        if not self.context.others:
-            msg = f"nothing was read back from {self.rule.format}"
-            raise RuleError(msg)
-        return cast("RasterReader", self.context.others[0])
+def _back(rule: RoundTrips, raster: RasterUnderCheck) -> RasterReader:
+    """The raster that was read back.
 
-    def map(self, window: PixelWindow) -> list[PixelDifference]:
-        """Differences of every band in this window."""
-        here, there = raster_profile(self.context), self._back.profile
-        if PIXELS in self.rule.ignore or grid_differences(here, there):
-            return []
-        _, height, width = window.values.shape
-        back = self._back.read(window.row_off, window.col_off, height, width)
-        found = []
-        for band in range(min(here.count, there.count)):
-            self.context.cancelled()
-            pixels = back.values[band], back.valid[band]
-            found.append(difference(self._finder, window, band + 1, *pixels, self.rule.tolerance))
-        return found
+    Raises:
+        RuleError: there is none, or ``ignore`` names no property.
 
-    def reduce(self, partials: Sequence[list[PixelDifference]]) -> RuleOutcome:
-        """One violation per changed property, and one per region of changed pixels."""
-        needs_pixels(partials)
-        here, there = raster_profile(self.context), self._back.profile
-        changes = [c for name, c in _changes(here, there) if name not in self.rule.ignore]
-        said = [f"{p.uri}: {n}" for p in (here, there) for n in unread(p)]
-        if grid_differences(here, there):
-            said.append("pixels not compared: the grids differ")
-        if self.rule.ignore:
-            said.append(f"accepted without a look: {', '.join(self.rule.ignore)}")
-        parts = [d for window in partials for d in window]
-        pixels = RuleOutcome(checked=0, notes=tuple(said))
-        if parts:
-            dtype = here.bands[0].data_type
-            pixels = conclusion(self._finder, parts, dtype, self.rule.tolerance, tuple(said))
-        changed = sum(p.marks.count for p in parts)
-        told = [*changes, *([pixels.message] if changed else [])]
-        return RuleOutcome(
-            checked=pixels.checked,
-            violations=Violations.concat(
-                [Violations.build(np.full(len(changes), -1), changes), pixels.violations]
-            ),
-            count=len(changes) + changed,
-            message="; ".join(told)
-            or f"{self.rule.format} keeps {pixels.checked} pixels and their metadata",
-            notes=pixels.notes,
-        )
+    """
+    unknown = sorted(set(rule.ignore) - set(PROPERTIES))
+    if unknown:
+        msg = f"ignore: {', '.join(unknown)} is none of {', '.join(PROPERTIES)}"
+        raise RuleError(msg)
+    if not raster.rasters:
+        raise RuleError(LACKS.format(rule=rule))
+    return raster.rasters[0]
 
 
 def _changes(here: RasterProfile, there: RasterProfile) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,8 @@
-"""no_duplicate_geometries: each geometry occurs once."""
+"""no_duplicate_geometries: each geometry occurs once.
+
+It is a class: hashes of unchanged features are remembered by feature and joined to those of a
+batch, and the conclusion reads the suspects again.
+"""
 
 from __future__ import annotations
 

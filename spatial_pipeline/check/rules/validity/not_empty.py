@@ -10,14 +10,14 @@ from spatial_pipeline.check.geometry.unjudged import EMPTY, NOT_FINITE, NULL
 from spatial_pipeline.contract.rules.validity import NotEmpty
 
 
-class Records(Features):
+class DecodedFeatures(Features):
     """Features with any geometry that decodes, or without one."""
 
     keeps = frozenset({NULL, EMPTY, NOT_FINITE})
 
 
-@feature_rule(judges=Records, deep=True, relies=nothing_else)
-def evaluate(rule: NotEmpty, features: Records) -> Violations:
+@feature_rule(judges=DecodedFeatures, deep=True, relies=nothing_else)
+def evaluate(rule: NotEmpty, features: DecodedFeatures) -> Violations:
     """Null and empty geometries; one that does not decode is present, but not checked."""
     null, empty = shapely.is_missing(features.geometry), shapely.is_empty(features.geometry)
     found = np.flatnonzero(empty if rule.allow_null else empty | null)

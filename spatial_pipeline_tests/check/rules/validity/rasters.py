@@ -1,5 +1,6 @@
 """Rasters, and what a result says of them, for the tests of pixel rules."""
 
+import dataclasses
 import math
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from spatial_pipeline.check.raster import regions as raster_regions
 from spatial_pipeline.contract.rules import OtherSource
-from spatial_pipeline_tests.support import memory_raster
+from spatial_pipeline_tests.support import memory_raster, run_rule
 
 
 @pytest.fixture(autouse=True, scope="module", params=[1, 7, raster_regions.STRIP])
@@ -44,7 +45,7 @@ def example(name, block=128):
 def told(violations):
     """Everything that a finding says, comparable."""
     return [
-        (r, m, shapely.to_wkb(g))
+        (r, None if math.isnan(m) else m, shapely.to_wkb(g))
         for r, m, g in zip(violations.reasons, violations.measure, violations.geometry, strict=True)
     ]
 
@@ -65,3 +66,28 @@ def pixel_arrays(draw):
         special = st.sampled_from([math.nan, math.inf, -math.inf, 0.1, -0.1])
         elements = elements.map(float) | special.map(lambda v: float(dtype.type(v)))
     return draw(hnp.arrays(dtype, draw(shapes), elements=elements))
+
+
+CUTS = ((99, 1), (1, 1), (2, 2), (5, 2))
+"""Pixels a window side, and threads."""
+
+
+def any_cut(rule, values, *others, **options):
+    """The result and the violations of a rule, the same for every cut into windows.
+
+    Args:
+        rule: the rule.
+        values: see ``memory_raster``.
+        others: other data of the rule.
+        options: see ``memory_raster``.
+    """
+    answers = []
+    for block, jobs in CUTS:
+        result, violations = run_rule(
+            rule, memory_raster(values, block=block, **options), *others, jobs=jobs
+        )
+        result = dataclasses.replace(result, elapsed_s=0.0)
+        answers.append((result, violations))
+        assert result == answers[0][0]
+        assert told(violations) == told(answers[0][1])
+    return answers[0]

@@ -1,0 +1,43 @@
+"""flows_downhill: lines never rise along their direction."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial_pipeline.check.api import LinesWithZ, Violations, feature_rule
+from spatial_pipeline.contract.rules.networks import FlowsDownhill
+
+
+@feature_rule(judges=LinesWithZ, deep=True)
+def evaluate(rule: FlowsDownhill, features: LinesWithZ) -> Violations:
+    """The vertex of each line that is highest above the lowest one before it, and how high."""
+    vertices = features.vertices
+    z, path = vertices.xyzm[:, 2], vertices.path
+    if not len(z):
+        return Violations.none()
+    lowest = _lowest_before(z, path)
+    rise = z - lowest
+    first = np.flatnonzero(np.diff(path, prepend=-1))
+    most = np.maximum.reduceat(np.nan_to_num(rise), first)
+    line = np.cumsum(np.diff(path, prepend=-1) != 0) - 1
+    at = np.flatnonzero(rise == most[line])
+    at = at[np.unique(line[at], return_index=True)[1]]
+    found = at[rise[at] > rule.tolerance]
+    return features.violations(
+        vertices.feature[found],
+        "rises",
+        geometry=vertices.points(found),
+        measure=rise[found],
+        **vertices.place(found),
+    )
+
+
+def _lowest_before(z: NDArray[np.float64], path: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n,) the lowest value up to each vertex of its path; NaN is no value."""
+    values, ranks = np.unique(z, return_inverse=True)
+    number = np.cumsum(np.diff(path, prepend=-1) != 0)
+    # A later path starts below every rank of an earlier one.
+    rank = ranks.reshape(-1) - number * (len(values) + 1)
+    low = np.minimum.accumulate(rank) + number * (len(values) + 1)
+    return np.asarray(values[low], dtype=np.float64)

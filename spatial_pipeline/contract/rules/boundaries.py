@@ -1,0 +1,118 @@
+"""Rules about boundaries, about lines that meet themselves, and about values by place."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from spatial_pipeline.contract.rules.base import Fraction, Length
+from spatial_pipeline.contract.rules.overlay import OverlayRule
+from spatial_pipeline.contract.rules.topology import TopologyRule
+from spatial_pipeline.contract.vocabulary import Scope
+
+Columns = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class CoveredLinesRule(OverlayRule):
+    """A rule about lines or boundaries that must run along something of the other dataset."""
+
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
+    tolerance: Length = Field(
+        0.0, description="Uncovered parts of at most this length are accepted."
+    )
+
+
+class BoundaryMustBeCoveredBy(CoveredLinesRule):
+    """Lines of the other dataset cover the boundary of every polygon."""
+
+    rule: Literal["boundary_must_be_covered_by"] = "boundary_must_be_covered_by"
+
+
+class AreaBoundaryMustBeCoveredByBoundary(CoveredLinesRule):
+    """Boundaries of polygons of the other dataset cover the boundary of every polygon."""
+
+    rule: Literal["area_boundary_must_be_covered_by_boundary"] = (
+        "area_boundary_must_be_covered_by_boundary"
+    )
+
+
+class MustFollowBoundaries(CoveredLinesRule):
+    """Boundaries of polygons of the other dataset cover every line."""
+
+    rule: Literal["must_follow_boundaries"] = "must_follow_boundaries"
+    judges: ClassVar[tuple[str, ...]] = ("line",)
+
+
+class NeighboursMustDiffer(TopologyRule):
+    """Polygons that share a boundary have different values: else they should be one polygon."""
+
+    rule: Literal["neighbours_must_differ"] = "neighbours_must_differ"
+    scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
+    values: Columns = Field(description="Columns, of which one at least must differ.")
+    tolerance: Length = Field(
+        0.0, description="Shared boundaries of at most this length are accepted."
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are compared."""
+        return self.values
+
+
+class GroupsMustBeContiguous(TopologyRule):
+    """Polygons with equal values form one piece: each is reached over shared boundaries."""
+
+    rule: Literal["groups_must_be_contiguous"] = "groups_must_be_contiguous"
+    scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
+    group_by: Columns = Field(description="Columns whose values name the group of a polygon.")
+    min_shared_length: Length = Field(
+        0.0, description="Polygons that share less than this length of boundary are not joined."
+    )
+    allow_islands: bool = Field(
+        False, description="Pieces that share a boundary with no other group are accepted."
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns that name groups."""
+        return self.group_by
+
+
+class SelfMeetingRule(TopologyRule):
+    """A rule about a line and itself."""
+
+    scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[tuple[str, ...]] = ("line",)
+
+
+class MustNotSelfOverlap(SelfMeetingRule):
+    """No line runs over itself."""
+
+    rule: Literal["must_not_self_overlap"] = "must_not_self_overlap"
+    tolerance: Length = Field(0.0, description="Stretches of at most this length are accepted.")
+
+
+class MustNotSelfIntersect(SelfMeetingRule):
+    """No line crosses, touches or runs over itself; its ends may meet each other."""
+
+    rule: Literal["must_not_self_intersect"] = "must_not_self_intersect"
+
+
+class ValuesMatchLocation(OverlayRule):
+    """Values of features are those of the polygons in which they lie."""
+
+    rule: Literal["values_match_location"] = "values_match_location"
+    values: dict[str, str] = Field(
+        min_length=1, description="Own column → column of the polygons with the same values."
+    )
+    min_share: Fraction = Field(
+        1.0,
+        gt=0,
+        description="Smallest share of a feature (area, length or points) that lies in polygons "
+        "with its values.",
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The own columns that are compared."""
+        return tuple(self.values)
