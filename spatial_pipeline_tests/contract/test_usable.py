@@ -70,6 +70,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "pixel_range": {"min": 0},
     "nodata_fraction": {"max": 0.5},
     "pixel_values": {"values": [1]},
+    "min_patch_size": {"pixels": 2},
     "statistics": {"mean": [0, 1]},
     "pixel_expression": {"bands": {"a": 1}, "expression": "a > 0"},
     "no_spikes_in_surface": {"max_step": 1},
@@ -236,6 +237,7 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
         "other": [OTHER, None],
         "max_change": [0.1, None],
     },
+    "min_patch_size": {"pixels": [2, None], "area": [1, None]},
     "no_spikes_in_surface": {"max_slope": [40, None], "max_step": [1, None]},
     "footprint_matches": {
         "other": [OTHER],

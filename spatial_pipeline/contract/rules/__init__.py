@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Union
 from pydantic import Field
 
 from spatial_pipeline.contract.rules import (
+    accuracy,
     attributes,
     boundaries,
     formats,
@@ -32,7 +33,7 @@ MODULES = (
     *(validity, vertices),
     pixels,
     *(topology, overlay, nodes, boundaries, networks, raster_topology),
-    *(parity, raster_parity),
+    *(parity, raster_parity, accuracy),
 )
 """By family, in the order of the catalogue."""
 
