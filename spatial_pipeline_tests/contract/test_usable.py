@@ -74,6 +74,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "statistics": {"mean": [0, 1]},
     "pixel_expression": {"bands": {"a": 1}, "expression": "a > 0"},
     "no_spikes_in_surface": {"max_step": 1},
+    "positional_accuracy": {"other": OTHER, "key": ["a"], "rmse": 1},
     "same_mask_as": {"other": OTHER},
     "raster_matches_vector": {"other": OTHER, "column": "a"},
     "areas_match": {"other": OTHER},
@@ -239,6 +240,12 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
     },
     "min_patch_size": {"pixels": [2, None], "area": [1, None]},
     "no_spikes_in_surface": {"max_slope": [40, None], "max_step": [1, None]},
+    "positional_accuracy": {
+        "other": [OTHER],
+        "key": [["a"]],
+        "rmse": [1, None],
+        "percentile95": [1, None],
+    },
     "footprint_matches": {
         "other": [OTHER],
         "tolerance": [1, None],
