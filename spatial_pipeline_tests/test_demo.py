@@ -70,13 +70,25 @@ def package_file(uri: str) -> Path:
 
 def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) -> None:
     used = {rule.rule for c in contracts.values() for rule in c.effective_rules}
-    # No dataset of the wheels has closed lines, Z, M, a column that holds a measure, or news.
+    # No dataset of the wheels has closed lines, Z, M, a column that holds a measure, or news; no
+    # raster of them has classes, tiles, a footprint, check points or zones.
     assert set(CATALOGUE) - used == {
         "closed_lines",
+        "footprint_matches",
         "freshness",
         "measures_match",
+        "min_patch_size",
         "monotonic_measure",
+        "pixel_values",
+        "positional_accuracy",
+        "raster_matches_vector",
+        "thematic_accuracy",
+        "tile_edges_must_match",
+        "tiles_must_not_have_gaps",
+        "tiles_must_not_overlap",
+        "vertical_accuracy",
         "z_range",
+        "zonal_matches",
     }
     assert len(used) >= 60
     assert len(contracts) >= 12
