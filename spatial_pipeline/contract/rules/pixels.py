@@ -202,3 +202,23 @@ class NoSpikesInSurface(RasterValidityRule):
     def needs_crs(self) -> bool:
         """A slope needs distances on the ground."""
         return self.max_slope is not None
+
+
+class MinPatchSize(RasterValidityRule):
+    """Connected patches of one value are at least so large: the mapping unit of a raster."""
+
+    rule: Literal["min_patch_size"] = "min_patch_size"
+    iso_element: ClassVar[str] = "completeness"
+    needs: ClassVar[Needs] = Needs.one("pixels", "area")
+    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    pixels: Pixels | None = Field(None, description="Smallest number of pixels of a patch.")
+    area: Area | None = Field(None, description="Smallest area of a patch.")
+    values: tuple[int | Finite, ...] | None = Field(
+        None, min_length=1, description="Values whose patches are judged; all unless given."
+    )
+    connectivity: Literal[4, 8] = Field(
+        4, description="8 when pixels that touch at a corner are connected."
+    )
+    except_at_border: bool = Field(
+        False, description="Patches that touch the edge of the raster may be cut, and smaller."
+    )
