@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +19,8 @@ class Settings(BaseSettings):
 
     Attributes:
         store: folder that holds staged and published versions.
+        contracts: file or folder of contracts for commands that are given none; those of this
+            package's demo unless given.
         allowed_sources: when set, a source must lie below one of these paths, packages
             (``package://name``) or URL prefixes; everything else is refused before any read.
         fetch_max_bytes: most bytes of one source on another machine, all its files together.
@@ -40,6 +43,9 @@ class Settings(BaseSettings):
         heartbeat_url: URL that is requested after every successful tick of the alerts, so that a
             monitoring service notices when they stop.
         ui_url: address of Dagster's UI, for links in alerts.
+        store_url: address under which people find the files of the store, for links in alerts.
+        log_format: ``text``, or ``json`` for one JSON object a line on stderr of the command line.
+        environment: name of the deployment, in front of the titles of alerts.
         memory: bytes that a check may use for the pieces in flight (2GiB, 500MB); a quarter of
             what the machine or the container has unless given.
         slow_callback_s: seconds for which a call may hold the event loop of a check before it is
@@ -69,6 +75,7 @@ class Settings(BaseSettings):
     )
 
     store: Path = Path(".spatial/store")
+    contracts: Path | None = None
     allowed_sources: tuple[str, ...] | None = None
     database_url: SecretStr | None = None
     database_pool_size: int = Field(4, ge=1)
@@ -82,6 +89,9 @@ class Settings(BaseSettings):
     alert_urls: SecretStr | None = None
     heartbeat_url: SecretStr | None = None
     ui_url: str | None = None
+    store_url: str | None = None
+    environment: str | None = None
+    log_format: Literal["text", "json"] = "text"
     autostart: bool = True
     run_patience_s: float = Field(120.0, gt=0)
     strict_contracts: bool = False

@@ -16,7 +16,7 @@ from spatial_pipeline.contract.yaml_positions import Location
 
 @dataclass(frozen=True)
 class Reference:
-    """A rule's mention of another dataset.
+    """A rule's or schedule's mention of another dataset.
 
     Attributes:
         location: place of the name in the document.
@@ -39,7 +39,7 @@ class Declared:
     Attributes:
         name: its name.
         kind: its kind, None when the type is unknown.
-        references: other datasets that its rules mention.
+        references: other datasets that its rules and its schedule mention.
         place: where it stands.
 
     """
@@ -73,6 +73,13 @@ def declared(type_name: Any, attributes: Any, place: AttributePlace) -> Declared
             Reference(("attributes", "rules", index, *location), name, needed, label)
             for location, name in _mentions(rule, ())
         ]
+    schedule = attributes.get("schedule")
+    after = schedule.get("after") if isinstance(schedule, Mapping) else None
+    references += [
+        Reference(("attributes", "schedule", "after", index), name, None, "schedule")
+        for index, name in enumerate(after if isinstance(after, (list, tuple)) else ())
+        if isinstance(name, str)
+    ]
     return Declared(attributes["name"], kind, tuple(references), place)
 
 

@@ -46,6 +46,16 @@ class Watch(ContractModel):
     )
 
 
+class Scheduled(ContractModel):
+    """A run at fixed times that waits for other datasets."""
+
+    cron: Cron = Field(description="Cron expression, in the time zone of the contract.")
+    after: tuple[str, ...] = Field(
+        min_length=1,
+        description="Datasets whose run of the same night must have ended before, well or not.",
+    )
+
+
 class OnCron(ContractModel):
     """The source is read at fixed times."""
 
@@ -115,6 +125,7 @@ __all__ = [
     "Duration",
     "Freshness",
     "OnCron",
+    "Scheduled",
     "TimeZone",
     "Watch",
 ]

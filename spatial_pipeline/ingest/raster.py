@@ -29,6 +29,7 @@ from spatial_pipeline.ingest import (
     raster_vrt,
     raster_windows,
 )
+from spatial_pipeline.ingest.conformance import geotiff
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import (
     crs_texts,
@@ -153,11 +154,15 @@ def _described(
         except Exception as exc:
             raise SourceError(raster_scan.reason_of(exc)) from exc
         errors, warned = _cog_verdict(choice.path, profile.driver)
+        judged = None
+        if page is not None:
+            judged = geotiff.judge(file, page.number, errors, warned).evidence()
     notes = [n for n in notes if "not a GeoTIFF" not in n]
     profile = replace(
         profile,
         cog_errors=errors,
         cog_warnings=warned,
+        conformance=judged,
         notes=_joined(choice.notes, layout.notes, told, notes),
     )
     return choice, original, profile, layout.damage

@@ -45,7 +45,7 @@ class SourceColumn(OtherSource):
 
 
 class AllowedValues(ColumnRule):
-    """Every value of a column is in a list or a code table. Nulls are ignored."""
+    """Every value of a column is in a list, or in a code table. Nulls are ignored."""
 
     rule: Literal["allowed_values"] = "allowed_values"
     needs: ClassVar[Needs] = Needs.one("values", "other")

@@ -98,6 +98,7 @@ class Readable(MetadataRule):
     """The source opens and every record or block decodes. Every contract has this rule."""
 
     rule: Literal["readable"] = "readable"
+    judges_unreadable_source: ClassVar[bool] = True
     scope: ClassVar[Scope] = Scope.DATASET
     kinds: ClassVar[frozenset[Kind]] = BOTH
     iso_element: ClassVar[str] = "format consistency"

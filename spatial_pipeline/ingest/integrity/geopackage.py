@@ -53,14 +53,14 @@ def audit(layer: Layer, file: Path) -> dict[str, pa.Array]:
 
     """
     try:
-        with closing(_opened(file)) as database:
+        with closing(bounded(file)) as database:
             return _audit(layer, file, database)
     except sqlite3.DatabaseError as exc:
         msg = f"the table cannot be read: {' '.join(str(exc).split())[:300]}"
         raise SourceError(msg) from exc
 
 
-def _opened(file: Path) -> sqlite3.Connection:
+def bounded(file: Path) -> sqlite3.Connection:
     """The database, read only, with a bound on what a query may cost."""
     database = read_only(file)
     database.text_factory = bytes
@@ -223,7 +223,7 @@ def _present(file: Path, table: str, cell: str, rows: NDArray[np.int64]) -> list
     if not len(rows):
         return []
     wanted = set(rows.tolist())
-    with closing(_opened(file)) as database:
+    with closing(bounded(file)) as database:
         found = database.execute(
             f"SELECT n FROM (SELECT row_number() OVER () - 1 AS n, {cell} IS NOT NULL AS there "  # noqa: S608
             f"FROM {table}) WHERE there"
