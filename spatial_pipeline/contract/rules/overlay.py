@@ -92,7 +92,7 @@ class OwnOrOtherRule(TopologyRule):
 
 
 class RelationRule(OwnOrOtherRule):
-    """Features are, or are not, in a relation to others, so or so many of them."""
+    """Features have a spatial relation to a number of other features, or to none."""
 
     rule: Literal["relation"] = "relation"
     predicate: Annotated[str, AfterValidator(_predicate)] = Field(
@@ -122,7 +122,7 @@ class RelationRule(OwnOrOtherRule):
 
 
 class MustNotOverlapWith(MatchedOverlayRule):
-    """No polygon shares an area, and no line a stretch, with one of the other dataset."""
+    """No polygon shares area, and no line shares a section, with one of another dataset."""
 
     rule: Literal["must_not_overlap_with"] = "must_not_overlap_with"
     judges: ClassVar[tuple[str, ...]] = ("polygon", "line")
@@ -158,7 +158,7 @@ class MustContainOnePoint(MatchedOverlayRule):
 
 
 class CountInside(MatchedOverlayRule):
-    """So or so many features of the other dataset lie in each polygon, borders included."""
+    """The number of features of another dataset in or at each polygon is within bounds."""
 
     rule: Literal["count_inside"] = "count_inside"
     judges: ClassVar[tuple[str, ...]] = ("polygon",)

@@ -1,4 +1,4 @@
-"""What the database keeps of versions that nobody needs any more, and its deletion.
+"""Deletion of parts and records of obsolete versions from the database.
 
 Files are pruned first, by ``store/prune.py``; here the parts and the records of versions that are
 gone follow. Tables that readers see, and rows written by hand, stay.
