@@ -6,6 +6,8 @@ import dagster as dg
 
 DATASET_TAG = "spatial_pipeline/dataset"
 """Tag of runs of a dataset, for concurrency limits and for finding them."""
+DEAD_TAG = "spatial_pipeline/dead"
+"""Tag of a run that was ended because its processes were gone."""
 CRON = "spatial_pipeline/cron"
 """Metadata of a published asset: cron expression of its nightly run."""
 ZONE = "spatial_pipeline/timezone"

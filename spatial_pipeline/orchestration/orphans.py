@@ -20,7 +20,7 @@ import dagster as dg
 from dagster import DagsterRunStatus as Status
 
 from spatial_pipeline.orchestration.autostart import sensor_status
-from spatial_pipeline.orchestration.keys import DATASET_TAG
+from spatial_pipeline.orchestration.keys import DATASET_TAG, DEAD_TAG
 from spatial_pipeline.runtime import heartbeat
 from spatial_pipeline.settings import Settings
 
@@ -119,6 +119,8 @@ def end(instance: dg.DagsterInstance, dead: DeadRun) -> str:
         f"no sign of life since {since}: its process was killed or its code server restarted;"
         f" ended; {again}"
     )
+    # That a process died is told, although Dagster retries the run.
+    instance.add_run_tags(run.run_id, {DEAD_TAG: "true"})
     if run.status is Status.CANCELING:
         instance.report_run_canceled(run, said)
     else:

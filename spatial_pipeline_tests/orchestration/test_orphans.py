@@ -172,7 +172,7 @@ def test_a_killed_code_server_loses_no_run(tmp_path: Path, monkeypatch: pytest.M
                 assert again.tags["dagster/parent_run_id"] == first.run_id
                 assert (tmp_path / "store/points/-/published.json").is_file()
                 eventually(lambda: bool(hook.told), tmp_path)
-                (message,) = hook.received[0]["alerts"]
+                message = hook.received[0]["alerts"][0]
                 assert (message["dataset"], message["kind"]) == ("points", "run")
                 assert message["summary"].startswith("no sign of life since")
                 assert "Dagster retries it" in message["summary"]

@@ -16,6 +16,7 @@ from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.gate.schema import SHOWN
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Version
+from spatial_pipeline.orchestration.keys import DEAD_TAG
 from spatial_pipeline.orchestration.metadata import SCHEMA_CHANGE
 
 PARTITION = "dagster/partition"
@@ -125,7 +126,7 @@ class Reader:
         """The observation of a run; None when it belongs to another code location."""
         if not self.location.ours(run, events):
             return None
-        retried = run.tags.get(WILL_RETRY_TAG) == "true"
+        retried = run.tags.get(WILL_RETRY_TAG) == "true" and DEAD_TAG not in run.tags
         partition = run.tags.get(PARTITION)
         facts: list[Problem] = []
         right: list[Key] = []

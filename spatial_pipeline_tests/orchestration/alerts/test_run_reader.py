@@ -20,6 +20,7 @@ from spatial_pipeline.alert.problems import Key, Kind
 from spatial_pipeline.orchestration.alerts.run_reader import PARTITION, Location, Reader
 from spatial_pipeline.orchestration.alerts.state import Position, events_of, finished_runs
 from spatial_pipeline.orchestration.assets import staged_key
+from spatial_pipeline.orchestration.keys import DEAD_TAG
 from spatial_pipeline_tests.orchestration.alerts_location import few
 from spatial_pipeline_tests.orchestration.daemons import storage
 
@@ -106,3 +107,13 @@ def test_the_cause_of_a_failed_launch_is_told(
         seen = reader.observation(failed, events, 5.0)
     assert seen is not None
     assert "exec format error: /opt/run.sh" in seen.facts[0].summary
+
+
+@pytest.mark.parametrize("dead", [True, False])
+def test_a_run_that_died_is_told_although_dagster_retries_it(reader: Reader, dead: bool) -> None:
+    tags = {PARTITION: "p01", "dagster/will_retry": "true"} | ({DEAD_TAG: "true"} if dead else {})
+    run = dg.DagsterRun(job_name="j", run_id="r1", status=DagsterRunStatus.FAILURE, tags=tags)
+    events = [*planned(staged_key("tiles"), "a"), event(DagsterEventType.RUN_FAILURE)]
+    seen = reader.observation(run, events, 5.0)
+    assert seen is not None
+    assert [f.key.kind for f in seen.facts] == ([Kind.RUN] if dead else [])
