@@ -26,7 +26,7 @@ class Settings(BaseSettings):
         fetch_max_bytes: most bytes of one source on another machine, all its files together.
         fetch_connect_timeout_s: longest wait for a connection to a web server or object store.
         fetch_read_timeout_s: longest wait for its next bytes.
-        fetch_attempts: how often a request is sent before it is given up.
+        fetch_attempts: attempts per request.
         database_url: libpq URI of the PostGIS database; files only without it.
         database_pool_size: most connections of one process.
         database_acquire_timeout_s: how long to wait for a connection of a full or starting server.
@@ -34,14 +34,14 @@ class Settings(BaseSettings):
         lock_timeout_s: longest wait for a lock that another process holds, in the store or in the
             database; whose it is is logged after ten seconds.
         autostart: False lets all schedules and sensors begin switched off, alerts included, as on
-            a developer's machine; a switch thrown in Dagster's UI counts more than this.
-        strict_contracts: true lets a code location fail to load when one of its contracts has a
-            mistake; else the other contracts load, and the mistake is an incident.
+            a developer's machine; a setting made in Dagster's UI takes precedence.
+        strict_contracts: true makes a code location fail to load if one of its contracts has a
+            mistake; otherwise the other contracts load, and the mistake is an incident.
         run_patience_s: seconds without a sign of life after which a run counts as dead, and is
             ended.
         alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
-        heartbeat_url: URL that is asked for after every good tick of the alerts, so that a
-            service can tell when they stop.
+        heartbeat_url: URL that is requested after every successful tick of the alerts, so that a
+            monitoring service notices when they stop.
         ui_url: address of Dagster's UI, for links in alerts.
         store_url: address under which people find the files of the store, for links in alerts.
         log_format: ``text``, or ``json`` for one JSON object a line on stderr of the command line.

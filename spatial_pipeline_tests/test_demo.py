@@ -70,12 +70,31 @@ def package_file(uri: str) -> Path:
 
 def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) -> None:
     used = {rule.rule for c in contracts.values() for rule in c.effective_rules}
-    # No dataset of the wheels has closed lines, Z, M, a column that holds a measure, or news.
+    # No dataset of the wheels has closed lines, Z, M, a column that holds a measure, columns that
+    # hold ranges, or news; none has points that belong on lines, lines that bound polygons, or
+    # directed networks.
     assert set(CATALOGUE) - used == {
+        "area_boundary_must_be_covered_by_boundary",
+        "boundary_must_be_covered_by",
         "closed_lines",
+        "consistent_z_at_intersection",
+        "endpoint_must_be_covered_by",
+        "endpoints_match_references",
+        "flows_downhill",
         "freshness",
         "measures_match",
         "monotonic_measure",
+        "must_be_covered_by_boundary",
+        "must_be_covered_by_endpoint",
+        "must_be_covered_by_line",
+        "must_coincide_with",
+        "must_contain_one_point",
+        "must_follow_boundaries",
+        "must_not_intersect_with",
+        "must_not_overlap_with",
+        "must_reach",
+        "ranges_must_not_have_gaps",
+        "ranges_must_not_overlap",
         "z_range",
     }
     assert len(used) >= 60

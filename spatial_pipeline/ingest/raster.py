@@ -29,6 +29,7 @@ from spatial_pipeline.ingest import (
     raster_vrt,
     raster_windows,
 )
+from spatial_pipeline.ingest.conformance import geotiff
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.integrity import (
     crs_texts,
@@ -63,7 +64,7 @@ def ingest_raster(
 
     Raises:
         OSError: the folder cannot be written.
-        StoreError: what was written is not what was read.
+        StoreError: the staged data differ from the source.
 
     """
     profile = RasterProfile(uri=resolved.uri)
@@ -153,11 +154,15 @@ def _described(
         except Exception as exc:
             raise SourceError(raster_scan.reason_of(exc)) from exc
         errors, warned = _cog_verdict(choice.path, profile.driver)
+        judged = None
+        if page is not None:
+            judged = geotiff.judge(file, page.number, errors, warned).evidence()
     notes = [n for n in notes if "not a GeoTIFF" not in n]
     profile = replace(
         profile,
         cog_errors=errors,
         cog_warnings=warned,
+        conformance=judged,
         notes=_joined(choice.notes, layout.notes, told, notes),
     )
     return choice, original, profile, layout.damage
@@ -236,7 +241,7 @@ def _known_files(dataset: Any, resolved: SourceFiles) -> None:
     for name in dataset.files:
         file = Path(name).resolve()
         if file.is_file() and file not in known:
-            msg = f"reads {file.name} too, which is no file of the source"
+            msg = f"reads {file.name} too, which is not a file of the source"
             raise SourceError(msg)
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import curves, geoparquet_writer
+from spatial_pipeline.ingest.conformance.evidence import ConformanceEvidence
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.formats.registry import recognised
@@ -40,7 +41,8 @@ def ingest_vector(
 
     """
     profile = VectorProfile(uri=resolved.uri, layer=options.layer)
-    opened = _opened(resolved, options, folder)
+    evidence = ConformanceEvidence()
+    opened = _opened(resolved, options, folder, evidence)
     return ingest_layer(
         profile,
         opened,
@@ -48,6 +50,7 @@ def ingest_vector(
         folder,
         progress,
         lambda text: named(text, resolved, folder / FOLDER),
+        evidence,
     )
 
 
@@ -58,16 +61,18 @@ def ingest_layer(
     folder: Path,
     progress: Progress | None = None,
     told: Callable[[str], str] = str,
+    evidence: ConformanceEvidence | None = None,
 ) -> VectorProfile:
     """Writes the features of a layer to ``folder/data.parquet``.
 
     Args:
-        profile: what is known before the layer is opened.
+        profile: profile before the layer is opened.
         opened: the layer; a SourceError of it ends in the profile.
         where: condition that features must meet.
         folder: existing, empty folder.
         progress: called with the features read and the total, None when unknown.
         told: makes the text of an error fit to be shown.
+        evidence: gathers how the file obeys its format, None for a table.
 
     Raises:
         OSError: the folder cannot be written.
@@ -85,25 +90,35 @@ def ingest_layer(
                 census = take(layer, where, spool, progress)
                 layer.verify()
                 profile = _counted(profile, layer, census)
+                if evidence is not None:
+                    profile = replace(profile, conformance=evidence.finish(layer, census))
                 _write(target, profile, spool, census)
                 return profile
     except SourceError as exc:
         profile = replace(profile, count=0, bounds=None, error=told(str(exc)))
+        if evidence is not None and profile.conformance is None:
+            profile = replace(profile, conformance=evidence.finish(None, None, profile.error))
         with ExternalSortBuffer(schema, folder) as nothing:
             _write(target, profile, nothing, LayerScan())
         return profile
 
 
 @contextmanager
-def _opened(resolved: SourceFiles, options: ReadOptions, folder: Path) -> Iterator[Layer]:
+def _opened(
+    resolved: SourceFiles, options: ReadOptions, folder: Path, evidence: ConformanceEvidence
+) -> Iterator[Layer]:
     """The layer of a file, which must not change while it is read."""
     # Of the source, not of the view: SQLite works the log into a copy when its last reader leaves.
     before = stamp(resolved)
     with viewed(resolved, folder) as local:
-        local, notes = crs_texts.without_broken_prj(local)
-        with recognised(local.files[0]).open(local, options) as found:
-            found.notes.extend(notes)
-            yield replace(found, verify=lambda: unchanged(resolved, before))
+        evidence.begin(local, options.layer)
+        try:
+            local, notes = crs_texts.without_broken_prj(local)
+            with recognised(local.files[0]).open(local, options) as found:
+                found.notes.extend(notes)
+                yield replace(found, verify=lambda: unchanged(resolved, before))
+        finally:
+            evidence.settle()
 
 
 def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:

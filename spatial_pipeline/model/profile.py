@@ -12,6 +12,7 @@ import pyproj
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.contract.vocabulary import Bounds
+from spatial_pipeline.model.conformance import FormatEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class VectorProfile:
         notes: remarks for users (several geometry columns, dropped covering, …).
         checksums: of every column as it was read, by its name in the staged file (see
             ``checksums.written``); None for versions of an ingest that took none.
+        conformance: how the file obeys its format; None for formats without published
+            requirements, for tables, and for versions of an ingest that did not look.
 
     """
 
@@ -95,6 +98,7 @@ class VectorProfile:
     notes: tuple[str, ...] = ()
     checksums: dict[str, str] | None = None
     geometry_required: bool = False
+    conformance: FormatEvidence | None = None
     kind: Literal["vector"] = "vector"
 
     @cached_property
@@ -114,7 +118,7 @@ class VectorProfile:
         value["defects"] = tuple(CellDefect(**d) for d in value.get("defects", ()))
         for name in ("bounds", "declared_bounds", "undecodable", "notes"):
             value[name] = None if value[name] is None else tuple(value[name])
-        return cls(**value)
+        return cls(**_with_conformance(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,7 @@ class RasterProfile:
         checksums: of the pixels as they were read, in 16 hexadecimal digits: a band, a row of
             cells, a cell (see ``checksums.empty_cells``); None for versions of an ingest that took
             none.
+        conformance: how the file obeys its format; see ``VectorProfile``.
 
     """
 
@@ -221,6 +226,7 @@ class RasterProfile:
     error: str | None = None
     notes: tuple[str, ...] = ()
     checksums: tuple[tuple[tuple[str, ...], ...], ...] | None = None
+    conformance: FormatEvidence | None = None
     kind: Literal["raster"] = "raster"
 
     @cached_property
@@ -267,7 +273,7 @@ class RasterProfile:
             value[name] = tuple(value[name])
         if value.get("checksums") is not None:
             value["checksums"] = tuple(tuple(map(tuple, band)) for band in value["checksums"])
-        return cls(**value)
+        return cls(**_with_conformance(value))
 
 
 Profile = VectorProfile | RasterProfile
@@ -277,6 +283,13 @@ def profile_from_json(value: dict[str, Any]) -> Profile:
     """The profile that ``to_json`` of either kind wrote."""
     model = VectorProfile if value["kind"] == "vector" else RasterProfile
     return model.from_json(value)
+
+
+def _with_conformance(value: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a profile, evidence of conformance included."""
+    if value.get("conformance") is not None:
+        value["conformance"] = FormatEvidence.from_json(value["conformance"])
+    return value
 
 
 def _crs(text: str | None) -> pyproj.CRS | None:

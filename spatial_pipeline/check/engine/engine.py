@@ -212,7 +212,7 @@ class _Run:
         """Refuses rules that cannot be evaluated on this data at all."""
         profile = self.data.profile
         task.bind(self.data)
-        if task.rule.rule in {"readable", "readable_pixels"}:
+        if task.rule.judges_unreadable_source:
             return
         if profile.error is not None and not _known(profile, task.rule):
             task.fail("needs a readable source")

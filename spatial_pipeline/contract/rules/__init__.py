@@ -9,6 +9,7 @@ from pydantic import Field
 from spatial_pipeline.contract.rules import (
     attributes,
     boundaries,
+    formats,
     joins,
     metadata,
     networks,
@@ -16,6 +17,7 @@ from spatial_pipeline.contract.rules import (
     overlay,
     parity,
     pixels,
+    ranges,
     raster_metadata,
     raster_parity,
     raster_topology,
@@ -27,7 +29,7 @@ from spatial_pipeline.contract.rules import (
 from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSource, Rule, rule_id
 
 MODULES = (
-    *(metadata, attributes, joins, statistics, raster_metadata),
+    *(metadata, formats, attributes, joins, ranges, statistics, raster_metadata),
     *(validity, vertices),
     pixels,
     *(topology, overlay, nodes, boundaries, networks, raster_topology),

@@ -102,6 +102,8 @@ class Rule(ContractModel):
     judges: ClassVar[tuple[str, ...]] = ()
     """Kinds of geometry of which a feature must be one for being judged: ``line``, ``polygon`` or
     ``geometry`` for all; empty for other rules."""
+    judges_unreadable_source: ClassVar[bool] = False
+    """True for rules that say what is wrong with a source that cannot be read."""
     needs: ClassVar[Needs] = Needs()
     ignores: ClassVar[Mapping[str, str]] = {}
     """Common parameters that it cannot use, with the reason; see ``unusable``."""
@@ -236,7 +238,7 @@ class Rule(ContractModel):
     def hash(self) -> str:
         """Hash of the rule with everything that can change its result.
 
-        The content of the files that say what is accepted is read anew each time, so that a
+        The files of accepted violations are read each time, so that a
         verdict is good only for what was accepted when it was made.
         """
         if not self.accepts:

@@ -145,6 +145,7 @@ class ReadablePixels(RasterValidityRule):
     """Every block of every band and overview decodes."""
 
     rule: Literal["readable_pixels"] = "readable_pixels"
+    judges_unreadable_source: ClassVar[bool] = True
     iso_element: ClassVar[str] = "format consistency"
 
 

@@ -25,6 +25,8 @@ import pyproj
 from pyproj.exceptions import CRSError
 
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.conformance import geojson as conformance
+from spatial_pipeline.ingest.conformance.judge import Judge
 from spatial_pipeline.ingest.defects import Defects
 from spatial_pipeline.ingest.formats import gdal, geojson_geometry, geojson_head, geojson_text
 from spatial_pipeline.ingest.formats.geojson_columns import ColumnScan, array
@@ -71,19 +73,22 @@ def read_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
     file = resolved.files[0]
     with ExitStack() as stack:
         try:
-            text = geojson_text.opened(stack.enter_context(file.open("rb")))
-            survey = _Survey()
+            stream = stack.enter_context(file.open("rb"))
+            text = geojson_text.opened(stream)
+            judge = conformance.judge()
+            survey = _Survey(judge)
             stack.enter_context(_no_collector())
             for block in text.blocks():
                 survey.see(block, text.sequence)
         except OSError as exc:
             raise SourceError(exc.strerror or str(exc)) from exc
-        survey.judge(text)
+        survey.refuse(text)
         names = {file.stem, text.members.get("name")}
         if options.layer is not None and options.layer not in names:
             msg = f"no layer {options.layer!r} in it; there is {file.stem}"
             raise SourceError(msg)
         notes = survey.notes()
+        conformance.collected(judge, text.members, text.sequence)
         rows = _Rows(survey)
         yield Layer(
             driver="GeoJSONSeq" if text.sequence and survey.count > 1 else "GeoJSON",
@@ -98,6 +103,7 @@ def read_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
             notes=notes,
             defects=rows.defects,
             lost=lambda _rows: sorted(rows.lost),
+            judge=judge,
         )
 
 
@@ -134,6 +140,7 @@ class _Survey:
     """Result of the first pass over a GeoJSON file.
 
     Attributes:
+        judge: takes findings about members and geometries.
         count: features.
         columns: of the properties, in the order in which they are first named.
         ids: of the members ``id``.
@@ -145,6 +152,7 @@ class _Survey:
 
     """
 
+    judge: Judge
     count: int = 0
     columns: dict[str, ColumnScan] = field(default_factory=dict)
     ids: ColumnScan = field(default_factory=ColumnScan)
@@ -163,6 +171,7 @@ class _Survey:
             else:
                 self.strangers.append(exact_json(element, default=str)[:60])
         self.count += len(features)
+        conformance.elements(self.judge, block)
         properties = [f.get("properties") or {} for f in features]
         for name in dict.fromkeys(chain.from_iterable(properties)):
             self.columns.setdefault(name, ColumnScan()).see([p.get(name) for p in properties])
@@ -175,7 +184,7 @@ class _Survey:
         self.kinds |= set(map(geojson_geometry.kind_of, geometries))
         self.has_z = self.has_z or geojson_geometry.has_z(geometries)
 
-    def judge(self, text: geojson_text.GeoJsonText) -> None:
+    def refuse(self, text: geojson_text.GeoJsonText) -> None:
         """Refuses a text that is no GeoJSON, or of which elements would be left out.
 
         Raises:
@@ -184,12 +193,12 @@ class _Survey:
         """
         if self.strangers:
             shown = ", ".join(self.strangers[:_NAMED])
-            msg = f"{len(self.strangers)} elements are no features: {shown}"
+            msg = f"{len(self.strangers)} elements are not features: {shown}"
             raise SourceError(msg)
         kind = text.members.get("type")
         if not text.sequence and kind != "FeatureCollection":
             told = exact_json(kind, default=str)
-            msg = f"it has features and is no FeatureCollection: its type is {told}"
+            msg = f"it has features and is not a FeatureCollection: its type is {told}"
             raise SourceError(msg)
         for name in self.columns:
             try:
@@ -245,6 +254,7 @@ class _Rows:
     def __init__(self, survey: _Survey) -> None:
         self.defects = Defects()
         self.lost: list[int] = []
+        self._judge = survey.judge
         self._names = list(survey.columns)
         kinds = [survey.columns[n].kind for n in self._names]
         self._id: pa.DataType | None = None
@@ -277,6 +287,7 @@ class _Rows:
             shown = exact_json(values[row], default=str)
             self.defects.add([first + row], self.geometry, [shown], reason)
             self.lost.append(first + row)
+        conformance.geometries(self._judge, values, found.wkb, found.reasons.values())
         return found.wkb.cast(pa.binary())
 
 

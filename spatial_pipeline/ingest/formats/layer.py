@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spatial_pipeline.contract.vocabulary import Bounds
+from spatial_pipeline.ingest.conformance.judge import Judge
 from spatial_pipeline.ingest.defects import Defects
 
 
@@ -31,10 +32,11 @@ class Layer:
             when it does not say.
         declared_bounds: extent that the source declares, None when it does not say.
         batches: record batches of ``schema``; raises SourceError for what cannot be read.
-        notes: what a reader should know; may grow while batches are read.
+        notes: notes for users of the dataset; may grow while batches are read.
         defects: values that cannot be kept as they are; grows while batches are read.
         lost: called behind the last batch with the source rows whose geometry was read as null;
             gives the source rows whose geometry is there but was not understood.
+        judge: takes findings of the reader about the conformance of the source.
         verify: called when everything was read; raises SourceError when the source changed.
 
     """
@@ -53,6 +55,7 @@ class Layer:
     notes: list[str] = field(default_factory=list)
     defects: Defects = field(default_factory=Defects)
     lost: Callable[[NDArray[np.int64]], Iterable[int]] = lambda _rows: ()
+    judge: Judge | None = None
     verify: Callable[[], None] = lambda: None
 
     @property

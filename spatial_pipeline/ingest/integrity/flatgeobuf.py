@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def audit(layer: Layer, file: Path) -> dict[str, pa.Array]:
 
 def _audited(layer: Layer, data: mmap.mmap) -> dict[str, pa.Array]:
     if data[:3] != _MAGIC or data[3] != _VERSION:
-        msg = "it is no FlatGeobuf file of version 3"
+        msg = "it is not a FlatGeobuf file of version 3"
         raise SourceError(msg)
     start = _START + _word(data, 8)
     header = _START + _word(data, _START)
@@ -227,3 +228,53 @@ def _scalar(data: mmap.mmap, table: int, number: int, form: str, default: int) -
 def _target(data: mmap.mmap, table: int, number: int) -> int:
     place = _field(data, table, number)
     return place + _word(data, place) if place else 0
+
+
+@dataclass(frozen=True)
+class FlatGeobufHeader:
+    """The header of a file.
+
+    Attributes:
+        envelope: minima and then maxima of all dimensions, empty when it declares none.
+        geometry_type: number of the type, 0 for mixed ones.
+        has_z: features have Z.
+        columns: name and number of the type of each column.
+        features: declared number of features, 0 when it is not known.
+        node_size: entries of a node of the index, 0 without an index.
+        has_crs: a reference system is declared.
+
+    """
+
+    envelope: tuple[float, ...]
+    geometry_type: int
+    has_z: bool
+    columns: tuple[tuple[str, int], ...]
+    features: int
+    node_size: int
+    has_crs: bool
+
+
+def header_of(file: Path) -> FlatGeobufHeader | None:
+    """The header of a FlatGeobuf file; None when it cannot be read."""
+    with file.open("rb") as stream:
+        data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            return _header(data)
+        except (struct.error, IndexError, SourceError):
+            return None
+
+
+def _header(data: mmap.mmap) -> FlatGeobufHeader:
+    table = _START + _word(data, _START)
+    vector = _target(data, table, 1)
+    count = _word(data, vector) if vector else 0
+    envelope = struct.unpack_from(f"<{min(count, 8)}d", data, vector + 4) if vector else ()
+    return FlatGeobufHeader(
+        envelope=tuple(envelope),
+        geometry_type=_scalar(data, table, 2, "<B", 0),
+        has_z=bool(_scalar(data, table, 3, "<B", 0)),
+        columns=tuple(_columns(data, table)),
+        features=_scalar(data, table, 8, "<Q", 0),
+        node_size=_scalar(data, table, 9, "<H", 16),
+        has_crs=bool(_field(data, table, 10)),
+    )

@@ -53,14 +53,14 @@ def audit(layer: Layer, file: Path) -> dict[str, pa.Array]:
 
     """
     try:
-        with closing(_opened(file)) as database:
+        with closing(bounded(file)) as database:
             return _audit(layer, file, database)
     except sqlite3.DatabaseError as exc:
         msg = f"the table cannot be read: {' '.join(str(exc).split())[:300]}"
         raise SourceError(msg) from exc
 
 
-def _opened(file: Path) -> sqlite3.Connection:
+def bounded(file: Path) -> sqlite3.Connection:
     """The database, read only, with a bound on what a query may cost."""
     database = read_only(file)
     database.text_factory = bytes
@@ -223,7 +223,7 @@ def _present(file: Path, table: str, cell: str, rows: NDArray[np.int64]) -> list
     if not len(rows):
         return []
     wanted = set(rows.tolist())
-    with closing(_opened(file)) as database:
+    with closing(bounded(file)) as database:
         found = database.execute(
             f"SELECT n FROM (SELECT row_number() OVER () - 1 AS n, {cell} IS NOT NULL AS there "  # noqa: S608
             f"FROM {table}) WHERE there"
@@ -255,7 +255,7 @@ def _wrong(cell: str, declared: str) -> tuple[str, str] | None:
     kind = f"typeof({cell})"
     if base == "BOOLEAN":
         return f"{cell} IS NOT NULL AND ({kind} <> 'integer' OR {cell} NOT IN (0, 1))", (
-            "is no BOOLEAN (0 or 1)"
+            "is not a BOOLEAN (0 or 1)"
         )
     if base in _INTEGERS:
         most = 1 << (_INTEGERS[base] - 1)
@@ -270,7 +270,7 @@ def _wrong(cell: str, declared: str) -> tuple[str, str] | None:
                 f"{cell} IS NOT NULL AND ({kind} <> 'text' OR {cell} NOT GLOB '{_DATE_GLOB}' "
                 f"OR date({cell}, '+0 days') IS NOT {cell})"
             ),
-            "is no date",
+            "is not a date",
         )
     if base in {"DATETIME", "TIMESTAMP"}:
         day, time = f"substr({cell}, 1, 10)", f"substr({cell}, 12, 8)"
@@ -280,12 +280,12 @@ def _wrong(cell: str, declared: str) -> tuple[str, str] | None:
                 f"OR date({day}, '+0 days') IS NOT {day} "
                 f"OR time(substr({time} || ':00', 1, 8)) IS NULL)"
             ),
-            "is no date and time",
+            "is not a date and time",
         )
     if base in {"TEXT", "VARCHAR"}:
-        return f"{kind} = 'blob'", "is no text"
+        return f"{kind} = 'blob'", "is not text"
     if base == "BLOB":
-        return f"{kind} NOT IN ('null', 'blob')", "is no BLOB"
+        return f"{kind} NOT IN ('null', 'blob')", "is not a BLOB"
     return None
 
 

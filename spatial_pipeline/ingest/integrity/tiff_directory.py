@@ -63,7 +63,7 @@ class TagEntry:
     """One entry of a directory as it stands there.
 
     Attributes:
-        tag: what it is.
+        tag: number of the tag.
         kind: number of the type of its values.
         count: number of values.
         inline: 4 or 8 bytes: the values where they fit, else their offset in the file.
@@ -102,6 +102,21 @@ def entries(file: Path, offset: int) -> tuple[str, list[TagEntry]]:
     with file.open("rb") as opened:
         found = _reader(opened)
         return ("<", []) if found is None else (found[0].order, found[0].entries(offset)[0])
+
+
+def numbers(file: Path, page: int, tags: frozenset[int]) -> dict[int, tuple[float, ...]] | None:
+    """Values of tags of one page; characters of a text as numbers. None without that page."""
+    found = chain(file)
+    place = (
+        None
+        if found is None
+        else next((d.offset for d in found.directories if d.number == page), None)
+    )
+    if place is None:
+        return None
+    with file.open("rb") as opened:
+        opening = _reader(opened)
+        return None if opening is None else opening[0].numbers(place, tags)
 
 
 def _reader(opened: BinaryIO) -> tuple[_DirectoryReader, int] | None:
@@ -179,6 +194,15 @@ class _DirectoryReader:
         found = [TagEntry(*entry.unpack_from(raw, place * entry.size)) for place in range(count)]
         (following,) = struct.unpack(self._order + self._layout.offset, raw[entry.size * count :])
         return found, following
+
+    def numbers(self, offset: int, tags: frozenset[int]) -> dict[int, tuple[float, ...]]:
+        """Values of the tags of a directory that can be read."""
+        try:
+            found, _ = self.entries(offset)
+        except _DamagedDirectoryError:
+            return {}
+        values = {e.tag: self._value(e.kind, e.count, e.inline) for e in found if e.tag in tags}
+        return {tag: tuple(map(float, value)) for tag, value in values.items()}
 
     def _directory(self, number: int, offset: int) -> tuple[Directory, int]:
         found, following = self.entries(offset)
