@@ -18,8 +18,8 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.crs.transformation import area_unit, in_degrees, length_unit
-from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
+from spatial_pipeline.check.crs.transformation import area_unit, length_unit
+from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged, with_degrees
 from spatial_pipeline.check.geometry.finite import not_finite_xy
 from spatial_pipeline.check.geometry.parts import COLLECTION, Parts, simple_parts
 from spatial_pipeline.check.geometry.path_vertices import Corners, PathVertices
@@ -38,7 +38,6 @@ from spatial_pipeline.check.geometry.unjudged import (
 )
 from spatial_pipeline.check.incremental.feature_cache import Facts
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.contract.rules.base import MEASURES
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile
@@ -354,24 +353,6 @@ def of_judged(facts: Facts, features: Features) -> Facts:
     judged = np.zeros(len(facts), dtype=bool)
     judged[features.index] = True
     return facts if judged.all() else facts.without(~judged)
-
-
-def with_degrees(outcome: RuleOutcome, rule: Rule, profile: Profile) -> RuleOutcome:
-    """The outcome with a note that names the lengths and areas of the rule that are angles."""
-    degrees = in_degrees(getattr(profile, "pyproj_crs", None))
-    if not degrees or not measures(rule) or getattr(rule, "metres", False):
-        return outcome
-    return replace(outcome, notes=(*outcome.notes, f"{', '.join(measures(rule))} in degrees"))
-
-
-def measures(rule: Rule) -> list[str]:
-    """Names of the parameters that are lengths or areas and that are set."""
-    return [
-        name
-        for name, info in type(rule).model_fields.items()
-        if any(m in MEASURES for m in info.metadata if isinstance(m, str))
-        and getattr(rule, name) not in (None, 0, 0.0)
-    ]
 
 
 def feature_rule(

@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, Check
+from spatial_pipeline.check.crs.transformation import in_degrees
 from spatial_pipeline.check.geometry.unjudged import (
     NO_GEOMETRY,
     THREE_D,
@@ -28,8 +29,10 @@ from spatial_pipeline.check.incremental.feature_cache import (
     Remembering,
 )
 from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.contract.rules.base import MEASURES
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import Profile
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 R = TypeVar("R", bound=Rule)
@@ -121,3 +124,21 @@ class GeometryCheck(JudgingCheck[R], BatchCheck[R]):
         if batch.wkb is None:
             raise RuleError(NO_GEOMETRY)
         return self.judge(batch)
+
+
+def with_degrees(outcome: RuleOutcome, rule: Rule, profile: Profile) -> RuleOutcome:
+    """The outcome with a note that names the lengths and areas of the rule that are angles."""
+    degrees = in_degrees(getattr(profile, "pyproj_crs", None))
+    if not degrees or not measures(rule) or getattr(rule, "metres", False):
+        return outcome
+    return replace(outcome, notes=(*outcome.notes, f"{', '.join(measures(rule))} in degrees"))
+
+
+def measures(rule: Rule) -> list[str]:
+    """Names of the parameters that are lengths or areas and that are set."""
+    return [
+        name
+        for name, info in type(rule).model_fields.items()
+        if any(m in MEASURES for m in info.metadata if isinstance(m, str))
+        and getattr(rule, name) not in (None, 0, 0.0)
+    ]

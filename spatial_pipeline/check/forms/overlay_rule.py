@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import Context, TileComparisonCheck, evaluates
 from spatial_pipeline.check.feature_keys import keyed
-from spatial_pipeline.check.forms.feature_rule import Features, of_judged, with_degrees
-from spatial_pipeline.check.forms.geometry_check import Judged, JudgingCheck
+from spatial_pipeline.check.forms.feature_rule import Features, of_judged
+from spatial_pipeline.check.forms.geometry_check import Judged, JudgingCheck, with_degrees
 from spatial_pipeline.check.forms.tile_rule import equal_values, plain_shapes
 from spatial_pipeline.check.geometry.related_pairs import Pairs, related, within_reach
 from spatial_pipeline.check.geometry.unjudged import OTHERS_LEFT, notes, require_geometry

@@ -18,8 +18,8 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import TileCheck, evaluates
-from spatial_pipeline.check.forms.feature_rule import Features, of_judged, with_degrees
-from spatial_pipeline.check.forms.geometry_check import Judged, JudgingCheck
+from spatial_pipeline.check.forms.feature_rule import Features, of_judged
+from spatial_pipeline.check.forms.geometry_check import Judged, JudgingCheck, with_degrees
 from spatial_pipeline.check.geometry.eligible import of_dimension
 from spatial_pipeline.check.geometry.unjudged import require_geometry
 from spatial_pipeline.check.incremental.feature_cache import Facts
