@@ -13,6 +13,7 @@ from spatial_pipeline.contract.rules import (
     boundaries,
     formats,
     joins,
+    keys,
     metadata,
     networks,
     nodes,
@@ -35,7 +36,7 @@ MODULES = (
     *(validity, vertices),
     pixels,
     *(topology, overlay, nodes, boundaries, networks, raster_topology),
-    *(parity, raster_parity),
+    *(parity, keys, raster_parity),
 )
 """By family, in the order of the catalogue."""
 
