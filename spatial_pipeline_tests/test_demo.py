@@ -72,7 +72,7 @@ def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) ->
     used = {rule.rule for c in contracts.values() for rule in c.effective_rules}
     # No dataset of the wheels has closed lines, Z, M, a column that holds a measure, columns that
     # hold ranges, or news; none has points that belong on lines, lines that bound polygons, or
-    # directed networks.
+    # directed networks; no raster of them has classes, tiles, a footprint, check points or zones.
     assert set(CATALOGUE) - used == {
         "area_boundary_must_be_covered_by_boundary",
         "boundary_must_be_covered_by",
@@ -81,8 +81,10 @@ def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) ->
         "endpoint_must_be_covered_by",
         "endpoints_match_references",
         "flows_downhill",
+        "footprint_matches",
         "freshness",
         "measures_match",
+        "min_patch_size",
         "monotonic_measure",
         "must_be_covered_by_boundary",
         "must_be_covered_by_endpoint",
@@ -93,9 +95,18 @@ def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) ->
         "must_not_intersect_with",
         "must_not_overlap_with",
         "must_reach",
+        "pixel_values",
+        "positional_accuracy",
         "ranges_must_not_have_gaps",
         "ranges_must_not_overlap",
+        "raster_matches_vector",
+        "thematic_accuracy",
+        "tile_edges_must_match",
+        "tiles_must_not_have_gaps",
+        "tiles_must_not_overlap",
+        "vertical_accuracy",
         "z_range",
+        "zonal_matches",
     }
     assert len(used) >= 60
     assert len(contracts) >= 12

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from spatial_pipeline.contract.custom import load_custom
 from spatial_pipeline.contract.rules import (
+    accuracy,
     attributes,
     boundaries,
     formats,
@@ -36,7 +37,7 @@ MODULES = (
     *(validity, vertices),
     pixels,
     *(topology, overlay, nodes, boundaries, networks, raster_topology),
-    *(parity, keys, raster_parity),
+    *(parity, keys, raster_parity, accuracy),
 )
 """By family, in the order of the catalogue."""
 

@@ -253,7 +253,7 @@ class Antimeridian(VertexRule):
     judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
 
     def needs_crs(self) -> bool:
-        """Longitudes are told by the CRS."""
+        """Longitudes depend on the CRS."""
         return True
 
 

@@ -32,7 +32,7 @@ def evaluate(rule: FormatConformance, profile: Profile) -> RuleOutcome:
     return RuleOutcome(
         checked=len(judged),
         violations=Violations.build([-1] * len(wrong), [_text(f) for f in wrong]),
-        message=_message(evidence, wrong, len(judged)),
+        message=_message(evidence, asked, wrong, len(judged)),
         notes=(
             *(f"recommended: {_text(f)}" for f in advised),
             *((f"accept: no requirement {', '.join(unknown)} was judged",) if unknown else ()),
@@ -45,9 +45,12 @@ def _text(finding: FormatFinding) -> str:
     return f"{finding.code}: {finding.reason}"
 
 
-def _message(evidence: FormatEvidence, wrong: list[FormatFinding], judged: int) -> str:
+def _message(
+    evidence: FormatEvidence, asked: set[str], wrong: list[FormatFinding], judged: int
+) -> str:
     if not wrong:
-        return f"{judged} requirements of {' and '.join(evidence.codes)} are met"
+        standards = [name for name in evidence.codes if name in asked]
+        return f"{judged} requirements of {' and '.join(standards)} are met"
     more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
     return f"{evidence.format}: {_text(wrong[0])}{more}"
 
