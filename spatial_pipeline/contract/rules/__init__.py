@@ -14,6 +14,7 @@ from spatial_pipeline.contract.rules import (
     boundaries,
     formats,
     joins,
+    keys,
     metadata,
     networks,
     nodes,
@@ -36,7 +37,7 @@ MODULES = (
     *(validity, vertices),
     pixels,
     *(topology, overlay, nodes, boundaries, networks, raster_topology),
-    *(parity, raster_parity, accuracy),
+    *(parity, keys, raster_parity, accuracy),
 )
 """By family, in the order of the catalogue."""
 
