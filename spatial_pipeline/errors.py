@@ -27,7 +27,7 @@ class ReaderFailedError(SpatialPipelineError):
 
 
 class SourceLostError(SpatialPipelineError):
-    """A source went away while it was read; nothing was staged, and the next run reads it anew."""
+    """A source was lost while it was read; nothing was staged, and the next run reads it again."""
 
 
 class GivenUpError(SpatialPipelineError):

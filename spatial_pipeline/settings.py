@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,12 +19,14 @@ class Settings(BaseSettings):
 
     Attributes:
         store: folder that holds staged and published versions.
+        contracts: file or folder of contracts for commands that are given none; those of this
+            package's demo unless given.
         allowed_sources: when set, a source must lie below one of these paths, packages
             (``package://name``) or URL prefixes; everything else is refused before any read.
         fetch_max_bytes: most bytes of one source on another machine, all its files together.
         fetch_connect_timeout_s: longest wait for a connection to a web server or object store.
         fetch_read_timeout_s: longest wait for its next bytes.
-        fetch_attempts: how often a request is sent before it is given up.
+        fetch_attempts: attempts per request.
         database_url: libpq URI of the PostGIS database; files only without it.
         database_pool_size: most connections of one process.
         database_acquire_timeout_s: how long to wait for a connection of a full or starting server.
@@ -31,15 +34,18 @@ class Settings(BaseSettings):
         lock_timeout_s: longest wait for a lock that another process holds, in the store or in the
             database; whose it is is logged after ten seconds.
         autostart: False lets all schedules and sensors begin switched off, alerts included, as on
-            a developer's machine; a switch thrown in Dagster's UI counts more than this.
-        strict_contracts: true lets a code location fail to load when one of its contracts has a
-            mistake; else the other contracts load, and the mistake is an incident.
+            a developer's machine; a setting made in Dagster's UI takes precedence.
+        strict_contracts: true makes a code location fail to load if one of its contracts has a
+            mistake; otherwise the other contracts load, and the mistake is an incident.
         run_patience_s: seconds without a sign of life after which a run counts as dead, and is
             ended.
         alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
-        heartbeat_url: URL that is asked for after every good tick of the alerts, so that a
-            service can tell when they stop.
+        heartbeat_url: URL that is requested after every successful tick of the alerts, so that a
+            monitoring service notices when they stop.
         ui_url: address of Dagster's UI, for links in alerts.
+        store_url: address under which people find the files of the store, for links in alerts.
+        log_format: ``text``, or ``json`` for one JSON object a line on stderr of the command line.
+        environment: name of the deployment, in front of the titles of alerts.
         memory: bytes that a check may use for the pieces in flight (2GiB, 500MB); a quarter of
             what the machine or the container has unless given.
         slow_callback_s: seconds for which a call may hold the event loop of a check before it is
@@ -69,6 +75,7 @@ class Settings(BaseSettings):
     )
 
     store: Path = Path(".spatial/store")
+    contracts: Path | None = None
     allowed_sources: tuple[str, ...] | None = None
     database_url: SecretStr | None = None
     database_pool_size: int = Field(4, ge=1)
@@ -82,6 +89,9 @@ class Settings(BaseSettings):
     alert_urls: SecretStr | None = None
     heartbeat_url: SecretStr | None = None
     ui_url: str | None = None
+    store_url: str | None = None
+    environment: str | None = None
+    log_format: Literal["text", "json"] = "text"
     autostart: bool = True
     run_patience_s: float = Field(120.0, gt=0)
     strict_contracts: bool = False

@@ -70,17 +70,35 @@ def package_file(uri: str) -> Path:
 
 def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) -> None:
     used = {rule.rule for c in contracts.values() for rule in c.effective_rules}
-    # No dataset of the wheels has closed lines, Z, M, a column that holds a measure, or news; no
-    # raster of them has classes, tiles, a footprint, check points or zones.
+    # No dataset of the wheels has closed lines, Z, M, a column that holds a measure, columns that
+    # hold ranges, or news; none has points that belong on lines, lines that bound polygons, or
+    # directed networks. No raster of them has classes, tiles, a footprint, check points or zones.
     assert set(CATALOGUE) - used == {
+        "area_boundary_must_be_covered_by_boundary",
+        "boundary_must_be_covered_by",
         "closed_lines",
+        "consistent_z_at_intersection",
+        "endpoint_must_be_covered_by",
+        "endpoints_match_references",
+        "flows_downhill",
         "footprint_matches",
         "freshness",
         "measures_match",
         "min_patch_size",
         "monotonic_measure",
+        "must_be_covered_by_boundary",
+        "must_be_covered_by_endpoint",
+        "must_be_covered_by_line",
+        "must_coincide_with",
+        "must_contain_one_point",
+        "must_follow_boundaries",
+        "must_not_intersect_with",
+        "must_not_overlap_with",
+        "must_reach",
         "pixel_values",
         "positional_accuracy",
+        "ranges_must_not_have_gaps",
+        "ranges_must_not_overlap",
         "raster_matches_vector",
         "thematic_accuracy",
         "tile_edges_must_match",

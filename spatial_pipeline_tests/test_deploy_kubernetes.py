@@ -76,7 +76,7 @@ def instance_config(values: dict[str, Any]) -> dict[str, Any]:
         "sensors": snake(daemon["sensors"]),
         "schedules": snake(daemon["schedules"]),
         "concurrency": {k: snake(v) for k, v in values["concurrency"].items() if k != "enabled"},
-        "retention": {k: snake(v) for k, v in values["retention"].items() if k != "enabled"},
+        "retention": snake({k: v for k, v in values["retention"].items() if k != "enabled"}),
         "python_logs": snake(values["pythonLogs"]),
         "telemetry": values["telemetry"],
         **values["additionalInstanceConfig"],
@@ -89,6 +89,7 @@ def container_context(values: dict[str, Any]) -> dict[str, Any]:
     assert code["includeConfigInLaunchedRuns"] == {"enabled": True}
     return {"k8s": {
         "env": code["env"],
+        "env_config_maps": [m["name"] for m in code["envConfigMaps"]],
         "env_secrets": [s["name"] for s in code["envSecrets"]],
         "volumes": code["volumes"],
         "volume_mounts": code["volumeMounts"],
@@ -174,6 +175,7 @@ def test_a_run_has_the_store_the_secrets_and_its_memory(launched: dict[str, Any]
     assert container["image"] == "spatial-pipeline:0.1.0"
     assert {"name": "SPATIAL_STORE", "value": "/var/lib/spatial/store"} in container["env"]
     assert {"secretRef": {"name": "spatial-pipeline"}} in container["envFrom"]
+    assert {"configMapRef": {"name": "spatial-pipeline"}} in container["envFrom"]
     assert {"name": "store", "mountPath": "/var/lib/spatial"} in container["volumeMounts"]
     assert container["resources"]["limits"] == {"memory": "8Gi"}
     # The store lies on the volume that all runs share.

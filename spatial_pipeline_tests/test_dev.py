@@ -95,7 +95,9 @@ def test_who_watches_and_who_tells(answer: dict[str, Any]) -> None:
     (entry,) = answer["workspaceOrError"]["locationEntries"]
     (repository,) = entry["locationOrLoadError"]["repositories"]
     status = {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
-    assert status == {"alerts": "RUNNING", "glaciers_source_sensor": "RUNNING"}
+    assert status == dict.fromkeys(
+        ("alerts", "counties_source_sensor", "dead_runs", "glaciers_source_sensor"), "RUNNING"
+    )
     assert {s["name"] for s in repository["schedules"]} == {
         "counties_schedule",
         "inventory_schedule",

@@ -88,7 +88,7 @@ class AppriseChannel:
         _SAID.addHandler(said)
         _message_id.set(f"<{message.id}@spatial-pipeline.alerts>")
         try:
-            with _attached(message.picture if plugin.attachment_support else None) as attachment:
+            with _attached(message, plugin.attachment_support) as attachment:
                 taken = sender.notify(
                     title=message.title,
                     body=message.html if html else message.text,
@@ -176,14 +176,18 @@ def _mark(plugin: Any, message: Message) -> None:
 
 
 @contextlib.contextmanager
-def _attached(picture: bytes | None) -> Iterator[list[str] | None]:
-    if picture is None:
+def _attached(message: Message, supported: bool) -> Iterator[list[str] | None]:
+    """Picture and violations as files, for services that take files."""
+    files = {} if message.picture is None else {"defects.png": message.picture}
+    if message.attachment is not None:
+        files[message.attachment.name] = message.attachment.content
+    if not files or not supported:
         yield None
         return
     with temporary_folder() as folder:
-        path = folder / "defects.png"
-        path.write_bytes(picture)
-        yield [str(path)]
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        yield [str(folder / name) for name in files]
 
 
 class _Said(logging.Handler):

@@ -17,17 +17,18 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from spatial_pipeline.alert.incidents import Incident, IncidentChange, observe, remind
-from spatial_pipeline.alert.message import Links, Message, compose, when
+from spatial_pipeline.alert.incidents import Incident, IncidentChange, What, observe, remind, tell
+from spatial_pipeline.alert.message import Exhibit, Links, Message, compose, when
 from spatial_pipeline.alert.outbox import DOWN_AFTER, Outbox, QueuedMessage
 from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem
-from spatial_pipeline.alert.routing import Route, recipients
+from spatial_pipeline.alert.routing import Route, recipients, waits
+from spatial_pipeline.alert.silences import Acknowledgement, Silence, Withheld, withhold
 from spatial_pipeline.contract.vocabulary import Severity
 
 logger = logging.getLogger("spatial_pipeline")
 SELF = "alerts"
 """Subject of incidents about the alerts themselves."""
-Painter = Callable[[Problem], bytes | None]
+Exhibitor = Callable[[Sequence[Problem], Key], Exhibit]
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,18 @@ class AlertState:
         position: read position in the event log; its format belongs to the reader.
         incidents: the open incidents.
         outbox: undelivered messages.
+        acknowledged: places that somebody is at.
+        silences: what nobody wants to hear of for a while.
+        withheld: changes that wait for the end of a silence or of quiet hours.
 
     """
 
     position: str = ""
     incidents: tuple[Incident, ...] = ()
     outbox: Outbox = field(default_factory=Outbox)
+    acknowledged: tuple[Acknowledgement, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    withheld: Withheld = field(default_factory=dict)
 
     @property
     def by_key(self) -> dict[Key, Incident]:
@@ -130,7 +137,7 @@ class AlertDispatcher:
         shelf: storage of the state.
         channels: destinations of messages.
         rules: settings for reporting incidents.
-        paint: draws the map of a problem's violations; returns None when there is nothing to draw.
+        exhibit: what the store adds to a message about these problems of one place.
         clock: the time in POSIX seconds.
 
     """
@@ -138,7 +145,7 @@ class AlertDispatcher:
     shelf: StateStorage
     channels: Sequence[Channel]
     rules: Rules = field(default_factory=Rules)
-    paint: Painter = lambda _fact: None
+    exhibit: Exhibitor = lambda _problems, _key: Exhibit()
     clock: Callable[[], float] = time.time
     state: AlertState = field(init=False)
 
@@ -152,25 +159,116 @@ class AlertDispatcher:
         Waiting messages of a channel that is no longer configured move to the others. Returns the
         number of changes to report.
         """
-        incidents = self.state.by_key
+        now, state = self.clock(), self.state
+        if position is not None:
+            state = replace(state, position=position)
+        incidents = state.by_key
         changes: list[IncidentChange] = []
         for observation in observations:
-            incidents, told = observe(incidents, observation, self.clock())
+            incidents, told = observe(incidents, observation, now)
             changes += told
-        incidents, reminders = remind(incidents, self.clock(), self.rules.remind_after_s)
+        acknowledged = _still(state.acknowledged, incidents, changes)
+        quiet = {a.place for a in acknowledged}
+        # What is still wrong when a silence ends is told then.
+        quiet |= {k.place for k in incidents if any(s.covers(k, now) for s in state.silences)}
+        incidents, reminders = remind(incidents, now, self.rules.remind_after_s, quiet)
         changes += reminders
-        outbox, homeless = self.state.outbox, list[IncidentChange]()
-        if self.channels:
-            outbox, homeless = outbox.without([c.name for c in self.channels])
-        outbox = outbox.with_changes(self._told(homeless + changes), self.rules.digest_above)
-        self._save(
-            AlertState(
-                self.state.position if position is None else position,
-                tuple(incidents.values()),
-                outbox,
-            )
+        state = replace(
+            state,
+            incidents=tuple(incidents.values()),
+            acknowledged=acknowledged,
+            silences=tuple(s for s in state.silences if now < s.until),
         )
+        self._save(self._queued(state, changes))
         return len(changes)
+
+    def acknowledge(self, dataset: str, partition: str | None, by: str, note: str = "") -> int:
+        """Stops reminders of a place until something else of it fails; tells the channels.
+
+        Returns the number of open problems; nothing happens when there are none.
+        """
+        places = {k.place for k in self.state.by_key if _is(k, dataset, partition)}
+        now = self.clock()
+        words = f"{by}: {note}" if note else by
+        incidents, changes = tell(self.state.by_key, places, What.ACKNOWLEDGED, now, words)
+        others = [a for a in self.state.acknowledged if a.place not in places]
+        fresh = [Acknowledgement(p, by, now, note) for p in sorted(places, key=str)]
+        state = replace(
+            self.state,
+            incidents=tuple(incidents.values()),
+            acknowledged=(*others, *fresh),
+        )
+        self._save(self._queued(state, changes))
+        return len(changes)
+
+    def reset(self, dataset: str, partition: str | None) -> int:
+        """Closes all incidents of a place; what is still wrong opens one at the next look.
+
+        Returns their number.
+        """
+        keys = [k for k in self.state.by_key if _is(k, dataset, partition)]
+        observation = Observation(self.clock(), frozenset(keys))
+        return self.take([observation]) if keys else 0
+
+    def silence(self, silence: Silence) -> int:
+        """Sends nothing of some datasets for a while; tells the channels that it begins.
+
+        Returns the number of open problems that it covers.
+        """
+        now = self.clock()
+        places = {k.place for k in self.state.by_key if silence.covers(k, now)}
+        until = when(silence.until)
+        words = f"until {until} UTC by {silence.by}" + (f": {silence.note}" if silence.note else "")
+        incidents, changes = tell(self.state.by_key, places, What.SILENCED, now, words)
+        state = replace(self.state, incidents=tuple(incidents.values()))
+        state = self._queued(state, changes)
+        self._save(replace(state, silences=(*state.silences, silence)))
+        return len(changes)
+
+    def end_silences(self, datasets: str, partition: str | None) -> int:
+        """Ends silences that were made for these datasets and this partition; their number."""
+        kept = [
+            s for s in self.state.silences if (s.datasets, s.partition) != (datasets, partition)
+        ]
+        ended = len(self.state.silences) - len(kept)
+        self._save(replace(self.state, silences=tuple(kept)))
+        return ended
+
+    def _queued(self, state: AlertState, changes: Sequence[IncidentChange]) -> AlertState:
+        """The state with messages for changes, and for those that need wait no longer."""
+        now = self.clock()
+        outbox, homeless = state.outbox, list[IncidentChange]()
+        withheld = dict(state.withheld)
+        if self.channels:
+            names = [c.name for c in self.channels]
+            outbox, homeless = outbox.without(names)
+            gone = {c.id: c for n, of in withheld.items() if n not in names for c in of}
+            homeless += gone.values()
+            withheld = {n: of for n, of in withheld.items() if n in names}
+        told: dict[str, list[IncidentChange]] = {}
+        for name, waiting in withheld.items():
+            told[name] = [c for c in waiting if not self._waits(state, name, c)]
+            withheld[name] = tuple(c for c in waiting if self._waits(state, name, c))
+        for name, fresh in self._told([*homeless, *changes]).items():
+            for change in fresh:
+                if self._waits(state, name, change):
+                    silenced = any(s.covers(change.fact.key, now) for s in state.silences)
+                    before = withheld.get(name, ())
+                    withheld[name] = withhold(before, change, forget=silenced)
+                else:
+                    told.setdefault(name, []).append(change)
+        open_ = [i.fact for i in state.incidents]
+        return replace(
+            state,
+            outbox=outbox.with_changes(told, self.rules.digest_above, open_),
+            withheld={name: of for name, of in withheld.items() if of},
+        )
+
+    def _waits(self, state: AlertState, channel: str, change: IncidentChange) -> bool:
+        """True while a silence or quiet hours keep a change from a channel."""
+        now = self.clock()
+        silenced = any(s.covers(change.fact.key, now) for s in state.silences)
+        return silenced or waits(self.rules.routes, channel, change.fact, now)
 
     def deliver(self, budget_s: float) -> Report:
         """Sends waiting messages, in order per channel, until all are sent or time is up."""
@@ -226,23 +324,46 @@ class AlertDispatcher:
             facts.append(Problem(key, Severity.ERROR, summary, status="down"))
         observation = Observation(self.clock(), frozenset({key}), tuple(facts))
         incidents, changes = observe(self.state.by_key, observation)
-        told = self._told(changes)
-        told.pop(name, None)
-        outbox = self.state.outbox.with_changes(told, self.rules.digest_above)
-        self._save(replace(self.state, incidents=tuple(incidents.values()), outbox=outbox))
+        state = replace(self.state, incidents=tuple(incidents.values()))
+        self._save(self._queued(state, changes))
         return bool(changes)
 
     def _message(self, entry: QueuedMessage) -> Message:
-        """The message; without its picture when it was refused before."""
-        picture = None
-        if len(entry.changes) == 1 and entry.attempts < DOWN_AFTER:
+        """The message; without picture and file when it was refused before."""
+        exhibit = Exhibit()
+        places = {c.fact.key.place for c in entry.changes}
+        if len(places) == 1:
             try:
-                picture = self.paint(entry.changes[0].fact)
+                open_ = [c.fact for c in entry.changes if c.what is not What.CLOSED]
+                exhibit = self.exhibit([*open_, *entry.others], entry.changes[0].fact.key)
             except Exception:
-                logger.exception("the map of %s cannot be drawn", entry.changes[0].fact.key.title)
-        return compose(entry.id, entry.changes, self.rules.links, picture)
+                title = entry.changes[0].fact.key.title
+                logger.exception("the store does not tell more of %s", title)
+            if entry.attempts >= DOWN_AFTER:
+                exhibit = replace(exhibit, picture=None, attachment=None)
+        return compose(entry.id, entry.changes, self.rules.links, exhibit, entry.others)
 
     def _save(self, state: AlertState) -> None:
         if state != self.state:
             self.shelf.save(_STATE.dump_json(state).decode())
             self.state = state
+
+
+def _is(key: Key, dataset: str, partition: str | None) -> bool:
+    """True for a problem of a dataset, of one partition or of all when None."""
+    return key.dataset == dataset and partition in (None, key.partition)
+
+
+def _still(
+    acknowledged: Sequence[Acknowledgement],
+    incidents: Mapping[Key, Incident],
+    changes: Sequence[IncidentChange],
+) -> tuple[Acknowledgement, ...]:
+    """Acknowledgements of what is still wrong, where nothing that blocks came on top."""
+    open_ = {k.place for k in incidents}
+    worse = {
+        c.fact.key.place
+        for c in changes
+        if c.what is What.OPENED and c.fact.severity is Severity.ERROR
+    }
+    return tuple(a for a in acknowledged if a.place in open_ - worse)

@@ -6,11 +6,11 @@ identifies one message for ever and deduplicates repeats.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from spatial_pipeline.alert.problems import Key, Observation, Problem
+from spatial_pipeline.alert.problems import Key, Observation, Place, Problem
 from spatial_pipeline.runtime.hashing import fingerprint
 
 MUCH = 0.5
@@ -23,6 +23,8 @@ class What(StrEnum):
     OPENED = "opened"
     UPDATED = "updated"
     REMINDED = "reminded"
+    ACKNOWLEDGED = "acknowledged"
+    SILENCED = "silenced"
     CLOSED = "closed"
 
 
@@ -65,6 +67,7 @@ class IncidentChange:
         opened_at: POSIX seconds.
         at: POSIX seconds.
         before: violations at the last report, None at the first report or when nothing is counted.
+        words: words of the person who acknowledged or silenced it.
 
     """
 
@@ -75,6 +78,7 @@ class IncidentChange:
     opened_at: float
     at: float
     before: int | None = None
+    words: str = ""
 
     @property
     def id(self) -> str:
@@ -122,15 +126,43 @@ def observe(
 
 
 def remind(
-    incidents: Incidents, now: float, after_s: float
+    incidents: Incidents, now: float, after_s: float, quiet: Collection[Place] = ()
 ) -> tuple[dict[Key, Incident], list[IncidentChange]]:
-    """Reminders for open incidents that were not reported for a while."""
+    """Reminders of all open incidents of a place of which nothing was reported for a while.
+
+    Args:
+        incidents: the open incidents.
+        now: POSIX seconds.
+        after_s: seconds since the last report of anything of the place.
+        quiet: places that somebody acknowledged.
+
+    """
+    latest: dict[Place, float] = {}
+    for key, incident in incidents.items():
+        latest[key.place] = max(incident.told_at, latest.get(key.place, incident.told_at))
+    due = {p for p, at in latest.items() if now - at >= after_s and p not in quiet}
+    return tell(incidents, due, What.REMINDED, now)
+
+
+def tell(
+    incidents: Incidents, places: Collection[Place], what: What, now: float, words: str = ""
+) -> tuple[dict[Key, Incident], list[IncidentChange]]:
+    """Reports all open incidents of some places.
+
+    Args:
+        incidents: the open incidents.
+        places: dataset and partition of each.
+        what: the reason.
+        now: POSIX seconds.
+        words: words of a person.
+
+    """
     after = dict(incidents)
     changes: list[IncidentChange] = []
     for key in sorted(incidents, key=_order):
-        if now - incidents[key].told_at >= after_s:
-            after[key], change = _tell(incidents[key], What.REMINDED, incidents[key].fact, now, now)
-            changes.append(change)
+        if key.place in places:
+            after[key], change = _tell(incidents[key], what, incidents[key].fact, now, now)
+            changes.append(replace(change, words=words))
     return after, changes
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from spatial_pipeline.alert.incidents import IncidentChange, What
-from spatial_pipeline.alert.problems import Key, Kind, Problem
+from spatial_pipeline.alert.problems import Kind, Problem
+from spatial_pipeline.alert.wording import counts, defects, next_commands, sentence, story
 from spatial_pipeline.contract.vocabulary import Severity
-from spatial_pipeline.model.result import keys_text
-from spatial_pipeline.model.violations import Violation
+from spatial_pipeline.runtime.hashing import fingerprint
 
 if TYPE_CHECKING:
     import jinja2
@@ -24,27 +24,31 @@ MOST_LISTED = 25
 """Changes that a digest lists; it counts the others."""
 WORDS = {
     What.OPENED: "failed", What.UPDATED: "changed", What.REMINDED: "still failing",
-    What.CLOSED: "fixed",
+    What.ACKNOWLEDGED: "acknowledged", What.SILENCED: "silenced", What.CLOSED: "fixed",
 }  # fmt: skip
-TITLES = {
-    Kind.UNCHECKED: "not every rule was checked",
-    Kind.HELD: "publication held",
-    Kind.RUN: "run failed",
-    Kind.LATE: "late",
-    Kind.CHANNEL: "alert channel down",
-}
 
 
 @dataclass(frozen=True)
 class Links:
-    """Addresses in Dagster's UI.
+    """Addresses for people, and the name of the deployment.
 
     Attributes:
-        base: address of the UI without a slash at the end; None makes no links.
+        base: address of Dagster's UI; None makes no links.
+        store: address under which people find the files of the store; None when they cannot.
+        environment: name of the deployment, in front of every title.
 
     """
 
     base: str | None = None
+    store: str | None = None
+    environment: str | None = None
+
+    def layer(self, fact: Problem) -> str | None:
+        """Address of the violation layer of a problem; its path without ``store``."""
+        if fact.layer is None or self.store is None:
+            return fact.layer
+        parts = fact.layer.replace("\\", "/").rsplit("/", 4)[1:]
+        return "/".join([self.store.rstrip("/"), *(quote(p, safe="") for p in parts)])
 
     def of(self, fact: Problem) -> tuple[tuple[str, str], ...]:
         """(label, address) of the run, the asset and the check of a problem."""
@@ -64,6 +68,30 @@ class Links:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a message."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What the store adds to a message about one place.
+
+    Attributes:
+        readers: what readers see now, and since when; None when it is not known.
+        picture: PNG of the defects.
+        attachment: the violations, when they are few.
+
+    """
+
+    readers: str | None = None
+    picture: bytes | None = None
+    attachment: Attachment | None = None
+
+
+@dataclass(frozen=True)
 class Message:
     """A message to a channel.
 
@@ -76,6 +104,7 @@ class Message:
         level: ``failure``, ``warning``, ``info`` or ``success``.
         facts: the same as JSON-ready values.
         picture: PNG of the defects.
+        attachment: the violations, when they are few.
 
     """
 
@@ -87,32 +116,90 @@ class Message:
     level: str
     facts: tuple[dict[str, Any], ...] = ()
     picture: bytes | None = None
+    attachment: Attachment | None = None
 
 
 def compose(
-    id_: str, changes: Sequence[IncidentChange], links: Links, picture: bytes | None = None
+    id_: str,
+    changes: Sequence[IncidentChange],
+    links: Links,
+    exhibit: Exhibit = Exhibit(),
+    others: Sequence[Problem] = (),
 ) -> Message:
-    """The message that reports these changes; a digest when there are several."""
-    single = changes[0] if len(changes) == 1 else None
-    title = _title(single) if single is not None else digest_title(changes)
-    values = {
-        "title": title,
-        "changes": changes[:MOST_LISTED],
-        "single": single,
-        "omitted": len(changes) - MOST_LISTED,
-        "datasets": Counter(c.fact.key.title for c in changes).most_common(MOST_LISTED),
-        "id": id_,
-    }
+    """The message that reports changes of one place; a digest when there are several places.
+
+    Args:
+        id_: idempotency key.
+        changes: the changes.
+        links: addresses for people.
+        exhibit: what the store adds.
+        others: problems of the place that did not change.
+
+    """
+    single = len({c.fact.key.place for c in changes}) == 1
+    title = sentence(changes, others) if single else digest_title(changes)
+    if links.environment is not None:
+        title = f"[{links.environment}] {title}"
+    first = changes[0]
+    values = {"title": title, "id": id_, "single": single}
+    if single:
+        values |= _values(changes, others, links, exhibit)
+        group = fingerprint("place", *first.fact.key.place)
+    else:
+        values |= {
+            "changes": changes[:MOST_LISTED],
+            "omitted": len(changes) - MOST_LISTED,
+            "datasets": Counter(c.fact.key.title for c in changes).most_common(MOST_LISTED),
+        }
+        group = id_
     return Message(
         id=id_,
-        group=changes[0].incident if single is not None else id_,
+        group=group,
         title=title,
         text=_template("message.txt.jinja", links).render(values).strip() + "\n",
         html=_template("message.html.jinja", links).render(values),
-        level=_level(changes),
+        level=_level(changes, others),
         facts=tuple(as_json(c, links) for c in changes),
-        picture=picture,
+        picture=exhibit.picture,
+        attachment=exhibit.attachment,
     )
+
+
+def _values(
+    changes: Sequence[IncidentChange],
+    others: Sequence[Problem],
+    links: Links,
+    exhibit: Exhibit,
+) -> dict[str, Any]:
+    """Values of the templates for a message about one place."""
+    open_ = [c for c in changes if c.what is not What.CLOSED]
+    problems = [c.fact for c in open_] + list(others)
+    problems.sort(key=lambda p: (p.severity is not Severity.ERROR, p.key.name))
+    before = {c.fact.key: c.before for c in open_}
+    # Where everything is new, nothing is marked as new.
+    all_new = story(changes, others) is What.OPENED
+    new = set() if all_new else {c.fact.key for c in open_ if c.what is What.OPENED}
+    lead = problems[0] if problems else changes[0].fact
+    layers = dict.fromkeys(filter(None, (links.layer(p) for p in problems)))
+    return {
+        "key": lead.key,
+        "what": story(changes, others).value,
+        "words": changes[0].words,
+        "rows": [(p, counts(p, before.get(p.key)), p.key in new) for p in problems[:MOST_LISTED]],
+        "more": max(0, len(problems) - MOST_LISTED),
+        "fixed": [c.fact.key.name for c in changes if c.what is What.CLOSED],
+        "since": min(c.opened_at for c in changes),
+        "until": max(c.at for c in changes),
+        "owners": tuple(dict.fromkeys(o for p in [*problems, lead] for o in p.owners)),
+        "environment": links.environment,
+        "version": lead.version,
+        "readers": exhibit.readers,
+        "defects": defects(problems),
+        "attached": None if exhibit.attachment is None else exhibit.attachment.name,
+        "layers": list(layers),
+        "commands": next_commands(problems) if problems else [],
+        "addresses": links.of(lead),
+    }
 
 
 def as_json(change: IncidentChange, links: Links) -> dict[str, Any]:
@@ -132,9 +219,12 @@ def as_json(change: IncidentChange, links: Links) -> dict[str, Any]:
         "violations": fact.violations,
         "violations_before": change.before,
         "checked": fact.checked,
+        "limit": fact.limit,
         "summary": fact.summary,
+        "owners": list(fact.owners),
+        "environment": links.environment,
         "version": fact.version,
-        "violation_layer": fact.layer,
+        "violation_layer": links.layer(fact),
         "run_id": fact.run_id,
         "opened_at": when(change.opened_at),
         "at": when(change.at),
@@ -147,32 +237,11 @@ def when(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def counts(change: IncidentChange) -> str:
-    """Violations before and now, where known."""
-    fact = change.fact
-    if change.what is What.CLOSED or fact.violations is None:
-        return ""
-    now = f"{fact.violations} violation{'' if fact.violations == 1 else 's'}"
-    now += f" in {fact.checked} checked" if fact.checked else ""
-    return now if change.before is None else f"{now}, {change.before} before"
-
-
 def line(change: IncidentChange) -> str:
     """One change in one line."""
     fact = change.fact
     said = "" if change.what is What.CLOSED else f": {fact.summary}"
-    return f"{fact.key.title} {_subject(fact.key)} {_word(change)}".rstrip() + said
-
-
-def defect(violation: Violation) -> str:
-    """One violation in one line, with its coordinates."""
-    keys = keys_text(violation.keys)
-    parts = [violation.reason, keys]
-    if violation.location is not None:
-        parts.append("at {:.10g}, {:.10g}".format(*violation.location))
-    if violation.measure is not None:
-        parts.append(f"{violation.measure:.4g} {violation.unit}".strip())
-    return " · ".join(p for p in parts if p)
+    return f"{fact.key.title} {fact.key.name or fact.key.kind.value} {WORDS[change.what]}{said}"
 
 
 def digest_title(changes: Sequence[IncidentChange]) -> str:
@@ -183,35 +252,13 @@ def digest_title(changes: Sequence[IncidentChange]) -> str:
     return f"{said} ({datasets} dataset{'' if datasets == 1 else 's'})"
 
 
-def _title(change: IncidentChange) -> str:
-    key = change.fact.key
-    return f"{key.title}: {_subject(key)} {_word(change)}".rstrip()
-
-
-def _subject(key: Key) -> str:
-    title = TITLES.get(key.kind)
-    if title is None:
-        return key.name
-    named = key.kind in (Kind.RUN, Kind.CHANNEL) and key.name
-    return f"{title} ({key.name})" if named else title
-
-
-def _word(change: IncidentChange) -> str:
-    if change.fact.key.kind is Kind.RULE and change.what is What.OPENED:
-        warned = change.fact.severity is Severity.WARN
-        status = "could not be checked" if change.fact.status in ("error", "timeout") else "failed"
-        return f"{status} (warning)" if warned else status
-    if change.fact.key.kind is not Kind.RULE:
-        words = {What.OPENED: "", What.UPDATED: "changed", What.REMINDED: "still"}
-        return words.get(change.what, "over").strip()
-    return WORDS[change.what]
-
-
-def _level(changes: Sequence[IncidentChange]) -> str:
-    if all(c.what is What.CLOSED for c in changes):
+def _level(changes: Sequence[IncidentChange], others: Sequence[Problem]) -> str:
+    open_ = [c.fact for c in changes if c.what is not What.CLOSED] + list(others)
+    if not open_:
         return "success"
-    open_ = [c for c in changes if c.what is not What.CLOSED]
-    return "failure" if any(c.fact.severity is Severity.ERROR for c in open_) else "warning"
+    if {c.what for c in changes} <= {What.ACKNOWLEDGED, What.SILENCED}:
+        return "info"
+    return "failure" if any(p.severity is Severity.ERROR for p in open_) else "warning"
 
 
 @cache
@@ -225,6 +272,6 @@ def _template(name: str, links: Links) -> jinja2.Template:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(when=when, counts=counts, line=line, defect=defect, links=links.of)
+    environment.filters.update(when=when, line=line, links=links.of)
     source = files("spatial_pipeline.alert").joinpath(name).read_text(encoding="utf-8")
     return environment.from_string(source)

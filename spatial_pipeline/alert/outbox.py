@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from spatial_pipeline.alert.incidents import IncidentChange
+from spatial_pipeline.alert.problems import Place, Problem
 from spatial_pipeline.runtime.hashing import fingerprint
 
 LONGEST_QUEUE = 100
@@ -25,13 +26,15 @@ class QueuedMessage:
     """One message for one channel.
 
     Attributes:
-        changes: the reported changes; more than one makes it a digest.
+        changes: the reported changes; those of several places make it a digest.
         attempts: failed attempts to send it.
+        others: problems of the place that are open, too, and did not change.
 
     """
 
     changes: tuple[IncidentChange, ...]
     attempts: int = 0
+    others: tuple[Problem, ...] = ()
 
     @property
     def id(self) -> str:
@@ -79,14 +82,29 @@ class Queue:
             error=error,
         )
 
-    def with_changes(self, changes: Sequence[IncidentChange], digest_above: int) -> Queue:
-        """The queue with more changes: one message each, or one digest when they are many."""
-        if len(changes) > digest_above:
+    def with_changes(
+        self, changes: Sequence[IncidentChange], digest_above: int, open_: Sequence[Problem] = ()
+    ) -> Queue:
+        """The queue with more changes: one message a place, or one digest when places are many.
+
+        Args:
+            changes: the changes.
+            digest_above: most messages at once.
+            open_: all open problems.
+
+        """
+        places: dict[Place, list[IncidentChange]] = {}
+        for change in changes:
+            places.setdefault(change.fact.key.place, []).append(change)
+        if len(places) > digest_above:
             compact = tuple(replace(c, fact=replace(c.fact, sample=())) for c in changes)
             parts = range(0, len(compact), LARGEST_DIGEST)
             fresh = [QueuedMessage(compact[i : i + LARGEST_DIGEST]) for i in parts]
         else:
-            fresh = [QueuedMessage((c,)) for c in changes]
+            fresh = [
+                QueuedMessage(tuple(of), others=_others(place, of, open_))
+                for place, of in places.items()
+            ]
         entries = list(self.entries)
         for entry in fresh:
             # Only the head is ever sent: everything behind it can still be changed.
@@ -96,6 +114,16 @@ class Queue:
             else:
                 entries.append(entry)
         return replace(self, entries=tuple(entries))
+
+
+def _others(
+    place: Place, changes: Sequence[IncidentChange], open_: Sequence[Problem]
+) -> tuple[Problem, ...]:
+    """Problems of a place that did not change, without their samples."""
+    changed = {c.fact.key for c in changes}
+    return tuple(
+        replace(p, sample=()) for p in open_ if p.key.place == place and p.key not in changed
+    )
 
 
 @dataclass(frozen=True)
@@ -113,13 +141,16 @@ class Outbox:
         return Outbox({name: q for name, q in queues.items() if q != Queue()})
 
     def with_changes(
-        self, told: Mapping[str, Sequence[IncidentChange]], digest_above: int
+        self,
+        told: Mapping[str, Sequence[IncidentChange]],
+        digest_above: int,
+        open_: Sequence[Problem] = (),
     ) -> Outbox:
-        """The outbox with more changes, by the name of the channel."""
+        """The outbox with more changes, by the name of the channel; see :class:`Queue`."""
         outbox = self
         for channel, changes in told.items():
             if changes:
-                queue = outbox[channel].with_changes(changes, digest_above)
+                queue = outbox[channel].with_changes(changes, digest_above, open_)
                 outbox = outbox.replaced(channel, queue)
         return outbox
 

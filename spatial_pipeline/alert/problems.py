@@ -21,6 +21,10 @@ LONGEST = 500
 """Characters of a reason that a problem keeps."""
 
 
+Place = tuple[str, str | None, str]
+"""Dataset, partition, and the name of an alert channel."""
+
+
 class Kind(StrEnum):
     """Kinds of problems."""
 
@@ -56,6 +60,12 @@ class Key:
         """Dataset with partition."""
         return self.dataset if self.partition is None else f"{self.dataset}[{self.partition}]"
 
+    @property
+    def place(self) -> Place:
+        """Dataset and partition: problems of one place are told in one message."""
+        # A channel that is down must not wait for another one.
+        return self.dataset, self.partition, self.name if self.kind is Kind.CHANNEL else ""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -68,6 +78,8 @@ class Problem:
         status: how the evaluation ended (``failed``, ``error``, ``timeout``, ``held`` …).
         violations: number of violations, None where nothing is counted.
         checked: number of features or pixels checked, None where nothing is counted.
+        value: measured value, None where nothing is measured.
+        limit: bound for the value.
         sample: the first violations.
         version: id of the version that was checked.
         layer: address of the violation layer.
@@ -83,6 +95,8 @@ class Problem:
     status: str = "failed"
     violations: int | None = None
     checked: int | None = None
+    value: float | None = None
+    limit: float | None = None
     sample: tuple[Violation, ...] = ()
     version: str | None = None
     layer: str | None = None
@@ -136,6 +150,8 @@ def of_result(
         status=result.status.value,
         violations=result.violations,
         checked=result.checked,
+        value=result.value,
+        limit=result.threshold,
         sample=result.sample[:FIRST_DEFECTS],
         version=version.id,
         layer=layer if result.violations else None,

@@ -6,13 +6,25 @@ from typing import Annotated
 
 import typer
 
-from spatial_pipeline.commands.project import FAILED, settings
-from spatial_pipeline.commands.terminal import print_text, results_only, wrong
+from spatial_pipeline.commands.project import FAILED, JsonOption, PartitionOption, settings
+from spatial_pipeline.commands.terminal import (
+    print_json,
+    print_rich,
+    print_text,
+    results_only,
+    wrong,
+)
 from spatial_pipeline.errors import SpatialPipelineError
 
 alerts = typer.Typer(
     help="Commands for alert channels.", no_args_is_help=True, rich_markup_mode=None
 )
+ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who you are.")]
+NoteOption = Annotated[str, typer.Option(metavar="TEXT", help="What others should know.")]
+LocationOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Code location; the only one with alerts unless given."),
+]
 
 
 @alerts.command("test")
@@ -40,7 +52,7 @@ def send_sample(
         if name not in names:
             hint = closest(name, names).hint
             wrong(f"there is no channel {name!r}{hint}")
-    message = sample(Links(environment.ui_url))
+    message = sample(Links(environment.ui_url, environment.store_url, environment.environment))
     failed = False
     for each in found:
         if channel and each.name not in channel:
@@ -49,3 +61,168 @@ def send_sample(
         failed |= error is not None
         print_text(f"{each.name}: {'sent' if error is None else f'failed: {error}'}\n")
     raise typer.Exit(FAILED if failed else 0)
+
+
+@alerts.command("list")
+@results_only
+def list_incidents(as_json: JsonOption = False) -> None:
+    """List the open incidents, who is at them, and the silences; exit 1 if anything is open."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from spatial_pipeline.alert.message import when
+    from spatial_pipeline.alert.wording import condition
+    from spatial_pipeline.orchestration.alerts.people import alert_states
+
+    try:
+        states = alert_states()
+    except SpatialPipelineError as exc:
+        wrong(str(exc))
+    found, silences = [], []
+    for location, state in sorted(states.items()):
+        people = {a.place: a for a in state.acknowledged}
+        places = dict.fromkeys(i.key.place for i in state.incidents)
+        for place in places:
+            incidents = [i for i in state.incidents if i.key.place == place]
+            known = people.get(place)
+            found.append(
+                {
+                    "location": location,
+                    "dataset": place[0],
+                    "partition": place[1],
+                    "since": when(min(i.opened_at for i in incidents)),
+                    "problem": condition([i.fact for i in incidents]),
+                    "names": [i.key.name for i in incidents],
+                    "acknowledged_by": None if known is None else known.by,
+                    "note": None if known is None else known.note,
+                }
+            )
+        silences += [
+            {
+                "location": location,
+                "datasets": s.datasets,
+                "partition": s.partition,
+                "until": when(s.until),
+                "by": s.by,
+                "note": s.note,
+            }
+            for s in state.silences
+        ]
+    if as_json:
+        print_json({"incidents": found, "silences": silences})
+        raise typer.Exit(FAILED if found else 0)
+    table = Table("Since (UTC)", "Problem", "Acknowledged by")
+    for each in found:
+        cells = (each["since"], each["problem"], each["acknowledged_by"] or "")
+        table.add_row(*(escape(str(c)) for c in cells))
+    for silence in silences:
+        where = f"[{silence['partition']}]" if silence["partition"] else ""
+        text = f"silent until {silence['until']}: {silence['datasets']}{where} {silence['note']}"
+        table.add_row("", escape(text), escape(str(silence["by"])))
+    if table.row_count:
+        print_rich(table)
+    else:
+        print_text("no incident is open\n")
+    raise typer.Exit(FAILED if found else 0)
+
+
+@alerts.command("acknowledge")
+@results_only
+def acknowledge(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Name of the dataset.")],
+    by: ByOption,
+    partition: PartitionOption = None,
+    note: NoteOption = "",
+    location: LocationOption = None,
+) -> None:
+    """Say that you are at it: no reminders until something else of it fails.
+
+    Exit 1 when nothing of it is open.
+    """
+    from spatial_pipeline.orchestration.alerts.people import desk_of
+
+    try:
+        with desk_of(location, settings()) as desk:
+            count = desk.acknowledge(dataset, partition, by, note)
+    except SpatialPipelineError as exc:
+        wrong(str(exc))
+    where = dataset if partition is None else f"{dataset}[{partition}]"
+    if not count:
+        print_text(f"nothing of {where} is open\n")
+        raise typer.Exit(FAILED)
+    print_text(f"{where}: {count} open problem{'' if count == 1 else 's'} acknowledged by {by}\n")
+
+
+@alerts.command("reset")
+@results_only
+def reset(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Name of the dataset.")],
+    partition: PartitionOption = None,
+    location: LocationOption = None,
+) -> None:
+    """Close the incidents of a dataset that is gone; what is still wrong opens one anew.
+
+    Exit 1 when nothing of it is open.
+    """
+    from spatial_pipeline.orchestration.alerts.people import desk_of
+
+    try:
+        with desk_of(location, settings()) as desk:
+            count = desk.reset(dataset, partition)
+    except SpatialPipelineError as exc:
+        wrong(str(exc))
+    print_text(f"{count} incident{'' if count == 1 else 's'} of {dataset} closed\n")
+    raise typer.Exit(0 if count else FAILED)
+
+
+@alerts.command("silence")
+@results_only
+def silence(
+    datasets: Annotated[
+        str, typer.Argument(metavar="DATASET", help="Name of the dataset; * and ? match.")
+    ],
+    by: ByOption,
+    for_: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long: 30m, 8h, 2d.")],
+    partition: PartitionOption = None,
+    note: NoteOption = "",
+    location: LocationOption = None,
+) -> None:
+    """Send nothing of some datasets for a while; what is still wrong then is told."""
+    import time
+
+    from spatial_pipeline.alert.message import when
+    from spatial_pipeline.alert.silences import Silence
+    from spatial_pipeline.contract.duration import duration_of
+    from spatial_pipeline.orchestration.alerts.people import desk_of
+
+    try:
+        length = duration_of(for_)
+    except ValueError as exc:
+        wrong(f"--for: {exc}")
+    until = time.time() + length.total_seconds()
+    try:
+        with desk_of(location, settings()) as desk:
+            desk.silence(Silence(datasets, partition, until, by, note))
+    except SpatialPipelineError as exc:
+        wrong(str(exc))
+    where = datasets if partition is None else f"{datasets}[{partition}]"
+    print_text(f"{where}: nothing is sent until {when(until)} UTC\n")
+
+
+@alerts.command("unsilence")
+@results_only
+def unsilence(
+    datasets: Annotated[str, typer.Argument(metavar="DATASET", help="As it was given to silence.")],
+    partition: PartitionOption = None,
+    location: LocationOption = None,
+) -> None:
+    """End a silence before its time; exit 1 when there is none."""
+    from spatial_pipeline.orchestration.alerts.people import desk_of
+
+    try:
+        with desk_of(location, settings()) as desk:
+            count = desk.end_silences(datasets, partition)
+    except SpatialPipelineError as exc:
+        wrong(str(exc))
+    print_text(f"{count} silence{'' if count == 1 else 's'} ended\n")
+    raise typer.Exit(0 if count else FAILED)

@@ -29,7 +29,7 @@ ContractsOption = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="PATH",
-        help="File or folder of contracts. Default: the demo contracts of this package.",
+        help="File or folder of contracts. Default: SPATIAL_CONTRACTS, or the demo datasets.",
     ),
 ]
 
@@ -151,5 +151,6 @@ def settings() -> Settings:
 
 
 def samples() -> list[Path]:
-    """The contracts that come with this package."""
-    return [Path(__file__).parents[1] / "defs"]
+    """The contracts of ``SPATIAL_CONTRACTS``; those that come with this package without it."""
+    configured = settings().contracts
+    return [configured] if configured is not None else [Path(__file__).parents[1] / "defs"]

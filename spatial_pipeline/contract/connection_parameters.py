@@ -104,7 +104,7 @@ class ConnectionParameters:
         hosts: host and port of every server that may be tried, in this order; empty for the local
             default. A host that begins with ``/`` is the folder of a Unix socket.
         port: port of the local default.
-        shuffled: whether the order is to be random (``load_balance_hosts``).
+        shuffled: whether to try the hosts in random order (``load_balance_hosts``).
         database: None for the name of the user.
         user: None for the name of the account.
         password: None for that of the password file.
@@ -147,14 +147,14 @@ def parsed(dsn: str) -> dict[str, str]:
     except psycopg2.ProgrammingError as exc:
         said = str(exc).strip().removeprefix("invalid dsn: ")
         if said.startswith(("invalid URI query parameter", "invalid connection option")):
-            msg = f"libpq knows no such parameter: {said}; settings of a session go into options"
+            msg = f"libpq has no such parameter: {said}; settings of a session go into options"
         elif not dsn.startswith(("postgresql://", "postgres://")) and (
             "://" in dsn or "=" not in dsn
         ):
-            msg = "the address of the database is no libpq URI"
+            msg = "the address of the database is not a libpq URI"
         else:
             # What libpq quotes may be a secret.
-            msg = f"the address of the database cannot be understood: {said.partition(chr(34))[0]}"
+            msg = f"the address of the database cannot be parsed: {said.partition(chr(34))[0]}"
         raise SourceError(msg.rstrip(": ")) from None
 
 
@@ -162,7 +162,7 @@ def completed(given: Mapping[str, str], *, trusted: bool) -> dict[str, str]:
     """Parameters with those of a service and of the environment, in libpq's order of precedence.
 
     Args:
-        given: what the address says.
+        given: parameters in the address.
         trusted: whether the address is the configured one, which may name a service.
 
     Raises:
@@ -251,7 +251,7 @@ def hosts(found: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
 
 def _port(text: str) -> int:
     if not text.strip().isdecimal() or not 0 < int(text) < 65536:
-        msg = f"port {text!r} is no number from 1 to 65535"
+        msg = f"port {text!r} is not a number from 1 to 65535"
         raise SourceError(msg)
     return int(text)
 
@@ -326,7 +326,7 @@ def _service(name: str) -> dict[str, str]:
         except OSError:
             continue
         except (configparser.Error, UnicodeDecodeError) as exc:
-            msg = f"the service file {file.name} cannot be understood: {type(exc).__name__}"
+            msg = f"the service file {file.name} cannot be parsed: {type(exc).__name__}"
             raise SourceError(msg) from None
         if sections.has_section(name):
             found = {k: v.strip() for k, v in sections.items(name)}

@@ -39,7 +39,7 @@ def cron_mistake(expression: str) -> str | None:
     if text.startswith("@"):
         if text.lower() in MACROS:
             return None
-        return f"{text!r} is no cron macro{closest(text, MACROS).hint}"
+        return f"{text!r} is not a cron macro{closest(text, MACROS).hint}"
     parts = text.split()
     if len(parts) != len(FIELDS):
         return (
@@ -90,19 +90,19 @@ def _values(item: str, low: int, high: int, names: tuple[str, ...]) -> set[int] 
     """Numbers that one item of a list stands for, or what is wrong with it."""
     match = re.fullmatch(r"(\*|\w+)(?:-(\w+))?(?:/(\d+))?", item)
     if match is None:
-        return f"{item!r} is no number, range or step"
+        return f"{item!r} is not a number, range or step"
     start, stop, step = match.groups()
     if step is not None and int(step) == 0:
         return "a step of 0"
     if start == "*":
         if stop is not None:
-            return f"{item!r} is no range"
+            return f"{item!r} is not a range"
         first, last = low, high
     else:
         bounds = [_number(t, low, names) for t in (start, stop) if t is not None]
         for text, number in zip((start, stop), bounds, strict=False):
             if number is None:
-                return f"{text!r} is no number"
+                return f"{text!r} is not a number"
             if not low <= number <= high:
                 return f"{text} is not in {low} to {high}"
         numbers = [n for n in bounds if n is not None]

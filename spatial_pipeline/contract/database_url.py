@@ -144,8 +144,8 @@ def admit(address: Address, table: str | None, allowed: Sequence[str] | None) ->
     """Refuses a database or a table that is not among the allowed sources.
 
     Args:
-        address: what is to be read.
-        table: ``schema.name`` that is to be read, None for a query, which may read any table.
+        address: database to read.
+        table: ``schema.name`` to read, None for a query, which may read any table.
         allowed: entries of SPATIAL_ALLOWED_SOURCES: ``postgresql:`` admits the configured
             server, ``postgresql://host[:port][/database][?table=schema.name]`` what it names.
 

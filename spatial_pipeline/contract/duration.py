@@ -30,6 +30,17 @@ def _duration(value: Any) -> Any:
     return timedelta(seconds=seconds)
 
 
+def duration_of(text: str) -> timedelta:
+    """A duration as contracts write it: 90s, 5m, 26h, 7d, 2w.
+
+    Raises:
+        ValueError: it is none.
+
+    """
+    found: timedelta = _duration(text)
+    return found
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),

@@ -17,7 +17,7 @@ class Mistake:
     Attributes:
         path: the file; None for attributes that come from elsewhere.
         line: 1-based line, None when unknown.
-        text: what is wrong.
+        text: description of the mistake.
 
     """
 

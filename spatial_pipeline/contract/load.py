@@ -189,7 +189,7 @@ def check_references(contracts: Sequence[Contract]) -> None:
 
     Raises:
         ContractError: two datasets have one name, a rule refers to a dataset that does not exist
-            or is of the wrong kind, or datasets refer to each other in a circle.
+            or is of the wrong kind, or datasets refer to each other in a cycle.
 
     """
     datasets: list[Declared] = []

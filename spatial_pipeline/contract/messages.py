@@ -64,7 +64,7 @@ class FieldProblem:
 
     Attributes:
         location: place of the key or value in what was judged.
-        text: what is wrong, after the place.
+        text: description of the mistake, after the place.
         on_key: the key is wrong, not its value.
         repair: how to go on.
         missing: the key that is missing at the location, None when none is.
@@ -88,7 +88,7 @@ def told(errors: list[ErrorDetails], value: Any, model: type[BaseModel]) -> Iter
     """Errors of a model in plain words.
 
     Args:
-        errors: what pydantic says.
+        errors: errors of pydantic.
         value: the value that was judged.
         model: the model that refused it.
 

@@ -26,11 +26,11 @@ from spatial_pipeline.contract.errors import Mistake, shown_path
 from spatial_pipeline.contract.geometry_type import GeometryType, GeometryTypeName
 from spatial_pipeline.contract.layers import layer_of, without_layer
 from spatial_pipeline.contract.retention import Retention
-from spatial_pipeline.contract.rules import AnyRule, Rule
+from spatial_pipeline.contract.rules import AnyRule, OtherDataset, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
-from spatial_pipeline.contract.schedule import Automation, Freshness, TimeZone, Watch
+from spatial_pipeline.contract.schedule import Automation, Freshness, Scheduled, TimeZone, Watch
 from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
@@ -125,7 +125,7 @@ class StaticPartitions(ContractModel):
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
-            msg = "partition keys are distinct"
+            msg = "partition keys must be distinct"
             raise ValueError(msg)
         for key in value:
             for refused in NO_PARTITION_KEY:
@@ -234,8 +234,10 @@ class DatasetContract(ContractModel):
     partitions: StaticPartitions | DailyPartitions | DynamicPartitions | None = Field(
         None, description="Partitions: {static: [...]}, {daily: first day} or {dynamic: name}."
     )
-    schedule: str | None = Field(
-        None, description="Cron expression of scheduled runs, in the contract's time zone."
+    schedule: str | Scheduled | None = Field(
+        None,
+        description="Cron expression of scheduled runs, in the contract's time zone; "
+        "{cron: expression, after: [datasets]} waits for the runs of other datasets.",
     )
     catch_up: int = Field(
         10,
@@ -351,6 +353,22 @@ class DatasetContract(ContractModel):
     def base(self) -> Path:
         """The folder that relative URIs are relative to."""
         return self._path.parent if self._path is not None else Path.cwd()
+
+    @property
+    def cron(self) -> str | None:
+        """Cron expression of the nightly run, None when there is none."""
+        return self.schedule.cron if isinstance(self.schedule, Scheduled) else self.schedule
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """Datasets whose run must have ended before the nightly run begins."""
+        return self.schedule.after if isinstance(self.schedule, Scheduled) else ()
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Other datasets that the rules compare this one with, in a fixed order."""
+        named = {o.dataset for r in self.rules for o in r.others() if isinstance(o, OtherDataset)}
+        return tuple(sorted(named - {self.name}))
 
     @property
     def watched(self) -> Watch | None:

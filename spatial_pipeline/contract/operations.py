@@ -11,9 +11,25 @@ from pydantic import Field, ValidationError
 from spatial_pipeline.contract.errors import AttributePlace, Mistake
 from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules.base import ContractModel
-from spatial_pipeline.contract.schedule import Cron, Duration
+from spatial_pipeline.contract.schedule import Cron, Duration, TimeZone
 from spatial_pipeline.contract.spelling import shown
 from spatial_pipeline.contract.vocabulary import Severity
+
+_TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
+
+
+class QuietHours(ContractModel):
+    """Hours of the day at which a route waits; what came meanwhile is told afterwards."""
+
+    begin: str = Field(alias="from", pattern=_TIME, description="Beginning: 22:00.")
+    end: str = Field(alias="to", pattern=_TIME, description="End: 06:00.")
+    timezone: TimeZone = Field("UTC", description="Time zone: Europe/Berlin.")
+
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """Beginning and end in minutes after midnight."""
+        first, last = (int(t[:2]) * 60 + int(t[3:]) for t in (self.begin, self.end))
+        return first, last
 
 
 class AlertRoute(ContractModel):
@@ -27,6 +43,9 @@ class AlertRoute(ContractModel):
         (), description="Only datasets with these names; * and ? are wildcards."
     )
     severity: Severity | None = Field(None, description="Only incidents of exactly this severity.")
+    quiet: QuietHours | None = Field(
+        None, description='{from: "22:00", to: "06:00", timezone: Europe/Berlin}: nothing then.'
+    )
 
 
 class Alerts(ContractModel):
@@ -62,14 +81,29 @@ class Inventory(ContractModel):
     schedule: Cron = Field("0 6 * * *", description="Cron expression (UTC).")
 
 
+class PruneTimes(ContractModel):
+    """Deletion of versions that the contracts do not keep, at set times."""
+
+    schedule: Cron = Field("30 4 * * *", description="Cron expression (UTC).")
+    runs: Duration | None = Field(
+        timedelta(days=30),
+        description="Runs of Dagster that ended longer ago, and that a later one did again, are"
+        " deleted with their events and logs: 30d; null for never.",
+    )
+
+
 class OperationsContract(ContractModel):
-    """Alerts and inventory of all datasets of a code location."""
+    """Alerts, inventory and retention of all datasets of a code location."""
 
     type_name: ClassVar[str] = "spatial_pipeline.Operations"
 
     alerts: Alerts | None = Field(default_factory=Alerts, description="Alerts; null: none.")
     inventory: Inventory | None = Field(
         default_factory=Inventory, description="Inventory of held data; null: none."
+    )
+    retention: PruneTimes | None = Field(
+        default_factory=PruneTimes,
+        description="When versions are deleted that contracts do not keep; null for never.",
     )
 
 

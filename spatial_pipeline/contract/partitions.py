@@ -28,9 +28,9 @@ def partition_mistake(contract: Contract, key: str) -> str | None:
         try:
             day = date.fromisoformat(key)
         except ValueError:
-            return f"{contract.name}: {shown(key)} is no day (YYYY-MM-DD)"
+            return f"{contract.name}: {shown(key)} is not a day (YYYY-MM-DD)"
         if day.isoformat() != key:
-            return f"{contract.name}: {shown(key)} is no day (YYYY-MM-DD)"
+            return f"{contract.name}: {shown(key)} is not a day (YYYY-MM-DD)"
         if day < partitions.daily:
             return f"{contract.name}: the first day is {partitions.daily.isoformat()}"
     return None

@@ -16,7 +16,7 @@ from spatial_pipeline.contract.yaml_positions import Location
 
 @dataclass(frozen=True)
 class Reference:
-    """A rule's mention of another dataset.
+    """A rule's or schedule's mention of another dataset.
 
     Attributes:
         location: place of the name in the document.
@@ -39,7 +39,7 @@ class Declared:
     Attributes:
         name: its name.
         kind: its kind, None when the type is unknown.
-        references: other datasets that its rules mention.
+        references: other datasets that its rules and its schedule mention.
         place: where it stands.
 
     """
@@ -73,6 +73,13 @@ def declared(type_name: Any, attributes: Any, place: AttributePlace) -> Declared
             Reference(("attributes", "rules", index, *location), name, needed, label)
             for location, name in _mentions(rule, ())
         ]
+    schedule = attributes.get("schedule")
+    after = schedule.get("after") if isinstance(schedule, Mapping) else None
+    references += [
+        Reference(("attributes", "schedule", "after", index), name, None, "schedule")
+        for index, name in enumerate(after if isinstance(after, (list, tuple)) else ())
+        if isinstance(name, str)
+    ]
     return Declared(attributes["name"], kind, tuple(references), place)
 
 
@@ -84,7 +91,7 @@ def reference_mistakes(datasets: Sequence[Declared]) -> list[Mistake]:
     for dataset in datasets:
         if dataset.name in by_name:
             first = by_name[dataset.name].place.mistake(where, "").where
-            text = f"there is a dataset {dataset.name!r} already{first and f': {first}'}"
+            text = f"there is already a dataset {dataset.name!r}{first and f': {first}'}"
             mistakes.append(dataset.place.mistake(where, text))
         else:
             by_name[dataset.name] = dataset
@@ -104,7 +111,7 @@ def reference_mistakes(datasets: Sequence[Declared]) -> list[Mistake]:
                 text = f"{reference.label}: {text}"
                 mistakes.append(dataset.place.mistake(reference.location, text))
     for circle in _circles(edges):
-        text = f"datasets refer to each other in a circle: {' → '.join((*circle, circle[0]))}"
+        text = f"datasets refer to each other in a cycle: {' → '.join((*circle, circle[0]))}"
         mistakes.append(by_name[circle[0]].place.mistake(where, text))
     return mistakes
 

@@ -145,7 +145,7 @@ def parse(uri: str) -> RemoteUrl:
     """
     shown = redacted(uri)
     if not is_remote(uri):
-        msg = f"{shown} is no address on another machine"
+        msg = f"{shown} is not the URL of a remote file"
         raise SourceError(msg)
     scheme = uri.partition("://")[0].casefold()
     if scheme in STORES:
@@ -157,7 +157,7 @@ def admit(remote: RemoteUrl, allowed: Sequence[str] | None) -> None:
     """Refuses what is not below one of the allowed prefixes.
 
     Args:
-        remote: what is to be read.
+        remote: file to read.
         allowed: entries of SPATIAL_ALLOWED_SOURCES; those of this scheme admit the same server
             and port, or the same bucket, and every path below theirs.
 
@@ -201,10 +201,10 @@ def _web(uri: str, shown: str) -> RemoteUrl:
         host, port = (parts.hostname or "").rstrip("."), parts.port
         host = host if host.isascii() else host.encode("idna").decode()
     except ValueError as exc:
-        msg = f"{shown}: the address cannot be understood"
+        msg = f"{shown}: the URL cannot be parsed"
         raise SourceError(msg) from exc
     if not host or "{" in host or "\\" in uri or "%" in host:
-        msg = f"{shown}: the name of a server is needed after {parts.scheme}://"
+        msg = f"{shown}: a server name must follow {parts.scheme}://"
         raise SourceError(msg)
     path, _, member = parts.path.partition(".zip!")
     query = parts.query
@@ -237,7 +237,7 @@ def _object(scheme: str, rest: str, shown: str) -> RemoteUrl:
         msg = f"{shown}: credentials belong in the environment, not in the uri"
         raise SourceError(msg)
     if not bucket or "{" in bucket or "\0" in rest:
-        msg = f"{shown}: the name of a bucket is needed after {scheme}://"
+        msg = f"{shown}: a bucket name must follow {scheme}://"
         raise SourceError(msg)
     path, mark, member = key.partition(".zip!")
     path = path + ".zip" if mark else path

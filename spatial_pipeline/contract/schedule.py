@@ -27,7 +27,7 @@ def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ValueError, OSError, KeyError) as exc:
-        msg = f"{value!r} is no time zone{closest(value, available_timezones()).hint}"
+        msg = f"{value!r} is not a time zone{closest(value, available_timezones()).hint}"
         raise ValueError(msg) from exc
     return value
 
@@ -43,6 +43,16 @@ class Watch(ContractModel):
 
     every: Duration = Field(
         timedelta(minutes=1), description="Time between two looks at the source: 30s, 5m, 1h."
+    )
+
+
+class Scheduled(ContractModel):
+    """A run at fixed times that waits for other datasets."""
+
+    cron: Cron = Field(description="Cron expression, in the time zone of the contract.")
+    after: tuple[str, ...] = Field(
+        min_length=1,
+        description="Datasets whose run of the same night must have ended before, well or not.",
     )
 
 
@@ -115,6 +125,7 @@ __all__ = [
     "Duration",
     "Freshness",
     "OnCron",
+    "Scheduled",
     "TimeZone",
     "Watch",
 ]

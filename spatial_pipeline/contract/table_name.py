@@ -44,12 +44,12 @@ def identifier(name: str) -> str:
 
     """
     if not name or "\0" in name:
-        msg = f"{name!r} is no identifier: it is {'empty' if not name else 'cut by a NUL'}"
+        msg = f"{name!r} is not an identifier: it is {'empty' if not name else 'cut by a NUL'}"
         raise ValueError(msg)
     try:
         size = len(name.encode())
     except UnicodeEncodeError as exc:
-        msg = f"{name!r} is no identifier: it is no Unicode text"
+        msg = f"{name!r} is not an identifier: it is not Unicode text"
         raise ValueError(msg) from exc
     if size > IDENTIFIER_BYTES:
         msg = f"{name!r} has {size} bytes; PostgreSQL keeps {IDENTIFIER_BYTES} of an identifier"

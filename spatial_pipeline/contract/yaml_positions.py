@@ -46,7 +46,7 @@ class Document:
     """One document of a file.
 
     Attributes:
-        value: what it holds, as plain Python values.
+        value: content, as plain Python values.
         lines: where everything is.
         doubles: (line, key, line of its first appearance) of keys that appear twice in a mapping.
 
@@ -123,7 +123,7 @@ def _bounded(node: yaml.Node) -> None:
         if isinstance(node, yaml.ScalarNode):
             return 1
         if id(node) in open_nodes:
-            msg = "an alias refers to what it is part of"
+            msg = "an alias refers to a node that contains it"
             raise DocumentError(msg, node.start_mark.line + 1)
         if id(node) not in sizes:
             open_nodes.add(id(node))

@@ -22,16 +22,35 @@ class Machines(Protocol):
     """Sends tasks to workers; see ``distributed.client.DaskCluster``."""
 
     client: Any
-    threads: int
+
+    @property
+    def able(self) -> frozenset[str]:
+        """Addresses of the workers that may get a task."""
+
+    @property
+    def threads(self) -> int:
+        """Number of their threads."""
 
     async def turn(self) -> None:
         """Waits until a worker can take one more task, and counts it as in flight."""
 
+    async def some(self) -> None:
+        """Waits until there is a worker that may get a task."""
+
     async def returned(self) -> None:
         """Counts a task as no longer in flight."""
 
-    async def result(self, future: Any) -> Any:
-        """The result of a Dask future."""
+    async def result(self, future: Any, workers: frozenset[str]) -> Any:
+        """The result of a Dask future that runs on one of these workers.
+
+        Raises:
+            StrandedError: none of them is there any more.
+
+        """
+
+
+class StrandedError(Exception):
+    """The workers that a task was sent to have gone; it is sent again, to others."""
 
 
 @dataclass(eq=False)
@@ -118,19 +137,25 @@ class Questions:
             await self._machines.returned()
 
     async def _travel(self, asked: Sequence[tuple[_Asked, Elapsed]]) -> None:
-        self._sent += 1
-        future = self._machines.client.submit(
-            worker.evaluate_places,
-            self._order,
-            self._identity,
-            [(question.place, elapsed) for question, elapsed in asked],
-            key=f"spatial-{self._identity}-{self._sent}",
-            pure=False,
-        )
-        try:
-            blobs, seconds = await self._machines.result(future)
-        finally:
-            future.release()
+        while True:
+            self._sent += 1
+            workers = self._machines.able
+            future = self._machines.client.submit(
+                worker.evaluate_places,
+                self._order,
+                self._identity,
+                [(question.place, elapsed) for question, elapsed in asked],
+                key=f"spatial-{self._identity}-{self._sent}",
+                workers=sorted(workers),
+                pure=False,
+            )
+            try:
+                blobs, seconds = await self._machines.result(future, workers)
+                break
+            except StrandedError:
+                await self._machines.some()
+            finally:
+                future.release()
         self._seconds += seconds
         self._answered += len(blobs)
         answers = await asyncio.to_thread(lambda: [pickle.loads(b) for b in blobs])  # noqa: S301

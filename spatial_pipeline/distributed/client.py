@@ -20,7 +20,7 @@ from typing import Any
 
 from spatial_pipeline.check.engine.remote import RemoteJob
 from spatial_pipeline.distributed import worker
-from spatial_pipeline.distributed.batching import Questions
+from spatial_pipeline.distributed.batching import Questions, StrandedError
 from spatial_pipeline.errors import ClusterError, RuleError, SpatialPipelineError
 from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
@@ -127,14 +127,14 @@ def address_mistake(address: str) -> str:
     example = "write tcp://host:8786"
     found = ADDRESS.fullmatch(address)
     if found is None:
-        return f"is no address: {example}"
+        return f"is not an address: {example}"
     scheme, host, port = found["scheme"], found["host"], found["port"]
     if scheme is not None and scheme not in SCHEMES:
         return f"{scheme}:// is none of {', '.join(f'{s}://' for s in SCHEMES)}: {example}"
     if not port:
         return f"has no port: write {scheme or 'tcp'}://{host}:8786"
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16):
-        return f"{port!r} is no port: {example}"
+        return f"{port!r} is not a port: {example}"
     return ""
 
 
@@ -156,10 +156,11 @@ class DaskCluster:
         self.address = address
         self.root = root.absolute()
         self.patience_s = patience_s
-        self.threads = 0
         self._changed = asyncio.Condition()
         self._under_way = 0
         self._known: set[str] = set()
+        self._found: dict[str, int] = {}
+        self._able: set[str] = set()
         self._trying: set[asyncio.Task[None]] = set()
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -173,6 +174,19 @@ class DaskCluster:
             task.cancel()
         await asyncio.wait(ending)
         self._lost.cancel()
+
+    @property
+    def able(self) -> frozenset[str]:
+        """Addresses of the workers that can load this package; the others get no task.
+
+        A worker that cannot unpickle a task dies of it, and what it was that killed it is not told.
+        """
+        return frozenset(self._able & self._found.keys())
+
+    @property
+    def threads(self) -> int:
+        """Number of threads of the workers that are able."""
+        return sum(self._found[address] for address in self.able)
 
     def reaches(self, data: Reader) -> bool:
         """True for versions in the store; versions staged for this check only are not there."""
@@ -213,21 +227,41 @@ class DaskCluster:
             future.release()
 
     async def _try(self, workers: list[str]) -> None:
-        """Gives up when one of these workers cannot load this package."""
-        answers = await self.client.run(
-            pkgutil.resolve_name, READY, workers=workers, on_error="return"
-        )
+        """Asks workers to load this package, and gives up when one cannot."""
+        try:
+            answers = await self.client.run(
+                pkgutil.resolve_name, READY, workers=workers, on_error="return"
+            )
+        except BaseException:
+            self._known.difference_update(workers)
+            raise
         for address, answer in answers.items():
-            if isinstance(answer, ImportError) and not self._lost.done():
-                self._lost.set_result(f"worker {address} {_cannot_load(answer)}")
+            if isinstance(answer, ImportError):
+                if not self._lost.done():
+                    self._lost.set_result(f"worker {address} {_cannot_load(answer)}")
+            elif answer is True:
+                self._able.add(address)
+            else:
+                # It did not answer, or something stranger: it is asked again if it is still there.
+                self._known.discard(address)
+        async with self._changed:
+            self._changed.notify_all()
 
     async def turn(self) -> None:
         """Waits until a worker can take one more task, and counts it as in flight."""
         async with self._changed:
             await self._changed.wait_for(
-                lambda: self._lost.done() or self._under_way < max(AHEAD * self.threads, 1)
+                lambda: (
+                    self._lost.done()
+                    or (self.threads > 0 and self._under_way < AHEAD * self.threads)
+                )
             )
             self._under_way += 1
+
+    async def some(self) -> None:
+        """Waits until there is a worker that may get a task, or the machines are lost."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._lost.done() or bool(self.able))
 
     async def returned(self) -> None:
         """Counts a task as no longer in flight."""
@@ -235,33 +269,45 @@ class DaskCluster:
         async with self._changed:
             self._changed.notify(1)
 
-    async def result(self, future: Future) -> Any:
+    async def result(self, future: Future, workers: frozenset[str] = frozenset()) -> Any:
         """The result of a future, unless the machines are lost meanwhile.
+
+        Args:
+            future: the future.
+            workers: addresses of the only workers that may run it; all may unless given.
 
         Raises:
             RuleError: the machines are lost, or died while running it; the message says which.
+            StrandedError: none of these workers is there any more; others may be.
 
         """
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
 
         waiting = asyncio.create_task(_outcome(future))
+        stranded = asyncio.create_task(self._gone(workers))
         try:
-            either: set[asyncio.Future[Any]] = {waiting, self._lost}
+            either: set[asyncio.Future[Any]] = {waiting, stranded, self._lost}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
-                raise RuleError(self._lost.result())
+                if self._lost.done():
+                    raise RuleError(self._lost.result())
+                raise StrandedError
             value, error = waiting.result()
         finally:
             waiting.cancel()
+            stranded.cancel()
         if error is None:
             return value
         if isinstance(error, KilledWorker):
             times, last = error.allowed_failures + 1, error.last_worker.address
-            msg = f"workers that died while they looked at it: {times}, the last one was {last}"
+            msg = f"workers that died while evaluating it: {times}, the last one was {last}"
             raise RuleError(msg) from error
         if isinstance(error, FutureCancelledError):
-            msg = f"the Dask scheduler at {self.address} was lost or forgot it ({error.reason})"
+            msg = (
+                f"lost the connection to the Dask scheduler at {self.address},"
+                f" or it dropped the task ({error.reason})"
+            )
             raise RuleError(msg) from error
         if isinstance(error, SpatialPipelineError):
             raise error
@@ -271,6 +317,11 @@ class DaskCluster:
         msg = f"a Dask worker failed: {type(error).__name__}: {error}"
         raise RuleError(msg) from error
 
+    async def _gone(self, workers: frozenset[str]) -> None:
+        """Waits until none of some workers is there any more; for ever without any."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: bool(workers) and not workers & self._found.keys())
+
     async def _look(self) -> None:
         """Tracks the number of worker threads, and gives up when there were none for too long."""
         loop = asyncio.get_running_loop()
@@ -279,7 +330,7 @@ class DaskCluster:
             try:
                 async with asyncio.timeout(max(self.patience_s, CONNECT_S)):
                     found = await self.client.nthreads()
-                threads = sum(found.values())
+                self._found = dict(found)
                 if fresh := sorted(found.keys() - self._known):
                     self._known.update(fresh)
                     task = asyncio.create_task(self._try(fresh))
@@ -288,8 +339,7 @@ class DaskCluster:
             except Exception as exc:  # noqa: BLE001 - whatever it is, nobody must wait for ever
                 said = " ".join(str(exc).split()) or type(exc).__name__
                 self._lost.set_result(f"the Dask scheduler at {self.address} was lost: {said}")
-                threads = 0
-            if threads:
+            if sum(self._found.values()):
                 seen = loop.time()
             elif loop.time() - seen > self.patience_s and not self._lost.done():
                 self._lost.set_result(
@@ -297,7 +347,6 @@ class DaskCluster:
                     f"{self.patience_s:g} s; start one with 'dask worker {self.address}'"
                 )
             async with self._changed:
-                self.threads = threads
                 self._changed.notify_all()
             await asyncio.sleep(min(LOOK_S, self.patience_s / 2 or LOOK_S))
 

@@ -62,7 +62,7 @@ def schema_reasons(contract: DatasetContract, evidence: SchemaEvidence | None) -
     if not change or (contract.on_schema_change == "accept_additive" and change.additive):
         return ()
     told = (
-        f"the schema differs from that of {evidence.reference}: {change}; if this is meant:"
+        f"the schema differs from that of {evidence.reference}: {change}; if this is intended:"
         f" spatial-pipeline accept {contract.name} --schema {evidence.fingerprint[:SHOWN]}"
         f"{contract.option}"
     )

@@ -40,7 +40,7 @@ class Original:
     """The raster that is staged.
 
     Attributes:
-        path: what GDAL opens: the source, or a VRT that mends its texts.
+        path: path for GDAL: the source, or a VRT that mends its texts.
         nodata: of every band.
         tags: of all domains, as they are after all were loaded.
 
@@ -57,7 +57,7 @@ def write(
     """Copies a raster with everything it carries and compares the copy with the original.
 
     Args:
-        original: what is copied.
+        original: dataset to copy.
         target: file to write.
         checksums: see ``raster_scan.Scan``.
         workers: threads.

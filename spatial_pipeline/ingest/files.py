@@ -36,7 +36,7 @@ def stage_files(
 
     Raises:
         OSError: the folder cannot be written.
-        StoreError: what was written is not what was read.
+        StoreError: the staged data differ from the source.
 
     """
     if kind == "vector":

@@ -70,7 +70,7 @@ def probe(
         base: folder that a relative URI is relative to.
         partition: fills ``{partition}`` in the URI.
         allowed: see :func:`spatial_pipeline.ingest.opened`.
-        limits: what bounds requests to other machines.
+        limits: limits of requests to other machines.
         database: SPATIAL_DATABASE_URL, which the URI ``postgresql:`` means.
 
     """
@@ -93,7 +93,7 @@ def probe_each(
         base: folder that a relative URI is relative to.
         partitions: keys that are filled in; ``[None]`` without partitions.
         allowed: see :func:`spatial_pipeline.ingest.opened`.
-        limits: what bounds requests to other machines.
+        limits: limits of requests to other machines.
         database: SPATIAL_DATABASE_URL, which the URI ``postgresql:`` means.
 
     Yields:
@@ -137,7 +137,7 @@ def list_keys(
             where it occurs twice, it is the same key.
         base: folder that a relative URI is relative to.
         allowed: see :func:`spatial_pipeline.ingest.opened`.
-        limits: what bounds requests to other machines.
+        limits: limits of requests to other machines.
 
     Raises:
         SourceError: the URI has no ``{partition}``, or its keys cannot be listed.

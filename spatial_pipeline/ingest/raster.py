@@ -64,7 +64,7 @@ def ingest_raster(
 
     Raises:
         OSError: the folder cannot be written.
-        StoreError: what was written is not what was read.
+        StoreError: the staged data differ from the source.
 
     """
     profile = RasterProfile(uri=resolved.uri)
@@ -241,7 +241,7 @@ def _known_files(dataset: Any, resolved: SourceFiles) -> None:
     for name in dataset.files:
         file = Path(name).resolve()
         if file.is_file() and file not in known:
-            msg = f"reads {file.name} too, which is no file of the source"
+            msg = f"reads {file.name} too, which is not a file of the source"
             raise SourceError(msg)
 
 

@@ -28,7 +28,7 @@ class BandNodata:
     """The nodata value of one band.
 
     Attributes:
-        declared: what the file says; None when it says nothing. Integral values of integer bands
+        declared: value in the file; None without one. Integral values of integer bands
             are ints, exact up to 64 bits.
         possible: False when no pixel of the band's type can have it.
         misread: True when GDAL would mark pixels by another value.
@@ -52,7 +52,7 @@ def of_bands(
 
     Args:
         dataset: opened with rasterio.
-        texts: what the file has as text, None for bands of which no text is known.
+        texts: nodata text of each band in the file, None for bands without one.
         read: the values as GDAL read them, with all digits; see ``raster_vrt``.
 
     Raises:
@@ -77,7 +77,7 @@ def _of_band(band: int, dtype: str, text: str | None, read: str | None, marked: 
         return BandNodata()
     exact, understood = number(text), None if read is None else number(read)
     if exact is None:
-        msg = f"band {band}: nodata {text.strip()[:60]!r} is no number"
+        msg = f"band {band}: nodata {text.strip()[:60]!r} is not a number"
         raise SourceError(msg)
     if re.fullmatch(r"u?int\d+", dtype) is None:
         # GDAL reads floats as the band's type has them.

@@ -34,11 +34,11 @@ class Choice:
     """The raster that is read out of a file.
 
     Attributes:
-        path: what GDAL opens.
+        path: path for GDAL.
         page: 1-based number of the page of a TIFF; 1 for other files.
         others: names of the other rasters in the file, as ``layer`` takes them.
-        unread: what GDAL opens for each of the others that are pages of a TIFF.
-        notes: what must be said of the others.
+        unread: path for GDAL of each other page of a TIFF.
+        notes: notes on the other pages.
 
     """
 

@@ -36,7 +36,7 @@ class Scan:
         broken: blocks that do not decode, by overview, band, row and column.
         checksums: CRC-32 of pixels and masks of every window at full resolution.
         sums: sums of pixels and masks by band and cell, see ``checksums.add_window``.
-        notes: what GDAL warned of.
+        notes: warnings of GDAL.
 
     """
 
@@ -52,7 +52,7 @@ def scan(
     """Decodes every block of every band, overview and mask.
 
     Args:
-        path: what GDAL opens.
+        path: path for GDAL.
         workers: threads.
         progress: called with windows done and windows in all.
 

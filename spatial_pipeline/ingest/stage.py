@@ -73,16 +73,16 @@ def opened(
     its version.
 
     Args:
-        kind: what the contract says the source is.
+        kind: kind of data by the contract.
         source: URI, layer, query and condition.
         partition: fills ``{partition}`` in the URI.
         base: folder that a relative URI is relative to.
         allowed: see :func:`resolve` and :func:`spatial_pipeline.contract.database_url.admit`.
         database: SPATIAL_DATABASE_URL, which the URI ``postgresql:`` means.
-        limits: what bounds the transfer of a source on another machine.
+        limits: limits of the transfer of a remote source.
         known: the version that a proof was of, None when it is not known or not staged any more.
         progress: called with the bytes that came and their total, None when unknown.
-        cage: what bounds the process that reads files.
+        cage: limits of the process that reads files.
 
     Raises:
         SourceLostError: a source on another machine changed, or went away, on its way here.
@@ -139,7 +139,7 @@ def ingest(
     """Stages a source: writes ``folder/data.parquet`` or ``folder/data.tif``.
 
     Args:
-        kind: what the contract says the source is.
+        kind: kind of data by the contract.
         source: URI, layer, query and condition.
         partition: fills ``{partition}`` in the URI.
         base: folder that a relative URI is relative to.
@@ -156,8 +156,8 @@ def ingest(
 
     Raises:
         OSError: the folder cannot be written.
-        StoreError: what was written is not what was read.
-        SourceLostError: the server of a table went away while it was read.
+        StoreError: the staged data differ from the source.
+        SourceLostError: the server of a table disappeared while it was read.
 
     """
     with opened(

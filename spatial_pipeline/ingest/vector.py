@@ -66,7 +66,7 @@ def ingest_layer(
     """Writes the features of a layer to ``folder/data.parquet``.
 
     Args:
-        profile: what is known before the layer is opened.
+        profile: profile before the layer is opened.
         opened: the layer; a SourceError of it ends in the profile.
         where: condition that features must meet.
         folder: existing, empty folder.

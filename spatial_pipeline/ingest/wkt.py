@@ -95,7 +95,7 @@ def json_to_wkb(text: str) -> bytes:
     except WktError:
         raise
     except (ValueError, RecursionError) as exc:
-        msg = "is no GeoJSON geometry"
+        msg = "is not a GeoJSON geometry"
         raise WktError(msg) from exc
     return value_to_wkb(value)
 
@@ -229,7 +229,7 @@ class _WktReader:
         return str(match[2])
 
 
-_NO_WKT = "is no WKT"
+_NO_WKT = "is not WKT"
 
 
 def _json_node(value: Any, depth: int) -> Node:
@@ -269,7 +269,7 @@ def _json_part(kind: int, coordinates: Any) -> Node:
     return Node(kind, (len(rows[0]) == 3, False), positions)
 
 
-_NO_JSON = "is no GeoJSON geometry"
+_NO_JSON = "is not a GeoJSON geometry"
 _TOO_LARGE = "has a number that is too large"
 
 
@@ -281,7 +281,7 @@ def _finite(text: str) -> float:
 
 
 def _no_constant(name: str) -> float:
-    msg = f"{name} is no JSON"
+    msg = f"{name} is not JSON"
     raise ValueError(msg)
 
 

@@ -165,7 +165,7 @@ class SchemaApproval:
 
     Attributes:
         schema: fingerprint of the schema.
-        by: who accepted it.
+        by: person who accepted it.
         at: ISO 8601 time in UTC.
         change: readable description of the accepted change.
 

@@ -215,7 +215,7 @@ class Violation:
 
     Attributes:
         keys: key tuples of the features involved, or their 0-based source rows.
-        reason: what is wrong.
+        reason: kind of defect.
         location: a point of the defect (x, y) in the CRS of the dataset, None when it has none.
         measure: size of the defect, None when it has none.
         unit: unit of ``measure``.

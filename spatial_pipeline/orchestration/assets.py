@@ -1,5 +1,6 @@
 """The assets of a dataset: an external source, staged, published."""
 
+import asyncio
 from collections.abc import Callable
 
 import dagster as dg
@@ -10,9 +11,10 @@ from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.automation import published_condition, staged_condition
 from spatial_pipeline.orchestration.freshness import freshness_of
-from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
+from spatial_pipeline.orchestration.keys import CRON, ZONE, published_key, source_key, staged_key
 from spatial_pipeline.orchestration.partitions import partition_of_step, partitions_of
 from spatial_pipeline.orchestration.resources import READING, SpatialResource
+from spatial_pipeline.orchestration.retention import retention_metadata
 
 POSTGIS_POOL = "postgis"
 """Pool of the steps that write tables: connections are limited, regardless of the runs."""
@@ -75,7 +77,7 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         owners=list(contract.owners),
         kinds={contract.kind, _format(contract)},
         io_manager_key=READING,
-        metadata={} if contract.table is None else {"dagster/table_name": str(contract.table)},
+        metadata=retention_metadata(contract) | _published_metadata(contract),
         partitions_def=partitions_of(contract),
         code_version=contract.rules_hash,
         pool=POSTGIS_POOL if contract.table is not None else None,
@@ -88,6 +90,10 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         pipeline = spatial.pipeline(contract)
         partition = partition_of_step(contract, context)
         version = pipeline.store.staged_version(contract.name, partition)
+        # The geospatial libraries are those of the step, not of the code server.
+        from spatial_pipeline.pipeline.schema_approval import taken_by_policy
+
+        taken = await asyncio.to_thread(taken_by_policy, pipeline, contract, version)
         try:
             publication = await pipeline.apublish(contract, version)
         except GateClosedError as exc:
@@ -107,11 +113,22 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
                 **metadata.of_version(pipeline, version),
                 "data": dg.MetadataValue.path(str(data)),
                 "published_at": publication.published_at,
+                **({} if taken is None else metadata.of_schema_change(contract, taken)),
             },
             data_version=dg.DataVersion(version.id),
         )
 
     return published
+
+
+def _published_metadata(contract: Contract) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if contract.table is not None:
+        found["dagster/table_name"] = str(contract.table)
+    if contract.cron is not None:
+        # Read by the schedules of datasets that wait for this one.
+        found[CRON], found[ZONE] = contract.cron, contract.timezone
+    return found
 
 
 def _logged(context: dg.AssetExecutionContext) -> Callable[[int, int | None], None]:

@@ -15,7 +15,6 @@ import dagster as dg
 from dagster import AutomationCondition as When
 
 from spatial_pipeline.contract.models import Contract, DailyPartitions
-from spatial_pipeline.contract.rules import OtherDataset
 from spatial_pipeline.contract.schedule import OnCron
 from spatial_pipeline.orchestration.autostart import sensor_status
 from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
@@ -35,7 +34,7 @@ def staged_condition(contract: Contract) -> Condition | None:
         trigger = _newly_missing()
         if contract.automation == "eager":
             trigger = trigger | When.any_deps_updated()
-            for other in _others(contract):
+            for other in contract.others:
                 # The comparison data are new, so the data are checked again.
                 trigger = trigger | When.asset_matches(published_key(other), When.newly_updated())
     condition: Condition = _unhandled(trigger)
@@ -46,6 +45,9 @@ def staged_condition(contract: Contract) -> Condition | None:
     elif contract.watched is not None and not isinstance(contract.automation, OnCron):
         # A source that the watch has not seen cannot be read.
         condition = condition & ~When.any_deps_missing().allow(source)
+    for other in contract.others:
+        # Without comparison data the rules could only fail.
+        condition = condition & When.asset_matches(published_key(other), ~When.missing())
     condition = condition & ~When.in_progress() & When.all_deps_blocking_checks_passed()
     return _labelled(condition, _label(contract))
 
@@ -105,12 +107,6 @@ def _unhandled(trigger: Condition) -> Condition:
     under way, from the former source, when the source changed.
     """
     return trigger.since(When.newly_requested())
-
-
-def _others(contract: Contract) -> list[str]:
-    """Other datasets that the rules compare this one with."""
-    named = [o.dataset for r in contract.rules for o in r.others() if isinstance(o, OtherDataset)]
-    return sorted(set(named) - {contract.name})
 
 
 def _labelled(condition: Condition, label: str) -> Condition:

@@ -6,6 +6,10 @@ import dagster as dg
 
 DATASET_TAG = "spatial_pipeline/dataset"
 """Tag of runs of a dataset, for concurrency limits and for finding them."""
+CRON = "spatial_pipeline/cron"
+"""Metadata of a published asset: cron expression of its nightly run."""
+ZONE = "spatial_pipeline/timezone"
+"""Metadata of a published asset: time zone of that expression."""
 
 
 def source_key(dataset: str) -> dg.AssetKey:

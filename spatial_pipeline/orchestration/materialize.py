@@ -13,7 +13,6 @@ from typing import Literal
 import dagster as dg
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.contract.rules import OtherDataset
 from spatial_pipeline.errors import SpatialPipelineError, StoreError
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Publication, Version
@@ -95,15 +94,10 @@ def materialize(
 
 
 def in_order(contracts: Sequence[Contract]) -> list[Contract]:
-    """Contracts so that each comes after the datasets that it is compared with."""
+    """Contracts so that each comes after those that it is compared with or scheduled after."""
     by_name = {c.name: c for c in contracts}
     graph = {
-        c.name: [
-            o.dataset
-            for r in c.rules
-            for o in r.others()
-            if isinstance(o, OtherDataset) and o.dataset in by_name.keys() - {c.name}
-        ]
+        c.name: [o for o in (*c.others, *c.after) if o in by_name.keys() - {c.name}]
         for c in contracts
     }
     return [by_name[name] for name in TopologicalSorter(graph).static_order()]

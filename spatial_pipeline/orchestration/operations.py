@@ -16,6 +16,7 @@ from spatial_pipeline.orchestration.alerts.sensor import alerts_sensor
 from spatial_pipeline.orchestration.components import _Attributes, _file
 from spatial_pipeline.orchestration.inventory import inventory_asset, inventory_schedule
 from spatial_pipeline.orchestration.orphans import orphans_sensor
+from spatial_pipeline.orchestration.retention import retention_asset, retention_schedule
 from spatial_pipeline.orchestration.strict import check_project, is_strict
 
 logger = logging.getLogger("spatial_pipeline")
@@ -37,7 +38,7 @@ class OperationsScaffolder(dg.Scaffolder[Any]):
 
 
 def operations_definitions(operations: OperationsModel, mistakes: str = "") -> dg.Definitions:
-    """The sensor of dead runs, the alert sensor, the inventory and its schedule, as configured.
+    """The sensors of dead runs and alerts, inventory, retention and schedules, as configured.
 
     Args:
         operations: what a person wrote; the defaults where that has mistakes.
@@ -47,12 +48,14 @@ def operations_definitions(operations: OperationsModel, mistakes: str = "") -> d
     sensors = [orphans_sensor()]
     if operations.alerts is not None:
         sensors.append(alerts_sensor(operations.alerts, mistakes))
-    listed = operations.inventory
-    return dg.Definitions(
-        sensors=sensors,
-        assets=[] if listed is None else [inventory_asset()],
-        schedules=[] if listed is None else [inventory_schedule(listed)],
-    )
+    assets, schedules = [], []
+    if operations.inventory is not None:
+        assets.append(inventory_asset())
+        schedules.append(inventory_schedule(operations.inventory))
+    if operations.retention is not None:
+        assets.append(retention_asset(operations.retention))
+        schedules.append(retention_schedule(operations.retention))
+    return dg.Definitions(sensors=sensors, assets=assets, schedules=schedules)
 
 
 @dg.scaffold_with(OperationsScaffolder)

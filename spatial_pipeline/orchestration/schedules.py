@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -38,52 +39,64 @@ def job_of(contract: Contract) -> Job:
 
 
 def schedule_of(contract: Contract, job: Job) -> dg.ScheduleDefinition | None:
-    """A schedule that materializes staged, checks and published; None without ``schedule``.
+    """A schedule that materializes staged, checks and published.
+
+    None without ``schedule``, and with one that waits for other datasets: that is a sensor, since
+    a schedule cannot wait.
 
     With daily partitions the last complete day is run and the days that were missed, with other
     partitions all of them, each in its own run. Partitions that still run from an earlier tick are
     not launched again.
     """
-    if contract.schedule is None:
+    if contract.cron is None or contract.after:
         return None
-    partitions = partitions_of(contract)
 
-    def requests(
+    def evaluate(
         context: dg.ScheduleEvaluationContext,
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        busy = _unfinished(context.instance, f"{contract.name}_job")
-        at = context.scheduled_execution_time.isoformat()
-        if partitions is None:
-            if None in busy:
-                yield dg.SkipReason(f"run {busy[None]} of {contract.name} has not finished yet")
-            else:
-                yield dg.RunRequest(run_key=at)
-            return
-        keys = list(
-            partitions.get_partition_keys(
-                current_time=context.scheduled_execution_time,
-                dynamic_partitions_store=context.instance,
-            )
-        )
-        if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-            keys = _days(context.instance, contract, keys)
-        free = [k for k in keys if k not in busy]
-        if not keys:
-            yield dg.SkipReason(f"{contract.name} has no partitions yet")
-        elif not free:
-            yield dg.SkipReason(f"no run of {contract.name} has finished yet: {len(keys)} run")
-        for key in free:
-            yield dg.RunRequest(partition_key=key, run_key=f"{at}:{key}")
+        yield from requests(contract, context.instance, context.scheduled_execution_time)
 
     return dg.ScheduleDefinition(
         name=f"{contract.name}_schedule",
         job=job,
-        cron_schedule=contract.schedule,
+        cron_schedule=contract.cron,
         execution_timezone=contract.timezone,
-        execution_fn=requests,
+        execution_fn=evaluate,
         default_status=schedule_status(),
-        description=f"Runs {contract.name} at {contract.schedule} ({contract.timezone}).",
+        description=f"Runs {contract.name} at {contract.cron} ({contract.timezone}).",
     )
+
+
+def requests(
+    contract: Contract, instance: dg.DagsterInstance, tick: datetime
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """The runs of one tick, or the reason why there are none.
+
+    Args:
+        contract: the contract.
+        instance: the instance.
+        tick: time of the tick.
+
+    """
+    partitions = partitions_of(contract)
+    busy = unfinished(instance, f"{contract.name}_job")
+    at = tick.isoformat()
+    if partitions is None:
+        if None in busy:
+            yield dg.SkipReason(f"run {busy[None]} of {contract.name} has not finished yet")
+        else:
+            yield dg.RunRequest(run_key=at)
+        return
+    keys = list(partitions.get_partition_keys(current_time=tick, dynamic_partitions_store=instance))
+    if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        keys = _days(instance, contract, keys)
+    free = [k for k in keys if k not in busy]
+    if not keys:
+        yield dg.SkipReason(f"{contract.name} has no partitions yet")
+    elif not free:
+        yield dg.SkipReason(f"no run of {contract.name} has finished yet: {len(keys)} run")
+    for key in free:
+        yield dg.RunRequest(partition_key=key, run_key=f"{at}:{key}")
 
 
 def _days(instance: dg.DagsterInstance, contract: Contract, days: Sequence[str]) -> list[str]:
@@ -108,10 +121,10 @@ def _days(instance: dg.DagsterInstance, contract: Contract, days: Sequence[str])
     return [*sorted(found[: contract.catch_up]), *days[-1:]]
 
 
-def _unfinished(instance: dg.DagsterInstance, job: str) -> dict[str | None, str]:
+def unfinished(instance: dg.DagsterInstance, job: str) -> dict[str | None, str]:
     """Partition (None without partitions) → id of a run that has not finished."""
     runs = instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNFINISHED))
     return {r.tags.get(PARTITION_TAG): r.run_id for r in runs}
 
 
-__all__ = ["Job", "job_of", "schedule_of"]
+__all__ = ["Job", "job_of", "requests", "schedule_of", "unfinished"]

@@ -15,9 +15,9 @@ import dagster as dg
 from spatial_pipeline.contract.database_url import is_database, redacted
 from spatial_pipeline.contract.models import Contract, DynamicPartitions
 from spatial_pipeline.orchestration.autostart import sensor_status
-from spatial_pipeline.orchestration.keys import DATASET_TAG, source_key
+from spatial_pipeline.orchestration.keys import DATASET_TAG, source_key, staged_key
 from spatial_pipeline.orchestration.partitions import partitions_of
-from spatial_pipeline.orchestration.schedules import Job
+from spatial_pipeline.orchestration.schedules import Job, unfinished
 from spatial_pipeline.orchestration.source_watch.cursor import (
     WHOLE,
     Conclusion,
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 MOST = 50
 """Changes that are announced in one tick; the others wait for the next one."""
 SHOWN = 5
+FIRST_WAIT_S = 3600
+"""Seconds after the first tick during which other datasets are waited for."""
 DATA_VERSION_TAG = "dagster/data_version"
 
 
@@ -54,6 +56,8 @@ def source_sensor(contract: Contract, job: Job) -> dg.SensorDefinition | None:
         from spatial_pipeline.orchestration.source_watch.snapshot import look_at
 
         look = look_at(contract, Settings(), _keys(contract))
+        if wait := _waits(contract, context, now - cursor.since):
+            return dg.SensorResult(skip_reason=wait, cursor=cursor.dumped())
         found = conclude(cursor, look.remembered(cursor), MOST, settles=_settles(contract))
         return dg.SensorResult(
             run_requests=[_request(contract, cursor, c) for c in found.changes] if launches else [],
@@ -71,6 +75,28 @@ def source_sensor(contract: Contract, job: Job) -> dg.SensorDefinition | None:
         default_status=sensor_status(),
         description=f"Watches {redacted(contract.source.uri)} for {contract.name}.",
     )
+
+
+def _waits(contract: Contract, context: dg.SensorEvaluationContext, age_s: int) -> str:
+    """Why nothing is announced yet: comparison data are on their way for the first time.
+
+    Without them the rules could only fail. What never comes is waited for no longer than
+    :data:`FIRST_WAIT_S` after the sensor's first tick.
+    """
+    if not contract.others or age_s > FIRST_WAIT_S:
+        return ""
+    from spatial_pipeline.store.versions import Store
+
+    store = Store(Settings().store)
+    known = set() if context.repository_def is None else context.repository_def.assets_defs_by_key
+    wanted = [
+        other
+        for other in contract.others
+        if staged_key(other) in known
+        and store.published(other, None) is None
+        and (not store.staged_partitions(other) or unfinished(context.instance, f"{other}_job"))
+    ]
+    return f"waits for the first version of {', '.join(wanted)}" if wanted else ""
 
 
 def _keys(contract: Contract) -> list[str] | None:

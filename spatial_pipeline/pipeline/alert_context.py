@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,18 +14,25 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.alert.channels import AppriseChannel, channels
 from spatial_pipeline.alert.incidents import IncidentChange, What
-from spatial_pipeline.alert.message import Links, Message, compose
+from spatial_pipeline.alert.message import Attachment, Exhibit, Links, Message, compose, when
 from spatial_pipeline.alert.problems import Key, Kind, Problem, of_result
 from spatial_pipeline.contract.vocabulary import Family, Severity, Status
+from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violations import Violation, Violations
 from spatial_pipeline.report.checked import Checked, context_of
 from spatial_pipeline.report.drawing import Drawing, draw
+from spatial_pipeline.report.violations import with_version, write_geopackage
+from spatial_pipeline.runtime.temporary import temporary_folder
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.versions import Store
 
+MOST_TRIED = 3
+"""Rules of which a map is tried, until one has a place."""
+MOST_ATTACHED_BYTES = 2 << 20
+"""Largest file that goes with a message."""
 MOST_DRAWN = 300
 """Defects on the map of an alert."""
 MOST_UNDER = 2000
@@ -66,6 +74,62 @@ def fact_of(
         if result.name == name:
             layer = str(store.path(version) / "violations.parquet")
             return of_result(version, result, layer=layer, run_id=run_id, owners=owners)
+    return None
+
+
+def exhibit_of(store: Store, problems: Sequence[Problem], key: Key) -> Exhibit:
+    """What the store adds to a message about one place: what readers see, a map, the violations.
+
+    Args:
+        store: the store.
+        problems: the open problems of the place; none when everything is right again.
+        key: dataset and partition.
+
+    """
+    failing = [p for p in problems if p.key.kind is Kind.RULE and p.violations]
+    pictures = (picture_of(store, p) for p in failing[:MOST_TRIED])
+    return Exhibit(
+        readers_of(store, key),
+        next((p for p in pictures if p is not None), None),
+        violations_of(store, failing),
+    )
+
+
+def readers_of(store: Store, key: Key) -> str | None:
+    """What readers of a partition see and since when; None for what is no dataset of the store."""
+    if key.kind is Kind.CHANNEL or key.dataset not in store.datasets():
+        return None
+    try:
+        publication = store.published(key.dataset, key.partition)
+    except StoreError as exc:
+        return str(exc)
+    if publication is None:
+        return "nothing yet"
+    try:
+        since = when(datetime.fromisoformat(publication.published_at).timestamp())
+    except ValueError:
+        return f"version {publication.version}"
+    return f"version {publication.version}, since {since} UTC"
+
+
+def violations_of(store: Store, failing: Sequence[Problem]) -> Attachment | None:
+    """The violations of a version as a GeoPackage; None when there are none, or too many."""
+    for problem in failing:
+        if problem.version is None:
+            continue
+        version = Version(problem.key.dataset, problem.key.partition, problem.version)
+        layer = store.path(version) / "violations.parquet"
+        if not layer.is_file() or layer.stat().st_size > MOST_ATTACHED_BYTES:
+            continue
+        table = pq.read_table(layer)
+        if not len(table):
+            continue
+        with temporary_folder() as folder:
+            path = folder / "violations.gpkg"
+            write_geopackage(with_version(table, version), path)
+            if path.stat().st_size <= MOST_ATTACHED_BYTES:
+                name = "".join(c if c.isalnum() else "_" for c in str(version).partition("@")[0])
+                return Attachment(f"{name}_violations.gpkg", path.read_bytes())
     return None
 
 
@@ -126,7 +190,7 @@ def sample(links: Links) -> Message:
     now = datetime.now(UTC).timestamp()
     identity = f"sample-{int(now)}"
     change = IncidentChange(What.OPENED, identity, 1, fact, now, now)
-    return compose(change.id, [change], links, _sample_picture())
+    return compose(change.id, [change], links, Exhibit(picture=_sample_picture()))
 
 
 def _sample_picture() -> bytes | None:

@@ -199,7 +199,7 @@ def _schema(store: Store, version: Version) -> SchemaEvidence | None:
 
 
 def _passed(schema: SchemaEvidence | None) -> str:
-    told = "it passed and was not published"
+    told = "it passed but was not published"
     if schema is None or schema.accepted or not schema.change:
         return told
     return f"{told}; its schema differs from that of {schema.reference}: {schema.change}"

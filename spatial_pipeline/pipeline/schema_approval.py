@@ -69,7 +69,7 @@ def accept(
         contract: the contract.
         partition: partition that it is accepted for; None for the whole dataset.
         meant: a version with the schema.
-        by: who accepts it.
+        by: person who accepts it.
 
     Raises:
         StoreError: the store cannot be written.

@@ -64,7 +64,7 @@ def of(
             if baseline is None:
                 notes.append(f"baseline {rule.baseline} says nothing about this rule")
     if rule.placed(rule.base).contents != rule.contents:
-        msg = "what is accepted changed while the rule was checked: check again"
+        msg = "its accepted violations changed during the check: check again"
         raise RuleError(msg)
     keys = key_texts(rule.except_keys)
     return Suppression(unions[0], unions[1], keys, baseline, tuple(notes))

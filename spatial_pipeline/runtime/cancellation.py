@@ -123,5 +123,5 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 def _check(cancellation: Cancellation) -> None:
     if cancellation.raised:
-        msg = "given up: nobody waits for it any more"
+        msg = "cancelled: its result is no longer needed"
         raise GivenUpError(msg)

@@ -58,7 +58,7 @@ def limited(connection: Interruptible, limit_s: float | None = None) -> Iterator
             msg = f"it took longer than {seconds:g} s over one batch of features"
             raise TimeoutError(msg) from exc
         if mine.raised:
-            msg = "given up: nobody waits for it any more"
+            msg = "cancelled: its result is no longer needed"
             raise GivenUpError(msg) from exc
         raise
     finally:

@@ -62,7 +62,7 @@ class WebFiles:
     ) -> None:
         admit(remote, allowed)
         if not remote.name:
-            msg = f"{remote.shown}: the name of a file is needed at the end of the path"
+            msg = f"{remote.shown}: the path must end in a file name"
             raise SourceError(msg)
         self._remote = remote
         self._allowed = allowed
@@ -204,7 +204,7 @@ class WebFiles:
         try:
             target = parse(urljoin(before.url, location))
         except SourceError as exc:
-            msg = f"a redirect leads to what cannot be read: {exc}"
+            msg = f"a redirect leads to a URL that cannot be read: {exc}"
             raise SourceError(msg) from exc
         if not target.is_web or (before.scheme == "https" and target.scheme != "https"):
             msg = f"a redirect leads from {before.scheme} to {target.scheme}"
@@ -212,7 +212,7 @@ class WebFiles:
         try:
             admit(target, self._allowed)
         except SourceError as exc:
-            msg = f"a redirect leads away: {exc}"
+            msg = f"a redirect is refused: {exc}"
             raise SourceError(msg) from exc
         return target
 

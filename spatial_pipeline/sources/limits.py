@@ -36,7 +36,7 @@ class Budget:
         self.spent = 0
 
     def spend(self, count: int) -> None:
-        """Takes more bytes; less than zero gives back what is transferred anew.
+        """Takes more bytes; a negative count gives back bytes that are transferred again.
 
         Raises:
             TooLargeError: there are more than the limit.

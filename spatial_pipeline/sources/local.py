@@ -28,7 +28,7 @@ class SourceFiles:
 
     Attributes:
         uri: the source as the contract names it (partition filled in).
-        path: what GDAL or Arrow opens; empty when there is an error.
+        path: path for GDAL or Arrow; empty when there is an error.
         files: every file that makes up the source, sidecars and referenced files included, the
             named one first; real paths.
         member: member of a zip archive that is read, None outside of archives.
@@ -47,7 +47,7 @@ def named(reason: str, resolved: SourceFiles, view: Path | None = None) -> str:
     """The reason, told of the file and not of its folder, whose path differs between machines.
 
     Args:
-        reason: what went wrong.
+        reason: error in words.
         resolved: the source as it was found.
         view: folder in which readers saw it; see ``private_view``.
 
@@ -101,7 +101,7 @@ def resolve_fetched(uri: str, file: Path, member: str | None) -> SourceFiles:
     """The files of a source that was brought here from another machine.
 
     Args:
-        uri: what may be shown of its address.
+        uri: its URI without secrets.
         file: the named file, alone with its sidecars in a folder; nothing else is read, whatever
             a virtual dataset refers to.
         member: member of the zip archive that is read.
@@ -157,7 +157,7 @@ def _found(
         path = f"/vsizip/{{{place.file}}}/{inner}"
         return SourceFiles(uri=uri, path=path, files=(place.file,), member=inner)
     if member is not None:
-        msg = "is no zip archive, so nothing can be inside it"
+        msg = "is not a zip archive, so nothing can be inside it"
         raise SourceError(msg)
     if archive.is_zip(place.file):
         archive.bounded(place.file)
@@ -221,7 +221,7 @@ def _package_place(name: str) -> _Place:
     """The file of ``package://name/path``, found without importing the package."""
     package, _, inner = name.removeprefix(_PACKAGE).partition("/")
     if not package.isidentifier():
-        msg = f"{package!r} is no package name"
+        msg = f"{package!r} is not a package name"
         raise SourceError(msg)
     if not inner or ".." in PurePosixPath(inner).parts or PurePosixPath(inner).is_absolute():
         msg = f"a path inside the package {package} is needed, without .."
@@ -261,7 +261,7 @@ def _admit(files: Iterable[Path], allowed: tuple[Path, ...] | None, fence: Path 
     for file in files:
         real = file.resolve()
         if fence is not None and not real.is_relative_to(fence):
-            msg = f"{file.name} leads out of the package"
+            msg = f"{file.name} is outside the package"
             raise SourceError(msg)
         if allowed is not None and not any(real.is_relative_to(a) for a in allowed):
             msg = f"{file.name} lies outside of the allowed sources (SPATIAL_ALLOWED_SOURCES)"

@@ -67,7 +67,7 @@ class StoredFiles:
     ) -> None:
         admit(remote, allowed)
         if not remote.name:
-            msg = f"{remote.shown}: the name of a file is needed at the end of the path"
+            msg = f"{remote.shown}: the path must end in a file name"
             raise SourceError(msg)
         self._remote = remote
         self._limits = limits

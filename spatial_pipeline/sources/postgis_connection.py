@@ -146,7 +146,7 @@ def connecting_error(exc: BaseException, where: str) -> str:
     """The reason why a connection was not made, with the way out.
 
     Args:
-        exc: what :func:`connect` raised.
+        exc: exception of :func:`connect`.
         where: the servers, without secrets.
 
     """
@@ -154,7 +154,7 @@ def connecting_error(exc: BaseException, where: str) -> str:
     if isinstance(exc, asyncpg.InvalidAuthorizationSpecificationError):
         return f"{where} refuses the login: {text}"
     if isinstance(exc, TargetServerAttributeNotMatched):
-        return f"no server of {where} is what target_session_attrs asks for"
+        return f"no server of {where} satisfies target_session_attrs"
     if isinstance(exc, _UNNAMED):
         return POOLER
     if isinstance(exc, ssl.SSLError):
@@ -162,11 +162,11 @@ def connecting_error(exc: BaseException, where: str) -> str:
     if isinstance(exc, TimeoutError):
         return f"{where} does not answer in time"
     if isinstance(exc, ConnectionError) and "SSL" in text:
-        return f"{where} has no TLS, which sslmode asks for: {text}"
+        return f"{where} has no TLS, which sslmode requires: {text}"
     if isinstance(exc, OSError):
         return f"{where} cannot be reached: {text}"
     if isinstance(exc, asyncpg.ProtocolViolationError) and "startup parameter" in text:
-        return f"{where} is a pooler that admits no such parameter: {text}"
+        return f"{where} is a connection pooler that rejects a parameter: {text}"
     return text
 
 

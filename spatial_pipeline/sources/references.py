@@ -107,7 +107,7 @@ def _targets(file: Path, elements: dict[str, str]) -> list[Path]:
             if target is not None:
                 targets.append(target)
     except ET.ParseError as exc:
-        msg = f"{file.name} is no well-formed XML: {exc}"
+        msg = f"{file.name} is not well-formed XML: {exc}"
         raise SourceError(msg) from exc
     return targets
 

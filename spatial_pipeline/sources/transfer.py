@@ -51,7 +51,7 @@ class RemoteSource:
 
     Attributes:
         url: its address.
-        stats: what the server says of its files, the named one first.
+        stats: metadata of its files from the server, the named one first.
 
     """
 
@@ -111,7 +111,7 @@ class RemoteSource:
                     raise SourceLostError(msg)
         except TooLargeError as exc:
             raise SourceError(str(exc)) from exc
-        # Files that belong together must be of one moment, and none rewritten in place meanwhile.
+        # All files must come from the same state, and none may be rewritten in place meanwhile.
         other = changed(self.stats, came) or changed(self.stats, self._again())
         if other is not None:
             msg = f"{other} changed while it was read: run again"
@@ -126,7 +126,7 @@ class RemoteSource:
             if PurePosixPath(name).suffix.casefold() in PAGES or not _is_page(file):
                 continue
             if name == self.url.name:
-                msg = "the server sends a web page in place of it"
+                msg = "the server sends a web page instead of the file"
                 raise SourceError(msg)
             file.unlink()
             self._files.pages[name] = None
@@ -135,7 +135,7 @@ class RemoteSource:
         try:
             return self._files.stats()
         except SourceError as exc:
-            msg = f"{self.url.name} went away while it was read: {exc}"
+            msg = f"{self.url.name} disappeared while it was read: {exc}"
             raise SourceLostError(msg) from exc
 
 
@@ -149,7 +149,7 @@ def remote(
         uri: http, https, s3, gs or az URL.
         allowed: entries of SPATIAL_ALLOWED_SOURCES; see
             :func:`spatial_pipeline.contract.remote_url.admit`.
-        limits: what bounds requests and transfers.
+        limits: limits of requests and transfers.
 
     Raises:
         SourceError: it is missing, refused or too large.
@@ -196,9 +196,9 @@ def remote_keys(
     Args:
         uri: URL with the placeholder in its path.
         fits: from a pattern and a name to the key that makes the name of the pattern.
-        placeholder: what stands for the key.
+        placeholder: text that stands for the key.
         allowed: see :func:`remote`.
-        limits: what bounds requests.
+        limits: limits of requests.
 
     Raises:
         SourceError: it may not be listed, or cannot be: web servers tell no names.
@@ -207,7 +207,7 @@ def remote_keys(
     """
     url = parse(uri)
     if url.is_web:
-        msg = f"{url.shown}: a web server does not tell which partitions there are"
+        msg = f"{url.shown}: the partitions on a web server cannot be listed"
         raise SourceError(msg)
     if placeholder not in url.path:
         msg = f"{url.shown}: {placeholder} must be part of the path, not of the archive"
@@ -253,7 +253,7 @@ def _inside(folder: Path, name: str) -> Path:
     """The file of this name in the folder, never elsewhere."""
     file = folder / name
     if file.parent != folder or file.name != name or "\0" in name or name.startswith("."):
-        msg = f"{name!r} is no name of a file"
+        msg = f"{name!r} is not a file name"
         raise SourceError(msg)
     return file
 

@@ -47,7 +47,7 @@ def recalled(version: Path, name: str, wording: str) -> Arrays | None:
     Args:
         version: folder of the version.
         name: name of the check.
-        wording: what it was asked.
+        wording: cache key of the question.
 
     """
     try:
@@ -69,8 +69,8 @@ def remember(version: Path, name: str, wording: str, arrays: Mapping[str, Any]) 
     Args:
         version: folder of the version.
         name: name of the check: letters, digits and underscores.
-        wording: what it was asked.
-        arrays: what is left behind, by name.
+        wording: cache key of the question.
+        arrays: facts to store, by name.
 
     """
     folder = version / FOLDER

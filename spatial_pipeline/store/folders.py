@@ -42,7 +42,7 @@ class Folders:
 
         """
         if dataset in {"", ".", ".."} or "/" in dataset or "\0" in dataset:
-            msg = f"{dataset!r} is no name of a dataset"
+            msg = f"{dataset!r} is not a dataset name"
             raise StoreError(msg)
         return self.root / dataset / ("-" if partition is None else _segment(partition))
 

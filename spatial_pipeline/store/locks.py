@@ -132,4 +132,4 @@ def _holder(descriptor: int) -> str:
         value = json.loads(os.pread(descriptor, 4096, 0))
         return f"process {value['process']} on {value['host']} since {value['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "a process that did not say who it is"
+        return "an unknown process"

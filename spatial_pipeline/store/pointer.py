@@ -35,7 +35,7 @@ def checked_id(text: object) -> str:
 
     """
     if not isinstance(text, str) or not _NAME.fullmatch(text):
-        msg = f"{str(text)[:100]!r} is no id of a version: letters, digits, '_', '-' and '.' only"
+        msg = f"{str(text)[:100]!r} is not a version ID: letters, digits, '_', '-' and '.' only"
         raise StoreError(msg)
     return text
 
@@ -138,15 +138,15 @@ def read_file(path: Path) -> Publication | None:
     known: dict[str, Any] = {f.name: value[f.name] for f in fields(Publication) if f.name in value}
     for many in ("history", "withdrawn"):
         if not isinstance(known.get(many, []), list):
-            msg = f"{many} is no list"
+            msg = f"{many} is not a list"
             raise StoreError(msg)
         known[many] = tuple(checked_id(v) for v in known.get(many, []))
     checked_id(known.get("version"))
     for text in ("contract_hash", "published_at"):
         if not isinstance(known[text], str):
-            msg = f"{text} is no text"
+            msg = f"{text} is not text"
             raise StoreError(msg)
     if type(known.get("number", 0)) is not int:
-        msg = "number is no whole number"
+        msg = "number is not a whole number"
         raise StoreError(msg)
     return Publication(**known)

@@ -56,7 +56,7 @@ class StagedVector:
         self._files = threading.local()
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, VectorProfile, str]]:
-        """Another process opens the file anew: its address travels, no cache and no lock."""
+        """State for another process, which opens the file itself: the path, no cache, no lock."""
         return type(self), (self.path, self._profile, self._version_id)
 
     @property
@@ -287,7 +287,7 @@ class StagedRaster:
         self._files = threading.local()
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, RasterProfile, str]]:
-        """Another process opens the file anew: its address travels, no open dataset."""
+        """State for another process, which opens the file itself: the path, no open dataset."""
         return type(self), (self.path, self._profile, self._version_id)
 
     @property

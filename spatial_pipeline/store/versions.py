@@ -10,7 +10,7 @@ Temporary files and folders begin with a dot; whoever takes the lock under which
 removes those of killed processes.
 
 A version folder appears by one rename when it is whole and never changes afterwards; only the
-verdict beside the data is written anew when rules are checked again. ``published.json`` is the
+verdict beside the data is replaced when rules are checked again. ``published.json`` is the
 one thing that readers follow; ``staged.json`` names the version that was staged last;
 ``accepted.json`` lists the schemas that a person accepted, for one partition or, in ``-``, for all;
 ``fetched.json`` is what sources on other machines said of themselves when they were staged.
@@ -95,7 +95,9 @@ class Store(Folders):
         """
         content = self._bytes(version)
         if self.staged_content(version) not in {None, content}:
-            msg = f"{version} is not as it was staged, its files changed since: run it again"
+            msg = (
+                f"{version} does not match what was staged, because its files changed: run it again"
+            )
             raise StoreError(msg)
         return content
 
@@ -339,7 +341,7 @@ class Store(Folders):
         try:
             mend_pointer(self.folder(dataset, partition), dataset)
         except OSError as exc:
-            msg = f"cannot mend the pointer of {dataset}: {exc}"
+            msg = f"cannot repair the pointer of {dataset}: {exc}"
             raise StoreError(msg) from exc
 
     def published_version(self, dataset: str, partition: str | None) -> Version:
@@ -395,14 +397,14 @@ class Store(Folders):
         Args:
             dataset: name of the dataset.
             partition: only for this partition; for all of them when None.
-            acceptance: which schema, who and when.
+            acceptance: accepted schema, person and time.
 
         """
         try:
             with self.lock(dataset, partition, "accept"):
                 add_acceptance(self.folder(dataset, partition) / ACCEPTED, acceptance)
         except OSError as exc:
-            msg = f"cannot write down what was accepted of {dataset}: {exc}"
+            msg = f"cannot record the accepted schema of {dataset}: {exc}"
             raise StoreError(msg) from exc
 
     def _reference(self, version: Version) -> Version | None:

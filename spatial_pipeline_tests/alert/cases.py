@@ -19,6 +19,8 @@ def fact(key: Key = KEY, violations: int | None = 4, **changes: Any) -> Problem:
         "summary": f"{violations} duplicates",
         "violations": violations,
         "checked": 100,
+        "value": violations,
+        "limit": 0.0,
         "sample": (DEFECT,),
         "version": "v1",
         "layer": "/store/roads/p1/v1/violations.parquet",

@@ -12,7 +12,7 @@ import pytest
 
 from spatial_pipeline.alert.channels import AppriseChannel, channels
 from spatial_pipeline.alert.incidents import observe
-from spatial_pipeline.alert.message import Links, Message, compose
+from spatial_pipeline.alert.message import Attachment, Exhibit, Links, Message, compose
 from spatial_pipeline.errors import ContractError
 from spatial_pipeline_tests.alert.cases import fact, seen
 from spatial_pipeline_tests.alert.receivers import post, web
@@ -20,11 +20,12 @@ from spatial_pipeline_tests.alert.receivers import post, web
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
 )
+EXHIBIT = Exhibit("version v0", PNG, Attachment("roads_p1_violations.gpkg", b"SQLite"))
 
 
 def message() -> Message:
     _, changes = observe({}, seen(1_700_000_000.0, fact()))
-    return compose(changes[0].id, changes, Links("https://dagster.example.org/"), PNG)
+    return compose(changes[0].id, changes, Links("https://dagster.example.org/"), EXHIBIT)
 
 
 def test_a_webhook_gets_words_facts_picture_and_the_id() -> None:
@@ -33,12 +34,13 @@ def test_a_webhook_gets_words_facts_picture_and_the_id() -> None:
         assert AppriseChannel("hook", receiver.url).send(message()) is None
     first, second = receiver.received
     assert first["alert_id"] == second["alert_id"] == message().id
-    assert first["title"] == "roads[p1]: unique failed"
+    assert first["title"] == "roads[p1] is held: unique fails"
     assert first["type"] == "failure"
     (told,) = first["alerts"]
     assert (told["dataset"], told["partition"], told["name"]) == ("roads", "p1", "unique")
     assert told["links"]["run"] == "https://dagster.example.org/runs/run-1"
     assert base64.b64decode(first["attachments"][0]["base64"]) == PNG
+    assert first["attachments"][1]["filename"] == "roads_p1_violations.gpkg"
 
 
 def test_a_mail_carries_the_id_as_its_message_id() -> None:
@@ -50,7 +52,7 @@ def test_a_mail_carries_the_id_as_its_message_id() -> None:
     mail: Any = receiver.received[0]
     assert isinstance(mail, EmailMessage)
     assert len(mail.get_all("Message-ID")) == 1
-    assert mail["Subject"] == "roads[p1]: unique failed"
+    assert mail["Subject"] == "roads[p1] is held: unique fails"
     parts = {p.get_content_type(): p for p in mail.walk()}
     assert "1603607.55, 6463658.73" in parts["text/html"].get_content()
     assert parts["image/png"].get_content() == PNG

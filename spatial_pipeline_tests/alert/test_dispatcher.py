@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.alert.dispatcher import AlertDispatcher, Rules
+from spatial_pipeline.alert.message import Exhibit
 from spatial_pipeline.alert.outbox import LONGEST_QUEUE
 from spatial_pipeline.alert.problems import Observation, rule_key
 from spatial_pipeline.alert.routing import Route
@@ -207,11 +208,11 @@ def test_routes() -> None:
 def test_a_map_that_cannot_be_drawn_is_no_reason_to_be_silent() -> None:
     channel = Fake("a")
 
-    def paint(_: object) -> bytes:
+    def exhibit(*_: object) -> Exhibit:
         msg = "no"
         raise RuntimeError(msg)
 
-    working = AlertDispatcher(Memory(), [channel], paint=paint)
+    working = AlertDispatcher(Memory(), [channel], exhibit=exhibit)
     working.take([seen(1000.0, fact())])
     working.deliver(10.0)
     assert len(channel.ids) == 1
@@ -297,8 +298,8 @@ def test_killed_anywhere_nothing_is_lost_and_only_the_unavoidable_comes_twice(
     for wrong, right, up, fatal in rounds:
         clock.now += 1000.0
         mail.error = None if up else "down"
-        facts = [fact(rule_key("roads", f"p{k}", "unique"), v) for k, v in wrong.items()]
-        keys = [rule_key("roads", f"p{k}", "unique") for k in right]
+        facts = [fact(rule_key("roads", f"p{k % 2}", f"rule_{k}"), v) for k, v in wrong.items()]
+        keys = [rule_key("roads", f"p{k % 2}", f"rule_{k}") for k in right]
         log.append(seen(clock.now, *facts, right=tuple(keys)))
         tick(fatal)
     mail.error = None

@@ -87,7 +87,7 @@ class Machine(RuleBasedStateMachine):
         self.incidents: dict[Key, Incident] = {}
         self.now = 0.0
         self.changes: list[IncidentChange] = []
-        self.history: dict[Key, list[tuple[float, int | str | None]]] = {k: [] for k in KEYS}
+        self.history: list[tuple[float, dict[Key, int | str]]] = []
 
     @initialize()
     def begin(self) -> None:
@@ -105,16 +105,15 @@ class Machine(RuleBasedStateMachine):
         self.incidents, changes = observe(self.incidents, observation)
         assert observe(self.incidents, observation) == (self.incidents, [])
         self.changes += changes
-        for key in right | wrong.keys():
-            self.history[key].append((self.now, wrong.get(key, "right")))
+        judged: dict[Key, int | str] = {k: wrong.get(k, "right") for k in right | wrong.keys()}
+        self.history.append((self.now, judged))
 
     @rule(passed=st.integers(1, 120))
     def wait(self, passed: int) -> None:
         self.now += passed
         self.incidents, changes = remind(self.incidents, self.now, self.AFTER)
         self.changes += changes
-        for key in KEYS:
-            self.history[key].append((self.now, "clock"))
+        self.history.append((self.now, dict.fromkeys(KEYS, "clock")))
 
     @invariant()
     def tells_what_the_history_says(self) -> None:
@@ -124,7 +123,7 @@ class Machine(RuleBasedStateMachine):
                 for c in self.changes
                 if c.fact.key == key
             ]
-            assert said == by_history(self.history[key], self.AFTER)
+            assert said == by_history(self.history, key, self.AFTER)
 
     @invariant()
     def names_every_message_once(self) -> None:
@@ -134,39 +133,44 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def open_is_what_was_wrong_last(self) -> None:
         wrong = set()
-        for key, events in self.history.items():
-            judged = [value for _, value in events if value != "clock"]
+        for key in KEYS:
+            judged = [e[key] for _, e in self.history if e.get(key, "clock") != "clock"]
             if judged and judged[-1] != "right":
                 wrong.add(key)
         assert self.incidents.keys() == wrong
 
 
 def by_history(
-    events: list[tuple[float, int | str | None]], after: float
+    history: list[tuple[float, dict[Key, int | str]]], wanted: Key, after: float
 ) -> list[tuple[str, int, Any]]:
-    """What must have been told of one key, looking back from every event to what was told last."""
-    said: list[tuple[str, int, Any]] = []
-    times: list[float] = []
-    for i, (at, value) in enumerate(events):
-        judged = [v for _, v in events[:i] if v != "clock"]
-        was_open = bool(judged) and judged[-1] != "right"
-        if value == "clock":
-            if was_open and at - times[-1] >= after:
-                said.append(("reminded", said[-1][1] + 1, judged[-1]))
-                times.append(at)
-        elif value == "right":
-            if was_open:
-                said.append(("closed", said[-1][1] + 1, judged[-1]))
-                times.append(at)
-        elif not was_open:
-            said.append(("opened", 1, value))
-            times.append(at)
-        else:
-            last = said[-1][2]
-            if 2 * abs(value - last) >= max(2, last):
-                said.append(("updated", said[-1][1] + 1, value))
-                times.append(at)
-    return said
+    """What must have been told of one key, given everything that was seen of its place."""
+    said: dict[Key, list[tuple[str, int, Any]]] = {}
+    times: dict[Key, float] = {}
+    now: dict[Key, int] = {}
+
+    def tell(key: Key, what: str, at: float, value: int) -> None:
+        state = said[key][-1][1] + 1 if what != "opened" else 1
+        said.setdefault(key, []).append((what, state, value))
+        times[key] = at
+
+    for at, event in history:
+        place = {k: v for k, v in event.items() if k.place == wanted.place}
+        if "clock" in place.values():
+            if now and at - max(times[k] for k in now) >= after:
+                for key in list(now):
+                    tell(key, "reminded", at, now[key])
+            continue
+        for key, value in place.items():
+            if value == "right":
+                if key in now:
+                    tell(key, "closed", at, now.pop(key))
+            else:
+                if key not in now:
+                    tell(key, "opened", at, int(value))
+                elif 2 * abs(int(value) - said[key][-1][2]) >= max(2, said[key][-1][2]):
+                    tell(key, "updated", at, int(value))
+                now[key] = int(value)
+    return said.get(wanted, [])
 
 
 TestMachine = Machine.TestCase

@@ -285,7 +285,8 @@ def _where(cases: LayerCases) -> None:
     rule = cases.rule.model_copy(update={"where": "chosen = 1"})
     for own, other in cases.layers:
         chosen = {"chosen": [int(i != 0) for i in range(len(own))]}
-        _, violations = cases.run(own, other, rule, columns=chosen)
+        result, violations = cases.run(own, other, rule, columns=chosen)
+        assert result.status is not Status.ERROR
         assert violations == cases.expected(own, other, lambda row: row != 0)
 
 
@@ -300,6 +301,7 @@ def _elsewhere(cases: LayerCases) -> None:
     for own, other in cases.layers:
         data, others, there = cases.data(own, batch=2), cases.others(other), Elsewhere()
         here = said_by(data, [cases.rule], others)
+        assert here[0][0].status is not Status.ERROR
         assert said_by(data, [cases.rule], others, remote=there) == here
         assert there.asked
 
@@ -314,6 +316,7 @@ def _recalls(cases: LayerCases) -> None:
         data = cases.data(edited, batch=4)
         kept = Kept(data, kept)
         found = checked([cases.rule], data, kept, others=others)
+        assert found[0][0].status is not Status.ERROR
         assert found == checked([cases.rule], data, others=others)
         # Attributes decide: then nothing is recalled.
         assert kept.hits == (cases.recalls and not cases.rule.columns() and changed > 0)

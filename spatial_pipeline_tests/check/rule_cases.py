@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.features import decoded
 from spatial_pipeline_tests.check.agreement import everywhere, said
 from spatial_pipeline_tests.check.engine.test_remote import Elsewhere
 from spatial_pipeline_tests.check.engine.test_remote import said as said_by
@@ -28,6 +30,8 @@ from spatial_pipeline_tests.support import memory_vector, run_rule
 
 Expected = tuple[str, str | None, float | None]
 """Reason, WKT of the defect, measure."""
+Case = str | bytes | None
+"""WKT, WKB (of what has no WKT, or does not decode), or null."""
 Oracle = Callable[[Any, Any], Sequence[Expected]]
 """The violations of one geometry that the rule can judge, and None of one that it cannot."""
 
@@ -38,25 +42,28 @@ class RuleCases:
 
     Attributes:
         rule: the rule with the parameters of the cases.
-        passes: WKT of geometries without a violation, each judged.
-        fails: WKT of a geometry, and its violations.
+        passes: WKT of geometries without a violation, each judged; see ``Case``.
+        fails: a case, and its violations.
         oracle: says the violations of any geometry slowly; None when the rule cannot judge it.
         tolerances: names of parameters of which a larger value never finds more.
         columns: attribute columns, by name one value for every feature.
-        unjudged: WKT of geometries that the rule does not judge.
+        unjudged: cases that the rule does not judge.
         others: those of other kinds: a layer of nothing else proves nothing.
+        keeps: what this rule judges and others leave out, of ``null``, ``empty``, ``nan`` and
+            ``undecodable``; the oracle gets it, an undecodable one as bytes.
         crs: CRS of the cases.
         anywhere: the CRS does not matter to the rule.
     """
 
     rule: Rule
-    passes: Sequence[str]
-    fails: Sequence[tuple[str, Sequence[Expected]]]
+    passes: Sequence[Case]
+    fails: Sequence[tuple[Case, Sequence[Expected]]]
     oracle: Callable[[Rule, shapely.Geometry], Sequence[Expected] | None]
     tolerances: Sequence[str] = ()
     columns: dict[str, Any] = field(default_factory=dict)
-    unjudged: Sequence[str] = ()
+    unjudged: Sequence[Case] = ()
     others: Sequence[str] = ()
+    keeps: AbstractSet[str] = frozenset()
     crs: str = "EPSG:32633"
     anywhere: bool = True
 
@@ -79,7 +86,7 @@ class RuleCases:
     @property
     def layer(self) -> list[shapely.Geometry]:
         """All cases in one layer."""
-        return [shapely.from_wkt(w) for w in (*self.passes, *(w for w, _ in self.fails))]
+        return [_shape(w) for w in (*self.passes, *(w for w, _ in self.fails))]
 
 
 def leaves(shape: Any) -> list[Any]:
@@ -88,10 +95,33 @@ def leaves(shape: Any) -> list[Any]:
     return [shape] if inner is None else [leaf for part in inner for leaf in leaves(part)]
 
 
+def _shape(case: Case) -> Any:
+    if isinstance(case, bytes):
+        held = np.empty(1, dtype=object)
+        held[0] = case
+        (shape,) = decoded(held)
+        return case if shape is None else shape
+    return case if case is None else shapely.from_wkt(case)
+
+
+def unfit(shape: Any) -> str | None:
+    """Why most rules do not judge a geometry, None when they do."""
+    if shape is None:
+        return "null"
+    if isinstance(shape, bytes):
+        return "undecodable"
+    if shape.is_empty:
+        return "empty"
+    return None if np.isfinite(shapely.get_coordinates(shape)).all() else "nan"
+
+
 def _judged(cases: RuleCases, shape: Any) -> Sequence[Expected] | None:
-    if shape is None or shape.is_empty or not np.isfinite(shapely.get_coordinates(shape)).all():
-        return None
-    return cases.oracle(cases.rule, shape)
+    why = unfit(shape)
+    return cases.oracle(cases.rule, shape) if why is None or why in cases.keeps else None
+
+
+def _lost(shapes: Sequence[Any]) -> tuple[int, ...]:
+    return tuple(i for i, shape in enumerate(shapes) if isinstance(shape, bytes))
 
 
 def _plain(violations: Sequence[Any]) -> list[tuple[int, Expected]]:
@@ -103,14 +133,14 @@ def _sorted(found: Sequence[tuple[int, Expected]]) -> list[Any]:
 
 
 def _passes(cases: RuleCases) -> None:
-    shapes = [shapely.from_wkt(w) for w in cases.passes]
+    shapes = [_shape(w) for w in cases.passes]
     result, violations = cases.run(shapes)
     assert (result.status, result.checked, violations) == (Status.PASSED, len(shapes), [])
 
 
 def _fails(cases: RuleCases) -> None:
     for wkt, told in cases.fails:
-        result, violations = cases.run([shapely.from_wkt(wkt)])
+        result, violations = cases.run([_shape(wkt)])
         assert result.status is Status.FAILED
         expected = [(0, (r, None if g is None else shapely.from_wkt(g).wkt, m)) for r, g, m in told]
         assert _sorted(_plain(violations)) == _sorted(expected)
@@ -119,15 +149,10 @@ def _fails(cases: RuleCases) -> None:
 def _leaves_out(cases: RuleCases) -> None:
     with np.errstate(all="ignore"):
         nan = shapely.linestrings([[0.0, 0.0], [np.nan, 1.0]])
-    shapes = [
-        None,
-        shapely.Polygon(),
-        b"\x01",
-        nan,
-        *map(shapely.from_wkt, [*cases.unjudged, *cases.others]),
-    ]
-    judged = shapely.from_wkt(cases.passes[0])
-    result, violations = cases.run([*shapes, judged], undecodable=(2,))
+    shapes = [s for s in (None, shapely.Polygon(), b"\x01", nan) if unfit(s) not in cases.keeps]
+    shapes += map(_shape, [*cases.unjudged, *cases.others])
+    judged = _shape(cases.passes[0])
+    result, violations = cases.run([*shapes, judged], undecodable=_lost(shapes))
     assert (result.status, result.checked, violations) == (Status.PASSED, 1, [])
     assert result.message.count(" not judged") >= 1
     of_others = [shapely.from_wkt(w) for w in cases.others]

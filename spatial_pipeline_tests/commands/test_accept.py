@@ -97,14 +97,14 @@ def test_a_damaged_publication_is_no_reason_to_list_nothing(held: Project) -> No
     (held.store / "parcels" / "-" / published["version"] / "profile.json").write_text("{")
     listed = held.run("held", "--json")
     assert listed.exit_code == 1
-    assert json.loads(listed.stdout)["held"][0]["reasons"] == ["it passed and was not published"]
+    assert json.loads(listed.stdout)["held"][0]["reasons"] == ["it passed but was not published"]
 
 
 def test_the_ways_out_work_as_they_are_printed(held: Project) -> None:
     run(held)
     listed = held.run("held", "--json", "--contracts", held.folder)
     (reason,) = json.loads(listed.stdout)["held"][0]["reasons"]
-    command = shlex.split(reason.partition("if this is meant: ")[2])
+    command = shlex.split(reason.partition("if this is intended: ")[2])
     assert command[0] == "spatial-pipeline"
     accepted = held.run(*command[1:])
     assert accepted.exit_code == 0, accepted.stderr

@@ -90,10 +90,10 @@ def test_what_is_honoured() -> None:
         ("connect_timeout=soon", "connect_timeout is 'soon', must be a whole number"),
         ("sslmode=require&sslrootcert=system", "too weak for sslrootcert=system"),
         ("sslnegotiation=direct", "needs sslmode=require"),
-        ("port=99999", "port '99999' is no number"),
+        ("port=99999", "port '99999' is not a number"),
         ("port=1,2", "port names 2 ports for 1 hosts"),
-        ("statement_timeout=5", 'knows no such parameter.*"statement_timeout".*options'),
-        ("password=s3cret%zz", "cannot be understood: invalid percent-encoded token"),
+        ("statement_timeout=5", 'has no such parameter.*"statement_timeout".*options'),
+        ("password=s3cret%zz", "cannot be parsed: invalid percent-encoded token"),
     ],
 )
 def test_what_is_refused_by_name(text: str, said: str) -> None:

@@ -57,7 +57,7 @@ def test_usual_expressions_are_right(expression: str) -> None:
         ("* * * * * *", "has 6"),
         ("", "has 0"),
         ("@dayly", "did you mean '@daily'?"),
-        ("0 3 * * mo", "'mo' is no number"),
+        ("0 3 * * mo", "'mo' is not a number"),
         ("0 3 0 * *", "0 is not in 1 to 31"),
         ("*/0 3 * * *", "a step of 0"),
         ("0 6-3 * * *", "'6-3' runs backwards"),

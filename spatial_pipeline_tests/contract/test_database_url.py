@@ -73,7 +73,7 @@ def test_keeps_what_is_needed_to_connect() -> None:
         ("postgresql://h/d?host=evil", "host is given twice"),
         ("postgresql://h/d?dbname=other", "dbname is given twice"),
         ("postgresql:///d?service=evil", "service is not supported"),
-        ("postgresql://[h/d", "cannot be understood"),
+        ("postgresql://[h/d", "cannot be parsed"),
     ],
 )
 def test_refuses_what_leads_elsewhere(uri: str, said: str) -> None:

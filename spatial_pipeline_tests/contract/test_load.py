@@ -185,7 +185,7 @@ def test_all_mistakes_come_at_once_each_with_its_line_and_suggestion(tmp_path: P
         ),
         ("{rule: not_null, columns: []}", ["6: not_null: columns: must not be empty"]),
         ("{rule: not_null, columns: [no]}", ["6: not_null: columns[0]: expected text, got false: quote it"]),
-        ("{rule: value_range, column: a, max: true}", ["6: value_range: max: true and false are no bounds"]),
+        ("{rule: value_range, column: a, max: true}", ["6: value_range: max: true and false are not bounds"]),
         ("{rule: readable, timeout_s: true}", ["6: readable: timeout_s: expected a number, got true"]),
         ("{rule: readable, max_violations: no}", ["6: readable: max_violations: expected a whole number, got false"]),
         ("{rule: bounds_within, bounds: [0, yes, 2, 3]}", ["6: bounds_within: bounds[1]: expected a number, got true"]),
@@ -207,7 +207,7 @@ def test_all_mistakes_come_at_once_each_with_its_line_and_suggestion(tmp_path: P
         (
             "{rule: columns, name_pattern: '('}",
             [
-                "6: columns: name_pattern: '(' is no regular expression: missing ), unterminated "
+                "6: columns: name_pattern: '(' is not a regular expression: missing ), unterminated "
                 "subpattern at position 0"
             ],
         ),
@@ -438,8 +438,8 @@ def test_circles_and_names_given_twice_are_mistakes(tmp_path: Path) -> None:
     with pytest.raises(ContractError) as caught:
         load_project([tmp_path])
     circle, double = str(caught.value).splitlines()
-    assert "in a circle: a → b → c → a" in circle
-    assert double == f"{twice}:2: there is a dataset 'a' already: {tmp_path / 'a/defs.yaml'}:2"
+    assert "in a cycle: a → b → c → a" in circle
+    assert double == f"{twice}:2: there is already a dataset 'a': {tmp_path / 'a/defs.yaml'}:2"
 
 
 def test_neighbours_are_asked_for_datasets_that_a_single_file_refers_to(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ def contract(partitions: dict[str, Any] | None) -> VectorContract:
         ),
         ({"daily": "2026-01-01"}, "2026-01-02", None),
         ({"daily": "2026-01-02"}, "2026-01-01", "a: the first day is 2026-01-02"),
-        ({"daily": "2026-01-01"}, "20260102", "a: '20260102' is no day (YYYY-MM-DD)"),
-        ({"daily": "2026-01-01"}, "today", "a: 'today' is no day (YYYY-MM-DD)"),
+        ({"daily": "2026-01-01"}, "20260102", "a: '20260102' is not a day (YYYY-MM-DD)"),
+        ({"daily": "2026-01-01"}, "today", "a: 'today' is not a day (YYYY-MM-DD)"),
         ({"dynamic": "tiles"}, "anything", None),
     ],
 )

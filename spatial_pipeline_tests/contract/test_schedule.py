@@ -65,7 +65,7 @@ def test_short_forms_and_what_is_left_out(tmp_path: Path) -> None:
                 "freshness: {at_most: 26 hours}",
             ],
             [
-                "5: timezone: 'Europe/Berln' is no time zone; did you mean 'Europe/Berlin'?",
+                "5: timezone: 'Europe/Berln' is not a time zone; did you mean 'Europe/Berlin'?",
                 "6: watch: unknown key 'evry'; did you mean 'every'?",
                 (
                     "7: automation: expected 'eager' or 'on_missing', got 'eagr'; "

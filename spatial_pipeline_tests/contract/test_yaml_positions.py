@@ -53,7 +53,7 @@ def test_keys_that_are_no_text_have_lines_too() -> None:
         ("a: 1\nb: !!python/object:os.system x\n", 2, "could not determine a constructor"),
         ("a: 1\nb: 2026-13-45\n", 2, "month must be in 1..12"),
         ("a: 1\nb: *nobody\n", 2, "undefined alias"),
-        ("a: 1\nb: &b [*b]\n", 2, "part of"),
+        ("a: 1\nb: &b [*b]\n", 2, "a node that contains it"),
         ("a: 1\nb: {[x]: 1}\n", 2, "unhashable"),
         ("a: \x00", 1, "special characters"),
         ("[" * 5000, 1, "deeply"),

@@ -62,7 +62,15 @@ class FakeMachines:
         self.under_way -= 1
         self.free.release()
 
-    async def result(self, future: Journey) -> Any:
+    @property
+    def able(self) -> frozenset[str]:
+        return frozenset({"tcp://a:1"})
+
+    async def some(self) -> None:
+        assert self.able
+
+    async def result(self, future: Journey, workers: frozenset[str]) -> Any:
+        assert workers == self.able
         await asyncio.sleep(0)
         await self.open.wait()
         found = [place.index for place, _ in future.places]

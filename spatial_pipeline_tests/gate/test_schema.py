@@ -41,7 +41,7 @@ def test_hold_names_every_change_and_the_way_out() -> None:
     (reason,) = schema_reasons(of("hold"), evidence(after))
     assert reason == (
         "the schema differs from that of the published version v0: column area was int64, is"
-        " double; geometry type was Polygon, is Point; if this is meant: spatial-pipeline accept"
+        " double; geometry type was Polygon, is Point; if this is intended: spatial-pipeline accept"
         f" roads --schema {after.fingerprint[:12]}"
     )
 

@@ -112,11 +112,11 @@ WORLD = "10\n0\n0\n-10\n{}\n3999995\n"
     [
         ("nan\n0\n0\n-10\n5\n5\n", "the geotransform is not finite: (nan, 0, nan"),
         (WORLD.format("inf"), "the geotransform is not finite: (10, 0, inf"),
-        (WORLD.format("5d5"), "world file a.{}, line 5: '5d5' is no finite number"),
+        (WORLD.format("5d5"), "world file a.{}, line 5: '5d5' is not a finite number"),
         (WORLD.format("1e400"), "the geotransform is not finite"),
-        ("abc\n0\n0\n-10\n5\n5\n", "world file a.{}, line 1: 'abc' is no finite number"),
-        (WORLD.format("abc"), "world file a.{}, line 5: 'abc' is no finite number"),
-        (WORLD.format("12abc"), "world file a.{}, line 5: '12abc' is no finite number"),
+        ("abc\n0\n0\n-10\n5\n5\n", "world file a.{}, line 1: 'abc' is not a finite number"),
+        (WORLD.format("abc"), "world file a.{}, line 5: 'abc' is not a finite number"),
+        (WORLD.format("12abc"), "world file a.{}, line 5: '12abc' is not a finite number"),
         ("10\n0\n0\n-10\n5\n", "world file a.{} has 5 lines, not 6"),
         ("10 0 0 -10 5 5\n", "world file a.{} has 1 lines, not 6"),
         ("0\n0\n0\n0\n5\n5\n", "world file a.{}: its pixels have no area"),
@@ -160,7 +160,7 @@ def test_a_world_file_that_is_not_used_does_not_matter(tmp_path: Path) -> None:
     ("transform", "reason"),
     [
         ("nan,10,0,5,0,-10", "the geotransform is not finite: (10, 0, nan"),
-        ("abc,10,0,5,0,-10", "a.tif.aux.xml, GeoTransform: 'abc' is no finite number"),
+        ("abc,10,0,5,0,-10", "a.tif.aux.xml, GeoTransform: 'abc' is not a finite number"),
         ("5,10,0", "a.tif.aux.xml: GeoTransform has 3 numbers, not 6"),
         ("5,1e400,0,5,0,-10", "the geotransform is not finite"),
         ("5,0,0,5,0,0", "the pixels have no area"),
@@ -179,13 +179,13 @@ def test_an_aux_file_that_is_no_xml_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset><GeoTransform>")
     profile, _ = staged_raster(path, tmp_path / "s")
     assert profile.error is None
-    assert any("a.tif.aux.xml is no well-formed XML" in n for n in profile.notes)
+    assert any("a.tif.aux.xml is not well-formed XML" in n for n in profile.notes)
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("abc", "a.vrt, GeoTransform: 'abc' is no finite number"),
+        ("abc", "a.vrt, GeoTransform: 'abc' is not a finite number"),
         ("nan", "the geotransform is not finite: (1, 0, nan, 0, -1, 9)"),
     ],
 )
@@ -201,4 +201,4 @@ def test_an_ascii_grid(tmp_path: Path) -> None:
     (tmp_path / "a.asc").write_text(
         "ncols 2\nnrows 1\nxllcorner abc\nyllcorner 0\ncellsize 1\n1 2\n"
     )
-    refused(tmp_path / "a.asc", tmp_path, "xllcorner: 'abc' is no finite number")
+    refused(tmp_path / "a.asc", tmp_path, "xllcorner: 'abc' is not a finite number")

@@ -159,7 +159,7 @@ def test_a_web_server_tells_the_state_and_no_keys(tmp_path: Path) -> None:
         assert second != first
         web.put("/t_7/a.dbf", b"y", etag='"touched"')
         assert token(uri, tmp_path) not in {first, second}
-        with pytest.raises(SourceError, match="does not tell which partitions"):
+        with pytest.raises(SourceError, match="on a web server cannot be listed"):
             list_keys(pattern, tmp_path)
 
 

@@ -160,7 +160,7 @@ def test_floats_in_decimal_text(tmp_path: Path, text: str, value: Any, missing: 
 def test_texts_that_are_no_number(tmp_path: Path, dtype: str, text: str) -> None:
     path = write_tiff(tmp_path / "a.tif", pixels(dtype), nodata=text)
     profile, _ = staged_raster(path, tmp_path / "s")
-    assert profile.error == f"a.tif: band 1: nodata {text!r} is no number"
+    assert profile.error == f"a.tif: band 1: nodata {text!r} is not a number"
 
 
 def test_an_empty_text_declares_none(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_nodata_of_an_aux_file_counts(tmp_path: Path, text: str, value: int) -> 
     [
         ("Int64", "9223372036854775807", INT64.max),
         ("UInt64", "18446744073709551615", UINT64.max),
-        ("Byte", "abc", "a.vrt: band 2: nodata 'abc' is no number"),
+        ("Byte", "abc", "a.vrt: band 2: nodata 'abc' is not a number"),
         ("Byte", "-9999", -9999),
     ],
 )
@@ -211,7 +211,7 @@ def test_text_headers(tmp_path: Path) -> None:
     grid = "ncols 2\nnrows 1\nxllcorner 0\nyllcorner 0\ncellsize 1\nNODATA_value {}\n1 2\n"
     (tmp_path / "a.asc").write_text(grid.format("none"))
     profile, _ = staged_raster(tmp_path / "a.asc", tmp_path / "s")
-    assert profile.error == "a.asc: band 1: nodata 'none' is no number"
+    assert profile.error == "a.asc: band 1: nodata 'none' is not a number"
     (tmp_path / "b.asc").write_text(grid.format("2"))
     profile, _ = staged_raster(tmp_path / "b.asc", tmp_path / "t")
     assert (profile.error, profile.bands[0].nodata) == (None, 2)
@@ -222,7 +222,7 @@ def test_text_headers(tmp_path: Path) -> None:
     (tmp_path / "c.bin").write_bytes(pixels("int64").tobytes())
     for folder, text, end in (
         ("u", "9223372036854775807", (None, INT64.max)),
-        ("v", "n/a", ("c.bin: band 1: nodata 'n/a' is no number", None)),
+        ("v", "n/a", ("c.bin: band 1: nodata 'n/a' is not a number", None)),
     ):
         (tmp_path / "c.hdr").write_text(envi.format(text))
         profile, _ = staged_raster(tmp_path / "c.bin", tmp_path / folder)

@@ -18,7 +18,7 @@ from spatial_pipeline.orchestration.assets import published_key
 from spatial_pipeline.orchestration.dataset import dataset_definitions
 from spatial_pipeline.orchestration.operations import operations_definitions
 
-KEYS = [f"p{i:02}" for i in range(16)]
+KEYS = [f"p{i:02}" for i in range(18)]
 
 
 def folder() -> Path:

@@ -140,3 +140,27 @@ def test_the_sensor_of_the_contract_takes_the_place_of_the_default_one() -> None
     (sensor,) = definitions.get_repository_def().sensor_defs
     assert sensor.name == "a_automation"
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_what_is_compared_waits_for_the_first_version_of_the_other() -> None:
+    rules = [{"rule": "same_count_as", "other": {"dataset": "b"}}]
+    ticks = Ticks(contract("a", automation="eager", rules=rules), contract("b"))
+    assert ticks.tick() == {}
+    ticks.materialized(staged_key("b"))
+    assert ticks.tick() == {}
+    ticks.materialized(published_key("b"))
+    assert ticks.tick() == {"a/staged": {None}}
+
+
+def test_missed_days_are_in_reach_of_a_daily_condition() -> None:
+    ticks = Ticks(
+        contract(
+            "a",
+            source={"uri": "{partition}.gpkg"},
+            partitions={"daily": "2026-01-01"},
+            automation="on_missing",
+            catch_up=3,
+        )
+    )
+    (days,) = {frozenset(v) for v in ticks.tick().values()}
+    assert len(days) == 4

@@ -314,7 +314,7 @@ def test_published_alone_refuses_what_was_changed_since_the_check(
         (folder / "verdict.json").write_text(json.dumps(verdict))
     result = run(project.definitions(), instance, PUBLISHED)
     assert not result.success
-    said = "files changed since" if how == "bytes" else "never checked"
+    said = "its files changed" if how == "bytes" else "never checked"
     assert said in failure(result)
 
 

@@ -24,7 +24,9 @@ def test_what_the_component_makes() -> None:
 
 
 def test_nothing_that_is_not_wanted() -> None:
-    nothing = operations_definitions(Model(alerts=None, inventory=None)).get_repository_def()
+    nothing = operations_definitions(
+        Model(alerts=None, inventory=None, retention=None)
+    ).get_repository_def()
     assert not list(nothing.sensor_defs)
     assert not nothing.assets_defs_by_key
 

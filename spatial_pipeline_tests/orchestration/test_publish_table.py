@@ -123,4 +123,4 @@ def test_the_command_line_publishes_rolls_back_and_says_what_is_missing(
     monkeypatch.setenv("SPATIAL_DATABASE_URL", "postgresql+asyncpg://u@h/d")
     wrong = CliRunner().invoke(app, ["run", *where])
     assert wrong.exit_code == 2
-    assert "no libpq URI" in wrong.stderr
+    assert "not a libpq URI" in wrong.stderr

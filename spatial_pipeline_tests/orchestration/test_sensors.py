@@ -97,3 +97,28 @@ def test_a_new_file_makes_a_partition_and_a_run(deployment: Deployment) -> None:
         assert deployment.runs()[2:] == [("c", JOB, "SUCCESS")]
         assert tick.skip_reason == "not there any more, kept as it is: a"
         assert [deployment.published("points", k) for k in "abc"] == [3, None, 3]
+
+
+def test_data_without_their_comparison_data_wait_for_them(deployment: Deployment) -> None:
+    for name in ("points", "other"):
+        write_points(deployment.folder / f"{name}.geojson", GOOD)
+    compared = """
+source: {uri: points.geojson}
+watch: {every: 60s}
+rules: [{rule: same_count_as, other: {dataset: other}}]
+"""
+    other = """
+source: {uri: other.geojson}
+watch: {every: 60s}
+rules: [{rule: not_empty}]
+"""
+    with deployment.serving(other=other, points=compared):
+        ticks = deployment.sense()
+        assert deployment.runs() == []
+        assert any(t.skip_reason == "waits for the first version of other" for t in ticks)
+        deployment.sense(3)
+        assert [r[1:] for r in deployment.runs()] == [
+            (("other_job",), "SUCCESS"),
+            (("points_job",), "SUCCESS"),
+        ]
+        assert deployment.published("points") == 3

@@ -69,7 +69,7 @@ def test_never_checked(project: Project) -> None:
 
 def test_passed_and_not_published(project: Project) -> None:
     stage(project, GOOD)
-    assert listed(project) == [("unpublished", ("it passed and was not published",))]
+    assert listed(project) == [("unpublished", ("it passed but was not published",))]
 
 
 def test_published_and_failed_when_checked_again(project: Project) -> None:

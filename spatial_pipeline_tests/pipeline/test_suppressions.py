@@ -140,7 +140,7 @@ def test_a_baseline_edited_while_it_is_read_is_no_verdict(
     monkeypatch.setattr(suppressions, "parsed", meanwhile)
     result = checked(of).results[-1]
     assert result.status is Status.ERROR
-    assert "changed while the rule was checked" in result.message
+    assert "changed during the check" in result.message
     assert held(of)
 
 
@@ -173,7 +173,7 @@ def test_areas_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("uri", ["https://a.b/c.gpkg", "postgresql:", "package://a/b", "a.zip!b"])
 def test_areas_are_files_whose_change_is_noticed(tmp_path: Path, uri: str) -> None:
-    with pytest.raises(ValueError, match="accepted areas are a file"):
+    with pytest.raises(ValueError, match="accepted areas must be a file"):
         contract(tmp_path, **{"except": {"uri": uri}})
 
 

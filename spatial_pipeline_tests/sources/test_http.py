@@ -83,7 +83,7 @@ def test_sidecars_that_are_pages_are_named(web: Web, tmp_path: Path, kind: str) 
 
 
 def test_a_page_in_place_of_the_file_itself_is_an_error(web: Web, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"^the server sends a web page in place of it$"):
+    with pytest.raises(SourceError, match=r"^the server sends a web page instead of the file$"):
         fetch(web.put("/a.gpkg", PAGE, headers={"Content-Type": "text/html"}), tmp_path)
 
 
@@ -285,7 +285,7 @@ def test_a_transfer_without_a_length_that_is_shorter_than_head_said(
 
 def test_a_file_that_is_removed_while_it_is_read(web: Web, tmp_path: Path) -> None:
     uri = web.put("/a.fgb", BODY, then=Resource(statuses=[404] * 9))
-    with pytest.raises(SourceLostError, match=r"a.fgb went away while it was read"):
+    with pytest.raises(SourceLostError, match=r"a.fgb disappeared while it was read"):
         fetch(uri, tmp_path)
 
 
@@ -315,10 +315,10 @@ def test_a_circle_of_redirects_ends(web: Web, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("file:///etc/passwd", "a redirect leads to what cannot be read"),
-        ("/out/secret.fgb", "a redirect leads away: .* outside of the allowed sources"),
+        ("file:///etc/passwd", "a redirect leads to a URL that cannot be read"),
+        ("/out/secret.fgb", "a redirect is refused: .* outside of the allowed sources"),
         ("s3://bucket/a", "a redirect leads from http to s3"),
-        ("/in/../out/secret.fgb", "a redirect leads"),
+        ("/in/../out/secret.fgb", "a redirect"),
         ("/in/%2e%2e/out/secret.fgb", ".. cannot be part of the path"),
     ],
 )
@@ -430,7 +430,7 @@ def test_nothing_secret_is_logged_or_said(
 
 def test_a_url_without_a_file_is_refused(web: Web, tmp_path: Path) -> None:
     for path in ("", "/", "/folder/"):
-        with pytest.raises(SourceError, match="the name of a file is needed"):
+        with pytest.raises(SourceError, match="the path must end in a file name"):
             fetch(f"{web.url}{path}", tmp_path)
 
 

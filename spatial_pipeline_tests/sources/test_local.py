@@ -60,7 +60,7 @@ def test_a_link_is_followed_and_its_sidecars_are_those_of_the_target(folder: Pat
         ("PG:dbname=x", "PG: is not supported"),
         ("a.zip!b.shp", "does not exist"),
         ("package://no_such_package_here/x.tif", "pip install no_such_package_here"),
-        ("package://bad-name/x.tif", "'bad-name' is no package name"),
+        ("package://bad-name/x.tif", "'bad-name' is not a package name"),
         ("package://numpy", "a path inside the package numpy is needed"),
         ("package://numpy/../shapely/__init__.py", "without .."),
         ("package://numpy//etc/passwd", "a path inside the package numpy is needed"),
@@ -103,7 +103,7 @@ def test_a_link_in_a_package_may_not_leave_it(tmp_path: Path, monkeypatch) -> No
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     error = resolve("package://linking_package/data.geojson", tmp_path).error
     assert error is not None
-    assert "leads out of the package" in error
+    assert "is outside the package" in error
 
 
 def test_allowed_folders_files_and_packages(folder: Path, monkeypatch) -> None:
@@ -170,7 +170,7 @@ def test_a_member_of_an_archive(folder: Path) -> None:
 
 def test_something_that_is_no_archive_has_no_members(folder: Path) -> None:
     (folder / "fake.zip").write_text("no archive")
-    assert "is no zip archive" in str(resolve("fake.zip!a.shp", folder).error)
+    assert "is not a zip archive" in str(resolve("fake.zip!a.shp", folder).error)
 
 
 def test_a_file_geodatabase_is_a_folder(folder: Path) -> None:

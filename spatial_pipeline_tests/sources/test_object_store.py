@@ -91,7 +91,7 @@ def test_what_is_missing_or_refused_says_so(bucket: str, tmp_path: Path) -> None
         fetch(f"s3://{bucket}/no.tif", tmp_path)
     with pytest.raises(SourceError, match="a folder cannot be read from there, zip it"):
         fetch(f"s3://{bucket}/no.gdb", tmp_path)
-    with pytest.raises(SourceError, match="the name of a file is needed"):
+    with pytest.raises(SourceError, match="the path must end in a file name"):
         fetch(f"s3://{bucket}/folder/", tmp_path)
 
 
@@ -380,7 +380,7 @@ def test_what_cannot_be_listed_says_so(bucket: str, tmp_path: Path) -> None:
     for uri, message in (
         (f"s3://{bucket}/{{partition}}.tif", "outside of the allowed sources"),
         (f"s3://{bucket}/in/../{{partition}}.tif", "cannot be part of the path"),
-        ("https://example.org/{partition}.tif", "a web server does not tell"),
+        ("https://example.org/{partition}.tif", "on a web server cannot be listed"),
         (f"s3://{bucket}/a.zip!{{partition}}.shp", "not of the archive"),
     ):
         allowed = [f"s3://{bucket}/in"] if "tif" in uri else None

@@ -54,7 +54,7 @@ def test_the_kind_of_server_is_asked_of_each(postgres: Cluster) -> None:
         address = of(postgres, f"target_session_attrs={kind}&load_balance_hosts=random")
         assert asked(address, "SELECT 1") == "1"
     for kind in ("standby", "read-only"):
-        with pytest.raises(SourceError, match="is what target_session_attrs asks for"):
+        with pytest.raises(SourceError, match="satisfies target_session_attrs"):
             asked(of(postgres, f"target_session_attrs={kind}"), "SELECT 1")
 
 
@@ -170,7 +170,7 @@ def test_the_certificates_of_the_system(
 
 def test_a_server_without_tls_is_named(postgres: Cluster) -> None:
     for text in ("sslmode=require", "sslrootcert=system"):
-        with pytest.raises(SourceError, match="has no TLS, which sslmode asks for"):
+        with pytest.raises(SourceError, match="has no TLS, which sslmode requires"):
             asked(of(postgres, text), "SELECT 1")
 
 

@@ -69,7 +69,7 @@ def test_a_vrt_that_refers_to_itself_ends(folder: Path) -> None:
         ("http://localhost/x.tif", 0, "only plain files can be followed"),
         ("NETCDF:x.nc:var", 0, "only plain files can be followed"),
         ("&lt;VRTDataset/&gt;", 0, "only plain files can be followed"),
-        ("</SourceFilename>", 0, "is no well-formed XML"),
+        ("</SourceFilename>", 0, "is not well-formed XML"),
     ],
 )
 def test_what_cannot_be_followed_is_refused(
@@ -151,4 +151,4 @@ def test_entities_do_not_expand_without_bound(folder: Path) -> None:
     (folder / "b.vrt").write_text(
         f'<!DOCTYPE x [<!ENTITY e0 "{"x" * 50}">{entities}]><VRTDataset>&e11;</VRTDataset>'
     )
-    assert "is no well-formed XML" in str(resolve("b.vrt", folder).error)
+    assert "is not well-formed XML" in str(resolve("b.vrt", folder).error)

@@ -224,7 +224,7 @@ def test_a_remote_file_reads_no_file_of_this_machine(
     version = pipe.stage(RasterContract(name="r", source=Source(uri=uri)))
     profile = pipe.store.profile(version)
     assert profile.error is not None
-    assert "leads out of" in profile.error or "point" in profile.error
+    assert "is outside" in profile.error or "point" in profile.error
     assert not (pipe.store.path(version) / "data.tif").exists()
 
 

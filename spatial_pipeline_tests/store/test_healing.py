@@ -88,7 +88,7 @@ def test_bytes_that_changed_before_the_check_are_not_published(store: Store, how
     store.save_verdict(
         version, lambda former: merged(of, version, former, results(of), "now"), lambda _: None
     )
-    with pytest.raises(GateClosedError, match="not as it was staged"):
+    with pytest.raises(GateClosedError, match="does not match what was staged"):
         publish(of, version, store)
 
 

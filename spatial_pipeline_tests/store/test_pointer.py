@@ -115,11 +115,11 @@ def test_one_damaged_partition_does_not_hide_the_others(store: Store) -> None:
 
 @pytest.mark.parametrize("name", [h for h in HOSTILE if isinstance(h, str)])
 def test_no_id_leads_out_of_the_store(store: Store, name: str) -> None:
-    with pytest.raises(StoreError, match="is no id of a version"):
+    with pytest.raises(StoreError, match="is not a version ID"):
         store.path(Version("roads", None, name))
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../x", "/etc", "a\0"])
 def test_no_dataset_leads_out_of_the_store(store: Store, name: str) -> None:
-    with pytest.raises(StoreError, match="is no name of a dataset"):
+    with pytest.raises(StoreError, match="is not a dataset name"):
         store.published(name, None)

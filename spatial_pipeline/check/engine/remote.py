@@ -146,7 +146,7 @@ async def ask(
         if i in answers:
             task.take(index, answers[i])
         else:
-            task.fail(f"piece {index} was not looked at: {said}")
+            task.fail(f"piece {index} was not checked: {said}")
 
 
 def _elapsed(tasks: Mapping[int, RuleRun]) -> Elapsed:

@@ -106,8 +106,8 @@ class ColumnResult:
 
 
 Evaluate = Callable[[Any, Any], Violations | tuple[Violations, Unjudged]]
-Says = Callable[[Any, Counter[str]], str]
 Prepare = Callable[[Any, Context], Any]
+Says = Callable[[Any, Counter[str]], str]
 E = TypeVar("E", bound=Evaluate)
 
 
@@ -157,7 +157,8 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
     def _values(self, batch: FeatureBatch, name: str) -> Values:
         column = batch.table.column(name)
         if self.nulls:
-            return Values(batch, np.arange(len(batch)), pa.table({name: column}), self.prepared)
+            every = np.arange(len(batch))
+            return Values(batch, every, pa.table({name: column}), self.prepared)
         filled = np.flatnonzero(column.is_valid().to_numpy())
         return Values(batch, filled, pa.table({name: column.drop_null()}), self.prepared)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.base import BatchCheck, evaluates
 from spatial_pipeline.check.crs.transformation import transformed
 from spatial_pipeline.check.forms.feature_rule import Lines, Points
+from spatial_pipeline.check.forms.shapes_of_rows import shapes_of
 from spatial_pipeline.check.geometry.line_nodes import LineEnds
 from spatial_pipeline.check.geometry.unjudged import (
     NO_GEOMETRY,
@@ -34,8 +35,6 @@ from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
-TAKEN = 8192
-"""Lines whose geometry is read at once for violations."""
 Named = tuple[NDArray[np.int64], str, NDArray[Any]]
 """Lines, reason, measures."""
 
@@ -119,15 +118,7 @@ class NetworkRuleCheck(BatchCheck[Rule]):
     ) -> Violations:
         """Violations of features, each once, with the measure of its first part."""
         rows, first = np.unique(row[line], return_index=True)
-        data = cast("VectorReader", self.context.data)
-        shapes = [np.empty(0, dtype=object)]
-        for begin in range(0, len(rows), TAKEN):
-            self.context.cancelled()
-            some = rows[begin : begin + TAKEN]
-            batch = data.take(data.rows_to_positions(some), ())
-            order = np.argsort(batch.rows)
-            shapes.append(np.asarray(shapely.force_2d(batch.geometry[order]), dtype=object))
-        return Violations.build(rows, reason, np.concatenate(shapes), measure[first])
+        return Violations.build(rows, reason, shapes_of(self.context, rows), measure[first])
 
     def _marked(self, known: NDArray[np.float64]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
         """Nodes on which a point of the other dataset lies, and notes on that dataset."""

@@ -7,6 +7,7 @@ boxes of a few geometries at a time, and the predicates are ufuncs that release 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,10 @@ CHUNK = 512
 """Geometries whose boxes are looked up in one call."""
 PAIRS = 8192
 """Pairs whose predicate is evaluated in one call."""
+TURNED = {"within": "contains", "covered_by": "covers"}
+"""Predicates that are faster from the other side, where the larger geometry is prepared."""
+BOTH_WAYS = {"intersects", "touches", "crosses", "overlaps"}
+"""Predicates that are the same from either side."""
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 Predicate = Callable[[NDArray[np.object_], NDArray[np.object_]], Any]
 
@@ -30,8 +35,8 @@ def related(
     """Pairs that are in a relation, given in the order (asking, other).
 
     Args:
-        asking: (n,) valid geometries that no other thread uses, as they are prepared.
-        several: (m,) valid geometries.
+        asking: (n,) valid geometries.
+        several: (m,) valid geometries; no other thread uses either, as they are prepared.
         relation: name of a predicate of Shapely, or a DE-9IM mask of nine characters, under which
             disjoint geometries are not in relation.
         cancelled: raises when the time is up.
@@ -41,7 +46,9 @@ def related(
         each of them.
 
     """
-    return _pairs(asking, several, predicate(relation), 0.0, cancelled)
+    turned = TURNED.get(relation)
+    swap = turned is not None or (relation in BOTH_WAYS and _heavier(several, asking))
+    return _pairs(asking, several, predicate(turned or relation), 0.0, swap, cancelled)
 
 
 def within_reach(
@@ -53,8 +60,8 @@ def within_reach(
     """Pairs at most ``reach`` apart; with a reach of 0 those that intersect, decided exactly.
 
     Args:
-        asking: (n,) geometries that no other thread uses, as they are prepared.
-        several: (m,) geometries.
+        asking: (n,) geometries.
+        several: (m,) geometries; no other thread uses either, as they are prepared.
         reach: units of the coordinates.
         cancelled: raises when the time is up.
 
@@ -64,7 +71,9 @@ def within_reach(
     """
     if not reach:
         return related(asking, several, "intersects", cancelled)
-    return _pairs(asking, several, lambda a, b: shapely.dwithin(a, b, reach), reach, cancelled)
+    swap = _heavier(several, asking)
+    near = partial(_dwithin, reach=reach)
+    return _pairs(asking, several, near, reach, swap, cancelled)
 
 
 def predicate(relation: str) -> Predicate:
@@ -75,11 +84,24 @@ def predicate(relation: str) -> Predicate:
     return function
 
 
+def _dwithin(one: NDArray[np.object_], other: NDArray[np.object_], reach: float) -> Any:
+    return shapely.dwithin(one, other, reach)
+
+
+def _heavier(one: NDArray[np.object_], other: NDArray[np.object_]) -> bool:
+    """True when geometries have more vertices than others, so that they gain by an index."""
+    if not len(one) or not len(other):
+        return False
+    vertices = (shapely.get_num_coordinates(side).mean() for side in (one, other))
+    return bool(next(vertices) > next(vertices))
+
+
 def _pairs(
     asking: NDArray[np.object_],
     several: NDArray[np.object_],
     holds: Predicate,
     reach: float,
+    swap: bool,
     cancelled: Callable[[], None],
 ) -> Pairs:
     none = np.empty(0, dtype=np.int64)
@@ -94,12 +116,13 @@ def _pairs(
         i += start
         order = np.lexsort([j, i])
         i, j = i[order], j[order]
-        shapely.prepare(asking[np.unique(i)])
+        shapely.prepare(several[np.unique(j)] if swap else asking[np.unique(i)])
         kept = np.zeros(len(i), dtype=bool)
         for begin in range(0, len(i), PAIRS):
             cancelled()
             some = slice(begin, begin + PAIRS)
-            kept[some] = holds(asking[i[some]], several[j[some]])
+            one, other = asking[i[some]], several[j[some]]
+            kept[some] = holds(other, one) if swap else holds(one, other)
         left.append(i[kept])
         right.append(j[kept])
     return np.concatenate(left), np.concatenate(right)

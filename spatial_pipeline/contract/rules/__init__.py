@@ -18,6 +18,7 @@ from spatial_pipeline.contract.rules import (
     overlay,
     parity,
     pixels,
+    ranges,
     raster_metadata,
     raster_parity,
     raster_topology,
@@ -29,7 +30,7 @@ from spatial_pipeline.contract.rules import (
 from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSource, Rule, rule_id
 
 MODULES = (
-    *(metadata, formats, attributes, joins, statistics, raster_metadata),
+    *(metadata, formats, attributes, joins, ranges, statistics, raster_metadata),
     *(validity, vertices),
     pixels,
     *(topology, overlay, nodes, boundaries, networks, raster_topology),

@@ -20,7 +20,7 @@ def _expression(text: str) -> str:
     try:
         re.compile(text)
     except re.error as exc:
-        msg = f"{text!r} is no regular expression: {exc}"
+        msg = f"{text!r} is not a regular expression: {exc}"
         raise ValueError(msg) from exc
     return text
 
@@ -45,7 +45,7 @@ class SourceColumn(OtherSource):
 
 
 class AllowedValues(ColumnRule):
-    """Every value of a column is in a list or a code table. Nulls are ignored."""
+    """Every value of a column is in a list, or in a code table. Nulls are ignored."""
 
     rule: Literal["allowed_values"] = "allowed_values"
     needs: ClassVar[Needs] = Needs.one("values", "other")
@@ -114,7 +114,7 @@ class AllowedCombinations(ColumnRule):
     def _complete(self) -> Self:
         wrong = [c for c in self.combinations if len(c) != len(self.columns_)]
         if wrong:
-            msg = f"combinations: {list(wrong[0])} has not one value for each of the columns"
+            msg = f"combinations: {list(wrong[0])} must have one value for each of the columns"
             raise ValueError(msg)
         return self
 

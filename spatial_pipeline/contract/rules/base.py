@@ -238,7 +238,7 @@ class Rule(ContractModel):
     def hash(self) -> str:
         """Hash of the rule with everything that can change its result.
 
-        The content of the files that say what is accepted is read anew each time, so that a
+        The files of accepted violations are read each time, so that a
         verdict is good only for what was accepted when it was made.
         """
         if not self.accepts:

@@ -60,6 +60,25 @@ class NeighboursMustDiffer(TopologyRule):
         return self.values
 
 
+class GroupsMustBeContiguous(TopologyRule):
+    """Polygons with equal values form one piece: each is reached over shared boundaries."""
+
+    rule: Literal["groups_must_be_contiguous"] = "groups_must_be_contiguous"
+    scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
+    group_by: Columns = Field(description="Columns whose values name the group of a polygon.")
+    min_shared_length: Length = Field(
+        0.0, description="Polygons that share less than this length of boundary are not joined."
+    )
+    allow_islands: bool = Field(
+        False, description="Pieces that share a boundary with no other group are accepted."
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns that name groups."""
+        return self.group_by
+
+
 class SelfMeetingRule(TopologyRule):
     """A rule about a line and itself."""
 

@@ -53,7 +53,7 @@ def _known_crs(text: str) -> str:
     try:
         pyproj.CRS.from_user_input(text)
     except CRSError as exc:
-        msg = f"{text[:80]!r} is no CRS that PROJ understands (EPSG:4326, OGC:CRS84, WKT)"
+        msg = f"{text[:80]!r} is not a CRS that PROJ understands (EPSG:4326, OGC:CRS84, WKT)"
         raise ValueError(msg) from exc
     return text
 
@@ -62,7 +62,7 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as exc:
-        msg = f"{text!r} is no regular expression: {exc}"
+        msg = f"{text!r} is not a regular expression: {exc}"
         raise ValueError(msg) from exc
     return text
 
@@ -70,12 +70,12 @@ def _pattern(text: str) -> str:
 def _bound(value: Any) -> Any:
     """Text of a day is that day, not the midnight at its beginning."""
     if isinstance(value, bool):
-        msg = "true and false are no bounds"
+        msg = "true and false are not bounds"
         raise ValueError(msg)  # noqa: TRY004 - pydantic turns it into a mistake of the contract
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
         return date.fromisoformat(value)
     if isinstance(value, float) and math.isnan(value):
-        msg = "NaN is no bound"
+        msg = "NaN is not a bound"
         raise ValueError(msg)
     if isinstance(value, int) and abs(value) > sys.float_info.max:
         msg = "a bound has at most 308 digits"
@@ -106,7 +106,7 @@ class Readable(MetadataRule):
         "where": "every record is read",
         **dict.fromkeys(
             ("except", "only_within", "except_keys", "baseline"),
-            "what cannot be read cannot be accepted",
+            "unreadable data cannot be accepted",
         ),
     }
 
@@ -345,7 +345,7 @@ class Nodata(MetadataRule):
     @classmethod
     def _no_truth(cls, value: Any) -> Any:
         if isinstance(value, bool):
-            msg = "true and false are no nodata values"
+            msg = "true and false are not nodata values"
             raise ValueError(msg)  # noqa: TRY004 - pydantic turns it into a mistake of the contract
         return value
 

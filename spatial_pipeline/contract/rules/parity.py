@@ -176,7 +176,7 @@ class StagedMatchesSource(ParityRule):
         "where": "the whole version is compared",
         **dict.fromkeys(
             ("except", "only_within", "except_keys", "baseline"),
-            "what ingest damaged cannot be accepted",
+            "damage by ingest cannot be accepted",
         ),
     }
 

@@ -1,7 +1,7 @@
 """Files of accepted violations (areas, baseline) of a rule, and a hash of their content.
 
 The gate compares the rule of today with the one that was judged. What is accepted is part of the
-rule, so the bytes of its files are part of the rule's hash, read anew whenever the hash is asked.
+rule, so the bytes of its files are part of the rule's hash, read again each time it is computed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Areas(BaseModel):
     @classmethod
     def _is_file(cls, value: str) -> str:
         if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+:", value) or ".zip!" in value:
-            msg = "accepted areas are a file, so that a change of it is noticed"
+            msg = "accepted areas must be a file, so that changes to it are noticed"
             raise ValueError(msg)
         return value
 

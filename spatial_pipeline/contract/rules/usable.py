@@ -11,7 +11,7 @@ from typing import Any
 
 WHOLE = "the rule judges the source as a whole, not single features"
 NUMBER = "the rule judges one number, so there are no violations to accept"
-UNPLACED = "what the rule reports has no place"
+UNPLACED = "violations of the rule have no place"
 NO_FEATURES: Mapping[str, str] = {"where": WHOLE, "except_keys": WHOLE}
 NO_PLACES: Mapping[str, str] = {"except": UNPLACED, "only_within": UNPLACED, **NO_FEATURES}
 ONE_NUMBER: Mapping[str, str] = dict.fromkeys(

@@ -48,7 +48,7 @@ def main(descriptor: int) -> None:
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not data:
-            # Nothing is to be tidied up, and libraries complain when they are.
+            # No clean-up: libraries complain about it in a forked process.
             os._exit(0)
         if not descriptors:
             continue

@@ -40,7 +40,7 @@ def work(job: ReadJob, stream: IO[bytes]) -> None:
     """Stages the source of a job; what goes wrong is told over the stream.
 
     Args:
-        job: what to stage.
+        job: source to stage.
         stream: takes the lines of JSON.
 
     """

@@ -35,7 +35,7 @@ _SRID_FLAG, _FLAGS = 0x20000000, 0xE0000000
 _SPACE = " \t\r\n\v\f"
 _SIMPLE = 6
 """Highest WKB type whose parts are not nested."""
-NOT_READ = "is no WKT"
+NOT_READ = "is not WKT"
 _REASONS = {
     "Unexpected text after end of geometry": "has text behind the geometry",
     "do not form a closed linestring": "has a ring that is not closed",
@@ -205,10 +205,10 @@ def _from_hex(text: str) -> bytes:
     try:
         raw = bytes.fromhex(text)
     except ValueError as exc:
-        msg = "is no hexadecimal WKB"
+        msg = "is not hexadecimal WKB"
         raise wkt.WktError(msg) from exc
     if len(raw) < 5 or raw[0] > 1:
-        msg = "is no hexadecimal WKB"
+        msg = "is not hexadecimal WKB"
         raise wkt.WktError(msg)
     order = "<" if raw[0] else ">"
     (word,) = struct.unpack_from(order + "I", raw, 1)
@@ -218,7 +218,7 @@ def _from_hex(text: str) -> bytes:
         return raw[:1] + plain + raw[9 if srid else 5 :]
     geometry = shapely.from_wkb(raw, on_invalid="ignore")
     if geometry is None:
-        msg = "is no hexadecimal WKB"
+        msg = "is not hexadecimal WKB"
         raise wkt.WktError(msg)
     found: bytes = shapely.to_wkb(geometry, flavor="iso")
     if len(found) + 4 * srid != len(raw):

@@ -145,7 +145,7 @@ class GeometryColumns:
         text: column of texts, None with axes.
         name: name of the geometry column as staged.
         staged: whether the column of texts is staged beside the geometry.
-        crs: what the name of the column says of the CRS, None where it does not.
+        crs: CRS that the name of the column implies, None without one.
 
     """
 

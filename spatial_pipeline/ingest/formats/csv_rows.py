@@ -98,7 +98,7 @@ class Rows:
             found = cells(block, i, block.empty(i))
             values, bad = self._survey.axes[i].values(found.texts)
             if bad.any():
-                reason = f"is no coordinate (column {self._layout.names[i]!r})"
+                reason = f"is not a coordinate (column {self._layout.names[i]!r})"
                 rows = dict.fromkeys(np.flatnonzero(bad).tolist(), reason)
                 self._lose(block, place.name, rows, found.texts)
             axes.append(values)

@@ -73,7 +73,7 @@ def encoding_of(file: Path, declared: str | None) -> tuple[str, int]:
     try:
         io.TextIOWrapper(io.BytesIO(), declared)
     except LookupError as exc:
-        msg = f"{declared} is no encoding of text"
+        msg = f"{declared} is not an encoding of text"
         raise SourceError(msg) from exc
     # The mark is no text in any encoding that reads it as something else.
     return codecs.lookup(declared).name, len(mark) if _same_family(found, declared) else 0

@@ -25,8 +25,8 @@ def surveyed(path: str, info: dict[str, Any], notes: list[str]) -> dict[str, pa.
     """Name of each date-time column → the type that holds its values; one pass over them.
 
     Args:
-        path: what GDAL opens.
-        info: what ``pyogrio.read_info`` says of the layer.
+        path: path for GDAL.
+        info: result of ``pyogrio.read_info`` for the layer.
         notes: takes a line for each column that is staged as text.
 
     Returns:

@@ -35,8 +35,8 @@ class Encoding:
 
     Attributes:
         codec: Python's name; encodings that extend ASCII only.
-        blame: what to say of bytes that do not fit, behind the name of the encoding.
-        note: what to say where texts with other characters than ASCII were read.
+        blame: message about bytes that do not decode, after the name of the encoding.
+        note: note on texts with non-ASCII characters.
 
     """
 
@@ -63,7 +63,7 @@ def encoding_of(
     if declared is not None:
         codec = _codec(declared)
         if codec is None:
-            msg = f"{declared} is no encoding of the texts of a table"
+            msg = f"{declared} is not an encoding of the texts of a table"
             raise SourceError(msg)
         return Encoding(codec)
     driver = DRIVERS.get(language)

@@ -73,7 +73,7 @@ def whole_numbers(cells: Cells) -> tuple[pa.Array, FieldValues]:
         array = texts.cast(pa.int64())
     except pa.ArrowInvalid:
         array = texts
-    return texts, FieldValues(array, {"is no whole number": wrong})
+    return texts, FieldValues(array, {"is not a whole number": wrong})
 
 
 def reals(cells: Cells, decimals: int) -> tuple[pa.Array, FieldValues, bool]:
@@ -101,7 +101,7 @@ def reals(cells: Cells, decimals: int) -> tuple[pa.Array, FieldValues, bool]:
     large = np.flatnonzero(np.asarray(pc.fill_null(pc.is_inf(array), False)))
     if len(large):
         texts, array = _without(texts, large), _without(array, large)
-    found = FieldValues(array, {"is no number": wrong, "is too large for a number": large})
+    found = FieldValues(array, {"is not a number": wrong, "is too large for a number": large})
     return texts, found, _holds(texts, array, decimals)
 
 
@@ -120,7 +120,7 @@ def days(cells: Cells) -> FieldValues:
     count, width = cells.shape
     blank = np.isin(cells, [0, 32, 48]).all(axis=1)
     if width != 8:
-        return FieldValues(pa.nulls(count, pa.date32()), {"is no date": np.flatnonzero(~blank)})
+        return FieldValues(pa.nulls(count, pa.date32()), {"is not a date": np.flatnonzero(~blank)})
     digits = cells.astype(np.int64) - ord("0")
     year = digits[:, :4] @ [1000, 100, 10, 1]
     month = digits[:, 4:6] @ [10, 1]
@@ -132,7 +132,7 @@ def days(cells: Cells) -> FieldValues:
     length = (months + 1).astype("datetime64[D]").astype(np.int64) - first
     good &= day <= length
     array = pa.array((first + day - 1).astype(np.int32), mask=~good).cast(pa.date32())
-    return FieldValues(array, {"is no date": np.flatnonzero(~good & ~blank)})
+    return FieldValues(array, {"is not a date": np.flatnonzero(~good & ~blank)})
 
 
 def truths(cells: Cells) -> FieldValues:
@@ -143,7 +143,7 @@ def truths(cells: Cells) -> FieldValues:
     none = pc.fill_null(pc.equal(texts, "?"), True)
     wrong = pc.invert(pc.or_(known, none))
     array = pc.if_else(known, true, pa.scalar(None, pa.bool_()))
-    return FieldValues(array, {"is no truth value": np.flatnonzero(np.asarray(wrong))})
+    return FieldValues(array, {"is not a truth value": np.flatnonzero(np.asarray(wrong))})
 
 
 def memos(cells: Cells) -> FieldValues:
@@ -161,7 +161,7 @@ def strings(cells: Cells, codec: str, blame: str) -> tuple[FieldValues, bool]:
     Args:
         cells: the bytes.
         codec: Python's name of an encoding that extends ASCII.
-        blame: what to say of bytes that do not fit, behind its name.
+        blame: message about bytes that do not decode, after its name.
 
     Returns:
         The values, and whether there are other characters than ASCII.

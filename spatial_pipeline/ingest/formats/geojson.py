@@ -193,12 +193,12 @@ class _Survey:
         """
         if self.strangers:
             shown = ", ".join(self.strangers[:_NAMED])
-            msg = f"{len(self.strangers)} elements are no features: {shown}"
+            msg = f"{len(self.strangers)} elements are not features: {shown}"
             raise SourceError(msg)
         kind = text.members.get("type")
         if not text.sequence and kind != "FeatureCollection":
             told = exact_json(kind, default=str)
-            msg = f"it has features and is no FeatureCollection: its type is {told}"
+            msg = f"it has features and is not a FeatureCollection: its type is {told}"
             raise SourceError(msg)
         for name in self.columns:
             try:

@@ -188,7 +188,7 @@ def opened(stream: IO[bytes]) -> GeoJsonText:
         text = head[skipped:].decode("utf-8", "surrogateescape")
         at = next((i for i, c in enumerate(text) if c not in " \t\r\n\x1e"), 0)
         if text[at : at + 1] != "{":
-            msg = "it is no GeoJSON: it does not start with an object"
+            msg = "it is not GeoJSON: it does not start with an object"
             raise SourceError(msg)
         try:
             members, end, open_ = _members(text, at + 1)

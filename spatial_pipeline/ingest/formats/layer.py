@@ -32,7 +32,7 @@ class Layer:
             when it does not say.
         declared_bounds: extent that the source declares, None when it does not say.
         batches: record batches of ``schema``; raises SourceError for what cannot be read.
-        notes: what a reader should know; may grow while batches are read.
+        notes: notes for users of the dataset; may grow while batches are read.
         defects: values that cannot be kept as they are; grows while batches are read.
         lost: called behind the last batch with the source rows whose geometry was read as null;
             gives the source rows whose geometry is there but was not understood.

@@ -47,7 +47,7 @@ def open_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
     """Opens a (Geo)Parquet file for one pass.
 
     Raises:
-        SourceError: no Parquet file, or its ``geo`` metadata cannot be understood.
+        SourceError: no Parquet file, or its ``geo`` metadata cannot be parsed.
 
     """
     if options.layer is not None:

@@ -27,7 +27,7 @@ class VectorFormat:
     """One vector file format.
 
     Attributes:
-        name: what messages call it.
+        name: name in messages.
         reader: ``module:function`` below ``ingest.formats``, imported when it is used; called with
             the resolved source (plain local files) and :class:`ReadOptions`, returns a context
             manager that yields a ``Layer`` for one pass and raises SourceError.

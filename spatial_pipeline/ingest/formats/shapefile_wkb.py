@@ -109,7 +109,7 @@ def written(units: Units, has_z: Mask, has_m: Mask, body: NDArray[np.float64]) -
     """(n,) WKB.
 
     Args:
-        units: what is in them.
+        units: their content.
         has_z: (n,) bool.
         has_m: (n,) bool.
         body: all ordinates, unit by unit, position by position.

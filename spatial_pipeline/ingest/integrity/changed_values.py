@@ -145,7 +145,7 @@ def in_mif(mif: Path, layer: Layer) -> None:
             pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary())),
         )
     except pa.ArrowInvalid as exc:
-        msg = f"the .mid file is no table of {len(names)} columns: {exc}"
+        msg = f"the .mid file is not a table of {len(names)} columns: {exc}"
         raise SourceError(msg) from exc
     if layer.declared_count not in (None, table.num_rows):
         msg = f"the .mid file has {layer.declared_count} lines and {table.num_rows} records: quotes"
@@ -235,7 +235,7 @@ def _not_held(text: bytes, kind: pa.DataType) -> str | None:
 
 
 def _no_number(text: bytes) -> str | None:
-    return None if _NUMBER.fullmatch(text) else "is no number"
+    return None if _NUMBER.fullmatch(text) else "is not a number"
 
 
 def _refuse(name: str, texts: Iterable[bytes], reason: _Reason) -> None:
@@ -248,7 +248,7 @@ def _refuse(name: str, texts: Iterable[bytes], reason: _Reason) -> None:
 def _positions(file: Path, form: re.Pattern[bytes]) -> None:
     wrong = [next(filter(None, m.groups()), m[0]) for m in form.finditer(file.read_bytes())]
     if wrong:
-        msg = f"{len(wrong)} positions hold what is no number, the first {_shown(wrong[0])}"
+        msg = f"{len(wrong)} positions hold text that is not a number, the first {_shown(wrong[0])}"
         raise SourceError(msg)
 
 

@@ -59,7 +59,7 @@ def audit(layer: Layer, file: Path) -> dict[str, pa.Array]:
 
 def _audited(layer: Layer, data: mmap.mmap) -> dict[str, pa.Array]:
     if data[:3] != _MAGIC or data[3] != _VERSION:
-        msg = "it is no FlatGeobuf file of version 3"
+        msg = "it is not a FlatGeobuf file of version 3"
         raise SourceError(msg)
     start = _START + _word(data, 8)
     header = _START + _word(data, _START)

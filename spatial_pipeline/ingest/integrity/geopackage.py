@@ -255,7 +255,7 @@ def _wrong(cell: str, declared: str) -> tuple[str, str] | None:
     kind = f"typeof({cell})"
     if base == "BOOLEAN":
         return f"{cell} IS NOT NULL AND ({kind} <> 'integer' OR {cell} NOT IN (0, 1))", (
-            "is no BOOLEAN (0 or 1)"
+            "is not a BOOLEAN (0 or 1)"
         )
     if base in _INTEGERS:
         most = 1 << (_INTEGERS[base] - 1)
@@ -270,7 +270,7 @@ def _wrong(cell: str, declared: str) -> tuple[str, str] | None:
                 f"{cell} IS NOT NULL AND ({kind} <> 'text' OR {cell} NOT GLOB '{_DATE_GLOB}' "
                 f"OR date({cell}, '+0 days') IS NOT {cell})"
             ),
-            "is no date",
+            "is not a date",
         )
     if base in {"DATETIME", "TIMESTAMP"}:
         day, time = f"substr({cell}, 1, 10)", f"substr({cell}, 12, 8)"
@@ -280,12 +280,12 @@ def _wrong(cell: str, declared: str) -> tuple[str, str] | None:
                 f"OR date({day}, '+0 days') IS NOT {day} "
                 f"OR time(substr({time} || ':00', 1, 8)) IS NULL)"
             ),
-            "is no date and time",
+            "is not a date and time",
         )
     if base in {"TEXT", "VARCHAR"}:
-        return f"{kind} = 'blob'", "is no text"
+        return f"{kind} = 'blob'", "is not text"
     if base == "BLOB":
-        return f"{kind} NOT IN ('null', 'blob')", "is no BLOB"
+        return f"{kind} NOT IN ('null', 'blob')", "is not a BLOB"
     return None
 
 

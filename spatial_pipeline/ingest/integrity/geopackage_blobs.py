@@ -101,7 +101,7 @@ def _conditions(cell: str, srs: int) -> list[tuple[str, str]]:
     )
     there = f"{cell} IS NOT NULL"
     return [
-        (f"{there} AND NOT ({magic} AND {known})", "is no GeoPackage geometry"),
+        (f"{there} AND NOT ({magic} AND {known})", "is not a GeoPackage geometry"),
         (f"{there} AND {magic} AND {known} AND NOT {stated}", f"says another SRS than {srs}"),
     ]
 

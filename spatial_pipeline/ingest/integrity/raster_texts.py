@@ -37,7 +37,7 @@ class Written:
 
     Attributes:
         nodata: by 1-based band, 0 for all bands that have none of their own.
-        notes: what is not understood and not used.
+        notes: notes on texts that are not understood and not used.
 
     """
 
@@ -108,7 +108,7 @@ def _xml(file: Path, found: Written, band_element: str) -> None:
     try:
         root = parsed(file.read_bytes())
     except ET.ParseError as exc:
-        found.notes.append(f"{file.name} is no well-formed XML and is not used: {exc}")
+        found.notes.append(f"{file.name} is not well-formed XML and is not used: {exc}")
         return
     transform = root.findtext("GeoTransform")
     if transform is not None:
@@ -145,7 +145,7 @@ def _raw(header: Path, found: Written) -> None:
 def _placing(text: str, where: str) -> Decimal:
     value = number(text)
     if value is None or not value.is_finite():
-        msg = f"{where}: {text.strip()[:60]!r} is no finite number"
+        msg = f"{where}: {text.strip()[:60]!r} is not a finite number"
         raise SourceError(msg)
     return value
 

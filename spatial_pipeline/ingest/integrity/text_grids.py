@@ -53,7 +53,7 @@ def verify(dataset: Any, file: Path) -> None:
             if wrong := _WRONG.search(text):
                 shown = wrong[0][:60].decode("utf-8", "replace")
                 row, column = divmod(count + _tokens(text[: wrong.start()]), dataset.width)
-                msg = f"row {row}, column {column}: {shown!r} is no number"
+                msg = f"row {row}, column {column}: {shown!r} is not a number"
                 raise SourceError(msg)
             count += _tokens(text)
     promised = dataset.width * dataset.height

@@ -63,7 +63,7 @@ class TagEntry:
     """One entry of a directory as it stands there.
 
     Attributes:
-        tag: what it is.
+        tag: number of the tag.
         kind: number of the type of its values.
         count: number of values.
         inline: 4 or 8 bytes: the values where they fit, else their offset in the file.

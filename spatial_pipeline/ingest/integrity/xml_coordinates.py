@@ -76,7 +76,7 @@ def verify(file: Path, driver: str) -> None:
     if wrong:
         text = " ".join(wrong[0][1].decode("utf-8", "replace").split())
         shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-        msg = f"{len(wrong)} positions hold what is no number, the first {shown!r}"
+        msg = f"{len(wrong)} positions hold text that is not a number, the first {shown!r}"
         raise SourceError(msg)
 
 

@@ -98,11 +98,11 @@ class Relation:
 
     Attributes:
         name: schema and name, None for a query.
-        sql: what stands behind FROM.
+        sql: relation or subquery after FROM.
         columns: its columns in their order.
         key: columns of the primary key.
         postgis: quoted schema of PostGIS, None where it is not installed.
-        notes: what a reader should know.
+        notes: notes for users of the dataset.
         stored: True for rows that are read as they lie there, without code of users.
 
     """

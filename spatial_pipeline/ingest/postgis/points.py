@@ -48,7 +48,7 @@ class PointsOfNaN:
         Args:
             postgis: quoted schema of PostGIS.
             geometry: expression of the geometry.
-            source: what stands behind FROM.
+            source: relation or subquery after FROM.
             order: ``ORDER BY`` of the key, empty without one.
 
         """

@@ -32,7 +32,7 @@ def single_statement(text: str) -> str:
     """The statement, ready to stand between parentheses.
 
     Args:
-        text: what the server has parsed as one statement, or will refuse.
+        text: SQL that the server parsed as one statement, or will refuse.
 
     Raises:
         SourceError: there is code behind the semicolon.

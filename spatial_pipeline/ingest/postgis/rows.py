@@ -76,7 +76,7 @@ class Decoded:
     Attributes:
         array: (n,) values; null for those that it cannot hold.
         lost: indices of those.
-        texts: what they are.
+        texts: texts of those values.
 
     """
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType, DagsterRun
+from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem, rule_key, shortened
 from spatial_pipeline.contract.vocabulary import Severity
@@ -124,6 +125,7 @@ class Reader:
         """The observation of a run; None when it belongs to another code location."""
         if not self.location.ours(run, events):
             return None
+        retried = run.tags.get(WILL_RETRY_TAG) == "true"
         partition = run.tags.get(PARTITION)
         facts: list[Problem] = []
         right: list[Key] = []
@@ -143,6 +145,9 @@ class Reader:
         if not any(e.event_type is DagsterEventType.STEP_FAILURE for e in events):
             self._ended(run, events, partition, facts, right)
         self._never_checked(run, events, partition, facts, right)
+        if retried:
+            # The run that Dagster launches instead says how it ended.
+            facts = [f for f in facts if f.key.kind not in (Kind.RUN, Kind.UNCHECKED)]
         return Observation.of(at, facts, right)
 
     def _evaluated(
@@ -262,7 +267,7 @@ class Reader:
         for subject, step in sorted(subjects.items()):
             key = Key(subject, partition, Kind.RUN, "run")
             if failures:
-                summary = shortened(failures[-1].message or "the run failed")
+                summary = shortened(_cause_of_death(events))
                 facts.append(
                     Problem(
                         key,
@@ -353,6 +358,23 @@ def _text(metadata: Mapping[str, Any], name: str) -> str | None:
     value = metadata.get(name)
     text = getattr(value, "value", None)
     return text if isinstance(text, str) else None
+
+
+def _cause_of_death(events: Sequence[DagsterEvent]) -> str:
+    """Why a run failed without a step to blame: its own error, or that of its launch."""
+    told = "the run failed"
+    for event in events:
+        if event.event_type is DagsterEventType.RUN_FAILURE:
+            told = event.message or told
+        elif event.event_type is not DagsterEventType.ENGINE_EVENT:
+            continue
+        error = getattr(event.event_specific_data, "error", None)
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            said = f"{error.cls_name}: {_message(error.message)}"
+            return f"{event.message}: {said}" if event.message else said
+    return told
 
 
 def _message(text: str) -> str:

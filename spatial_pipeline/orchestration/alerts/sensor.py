@@ -10,8 +10,8 @@ import dagster as dg
 from spatial_pipeline.alert.dispatcher import AlertDispatcher, AlertState, Rules
 from spatial_pipeline.alert.message import Links
 from spatial_pipeline.alert.problems import Kind, Observation
-from spatial_pipeline.alert.routing import Route
-from spatial_pipeline.contract.operations import Alerts
+from spatial_pipeline.alert.routing import QuietTimes, Route
+from spatial_pipeline.contract.operations import AlertRoute, Alerts
 from spatial_pipeline.errors import SpatialPipelineError
 from spatial_pipeline.orchestration.alerts.contracts import of_contracts
 from spatial_pipeline.orchestration.alerts.lateness import lateness
@@ -64,22 +64,20 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts, mistakes: str = ""
     store = Store(settings.store, settings.lock_timeout_s)
     origin = context.code_location_origin
     name = origin.location_name if origin is not None else "location"
-    with locked_now(_lock(store.root, name)) as free:
+    with locked_now(lock_of(store.root, name)) as free:
         if not free:
             return dg.SkipReason("another tick is still at work")
         desk = AlertDispatcher(
             Book(context.instance, name),
             alert_context.channels_of(settings),
             Rules(
-                routes=tuple(
-                    Route(r.channels, r.owners, r.datasets, r.severity) for r in alerts.routes
-                ),
+                routes=tuple(_route(r) for r in alerts.routes),
                 remind_after_s=alerts.remind_after_s,
                 digest_above=alerts.digest_above,
                 retry_after_s=alerts.retry_after_s,
-                links=Links(settings.ui_url),
+                links=Links(settings.ui_url, settings.store_url, settings.environment),
             ),
-            paint=lambda fact: alert_context.picture_of(store, fact),
+            exhibit=lambda problems, key: alert_context.exhibit_of(store, problems, key),
         )
         if context.repository_def is None:
             msg = "the alerts need the definitions of their code location"
@@ -160,6 +158,13 @@ def _known_schemas(state: AlertState, now: float) -> Observation:
     )
 
 
-def _lock(root: Path, name: str) -> Path:
+def _route(written: AlertRoute) -> Route:
+    quiet = written.quiet
+    times = None if quiet is None else QuietTimes(*quiet.minutes, quiet.timezone)
+    return Route(written.channels, written.owners, written.datasets, written.severity, times)
+
+
+def lock_of(root: Path, name: str) -> Path:
+    """Lock under which the state of the alerts of a code location is changed."""
     safe = "".join(c if c.isalnum() else "_" for c in name)
     return root / f".alerts-{safe}.lock"

@@ -28,6 +28,8 @@ PostgreSQL shows events in the order of their commits, not of their ids, so an e
 behind a later one.
 """
 PAGE = 200
+NAMES = "spatial_pipeline/alerts"
+"""Key of the row that lists the code locations with alerts."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def events_of(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterEvent
         DagsterEventType.STEP_SUCCESS,
         DagsterEventType.STEP_FAILURE,
         DagsterEventType.RUN_FAILURE,
+        DagsterEventType.ENGINE_EVENT,
     }
     records = instance.get_records_for_run(run_id, of_type=wanted).records
     return [
@@ -148,4 +151,14 @@ class Book:
 
     def save(self, text: str) -> None:
         """Saves."""
-        self.instance.daemon_cursor_storage.set_cursor_values({self.key: text})
+        pairs = {self.key: text}
+        names = locations_of(self.instance)
+        if self.name not in names:
+            pairs[NAMES] = json_text([*names, self.name])
+        self.instance.daemon_cursor_storage.set_cursor_values(pairs)
+
+
+def locations_of(instance: dg.DagsterInstance) -> list[str]:
+    """Names of the code locations with alerts."""
+    text = instance.daemon_cursor_storage.get_cursor_values({NAMES}).get(NAMES)
+    return [] if text is None else [str(n) for n in json.loads(text)]

@@ -37,10 +37,10 @@ class TableLayout:
             geometries have no dimension in common.
         crs: CRS of the geometries.
         key: columns that identify a row.
-        wanted: what decides the geometry type where a table has one already.
+        wanted: facts that decide the geometry type if a table already has one.
         srid: number that the contract asks for; None when it does not.
         required: columns that hold no nulls by declaration.
-        asked: what the contract says of the geometry column, empty when it says nothing.
+        asked: settings of the contract for the geometry column, empty without any.
 
     """
 
@@ -75,7 +75,7 @@ def layout_of(
         profile: its profile.
         key: columns that identify a feature.
         table: where it will be published, for messages.
-        column: what the contract says of the geometry column.
+        column: geometry column that the contract declares.
 
     Raises:
         StoreError: a column cannot be in a table, and why.

@@ -38,9 +38,9 @@ class KnownPart:
 
     Attributes:
         name: its name.
-        version: what it holds.
+        version: version in it.
         state: ``current``, ``previous`` or ``obsolete``.
-        proven: what its rows were proven to hold; None when an earlier release published it.
+        proven: digest of its verified rows; None when an earlier release published it.
         written: origin of its rows; None when an earlier release published it, or after a restore.
 
     """
@@ -187,10 +187,10 @@ async def record_part(
 
     Args:
         connection: in a transaction.
-        version: what the part holds.
+        version: version in the part.
         table: the table through which it is read.
         part: its name.
-        proven: what its rows were proven to hold.
+        proven: digest of its verified rows.
         written: origin of its rows, None for a part that was there already.
 
     """

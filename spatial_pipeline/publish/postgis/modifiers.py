@@ -32,7 +32,7 @@ async def present_column(
         postgis: quoted schema of PostGIS.
         table: the table; need not exist.
         column: name of its geometry column.
-        version: what will be published; parts of its own partition do not count as others.
+        version: version to publish; parts of its own partition do not count as others.
 
     """
     row = await connection.fetchrow(

@@ -152,7 +152,7 @@ class Database:
                 self._migrated = True
             yield connection
         except LOST as exc:
-            told = "went away" if is_lost(exc) else "was asked what it cannot be asked"
+            told = "went away" if is_lost(exc) else "rejected the request"
             msg = f"the database {told}: {_said(exc)}"
             raise StoreError(msg) from exc
         except asyncpg.PostgresError as exc:

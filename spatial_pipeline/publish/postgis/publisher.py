@@ -57,7 +57,7 @@ class Candidate:
         table: where a vector dataset goes, None when it is only written down.
         key: columns that identify a feature.
         comment: comment of the table.
-        geometry: what the contract says of the geometry column.
+        geometry: geometry column that the contract declares.
 
     """
 
@@ -159,7 +159,7 @@ class Publisher:
         """Makes readers see the candidate; all of it in one transaction, or nothing.
 
         Args:
-            publication: what is written down.
+            publication: publication to record.
             ask: the gate, asked when the rows are there and proven; raises when it is closed.
 
         Raises:

@@ -100,8 +100,8 @@ def part_name(table: TableName, version: Version, asked: str = "") -> TableName:
 
     Args:
         table: the table that readers name.
-        version: what the part holds.
-        asked: what the contract says of its columns (:attr:`Layout.asked`).
+        version: version in the part.
+        asked: column settings of the contract (:attr:`Layout.asked`).
 
     """
     of = (table.schema, table.table, version.dataset, version.partition, version.id)
@@ -169,7 +169,7 @@ async def kept_part(
 ) -> TablePart | None:
     """The part of a version that was kept, None when its geometry column fits the table no more.
 
-    Such a part is dropped, so that the rows can be written anew under its name.
+    Such a part is dropped, so that the rows can be written again under its name.
 
     Raises:
         StoreError: readers hold the part that is dropped.

@@ -30,7 +30,7 @@ async def refuse_changed(
     Args:
         connection: to the server.
         table: the published table.
-        version: what it is said to show.
+        version: version that it should show.
         part: holds the version, and is attached.
         layout: columns of the version.
 
@@ -82,7 +82,7 @@ async def refuse_loss(
         connection: to the server.
         postgis: its extension.
         table: the published table.
-        version: what is to be published.
+        version: version to publish.
         name: its part, which may be there from an earlier publication.
 
     Raises:

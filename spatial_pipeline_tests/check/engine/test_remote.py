@@ -126,7 +126,7 @@ def test_a_missing_answer_is_an_error() -> None:
     results = [r for r, *_ in said(squares(50), RULES[:3], remote=Elsewhere(change=forgetful))]
     assert (results[1].status, results[1].message) == (
         Status.ERROR,
-        "piece 2 was not looked at: no answer",
+        "piece 2 was not checked: no answer",
     )
     assert [results[0].status, results[2].status] == [Status.FAILED, Status.FAILED]
 
@@ -141,7 +141,7 @@ def test_what_comes_instead_of_answers_is_the_result() -> None:
 
     results = [r for r, *_ in said(squares(50), RULES[:3], remote=Elsewhere(change=broken))]
     assert {(r.status, r.message) for r in results} == {
-        (Status.ERROR, "piece 2 was not looked at: the line is dead")
+        (Status.ERROR, "piece 2 was not checked: the line is dead")
     }
 
 

@@ -166,7 +166,7 @@ def test_decimal_commas_of_coordinates(tmp_path: Path) -> None:
 
 def test_a_comma_beside_points_may_separate_thousands(tmp_path: Path) -> None:
     profile, table = staged(tmp_path, "id;x;y\n1;1,234;5\n2;1234.5;6\n")
-    assert named(profile) == [(0, "geometry", "1,234", "is no coordinate (column 'x')")]
+    assert named(profile) == [(0, "geometry", "1,234", "is not a coordinate (column 'x')")]
     assert table["x"].to_pylist() == ["1,234", "1234.5"]
     assert profile.undecodable == (0,)
 
@@ -176,7 +176,7 @@ def test_a_comma_beside_points_may_separate_thousands(tmp_path: Path) -> None:
 )
 def test_coordinates_that_are_none_are_named(tmp_path: Path, value: str) -> None:
     profile, table = staged(tmp_path, f"id;lon;lat\n1;2;3\n2;{value};3\n")
-    assert named(profile) == [(1, "geometry", value, "is no coordinate (column 'lon')")]
+    assert named(profile) == [(1, "geometry", value, "is not a coordinate (column 'lon')")]
     assert table["lon"].to_pylist() == ["2", value]
     assert [g and g.wkt for g in geometries(profile, table)] == ["POINT (2 3)", None]
 

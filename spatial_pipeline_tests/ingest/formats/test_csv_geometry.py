@@ -40,12 +40,12 @@ def test_every_way_to_write_a_geometry() -> None:
         ("POLYGON ((0 0, 1 1, 1 0))", "has a ring that is not closed"),
         ("LINESTRING (1 1)", "has a line of one point"),
         ("POINT (1e400 2)", "has a number that is too large"),
-        ("POINT (0x10 2)", "is no WKT"),
+        ("POINT (0x10 2)", "is not WKT"),
         ("POINT (nan nan)", "has a point of NaN, which in WKB is an empty one"),
-        ("POINT Z (1 2)", "is no WKT"),
-        ("LINESTRING (0 0, 1 1 1)", "is no WKT"),
+        ("POINT Z (1 2)", "is not WKT"),
+        ("LINESTRING (0 0, 1 1 1)", "is not WKT"),
         ("GEOMETRYCOLLECTION (" * 40, "nests geometries more than 32 deep"),
-        ("POINT (1 2", "is no WKT"),
+        ("POINT (1 2", "is not WKT"),
     ],
 )
 def test_texts_that_stand_for_no_geometry(text: str, reason: str, plain: bool) -> None:
@@ -56,7 +56,7 @@ def test_texts_that_stand_for_no_geometry(text: str, reason: str, plain: bool) -
 
 @pytest.mark.parametrize("text", ["01", "0101000000" + "00" * 15, "0101000000zz", "0301000000"])
 def test_hexadecimal_wkb_that_is_none(text: str) -> None:
-    assert read(text) == ([None], {0: "is no hexadecimal WKB"})
+    assert read(text) == ([None], {0: "is not hexadecimal WKB"})
 
 
 def test_bytes_behind_hexadecimal_wkb() -> None:

@@ -60,7 +60,7 @@ def test_bytes_that_do_not_decode_stay_visible(
 
 def test_what_is_no_encoding_of_text(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a")
-    with pytest.raises(SourceError, match="hex is no encoding of text"):
+    with pytest.raises(SourceError, match="hex is not an encoding of text"):
         encoding_of(tmp_path / "a", "hex")
 
 

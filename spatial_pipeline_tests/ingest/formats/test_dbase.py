@@ -60,15 +60,15 @@ def test_a_cell_is_kept(
 @pytest.mark.parametrize(
     ("letter", "width", "decimals", "cell", "reason"),
     [
-        ("N", 6, 0, b"1.7", "is no whole number"), ("N", 6, 0, b"abc", "is no whole number"),
-        ("N", 6, 0, b"0x1F", "is no whole number"), ("N", 6, 0, b"***", "is no whole number"),
-        ("N", 6, 0, b"1e3", "is no whole number"), ("N", 6, 0, b"\xb2", "is no whole number"),
-        ("N", 20, 0, b"1 2", "is no whole number"), ("N", 8, 2, b"12,50", "is no number"),
-        ("N", 8, 2, b"nan", "is no number"), ("F", 8, 2, b"inf", "is no number"),
-        ("F", 8, 2, b"1e999", "is too large for a number"), ("F", 24, 15, b"-", "is no number"),
-        ("D", 8, 0, b"20200230", "is no date"), ("D", 8, 0, b"00000101", "is no date"),
-        ("D", 8, 0, b"2020-1-1", "is no date"), ("D", 10, 0, b"2020-01-01", "is no date"),
-        ("L", 1, 0, b"1", "is no truth value"), ("C", 6, 0, b"a\0b", "holds NUL"),
+        ("N", 6, 0, b"1.7", "is not a whole number"), ("N", 6, 0, b"abc", "is not a whole number"),
+        ("N", 6, 0, b"0x1F", "is not a whole number"), ("N", 6, 0, b"***", "is not a whole number"),
+        ("N", 6, 0, b"1e3", "is not a whole number"), ("N", 6, 0, b"\xb2", "is not a whole number"),
+        ("N", 20, 0, b"1 2", "is not a whole number"), ("N", 8, 2, b"12,50", "is not a number"),
+        ("N", 8, 2, b"nan", "is not a number"), ("F", 8, 2, b"inf", "is not a number"),
+        ("F", 8, 2, b"1e999", "is too large for a number"), ("F", 24, 15, b"-", "is not a number"),
+        ("D", 8, 0, b"20200230", "is not a date"), ("D", 8, 0, b"00000101", "is not a date"),
+        ("D", 8, 0, b"2020-1-1", "is not a date"), ("D", 10, 0, b"2020-01-01", "is not a date"),
+        ("L", 1, 0, b"1", "is not a truth value"), ("C", 6, 0, b"a\0b", "holds NUL"),
         ("C", 6, 0, b"\xfc", "neither a .cpg file nor a language driver"),
         ("M", 10, 0, b"1", "memo file"),
     ],
@@ -160,7 +160,7 @@ def test_numbers_are_those_of_the_cells(cells: list[bytes], decimals: int) -> No
             assert row not in wrong
         elif row in wrong:
             assert value is None
-            with pytest.raises(ValueError, match="no number"):
+            with pytest.raises(ValueError, match="not a number"):
                 slow_number(text, decimals)
         else:
             assert value == slow_number(text, decimals)
@@ -183,7 +183,7 @@ def slow_number(text: str, decimals: int) -> float:
                              or (text[1:2] == "." and text[0] in "+-")):  # fmt: skip
             raise ValueError
     except (ArithmeticError, ValueError) as exc:
-        msg = f"{text!r} is no number"
+        msg = f"{text!r} is not a number"
         raise ValueError(msg) from exc
     return float(value) if decimals else int(value)
 

@@ -100,7 +100,7 @@ def test_bytes_that_do_not_fit_are_named(
 
 
 def test_encodings_that_are_no_superset_of_ascii_are_refused() -> None:
-    with pytest.raises(SourceError, match="utf-16 is no encoding of the texts of a table"):
+    with pytest.raises(SourceError, match="utf-16 is not an encoding of the texts of a table"):
         encoding_of("utf-16", None, 0, [])
 
 

@@ -79,7 +79,7 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
 def test_no_text_at_all(tmp_path: Path) -> None:
     (tmp_path / "a.geojson").write_text("not json")
     profile, _ = staged_vector(tmp_path / "a.geojson", tmp_path / "s")
-    assert profile.error == "a.geojson: it is no GeoJSON: it does not start with an object"
+    assert profile.error == "a.geojson: it is not GeoJSON: it does not start with an object"
 
 
 VALUES = st.recursive(

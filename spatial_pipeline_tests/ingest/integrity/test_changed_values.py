@@ -108,14 +108,14 @@ MIF = (
     ("x", "mid", "reason"),
     [
         ("1.5", '1,"1.5",20200229\n2,2.5,""\n', None),
-        ("1,5", "1,1.5,20200229\n2,2.5,20200131\n", "positions hold what is no number"),
+        ("1,5", "1,1.5,20200229\n2,2.5,20200131\n", "positions hold text that is not a number"),
         ("1", "1,1.5,20200230\n2,2.5,20200131\n", "'20200230' is a day that does not exist"),
         ("1", "1,9007199254740993,20200229\n2,2.5,20200131\n", "is not exact"),
         ("1", "1,1,20200229\n99999999999,2.5,20200131\n", "does not fit 32 bits"),
-        ("1", "abc,1,20200229\n2,2.5,20200131\n", "column 'id': 'abc' is no number"),
-        ("1", '1,"1,5",20200229\n2,2.5,20200131\n', "column 'v': '1,5' is no number"),
+        ("1", "abc,1,20200229\n2,2.5,20200131\n", "column 'id': 'abc' is not a number"),
+        ("1", '1,"1,5",20200229\n2,2.5,20200131\n', "column 'v': '1,5' is not a number"),
         ("1", "\ufeff1,1,20200229\n2,2.5,20200131\n", "byte order mark"),
-        ("1", "1,1,20200229,7\n2,2.5,20200131\n", "no table of 3 columns"),
+        ("1", "1,1,20200229,7\n2,2.5,20200131\n", "not a table of 3 columns"),
         ("1", '"1,1,20200229\n"2",2.5,20200131\n', "quotes do not pair up"),
     ],
 )
@@ -139,11 +139,11 @@ ESRI = (
     [
         ("5", "1.5", "2", None),
         ('"5"', "null", "2", None),
-        ('"abc"', "1.5", "2", "column 'n': 'abc' is no number"),
-        ("5", '"1,5"', "2", "column 'f': '1,5' is no number"),
+        ('"abc"', "1.5", "2", "column 'n': 'abc' is not a number"),
+        ("5", '"1,5"', "2", "column 'f': '1,5' is not a number"),
         ("99999999999", "1.5", "2", "does not fit 32 bits"),
         ("5", "9007199254740993", "2", "is not exact"),
-        ("5", "1.5", '"b"', "positions hold what is no number, the first 'b'"),
+        ("5", "1.5", '"b"', "positions hold text that is not a number, the first 'b'"),
     ],
 )
 def test_esri_json(n: str, f: str, y: str, reason: str | None, tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ def test_sound(
 @pytest.mark.parametrize(
     ("numbers", "reason"),
     [
-        ("1 2 3\n4 x 6\n7 8 9\n", "row 1, column 1: 'x' is no number"),
-        ("1 2 3\n4 5-6 6\n7 8 9\n", "row 1, column 1: '5-6' is no number"),
+        ("1 2 3\n4 x 6\n7 8 9\n", "row 1, column 1: 'x' is not a number"),
+        ("1 2 3\n4 5-6 6\n7 8 9\n", "row 1, column 1: '5-6' is not a number"),
         ("1 2 3\n4 5 6\n7 8\n", "promises 9 numbers, it holds 8"),
         ("1 2 3\n4 5 6\n7 8 9 10 11\n", "promises 9 numbers, it holds 11"),
     ],

@@ -44,7 +44,9 @@ RIGHT = ["1 2", " 1.5\n-2. ", "+1e3 .5", "1E-7 2", "1 2 3", ""]
 @pytest.mark.parametrize("text", WRONG)
 def test_a_position_that_is_no_number_fails(text: str, prefix: str, tmp_path: Path) -> None:
     path = gml(tmp_path, POINT.format(prefix, text), prefix)
-    with pytest.raises(SourceError, match="1 positions hold what is no number, the first '"):
+    with pytest.raises(
+        SourceError, match="1 positions hold text that is not a number, the first '"
+    ):
         verify(path, "GML")
 
 
@@ -119,7 +121,7 @@ def test_an_empty_text(tmp_path: Path) -> None:
 
 def test_the_source_is_refused_and_empty_points_stay_empty(tmp_path: Path) -> None:
     profile, _ = staged_vector(gml(tmp_path, POINT.format("gml", "nan 1")), tmp_path / "s")
-    assert "1 positions hold what is no number, the first 'nan 1'" in str(profile.error)
+    assert "1 positions hold text that is not a number, the first 'nan 1'" in str(profile.error)
     profile, table = staged_vector(gml(tmp_path, POINT.format("gml", "")), tmp_path / "t")
     assert profile.error is None
     assert [g.wkt for g in geometries(profile, table)] == ["POINT EMPTY"]

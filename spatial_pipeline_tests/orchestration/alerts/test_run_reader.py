@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -10,11 +12,16 @@ from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationPlanned,
 )
+from dagster._core.events import EngineEventData
+from dagster._core.test_utils import create_run_for_test
+from dagster._utils.error import serializable_error_info_from_exc_info
 
 from spatial_pipeline.alert.problems import Key, Kind
 from spatial_pipeline.orchestration.alerts.run_reader import PARTITION, Location, Reader
+from spatial_pipeline.orchestration.alerts.state import Position, events_of, finished_runs
 from spatial_pipeline.orchestration.assets import staged_key
 from spatial_pipeline_tests.orchestration.alerts_location import few
+from spatial_pipeline_tests.orchestration.daemons import storage
 
 
 @pytest.fixture
@@ -59,3 +66,43 @@ def test_a_dead_run_says_both_in_one(reader: Reader) -> None:
 def test_a_run_of_others_is_theirs(reader: Reader) -> None:
     events = planned(dg.AssetKey("somebody_elses"), "a")
     assert reader.observation(ended(DagsterRunStatus.CANCELED), events, 5.0) is None
+
+
+def test_a_run_that_dagster_retries_is_told_by_its_retry(reader: Reader) -> None:
+    run = ended(DagsterRunStatus.FAILURE)
+    retried = run.with_tags({**run.tags, "dagster/will_retry": "true"})
+    events = [*planned(staged_key("tiles"), "a"), event(DagsterEventType.RUN_FAILURE)]
+    seen = reader.observation(retried, events, 5.0)
+    assert seen is not None
+    assert seen.facts == ()
+    # It closes nothing either: only a run that went well does.
+    assert Key("tiles", "p01", Kind.RUN, "run") not in seen.judged
+    last = run.with_tags({**run.tags, "dagster/will_retry": "false"})
+    told = reader.observation(last, events, 5.0)
+    assert told is not None
+    assert len(told.facts) == 1
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_the_cause_of_a_failed_launch_is_told(
+    kind: str, reader: Reader, request: pytest.FixtureRequest
+) -> None:
+    """Dagster writes the cause into an engine event of its own; the failure says nothing."""
+    with storage(kind, request) as instance:
+        run = create_run_for_test(instance, job_name="j", tags={PARTITION: "p01"})
+        try:
+            raise OSError("exec format error: /opt/run.sh")
+        except OSError:
+            error = serializable_error_info_from_exc_info(sys.exc_info())
+        instance.report_engine_event(
+            "Caught an error for run while removing it from the queue", run,
+            EngineEventData.engine_error(error),
+        )  # fmt: skip
+        instance.report_run_failed(run)
+        (record,) = finished_runs(instance, Position.of("", time.time()))
+        failed = instance.get_run_by_id(record.run_id)
+        assert failed is not None
+        events = planned(staged_key("tiles"), "a") + events_of(instance, failed.run_id)
+        seen = reader.observation(failed, events, 5.0)
+    assert seen is not None
+    assert "exec format error: /opt/run.sh" in seen.facts[0].summary

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import geopandas
 import pytest
+from click.testing import Result
 from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.test_utils import freeze_time
 from dagster._daemon.freshness import FreshnessDaemon
+from typer.testing import CliRunner
 
+from spatial_pipeline.cli import app
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.orchestration.alerts.run_reader import INVENTORY
 from spatial_pipeline.orchestration.assets import published_key
@@ -59,14 +64,16 @@ def test_a_failure_from_the_first_message_to_the_last(world: World) -> None:
         ("opened", "tiles", "p01", "feature_count"),
         ("opened", "tiles", "p01", "not_empty"),
     ]
-    warned, failed = world.hook.received
-    assert warned["alerts"][0]["severity"] == "warn"
-    told = failed["alerts"][0]
+    (failed,) = world.hook.received
+    warned, told = failed["alerts"]
+    assert warned["severity"] == "warn"
+    assert failed["title"] == "tiles[p01] is held: not_empty fails"
+    assert "Readers see:  nothing yet" in failed["message"]
+    assert "spatial-pipeline run tiles --partition p01" in failed["message"]
     (only,) = [r for r in world.instance.get_runs() if not r.is_success]
     assert (told["violations"], told["checked"], told["run_id"]) == (1, 3, only.run_id)
     assert told["links"]["run"] == f"http://ui/runs/{only.run_id}"
     assert Path(told["violation_layer"]).is_file()
-    assert "p01" in failed["title"]
     assert [str(m["Subject"]) for m in world.mail.received] == [
         r["title"] for r in world.hook.received
     ]
@@ -76,14 +83,14 @@ def test_a_failure_from_the_first_message_to_the_last(world: World) -> None:
     world.tick()
     assert not world.build("p01")
     world.tick()
-    assert len(world.hook.received) == 2
+    assert len(world.hook.received) == 1
 
     # The published asset alone walks past Dagster's blocking check: the gate holds it.
     alone = dg.AssetSelection.assets(published_key("tiles"))
     assert not world.build("p01", alone)
     world.tick()
     assert world.hook.told[2:] == [("opened", "tiles", "p01", "published")]
-    assert "not_empty" in world.hook.received[2]["alerts"][0]["summary"]
+    assert "not_empty" in world.hook.received[1]["alerts"][0]["summary"]
 
     world.supply("p01", FINE)
     assert world.build("p01")
@@ -93,7 +100,9 @@ def test_a_failure_from_the_first_message_to_the_last(world: World) -> None:
         ("closed", "tiles", "p01", "not_empty"),
         ("closed", "tiles", "p01", "published"),
     ]
-    assert len(set(world.hook.ids)) == len(world.hook.ids) == len(world.mail.ids) == 6
+    assert world.hook.received[2]["title"].startswith("tiles[p01] passes again after ")
+    assert "Readers see:  version " in world.hook.received[2]["message"]
+    assert len(set(world.hook.ids)) == len(world.hook.ids) == len(world.mail.ids) == 3
 
 
 def test_a_channel_down_for_ten_ticks(world: World) -> None:
@@ -103,7 +112,7 @@ def test_a_channel_down_for_ten_ticks(world: World) -> None:
         assert world.report(tiles(), key) == 1
         world.tick()
     assert world.mail.received == []
-    expected = [f"tiles[{k}]: feature_count failed (warning)" for k in KEYS[2:12]]
+    expected = [f"tiles[{k}] has a warning: feature_count fails" for k in KEYS[2:12]]
     about_tiles = [r["title"] for r in world.hook.received if r["alerts"][0]["kind"] == "rule"]
     assert about_tiles == expected
     about_mail = [a for r in world.hook.received for a in r["alerts"] if a["kind"] == "channel"]
@@ -111,7 +120,7 @@ def test_a_channel_down_for_ten_ticks(world: World) -> None:
     world.mail.down = False
     world.tick()
     assert [str(m["Subject"]) for m in world.mail.received] == expected
-    assert world.hook.received[-1]["title"] == "alerts: alert channel down (mail) over"
+    assert world.hook.received[-1]["title"] == "The alert channel mail takes messages again"
     assert len(set(world.hook.ids)) == len(world.hook.ids) == 12
 
 
@@ -166,8 +175,14 @@ def test_a_map_where_defects_have_a_place(world: World) -> None:
     (got,) = world.hook.received
     assert got["alerts"][0]["name"] == "twice"
     assert " at 2, 2" in got["message"]
-    (attachment,) = got["attachments"]
-    assert base64.b64decode(attachment["base64"]).startswith(b"\x89PNG")
+    picture, layer = got["attachments"]
+    assert base64.b64decode(picture["base64"]).startswith(b"\x89PNG")
+    assert layer["filename"] == "tiles_p13__violations.gpkg"
+    path = world.folder / "attached.gpkg"
+    path.write_bytes(base64.b64decode(layer["base64"]))
+    attached = geopandas.read_file(path)
+    assert set(attached["name"]) >= {"twice"}
+    assert set(attached["partition"]) == {"p13"}
 
 
 def test_nobody_and_all_down_are_seen_in_the_ui(world: World) -> None:
@@ -179,7 +194,53 @@ def test_nobody_and_all_down_are_seen_in_the_ui(world: World) -> None:
     assert "no alert channel works" in tick.error.to_string()
     world.hook.down = world.mail.down = False
     assert world.tick().status is TickStatus.SKIPPED
-    assert len(world.hook.ids) == len(world.mail.ids) == 2
+    assert len(world.hook.ids) == len(world.mail.ids) == 1
+
+
+def call(world: World, *arguments: str) -> Result:
+    home = {"DAGSTER_HOME": world.instance.root_directory}
+    return CliRunner().invoke(app, ["alerts", *arguments], env=home)
+
+
+def test_people_acknowledge_and_silence(world: World) -> None:
+    world.supply("p16", BAD)
+    assert not world.build("p16")
+    world.tick()
+    listed = json.loads(call(world, "list", "--json").stdout)["incidents"]
+    (mine,) = [i for i in listed if i["partition"] == "p16"]
+    assert mine["problem"] == "tiles[p16] is held: not_empty fails"
+    assert mine["acknowledged_by"] is None
+    done = call(
+        world, "acknowledge", "tiles", "--partition", "p16", "--by", "anna", "--note", "at it"
+    )
+    assert (done.exit_code, done.stdout) == (
+        0, "tiles[p16]: 2 open problems acknowledged by anna\n"
+    )  # fmt: skip
+    done = call(world, "silence", "tiles", "--partition", "p17", "--by", "anna", "--for", "8h")
+    assert done.exit_code == 0
+    world.supply("p17", BAD)
+    assert not world.build("p17")
+    world.tick()
+    assert [r["title"] for r in world.hook.received[1:]] == [
+        "tiles[p16] is acknowledged by anna: at it"
+    ]
+    assert "anna" in call(world, "list").stdout
+    assert call(world, "unsilence", "tiles", "--partition", "p17").exit_code == 0
+    world.tick()
+    assert [r["title"] for r in world.hook.received[2:]] == ["tiles[p17] is held: not_empty fails"]
+
+
+def test_mistakes_of_people_are_said(world: World) -> None:
+    world.tick()
+    none = call(world, "acknowledge", "tiles", "--partition", "p03x", "--by", "anna")
+    assert (none.exit_code, none.stdout) == (1, "nothing of tiles[p03x] is open\n")
+    wrong = call(world, "silence", "tiles", "--by", "anna", "--for", "soon")
+    assert wrong.exit_code == 2
+    assert "expected a duration such as" in wrong.stderr
+    lost = call(world, "acknowledge", "tiles", "--by", "anna", "--location", "elsewhere")
+    assert lost.exit_code == 2
+    assert "with alerts: alerting" in lost.stderr
+    assert call(world, "unsilence", "tiles").exit_code == 1
 
 
 def test_the_inventory_finds_what_nobody_told_of(world: World) -> None:

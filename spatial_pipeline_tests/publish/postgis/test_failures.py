@@ -205,9 +205,9 @@ def test_a_pool_belongs_to_its_loop(own: Project) -> None:
 @pytest.mark.parametrize(
     ("dsn", "said"),
     [
-        ("postgresql+asyncpg://u@h/d", "no libpq URI"),
-        ("localhost", "no libpq URI"),
-        ("host=localhost sslmod=require", "knows no such parameter.*sslmod"),
+        ("postgresql+asyncpg://u@h/d", "not a libpq URI"),
+        ("localhost", "not a libpq URI"),
+        ("host=localhost sslmod=require", "has no such parameter.*sslmod"),
         ("postgresql://h/d?channel_binding=require", "channel_binding=require is not supported"),
         ("postgresql://postgres@127.0.0.1:1/d", "no connection within 0.2 s"),
         ("postgresql://h:port/d", "SPATIAL_DATABASE_URL: "),
@@ -255,7 +255,7 @@ def test_a_server_without_tls_is_not_asked_again(own: Project) -> None:
         async with Database(address).opened() as database, database.connection():
             pass
 
-    with pytest.raises(StoreError, match="has no TLS, which sslmode asks for"):
+    with pytest.raises(StoreError, match="has no TLS, which sslmode requires"):
         asyncio.run(ask())
 
 

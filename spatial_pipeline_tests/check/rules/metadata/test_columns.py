@@ -165,5 +165,5 @@ def test_types_of_real_columns():
 def test_a_contract_promises_something():
     with pytest.raises(pydantic.ValidationError, match="give schema, name_pattern, max_name"):
         Columns()
-    with pytest.raises(pydantic.ValidationError, match="is no regular expression"):
+    with pytest.raises(pydantic.ValidationError, match="is not a regular expression"):
         Columns(name_pattern="(")

@@ -91,5 +91,5 @@ def test_the_contract_says_it_one_way(options):
 
 
 def test_a_crs_that_proj_does_not_know_is_a_mistake_of_the_contract():
-    with pytest.raises(pydantic.ValidationError, match="'ESPG:4326' is no CRS"):
+    with pytest.raises(pydantic.ValidationError, match="'ESPG:4326' is not a CRS"):
         Crs(equals="ESPG:4326")

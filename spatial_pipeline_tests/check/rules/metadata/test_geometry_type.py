@@ -8,6 +8,7 @@ from spatial_pipeline.contract.rules.metadata import GeometryTypeRule
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline_tests.check.agreement import everywhere
+from spatial_pipeline_tests.check.rule_cases import RuleCases, laws
 
 POINT = shapely.Point(1, 2)
 LINE = shapely.LineString([(0, 0), (1, 1)])
@@ -23,10 +24,30 @@ KINDS = {
 }
 
 
-def test_allowed_types_pass():
-    rule = GeometryTypeRule(any_of=("Polygon",))
-    result, violations = everywhere(rule, [POLYGON, KINDS["MultiPolygon"], shapely.Polygon()])
-    assert (result.status, result.checked, violations) == (Status.PASSED, 3, [])
+def others(rule, shape):
+    """Every type but polygons and multipolygons, at a point on the geometry."""
+    if shape.geom_type.endswith("Polygon"):
+        return []
+    inner = shapely.point_on_surface(shape)
+    place = None if shape.is_empty else shapely.to_wkt(inner)
+    return [(f"{shape.geom_type}, expected Polygon or MultiPolygon", place, None)]
+
+
+test_laws = laws(
+    RuleCases(
+        GeometryTypeRule(any_of=("Polygon",)),
+        passes=[POLYGON.wkt, KINDS["MultiPolygon"].wkt, "POLYGON EMPTY"],
+        fails=[
+            ("POINT (1 2)", [("Point, expected Polygon or MultiPolygon", "POINT (1 2)", None)]),
+            (
+                "LINESTRING EMPTY",
+                [("LineString, expected Polygon or MultiPolygon", None, None)],
+            ),
+        ],
+        oracle=others,
+        keeps={"empty", "nan"},
+    )
+)
 
 
 def test_every_other_type_is_found():
@@ -45,10 +66,6 @@ def test_null_and_undecodable_geometries_are_said():
     assert (result.status, result.checked, violations) == (Status.PASSED, 1, [])
     assert "1 null geometry not judged" in result.message
     assert "1 geometry that does not decode not judged" in result.message
-
-
-def test_no_features():
-    assert everywhere(GeometryTypeRule(any_of=("Point",)), [])[0].status is Status.PASSED
 
 
 def test_the_declared_type_counts_too():

@@ -38,7 +38,7 @@ def test_what_is_no_text_is_an_error():
 
 
 def test_patterns():
-    with pytest.raises(pydantic.ValidationError, match="no regular expression"):
+    with pytest.raises(pydantic.ValidationError, match="not a regular expression"):
         Matches(column="a", pattern="(")
     result, _ = everywhere(Matches(column="a", pattern="(?=x)x"), POINTS, {"a": ["x"] * 4})
     assert result.status is Status.ERROR

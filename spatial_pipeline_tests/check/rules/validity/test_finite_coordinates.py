@@ -11,15 +11,50 @@ from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.model.features import decoded
 from spatial_pipeline_tests.check.agreement import everywhere
 from spatial_pipeline_tests.check.geometry.shapes import wkb_path, wkb_point
+from spatial_pipeline_tests.check.rule_cases import RuleCases, laws
 
 NAN, INF = math.nan, math.inf
 CURVE = wkb_path(8, [(0.0, 0.0), (1.0, 1.0), (2.0, 0.0)])
 
 
-def test_finite_coordinates_pass():
-    deep = shapely.from_wkt("LINESTRING ZM (0 0 1 2, 1 1 -1e308 4)")
-    result, violations = everywhere(FiniteCoordinates(), [shapely.box(0, 0, 1, 1), deep])
-    assert (result.status, result.checked, violations) == (Status.PASSED, 2, [])
+def said(name, value):
+    return f"{name} is {'NaN' if math.isnan(value) else 'infinite'}"
+
+
+def wild(_, shape):
+    """Every vertex with a value that is not finite, at the nearest finite one, rather before it."""
+    values = shapely.get_coordinates(shape, include_z=shape.has_z, include_m=shape.has_m).tolist()
+    names = ["x", "y", *(["z"] if shape.has_z else []), *(["m"] if shape.has_m else [])]
+    found = []
+    for i, vertex in enumerate(values):
+        bad = [(n, v) for n, v in zip(names, vertex, strict=True) if not math.isfinite(v)]
+        if bad:
+            others = [*values[i::-1], *values[i + 1 :]]
+            placed = [shapely.Point(v[:2]) for v in others if all(map(math.isfinite, v[:2]))]
+            place = shapely.to_wkt(placed[0]) if placed else None
+            found.append((", ".join(said(*b) for b in bad), place, None))
+    return found
+
+
+test_laws = laws(
+    RuleCases(
+        FiniteCoordinates(),
+        passes=["POLYGON ((0 0, 1 0, 1 1, 0 0))", "LINESTRING ZM (0 0 1 2, 1 1 -1e308 4)"],
+        fails=[
+            (
+                wkb_path(2, [(0.0, 0.0), (NAN, 1.0), (2.0, INF)]),
+                [("x is NaN", "POINT (0 0)", None), ("y is infinite", "POINT (0 0)", None)],
+            ),
+            (
+                wkb_path(1002, [(0.0, 0.0, NAN), (1.0, 1.0, -INF)]),
+                [("z is NaN", "POINT (0 0)", None), ("z is infinite", "POINT (1 1)", None)],
+            ),
+            (wkb_point(NAN, 1.0), [("x is NaN", None, None)]),
+        ],
+        oracle=wild,
+        keeps={"nan"},
+    )
+)
 
 
 def test_every_vertex_is_found_with_its_address():
@@ -75,10 +110,6 @@ def test_nowhere_to_show_it():
         ((0,), "x is NaN", None),
         ((1,), "x is infinite, y is infinite", None),
     ]
-
-
-def test_no_features():
-    assert everywhere(FiniteCoordinates(), [])[0].passed
 
 
 COORDINATES = st.sampled_from([0.0, 1.0, 2.5, NAN, INF, -INF])

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from spatial_pipeline.contract.rules.validity import NotEmpty
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere
+from spatial_pipeline_tests.check.rule_cases import RuleCases, laws
 
 BOX = shapely.box(0, 0, 1, 1)
 EMPTIES = {
@@ -16,10 +17,25 @@ EMPTIES = {
 }
 
 
-def test_geometries_pass():
-    part = shapely.from_wkt("MULTIPOINT (EMPTY, (0 0))")
-    result, violations = everywhere(NotEmpty(), [BOX, part])
-    assert (result.status, result.checked, violations) == (Status.PASSED, 2, [])
+def lacking(rule, shape):
+    if shape is None:
+        return [] if rule.allow_null else [("the geometry is null", None, None)]
+    vertices = len(shapely.get_coordinates(shape))
+    return [] if vertices else [(f"the {shape.geom_type} is empty", None, None)]
+
+
+test_laws = laws(
+    RuleCases(
+        NotEmpty(),
+        passes=[BOX.wkt, "MULTIPOINT (EMPTY, (0 0))"],
+        fails=[
+            (None, [("the geometry is null", None, None)]),
+            *((wkt, [(reason, None, None)]) for wkt, reason in EMPTIES.items()),
+        ],
+        oracle=lacking,
+        keeps={"null", "empty", "nan"},
+    )
+)
 
 
 def test_null_and_empty_ones_are_found():
@@ -40,11 +56,6 @@ def test_what_does_not_decode_is_there_but_not_judged():
     result, violations = everywhere(NotEmpty(), [b"\x01", BOX, None], undecodable=(2,))
     assert (result.status, result.checked, violations) == (Status.PASSED, 1, [])
     assert result.message == "1 checked; 2 geometries that do not decode not judged"
-
-
-def test_no_and_one_feature():
-    assert everywhere(NotEmpty(), [])[0].passed
-    assert everywhere(NotEmpty(), [None])[0].violations == 1
 
 
 @settings(max_examples=30, deadline=None)

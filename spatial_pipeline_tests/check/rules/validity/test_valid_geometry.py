@@ -16,6 +16,7 @@ from spatial_pipeline.contract.rules.validity import ValidGeometry
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere
 from spatial_pipeline_tests.check.geometry.shapes import geometries, wkb_path, wkb_point
+from spatial_pipeline_tests.check.rule_cases import RuleCases, laws
 
 NAN = math.nan
 BOX = shapely.box(0, 0, 1, 1)
@@ -27,9 +28,36 @@ FIRST, ALL = ValidGeometry(), ValidGeometry(all_errors=True)
 TOKYO = Path(libpysal.__file__).parent / "examples/tokyo/tokyomet262.shp"
 
 
-@pytest.mark.parametrize("rule", [FIRST, ALL])
-def test_valid_and_empty_geometries_pass(rule):
-    result, violations = everywhere(rule, [BOX, shapely.Polygon(), shapely.Point(1, 1)])
+LOST = [("does not decode: Unexpected EOF parsing WKB", None, None)]
+
+
+def rejected(_, shape):
+    """What GEOS says, its place as text."""
+    if isinstance(shape, bytes):
+        return LOST
+    if shape.is_valid:
+        return []
+    reason, _, place = shapely.is_valid_reason(shape).rstrip("]").partition("[")
+    x, y = map(float, place.split()[:2])
+    return [(reason, shapely.to_wkt(shapely.Point(x, y)), None)]
+
+
+test_laws = laws(
+    RuleCases(
+        FIRST,
+        passes=[BOX.wkt, "POLYGON EMPTY", "POINT (1 1)"],
+        fails=[
+            (BOW_TIE.wkt, [("Self-intersection", "POINT (1 1)", None)]),
+            (b"\x01", LOST),
+        ],
+        oracle=rejected,
+        keeps={"empty", "nan", "undecodable"},
+    )
+)
+
+
+def test_valid_and_empty_geometries_pass_when_all_errors_are_listed():
+    result, violations = everywhere(ALL, [BOX, shapely.Polygon(), shapely.Point(1, 1)])
     assert (result.status, result.checked, violations) == (Status.PASSED, 3, [])
 
 
