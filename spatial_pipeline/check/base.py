@@ -197,6 +197,9 @@ class PlannedCheck(Check[R]):
 CHECKS: dict[tuple[type[Rule], Kind | None], type[Check[Any]]] = {}
 """(Rule model, kind of data) → check class; kind None means every kind."""
 
+FAILURES: list[str] = []
+"""Reasons why checks of users' own projects are missing."""
+
 C = TypeVar("C", bound=type[Check[Any]])
 
 
@@ -228,6 +231,7 @@ def check_class(model: type[Rule], kind: Kind) -> type[Check[Any]]:
     """
     found = CHECKS.get((model, kind)) or CHECKS.get((model, None))
     if found is None:
-        msg = f"the rule {rule_id(model)} has no check for {kind} data"
+        failures = "".join(f"; {failure}" for failure in FAILURES)
+        msg = f"the rule {rule_id(model)} has no check for {kind} data{failures}"
         raise RuleError(msg)
     return found

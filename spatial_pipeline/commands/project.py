@@ -29,7 +29,7 @@ ContractsOption = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="PATH",
-        help="File or folder of contracts. Default: SPATIAL_CONTRACTS, or the demo datasets.",
+        help="File or folder of contracts. Default: SPATIAL_CONTRACTS, or the demo contracts.",
     ),
 ]
 

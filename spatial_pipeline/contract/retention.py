@@ -1,4 +1,4 @@
-"""How long versions stay that readers do not see any more."""
+"""Retention of versions that readers no longer see."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from spatial_pipeline.contract.models import (
     VectorContract,
 )
 from spatial_pipeline.contract.repair import problems
-from spatial_pipeline.contract.rules import CATALOGUE, Rule
+from spatial_pipeline.contract.rules import CATALOGUE, CUSTOM, Rule
 from spatial_pipeline.contract.spelling import closest, shown
 from spatial_pipeline.contract.yaml_positions import Location
 
@@ -143,6 +143,7 @@ def _rule_mistakes(
     if catalogued is None and "rule" in rule:
         near_id = closest(identity, CATALOGUE)
         hint = near_id.hint or "; `spatial-pipeline rules` lists all"
+        hint += "".join(f"; {failure}" for failure in CUSTOM.failures)
         yield place.mistake((*where, "rule"), f"unknown rule {shown(identity)}{hint}")
         catalogued = CATALOGUE.get(near_id.word or "")
         rule["rule"] = near_id.word or "rule"

@@ -22,6 +22,7 @@ import rasterio
 import shapely
 
 from spatial_pipeline.check.engine.remote import Bench, Elapsed, RemoteJob, Window
+from spatial_pipeline.contract.custom import custom_code
 from spatial_pipeline.errors import ClusterError
 from spatial_pipeline.runtime.malloc import keep_arrays
 from spatial_pipeline.runtime.workers import Workers
@@ -61,7 +62,7 @@ def versions() -> Versions:
             digest.update(file.relative_to(package).as_posix().encode())
             digest.update(file.read_bytes())
     found["code of spatial_pipeline"] = digest.hexdigest()[:12]
-    return found
+    return {**found, **{f"code of {name}": code for name, code in custom_code().items()}}
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def fact_of(
 
 
 def exhibit_of(store: Store, problems: Sequence[Problem], key: Key) -> Exhibit:
-    """What the store adds to a message about one place: what readers see, a map, the violations.
+    """Store data for a message about one place: the published version, a map, the violations.
 
     Args:
         store: the store.
@@ -96,7 +96,7 @@ def exhibit_of(store: Store, problems: Sequence[Problem], key: Key) -> Exhibit:
 
 
 def readers_of(store: Store, key: Key) -> str | None:
-    """What readers of a partition see and since when; None for what is no dataset of the store."""
+    """Version that readers of a partition see, with its time; None if it is not in the store."""
     if key.kind is Kind.CHANNEL or key.dataset not in store.datasets():
         return None
     try:

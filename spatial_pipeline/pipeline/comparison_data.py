@@ -91,7 +91,7 @@ class Comparisons:
         return self._as_it_is_now(other, rule.other_kind(self.contract.kind), self.contract.base)
 
     def _last_published(self) -> Reader | None:
-        """What readers see of this dataset and partition now; None before the first time."""
+        """Published version of this dataset and partition; None before the first publication."""
         with contextlib.suppress(NotPublishedError):
             return self.pipeline.read(self.contract.name, self.version.partition)
         return None

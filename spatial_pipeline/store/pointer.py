@@ -1,7 +1,8 @@
 """The published pointer in the store: one file that readers follow, and its copy.
 
 The copy is written before the file. A file that is lost or damaged is read from the copy, which
-names what the gate let out last, and which versions a rollback took back.
+names what the gate let out last, and which versions a rollback took back. Where both are damaged,
+the notes beside the versions tell the same.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.version import Publication
 from spatial_pipeline.store.files import write_json
+from spatial_pipeline.store.publication_notes import recovered, write_notes
 
 logger = logging.getLogger("spatial_pipeline")
 FILE = "published.json"
@@ -48,7 +50,8 @@ def read_pointer(folder: Path, name: str) -> Publication | None:
         name: the dataset, for messages.
 
     Raises:
-        StoreError: the file is damaged, and so is its copy or there is none.
+        StoreError: the file is damaged, so is its copy or there is none, and the notes beside the
+            versions do not suffice.
 
     """
     try:
@@ -66,6 +69,12 @@ def read_pointer(folder: Path, name: str) -> Publication | None:
     if copy is not None:
         logger.warning("%s: its copy is read until it is published again", problem)
         return copy
+    found = recovered(folder)
+    if found is not None:
+        logger.warning(
+            "%s: notes beside the versions are read until it is published again", problem
+        )
+        return found
     if problem.endswith("missing"):
         return None
     msg = f"{problem}: publish it again"
@@ -87,15 +96,16 @@ def write_pointer(folder: Path, publication: Publication) -> None:
             os.utime(folder / former.version)
     # In this order: a copy that is ahead names what the gate let out, one that is behind would
     # bring a withdrawn version back.
+    write_notes(folder, publication)
     write_json(folder / COPY, asdict(publication))
     write_json(folder / FILE, asdict(publication))
 
 
 def mend_pointer(folder: Path, name: str) -> None:
-    """Makes file and copy whole again, as far as one of the two is; the caller holds the lock.
+    """Makes file and copy whole again, from each other or the notes; the caller holds the lock.
 
-    Where neither is, the damaged file is put aside, so that the next publication can go on; it
-    does not know then what a rollback withdrew.
+    Where none of them tells, the damaged file is put aside, so that the next publication can go
+    on; it does not know then what a rollback withdrew.
 
     Raises:
         OSError: the folder cannot be written.
@@ -109,8 +119,12 @@ def mend_pointer(folder: Path, name: str) -> None:
         (folder / FILE).replace(aside)
         (folder / COPY).unlink(missing_ok=True)
         return
+    if found is None:
+        return
+    # A version that was staged again lost its note.
+    write_notes(folder, found)
     for path in (folder / COPY, folder / FILE):
-        if found is not None and not _holds(path, found):
+        if not _holds(path, found):
             write_json(path, asdict(found))
 
 

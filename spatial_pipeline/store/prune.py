@@ -84,7 +84,7 @@ class Pruned:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What of a partition may go, before anything does.
+    """Versions and caches of a partition that can be deleted, listed before any deletion.
 
     Attributes:
         removals: versions that may go.

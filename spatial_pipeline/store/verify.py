@@ -153,7 +153,7 @@ class _Inspector:
         try:
             version = Version(self.dataset, self.partition, checked_id(name))
         except StoreError:
-            yield self.defect(f"{path} is no version", "move it out of the store", harms=False)
+            yield self.defect(f"{path} is not a version", "move it out of the store", harms=False)
             return
         if not self.store.has(version):
             yield self.defect("it is not whole: data or profile are missing", remedy, name)

@@ -230,7 +230,7 @@ def _leaves_out(cases: LayerCases) -> None:
     rows = _taken(cases.columns, len(own))
     data = memory_vector([*own, *odd, *kinds], _more(rows, len(odd) + len(kinds)), cases.crs,
                          batch_size=2, undecodable=(len(own) + 2,))  # fmt: skip
-    others = () if cases.itself else cases.others([*other, *(o for o in odd if o is not odd[2])])
+    others = () if cases.itself else cases.others([*other, None, shapely.Polygon(), nan, odd[-1]])
     result, found = run_rule(cases.rule, data, *others, tile_size=2)
     assert (result.status, result.checked, plain(found)) == (Status.PASSED, len(own), [])
     assert result.message.count(" not judged") >= 3 + (not cases.itself)
@@ -310,7 +310,8 @@ def _recalls(cases: LayerCases) -> None:
     own = [s for layer, _ in cases.layers for s in layer]
     other = [s for _, layer in cases.layers for s in layer]
     far = [shapely.transform(s, lambda xy: xy + 100.0) for s in own]
-    kept, others = None, cases.others(other)
+    # One of the other layer is invalid, which is to be noted again each time.
+    kept, others = None, cases.others([*other, shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])])
     for changed in range(len(own) + 1):
         edited = own[: len(own) - changed] + [far[-1]] * bool(changed) + far
         data = cases.data(edited, batch=4)

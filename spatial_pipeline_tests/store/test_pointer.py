@@ -14,6 +14,7 @@ from spatial_pipeline.errors import GateClosedError, StoreError
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.files import publish, roll_back
 from spatial_pipeline.store import pointer
+from spatial_pipeline.store.publication_notes import NOTE
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline_tests.gate.test_decision import contract
 from spatial_pipeline_tests.publish.test_files import proven
@@ -82,12 +83,58 @@ def test_members_of_a_later_release_are_left_out(store: Store) -> None:
     assert publish(contract(), Version("roads", None, "v1"), store) == before
 
 
+@pytest.mark.parametrize("how", ["empty", "truncated", "hostile history", "missing"])
+def test_without_file_and_copy_the_notes_beside_the_versions_tell(store: Store, how: str) -> None:
+    publish(contract(), proven(store, "v3"), store)
+    publish(contract(), proven(store, "v4"), store)
+    roll_back(contract(), Version("roads", None, "v1"), store)
+    before, text = store.published("roads", None), file(store).read_text()
+    assert before is not None
+    assert before.withdrawn == ("v2", "v4")
+    copy = store.folder("roads", None) / pointer.COPY
+    for path in (file(store), copy):
+        path.unlink() if how == "missing" else path.write_text(DAMAGE[how](text))
+    assert store.published("roads", None) == before
+    for taken_back in before.withdrawn:
+        with pytest.raises(GateClosedError, match="withdrawn by a rollback"):
+            publish(contract(), Version("roads", None, taken_back), store)
+    assert (file(store).read_text(), copy.read_text()) == (text, text)
+    roll_back(contract(), Version("roads", None, "v2"), store)
+    now = store.published("roads", None)
+    file(store).write_text("")
+    copy.write_text("")
+    assert store.published("roads", None) == now
+
+
+def test_notes_of_a_store_of_an_earlier_release_are_written_by_the_next_publication(
+    store: Store,
+) -> None:
+    for note in store.folder("roads", None).glob(f"*/{NOTE}"):
+        note.unlink()
+    publish(contract(), proven(store, "v3"), store)
+    before = store.published("roads", None)
+    file(store).write_text("")
+    (store.folder("roads", None) / pointer.COPY).write_text("")
+    assert store.published("roads", None) == before
+
+
+@pytest.mark.parametrize("how", ["{}", "{", "[]", '{"number": 9, "withdrawn": false}'])
+def test_notes_that_were_edited_tell_nothing(store: Store, how: str) -> None:
+    (store.path(Version("roads", None, "v2")) / NOTE).write_text(how)
+    file(store).write_text("")
+    (store.folder("roads", None) / pointer.COPY).write_text("")
+    with pytest.raises(StoreError, match="publish it again"):
+        store.published("roads", None)
+
+
 @pytest.mark.parametrize("how", DAMAGE)
-def test_without_a_copy_the_next_run_puts_the_pointer_aside(store: Store, how: str) -> None:
+def test_without_notes_the_next_run_puts_the_pointer_aside(store: Store, how: str) -> None:
     copy = store.folder("roads", None) / pointer.COPY
     damaged = DAMAGE[how](file(store).read_text())
     file(store).write_text(damaged)
     copy.write_text("{")
+    for note in store.folder("roads", None).glob(f"*/{NOTE}"):
+        note.unlink()
     with pytest.raises(StoreError, match=r"published\.json cannot be read.*publish it again"):
         store.published("roads", None)
     assert not store.stage(Version("roads", None, "v1"), writer("v1"))

@@ -70,7 +70,7 @@ OTHER: dict[str, tuple[Callable[[Path], object], str, bool]] = {
     "proofs damaged": (lambda f: (f / "fetched.json").write_text("3"), "fetched.json", False),
     "leftovers": (lambda f: (f / ".unfinished-1").mkdir(), "leftovers of killed", False),
     "put aside": (lambda f: (f / "published.json.damaged").write_text(""), "put aside", False),
-    "a stranger": (lambda f: (f / "my copy").mkdir(), "is no version", False),
+    "a stranger": (lambda f: (f / "my copy").mkdir(), "is not a version", False),
 }  # fmt: skip
 
 

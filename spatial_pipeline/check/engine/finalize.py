@@ -114,7 +114,7 @@ def _judged(result: Result, outcome: RuleOutcome, task: RuleRun) -> Result:
 
 
 def _graded_value(grade: float, violations: int, checked: int) -> float:
-    """What is compared with a grade: a number of violations, or their share of what was checked."""
+    """Value to compare with a grade: the number of violations, or their fraction of the checked."""
     if isinstance(grade, int):
         return violations
     return violations / checked if checked else float(violations > 0)

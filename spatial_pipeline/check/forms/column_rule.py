@@ -124,7 +124,7 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
 
     @computed
     def prepared(self) -> Any:
-        """What the rule prepares once for all batches."""
+        """Value that the rule prepares once for all batches."""
         prepare = type(self).prepare
         return None if prepare is None else prepare(self.rule, self.context)
 

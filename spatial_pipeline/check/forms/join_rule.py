@@ -195,7 +195,7 @@ class JoinRuleCheck(PlannedCheck[JoinRule]):
         return partial.found
 
     def without_violations(self, partial: JoinResult) -> JoinResult:
-        """What was judged, and what was not."""
+        """Counts of judged and excluded features."""
         return JoinResult(partial.checked, partial.lost, Violations.none())
 
     def reduce(self, partials: Sequence[JoinResult]) -> RuleOutcome:

@@ -8,7 +8,7 @@ their boxes. A rule whose model names no other dataset sees its own dataset as t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar, cast, get_type_hints
@@ -26,6 +26,7 @@ from spatial_pipeline.check.geometry.unjudged import OTHERS_LEFT, notes, require
 from spatial_pipeline.check.incremental.feature_cache import Facts
 from spatial_pipeline.check.join.where_filter import columns_of, mask
 from spatial_pipeline.contract.rules import Rule
+from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.model.violations import RuleOutcome, Violations
@@ -41,6 +42,7 @@ class Overlay:
         itself: both are of this dataset.
         context: of the check.
         dimension: only parts of this dimension are seen; None for all that are judged.
+        match: own column → other column, which are equal in pairs.
 
     """
 
@@ -49,6 +51,7 @@ class Overlay:
     itself: bool
     context: Context = field(repr=False)
     dimension: int | None = None
+    match: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -92,12 +95,14 @@ class Overlay:
     def different(
         self, one: NDArray[np.int64], other: NDArray[np.int64], *, once: bool = False
     ) -> NDArray[np.bool_]:
-        """(k,) bool: the pairs of different features; see :meth:`pairs`."""
+        """(k,) bool: the pairs of different features that match; see :meth:`pairs`."""
+        match = self.match
+        kept = self.equal(one, other, tuple(match), tuple(match.values()))
         if not self.itself:
-            return np.ones(len(one), dtype=bool)
+            return kept
         here = self.features.batch.positions[self.features.index[one]]
         there = self.other.batch.positions[self.other.index[other]]
-        return np.asarray(here < there if once else here != there)
+        return np.asarray(kept & (here < there if once else here != there))
 
     def equal(
         self,
@@ -180,27 +185,45 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
         return float(type(self).around(self.rule))
 
     def other_columns(self) -> tuple[str, ...]:
-        """Columns of the other dataset that the rule names."""
-        named = tuple(type(self).columns_there(self.rule))
-        if not self.itself or self.rule.where is None:
-            return named
-        profile = cast("VectorProfile", self.context.data.profile)
-        known = [c.name for c in profile.columns]
-        return tuple(dict.fromkeys((*named, *columns_of(self.rule.where, known))))
+        """Columns of the other dataset that the rule names.
+
+        Raises:
+            RuleError: the other dataset lacks one.
+
+        """
+        there = self.context.data if self.itself else self.context.others[0]
+        known = [c.name for c in cast("VectorProfile", there.profile).columns]
+        named = (*type(self).columns_there(self.rule), *self._match.values())
+        missing = [c for c in named if c not in known]
+        if missing:
+            msg = f"needs column {', '.join(missing)} in {there.profile.uri}"
+            raise RuleError(msg)
+        conditions = "\n".join(self._conditions)
+        return tuple(dict.fromkeys((*named, *columns_of(conditions, known))))
+
+    @property
+    def _match(self) -> Mapping[str, str]:
+        return getattr(self.rule, "match", {})
+
+    @property
+    def _conditions(self) -> list[str]:
+        """Conditions on the features of the other dataset."""
+        own = self.rule.where if self.itself else None
+        return [c for c in (own, getattr(self.rule, "other_where", None)) if c is not None]
 
     def map(self, batch: FeatureBatch, other: FeatureBatch) -> JudgedOverlay:
         """The violations of the features of this piece."""
         profile = self.context.data.profile
         require_geometry(profile)
         features, said = self.judges.of(batch, profile, valid=True)
-        if self.itself and self.rule.where is not None:
-            other = other.take(mask(other.table, self.rule.where))
+        for condition in self._conditions:
+            other = other.take(mask(other.table, condition))
         there = profile if self.itself else self.context.others[0].profile
         others, _ = self.against.of(other, there, valid=True)
         left = {} if self.itself else _left(other, self.against, there)
         if not len(features):
             return JudgedOverlay(0, Violations.none(), said, others_left=left)
-        overlay = Overlay(features, others, self.itself, self.context)
+        overlay = Overlay(features, others, self.itself, self.context, match=self._match)
         found = type(self).evaluate(self.rule, overlay)
         return JudgedOverlay(len(features), found, said, others_left=left)
 
@@ -220,7 +243,7 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
 
     def depends(self) -> Sequence[Any] | None:
         """No other inputs; None when attributes decide, or when the CRS differ, which is noted."""
-        if self.rule.columns():
+        if self.rule.columns() or (self.itself and self._conditions):
             return None
         here, others = self.context.data.profile.crs, self.context.others
         return () if all(o.profile.crs == here for o in others) else None

@@ -1,4 +1,4 @@
-"""Where lines meet each other, ends apart.
+"""Points and sections where lines meet each other, apart from their ends.
 
 Ends are the boundary of OGC 06-103r4, 6.1.6: a closed line has none. The predicate decides which
 pairs meet; the places come from a floating-point overlay, in which ends keep their coordinates.

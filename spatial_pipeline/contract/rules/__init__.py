@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
+from spatial_pipeline.contract.custom import load_custom
 from spatial_pipeline.contract.rules import (
     accuracy,
     attributes,
@@ -39,25 +41,49 @@ MODULES = (
 """By family, in the order of the catalogue."""
 
 
+CUSTOM = load_custom("spatial_pipeline.rules")
+"""Modules of models that installed projects add, and what is wrong with others."""
+
+
 def _concrete() -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
     for module in MODULES:
-        for value in vars(module).values():
-            if (
-                isinstance(value, type)
-                and issubclass(value, Rule)
-                and "Literal" in str(value.model_fields["rule"].annotation)
-            ):
-                found[rule_id(value)] = value
+        found.update(_models(module))
+    for name, module in CUSTOM.modules.items():
+        added = _models(module)
+        if not added:
+            CUSTOM.failures.append(f"{name}: no model of a rule is in {module.__name__}")
+        for identity in sorted(added.keys() & found.keys()):
+            CUSTOM.failures.append(f"{name}: there is a rule {identity!r} already")
+        found.update({i: m for i, m in added.items() if i not in found})
     return found
 
 
+def _models(module: ModuleType) -> dict[str, type[Rule]]:
+    return {
+        rule_id(value): value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Rule)
+        and "Literal" in str(value.model_fields["rule"].annotation)
+    }
+
+
 CATALOGUE: dict[str, type[Rule]] = _concrete()
-"""Rule id → model, by family and in the order of the catalogue."""
+"""Rule id → model, by family and in the order of the catalogue; those of projects come last."""
 
 if TYPE_CHECKING:
     AnyRule = Rule
 else:
     AnyRule = Annotated[Union[tuple(CATALOGUE.values())], Field(discriminator="rule")]  # noqa: UP007
 
-__all__ = ["CATALOGUE", "AnyRule", "Other", "OtherDataset", "OtherSource", "Rule", "rule_id"]
+__all__ = [
+    "CATALOGUE",
+    "CUSTOM",
+    "AnyRule",
+    "Other",
+    "OtherDataset",
+    "OtherSource",
+    "Rule",
+    "rule_id",
+]

@@ -124,9 +124,9 @@ class AllowedCombinations(ColumnRule):
 
 
 class Expression(ColumnRule):
-    """A SQL expression over the columns is true for every row; where it is null, nothing is judged.
+    """A SQL expression over the columns is true for every row. Rows where it is null are ignored.
 
-    DuckDB evaluates it, row by row: without files, network, queries, windows or aggregates.
+    DuckDB evaluates it row by row, without files, network, subqueries, windows or aggregates.
     """
 
     rule: Literal["expression"] = "expression"

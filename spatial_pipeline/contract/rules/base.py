@@ -41,7 +41,7 @@ Area = Annotated[float, Field(ge=0, allow_inf_nan=False), AREA]
 """In squared units of the CRS."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Grade = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
-"""Violations from which on a rule warns or fails: their number, or a share of what is judged."""
+"""Violations at which a rule warns or fails: their number, or a fraction of what is checked."""
 Key = str | int | float | bool | None
 ColumnNames = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -123,11 +123,11 @@ class Rule(ContractModel):
     )
     warn_at: Grade | None = Field(
         None,
-        description="With error_at, in place of severity and max_violations: from so many "
-        "violations on (below 1: from this share of what was checked on) the rule warns.",
+        description="Number of violations (below 1: fraction of what was checked) at which "
+        "the rule warns. Used with error_at, instead of severity and max_violations.",
     )
     error_at: Grade | None = Field(
-        None, description="From so many violations, or this share of them, on the rule blocks."
+        None, description="Number of violations, or fraction, at which the rule blocks publication."
     )
     where: str | None = Field(
         None, description="SQL condition (DuckDB). Only features that meet it are checked."

@@ -45,7 +45,7 @@ class MustFollowBoundaries(CoveredLinesRule):
 
 
 class NeighboursMustDiffer(TopologyRule):
-    """Polygons that share a boundary have different values: else they should be one polygon."""
+    """Polygons with a shared boundary differ in their values; else they should be one polygon."""
 
     rule: Literal["neighbours_must_differ"] = "neighbours_must_differ"
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
@@ -90,7 +90,7 @@ class MustNotSelfOverlap(SelfMeetingRule):
     """No line runs over itself."""
 
     rule: Literal["must_not_self_overlap"] = "must_not_self_overlap"
-    tolerance: Length = Field(0.0, description="Stretches of at most this length are accepted.")
+    tolerance: Length = Field(0.0, description="Sections of at most this length are accepted.")
 
 
 class MustNotSelfIntersect(SelfMeetingRule):
@@ -100,7 +100,7 @@ class MustNotSelfIntersect(SelfMeetingRule):
 
 
 class ValuesMatchLocation(OverlayRule):
-    """Values of features are those of the polygons in which they lie."""
+    """Values of features equal those of the polygons that contain them."""
 
     rule: Literal["values_match_location"] = "values_match_location"
     values: dict[str, str] = Field(

@@ -58,7 +58,7 @@ class JoinRule(MetadataRule):
 
 
 class ForeignKey(JoinRule):
-    """Every key exists in the other dataset."""
+    """Every key exists in another dataset."""
 
     rule: Literal["foreign_key"] = "foreign_key"
     columns_: ColumnNames = Field(alias="columns", description="Columns of the key.")
@@ -104,12 +104,12 @@ class KeyedRule(JoinRule):
 
 
 class RelatedCount(KeyedRule):
-    """Every feature has as many related rows in the other dataset as promised."""
+    """The number of related rows in another dataset is within bounds for every feature."""
 
     rule: Literal["related_count"] = "related_count"
     needs: ClassVar[Needs] = Needs.some("min", "max")
-    min: int | None = Field(None, ge=0, description="Fewest related rows.")
-    max: int | None = Field(None, ge=0, description="Most related rows.")
+    min: int | None = Field(None, ge=0, description="Minimum number of related rows.")
+    max: int | None = Field(None, ge=0, description="Maximum number of related rows.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -120,7 +120,7 @@ class RelatedCount(KeyedRule):
 
 
 class RelatedValues(KeyedRule):
-    """Values of a feature compare as promised with those of each related row.
+    """Values of a feature satisfy a comparison with those of each related row.
 
     Features without a related row are not judged, and counted; nor are pairs with a null.
     """

@@ -15,6 +15,7 @@ from spatial_pipeline.contract.rules.base import (
     BOTH,
     RASTER,
     ColumnNames,
+    Length,
     NotNegative,
     Other,
     Positive,
@@ -156,6 +157,17 @@ class BoundsWithin(MetadataRule):
     def needs_crs(self) -> bool:
         """Only the area of use depends on the CRS."""
         return self.area_of_use
+
+
+class DeclaredBounds(MetadataRule):
+    """The bounds that the file declares are those of its data."""
+
+    rule: Literal["declared_bounds"] = "declared_bounds"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
+    iso_element: ClassVar[str] = "format consistency"
+    ignores: ClassVar[Mapping[str, str]] = NO_PLACES
+    tolerance: Length = Field(0.0, description="Accepted difference of each side.")
 
 
 class GeometryTypeRule(MetadataRule):

@@ -20,7 +20,7 @@ class NetworkRule(TopologyRule):
 
 
 class MustBeSingleComponent(NetworkRule):
-    """The lines are connected: every line can be reached from every other one."""
+    """The lines form one connected network."""
 
     rule: Literal["must_be_single_component"] = "must_be_single_component"
     max_components: int = Field(
@@ -29,7 +29,7 @@ class MustBeSingleComponent(NetworkRule):
 
 
 class MustBeAcyclic(NetworkRule):
-    """No way along the direction of lines leads back to its beginning."""
+    """The directed lines contain no cycle."""
 
     rule: Literal["must_be_acyclic"] = "must_be_acyclic"
 

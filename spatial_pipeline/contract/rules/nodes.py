@@ -61,7 +61,7 @@ class LinesRule(TopologyRule):
 
 
 class MustNotHavePseudoNodes(LinesRule):
-    """No two lines end in a node of nothing else, as they could be one line."""
+    """No node has just two line ends, because these lines could be one line (a pseudo-node)."""
 
     rule: Literal["must_not_have_pseudo_nodes"] = "must_not_have_pseudo_nodes"
     same_columns: tuple[str, ...] = Field(
@@ -74,12 +74,12 @@ class MustNotHavePseudoNodes(LinesRule):
 
 
 class NodeValency(LinesRule):
-    """So or so many ends of lines meet in every node."""
+    """The number of line ends that meet in each node is within bounds."""
 
     rule: Literal["node_valency"] = "node_valency"
     needs: ClassVar[Needs] = Needs.some("min", "max")
-    min: int | None = Field(None, ge=1, description="Smallest number of line ends in a node.")
-    max: int | None = Field(None, ge=1, description="Largest number of line ends in a node.")
+    min: int | None = Field(None, ge=1, description="Minimum number of line ends in a node.")
+    max: int | None = Field(None, ge=1, description="Maximum number of line ends in a node.")
 
 
 class MustNotTouchInterior(LinesRule):
@@ -107,11 +107,11 @@ class LinePairsRule(OwnOrOtherRule):
 
     def columns(self) -> tuple[str, ...]:
         """The columns that are compared."""
-        return self.unless_differs
+        return tuple(dict.fromkeys((*super().columns(), *self.unless_differs)))
 
 
 class NoNearMisses(LinePairsRule):
-    """No node lies near a node or line that it does not touch."""
+    """No node lies near a node or line without touching it."""
 
     rule: Literal["no_near_misses"] = "no_near_misses"
     within: Length = Field(gt=0, description="Distance up to which a miss is looked for.")

@@ -36,6 +36,9 @@ class OverlayRule(TopologyRule):
     scope: ClassVar[Scope] = Scope.COMPARISON
     judges: ClassVar[tuple[str, ...]] = ("geometry",)
     other: Other = Field(description="The other dataset.")
+    other_where: str | None = Field(
+        None, description="SQL condition: only these features of the other dataset take part."
+    )
 
     def others(self) -> tuple[Other, ...]:
         """The other dataset."""
@@ -46,6 +49,19 @@ class OverlayRule(TopologyRule):
         return True
 
 
+class MatchedOverlayRule(OverlayRule):
+    """A rule about pairs of features of two datasets."""
+
+    match: dict[str, str] = Field(
+        default_factory=dict,
+        description="Own column → other column: only pairs with equal values are pairs.",
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The own columns that are compared."""
+        return tuple(self.match)
+
+
 class OwnOrOtherRule(TopologyRule):
     """A rule about the features of the dataset, or of another one where it is named."""
 
@@ -54,6 +70,17 @@ class OwnOrOtherRule(TopologyRule):
     other: OtherDataset | OtherSource | None = Field(
         None, description="The other dataset; without one, the dataset itself."
     )
+    other_where: str | None = Field(
+        None, description="SQL condition: only these features of the other dataset take part."
+    )
+    match: dict[str, str] = Field(
+        default_factory=dict,
+        description="Own column → other column: only pairs with equal values are pairs.",
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The own columns that are compared."""
+        return tuple(self.match)
 
     def others(self) -> tuple[Other, ...]:
         """The other dataset, when named."""
@@ -65,7 +92,7 @@ class OwnOrOtherRule(TopologyRule):
 
 
 class RelationRule(OwnOrOtherRule):
-    """Features are, or are not, in a relation to others, so or so many of them."""
+    """Features have a spatial relation to a number of other features, or to none."""
 
     rule: Literal["relation"] = "relation"
     predicate: Annotated[str, AfterValidator(_predicate)] = Field(
@@ -94,8 +121,8 @@ class RelationRule(OwnOrOtherRule):
         return self
 
 
-class MustNotOverlapWith(OverlayRule):
-    """No polygon shares an area, and no line a stretch, with one of the other dataset."""
+class MustNotOverlapWith(MatchedOverlayRule):
+    """No polygon shares area, and no line shares a section, with one of another dataset."""
 
     rule: Literal["must_not_overlap_with"] = "must_not_overlap_with"
     judges: ClassVar[tuple[str, ...]] = ("polygon", "line")
@@ -104,34 +131,34 @@ class MustNotOverlapWith(OverlayRule):
     )
 
 
-class MustBeCoveredByOne(OverlayRule):
+class MustBeCoveredByOne(MatchedOverlayRule):
     """Every feature is covered by a single feature of the other dataset."""
 
     rule: Literal["must_be_covered_by_one"] = "must_be_covered_by_one"
 
 
-class MustBeProperlyInside(OverlayRule):
+class MustBeProperlyInside(MatchedOverlayRule):
     """Every feature lies in a polygon of the other dataset without touching its boundary."""
 
     rule: Literal["must_be_properly_inside"] = "must_be_properly_inside"
 
 
-class MustContainPoint(OverlayRule):
+class MustContainPoint(MatchedOverlayRule):
     """Every polygon contains a point of the other dataset; points on its boundary do not count."""
 
     rule: Literal["must_contain_point"] = "must_contain_point"
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
 
 
-class MustContainOnePoint(OverlayRule):
+class MustContainOnePoint(MatchedOverlayRule):
     """Every polygon contains one point feature of the other dataset, no more and no less."""
 
     rule: Literal["must_contain_one_point"] = "must_contain_one_point"
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
 
 
-class CountInside(OverlayRule):
-    """So or so many features of the other dataset lie in each polygon, borders included."""
+class CountInside(MatchedOverlayRule):
+    """The number of features of another dataset in or at each polygon is within bounds."""
 
     rule: Literal["count_inside"] = "count_inside"
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
@@ -177,24 +204,16 @@ class MustNotIntersect(TopologyRule):
     judges: ClassVar[tuple[str, ...]] = ("line",)
 
 
-class MustNotIntersectWith(OverlayRule):
+class MustNotIntersectWith(MatchedOverlayRule):
     """Lines neither cross lines of the other dataset nor run along them; ends may touch."""
 
     rule: Literal["must_not_intersect_with"] = "must_not_intersect_with"
     judges: ClassVar[tuple[str, ...]] = ("line",)
 
 
-class MustBeWithinDistance(OverlayRule):
+class MustBeWithinDistance(MatchedOverlayRule):
     """Every feature has others of the other dataset near it."""
 
     rule: Literal["must_be_within_distance"] = "must_be_within_distance"
     distance: Length = Field(gt=0, description="Distance up to which others are near.")
     min_count: int = Field(1, ge=1, description="Number of others that must be near.")
-    nearest_must_match: dict[str, str] = Field(
-        default_factory=dict,
-        description="Own column → other column: only others with equal values count.",
-    )
-
-    def columns(self) -> tuple[str, ...]:
-        """The columns that are compared."""
-        return tuple(self.nearest_must_match)

@@ -27,33 +27,33 @@ Span = tuple[float | None, float | None]
 
 
 class PixelValues(RasterValidityRule):
-    """Valid pixels hold values of a list, as class codes do; regions of others are outlined."""
+    """Valid pixels have values of a list, such as class codes. Other regions are outlined."""
 
     rule: Literal["pixel_values"] = "pixel_values"
     iso_element: ClassVar[str] = "domain consistency"
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
     values: tuple[int | Finite, ...] = Field(
         min_length=1, description="Values that are accepted, as stored."
     )
 
 
 class NoNan(RasterValidityRule):
-    """No valid pixel is NaN or infinite; NaN that is declared as nodata is not valid."""
+    """No valid pixel is NaN or infinite. NaN declared as nodata is not a valid pixel."""
 
     rule: Literal["no_nan"] = "no_nan"
     iso_element: ClassVar[str] = "domain consistency"
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
 
 
 class NotConstant(RasterValidityRule):
-    """No band, and no block, holds a single value in all of its valid pixels.
+    """No band (or block) has the same value in all of its valid pixels.
 
     Pixels that are NaN count as pixels without data; one valid pixel alone is not judged.
     """
 
     rule: Literal["not_constant"] = "not_constant"
     iso_element: ClassVar[str] = "thematic accuracy"
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
     per_block: bool = Field(
         False, description="Judge each block by itself, which finds dead tiles."
     )
@@ -67,7 +67,7 @@ class NoStripes(RasterValidityRule):
 
     rule: Literal["no_stripes"] = "no_stripes"
     iso_element: ClassVar[str] = "completeness"
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
     max_rows: Pixels | None = Field(
         None, description="More successive lines are an area and no stripe; no limit unless given."
     )
@@ -94,7 +94,7 @@ class Statistics(RasterValidityRule):
     needs: ClassVar[Needs] = Needs(
         (("mean",), ("std",), ("percentiles",), ("other", "max_change")), several=True
     )
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
     mean: Span | None = Field(None, description="[smallest, largest] mean; null for no bound.")
     std: Span | None = Field(
         None, description="[smallest, largest] standard deviation; null for no bound."
@@ -128,11 +128,11 @@ class Statistics(RasterValidityRule):
 
 
 class NoVoids(RasterValidityRule):
-    """No connected area without data is larger than allowed; outline and area of each."""
+    """No connected area of nodata pixels is larger than allowed. Each is reported with its area."""
 
     rule: Literal["no_voids"] = "no_voids"
     iso_element: ClassVar[str] = "completeness"
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
     max_area: Area | None = Field(
         None, description="Voids up to this area are accepted; none unless a bound is given."
     )
@@ -191,7 +191,7 @@ class NoSpikesInSurface(RasterValidityRule):
     rule: Literal["no_spikes_in_surface"] = "no_spikes_in_surface"
     iso_element: ClassVar[str] = "thematic accuracy"
     needs: ClassVar[Needs] = Needs.some("max_slope", "max_step")
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
     max_slope: Annotated[float, Field(gt=0, lt=90)] | None = Field(
         None, description="Steepest slope between two neighbours, in degrees."
     )

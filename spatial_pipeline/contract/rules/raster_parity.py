@@ -49,7 +49,7 @@ class SameMaskAs(RasterParityRule):
 
     rule: Literal["same_mask_as"] = "same_mask_as"
     iso_element: ClassVar[str] = "completeness"
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
 
 
 class RasterMatchesVector(PolygonParityRule):
@@ -60,7 +60,7 @@ class RasterMatchesVector(PolygonParityRule):
     """
 
     rule: Literal["raster_matches_vector"] = "raster_matches_vector"
-    band: Band = Field(1, description="1-based band.")
+    band: Band = Field(1, description="Band number, from 1.")
     column: str = Field(description="Column of the polygons with their class, as a number.")
     all_touched: bool = Field(
         False, description="A class is right in every pixel that a polygon of it touches."
@@ -68,10 +68,10 @@ class RasterMatchesVector(PolygonParityRule):
 
 
 class AreasMatch(RasterParityRule):
-    """Each class covers the area that it covers in another dataset, and so do all together."""
+    """Each class, and all classes together, cover the same area as in another dataset."""
 
     rule: Literal["areas_match"] = "areas_match"
-    band: Band = Field(1, description="1-based band.")
+    band: Band = Field(1, description="Band number, from 1.")
     column: str | None = Field(
         None,
         description="Column of polygons with their class, as a number; without it the other "
@@ -99,7 +99,7 @@ class ZonalMatches(PolygonParityRule):
     """
 
     rule: Literal["zonal_matches"] = "zonal_matches"
-    band: Band = Field(1, description="1-based band.")
+    band: Band = Field(1, description="Band number, from 1.")
     column: str = Field(description="Column of the polygons with the expected number.")
     statistic: Literal["mean", "sum", "min", "max", "count"] = Field(
         "mean", description="Statistic of the valid pixels."
@@ -113,7 +113,7 @@ class FootprintMatches(PolygonParityRule):
     rule: Literal["footprint_matches"] = "footprint_matches"
     iso_element: ClassVar[str] = "completeness"
     needs: ClassVar[Needs] = Needs.some("tolerance", "min_iou")
-    band: Band = Field(1, description="1-based band.")
+    band: Band = Field(1, description="Band number, from 1.")
     tolerance: Length | None = Field(
         None, description="Distance up to which the outlines may differ, units of the CRS."
     )
@@ -128,7 +128,7 @@ class VerticalAccuracy(PolygonParityRule):
     rule: Literal["vertical_accuracy"] = "vertical_accuracy"
     iso_element: ClassVar[str] = "positional accuracy"
     needs: ClassVar[Needs] = Needs.some("rmse", "bias", "percentile95")
-    band: Band = Field(1, description="1-based band.")
+    band: Band = Field(1, description="Band number, from 1.")
     column: str | None = Field(
         None, description="Column of the check points with the height; their Z unless given."
     )
@@ -147,7 +147,7 @@ class ThematicAccuracy(PolygonParityRule):
 
     rule: Literal["thematic_accuracy"] = "thematic_accuracy"
     needs: ClassVar[Needs] = Needs.some("min_overall", "min_users", "min_producers")
-    band: Band = Field(1, description="1-based band.")
+    band: Band = Field(1, description="Band number, from 1.")
     column: str = Field(description="Column of the samples with their class, as a number.")
     min_overall: Fraction | None = Field(None, description="Smallest share of right samples.")
     min_users: Fraction | None = Field(

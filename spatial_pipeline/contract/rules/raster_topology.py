@@ -60,7 +60,7 @@ class TileEdgesMustMatch(TileRule):
     """Pixels on both sides of the seam of two tiles differ by no more than allowed."""
 
     rule: Literal["tile_edges_must_match"] = "tile_edges_must_match"
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
     max_difference: NotNegative = Field(
         description="Largest difference of two pixels beside each other."
     )
@@ -73,7 +73,7 @@ class RasterMustCover(TopologyRule):
     kinds: ClassVar[frozenset[Kind]] = RASTER
     scope: ClassVar[Scope] = Scope.COMPARISON
     other: Other = Field(description="The polygons to cover.")
-    band: Band | None = Field(None, description="1-based band; all bands unless given.")
+    band: Band | None = Field(None, description="Band number, from 1. Default: all bands.")
 
     def others(self) -> tuple[Other, ...]:
         """The polygons."""

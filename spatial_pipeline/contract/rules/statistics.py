@@ -49,7 +49,7 @@ def _share(text: str) -> str:
     except ValueError:
         inside = False
     if not inside:
-        msg = f"{text!r} is no share from 0 to 1"
+        msg = f"{text!r} is not a fraction from 0 to 1"
         raise ValueError(msg)
     return text
 
@@ -61,7 +61,7 @@ class StatisticRule(MetadataRule):
     iso_element: ClassVar[str] = "domain consistency"
     ignores: ClassVar[Mapping[str, str]] = STATISTICAL
     group_by: tuple[str, ...] = Field(
-        (), description="Columns: each group of features with equal values is judged by itself."
+        (), description="Columns. Each group of features with equal values is checked separately."
     )
 
 
@@ -74,7 +74,7 @@ class ColumnStatistics(StatisticRule):
 
     rule: Literal["column_statistics"] = "column_statistics"
     needs: ClassVar[Needs] = Needs.some("null_fraction", "distinct", "mean", "quantiles")
-    column: str = Field(description="Column to judge.")
+    column: str = Field(description="Column to check.")
     null_fraction: Range | None = Field(None, description="Share of nulls among the features.")
     distinct: Range | None = Field(None, description="Number of distinct values.")
     mean: Range | None = Field(None, description="Mean of the values.")
@@ -123,7 +123,7 @@ class GroupAggregate(StatisticRule):
 
 
 class CountChange(MetadataRule):
-    """The number of features changed no more than promised since the last published version.
+    """The number of features has changed by at most a fraction since the last published version.
 
     Before the first publication there is nothing to compare with, and the result says so.
     """

@@ -253,7 +253,7 @@ class Antimeridian(VertexRule):
     judges: ClassVar[tuple[str, ...]] = ("line", "polygon")
 
     def needs_crs(self) -> bool:
-        """Longitudes are told by the CRS."""
+        """Longitudes depend on the CRS."""
         return True
 
 
@@ -288,6 +288,10 @@ class MeasureTolerance(ContractModel):
     relative: NotNegative = Field(1e-6, description="Fraction of the measure.")
 
 
+AREAL = ("ha", "acre")
+"""Units of areas only."""
+
+
 class MeasuresMatch(VertexRule):
     """Measures stored in columns equal those of the geometry. Nulls are violations."""
 
@@ -300,11 +304,30 @@ class MeasuresMatch(VertexRule):
     tolerance: MeasureTolerance = Field(
         MeasureTolerance(), description="Accepted difference: absolute or relative."
     )
+    unit: Literal["m", "km", "ft", "mi", "ha", "acre"] | None = Field(
+        None,
+        description="Unit of stored lengths, and squared that of areas; ha and acre are units of "
+        "areas. That of the CRS unless given.",
+    )
+    geodesic: bool = Field(
+        False,
+        description="Measure areas, lengths and perimeters on the ellipsoid, in metres unless a "
+        "unit is given.",
+    )
+
+    @model_validator(mode="after")
+    def _unit_fits(self) -> Self:
+        lengths = {"length", "perimeter"} & self.columns_.by_measure.keys()
+        if self.unit in AREAL and lengths:
+            msg = f"unit: {self.unit} is a unit of areas, not of {' and '.join(sorted(lengths))}"
+            raise ValueError(msg)
+        return self
 
     def columns(self) -> tuple[str, ...]:
         """The columns of the measures."""
         return tuple(dict.fromkeys(self.columns_.by_measure.values()))
 
     def needs_crs(self) -> bool:
-        """Longitude and latitude are those of the CRS."""
-        return self.columns_.lon is not None or self.columns_.lat is not None
+        """Longitude, latitude and units are those of the CRS."""
+        placed = self.columns_.lon is not None or self.columns_.lat is not None
+        return placed or self.geodesic or self.unit is not None

@@ -70,7 +70,9 @@ def elements(found: Judge, features: Sequence[Any]) -> None:
     found.expect("RFC 7946 7.1", not others, f"features have the members {', '.join(others)}")
     if "id" in names:
         odd = sum(not _is_id(f.get("id", "")) for f in real)
-        found.expect("RFC 7946 3.2", not odd, f"the id of {odd} features is no text and no number")
+        found.expect(
+            "RFC 7946 3.2", not odd, f"the id of {odd} features is neither text nor a number"
+        )
     if "bbox" in names:
         for feature in real:
             if "bbox" in feature:

@@ -158,7 +158,7 @@ def _contents(found: Judge, database: sqlite3.Connection, *, references: bool) -
     ).fetchall()
     known = _known_systems(database) if references else set()
     for name, srs, moment, text, there in rows:
-        found.expect("Req 14", bool(there), f"gpkg_contents lists {name}, which is no table")
+        found.expect("Req 14", bool(there), f"gpkg_contents lists {name}, which is not a table")
         found.expect("Req 15", bool(moment), f"last_change of {name} is {text!r}, no ISO 8601 time")
         if references and srs is not None:
             told = f"srs_id {srs} of {name} is not in gpkg_spatial_ref_sys"
@@ -173,7 +173,9 @@ def _geometry_columns(found: Judge, database: sqlite3.Connection, *, references:
     ).fetchall()
     known = _known_systems(database) if references else set()
     for name, _, srs, z, m, kind, contents in rows:
-        found.expect("Req 23", kind == "features", f"{name} is no features table of gpkg_contents")
+        found.expect(
+            "Req 23", kind == "features", f"{name} is not a features table in gpkg_contents"
+        )
         if references:
             told = f"srs_id {srs} of {name} is not in gpkg_spatial_ref_sys"
             found.expect("Req 26", srs in known, told)
@@ -203,10 +205,10 @@ def _extensions(found: Judge, database: sqlite3.Connection) -> None:
     for table, column, extension, scope in rows:
         if table is not None:
             there = str(table).casefold() in tables
-            found.expect("Req 60", there, f"extension {extension} is of {table}, which is no table")
+            found.expect("Req 60", there, f"extension {extension}: {table} is not a table")
             if there and column is not None:
                 columns = geopackage_tables.columns_of(database, str(table))
-                told = f"extension {extension} is of {table}.{column}, which is no column"
+                told = f"extension {extension}: {table}.{column} is not a column"
                 found.expect("Req 61", str(column).casefold() in columns, told)
         named = "_" in str(extension).strip("_")
         found.expect("Req 62", named, f"extension name {extension!r} has no author")

@@ -280,7 +280,7 @@ def _index(
         return
     told = f"{name} is not declared in gpkg_extensions with the scope write-only"
     found.expect("Req 78", bool(declared), told)
-    if not found.expect("Req 77", "rtree" in str(sql[0]).casefold(), f"{name} is no R-tree"):
+    if not found.expect("Req 77", "rtree" in str(sql[0]).casefold(), f"{name} is not an R-tree"):
         return
     triggers = {
         str(n).casefold()

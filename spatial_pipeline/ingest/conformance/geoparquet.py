@@ -48,7 +48,7 @@ def judge(file: Path) -> Judge:
     try:
         opened = pq.ParquetFile(file)
     except (pa.ArrowException, OSError) as exc:
-        found.fail("geo", f"it is no Parquet file: {' '.join(str(exc).split())[:200]}")
+        found.fail("geo", f"it is not a Parquet file: {' '.join(str(exc).split())[:200]}")
         return found
     with opened:
         geo = _metadata(found, (opened.metadata.metadata or {}).get(b"geo"))
@@ -93,9 +93,9 @@ def _metadata(found: Judge, raw: bytes | None) -> dict[str, Any] | None:
     try:
         geo = json.loads(raw or b"")
     except ValueError as exc:
-        found.fail("geo", f"the value of geo is no JSON: {exc}")
+        found.fail("geo", f"the value of geo is not JSON: {exc}")
         return None
-    if not found.expect("geo", isinstance(geo, dict), "the value of geo is no object"):
+    if not found.expect("geo", isinstance(geo, dict), "the value of geo is not an object"):
         return None
     version = geo.get("version")
     told = f"the version is {version!r}, none of {', '.join(sorted(VERSIONS))}"
@@ -114,7 +114,7 @@ def _metadata(found: Judge, raw: bytes | None) -> dict[str, Any] | None:
 def _column(
     found: Judge, opened: pq.ParquetFile, schema: pa.Schema, name: str, column: Any
 ) -> None:
-    if not found.expect("columns", isinstance(column, dict), f"columns.{name} is no object"):
+    if not found.expect("columns", isinstance(column, dict), f"columns.{name} is not an object"):
         return
     if not found.expect("column", name in schema.names, f"there is no column {name} at the root"):
         return
@@ -148,7 +148,7 @@ def _types(found: Judge, name: str, column: dict[str, Any]) -> None:
         found.fail("geometry_types", f"the geometry_types of {name} are missing, or no list")
         return
     wrong = [str(t) for t in types if not isinstance(t, str) or t not in _NAMES]
-    found.expect("geometry_types", not wrong, f"{', '.join(wrong)} of {name} is no type")
+    found.expect("geometry_types", not wrong, f"{', '.join(wrong)} of {name} is not a type")
     twice = len(set(map(str, types))) < len(types)
     found.expect("geometry_types", not twice, f"a type of {name} stands twice in geometry_types")
 
@@ -157,7 +157,7 @@ def _reference_system(found: Judge, name: str, column: dict[str, Any]) -> None:
     crs = column.get("crs")
     if crs is None:
         return
-    if not found.expect("crs", isinstance(crs, dict), f"the crs of {name} is no PROJJSON object"):
+    if not found.expect("crs", isinstance(crs, dict), f"the crs of {name} is not PROJJSON"):
         return
     try:
         pyproj.CRS.from_json_dict(crs)
@@ -226,6 +226,6 @@ def _wkb(found: Judge, opened: pq.ParquetFile, name: str, *, oriented: bool) -> 
             turned += len(against_right_hand(geometry[~shapely.is_missing(geometry)]))
         read += batch.num_rows
     found.expect("WKB", not extended, f"{extended} geometries of {name} are EWKB, not ISO WKB")
-    found.expect("WKB", not broken, f"{broken} geometries of {name} are no WKB")
+    found.expect("WKB", not broken, f"{broken} geometries of {name} are not WKB")
     told = f"{turned} polygons of {name} are not counterclockwise outside and clockwise inside"
     found.expect("orientation", not turned, told)

@@ -13,7 +13,7 @@ from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.postgis import ledger, proof, readers, tables
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
-from spatial_pipeline.publish.postgis.ownership import is_held, refuse_altered
+from spatial_pipeline.publish.postgis.ownership import adopt, is_held, refuse_altered
 from spatial_pipeline.store.verify import Defect
 
 OnFile = Callable[[str, str | None], Publication | None]
@@ -66,13 +66,19 @@ Look = Callable[
 async def _problem(
     connection: asyncpg.Connection, look: Look, version: Version, table: TableName, name: TableName
 ) -> tuple[str, str] | None:
+    transaction = connection.transaction()
+    await transaction.start()
     try:
-        async with connection.transaction(readonly=True):
-            return await look(connection, version, table, name)
+        # As the next publication sees it, which finds parts again after a restore.
+        await adopt(connection, version)
+        return await look(connection, version, table, name)
     except StoreError as exc:
         return str(exc), "do what it says"
     except asyncpg.InsufficientPrivilegeError as exc:
         return f"{table} cannot be read: {exc}", f"GRANT SELECT ON {quoted_table(table)}"
+    finally:
+        # Nothing was changed.
+        await transaction.rollback()
 
 
 async def _owned(

@@ -1,4 +1,4 @@
-"""What the database keeps of versions that nobody needs any more, and its deletion.
+"""Deletion of parts and records of obsolete versions from the database.
 
 Files are pruned first, by ``store/prune.py``; here the parts and the records of versions that are
 gone follow. Tables that readers see, and rows written by hand, stay.
@@ -17,6 +17,7 @@ from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.publish.postgis import ledger
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
+from spatial_pipeline.publish.postgis.ownership import adopt
 
 _OF = "dataset = $1 AND partition IS NOT DISTINCT FROM $2"
 
@@ -73,6 +74,9 @@ async def prune_tables(
         dry_run: only say what would be dropped.
 
     """
+    if not dry_run:
+        # After a restore parts have other oids; they would not be recognised as ours.
+        await adopt(connection, Version(dataset, partition, "-"))
     where = f"{_OF} AND (state = 'obsolete' OR state = 'previous' AND version <> ALL ($3::text[]))"
     rows = await connection.fetch(
         "SELECT part_schema, part_name, coalesce(pg_total_relation_size(relation), 0) AS size"

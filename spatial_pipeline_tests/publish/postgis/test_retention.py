@@ -16,7 +16,9 @@ from spatial_pipeline.pipeline.pipeline import database_of
 from spatial_pipeline.pipeline.retention import PrunedPartition, prune_versions, targets
 from spatial_pipeline.pipeline.store_audit import StoreReport, verify_store
 from spatial_pipeline.publish.postgis.retention import nobody_publishes
+from spatial_pipeline_tests.postgres import Cluster
 from spatial_pipeline_tests.publish.postgis.projects import Project, contract
+from spatial_pipeline_tests.publish.postgis.test_ownership import dumped_and_restored
 
 
 @pytest.fixture
@@ -196,3 +198,23 @@ def test_two_pointers_that_differ_are_found(project: Project, versions: list[Ver
         (folder / name).write_text(json.dumps(value))
     (defect,) = verified(project).defects
     assert f"database see {versions[3].id}, readers of files {versions[0].id}" in defect.problem
+
+
+def test_after_a_real_restore_everything_is_right_and_can_be_pruned(
+    project: Project, postgres: Cluster, versions: list[Version]
+) -> None:
+    """A dump gives all tables other oids: they are ours all the same, also to be dropped."""
+    of = contract(project.folder)
+    asyncio.run(project.pipeline(of).roll_back(of))
+    project.proven(of, 7, 9)
+    restored = dumped_and_restored(project, postgres)
+    assert verified(restored).defects == ()
+    (part,) = sql(restored, "SELECT part_name FROM spatial_pipeline.parts WHERE state = 'previous'")
+    done = prune(restored)
+    assert len(done.tables.parts) == 1
+    assert done.stays == ()
+    left = sql(restored, "SELECT relname FROM pg_class WHERE relname LIKE 'points\\_\\_%'")
+    assert part["part_name"] not in {r["relname"] for r in left}
+    assert sql(restored, "SELECT count(*) FROM gis.points")[0][0] == 5
+    assert verified(restored).defects == ()
+    assert versions[2].id in recorded(restored)

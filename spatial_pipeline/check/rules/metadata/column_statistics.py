@@ -74,7 +74,7 @@ class ColumnStatisticsCheck(BatchCheck[ColumnStatistics]):
 
 
 def _out_of(value: float | None, bounds: Range) -> str:
-    """What is wrong with a statistic; empty when nothing is."""
+    """Describe the mistake of a statistic; empty when there is none."""
     if value is None:
         return "does not exist: there is no value"
     if bounds.min is not None and value < bounds.min:

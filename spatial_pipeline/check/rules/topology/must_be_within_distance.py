@@ -12,12 +12,7 @@ REACH = 2
 """The nearest one is looked for up to this multiple of the distance."""
 
 
-@overlay_rule(
-    judges=Geometries,
-    against=Geometries,
-    halo=lambda rule: REACH * rule.distance,
-    columns=lambda rule: tuple(rule.nearest_must_match.values()),
-)
+@overlay_rule(judges=Geometries, against=Geometries, halo=lambda rule: REACH * rule.distance)
 def evaluate(rule: MustBeWithinDistance, overlay: Overlay) -> Violations:
     """Features with too few others near: the line to the nearest beyond, else the feature.
 
@@ -25,9 +20,6 @@ def evaluate(rule: MustBeWithinDistance, overlay: Overlay) -> Violations:
     measure.
     """
     one, other = overlay.near(REACH * rule.distance)
-    match = rule.nearest_must_match
-    equal = overlay.equal(one, other, tuple(match), tuple(match.values()))
-    one, other = one[equal], other[equal]
     mine, theirs = overlay.geometry, overlay.other_geometry
     distance = shapely.distance(mine[one], theirs[other])
     near = distance <= rule.distance

@@ -9,9 +9,14 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.api import Geometries, Violations, feature_rule
-from spatial_pipeline.check.crs.transformation import transformed
+from spatial_pipeline.check.crs.transformation import in_degrees, transformed
+from spatial_pipeline.check.geometry.geodesic import areas_in_square_metres, lengths_in_metres
 from spatial_pipeline.contract.rules.vertices import MeasuresMatch
 from spatial_pipeline.errors import RuleError
+
+PLANAR = frozenset({"area", "length", "perimeter"})
+METRES = {"m": 1.0, "km": 1000.0, "ft": 0.3048, "mi": 1609.344}
+SQUARE_METRES = {"ha": 1e4, "acre": 4046.8564224}
 
 
 @feature_rule(judges=Geometries)
@@ -19,7 +24,7 @@ def evaluate(rule: MeasuresMatch, features: Geometries) -> Violations:
     """Columns that differ from the geometry, each with the difference, stored less measured."""
     found = [Violations.none()]
     for measure, column in rule.columns_.by_measure.items():
-        stored, size = _stored(features, column), _measured(features, measure)
+        stored, size = _stored(features, column), _measured(rule, features, measure)
         accepted = np.maximum(rule.tolerance.absolute, rule.tolerance.relative * np.abs(size))
         difference = stored - size
         bad = np.flatnonzero(~(np.abs(difference) <= accepted))
@@ -44,9 +49,16 @@ def _stored(features: Geometries, column: str) -> NDArray[np.float64]:
     return np.asarray(numbers.to_numpy(), dtype=np.float64)
 
 
-def _measured(features: Geometries, measure: str) -> NDArray[np.float64]:
-    """(n,) measures of the geometries, in the units of the CRS."""
+def _measured(rule: MeasuresMatch, features: Geometries, measure: str) -> NDArray[np.float64]:
+    """(n,) measures of the geometries, in the units of the CRS or of the rule.
+
+    Raises:
+        RuleError: a unit is asked of coordinates in degrees.
+
+    """
     geometry = features.geometry
+    if measure in PLANAR and (rule.geodesic or rule.unit is not None):
+        return _in_unit(rule, features, measure)
     if measure == "area":
         return np.asarray(shapely.area(geometry), dtype=np.float64)
     if measure in {"length", "perimeter"}:
@@ -56,3 +68,18 @@ def _measured(features: Geometries, measure: str) -> NDArray[np.float64]:
         places, _ = transformed(places, features.batch.crs, pyproj.CRS("OGC:CRS84"))
     along = shapely.get_x if measure in {"x", "lon"} else shapely.get_y
     return np.asarray(along(places), dtype=np.float64)
+
+
+def _in_unit(rule: MeasuresMatch, features: Geometries, measure: str) -> NDArray[np.float64]:
+    """(n,) areas or lengths, in the plane or on the ellipsoid, in the unit of the rule."""
+    geometry, crs = features.geometry, features.batch.crs
+    if in_degrees(crs) and not rule.geodesic:
+        msg = f"unit: the coordinates are in degrees, not in {rule.unit}: add geodesic: true"
+        raise RuleError(msg)
+    if rule.geodesic and crs is not None and not in_degrees(crs):
+        geometry, _ = transformed(geometry, crs, crs.geodetic_crs)
+        crs = crs.geodetic_crs
+    if measure == "area":
+        unit = SQUARE_METRES.get(rule.unit or "m") or METRES[rule.unit or "m"] ** 2
+        return areas_in_square_metres(geometry, crs) / unit
+    return lengths_in_metres(geometry, crs) / METRES[rule.unit or "m"]

@@ -107,7 +107,7 @@ def evaluate(rule: NotConstant, pixels: BandWindow) -> BlockRanges:
 
 
 def _starts(offset: int, size: int, block: int) -> NDArray[np.int64]:
-    """Where blocks begin inside a window that begins at ``offset``."""
+    """Offsets of blocks inside a window that begins at ``offset``."""
     inner = np.arange(-(-offset // block) * block, offset + size, block) - offset
     return np.unique(np.concatenate([[0], inner])).astype(np.int64)
 

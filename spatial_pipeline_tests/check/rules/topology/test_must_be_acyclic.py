@@ -24,12 +24,22 @@ def oracle(_rule, own, _other):
         yield (row,), "on a cycle", own[row], len(mates)
 
 
+def between(x):
+    """Two triangles, and a line from one to the other."""
+    left = ["LINESTRING (0 0, 1 0)", "LINESTRING (1 0, 1 1)", "LINESTRING (1 1, 0 0)"]
+    right = ["LINESTRING (5 0, 6 0)", "LINESTRING (6 0, 6 1)", "LINESTRING (6 1, 5 0)"]
+    told = [((i,), "on a cycle", line, 3) for i, line in enumerate([*left, *right])]
+    return [*left, *right, x], [], told
+
+
 ROUND = ["LINESTRING (0 0, 1 0)", "LINESTRING (1 0, 1 1)", "LINESTRING (1 1, 0 0)"]
 test_laws = laws(
     LayerCases(
         MustBeAcyclic(),
         passes=[([*ROUND[:2], "LINESTRING (0 0, 1 1)"], [])],
         fails=[
+            between("LINESTRING (1 0, 5 0)"),
+            between("LINESTRING (6 0, 1 1)"),
             (
                 [*ROUND, "LINESTRING (1 1, 5 5)"],
                 [],

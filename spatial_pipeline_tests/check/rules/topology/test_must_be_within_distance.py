@@ -44,9 +44,7 @@ test_laws = laws(
 def test_only_others_with_equal_values_count():
     hydrants = memory_vector([shapely.Point(1, 0), shapely.Point(1.5, 0)], {"town": ["a", None]})
     houses = memory_vector([shapely.Point(0, 0)] * 3, {"place": ["a", "b", None]})
-    rule = MustBeWithinDistance(
-        other=OtherSource(uri="o"), distance=1, nearest_must_match={"place": "town"}
-    )
+    rule = MustBeWithinDistance(other=OtherSource(uri="o"), distance=1, match={"place": "town"})
     _, found = run_rule(rule, houses, hydrants)
     assert found.rows[:, 0].tolist() == [1, 2]
     assert found.measure[1] == 1.5

@@ -1,4 +1,5 @@
 import pydantic
+import pyproj
 import pytest
 import shapely
 
@@ -70,3 +71,45 @@ def test_null_is_no_measure_and_text_is_an_error():
 def test_a_column_must_be_named():
     with pytest.raises(pydantic.ValidationError, match="name a column for one of area, length"):
         MeasuresMatch(columns={})
+
+
+@pytest.mark.parametrize(
+    ("unit", "crs", "size"),
+    [("m", 32633, 1e6), ("km", 32633, 1.0), ("ha", 32633, 100.0), ("acre", 32633, 247.1053815),
+     ("ft", 2263, 1e6), ("mi", 32633, 0.3861021585)],
+)  # fmt: skip
+def test_areas_in_a_unit(unit, crs, size):
+    rule = MeasuresMatch(columns={"area": "a"}, unit=unit, tolerance={"relative": 1e-5})
+    square = shapely.box(0, 0, 1000, 1000)
+    assert everywhere(rule, [square], {"a": [size]}, crs=crs)[0].passed
+    _, violations = everywhere(rule, [square], {"a": [size * 1.001]}, crs=crs)
+    assert violations[0][3] == pytest.approx(size * 0.001, rel=1e-2)
+
+
+def test_measures_on_the_ellipsoid():
+    rule = MeasuresMatch(
+        columns={"area": "a", "perimeter": "p"}, geodesic=True, tolerance={"relative": 1e-6}
+    )
+    square = shapely.box(10, 50, 10.1, 50.1)
+    geod = pyproj.Geod(ellps="WGS84")
+    area, length = geod.geometry_area_perimeter(shapely.orient_polygons(square))
+    stored = {"a": [area], "p": [length]}
+    assert everywhere(rule, [square], stored, crs="EPSG:4326")[0].passed
+    # Web Mercator shows it more than twice as large; the ellipsoid does not change.
+    to = pyproj.Transformer.from_crs(4326, 3857, always_xy=True)
+    drawn = shapely.transform(square, to.transform, interleaved=False)
+    assert drawn.area > 2 * area
+    assert everywhere(rule, [drawn], stored, crs="EPSG:3857")[0].passed
+    wide = rule.model_copy(update={"unit": "km"})
+    stored = {"a": [area / 1e6], "p": [length / 1e3]}
+    assert everywhere(wide, [square], stored, crs="EPSG:4326")[0].passed
+
+
+def test_units_that_cannot_be():
+    with pytest.raises(pydantic.ValidationError, match="ha is a unit of areas"):
+        MeasuresMatch(columns={"length": "a"}, unit="ha")
+    rule = MeasuresMatch(columns={"area": "a"}, unit="ha")
+    shape = shapely.box(0, 0, 1, 1)
+    result, _ = everywhere(rule, [shape], {"a": [1.0]}, crs="EPSG:4326")
+    assert result.message == ("unit: the coordinates are in degrees, not in ha: add geodesic: true")
+    assert everywhere(rule, [shape], {"a": [1.0]}, crs=None)[0].message == "needs crs"
