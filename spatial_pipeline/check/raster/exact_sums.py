@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 _DIGITS = 53
 _HALF = 26
+_EXPONENTS = 4096
 _SPLIT = float((1 << 27) + 1)
 """Dekker's constant: splits a 53-bit mantissa in two."""
 _LARGEST = 1e150
@@ -107,10 +108,15 @@ def exact_sums(numbers: NDArray[np.float64], group: NDArray[np.int64]) -> NDArra
         return sums
     mantissa, exponent = np.frexp(numbers)
     whole = np.ldexp(mantissa, _DIGITS).astype(np.int64)
-    pairs, place = np.unique(np.stack([group, exponent]), axis=1, return_inverse=True)
+    # One number for group and exponent, which lies between -1073 and 1024.
+    pairs, place = np.unique(group * _EXPONENTS + exponent + _EXPONENTS // 2, return_inverse=True)
     place = place.ravel()
     highs = np.bincount(place, weights=(whole >> _HALF).astype(np.float64))
     lows = np.bincount(place, weights=(whole & ((1 << _HALF) - 1)).astype(np.float64))
-    for index, power, high, low in zip(*pairs.tolist(), highs.tolist(), lows.tolist(), strict=True):
+    indices, powers = np.divmod(pairs, _EXPONENTS)
+    powers -= _EXPONENTS // 2
+    for index, power, high, low in zip(
+        indices.tolist(), powers.tolist(), highs.tolist(), lows.tolist(), strict=True
+    ):
         sums[index] += Fraction((int(high) << _HALF) + int(low)) * Fraction(2) ** (power - _DIGITS)
     return sums
