@@ -14,7 +14,7 @@ import pytest
 from spatial_pipeline_tests.killed import PRELOADED, STAGES, Campaign, Place, processes
 from spatial_pipeline_tests.postgres import Cluster
 
-KILLS = 30
+KILLS = 48
 
 
 @pytest.mark.timeout(600)

@@ -59,7 +59,7 @@ REMEMBERED = 1000
 LEFTOVERS = {
     "stage": (f"{UNFINISHED}*", ".staged.json.*.tmp", ".fetched.json.*.tmp"),
     "verdict": ("*/.violations.*.tmp", "*/.verdict.json.*.tmp"),
-    "publish": (".published.json.*.tmp", "..published.json.*.tmp"),
+    "publish": (".published.json.*.tmp", "..published.json.*.tmp", "*/.publication.json.*.tmp"),
     "accept": (".accepted.json.*.tmp",),
 }
 """Names that a killed process leaves in the folder of a partition, by the lock it held."""
