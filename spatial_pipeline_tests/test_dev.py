@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from spatial_pipeline.orchestration.alerts.run_reader import INVENTORY
+from spatial_pipeline.orchestration.retention import RETENTION
 
 ROOT = Path(__file__).parents[1]
 QUERY = """{
@@ -87,7 +88,7 @@ def test_every_contract_has_its_three_assets_and_the_inventory_lists_them(
     names.remove("operations")
     assert len(names) >= 12
     wanted = {f"{name}/{part}" for name in names for part in ("source", "staged", "published")}
-    wanted.add("/".join(INVENTORY.path))
+    wanted |= {"/".join(INVENTORY.path), "/".join(RETENTION.path)}
     assert {"/".join(a["assetKey"]["path"]) for a in answer["assetNodes"]} == wanted
 
 
@@ -101,6 +102,7 @@ def test_who_watches_and_who_tells(answer: dict[str, Any]) -> None:
     assert {s["name"] for s in repository["schedules"]} == {
         "counties_schedule",
         "inventory_schedule",
+        "retention_schedule",
     }
 
 

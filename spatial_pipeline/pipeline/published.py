@@ -21,6 +21,7 @@ from spatial_pipeline.errors import NotCurrentError, NotPublishedError, StoreErr
 from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Version
+from spatial_pipeline.runtime.json_text import json_text
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.versions import Store
 
@@ -237,7 +238,7 @@ def _geoarrow(table: pa.Table, geometry: str | None) -> pa.Table:
         crs = geo.get("crs", "OGC:CRS84")
         extension = {
             b"ARROW:extension:name": b"geoarrow.wkb",
-            b"ARROW:extension:metadata": json.dumps({} if crs is None else {"crs": crs}).encode(),
+            b"ARROW:extension:metadata": json_text({} if crs is None else {"crs": crs}).encode(),
         }
         index = schema.get_field_index(geometry)
         schema = schema.set(index, schema.field(index).with_metadata(extension))

@@ -51,4 +51,4 @@ def test_a_circle(tmp_path: Path) -> None:
     (said,) = mistakes(
         tmp_path, a="{cron: 0 3 * * *, after: [b]}", b="{cron: 0 3 * * *, after: [a]}"
     )
-    assert "datasets refer to each other in a circle: a → b → a" in said
+    assert "datasets refer to each other in a cycle: a → b → a" in said

@@ -153,7 +153,11 @@ def test_a_schedule() -> None:
 
 @pytest.mark.parametrize(
     ("partitions", "keys"),
-    [({"static": ["n", "s"]}, ["n", "s"]), ({"daily": "2026-01-01"}, ["2026-01-04"])],
+    [
+        ({"static": ["n", "s"]}, ["n", "s"]),
+        ({"daily": "2026-01-04"}, ["2026-01-04"]),
+        ({"daily": "2026-01-02"}, ["2026-01-02", "2026-01-03", "2026-01-04"]),
+    ],
 )
 def test_a_schedule_runs_each_partition_by_itself(
     partitions: dict[str, Any], keys: list[str]

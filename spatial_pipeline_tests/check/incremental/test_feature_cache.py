@@ -20,6 +20,8 @@ from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.check.engine.engine import Plan, evaluate
 from spatial_pipeline.check.forms.column_rule import ColumnRuleCheck
 from spatial_pipeline.check.forms.feature_rule import FeatureRuleCheck
+from spatial_pipeline.check.forms.overlay_rule import OverlayRuleCheck
+from spatial_pipeline.check.forms.tile_rule import TileRuleCheck
 from spatial_pipeline.check.incremental import feature_cache
 from spatial_pipeline.check.incremental.feature_cache import Facts, Remembering, carried, changes
 from spatial_pipeline.check.incremental.piece_cache import Answers, Batches, Repeating
@@ -407,8 +409,9 @@ def remembering() -> set[type[Any]]:
         check_class(StagedMatchesSource, "vector")
     }  # it needs what ingest says of a file: see test_check_history
     found = {c for c in CHECKS.values() if issubclass(c, Remembering | Repeating)} - proved
-    # The laws of feature rules compare each of them; column rules share one form.
-    return {c for c in found if not issubclass(c, FeatureRuleCheck | ColumnRuleCheck)}
+    # The laws of feature, tile and overlay rules compare each of them; column rules share one form.
+    by_laws = FeatureRuleCheck | TileRuleCheck | OverlayRuleCheck
+    return {c for c in found if not issubclass(c, by_laws | ColumnRuleCheck)}
 
 
 def test_every_check_that_remembers_is_compared() -> None:

@@ -245,7 +245,7 @@ def test_a_mistake_of_ours_is_not_told_of_the_server(own: Project) -> None:
         async with database.opened(), database.connection() as connection:
             await connection.fetchval("SELECT $1::int4")
 
-    with pytest.raises(StoreError, match="asked what it cannot be asked: the server expects 1"):
+    with pytest.raises(StoreError, match="rejected the request: the server expects 1"):
         asyncio.run(ask())
 
 
