@@ -1,4 +1,4 @@
-"""500 checks that fail in one tick of the real daemon: one digest a channel."""
+"""500 checks that fail in one tick of the real daemon: one message a channel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_storm_is_one_digest(
         assert world.report(storm()) == RULES
         assert world.tick().status is TickStatus.SKIPPED
         (digest,) = world.hook.received
-        assert digest["title"] == f"{RULES} failed (1 dataset)"
+        assert digest["title"] == f"storm is held: {RULES} rules fail"
         assert len({a["name"] for a in digest["alerts"]}) == RULES
         assert digest["alerts"][0]["violations"] is not None
         assert [str(m["Subject"]) for m in world.mail.received] == [digest["title"]]
