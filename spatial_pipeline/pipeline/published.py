@@ -12,9 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import NotCurrentError, NotPublishedError, StoreError
@@ -23,12 +20,14 @@ from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.runtime.json_text import json_text
 from spatial_pipeline.settings import Settings
-from spatial_pipeline.store.versions import Store
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
+    import pyarrow as pa
     import rasterio
+
+    from spatial_pipeline.store.versions import Store
 
 Require = Literal["last", "current"]
 """``last`` takes the last proven version; ``current`` only if it is also the newest delivery."""
@@ -68,6 +67,8 @@ class PublishedVersion:
             StoreError: it is a raster, or a column does not exist.
 
         """
+        import pyarrow.parquet as pq
+
         profile, names = self._vector(columns)
         table = pq.read_table(self.path, columns=[*names, profile.row_column])
         table = table.sort_by(profile.row_column).select(names)
@@ -167,6 +168,9 @@ def published(
         StoreError: the store is damaged.
 
     """
+    # Dagster asks the package for all its names in a code server, which needs no store.
+    from spatial_pipeline.store.versions import Store
+
     if require not in ("last", "current"):
         msg = f"require is 'last' or 'current', not {require!r}"
         raise ValueError(msg)
