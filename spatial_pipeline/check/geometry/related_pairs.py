@@ -128,4 +128,16 @@ def _pairs(
     return np.concatenate(left), np.concatenate(right)
 
 
-__all__ = ["Pairs", "predicate", "related", "within_reach"]
+__all__ = ["Pairs", "predicate", "related", "shortest_lines", "within_reach"]
+
+
+def shortest_lines(one: NDArray[np.object_], other: NDArray[np.object_]) -> NDArray[np.object_]:
+    """(n,) shortest lines in the XY plane between the geometries of each pair.
+
+    Of several equally short lines, GEOS returns another one for prepared geometries. Copies are
+    never prepared, so that the line does not depend on what was asked of the geometries before.
+    """
+    lines: NDArray[np.object_] = shapely.shortest_line(
+        shapely.force_2d(one), shapely.force_2d(other)
+    )
+    return lines

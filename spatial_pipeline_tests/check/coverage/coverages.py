@@ -109,7 +109,8 @@ def _nest(features: Geometries, random: Random) -> None:
         middle = features[i].representative_point()
         sizes = np.sort(random.uniform(0.01, 0.3, 6))[::-1]
         boxes = [shapely.box(*(middle.buffer(s).bounds)) for s in sizes]
-        if random.random() < 0.5 and features[i].contains_properly(boxes[0]):
+        inside = features[i].is_valid and features[i].contains_properly(boxes[0])
+        if random.random() < 0.5 and inside:
             features[i] = shapely.difference(features[i], boxes[0])
         for outer, inner in zip(boxes[1::2], [*boxes[2::2], None], strict=False):
             holes = [inner.exterior] if inner is not None and random.random() < 0.7 else []

@@ -7,7 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.check.geometry import related_pairs
-from spatial_pipeline.check.geometry.related_pairs import predicate, related, within_reach
+from spatial_pipeline.check.geometry.related_pairs import (
+    predicate,
+    related,
+    shortest_lines,
+    within_reach,
+)
 from spatial_pipeline.contract.rules.overlay import PREDICATES
 from spatial_pipeline_tests.check.geometry.shapes import geometries
 
@@ -56,3 +61,12 @@ def test_a_check_that_was_cancelled_stops():
 
     with pytest.raises(TimeoutError):
         related(*arrays([shapely.Point(0, 0)], [shapely.Point(0, 0)]), "intersects", stop)
+
+
+def test_the_shortest_line_is_the_same_for_prepared_geometries() -> None:
+    one = shapely.from_wkt("MULTILINESTRING ((0 0, 0 0, 0 1))")
+    other = shapely.from_wkt("MULTILINESTRING ((0 1, 0 0))")
+    before = shortest_lines(np.array([one]), np.array([other]))
+    shapely.prepare(one)
+    assert shapely.shortest_line(one, other) != before[0]  # the case would show nothing otherwise
+    assert shortest_lines(np.array([one]), np.array([other]))[0] == before[0]

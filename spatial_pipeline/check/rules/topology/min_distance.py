@@ -6,6 +6,7 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.check.api import Geometries, Overlay, Violations, overlay_rule
+from spatial_pipeline.check.geometry.related_pairs import shortest_lines
 from spatial_pipeline.contract.rules.overlay import MinDistance
 
 
@@ -19,7 +20,7 @@ def evaluate(rule: MinDistance, overlay: Overlay) -> Violations:
     return overlay.violations(
         one[near],
         "too near",
-        geometry=shapely.shortest_line(mine[near], theirs[near]),
+        geometry=shortest_lines(mine[near], theirs[near]),
         measure=distance[near],
         unit=overlay.features.length_unit,
         other=other[near],

@@ -6,6 +6,7 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.check.api import Geometries, Overlay, Violations, overlay_rule
+from spatial_pipeline.check.geometry.related_pairs import shortest_lines
 from spatial_pipeline.contract.rules.overlay import MustBeWithinDistance
 
 REACH = 2
@@ -29,7 +30,7 @@ def evaluate(rule: MustBeWithinDistance, overlay: Overlay) -> Violations:
     held, first = np.unique(one[left], return_index=True)
     pair = left[first]
     alone = np.setdiff1d(np.flatnonzero(lonely), held)
-    lines = shapely.shortest_line(mine[one[pair]], theirs[other[pair]])
+    lines = shortest_lines(mine[one[pair]], theirs[other[pair]])
     return overlay.violations(
         np.concatenate([held, alone]),
         "too far",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.api import Lines, Overlay, Violations, overlay_rule
 from spatial_pipeline.check.geometry.line_nodes import LineEnds
-from spatial_pipeline.check.geometry.related_pairs import within_reach
+from spatial_pipeline.check.geometry.related_pairs import shortest_lines, within_reach
 from spatial_pipeline.contract.rules.nodes import NoNearMisses
 
 
@@ -72,7 +72,7 @@ def _misses(
     names = rule.unless_differs
     apart &= overlay.equal(feature[i], target_feature[j], names, names)
     i, j = i[apart], j[apart]
-    line = shapely.shortest_line(point[i], targets[j])
+    line = shortest_lines(point[i], targets[j])
     return NearMiss(line, feature[i], target_feature[j])
 
 

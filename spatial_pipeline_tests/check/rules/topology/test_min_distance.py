@@ -11,7 +11,12 @@ BOX = "POLYGON ((0 0, 2 0, 2 2, 0 2, 0 0))"
 def oracle(rule, own, _other):
     for (i, a), (j, b) in itertools.combinations(own.items(), 2):
         if a.distance(b) < rule.distance:
-            yield (i, j), "too near", shapely.shortest_line(a, b), a.distance(b)
+            yield (
+                (i, j),
+                "too near",
+                shapely.shortest_line(shapely.force_2d(a), shapely.force_2d(b)),
+                a.distance(b),
+            )
 
 
 test_laws = laws(

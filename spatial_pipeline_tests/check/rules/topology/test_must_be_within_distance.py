@@ -16,7 +16,12 @@ def oracle(rule, own, other):
         beyond = [(d, j) for d, j in ranked if rule.distance < d <= 2 * rule.distance]
         if beyond:
             size, j = beyond[0]
-            yield (i, j), "too far", shapely.shortest_line(shape, other[j]), size
+            yield (
+                (i, j),
+                "too far",
+                shapely.shortest_line(shapely.force_2d(shape), shapely.force_2d(other[j])),
+                size,
+            )
         else:
             yield (i,), "too far", shape, None
 

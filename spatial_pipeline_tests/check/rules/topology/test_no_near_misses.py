@@ -17,12 +17,12 @@ def oracle(rule, own, _other):
         for point in ends(own[i]):
             for end in ends(own[j]) if i < j else []:
                 if 0 < point.distance(end) <= rule.within:
-                    line = shapely.shortest_line(point, end)
+                    line = shapely.shortest_line(shapely.force_2d(point), shapely.force_2d(end))
                     yield (i, j), "node near node", line, line.length
         inner = [shapely.Point(c) for c in own[i].coords[1:-1]]
         for reason, points in (("node", ends(own[i])), ("vertex", inner)):
             for point in points:
-                line = shapely.shortest_line(point, own[j])
+                line = shapely.shortest_line(shapely.force_2d(point), shapely.force_2d(own[j]))
                 met = shapely.Point(line.coords[-1])
                 if 0 < line.length <= rule.within and met not in ends(own[j]):
                     yield (i, j), f"{reason} near edge", line, line.length
