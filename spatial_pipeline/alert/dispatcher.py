@@ -60,7 +60,7 @@ class AlertState:
         incidents: the open incidents.
         outbox: undelivered messages.
         acknowledged: places that somebody is at.
-        silences: what nobody wants to hear of for a while.
+        silences: datasets and partitions that send no messages until a given time.
         withheld: changes that wait for the end of a silence or of quiet hours.
 
     """

@@ -77,7 +77,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """What the store adds to a message about one place.
+    """Additions of the store to a message about one dataset and partition.
 
     Attributes:
         readers: what readers see now, and since when; None when it is not known.

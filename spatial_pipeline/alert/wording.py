@@ -61,7 +61,7 @@ def sentence(changes: Sequence[IncidentChange], others: Sequence[Problem]) -> st
 
 
 def condition(problems: Sequence[Problem], *, still: bool = False) -> str:
-    """What is wrong with a place, in one sentence; the worst comes first."""
+    """One sentence on the problems of a dataset and partition, the worst first."""
     title, again = problems[0].key.title, "still " if still else ""
     by_kind = {p.key.kind: p for p in reversed(problems)}
     failing = [p for p in problems if p.key.kind is Kind.RULE and p.severity is Severity.ERROR]

@@ -160,7 +160,7 @@ def reset(
     partition: PartitionOption = None,
     location: LocationOption = None,
 ) -> None:
-    """Close the incidents of a dataset that is gone; what is still wrong opens one anew.
+    """Close the incidents of a dataset that is gone; a problem that persists opens a new one.
 
     Exit 1 when nothing of it is open.
     """

@@ -29,7 +29,7 @@ def metrics(
         str | None,
         typer.Option(
             metavar="[HOST:]PORT",
-            help="Serve them at /metrics, computed anew for every request; the host is"
+            help="Serve them at /metrics, computed for every request; the host is"
             " 127.0.0.1 unless given.",
         ),
     ] = None,

@@ -20,7 +20,7 @@ GROUPS = ("spatial_pipeline.rules", "spatial_pipeline.checks")
 
 @dataclass(frozen=True)
 class Custom:
-    """What the entry points of a group name.
+    """Objects that the entry points of a group name.
 
     Attributes:
         modules: entry point → its module.

@@ -66,7 +66,7 @@ class Features:
     dimensions: ClassVar[frozenset[int] | None] = None
     """Dimensions of the parts that are checked; None for all."""
     keeps: ClassVar[frozenset[str]] = frozenset()
-    """What makes a feature ineligible for other rules and not for this one."""
+    """Reasons that exclude a feature from other rules, but not from this one."""
 
     batch: FeatureBatch
     index: NDArray[np.int64]

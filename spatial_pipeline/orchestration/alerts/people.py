@@ -1,4 +1,4 @@
-"""What people say about open incidents: the state of the alerts for the command line."""
+"""Acknowledgements, silences and resets: the state of the alerts for the command line."""
 
 from __future__ import annotations
 
