@@ -7,7 +7,7 @@ import dagster as dg
 
 from spatial_pipeline.contract.operations import Inventory
 from spatial_pipeline.orchestration.alerts.run_reader import INVENTORY
-from spatial_pipeline.orchestration.autostart import schedule_status
+from spatial_pipeline.orchestration.schedules import operations_schedule
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,18 +58,7 @@ def inventory_asset() -> dg.AssetsDefinition:
 
 def inventory_schedule(listed: Inventory) -> dg.ScheduleDefinition:
     """The schedule; switched on unless ``SPATIAL_AUTOSTART`` is false."""
-    return dg.ScheduleDefinition(
-        name="inventory_schedule",
-        job=dg.define_asset_job(
-            "inventory_job",
-            selection=dg.AssetSelection.assets(INVENTORY),
-            description="Lists what is held.",
-        ),
-        cron_schedule=listed.schedule,
-        execution_timezone="UTC",
-        default_status=schedule_status(),
-        description="Lists what is held.",
-    )
+    return operations_schedule(INVENTORY, listed.schedule, "Lists what is held.")
 
 
 def _said(found: "list[Standing]") -> str:

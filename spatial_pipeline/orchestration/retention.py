@@ -10,9 +10,9 @@ import dagster as dg
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.operations import PruneTimes
 from spatial_pipeline.contract.retention import Retention
-from spatial_pipeline.orchestration.autostart import schedule_status
 from spatial_pipeline.orchestration.keys import published_key
 from spatial_pipeline.orchestration.run_retention import delete_old_runs
+from spatial_pipeline.orchestration.schedules import operations_schedule
 from spatial_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -81,17 +81,8 @@ def retention_asset(times: PruneTimes) -> dg.AssetsDefinition:
 
 def retention_schedule(times: PruneTimes) -> dg.ScheduleDefinition:
     """The schedule; switched on unless ``SPATIAL_AUTOSTART`` is false."""
-    return dg.ScheduleDefinition(
-        name="retention_schedule",
-        job=dg.define_asset_job(
-            "retention_job",
-            selection=dg.AssetSelection.assets(RETENTION),
-            description="Deletes versions that contracts do not keep.",
-        ),
-        cron_schedule=times.schedule,
-        execution_timezone="UTC",
-        default_status=schedule_status(),
-        description="Deletes versions that contracts do not keep.",
+    return operations_schedule(
+        RETENTION, times.schedule, "Deletes versions that contracts do not keep."
     )
 
 

@@ -127,4 +127,28 @@ def unfinished(instance: dg.DagsterInstance, job: str) -> dict[str | None, str]:
     return {r.tags.get(PARTITION_TAG): r.run_id for r in runs}
 
 
+def operations_schedule(key: dg.AssetKey, cron: str, description: str) -> dg.ScheduleDefinition:
+    """The schedule of an asset of the operations, in UTC.
+
+    It is switched on unless ``SPATIAL_AUTOSTART`` is false.
+
+    Args:
+        key: the asset; schedule and job are named after its last part.
+        cron: cron expression.
+        description: description of schedule and job.
+
+    """
+    name = key.path[-1]
+    return dg.ScheduleDefinition(
+        name=f"{name}_schedule",
+        job=dg.define_asset_job(
+            f"{name}_job", selection=dg.AssetSelection.assets(key), description=description
+        ),
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=schedule_status(),
+        description=description,
+    )
+
+
 __all__ = ["Job", "job_of", "requests", "schedule_of", "unfinished"]
