@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spatial_pipeline.orchestration.components import RasterDataset, VectorDataset
+    from spatial_pipeline.orchestration.defs_folder import load_from_defs_folder
     from spatial_pipeline.orchestration.operations import Operations
     from spatial_pipeline.orchestration.reading import PublishedIOManager, PublishedResource, gated
     from spatial_pipeline.pipeline.published import PublishedVersion, published, read
@@ -23,6 +24,7 @@ __all__ = [
     "RasterDataset",
     "VectorDataset",
     "gated",
+    "load_from_defs_folder",
     "published",
     "read",
 ]
@@ -34,6 +36,7 @@ _MODULES = {
     "RasterDataset": "orchestration.components",
     "VectorDataset": "orchestration.components",
     "gated": "orchestration.reading",
+    "load_from_defs_folder": "orchestration.defs_folder",
     "published": "pipeline.published",
     "read": "pipeline.published",
 }

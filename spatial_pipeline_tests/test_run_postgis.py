@@ -17,9 +17,10 @@ from spatial_pipeline.ingest.postgis import stream as postgis_stream
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.orchestration.assets import source_spec
 from spatial_pipeline.orchestration.dataset import dataset_definitions
-from spatial_pipeline.pipeline.comparison_data import OTHERS, Comparisons
+from spatial_pipeline.pipeline.comparison_data import Comparisons
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
+from spatial_pipeline.store.root_files import OTHERS
 from spatial_pipeline_tests.ingest.tables import Database, database
 
 __all__ = ["database"]

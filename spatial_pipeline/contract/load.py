@@ -20,6 +20,9 @@ from spatial_pipeline.errors import ContractError
 
 ENDINGS = (".yaml", ".yml")
 PACKAGE = "spatial_pipeline."
+TYPES = (*MODELS, OperationsContract.type_name)
+COMPONENT_FILES = ("defs.yaml", "component.yaml")
+"""Files that Dagster loads; one that it cannot read fails the whole code location."""
 COMPONENT_KEYS = ("type", "attributes", "template_vars_module", "requirements", "post_processing")
 """Keys of a Dagster component file."""
 
@@ -206,7 +209,7 @@ def _find(paths: Iterable[Path]) -> tuple[list[Path], list[Mistake]]:
     mistakes: list[Mistake] = []
     for path in paths:
         if path.is_dir():
-            inside = [file for file in _yaml_files(path) if _is_ours(file)]
+            inside = [file for file in _yaml_files(path) if is_contract(file)]
             if not inside:
                 text = f"no contract in this folder: no YAML file has the type {quoted(MODELS)}"
                 mistakes.append(Mistake(path, None, text))
@@ -274,7 +277,10 @@ def _read_document(document: Document, path: Path) -> _Read:
         if near.word is not None:
             value.setdefault(near.word, value[key])
     kind = value.get("type")
-    if kind == OperationsContract.type_name:
+    if isinstance(kind, str) and closest(kind, TYPES).word == OperationsContract.type_name:
+        if kind != OperationsContract.type_name:
+            text = f"unknown type {shown(kind)}{closest(kind, TYPES).hint}"
+            mistakes.append(place.mistake(("type",), text))
         return _Read(mistakes=(*mistakes, *judge_operations(value.get("attributes"), place)[1]))
     if kind is None:
         mistakes.append(place.mistake((), f"missing key 'type': {quoted(MODELS)}", key=True))
@@ -305,7 +311,7 @@ def _neighbours(files: Sequence[Path], parts: Sequence[_Read]) -> list[_Read]:
     given = {f.resolve() for f in files}
     by_name: dict[str, _Read] = {}
     for candidate in sorted(candidates - given):
-        if candidate.suffix in ENDINGS and _is_ours(candidate):
+        if candidate.suffix in ENDINGS and is_contract(candidate):
             for part in _read(candidate):
                 by_name.update({d.name: part for d in part.datasets if d.name not in own})
     chosen: set[str] = set()
@@ -347,21 +353,29 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
         yield from (Path(current) / f for f in sorted(files) if f.endswith(ENDINGS))
 
 
-def _is_ours(path: Path) -> bool:
-    """True for a file that is, or clearly was meant as, a contract."""
+def is_contract(path: Path) -> bool:
+    """True for a file that is, or was meant as, a contract: also one that nobody can read."""
+    loaded = path.name in COMPONENT_FILES
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
+        return loaded
+    except OSError:
         return False
     try:
         values = [d.value for d in read_documents(text)]
     except DocumentError:
-        return re.search(rf"^type:\s*['\"]?{re.escape(PACKAGE)}", text, re.MULTILINE) is not None
+        ours = rf"^type:\s*['\"]?{re.escape(PACKAGE)}"
+        return loaded or re.search(ours, text, re.MULTILINE) is not None
+    if not values:
+        return loaded
     for value in values:
+        if loaded and (not isinstance(value, dict) or "type" not in value):
+            return True
         if not isinstance(value, dict):
             continue
         kind = value.get("type")
-        if isinstance(kind, str) and (kind.startswith(PACKAGE) or closest(kind, MODELS).word):
+        if isinstance(kind, str) and (kind.startswith(PACKAGE) or closest(kind, TYPES).word):
             return True
         attributes = value.get("attributes")
         if kind is None and isinstance(attributes, dict) and {"source", "rules"} & set(attributes):

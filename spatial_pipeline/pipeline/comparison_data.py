@@ -23,13 +23,11 @@ from spatial_pipeline.model.readers import CountedVector, Reader
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline import suppressions
 from spatial_pipeline.pipeline.export import export_raster, export_vector
+from spatial_pipeline.store.root_files import OTHERS
 from spatial_pipeline.store.versions import Store
 
 if TYPE_CHECKING:
     from spatial_pipeline.pipeline.pipeline import Pipeline
-
-OTHERS = ".others"
-"""Pseudo-dataset that holds the other sources of comparisons."""
 
 
 @dataclass(frozen=True)

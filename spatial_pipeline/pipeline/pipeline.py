@@ -35,7 +35,7 @@ from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.version import Publication, Staging, Version
 from spatial_pipeline.pipeline.check_history import earlier
-from spatial_pipeline.pipeline.comparison_data import OTHERS, Comparisons
+from spatial_pipeline.pipeline.comparison_data import Comparisons
 from spatial_pipeline.publish import files, table
 from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
 from spatial_pipeline.publish.postgis.publisher import Candidate, Publisher, publishing
@@ -48,6 +48,7 @@ from spatial_pipeline.runtime.memory import default_memory
 from spatial_pipeline.runtime.temporary import temporary_folder
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.sources.fingerprint import uri_of
+from spatial_pipeline.store.root_files import OTHERS
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline.store.violation_files import spilling

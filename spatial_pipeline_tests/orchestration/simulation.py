@@ -14,6 +14,7 @@ import logging
 import os
 import random
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test, freeze_time, instance_for_test
+from dagster._utils.warnings import PreviewWarning
 
 from spatial_pipeline.contract.load import load
 from spatial_pipeline.contract.models import Contract
@@ -326,6 +328,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    warnings.filterwarnings("ignore", category=PreviewWarning)
     with (
         tempfile.TemporaryDirectory() as folder,
         simulated(Path(folder), chosen.seed, chosen.contracts) as simulation,
