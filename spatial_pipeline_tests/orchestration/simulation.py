@@ -13,9 +13,10 @@ import contextlib
 import logging
 import os
 import random
+import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -100,6 +101,7 @@ class Simulation:
         self.now = START
         self.asleep = 0
         self.events: dict[str, int] = {}
+        self._loaded: dict[str, tuple[dg.Definitions, Contract | None]] = {}
         self.datasets = [
             Dataset(
                 name=f"d{i:03}",
@@ -144,17 +146,25 @@ class Simulation:
                 rule="rul" if dataset.broken else "rule",
             )
             text += DAILY if dataset.daily else ""
-            file.write_text(text + (TABLE.format(name=dataset.name) if dataset.table else ""))
-            try:
-                (contract,) = load(file)
-            except ContractError as exc:
-                parts.append(broken_definitions(dataset.name, "vector", str(exc)))
-            else:
+            text += TABLE.format(name=dataset.name) if dataset.table else ""
+            if text not in self._loaded:
+                file.write_text(text)
+                self._loaded[text] = self._load(dataset, file)
+            part, contract = self._loaded[text]
+            parts.append(part)
+            if contract is not None:
                 self.contracts[dataset.name] = contract
-                parts.append(dataset_definitions(contract))
         self.repository = dg.Definitions.merge(*parts).get_repository_def()
 
-    def run(self, hours: float) -> None:
+    @staticmethod
+    def _load(dataset: Dataset, file: Path) -> tuple[dg.Definitions, Contract | None]:
+        try:
+            (contract,) = load(file)
+        except ContractError as exc:
+            return broken_definitions(dataset.name, "vector", str(exc)), None
+        return dataset_definitions(contract), contract
+
+    def run(self, hours: float, progress: Callable[[int, int], None] | None = None) -> None:
         """Lets time pass; at the end everything that is no data is in order again."""
         steps = round(timedelta(hours=hours) / STEP)
         for step in range(steps):
@@ -171,6 +181,8 @@ class Simulation:
                     end(self.instance, dead)
                     self.execute(dead.run.tags[DATASET_TAG], dead.run.tags.get("dagster/partition"))
                 self.alert()
+            if progress is not None:
+                progress(step + 1, steps)
 
     @property
     def store(self) -> Path:
@@ -333,7 +345,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         simulated(Path(folder), chosen.seed, chosen.contracts) as simulation,
     ):
-        simulation.run(chosen.hours)
+        simulation.run(chosen.hours, lambda i, n: print(f"{i}/{n}", file=sys.stderr, flush=True))
         silent = simulation.silent()
         for what, times in sorted(simulation.events.items()):
             print(f"{times:6} {what}")
