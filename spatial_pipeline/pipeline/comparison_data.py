@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from spatial_pipeline.check.engine.suppress import Suppression
 from spatial_pipeline.contract.database_url import is_database, redacted
-from spatial_pipeline.contract.models import Contract, Source
+from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
 from spatial_pipeline.contract.rules.base import LastPublished
 from spatial_pipeline.contract.rules.parity import RoundTrips, SameCountAs
 from spatial_pipeline.contract.rules.suppressions import Areas
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.errors import NotPublishedError, RuleError, SourceError
 from spatial_pipeline.ingest import counted_table

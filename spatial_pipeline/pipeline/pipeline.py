@@ -19,7 +19,8 @@ from spatial_pipeline import ingest
 from spatial_pipeline.check.engine.engine import Evaluation, Plan, evaluate
 from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.errors import raise_all
-from spatial_pipeline.contract.models import Contract, Source
+from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.distributed.client import PATIENCE_S, connected
 from spatial_pipeline.errors import (

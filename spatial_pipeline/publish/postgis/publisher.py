@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import pyarrow as pa
 
-from spatial_pipeline.contract.models import GeometryColumn
+from spatial_pipeline.contract.publication import GeometryColumn
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.features import FeatureBatch
