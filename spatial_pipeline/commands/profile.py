@@ -30,7 +30,8 @@ def profile(
     from spatial_pipeline.pipeline.contract_inference import infer
 
     try:
-        inferred = run_sync(infer(pipeline_of([]), source, layer))
+        # Nothing else waits for this loop, so a call that holds it harms nobody.
+        inferred = run_sync(infer(pipeline_of([]), source, layer), slow=None)
     except SpatialPipelineError as exc:
         wrong(str(exc))
     print_text(inferred.text())

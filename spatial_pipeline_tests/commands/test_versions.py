@@ -39,7 +39,7 @@ def test_history_lists_versions_with_their_states(project: Project) -> None:
     assert listed[0]["failed"][0] == {"name": "unique", "status": "failed", "violations": 2}
     table = project.call("history", "roads", COLUMNS="80")
     assert max(map(len, table.stdout.splitlines())) <= 80
-    assert "unique (1)" in table.stdout
+    assert "unique (2)" in table.stdout
 
 
 def test_show_has_source_content_and_results(project: Project) -> None:
