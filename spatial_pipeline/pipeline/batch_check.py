@@ -16,6 +16,7 @@ from spatial_pipeline.errors import ContractError, SpatialPipelineError
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.pipeline.contract_slips import contract_slips
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked, context_of
@@ -108,7 +109,15 @@ async def _check(
         failed = tuple((r, Violations.none()) for r in results)
         mistakes = tuple(message.splitlines()) if isinstance(exc, ContractError) else ()
         return Checked(contract.name, key, identity, failed, mistakes=mistakes)
-    return Checked(contract.name, key, version.id, tuple(audit.evaluations), data.profile, shapes)
+    return Checked(
+        contract.name,
+        key,
+        version.id,
+        tuple(audit.evaluations),
+        data.profile,
+        shapes,
+        tuple(map(str, contract_slips(contract, data.profile, audit.results))),
+    )
 
 
 def _failed(rule: Rule, message: str) -> Result:
