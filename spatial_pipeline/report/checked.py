@@ -13,6 +13,8 @@ from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violation_runs import AnyViolations
+from spatial_pipeline.report.scene import Scene
+from spatial_pipeline.report.trend import VersionRecord
 from spatial_pipeline.runtime.json_text import plain
 
 RESULT_KEYS = (
@@ -33,6 +35,10 @@ class Checked:
         profile: profile of the source, None when nothing could be staged.
         context: (n,) geometries to draw under the violations, in the CRS of the dataset.
         mistakes: mistakes of the contract that only the data reveal, one line each.
+        scene: background of the map on a page.
+        history: versions of the same partition, oldest first.
+        readers_see: the published version and its age, as text; None when that is not known.
+        layer: where all violations are, as text for people; empty when they are in no file.
 
     """
 
@@ -43,6 +49,10 @@ class Checked:
     profile: Profile | None = None
     context: NDArray[Any] | None = None
     mistakes: tuple[str, ...] = ()
+    scene: Scene | None = None
+    history: tuple[VersionRecord, ...] = ()
+    readers_see: str | None = None
+    layer: str = ""
 
     @property
     def results(self) -> tuple[Result, ...]:
