@@ -16,7 +16,8 @@ from spatial_pipeline.errors import ContractError, SpatialPipelineError
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violations import Violations
-from spatial_pipeline.pipeline.history import History, history_of
+from spatial_pipeline.pipeline.charted_history import ChartedHistory, charted_history
+from spatial_pipeline.pipeline.contract_slips import contract_slips
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked
@@ -95,11 +96,11 @@ async def _check(
         )
         data = await asyncio.to_thread(pipeline.store.open, version)
         evaluations = tuple(audit.evaluations)
-        scene, past = None, History(())
+        scene, past = None, ChartedHistory(())
         if shown is not None:
             found = [v for _, v in selected(evaluations, shown)]
             scene = await asyncio.to_thread(scene_of, data, found)
-            past = await asyncio.to_thread(history_of, pipeline.store, contract.name, key)
+            past = await asyncio.to_thread(charted_history, pipeline.store, contract.name, key)
     except Exception as exc:
         if not isinstance(exc, SpatialPipelineError):
             logger.debug("%s", contract.name, exc_info=exc)
@@ -122,6 +123,7 @@ async def _check(
         version.id,
         evaluations,
         data.profile,
+        mistakes=tuple(map(str, contract_slips(contract, data.profile, audit.results))),
         scene=scene,
         history=past.versions,
         readers_see=past.readers_see,

@@ -10,15 +10,14 @@ from rich.text import Text
 
 from spatial_pipeline.contract.rules import CATALOGUE, Rule, rule_id
 from spatial_pipeline.contract.spelling import one_of
+from spatial_pipeline.report.tables import terminal_table
 
 COMMON = tuple(f.alias or name for name, f in Rule.model_fields.items() if name != "rule")
 
 
 def catalogue_table() -> Table:
     """All rules, by family."""
-    table = Table(show_edge=False, pad_edge=False)
-    for column in ("Rule", "Family", "For", "Passes when"):
-        table.add_column(column, overflow="fold")
+    table = terminal_table("Rule", "Family", "For", "Passes when")
     for identity, model in CATALOGUE.items():
         kinds = " ".join(sorted(model.kinds, reverse=True))
         row = (identity, model.family.value, kinds, description(model))
@@ -41,9 +40,7 @@ def rule_page(model: type[Rule]) -> RenderableType:
         if not value:
             continue
         head.add_row(Text(label, "dim"), Text(value))
-    table = Table(show_edge=False, pad_edge=False)
-    for column in ("Parameter", "Type", "Default", "Meaning"):
-        table.add_column(column, overflow="fold")
+    table = terminal_table("Parameter", "Type", "Default", "Meaning", wrap=3)
     for parameter in facts["parameters"]:
         default = "required" if parameter["required"] else _shown(parameter["default"])
         cells = (parameter["name"], parameter["type"], default, parameter["description"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violation_runs import AnyViolations
 from spatial_pipeline.report.scene import Scene
-from spatial_pipeline.report.trend import VersionRecord
+from spatial_pipeline.report.trend import ChartedVersion
 from spatial_pipeline.runtime.json_text import plain
 
 RESULT_KEYS = (
@@ -39,6 +39,7 @@ class Checked:
         history: versions of the same partition, oldest first.
         readers_see: the published version and its age, as text; None when that is not known.
         layer: where all violations are, as text for people; empty when they are in no file.
+        more: number of violations beyond those in ``evaluations``, by name of the check.
 
     """
 
@@ -50,9 +51,10 @@ class Checked:
     context: NDArray[Any] | None = None
     mistakes: tuple[str, ...] = ()
     scene: Scene | None = None
-    history: tuple[VersionRecord, ...] = ()
+    history: tuple[ChartedVersion, ...] = ()
     readers_see: str | None = None
     layer: str = ""
+    more: dict[str, int] = field(default_factory=dict)
 
     @property
     def results(self) -> tuple[Result, ...]:

@@ -135,12 +135,12 @@ def _section(position: int, checked: Checked, made_at: str, limit: int) -> Secti
     series = [
         Series(
             name=result.name,
-            count=max(len(shown), sizes[result.name] or result.violations),
+            count=max(len(shown), sizes[result.name]) + checked.more.get(result.name, 0),
             shown=len(shown),
             severity=result.severity.value,
             geometry=shown.geometry,
             reasons=[str(r) for r in shown.reasons],
-            features=_features(shown),
+            features=features_text(shown),
             measures=shown.measure,
             unit=shown.unit,
             rows=shown.rows,
@@ -156,7 +156,7 @@ def _section(position: int, checked: Checked, made_at: str, limit: int) -> Secti
     )
 
 
-def _features(violations: Violations) -> list[str]:
+def features_text(violations: Violations) -> list[str]:
     """The features of each violation: ``08001, 08005``."""
     if violations.keys is not None:
         return [keys_text(k or ()) for k in violations.keys]

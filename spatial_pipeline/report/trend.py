@@ -12,42 +12,25 @@ MAX_CHARTS = 12
 
 
 @dataclass(frozen=True)
-class VersionRecord:
+class ChartedVersion:
     """One version in the history of a dataset.
 
     Attributes:
         version: id of the version.
+        state: published, held and so on, as ``spatial-pipeline history`` says.
         staged_at: ISO 8601 time in UTC.
-        checked_at: ISO 8601 time in UTC of the verdict; None when it was never checked.
-        passed: the verdict; None when it was never checked.
+        checked: True when it has a verdict.
         violations: number of violations by name of the check.
         published_at: ISO 8601 time in UTC of the last publication; None when never published.
-        withdrawn: True when a rollback took it back.
-        current: True when readers see it.
 
     """
 
     version: str
+    state: str
     staged_at: str
-    checked_at: str | None = None
-    passed: bool | None = None
+    checked: bool = False
     violations: dict[str, int] = field(default_factory=dict)
     published_at: str | None = None
-    withdrawn: bool = False
-    current: bool = False
-
-    @property
-    def state(self) -> str:
-        """One word for people."""
-        if self.current:
-            return "published"
-        if self.withdrawn:
-            return "withdrawn"
-        if self.published_at is not None:
-            return "published before"
-        if self.passed is None:
-            return "not checked"
-        return "not published" if self.passed else "held"
 
 
 @dataclass(frozen=True)
@@ -72,7 +55,7 @@ class Chart:
     most: str
 
 
-def charts(history: Sequence[VersionRecord], now: str) -> list[Chart]:
+def charts(history: Sequence[ChartedVersion], now: str) -> list[Chart]:
     """Charts of a history of at least two checked versions; none for a shorter one.
 
     Args:
@@ -80,7 +63,7 @@ def charts(history: Sequence[VersionRecord], now: str) -> list[Chart]:
         now: ISO 8601 time in UTC at which the age of published data is drawn last.
 
     """
-    checked = [v for v in history if v.passed is not None]
+    checked = [v for v in history if v.checked]
     out: list[Chart] = []
     if len(checked) > 1:
         names = {n: v.violations.get(n, 0) for v in checked for n in v.violations}
@@ -91,7 +74,7 @@ def charts(history: Sequence[VersionRecord], now: str) -> list[Chart]:
     return [age, *out] if age is not None else out
 
 
-def _violations(name: str, history: Sequence[VersionRecord]) -> Chart:
+def _violations(name: str, history: Sequence[ChartedVersion]) -> Chart:
     values = [float(v.violations.get(name, 0)) for v in history]
     points = [(float(i), v) for i, v in enumerate(values)]
     words = ", ".join(f"{v:.0f}" for v in values[-12:])
@@ -99,7 +82,7 @@ def _violations(name: str, history: Sequence[VersionRecord]) -> Chart:
     return _chart(name, said, points, f"{values[-1]:.0f}", f"{max(values):.0f}", dots=True)
 
 
-def _age(history: Sequence[VersionRecord], now: str) -> Chart | None:
+def _age(history: Sequence[ChartedVersion], now: str) -> Chart | None:
     """Age of the data that readers see, in days: it grows until the next publication."""
     times = sorted(_days(v.published_at) for v in history if v.published_at is not None)
     if not times:

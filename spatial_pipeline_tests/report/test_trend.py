@@ -4,17 +4,16 @@ import re
 
 import pytest
 
-from spatial_pipeline.report.trend import HEIGHT, MARGIN, VersionRecord, charts
+from spatial_pipeline.report.trend import HEIGHT, MARGIN, ChartedVersion, charts
 
 NOW = "2026-03-05T12:00:00+00:00"
 
 
-def version(day: int, counts: dict[str, int] | None, *, published: bool = False) -> VersionRecord:
+def version(day: int, counts: dict[str, int] | None, *, published: bool = False) -> ChartedVersion:
     at = f"2026-03-{day:02d}T00:00:00+00:00"
     time = at if published else None
-    if counts is None:
-        return VersionRecord(f"v{day}", at, published_at=time)
-    return VersionRecord(f"v{day}", at, at, not any(counts.values()), counts, time)
+    checked = counts is not None
+    return ChartedVersion(f"v{day}", "held", at, checked, counts or {}, time)
 
 
 def test_violations_of_each_rule_and_the_age_of_what_readers_see() -> None:
@@ -48,17 +47,3 @@ def test_a_new_rule_had_no_violations_before() -> None:
 def test_ages_are_told_in_fitting_units(day: int, said: str) -> None:
     (age,) = charts([version(day, {}, published=True)], NOW)
     assert age.last == said
-
-
-def test_a_withdrawn_or_held_version_says_so() -> None:
-    states = [
-        VersionRecord("a", NOW),
-        VersionRecord("a", NOW, passed=False),
-        VersionRecord("a", NOW, passed=True),
-        VersionRecord("a", NOW, passed=True, published_at=NOW),
-        VersionRecord("a", NOW, withdrawn=True),
-        VersionRecord("a", NOW, current=True),
-    ]
-    assert [s.state for s in states] == [
-        "not checked", "held", "not published", "published before", "withdrawn", "published",
-    ]  # fmt: skip
