@@ -137,7 +137,7 @@ def map_section(
         drawn, cut = simplified(one.geometry)
         coarse += int(cut.sum())
         points = places(one.geometry)
-        with_place: NDArray[np.bool_] = np.isfinite(points).all(axis=1)
+        with_place = np.asarray(np.isfinite(points).all(axis=1), dtype=np.bool_)
         extents += [e for e in [shapely.total_bounds(one.geometry[with_place])] if with_place.any()]
         for i, shape in enumerate(encoded(drawn)):
             x, y = (float(v) for v in points[i])
