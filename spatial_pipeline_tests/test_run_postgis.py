@@ -63,7 +63,15 @@ def _other(pipeline: Pipeline, contract: VectorContract, uri: str, layer: str | 
     rule = contract.effective_rules[0]
     other = OtherSource(uri=uri, layer=layer)
     version = Version("points", None, "x")
-    compared = Comparisons(pipeline, contract, version, pipeline.store, False, lambda *_: None)
+    compared = Comparisons(
+        pipeline.stager,
+        pipeline.contracts,
+        contract,
+        version,
+        pipeline.store,
+        False,
+        lambda *_: None,
+    )
     return compared.other(rule, other)
 
 

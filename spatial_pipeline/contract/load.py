@@ -218,8 +218,17 @@ def _find(paths: Iterable[Path]) -> tuple[list[Path], list[Mistake]]:
         elif path.exists():
             found.setdefault(path.resolve(), path)
         else:
-            mistakes.append(Mistake(path, None, "no such file or folder"))
+            near = closest(path.name, _beside(path)).hint
+            mistakes.append(Mistake(path, None, f"no such file or folder{near}"))
     return list(found.values()), mistakes
+
+
+def _beside(path: Path) -> list[str]:
+    """Names of contracts and folders beside a path that does not exist."""
+    if not path.parent.is_dir():
+        return []
+    found = (p for p in path.parent.iterdir() if not p.name.startswith("."))
+    return [p.name for p in found if p.is_dir() or p.suffix in ENDINGS]
 
 
 def _read(path: Path) -> list[_Read]:
@@ -231,7 +240,7 @@ def _read(path: Path) -> list[_Read]:
         text = f"cannot be read: it is not UTF-8 (byte {exc.start})"
         return [_Read(mistakes=(Mistake(path, None, text),))]
     except DocumentError as exc:
-        return [_Read(mistakes=(Mistake(path, exc.line, f"no YAML: {exc}"),))]
+        return [_Read(mistakes=(Mistake(path, exc.line, f"not YAML: {exc}"),))]
     if not documents:
         text = "the file is empty: it needs the keys 'type' and 'attributes'"
         return [_Read(mistakes=(Mistake(path, 1, text),))]
@@ -285,7 +294,9 @@ def _read_document(document: Document, path: Path) -> _Read:
     if kind is None:
         mistakes.append(place.mistake((), f"missing key 'type': {quoted(MODELS)}", key=True))
     if "attributes" not in value:
-        mistakes.append(place.mistake((), "missing key 'attributes'", key=True))
+        mistakes.append(
+            place.mistake((), "missing key 'attributes': it holds name, source and rules", key=True)
+        )
         value["attributes"] = None if kind in MODELS else {}
     if value["attributes"] is None and "attributes" not in document.value:
         return _Read(mistakes=tuple(mistakes))

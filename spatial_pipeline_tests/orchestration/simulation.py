@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import dagster as dg
 import pytest
@@ -171,7 +172,7 @@ class Simulation:
             self.now += STEP
             last = step >= steps - 2
             self.trouble(last)
-            with freeze_time(self.now):
+            with clock_at(self.now):
                 if self.asleep and not last:
                     self.asleep -= 1
                 else:
@@ -311,6 +312,13 @@ class Simulation:
             return store.profile(store.published_version(name, key)).count
         except NotPublishedError:
             return None
+
+
+@contextlib.contextmanager
+def clock_at(now: datetime) -> Iterator[None]:
+    """The simulated time, for Dagster and for us; files carry the time of the machine."""
+    with freeze_time(now), mock.patch("time.time", now.timestamp):
+        yield
 
 
 @contextlib.contextmanager
