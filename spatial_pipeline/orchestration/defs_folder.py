@@ -93,7 +93,7 @@ def load_from_defs_folder(*, path_within_project: Path) -> dg.Definitions:
 class _Tolerant(ComponentTree):
     """A component tree in which a contract file that cannot be declared has a stand-in."""
 
-    def _get_filesystem_decl(self) -> ComponentDecl:
+    def _get_filesystem_decl(self) -> ComponentDecl[Any]:
         try:
             return super()._get_filesystem_decl()
         except Exception:
@@ -145,7 +145,7 @@ class _BrokenDecl(YamlBackedComponentDecl[dg.Component]):
         return BrokenContract(name, kind, self.mistakes)
 
 
-def _declared(context: ComponentDeclLoadContext) -> ComponentDecl | None:
+def _declared(context: ComponentDeclLoadContext) -> ComponentDecl[Any] | None:
     """What Dagster declares for a path; where it cannot, each file of it by itself."""
     try:
         return build_filesystem_component_decl_from_context(context)
@@ -166,9 +166,9 @@ def _declared(context: ComponentDeclLoadContext) -> ComponentDecl | None:
 
 def _children(
     context: ComponentDeclLoadContext, template_vars_module: str | None = None
-) -> Mapping[Path, ComponentDecl]:
+) -> Mapping[Path, ComponentDecl[Any]]:
     scope = context_with_injected_scope(context, DefsFolderComponent, template_vars_module)
-    found: dict[Path, ComponentDecl] = {}
+    found: dict[Path, ComponentDecl[Any]] = {}
     for path in sorted(context.path.iterdir()):
         name = path.relative_to(context.path)
         if not any(name.match(pattern) for pattern in EXPLICITLY_IGNORED_GLOB_PATTERNS):
@@ -215,7 +215,7 @@ def _declared_document(
     place: ComponentPath,
     document: ValueAndSourcePositionTree,
     file: Path,
-) -> YamlBackedComponentDecl:
+) -> YamlBackedComponentDecl[Any]:
     try:
         declared = build_component_decl_from_yaml_document(context, document, place)
     except Exception as exc:  # noqa: BLE001 - raised again where the file is none of ours
@@ -225,7 +225,7 @@ def _declared_document(
         name = attributes.get("name") if isinstance(attributes, dict) else None
         said = (str(value.get("type", "")), name)
         return folder or _stand_in(context, place, file, exc, *said)
-    return cast("YamlBackedComponentDecl", declared)
+    return cast("YamlBackedComponentDecl[Any]", declared)
 
 
 def _folder(
