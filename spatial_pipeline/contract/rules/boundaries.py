@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from spatial_pipeline.contract.rules.base import Fraction, Length
+from spatial_pipeline.contract.rules.base import ContractModel, Fraction, Length
 from spatial_pipeline.contract.rules.overlay import OverlayRule
 from spatial_pipeline.contract.rules.topology import TopologyRule
 from spatial_pipeline.contract.vocabulary import Scope
@@ -42,6 +42,33 @@ class MustFollowBoundaries(CoveredLinesRule):
 
     rule: Literal["must_follow_boundaries"] = "must_follow_boundaries"
     judges: ClassVar[tuple[str, ...]] = ("line",)
+
+
+class BoundaryBetween(ContractModel):
+    """Kinds of polygons whose shared boundary is judged."""
+
+    a_where: str = Field(description="SQL condition on one of two neighbours.")
+    b_where: str = Field(description="SQL condition on the other one.")
+
+
+class BoundedBy(CoveredLinesRule):
+    """Lines of an allowed kind cover the boundary of every polygon, or that between two kinds.
+
+    With ``between``, only boundaries that a polygon of one kind shares with one of the other kind
+    are judged: no parcel borders on a road but along a fence.
+    """
+
+    rule: Literal["bounded_by"] = "bounded_by"
+    line_where: str | None = Field(
+        None, description="SQL condition: only these lines of the other dataset may be boundaries."
+    )
+    between: BoundaryBetween | None = Field(
+        None, description="Kinds of neighbours; without it, the whole boundary of every polygon."
+    )
+
+    def conditions(self) -> tuple[str, ...]:
+        """The conditions on neighbours."""
+        return () if self.between is None else (self.between.a_where, self.between.b_where)
 
 
 class NeighboursMustDiffer(TopologyRule):
