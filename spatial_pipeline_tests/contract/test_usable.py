@@ -95,6 +95,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "must_be_covered_by": {"other": OTHER},
     "must_not_overlap_with": {"other": OTHER},
     "must_be_covered_by_one": {"other": OTHER},
+    "must_continue_across": {"border": OTHER},
     "bounded_by": {"other": OTHER},
     "must_cover_each_other": {"other": OTHER},
     "must_be_properly_inside": {"other": OTHER},

@@ -36,7 +36,7 @@ from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 
-def _nothing_beside(_columns: Sequence[str]) -> Features:
+def _nothing_beside(_columns: Sequence[str], _reach: float) -> Features:
     msg = "an overlay without a dataset has nothing beside it"
     raise RuleError(msg)
 
@@ -52,7 +52,8 @@ class Overlay:
         context: of the check.
         dimension: only parts of this dimension are seen; None for all that are judged.
         match: own column → other column, which are equal in pairs.
-        beside: columns → eligible features of this dataset around those of the piece, without them.
+        beside: (columns, reach) → eligible features of this dataset within reach of the piece's
+            boxes, without those of the piece.
 
     """
 
@@ -62,7 +63,7 @@ class Overlay:
     context: Context = field(repr=False)
     dimension: int | None = None
     match: Mapping[str, str] = field(default_factory=dict)
-    beside: Callable[[Sequence[str]], Features] = field(default=_nothing_beside, repr=False)
+    beside: Callable[[Sequence[str], float], Features] = field(default=_nothing_beside, repr=False)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -251,8 +252,8 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
         found = type(self).evaluate(self.rule, overlay)
         return JudgedOverlay(len(features), found, said, others_left=left)
 
-    def _beside(self, batch: FeatureBatch, columns: Sequence[str]) -> Features:
-        """The eligible features of this dataset whose boxes meet those of a piece."""
+    def _beside(self, batch: FeatureBatch, columns: Sequence[str], reach: float) -> Features:
+        """The eligible features of this dataset whose boxes are within reach of a piece's."""
         data = cast("VectorReader", self.context.data)
         with self._lock:
             if self._own is None:
@@ -261,7 +262,7 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
         where = self.rule.where
         known = [c.name for c in data.profile.columns]
         read = tuple(dict.fromkeys((*columns, *columns_of(where or "", known))))
-        near = data.take(self._own.near(around, 0.0, batch.positions), read)
+        near = data.take(self._own.near(around, reach, batch.positions), read)
         if where is not None:
             near = near.take(mask(near.table, where))
         return self.judges.of(near, data.profile, valid=True)[0]

@@ -38,7 +38,7 @@ def _between(rule: BoundedBy, overlay: Overlay) -> Violations:
     """The same of boundaries shared by neighbours of two kinds; the first of a pair reports it."""
     conditions = rule.conditions()
     known = [c.name for c in overlay.context.data.profile.columns]
-    near = overlay.beside(columns_of("\n".join(conditions), known))
+    near = overlay.beside(columns_of("\n".join(conditions), known), 0.0)
     both = (overlay.features, near)
     here, count = overlay.geometry, len(overlay)
     shapes = np.concatenate([here, of_dimension(shapely.force_2d(near.geometry), 2)])
