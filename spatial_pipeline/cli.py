@@ -20,6 +20,7 @@ from spatial_pipeline.commands.health import health
 from spatial_pipeline.commands.held import held
 from spatial_pipeline.commands.metrics import metrics
 from spatial_pipeline.commands.profile import profile
+from spatial_pipeline.commands.report import report
 from spatial_pipeline.commands.rollback import rollback
 from spatial_pipeline.commands.rules import rules, schema
 from spatial_pipeline.commands.run import run
@@ -57,6 +58,7 @@ for command in (
     history,
     show,
     diff,
+    report,
     rollback,
     accept,
     held,

@@ -133,6 +133,9 @@ def diff(
         Path | None,
         typer.Option(metavar="F", help="Write all differences as a layer (.gpkg or .parquet)."),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="F", help="Write an HTML page with a map of the changes.")
+    ] = None,
     contracts: Annotated[
         list[Path] | None,
         typer.Option(
@@ -148,12 +151,14 @@ def diff(
 
     The schema, the results of the rules, and the data are compared. Exit code 1 if they differ.
     """
+    from datetime import UTC, datetime
+
     from spatial_pipeline.commands.outputs import Outputs
     from spatial_pipeline.pipeline.version_difference import version_difference
     from spatial_pipeline.pipeline.version_history import find_version
     from spatial_pipeline.runtime.event_loop import run_sync
 
-    if mistake := Outputs(violations=layer).mistake():
+    if mistake := Outputs(html=html, violations=layer).mistake():
         wrong(mistake)
     store, place = _opened(dataset, partition)
     try:
@@ -165,6 +170,10 @@ def diff(
 
             for written in export_violations([found.checked], layer):
                 say(f"layer: {written}")
+        if html is not None:
+            made_at = datetime.now(UTC).isoformat(timespec="seconds")
+            html.write_text(found.page(store, made_at), encoding="utf-8")
+            say(f"report: {html}")
     except (SpatialPipelineError, OSError) as exc:
         wrong(str(exc))
     if as_json:

@@ -19,8 +19,11 @@ from spatial_pipeline.model.profile import Profile, RasterProfile
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.schema_diff import SchemaChange, schema_change, schema_of
 from spatial_pipeline.model.version import Version
-from spatial_pipeline.model.violation_runs import AnyViolations
+from spatial_pipeline.model.violation_runs import AnyViolations, in_memory
 from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.report.difference import difference_page
+from spatial_pipeline.report.scene import scene_of
+from spatial_pipeline.report.selection import MAX_SHOWN
 from spatial_pipeline.store.versions import Store
 
 
@@ -75,6 +78,34 @@ class VersionDifference:
         evaluations = ((self.data, self.violations),)
         place = (self.after.dataset, self.after.partition, self.after.id)
         return Checked(*place, evaluations, self.profile)
+
+    def page(self, store: Store, made_at: str) -> str:
+        """The differences as an HTML page with a map.
+
+        Args:
+            store: the store that holds the versions.
+            made_at: time of the page, ISO 8601 in UTC.
+
+        """
+        changes = in_memory(self.violations, MAX_SHOWN).take(slice(0, MAX_SHOWN))
+        rules = [(c.name, f"{_words(c.before)} → {_words(c.after)}") for c in self.rules]
+        return difference_page(
+            f"{str(self.after).partition('@')[0]}: {self.before.id} → {self.after.id}",
+            made_at,
+            facts=(
+                ("Before", self.before.id),
+                ("After", self.after.id),
+                ("Data", self.data.message or "equal"),
+            ),
+            lists=(
+                ("Schema", [("schema", str(d)) for d in self.schema.differences]),
+                ("Rules with another result", rules),
+            ),
+            changes=changes,
+            total=len(self.violations),
+            profile=self.profile,
+            scene=scene_of(store.open(self.after), [changes]),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict."""
@@ -143,6 +174,12 @@ def _changed(before: Verdict | None, after: Verdict | None) -> tuple[RuleChange,
 
 def _outcome(result: Result | None) -> tuple[Status, int] | None:
     return None if result is None else (result.status, result.violations)
+
+
+def _words(result: Result | None) -> str:
+    if result is None:
+        return "not checked"
+    return f"{result.status.value} ({result.violations})"
 
 
 def _as_json(result: Result | None) -> dict[str, Any] | None:
