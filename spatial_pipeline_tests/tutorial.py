@@ -1,10 +1,10 @@
 """Runs a page of docs/tutorials as a reader would: writes its files, types its commands.
 
 A paragraph that ends with the name of a file and a colon writes the block below it. In a block of
-the console, a line after ``$`` is typed, and the lines below it must be printed in this order, with
-anything between them and in place of ``…``. ``dagster dev`` is a real instance, a real code server, and iterations of Dagster's
-own daemons under a clock that the harness holds; what is not printed yet is tried again after
-some.
+the console, a line after ``$`` is typed, and the lines below it must be printed in this order,
+with anything between them and in place of ``…``. ``dagster dev`` is a real instance, a real code
+server, and iterations of Dagster's own daemons under a clock that the harness holds; what is not
+printed yet is tried again after some.
 """
 
 from __future__ import annotations
