@@ -19,12 +19,22 @@ def profile(
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Layer, if the source has several.")
     ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact/--no-exact",
+            help="Include counts, sums and checksums that hold for exactly this delivery.",
+        ),
+    ] = True,
 ) -> None:
-    """Print a contract inferred from a source. It has the rules that the data satisfy."""
+    """Print a contract inferred from a source.
+
+    It has the rules that the data satisfy; those that fail are comments with the reason.
+    """
     from spatial_pipeline.pipeline.contract_inference import infer
 
     try:
-        inferred = run_sync(infer(pipeline_of([]), source, layer))
+        inferred = run_sync(infer(pipeline_of([]), source, layer, exact=exact))
     except SpatialPipelineError as exc:
         wrong(str(exc))
     print_text(inferred.text())
