@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from spatial_pipeline.check.engine import catalogue
-from spatial_pipeline.check.engine.engine import Plan, evaluate
+from spatial_pipeline.check.engine.engine import evaluate
+from spatial_pipeline.check.engine.plan import Plan
 from spatial_pipeline.contract.models import RasterContract, VectorContract
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings

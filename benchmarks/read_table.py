@@ -57,7 +57,7 @@ def read(dsn: str) -> tuple[float, Any]:
 
 def stage(dsn: str) -> tuple[float, Any]:
     """All of ingest."""
-    from spatial_pipeline.contract.models import Source
+    from spatial_pipeline.contract.source import Source
     from spatial_pipeline.ingest import opened
 
     with tempfile.TemporaryDirectory() as folder:

@@ -51,7 +51,8 @@ def contract(path: Path, rules: list[str]) -> Any:
 def ours(path: Path, what: str, threads: int) -> dict[str, Any]:
     """Seconds from the staged file to located violations, through the engine; and the pairs."""
     from spatial_pipeline.check.engine import catalogue
-    from spatial_pipeline.check.engine.engine import Plan, evaluate
+    from spatial_pipeline.check.engine.engine import evaluate
+    from spatial_pipeline.check.engine.plan import Plan
     from spatial_pipeline.pipeline.pipeline import Pipeline
     from spatial_pipeline.settings import Settings
 

@@ -29,16 +29,12 @@ import pyarrow.parquet as pq
 import shapely
 from shapely import affinity
 
-from spatial_pipeline.check.engine.engine import Plan, evaluate
+from spatial_pipeline.check.engine.engine import evaluate
+from spatial_pipeline.check.engine.plan import Plan
 from spatial_pipeline.contract.rules import CATALOGUE, OtherSource, Rule
 from spatial_pipeline.model.hashing import checksums
 from spatial_pipeline.model.profile import BandProfile, BrokenBlock
-from spatial_pipeline_tests.support import (
-    MemoryRaster,
-    MemoryVector,
-    memory_raster,
-    memory_vector,
-)
+from spatial_pipeline_tests.support import MemoryRaster, MemoryVector, memory_raster, memory_vector
 
 OTHER = {"uri": "other.gpkg"}
 RASTERS = 20

@@ -13,7 +13,8 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.engine.engine import Plan, evaluate
+from spatial_pipeline.check.engine.engine import evaluate
+from spatial_pipeline.check.engine.plan import Plan
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import BandProfile, Column, RasterProfile, VectorProfile

@@ -17,8 +17,9 @@ from spatial_pipeline.ingest.postgis import stream as postgis_stream
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.orchestration.assets import source_spec
 from spatial_pipeline.orchestration.dataset import dataset_definitions
-from spatial_pipeline.pipeline.comparison_data import OTHERS, Comparisons
+from spatial_pipeline.pipeline.comparison_data import Comparisons
 from spatial_pipeline.pipeline.pipeline import Pipeline
+from spatial_pipeline.pipeline.staging import OTHERS
 from spatial_pipeline.settings import Settings
 from spatial_pipeline_tests.ingest.tables import Database, database
 
@@ -62,7 +63,15 @@ def _other(pipeline: Pipeline, contract: VectorContract, uri: str, layer: str | 
     rule = contract.effective_rules[0]
     other = OtherSource(uri=uri, layer=layer)
     version = Version("points", None, "x")
-    compared = Comparisons(pipeline, contract, version, pipeline.store, False, lambda *_: None)
+    compared = Comparisons(
+        pipeline.stager,
+        pipeline.contracts,
+        contract,
+        version,
+        pipeline.store,
+        False,
+        lambda *_: None,
+    )
     return compared.other(rule, other)
 
 

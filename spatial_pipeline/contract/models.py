@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import codecs
 import shlex
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    StrictBool,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, StrictBool, WithJsonSchema, model_validator
 
-from spatial_pipeline.contract import remote_url
-from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.errors import Mistake, shown_path
-from spatial_pipeline.contract.geometry_type import GeometryType, GeometryTypeName
-from spatial_pipeline.contract.layers import layer_of, without_layer
+from spatial_pipeline.contract.partitions import (
+    DailyPartitions,
+    DynamicPartitions,
+    StaticPartitions,
+)
+from spatial_pipeline.contract.publication import GeometryColumn, Publish
 from spatial_pipeline.contract.retention import Retention
 from spatial_pipeline.contract.rules import AnyRule, OtherDataset, Rule
 from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.contract.schedule import Automation, Freshness, Scheduled, TimeZone, Watch
+from spatial_pipeline.contract.source import NO_RASTER_SOURCE, Source
 from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.table_name import TableName
-from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.runtime.hashing import fingerprint
 
 ALWAYS_ON: tuple[Rule, ...] = (Readable(), StagedMatchesSource())
@@ -42,165 +34,7 @@ ALWAYS_ON: tuple[Rule, ...] = (Readable(), StagedMatchesSource())
 
 OWNER = r"team:.+|\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Z|a-z]{2,7}\b"
 """Regular expression of the owners that Dagster accepts, as it is written there."""
-NO_PARTITION_KEY = ("...", "\a", "\b", "\f", "\n", "\r", "\t", "\v", "\0")
-"""Texts that Dagster refuses in a partition key."""
 Owner = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^({OWNER})$"})]
-MAX_SRID = 998_999
-"""Largest number of spatial_ref_sys (PostGIS' SRID_USER_MAXIMUM)."""
-
-
-class Source(ContractModel):
-    """Source of the data."""
-
-    model_config = ConfigDict(json_schema_extra=without_layer)
-
-    uri: str = Field(
-        min_length=1,
-        description="Path of a file or zip archive, relative to the contract file; "
-        "package://name/path, a file in a Python package; a URL (http, https, s3, gs, az); or a "
-        "database (postgresql: for SPATIAL_DATABASE_URL, postgresql://user@host/database). "
-        "{partition} is replaced by the partition key.",
-    )
-    layer: Annotated[str | None, AfterValidator(layer_of)] = Field(
-        None, description="Layer, if the source has several; of a database, schema.table."
-    )
-    query: str | None = Field(
-        None, description="SELECT statement to read instead of a table; databases only."
-    )
-    where: str | None = Field(
-        None, description="SQL condition (DuckDB). Only features that meet it are read."
-    )
-
-    encoding: str | None = Field(
-        None,
-        description="Text encoding, named as in Python (cp1252), if the file declares none or "
-        "a wrong one; text formats and Shapefiles only.",
-    )
-
-    @field_validator("encoding")
-    @classmethod
-    def _decodes(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        try:
-            return codecs.lookup(value).name
-        except LookupError as exc:
-            msg = f"unknown encoding {value!r}"
-            raise ValueError(msg) from exc
-
-    @field_validator("uri")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        return remote_url.possible(value)
-
-    @model_validator(mode="after")
-    def _readable(self) -> Source:
-        if self.query is not None and not is_database(self.uri):
-            msg = "a query needs a postgresql: uri"
-            raise ValueError(msg)
-        if self.query is not None and self.layer is not None:
-            msg = "give layer or query, not both"
-            raise ValueError(msg)
-        return self
-
-    @property
-    def ingest_key(self) -> str:
-        """Fingerprint of these options and of the ingest code: what a version depends on."""
-        return fingerprint(self.model_dump(mode="json"), INGEST_VERSION)
-
-
-NO_RASTER_SOURCE: Mapping[str, str] = {
-    "where": "it selects features, and a raster has none",
-    "query": "rasters are not read from a database",
-}
-"""Parameters of a source that do not apply to rasters, with the reason."""
-
-
-class StaticPartitions(ContractModel):
-    """A fixed list of partitions."""
-
-    static: tuple[str, ...] = Field(min_length=1, description="Partition keys.")
-
-    @field_validator("static")
-    @classmethod
-    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) != len(value):
-            msg = "partition keys must be distinct"
-            raise ValueError(msg)
-        for key in value:
-            for refused in NO_PARTITION_KEY:
-                if refused in key:
-                    msg = f"Dagster refuses the partition key {key!r}: it contains {refused!r}"
-                    raise ValueError(msg)
-        return value
-
-
-class DailyPartitions(ContractModel):
-    """One partition per day (key YYYY-MM-DD)."""
-
-    daily: date = Field(description="First day.")
-
-
-class DynamicPartitions(ContractModel):
-    """Partitions that appear while the pipeline runs."""
-
-    dynamic: str = Field(
-        min_length=1, description="Name of Dagster's dynamic partitions definition."
-    )
-
-
-class GeometryColumn(ContractModel):
-    """Geometry column of the published table; defaults come from source, table and data."""
-
-    type: GeometryTypeName | None = Field(
-        None, description="Type and dimensions, spelt as in PostGIS: MultiPolygonZ."
-    )
-    srid: int | None = Field(
-        None,
-        ge=1,
-        le=MAX_SRID,
-        description="SRID in spatial_ref_sys; added with the CRS of the source if it is free.",
-    )
-    nullable: StrictBool | None = Field(
-        None, description="false: the column is NOT NULL, and a version with nulls is refused."
-    )
-
-    @property
-    def parsed(self) -> GeometryType | None:
-        """The type as a value."""
-        return None if self.type is None else GeometryType.parse(self.type)
-
-
-class Publish(ContractModel):
-    """Publication outside the store: a table in PostGIS."""
-
-    table: str = Field(
-        description="Table in the database of SPATIAL_DATABASE_URL: schema.table, case-sensitive. "
-        'Names that contain a dot or a quote need double quotes: "my.schema".t.'
-    )
-    geometry: GeometryTypeName | GeometryColumn | None = Field(
-        None,
-        description="Geometry column: a type such as MultiPolygonZ, or {type: MultiPolygonZ, "
-        "srid: 25832, nullable: false}. Single geometries are promoted to Multi types.",
-    )
-
-    @field_validator("table")
-    @classmethod
-    def _named(cls, value: str) -> str:
-        TableName.parse(value)
-        return value
-
-    @property
-    def table_name(self) -> TableName:
-        """Schema and table."""
-        return TableName.parse(self.table)
-
-    @property
-    def geometry_column(self) -> GeometryColumn:
-        """Declared geometry column."""
-        if isinstance(self.geometry, str):
-            return GeometryColumn(type=self.geometry)
-        return self.geometry or GeometryColumn()
 
 
 class Backfill(ContractModel):

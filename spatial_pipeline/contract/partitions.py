@@ -1,11 +1,53 @@
-"""Partition keys that a contract allows, without asking Dagster."""
+"""Partitions of a dataset: their models, and the keys that they allow, without asking Dagster."""
 
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
-from spatial_pipeline.contract.models import Contract, DailyPartitions, StaticPartitions
+from pydantic import Field, field_validator
+
+from spatial_pipeline.contract.rules.base import ContractModel
 from spatial_pipeline.contract.spelling import closest, shown
+
+if TYPE_CHECKING:
+    from spatial_pipeline.contract.models import Contract
+
+NO_PARTITION_KEY = ("...", "\a", "\b", "\f", "\n", "\r", "\t", "\v", "\0")
+"""Texts that Dagster refuses in a partition key."""
+
+
+class StaticPartitions(ContractModel):
+    """A fixed list of partitions."""
+
+    static: tuple[str, ...] = Field(min_length=1, description="Partition keys.")
+
+    @field_validator("static")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            msg = "partition keys must be distinct"
+            raise ValueError(msg)
+        for key in value:
+            for refused in NO_PARTITION_KEY:
+                if refused in key:
+                    msg = f"Dagster refuses the partition key {key!r}: it contains {refused!r}"
+                    raise ValueError(msg)
+        return value
+
+
+class DailyPartitions(ContractModel):
+    """One partition per day (key YYYY-MM-DD)."""
+
+    daily: date = Field(description="First day.")
+
+
+class DynamicPartitions(ContractModel):
+    """Partitions that appear while the pipeline runs."""
+
+    dynamic: str = Field(
+        min_length=1, description="Name of Dagster's dynamic partitions definition."
+    )
 
 
 def keys_of(contract: Contract) -> tuple[str, ...] | None:

@@ -10,16 +10,10 @@ from pydantic import ValidationError
 
 from spatial_pipeline.contract.cron import cron_mistake
 from spatial_pipeline.contract.errors import AttributePlace, Mistake
-from spatial_pipeline.contract.models import (
-    MODELS,
-    NO_RASTER_SOURCE,
-    OWNER,
-    Contract,
-    RasterContract,
-    VectorContract,
-)
+from spatial_pipeline.contract.models import MODELS, OWNER, Contract, RasterContract, VectorContract
 from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules import CATALOGUE, CUSTOM, Rule
+from spatial_pipeline.contract.source import NO_RASTER_SOURCE
 from spatial_pipeline.contract.spelling import closest, shown
 from spatial_pipeline.contract.yaml_positions import Location
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.contract.rules.metadata import (
+from spatial_pipeline.contract.rules.metadata import Columns, Crs, GeometryTypeRule
+from spatial_pipeline.contract.rules.raster_metadata import (
     BandCount,
-    Columns,
-    Crs,
     DataTypeRule,
-    GeometryTypeRule,
     GridAlignment,
     Nodata,
     Resolution,

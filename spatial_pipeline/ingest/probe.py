@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spatial_pipeline.contract.database_url import is_database, redacted
-from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_remote
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import SourceError, SourceUnreachableError
 from spatial_pipeline.runtime import hashing
 from spatial_pipeline.sources import archive

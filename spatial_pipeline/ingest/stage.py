@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spatial_pipeline.contract.database_url import Address, admit, is_database, parse, redacted
-from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_remote
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
 from spatial_pipeline.errors import ReaderFailedError, SourceError, SourceLostError
 from spatial_pipeline.ingest.cage import client

@@ -14,7 +14,8 @@ from typing import Any
 import dagster as dg
 from dagster import AutomationCondition as When
 
-from spatial_pipeline.contract.models import Contract, DailyPartitions
+from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.contract.partitions import DailyPartitions
 from spatial_pipeline.contract.schedule import OnCron
 from spatial_pipeline.orchestration.autostart import sensor_status
 from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key

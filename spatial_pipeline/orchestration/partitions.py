@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from spatial_pipeline.contract.models import (
-    Contract,
+from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.contract.partitions import (
     DailyPartitions,
     DynamicPartitions,
     StaticPartitions,

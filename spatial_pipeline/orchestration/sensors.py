@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from spatial_pipeline.contract.database_url import is_database, redacted
-from spatial_pipeline.contract.models import Contract, DynamicPartitions
+from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.contract.partitions import DynamicPartitions
 from spatial_pipeline.orchestration.autostart import sensor_status
 from spatial_pipeline.orchestration.keys import DATASET_TAG, source_key, staged_key
 from spatial_pipeline.orchestration.partitions import partitions_of

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spatial_pipeline.check.engine.suppress import Suppression
 from spatial_pipeline.contract.database_url import is_database, redacted
-from spatial_pipeline.contract.models import Contract, Source
+from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
 from spatial_pipeline.contract.rules.base import LastPublished
 from spatial_pipeline.contract.rules.parity import RoundTrips, SameCountAs
 from spatial_pipeline.contract.rules.suppressions import Areas
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.errors import NotPublishedError, RuleError, SourceError
 from spatial_pipeline.ingest import counted_table
@@ -23,13 +23,8 @@ from spatial_pipeline.model.readers import CountedVector, Reader
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline import suppressions
 from spatial_pipeline.pipeline.export import export_raster, export_vector
+from spatial_pipeline.pipeline.staging import OTHERS, Stager
 from spatial_pipeline.store.versions import Store
-
-if TYPE_CHECKING:
-    from spatial_pipeline.pipeline.pipeline import Pipeline
-
-OTHERS = ".others"
-"""Pseudo-dataset that holds the other sources of comparisons."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,8 @@ class Comparisons:
     """Opens the comparison data of one check, in the threads of the check.
 
     Attributes:
-        pipeline: stages sources and reads published versions.
+        stager: stages sources, in the store that has the published versions.
+        contracts: contract of every dataset by its name.
         contract: the contract under check.
         version: the version under check.
         bench: store for data that lives as long as the check: round trips.
@@ -47,7 +43,8 @@ class Comparisons:
 
     """
 
-    pipeline: Pipeline
+    stager: Stager
+    contracts: Mapping[str, Contract]
     contract: Contract
     version: Version
     bench: Store
@@ -90,16 +87,21 @@ class Comparisons:
             return self._counted(other)
         return self._as_it_is_now(other, rule.other_kind(self.contract.kind), self.contract.base)
 
+    def _published(self, name: str, partition: str | None) -> Reader:
+        """What readers see of a dataset."""
+        store = self.stager.store
+        return store.open(store.published_version(name, partition))
+
     def _last_published(self) -> Reader | None:
         """Published version of this dataset and partition; None before the first publication."""
         with contextlib.suppress(NotPublishedError):
-            return self.pipeline.read(self.contract.name, self.version.partition)
+            return self._published(self.contract.name, self.version.partition)
         return None
 
     def _counted(self, other: OtherSource) -> Reader:
         """A table of which only the row count is known: no row leaves the server."""
         source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
-        allowed, database = self.pipeline.allowed_sources, self.pipeline.database_url
+        allowed, database = self.stager.allowed_sources, self.stager.database_url
         try:
             profile = counted_table(source, self.version.partition, allowed, database)
         except SourceError as exc:
@@ -110,10 +112,10 @@ class Comparisons:
     def _as_it_is_now(self, other: OtherSource | Areas, kind: Kind, base: Path) -> Reader:
         """Another source, staged beside the datasets."""
         source = Source(uri=other.uri, layer=other.layer, query=None, where=None)
-        staged = self.pipeline.stage_source(
+        staged = self.stager.stage(
             OTHERS, kind, source, self.version.partition, base, self.progress, twin=self.version
         )
-        data = self.pipeline.store.open(staged)
+        data = self.stager.store.open(staged)
         if data.profile.error is not None:
             msg = f"{redacted(other.uri)} cannot be read: {data.profile.error}"
             raise RuleError(msg)
@@ -122,13 +124,16 @@ class Comparisons:
     def _dataset(self, rule: Rule, name: str) -> Reader:
         for partition in dict.fromkeys((self.version.partition, None)):
             with contextlib.suppress(NotPublishedError):
-                return self.pipeline.read(name, partition)
-        contract = self.pipeline.contracts.get(name)
+                return self._published(name, partition)
+        contract = self.contracts.get(name)
         if contract is None or not self.stand_in:
             msg = f"dataset {name!r} has no published version yet: publish it first"
             raise NotPublishedError(msg)
         partition = self.version.partition if contract.partitions is not None else None
-        data = self.pipeline.store.open(self.pipeline.stage(contract, partition, self.progress))
+        staged = self.stager.stage(
+            name, contract.kind, contract.source, partition, contract.base, self.progress
+        )
+        data = self.stager.store.open(staged)
         if data.profile.error is not None:
             msg = f"dataset {name!r} cannot be read: {data.profile.error}"
             raise RuleError(msg)
@@ -138,15 +143,15 @@ class Comparisons:
         return data
 
     def _round_trip(self, rule: RoundTrips) -> Reader:
-        profile = self.pipeline.store.profile(self.version)
-        source = self.pipeline.store.data_path(self.version)
+        profile = self.stager.store.profile(self.version)
+        source = self.stager.store.data_path(self.version)
         folder = self.bench.root / rule.check_name
         folder.mkdir(parents=True)
         export = export_vector if isinstance(profile, VectorProfile) else export_raster
         written = export(source, profile, folder, rule.format, rule.driver_options)  # type: ignore[arg-type]
         back = Source(uri=str(written), layer=None, where=None)
-        trip = replace(self.pipeline, store=self.bench, allowed_sources=None)
-        staged = trip.stage_source(OTHERS, self.contract.kind, back, None, folder)
+        trip = replace(self.stager, store=self.bench, allowed_sources=None)
+        staged = trip.stage(OTHERS, self.contract.kind, back, None, folder)
         data = self.bench.open(staged)
         if data.profile.error is not None:
             msg = f"written as {rule.format}, it cannot be read back: {data.profile.error}"

@@ -12,47 +12,39 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from spatial_pipeline import ingest
-from spatial_pipeline.check.engine.engine import Evaluation, Plan, evaluate
-from spatial_pipeline.contract.database_url import redacted
+from spatial_pipeline.check.engine.engine import Evaluation, evaluate
+from spatial_pipeline.check.engine.plan import Plan
 from spatial_pipeline.contract.errors import raise_all
-from spatial_pipeline.contract.models import Contract, Source
-from spatial_pipeline.contract.vocabulary import Kind
+from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.distributed.client import PATIENCE_S, connected
 from spatial_pipeline.errors import (
     GateClosedError,
     NotPublishedError,
-    ReaderFailedError,
     StoreError,
 )
 from spatial_pipeline.gate.decision import Decision, decide, merged, published_now
-from spatial_pipeline.ingest.probe import probe
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Result, Verdict
-from spatial_pipeline.model.version import Publication, Staging, Version
+from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.pipeline.check_history import earlier
-from spatial_pipeline.pipeline.comparison_data import OTHERS, Comparisons
+from spatial_pipeline.pipeline.comparison_data import Comparisons
+from spatial_pipeline.pipeline.staging import Progress, Stager
 from spatial_pipeline.publish import files, table
 from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
 from spatial_pipeline.publish.postgis.publisher import Candidate, Publisher, publishing
 from spatial_pipeline.report import violations
-from spatial_pipeline.runtime.cancellation import between
 from spatial_pipeline.runtime.event_loop import SLOW, to_thread_whole, watching
-from spatial_pipeline.runtime.hashing import fingerprint
-from spatial_pipeline.runtime.malloc import give_back
 from spatial_pipeline.runtime.memory import default_memory
 from spatial_pipeline.runtime.temporary import temporary_folder
 from spatial_pipeline.settings import Settings
-from spatial_pipeline.sources.fingerprint import uri_of
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline.store.violation_files import spilling
 
-Progress = Callable[[int, int | None], None]
 FINDINGS_SHARE = 8
 """A check keeps one part in this many of its memory for violations; the rest are in files."""
 
@@ -164,6 +156,11 @@ class Pipeline:
             incremental=settings.incremental,
         )
 
+    @property
+    def stager(self) -> Stager:
+        """Stages sources in the store of this pipeline."""
+        return Stager(self.store, self.allowed_sources, self.database_url, self.limits, self.cage)
+
     def stage(
         self, contract: Contract, partition: str | None = None, progress: Progress | None = None
     ) -> Version:
@@ -176,7 +173,7 @@ class Pipeline:
             StoreError: the store cannot be written.
 
         """
-        return self.stage_source(
+        return self.stager.stage(
             contract.name, contract.kind, contract.source, partition, contract.base, progress
         )
 
@@ -226,7 +223,9 @@ class Pipeline:
                     raise asyncio.CancelledError
 
             bench = Store(temporary)
-            compared = Comparisons(self, contract, version, bench, stand_in, going)
+            compared = Comparisons(
+                self.stager, self.contracts, contract, version, bench, stand_in, going
+            )
             async with connected(
                 self.dask_scheduler, self.store.root, patience_s=self.dask_patience_s
             ) as remote:
@@ -375,39 +374,6 @@ class Pipeline:
         async with self.database.opened() as database, publishing(database, candidate) as publisher:
             yield publisher
 
-    def stage_source(
-        self,
-        name: str,
-        kind: Kind,
-        source: Source,
-        partition: str | None,
-        base: Path,
-        progress: Progress | None = None,
-        store: Store | None = None,
-        twin: Version | None = None,
-    ) -> Version:
-        """Stages any source under a name; reuses ``twin`` if its content is the same."""
-        store = store or self.store
-        place = None if name == OTHERS else partition
-        known = partial(store.remembered, name, place)
-        where = (base, self.allowed_sources, self.database_url, self.limits)
-        # Taken before the source is read, so that a later change is seen at the next look.
-        glance = (self.allowed_sources, self.limits, self.database_url)
-        seen = probe(source, base, partition, *glance).seen
-        with ingest.opened(kind, source, partition, *where, known, progress, self.cage) as found:
-            if twin is not None and twin.id == found.version_id:
-                return twin
-            version = Version(name, place, found.version_id)
-            staging = Staging(version.id, source.ingest_key, seen)
-            try:
-                store.stage(version, lambda f: found.ingest(f, between(progress)), staging)
-            except ReaderFailedError as exc:
-                return _stage_failure(store, version, kind, source, str(exc))
-            give_back()
-            if found.proof is not None:
-                store.remember(version, found.proof)
-        return version
-
     def _record(
         self,
         contract: Contract,
@@ -426,14 +392,3 @@ class Pipeline:
         return self.store.save_verdict(
             version, lambda former: merged(contract, version, former, results, now), write
         )
-
-
-def _stage_failure(
-    store: Store, version: Version, kind: Kind, source: Source, error: str
-) -> Version:
-    """Stages the reason why a source cannot be read, under a unique name: the next run retries."""
-    name = fingerprint("reader failed", version.id, error)
-    failed = replace(version, id=name)
-    shown = redacted(uri_of(source, version.partition))
-    store.stage(failed, lambda f: ingest.unreadable(kind, shown, source.layer, error, f))
-    return failed

@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from spatial_pipeline.contract.database_url import is_database
-from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_web
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.runtime import hashing

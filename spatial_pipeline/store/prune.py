@@ -23,7 +23,8 @@ from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.store import check_cache
 from spatial_pipeline.store.leases import free_version
 from spatial_pipeline.store.pointer import COPY, DAMAGE, FILE, read_file
-from spatial_pipeline.store.versions import LEFTOVERS, UNFINISHED, Store
+from spatial_pipeline.store.staged_versions import LEFTOVERS, UNFINISHED
+from spatial_pipeline.store.versions import Store
 
 DAY_S = 86_400.0
 LOCKS = ("stage", "publish", "verdict")

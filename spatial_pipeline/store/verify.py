@@ -17,7 +17,8 @@ from spatial_pipeline.store.pointer import COPY, DAMAGE, FILE, checked_id, read_
 from spatial_pipeline.store.prune import size_of
 from spatial_pipeline.store.schemas import ACCEPTED, read_acceptances
 from spatial_pipeline.store.seals import CONTENT, is_sealed
-from spatial_pipeline.store.versions import FETCHED, LEFTOVERS, Store
+from spatial_pipeline.store.staged_versions import FETCHED, LEFTOVERS
+from spatial_pipeline.store.versions import Store
 
 STAGED = "staged.json"
 

@@ -9,15 +9,10 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spatial_pipeline.contract.geometry_type import (
-    BASES,
-    GeometryType,
-    GeometryTypeName,
-    common,
-)
+from spatial_pipeline.contract.geometry_type import BASES, GeometryType, GeometryTypeName, common
 from spatial_pipeline.contract.json_schema import schema
 from spatial_pipeline.contract.load import load
-from spatial_pipeline.contract.models import GeometryColumn
+from spatial_pipeline.contract.publication import GeometryColumn
 from spatial_pipeline_tests.contract.test_load import mistakes, written
 
 NAMES = get_args(GeometryTypeName)

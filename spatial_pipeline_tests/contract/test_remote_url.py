@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.database_url import redacted
-from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import RemoteUrl, admit, mistake, parse
 from spatial_pipeline.contract.rules.base import OtherSource
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import SourceError
 
 

@@ -22,7 +22,8 @@ from blockbuster import BlockBuster
 from distributed import Client
 from rasterio import Affine
 
-from spatial_pipeline.check.engine.engine import Plan, evaluate
+from spatial_pipeline.check.engine.engine import evaluate
+from spatial_pipeline.check.engine.plan import Plan
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
 from spatial_pipeline.contract.rules.validity import ValidGeometry
 from spatial_pipeline.contract.vocabulary import Status

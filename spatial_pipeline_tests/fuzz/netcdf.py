@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import netcdf_file
 
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.ingest import CageLimits, ingest
 from spatial_pipeline.model.profile import Profile, RasterProfile
 from spatial_pipeline_tests.fuzz import harness, rasters

@@ -18,8 +18,8 @@ import shapely
 from affine import Affine
 
 from spatial_pipeline.contract.database_url import is_database
-from spatial_pipeline.contract.models import Source
 from spatial_pipeline.contract.remote_url import is_remote
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.ingest import ingest, resolve
 from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions

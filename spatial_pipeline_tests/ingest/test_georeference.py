@@ -9,13 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spatial_pipeline.contract.rules.metadata import (
-    BoundsWithin,
-    GridAlignment,
-    Nodata,
-    Readable,
-    Resolution,
-)
+from spatial_pipeline.contract.rules.metadata import BoundsWithin, Readable
+from spatial_pipeline.contract.rules.raster_metadata import GridAlignment, Nodata, Resolution
 from spatial_pipeline.contract.rules.validity import NodataFraction, ReadablePixels
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.ingest import georeference

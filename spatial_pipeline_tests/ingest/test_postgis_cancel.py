@@ -13,7 +13,8 @@ import pytest
 
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.database_url import parse
-from spatial_pipeline.contract.models import Source, VectorContract
+from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import GivenUpError
 from spatial_pipeline.ingest import opened
 from spatial_pipeline.ingest.postgis import session as postgis_session

@@ -15,7 +15,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.ingest import opened, version_id
 from spatial_pipeline_tests.ingest.tables import Database, database
 

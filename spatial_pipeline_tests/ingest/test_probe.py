@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.probe import SourceState, key_of, list_keys, probe
 from spatial_pipeline.sources.transfer import TransferLimits

@@ -403,7 +403,7 @@ def test_a_copy_that_is_not_the_original_is_refused(
 
 
 def test_progress_reaches_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spatial_pipeline.contract.models import Source
+    from spatial_pipeline.contract.source import Source
     from spatial_pipeline.ingest import ingest
 
     monkeypatch.setattr(raster_windows, "WINDOW_BYTES", 128 * 128 * 4)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from spatial_pipeline.contract.rules.metadata import Nodata
+from spatial_pipeline.contract.rules.raster_metadata import Nodata
 from spatial_pipeline.contract.rules.validity import NodataFraction, PixelRange
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.ingest import raster_nodata, raster_vrt

@@ -19,11 +19,7 @@ import pyproj
 import pytest
 import shapely
 
-from spatial_pipeline.ingest import (
-    geoparquet_writer,
-    layer_scan,
-    sort_buffer,
-)
+from spatial_pipeline.ingest import geoparquet_writer, layer_scan, sort_buffer
 from spatial_pipeline.ingest.formats import gdal
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline_tests.ingest.sources import (
@@ -397,7 +393,7 @@ def test_the_file_does_not_depend_on_memory_and_threads(
 
 
 def test_progress_reaches_the_end(tmp_path: Path) -> None:
-    from spatial_pipeline.contract.models import Source
+    from spatial_pipeline.contract.source import Source
     from spatial_pipeline.ingest import ingest
 
     path = write(tmp_path, "gpkg", table_of(POLYGONS, id=list(range(40))))
@@ -426,7 +422,7 @@ def test_a_source_that_changes_while_it_is_read(
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.ingest import ingest
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
@@ -455,7 +451,7 @@ def test_a_full_disk_is_no_fault_of_the_source(tmp_path: Path) -> None:
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.ingest import ingest, sort_buffer
 sort_buffer.ExternalSortBuffer.__init__.__defaults__ = (4 << 20, 4 << 20)
 folder = Path(sys.argv[2])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import resolve, version_id
 from spatial_pipeline.sources.fingerprint import fingerprint

@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 from obstore.exceptions import GenericError, PermissionDeniedError
 from obstore.store import MemoryStore, S3Store
 
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import SourceError, SourceLostError, SourceUnreachableError
 from spatial_pipeline.ingest.probe import list_keys, probe
 from spatial_pipeline.sources import object_store

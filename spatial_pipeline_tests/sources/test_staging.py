@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from spatial_pipeline.contract.models import RasterContract, Source, VectorContract
+from spatial_pipeline.contract.models import RasterContract, VectorContract
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import SourceLostError
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -33,7 +32,8 @@ from spatial_pipeline.check.engine.memory_budget import (
     window_bytes,
 )
 from spatial_pipeline.check.engine.partitioning import Partitioning
-from spatial_pipeline.check.engine.remote import RemoteJob, RemoteWorkers, Window, ask
+from spatial_pipeline.check.engine.plan import Plan, Shares, Work
+from spatial_pipeline.check.engine.remote import RemoteJob, RemoteWorkers, ask
 from spatial_pipeline.check.engine.rule_run import RuleRun
 from spatial_pipeline.check.engine.suppress import Acceptances
 from spatial_pipeline.check.engine.violation_spill import ViolationSpill
@@ -45,7 +45,7 @@ from spatial_pipeline.contract.vocabulary import Scope
 from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
 from spatial_pipeline.model.readers import RasterReader, Reader, VectorReader
 from spatial_pipeline.model.result import Result
-from spatial_pipeline.model.violation_runs import AnyViolations, ViolationSink
+from spatial_pipeline.model.violation_runs import AnyViolations
 from spatial_pipeline.model.violations import RuleOutcome
 from spatial_pipeline.runtime.malloc import give_back, keep_arrays
 from spatial_pipeline.runtime.workers import Workers
@@ -53,51 +53,6 @@ from spatial_pipeline.runtime.workers import Workers
 Evaluation = tuple[Result, AnyViolations]
 Others = Callable[[Rule], tuple[Reader, ...]]
 Progress = Callable[[int, int], None]
-Work = Callable[[], Coroutine[Any, Any, None]]
-Works = Sequence[Work]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The partitioning of the work and its concurrency.
-
-    Attributes:
-        jobs: worker threads.
-        piece_size: features per piece; None lets memory and threads decide.
-        memory: bytes that the pieces in flight may need together; None means no bound.
-        sink: moves violations beyond its limit out of memory; None keeps them all.
-
-    """
-
-    jobs: int = 2
-    piece_size: int | None = None
-    memory: int | None = None
-    sink: ViolationSink | None = None
-
-    @property
-    def in_flight(self) -> int:
-        """Pieces at once: one more than threads, so that none waits for a piece."""
-        return self.jobs + 1
-
-
-@dataclass(frozen=True)
-class Shares:
-    """The pieces of a version, divided between this machine and others.
-
-    Attributes:
-        here: work items for the pieces that this machine evaluates.
-        far: rule runs that other machines evaluate.
-        places: window of each piece; None for each piece of features.
-        columns: attribute columns that the rule runs need.
-        size: features per piece; None means the version's own batches.
-
-    """
-
-    here: Works = ()
-    far: Sequence[RuleRun] = ()
-    places: Sequence[Window | None] = ()
-    columns: tuple[str, ...] = ()
-    size: int | None = None
 
 
 async def evaluate(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from spatial_pipeline.contract.rules.base import RASTER, NotNegative
+from spatial_pipeline.contract.rules.base import RASTER, NotNegative, Other, Positive
 from spatial_pipeline.contract.rules.metadata import MetadataRule
 from spatial_pipeline.contract.rules.usable import NO_PLACES, ONE_FACT, Needs
 from spatial_pipeline.contract.vocabulary import Kind, Scope
@@ -84,3 +84,106 @@ class RasterMetadata(RasterMetadataRule):
     tags: dict[str, str | None] = Field(
         min_length=1, description="Value of each required tag; null: any value."
     )
+
+
+DataType = Literal[
+    "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64",
+    "float32", "float64", "complex64", "complex128",
+]  # fmt: skip
+
+
+class BandCount(MetadataRule):
+    """The raster has the specified number of bands."""
+
+    rule: Literal["band_count"] = "band_count"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "conceptual consistency"
+    ignores: ClassVar[Mapping[str, str]] = ONE_FACT
+    equals: int = Field(ge=1, description="Number of bands.")
+
+
+class DataTypeRule(MetadataRule):
+    """Every band has the specified data type."""
+
+    rule: Literal["data_type"] = "data_type"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "conceptual consistency"
+    needs: ClassVar[Needs] = Needs.one("equals", "any_of")
+    ignores: ClassVar[Mapping[str, str]] = NO_PLACES
+    equals: DataType | None = Field(None, description="Data type of every band.")
+    any_of: tuple[DataType, ...] | None = Field(
+        None, min_length=1, description="Allowed data types."
+    )
+
+
+class Nodata(MetadataRule):
+    """Every band declares the specified nodata value (``null``: none, ``nan``: NaN)."""
+
+    rule: Literal["nodata"] = "nodata"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "conceptual consistency"
+    ignores: ClassVar[Mapping[str, str]] = NO_PLACES
+    equals: int | float | None = Field(
+        description="Nodata value of every band, exact for integers of any size; null: none."
+    )
+
+    @field_validator("equals", mode="before")
+    @classmethod
+    def _no_truth(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            msg = "true and false are not nodata values"
+            raise ValueError(msg)  # noqa: TRY004 - pydantic turns it into a mistake of the contract
+        return value
+
+
+class Resolution(MetadataRule):
+    """The raster has the specified pixel size."""
+
+    rule: Literal["resolution"] = "resolution"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "conceptual consistency"
+    ignores: ClassVar[Mapping[str, str]] = ONE_FACT
+    equals: Positive | tuple[Positive, Positive] = Field(
+        description="Pixel size, or [x, y], in units of the CRS."
+    )
+    tolerance: NotNegative = Field(1e-9, description="Accepted difference, in units of the CRS.")
+
+
+class GridAlignment(MetadataRule):
+    """The pixel grid is aligned with a given grid, or with that of another raster."""
+
+    rule: Literal["grid_alignment"] = "grid_alignment"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "conceptual consistency"
+    needs: ClassVar[Needs] = Needs((("origin", "resolution"), ("other",)))
+    ignores: ClassVar[Mapping[str, str]] = ONE_FACT
+    origin: tuple[float, float] | None = Field(
+        None, description="Corner of any cell of the grid: [x, y]."
+    )
+    resolution: Positive | tuple[Positive, Positive] | None = Field(
+        None, description="Pixel size of the grid, or [x, y]."
+    )
+    other: Other | None = Field(None, description="Raster that defines the grid.")
+    tolerance: NotNegative = Field(
+        0.01, description="Accepted offset at any corner, as a fraction of a pixel."
+    )
+
+    def others(self) -> tuple[Other, ...]:
+        """The raster whose grid counts, when the contract names one."""
+        return () if self.other is None else (self.other,)
+
+
+class CloudOptimized(MetadataRule):
+    """The source is a Cloud Optimized GeoTIFF."""
+
+    rule: Literal["cloud_optimized"] = "cloud_optimized"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "format consistency"
+    ignores: ClassVar[Mapping[str, str]] = ONE_FACT
+    strict: bool = Field(False, description="Treat warnings of the validator as violations.")

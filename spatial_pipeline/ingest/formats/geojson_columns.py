@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spatial_pipeline.ingest.defects import Defects
-from spatial_pipeline.ingest.formats.geojson_text import TooLarge
+from spatial_pipeline.ingest.formats.json_elements import TooLarge
 from spatial_pipeline.runtime.json_text import exact_json
 
 Value = Any

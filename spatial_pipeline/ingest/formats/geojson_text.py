@@ -9,12 +9,8 @@ Source: RFC 8259, RFC 7946, RFC 8142.
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -22,13 +18,18 @@ import numpy as np
 import orjson
 
 from spatial_pipeline.errors import SourceError
-from spatial_pipeline.runtime.json_text import exact_json
+from spatial_pipeline.ingest.formats.json_elements import (
+    SHOWN,
+    decoded_quickly,
+    decoded_slowly,
+    exact_real,
+    refuse_unencodable,
+    without_repeats,
+)
 
 BLOCK_BYTES = 8 << 20
 MAX_ELEMENT_BYTES = 1 << 29
 """Bytes of the largest element."""
-_MAX_DIGITS = 1000
-"""Digits of the longest whole number that is told from another."""
 _BLANK = b" \t\r\n"
 _BETWEEN = b" \t\r\n\x1e"
 _BOM = b"\xef\xbb\xbf"
@@ -36,17 +37,6 @@ _TOKENS = bytes(1 if c in b'{}[]":' else 0 for c in range(256))
 _STEP = np.zeros(256, np.int8)
 _STEP[list(b"{[")] = 1
 _STEP[list(b"}]")] = -1
-_LONG = re.compile(rb"[0-9]{19}")
-_EXACT = float(1 << 63)
-_SHOWN = 60
-"""Characters of a damaged text that an error shows."""
-
-
-@dataclass(frozen=True)
-class TooLarge:
-    """A number that no double holds, as the text writes it."""
-
-    text: str
 
 
 @dataclass
@@ -78,11 +68,11 @@ class GeoJsonText:
         self.stream.seek(self.start)
         read = 0
         for text, keys in self._sequence() if self.sequence else self._collection():
-            values = _quickly(text, keys)
+            values = decoded_quickly(text, keys)
             self._quick.append(values is not None)
             if values is None:
-                values = _slowly(text, read)
-                _encodable(values, read)
+                values = decoded_slowly(text, read)
+                refuse_unencodable(values, read)
             read += len(values)
             yield values
 
@@ -91,7 +81,7 @@ class GeoJsonText:
         self.stream.seek(self.start)
         texts = (text for text, _ in self._sequence()) if self.sequence else self._placed()
         for text, quick in zip(texts, self._quick, strict=True):
-            yield orjson.loads(text) if quick else _slowly(text, 0)
+            yield orjson.loads(text) if quick else decoded_slowly(text, 0)
 
     def _placed(self) -> Iterator[bytes]:
         for begin, size in self._places:
@@ -169,7 +159,7 @@ class GeoJsonText:
             msg = "the text ends before its collection does"
             raise SourceError(msg) from exc
         _only(text[at:].encode("utf-8", "surrogateescape"), _BETWEEN)
-        _encodable([self.members], 0)
+        refuse_unencodable([self.members], 0)
 
 
 def opened(stream: IO[bytes]) -> GeoJsonText:
@@ -211,7 +201,7 @@ def _members(text: str, at: int) -> tuple[dict[str, Any], int, bool]:
         json.JSONDecodeError: likewise, or it is not well-formed.
 
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_once, parse_float=_real)
+    decoder = json.JSONDecoder(object_pairs_hook=without_repeats, parse_float=exact_real)
     members: dict[str, Any] = {}
     at = _skip(text, at)
     if text[at] == "}":
@@ -276,118 +266,6 @@ def _structure(buffer: bytes) -> tuple[Any, Any, int, int]:
     return opens, closes, keys, closing
 
 
-def _quickly(text: bytes, keys: int) -> list[Any] | None:
-    """The elements of an array that has so many keys; None where they need a closer look."""
-    try:
-        values: list[Any] = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    if _keys(values) != keys and _all_keys(values) != keys:
-        return None
-    return None if _suspicious(values, text) else values
-
-
-def _keys(values: list[Any]) -> int:
-    """Members of features, their geometries and properties."""
-    try:
-        geometries = [g for v in values if (g := v.get("geometry")) is not None]
-        properties = [p for v in values if (p := v.get("properties")) is not None]
-        return sum(map(len, values)) + sum(map(len, geometries)) + sum(map(len, properties))
-    except (AttributeError, TypeError):
-        return -1
-
-
-def _all_keys(value: Any) -> int:
-    """Members of all objects in a value, but for those in coordinates, where none may be."""
-    count, waiting = 0, [value]
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, dict):
-            count += len(found)
-            waiting.extend(v for k, v in found.items() if k != "coordinates")
-        elif isinstance(found, list):
-            waiting.extend(v for v in found if isinstance(v, dict | list))
-    return count
-
-
-def _suspicious(values: list[Any], text: bytes) -> bool:
-    """Whether a whole number may have become a double, as happens beyond 64 bits."""
-    objects = [v for v in values if isinstance(v, dict)]
-    properties = [p for v in objects if isinstance(p := v.get("properties"), dict)]
-    cells = itertools.chain.from_iterable(map(dict.values, properties))
-    found = [*cells, *(v["id"] for v in objects if "id" in v)]
-    kinds = set(map(type, found))
-    odd = list in kinds or dict in kinds
-    if float in kinds and not odd:
-        numbers = [v for v in found if type(v) is float]
-        odd = max(numbers) >= _EXACT or min(numbers) <= -_EXACT
-    return odd and _LONG.search(text) is not None
-
-
-def _slowly(text: bytes, first: int) -> list[Any]:
-    """The elements by the reader of the standard library, which knows more and says why.
-
-    It takes NaN and Infinity, which many programs write, and bytes that are not UTF-8 as lone
-    surrogates.
-
-    """
-    try:
-        values: list[Any] = json.loads(
-            text.decode("utf-8", "surrogateescape"),
-            object_pairs_hook=_once,
-            parse_float=_real,
-            parse_int=_whole,
-        )
-    except json.JSONDecodeError as exc:
-        shown = exc.doc[max(0, exc.pos - _SHOWN // 2) : exc.pos + _SHOWN // 2]
-        behind = f" behind feature {first}" if first else ""
-        msg = f"not well-formed JSON{behind}: {exc.msg} at {shown!r}"
-        raise SourceError(msg) from exc
-    except RecursionError as exc:
-        msg = "the JSON text is nested too deeply"
-        raise SourceError(msg) from exc
-    return values
-
-
-def _encodable(values: list[Any], first: int) -> None:
-    """Refuses lone surrogates and numbers too large outside of cells, where columns name them."""
-    for i, value in enumerate(values):
-        rest = value
-        if isinstance(value, dict):
-            rest = dict(value)
-            if isinstance(properties := value.get("properties"), dict):
-                rest["properties"] = list(properties)
-            if isinstance(geometry := value.get("geometry"), dict):
-                rest["geometry"] = {k: v for k, v in geometry.items() if k != "coordinates"}
-        try:
-            exact_json(rest).encode()
-        except UnicodeEncodeError as exc:
-            msg = f"feature {first + i} is not UTF-8: {ascii(value)[:200]}"
-            raise SourceError(msg) from exc
-        except TypeError as exc:
-            msg = f"feature {first + i} holds a number that is too large: {ascii(value)[:200]}"
-            raise SourceError(msg) from exc
-
-
-def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    given = list(pairs)
-    found = dict(given)
-    if len(found) < len(given):
-        ((key, _),) = Counter(k for k, _ in given).most_common(1)
-        msg = f"an object names the member {key!r} twice: {exact_json(given, default=str)[:200]}"
-        raise SourceError(msg)
-    return found
-
-
-def _real(text: str) -> float | TooLarge:
-    value = float(text)
-    return TooLarge(text) if math.isinf(value) else value
-
-
-def _whole(text: str) -> int | TooLarge:
-    return TooLarge(text) if len(text) > _MAX_DIGITS else int(text)
-
-
 def _only(text: bytes, blank: bytes) -> None:
     if text.strip(blank):
         raise _damaged(text)
@@ -400,5 +278,5 @@ def _bound(rest: bytes) -> None:
 
 
 def _damaged(text: bytes) -> SourceError:
-    shown = text.strip(_BETWEEN)[:_SHOWN].decode("utf-8", "replace")
+    shown = text.strip(_BETWEEN)[:SHOWN].decode("utf-8", "replace")
     return SourceError(f"not well-formed GeoJSON: {shown!r} between or behind its elements")

@@ -27,7 +27,7 @@ from typing import Any
 import asyncpg
 
 from spatial_pipeline.contract.database_url import Address, admit, parse, redacted
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.postgis import catalogue
 from spatial_pipeline.ingest.postgis.session import ServerLimits, session, snapshot, translated

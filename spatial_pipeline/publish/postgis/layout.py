@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pyproj
 
 from spatial_pipeline.contract.geometry_type import GeometryType
-from spatial_pipeline.contract.models import GeometryColumn
+from spatial_pipeline.contract.publication import GeometryColumn
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.crs import comparison

@@ -15,21 +15,13 @@ from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.publish.postgis.binary import Digest
 from spatial_pipeline.publish.postgis.identifiers import quoted, quoted_table
-from spatial_pipeline.publish.postgis.ownership import is_held
-from spatial_pipeline.publish.postgis.proof import RowOrigin, rows_of_others
-from spatial_pipeline.publish.postgis.tables import relation_kind
+from spatial_pipeline.publish.postgis.proof import RowOrigin
+from spatial_pipeline.publish.postgis.relations import relation_kind
 from spatial_pipeline.runtime.json_text import plain
 
 logger = logging.getLogger("spatial_pipeline")
 _OF = "dataset = $1 AND partition IS NOT DISTINCT FROM $2"
 _CONFLICT = "(dataset, (partition IS NULL), (coalesce(partition, ''))"
-STAYS = (
-    asyncpg.LockNotAvailableError,
-    asyncpg.DependentObjectsStillExistError,
-    asyncpg.InsufficientPrivilegeError,
-    asyncpg.UndefinedTableError,
-)
-"""Reasons of the server to leave an obsolete part where it is until the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,47 +336,6 @@ async def recognise(
         quoted_table(table),
         description,
     )
-
-
-async def sweep(connection: asyncpg.Connection, version: Version) -> None:
-    """Drops obsolete parts of a partition; those that somebody reads wait for the next run.
-
-    What is not the part that was filled, and a part with rows of others, stays.
-    """
-    names = await connection.fetch(
-        "SELECT part_schema, part_name, relation, written FROM spatial_pipeline.parts"
-        f" WHERE {_OF} AND state = 'obsolete'",
-        version.dataset,
-        version.partition,
-    )
-    for row in names:
-        name = TableName(row["part_schema"], row["part_name"])
-        try:
-            async with connection.transaction():
-                await connection.execute("SET LOCAL lock_timeout = '250ms'")
-                if await is_held(connection, name):
-                    await connection.execute(
-                        f"LOCK TABLE {quoted_table(name)} IN ACCESS EXCLUSIVE MODE"
-                    )
-                    strange = await rows_of_others(connection, name, row["written"])
-                    if strange:
-                        logger.warning(
-                            "%s is not needed any more, and holds %d rows that were written by"
-                            " hand: move them, and DROP TABLE %s",
-                            name,
-                            strange,
-                            quoted_table(name),
-                        )
-                        continue
-                    if await is_held(connection, name):
-                        await connection.execute(f"DROP TABLE {quoted_table(name)}")
-                await connection.execute(
-                    "DELETE FROM spatial_pipeline.parts WHERE part_schema = $1 AND part_name = $2",
-                    name.schema,
-                    name.table,
-                )
-        except STAYS as exc:
-            logger.info("%s stays for now: %s", name, exc)
 
 
 def _jsonb(value: object) -> object:

@@ -11,7 +11,8 @@ import asyncpg
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.version import Publication, Version
-from spatial_pipeline.publish.postgis import ledger, proof, readers, tables
+from spatial_pipeline.publish.postgis import ledger, parts, proof, readers, relations
+from spatial_pipeline.publish.postgis.extension import find_postgis
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
 from spatial_pipeline.publish.postgis.ownership import adopt, is_held, refuse_altered
 from spatial_pipeline.store.verify import Defect
@@ -39,11 +40,11 @@ async def verify_ledger(connection: asyncpg.Connection, on_file: OnFile) -> list
             continue
         found += _pointers(place, publication, on_file(*place))
         found += await _raster(connection, place, publication)
-    parts = await connection.fetch(
+    rows = await connection.fetch(
         "SELECT dataset, partition, version, part_schema, part_name, table_name"
         " FROM spatial_pipeline.parts WHERE state = 'current' ORDER BY 1, 2, 3"
     )
-    for row in parts:
+    for row in rows:
         version = Version(row["dataset"], row["partition"], row["version"])
         table = TableName(row["part_schema"], row["table_name"])
         name = TableName(row["part_schema"], row["part_name"])
@@ -94,7 +95,7 @@ async def _owned(
 async def _shown(
     connection: asyncpg.Connection, version: Version, table: TableName, name: TableName
 ) -> tuple[str, str] | None:
-    if not await tables.is_attached(connection, table, name):
+    if not await relations.is_attached(connection, table, name):
         text = f"its part {name} is not attached to {table}: readers miss its rows"
         return text, f"DROP TABLE {quoted_table(name)}"
     columns = await ledger.published_columns(connection, version.dataset)
@@ -117,8 +118,8 @@ async def _proven(
         connection, source, layout, part.written, count
     ):
         return None
-    postgis = await tables.find_postgis(connection)
-    stored = await tables.digest_of(connection, postgis, tables.TablePart(name, layout, 0), source)
+    postgis = await find_postgis(connection)
+    stored = await parts.digest_of(connection, postgis, parts.TablePart(name, layout, 0), source)
     if stored == part.proven:
         return None
     text = f"rows of {table} were changed by hand: {stored.count} rows of {count} proven ones"

@@ -6,23 +6,31 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
-import pyarrow as pa
 
-from spatial_pipeline.contract.models import GeometryColumn
+from spatial_pipeline.contract.publication import GeometryColumn
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
-from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
 from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Publication, Version
-from spatial_pipeline.publish.postgis import ledger, proof, readers, tables, verify
-from spatial_pipeline.publish.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
+from spatial_pipeline.publish.postgis import (
+    ledger,
+    parts,
+    proof,
+    readers,
+    relations,
+    tables,
+    verify,
+)
+from spatial_pipeline.publish.postgis.binary import Digest
+from spatial_pipeline.publish.postgis.copy_stream import Sent, rows
+from spatial_pipeline.publish.postgis.extension import PostGIS, find_postgis
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
 from spatial_pipeline.publish.postgis.layout import asked_of, layout_of
 from spatial_pipeline.publish.postgis.lock_holders import holders
@@ -35,12 +43,11 @@ from spatial_pipeline.publish.postgis.ownership import (
     replace_dropped,
 )
 from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
+from spatial_pipeline.publish.postgis.retention import sweep
 from spatial_pipeline.publish.postgis.session_lock import lock_session
 from spatial_pipeline.store import locks
 
 logger = logging.getLogger("spatial_pipeline")
-CHUNK = 1 << 20
-"""Bytes handed to the connection at once."""
 LONGEST_PAUSE_S = 1.0
 LOCKED_OUT = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
@@ -69,14 +76,6 @@ class Candidate:
     key: tuple[str, ...]
     comment: str
     geometry: GeometryColumn = field(default_factory=GeometryColumn)
-
-
-@dataclass
-class _Sent:
-    """Digest of what was sent so far, and how many geometries were promoted to Multi types."""
-
-    digest: Digest = field(default_factory=Digest)
-    promoted: int = 0
 
 
 class Publisher:
@@ -124,8 +123,8 @@ class Publisher:
         """True when the rows that readers see are the proven ones of the candidate."""
         connection, candidate = self._connection, self._candidate
         await ledger.refuse_foreign(connection, table, candidate.version.dataset)
-        name = tables.part_name(table, candidate.version, asked_of(candidate.geometry))
-        if not await tables.is_attached(connection, table, name):
+        name = parts.part_name(table, candidate.version, asked_of(candidate.geometry))
+        if not await relations.is_attached(connection, table, name):
             return False
         known = await ledger.parts(connection, candidate.version, table)
         part = next((p for p in known if p.name == name), None)
@@ -183,7 +182,7 @@ class Publisher:
                 )
             if part is not None and candidate.table is not None:
                 await self._exchanged(candidate, candidate.table, part, proven, written)
-        await ledger.sweep(connection, candidate.version)
+        await sweep(connection, candidate.version)
         if candidate.table is not None:
             await self._seen(candidate.table)
             for old in await ledger.left_behind(connection, candidate.version, candidate.table):
@@ -210,7 +209,7 @@ class Publisher:
 
     async def _prepared(
         self, candidate: Candidate, table: TableName
-    ) -> tuple[tables.TablePart, Digest, proof.RowOrigin | None]:
+    ) -> tuple[parts.TablePart, Digest, proof.RowOrigin | None]:
         """The part with the candidate's rows, what they are proven to hold, and their origin.
 
         It is a new one, or the one that was kept, whose origin is known.
@@ -224,27 +223,27 @@ class Publisher:
         await ledger.refuse_foreign(connection, table, dataset)
         # Asked again when the table is locked; a table that is refused should not cost a COPY.
         await refuse_altered(connection, table, await ledger.published_columns(connection, dataset))
-        postgis = await tables.find_postgis(connection, self._address.patience_s)
+        postgis = await find_postgis(connection, self._address.patience_s)
         layout = await asyncio.to_thread(
             layout_of, candidate.path, profile, candidate.key, table, candidate.geometry
         )
-        name = tables.part_name(table, candidate.version, layout.asked)
+        name = parts.part_name(table, candidate.version, layout.asked)
         async with self._reading(table):
             await verify.refuse_loss(connection, postgis, table, candidate.version, name)
-        sent = _Sent()
+        sent = Sent()
         written = None
         version, part = candidate.version, None
         if await is_held(connection, name):
-            part = await tables.kept_part(connection, postgis, table, version, layout)
+            part = await parts.kept_part(connection, postgis, table, version, layout)
         if part is not None:
             async with contextlib.aclosing(rows(candidate.data, part, sent)) as stream:
                 async for _chunk in stream:
                     pass
         else:
-            part = await tables.new_part(connection, postgis, table, version, layout)
+            part = await parts.new_part(connection, postgis, table, version, layout)
             async with contextlib.aclosing(rows(candidate.data, part, sent)) as stream:
-                await tables.fill(connection, part, stream)
-            await tables.finish(connection, part, marker(version, table))
+                await parts.fill(connection, part, stream)
+            await parts.finish(connection, part, marker(version, table))
             written = await proof.written_now(connection, name)
         if sent.promoted:
             logger.warning(
@@ -262,14 +261,14 @@ class Publisher:
     async def _matched(
         self,
         candidate: Candidate,
-        postgis: tables.PostGIS,
-        part: tables.TablePart,
+        postgis: PostGIS,
+        part: parts.TablePart,
         sent: Digest,
         *,
         kept: bool,
     ) -> None:
         """published_matches_staged: the rows that the server holds are the staged ones."""
-        stored = await tables.digest_of(self._connection, postgis, part)
+        stored = await parts.digest_of(self._connection, postgis, part)
         staged = candidate.profile.count
         if sent.count != staged or stored != sent:
             differing = [
@@ -296,7 +295,7 @@ class Publisher:
         self,
         candidate: Candidate,
         table: TableName,
-        part: tables.TablePart,
+        part: parts.TablePart,
         proven: Digest,
         written: proof.RowOrigin | None,
     ) -> None:
@@ -344,11 +343,11 @@ class Publisher:
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
     async def _current(
-        self, version: Version, table: TableName, part: tables.TablePart
+        self, version: Version, table: TableName, part: parts.TablePart
     ) -> TableName | None:
         """The attached part of the same partition."""
         for known in await ledger.parts(self._connection, version, table):
-            if known.name != part.name and await tables.is_attached(
+            if known.name != part.name and await relations.is_attached(
                 self._connection, table, known.name
             ):
                 return known.name
@@ -372,47 +371,9 @@ async def publishing(database: Database, candidate: Candidate) -> AsyncIterator[
         await lock_session(connection, key, f"publishing {version.dataset}", database.address)
         try:
             await adopt(connection, version)
-            await ledger.sweep(connection, version)
+            await sweep(connection, version)
             yield Publisher(connection, database.address, candidate)
         finally:
             # Giving the connection back unlocks too; this frees the next one a moment earlier.
             with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", key)
-
-
-async def rows(data: VectorReader, part: tables.TablePart, sent: _Sent) -> AsyncGenerator[bytes]:
-    """The binary COPY stream of staged features; one batch is sent while the next is encoded."""
-    layout = part.layout
-    srid = None if layout.geometry is None else part.srid
-    encoder = Encoder(layout.types, srid, multi=part.multi)
-    following: asyncio.Task[tuple[pa.Buffer, Digest]] | None = None
-
-    def encode(index: int) -> tuple[pa.Buffer, Digest]:
-        return encoder.encode(_selected(data, index, layout.names))
-
-    try:
-        yield SIGNATURE
-        for index in range(data.batch_count()):
-            if following is None:
-                following = asyncio.create_task(asyncio.to_thread(encode, index))
-            # Shielded, because a thread goes on when its waiter is cancelled.
-            buffer, digest = await asyncio.shield(following)
-            following = None
-            if index + 1 < data.batch_count():
-                following = asyncio.create_task(asyncio.to_thread(encode, index + 1))
-            sent.digest += digest
-            view = memoryview(buffer)
-            for start in range(0, len(view), CHUNK):
-                yield view[start : start + CHUNK].tobytes()
-        yield TRAILER
-    finally:
-        if following is not None:
-            await asyncio.wait([following])
-        sent.promoted = encoder.promoted
-        encoder.close()
-
-
-def _selected(data: VectorReader, index: int, names: Sequence[str]) -> FeatureBatch:
-    """A batch with its columns in the order of the names, which a file need not keep."""
-    batch = data.batch(index, names)
-    return replace(batch, table=batch.table.select(list(names)))

@@ -7,6 +7,7 @@ gone follow. Tables that readers see, and rows written by hand, stay.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,19 @@ import asyncpg
 
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.model.version import Version
-from spatial_pipeline.publish.postgis import ledger
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
-from spatial_pipeline.publish.postgis.ownership import adopt
+from spatial_pipeline.publish.postgis.ownership import adopt, is_held
+from spatial_pipeline.publish.postgis.proof import rows_of_others
 
+logger = logging.getLogger("spatial_pipeline")
 _OF = "dataset = $1 AND partition IS NOT DISTINCT FROM $2"
+STAYS = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.DependentObjectsStillExistError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.UndefinedTableError,
+)
+"""Reasons of the server to leave an obsolete part where it is until the next run."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ async def prune_tables(
             partition,
             list(kept),
         )
-        await ledger.sweep(connection, Version(dataset, partition, "-"))
+        await sweep(connection, Version(dataset, partition, "-"))
         left = await _parts(connection, dataset, partition)
     dropped = {name: size for name, size in sizes.items() if name not in left}
     records = await _records(connection, dataset, partition, kept)
@@ -107,6 +116,47 @@ async def prune_tables(
         )
     stays = tuple(n for n in sizes if n in left)
     return PrunedTables(tuple(dropped), sum(dropped.values()), len(records), stays)
+
+
+async def sweep(connection: asyncpg.Connection, version: Version) -> None:
+    """Drops obsolete parts of a partition; those that somebody reads wait for the next run.
+
+    What is not the part that was filled, and a part with rows of others, stays.
+    """
+    names = await connection.fetch(
+        "SELECT part_schema, part_name, relation, written FROM spatial_pipeline.parts"
+        f" WHERE {_OF} AND state = 'obsolete'",
+        version.dataset,
+        version.partition,
+    )
+    for row in names:
+        name = TableName(row["part_schema"], row["part_name"])
+        try:
+            async with connection.transaction():
+                await connection.execute("SET LOCAL lock_timeout = '250ms'")
+                if await is_held(connection, name):
+                    await connection.execute(
+                        f"LOCK TABLE {quoted_table(name)} IN ACCESS EXCLUSIVE MODE"
+                    )
+                    strange = await rows_of_others(connection, name, row["written"])
+                    if strange:
+                        logger.warning(
+                            "%s is not needed any more, and holds %d rows that were written by"
+                            " hand: move them, and DROP TABLE %s",
+                            name,
+                            strange,
+                            quoted_table(name),
+                        )
+                        continue
+                    if await is_held(connection, name):
+                        await connection.execute(f"DROP TABLE {quoted_table(name)}")
+                await connection.execute(
+                    "DELETE FROM spatial_pipeline.parts WHERE part_schema = $1 AND part_name = $2",
+                    name.schema,
+                    name.table,
+                )
+        except STAYS as exc:
+            logger.info("%s stays for now: %s", name, exc)
 
 
 async def _parts(connection: asyncpg.Connection, dataset: str, partition: str | None) -> set[str]:

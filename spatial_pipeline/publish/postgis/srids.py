@@ -16,7 +16,7 @@ import asyncpg
 import pyproj
 from pyproj.exceptions import CRSError
 
-from spatial_pipeline.contract.models import MAX_SRID
+from spatial_pipeline.contract.publication import MAX_SRID
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.crs import comparison
 from spatial_pipeline.publish.postgis.advisory_lock import transaction_lock

@@ -9,7 +9,8 @@ import asyncpg
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.version import Version
-from spatial_pipeline.publish.postgis import ledger, proof, tables
+from spatial_pipeline.publish.postgis import ledger, parts, proof, relations
+from spatial_pipeline.publish.postgis.extension import PostGIS, find_postgis, find_srid
 from spatial_pipeline.publish.postgis.identifiers import quoted_column, quoted_table
 from spatial_pipeline.publish.postgis.layout import TableLayout
 from spatial_pipeline.publish.postgis.ownership import is_held
@@ -38,7 +39,7 @@ async def refuse_changed(
         StoreError: the rows are not those that were proven.
 
     """
-    missing = set(layout.columns) - set(await tables.columns_of(connection, table))
+    missing = set(layout.columns) - set(await relations.columns_of(connection, table))
     if missing:
         msg = (
             f"{table}: column {min(missing)!r} was dropped by hand: DROP TABLE"
@@ -52,11 +53,11 @@ async def refuse_changed(
         and await proof.is_untouched(connection, source, layout, part.written, proven.count)
     ):
         return
-    postgis = await tables.find_postgis(connection)
-    srid = await tables.find_srid(connection, postgis, layout)
-    read = tables.TablePart(part.name, layout, srid)
+    postgis = await find_postgis(connection)
+    srid = await find_srid(connection, postgis, layout)
+    read = parts.TablePart(part.name, layout, srid)
     origin = await proof.origin_of(connection, part.name)
-    stored = await tables.digest_of(connection, postgis, read, source)
+    stored = await parts.digest_of(connection, postgis, read, source)
     await refuse_srids(connection, postgis, read, source)
     if stored == proven:
         await ledger.remember_origin(connection, part.name, origin)
@@ -71,7 +72,7 @@ async def refuse_changed(
 
 async def refuse_loss(
     connection: asyncpg.Connection,
-    postgis: tables.PostGIS,
+    postgis: PostGIS,
     table: TableName,
     version: Version,
     name: TableName,
@@ -92,7 +93,7 @@ async def refuse_loss(
     for former in await ledger.parts(connection, version, table):
         if former.written is None or former.proven is None:
             continue
-        if not (former.name == name or await tables.is_attached(connection, table, former.name)):
+        if not (former.name == name or await relations.is_attached(connection, table, former.name)):
             continue
         if not await is_held(connection, former.name):
             continue
@@ -102,8 +103,8 @@ async def refuse_loss(
         layout = await proof.recorded_layout(connection, held)
         if not strange or layout is None:
             continue
-        read = tables.TablePart(former.name, layout, 0)
-        if await tables.digest_of(connection, postgis, read) != former.proven:
+        read = parts.TablePart(former.name, layout, 0)
+        if await parts.digest_of(connection, postgis, read) != former.proven:
             msg = (
                 f"{table}: {strange} rows of {held} were inserted or changed by hand since they"
                 " were published, and would be lost: copy what you need from it,"
@@ -113,7 +114,7 @@ async def refuse_loss(
 
 
 async def refuse_srids(
-    connection: asyncpg.Connection, postgis: tables.PostGIS, part: tables.TablePart, source: str
+    connection: asyncpg.Connection, postgis: PostGIS, part: parts.TablePart, source: str
 ) -> None:
     """Refuses geometries in another CRS than the part was filled with; no digest contains it.
 

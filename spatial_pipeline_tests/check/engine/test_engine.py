@@ -17,9 +17,11 @@ from pydantic import ValidationError
 from spatial_pipeline.check import base
 from spatial_pipeline.check.base import FeatureCheck, PlannedCheck, TileCheck, WindowCheck
 from spatial_pipeline.check.engine import catalogue
-from spatial_pipeline.check.engine.engine import Plan, evaluate
-from spatial_pipeline.contract.rules.metadata import BandCount, Crs, FeatureCount, NotNull, Readable
+from spatial_pipeline.check.engine.engine import evaluate
+from spatial_pipeline.check.engine.plan import Plan
+from spatial_pipeline.contract.rules.metadata import Crs, FeatureCount, NotNull, Readable
 from spatial_pipeline.contract.rules.parity import RoundTrips, SameFeaturesAs
+from spatial_pipeline.contract.rules.raster_metadata import BandCount
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy, MustNotOverlap
 from spatial_pipeline.contract.rules.validity import NotEmpty, PixelRange, ValidGeometry
 from spatial_pipeline.contract.vocabulary import Severity, Status

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shapely
 
-from spatial_pipeline.check.engine.engine import Plan, evaluate
+from spatial_pipeline.check.engine.engine import evaluate
 from spatial_pipeline.check.engine.memory_budget import (
     PIECE,
     PIECE_BYTES,
@@ -18,6 +18,7 @@ from spatial_pipeline.check.engine.memory_budget import (
     piece_bytes,
     window_bytes,
 )
+from spatial_pipeline.check.engine.plan import Plan
 from spatial_pipeline.contract.rules.validity import NotEmpty
 from spatial_pipeline_tests.support import memory_raster, memory_vector
 

@@ -13,15 +13,12 @@ import numpy as np
 import pytest
 import shapely
 
-from spatial_pipeline.check.engine.engine import Plan, evaluate
+from spatial_pipeline.check.engine.engine import evaluate
+from spatial_pipeline.check.engine.plan import Plan
 from spatial_pipeline.check.engine.remote import Answers, Bench, Elapsed, RemoteJob, Window
 from spatial_pipeline.check.engine.rule_run import Answer
 from spatial_pipeline.contract.rules.metadata import Unique
-from spatial_pipeline.contract.rules.parity import (
-    SameCountAs,
-    SamePixelsAs,
-    StagedMatchesSource,
-)
+from spatial_pipeline.contract.rules.parity import SameCountAs, SamePixelsAs, StagedMatchesSource
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy, MustNotOverlap
 from spatial_pipeline.contract.rules.validity import PixelRange, ValidGeometry
 from spatial_pipeline.contract.vocabulary import Status

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.check.coverage.overlap_pairs import DECIDED
-from spatial_pipeline.check.engine.engine import Plan, evaluate
+from spatial_pipeline.check.engine.engine import evaluate
+from spatial_pipeline.check.engine.plan import Plan
 from spatial_pipeline.check.rules.topology import must_not_overlap
 from spatial_pipeline.check.violation_buffer import SHARE
 from spatial_pipeline.contract.rules.metadata import NotNull, Unique, ValueRange
@@ -22,11 +23,7 @@ from spatial_pipeline.contract.rules.topology import (
     MustNotHaveGaps,
     MustNotOverlap,
 )
-from spatial_pipeline.contract.rules.validity import (
-    NoDuplicateGeometries,
-    NotEmpty,
-    ValidGeometry,
-)
+from spatial_pipeline.contract.rules.validity import NoDuplicateGeometries, NotEmpty, ValidGeometry
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.model.violation_runs import SpilledViolations, parts_of, weight
 from spatial_pipeline.model.violations import Violations

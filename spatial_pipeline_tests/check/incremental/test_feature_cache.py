@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.check.base import CHECKS, check_class
 from spatial_pipeline.check.engine import catalogue
-from spatial_pipeline.check.engine.engine import Plan, evaluate
+from spatial_pipeline.check.engine.engine import evaluate
+from spatial_pipeline.check.engine.plan import Plan
 from spatial_pipeline.check.forms.column_rule import ColumnRuleCheck
 from spatial_pipeline.check.forms.feature_rule import FeatureRuleCheck
 from spatial_pipeline.check.forms.overlay_rule import OverlayRuleCheck

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from spatial_pipeline.contract.models import Source, VectorContract
+from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import GivenUpError, ReaderFailedError
 from spatial_pipeline.ingest import CageLimits, ingest

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 import stamina
 
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.ingest import CageLimits, ingest
 from spatial_pipeline.ingest.cage import client, landlock
 from spatial_pipeline.ingest.cage.job import ReadJob

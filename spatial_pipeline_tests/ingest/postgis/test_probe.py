@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.postgis import probe
 from spatial_pipeline.ingest.postgis.probe import table_tokens

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import SourceLostError
 from spatial_pipeline.ingest import ingest, opened
 from spatial_pipeline.ingest.postgis import session as postgis_session

@@ -18,7 +18,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.ingest import opened
 from spatial_pipeline.ingest.postgis import source as postgis_source
 from spatial_pipeline.ingest.postgis import stream as postgis_stream

@@ -23,13 +23,13 @@ NAP = "SELECT pg_sleep(100)"
 @pytest.fixture
 def slow(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Finishing a part takes the server very long."""
-    finish = module.tables.finish
+    finish = module.parts.finish
 
     async def napping(connection: Any, *args: Any) -> None:
         await finish(connection, *args)
         await connection.execute(NAP)
 
-    monkeypatch.setattr(module.tables, "finish", napping)
+    monkeypatch.setattr(module.parts, "finish", napping)
     return project
 
 

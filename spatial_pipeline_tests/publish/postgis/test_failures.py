@@ -60,7 +60,7 @@ def test_a_server_that_dies_leaves_the_former_version(
     pipeline = own.pipeline()
     one, two = own.proven(of, 30, 1), own.proven(of, 40, 2)
     asyncio.run(pipeline.apublish(of, one))
-    rows, finish, exchange = module.rows, module.tables.finish, module.tables.exchange
+    rows, finish, exchange = module.rows, module.parts.finish, module.tables.exchange
 
     async def kill() -> None:
         await asyncio.to_thread(server.kill)
@@ -83,7 +83,7 @@ def test_a_server_that_dies_leaves_the_former_version(
         if moment == "copy":
             patch.setattr(module, "rows", dying_rows)
         elif moment == "between":
-            patch.setattr(module.tables, "finish", dying_finish)
+            patch.setattr(module.parts, "finish", dying_finish)
         else:
             patch.setattr(module.tables, "exchange", dying_exchange)
         with pytest.raises(StoreError, match="the database went away"):

@@ -14,7 +14,8 @@ import pytest
 import shapely
 
 from spatial_pipeline.contract.geometry_type import GeometryType
-from spatial_pipeline.contract.models import Publish, VectorContract
+from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.contract.publication import Publish
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.publish.postgis.geometry_column import Present, Wanted

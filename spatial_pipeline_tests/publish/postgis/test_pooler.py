@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.ingest.postgis.probe import table_tokens
 from spatial_pipeline.publish.postgis.pool import Database, ServerAddress

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from spatial_pipeline.errors import StoreError
-from spatial_pipeline.publish.postgis import tables
+from spatial_pipeline.publish.postgis import parts, tables
 from spatial_pipeline_tests.postgres import Cluster
 from spatial_pipeline_tests.publish.postgis.projects import Project, contract
 from spatial_pipeline_tests.publish.postgis.test_ownership import dumped_and_restored, publish
@@ -21,14 +21,14 @@ from spatial_pipeline_tests.publish.postgis.test_readers import ROW, part_of, sc
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """The relations whose values were read."""
-    digest_of = tables.digest_of
+    digest_of = parts.digest_of
     sources: list[str | None] = []
 
     async def counted(connection: Any, postgis: Any, part: Any, source: str | None = None) -> Any:
         sources.append(source)
         return await digest_of(connection, postgis, part, source)
 
-    monkeypatch.setattr(tables, "digest_of", counted)
+    monkeypatch.setattr(parts, "digest_of", counted)
     return sources
 
 

@@ -249,13 +249,13 @@ def test_a_gate_that_closes_during_the_copy_holds(
     pipeline = project.pipeline()
     asyncio.run(pipeline.apublish(of, project.proven(of, 3, 1)))
     second = project.proven(of, 4, 2)
-    finish = module.tables.finish
+    finish = module.parts.finish
 
     async def closing(*args: Any) -> None:
         await finish(*args)
         (pipeline.store.path(second) / "verdict.json").unlink()
 
-    monkeypatch.setattr(module.tables, "finish", closing)
+    monkeypatch.setattr(module.parts, "finish", closing)
     with pytest.raises(GateClosedError, match="never checked"):
         asyncio.run(pipeline.apublish(of, second))
     assert run(project.dsn, "SELECT count(*) FROM gis.points") == [(3,)]
@@ -269,7 +269,7 @@ def test_rows_that_are_not_the_staged_ones_are_not_published(
     of = contract(project.folder)
     pipeline = project.pipeline()
     asyncio.run(pipeline.apublish(of, project.proven(of, 3, 1)))
-    fill = module.tables.fill
+    fill = module.parts.fill
     damage = {
         "attributes": "UPDATE {0} SET mark = mark + 1 WHERE id = 0",
         "geometry": "UPDATE {0} SET geometry = ST_Translate(geometry, 1e-9, 0) WHERE id = 0",
@@ -278,9 +278,9 @@ def test_rows_that_are_not_the_staged_ones_are_not_published(
 
     async def damaged(connection: Any, part: Any, stream: Any) -> None:
         await fill(connection, part, stream)
-        await connection.execute(damage.format(module.tables.quoted_table(part.name)))
+        await connection.execute(damage.format(module.quoted_table(part.name)))
 
-    monkeypatch.setattr(module.tables, "fill", damaged)
+    monkeypatch.setattr(module.parts, "fill", damaged)
     with pytest.raises(StoreError, match=f"published_matches_staged failed.* differs in .*{what}"):
         asyncio.run(pipeline.apublish(of, project.proven(of, 4, 2)))
     assert run(project.dsn, "SELECT count(*) FROM gis.points") == [(3,)]

@@ -6,9 +6,9 @@ from typing import Any
 import asyncpg
 import pyproj
 
+from spatial_pipeline.publish.postgis.extension import find_postgis, find_srid
 from spatial_pipeline.publish.postgis.layout import TableLayout
 from spatial_pipeline.publish.postgis.srids import OWN_SRIDS
-from spatial_pipeline.publish.postgis.tables import find_postgis, find_srid
 from spatial_pipeline_tests.publish.postgis.projects import Project
 
 OWN = pyproj.CRS.from_proj4("+proj=laea +lat_0=12 +lon_0=34 +datum=WGS84 +units=m")

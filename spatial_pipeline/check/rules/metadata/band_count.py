@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spatial_pipeline.check.api import RuleOutcome, profile_rule
 from spatial_pipeline.check.raster.profile_text import band_text, source_violations
-from spatial_pipeline.contract.rules.metadata import BandCount
+from spatial_pipeline.contract.rules.raster_metadata import BandCount
 from spatial_pipeline.model.profile import RasterProfile
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spatial_pipeline.check.api import RuleOutcome, profile_rule
 from spatial_pipeline.check.raster.profile_text import by_band
-from spatial_pipeline.contract.rules.metadata import DataTypeRule
+from spatial_pipeline.contract.rules.raster_metadata import DataTypeRule
 from spatial_pipeline.model.profile import RasterProfile
 
 

@@ -18,7 +18,7 @@ from spatial_pipeline.check.raster.grid import (
     to_crs,
 )
 from spatial_pipeline.check.raster.profile_text import source_violations
-from spatial_pipeline.contract.rules.metadata import GridAlignment
+from spatial_pipeline.contract.rules.raster_metadata import GridAlignment
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.profile import RasterProfile
 

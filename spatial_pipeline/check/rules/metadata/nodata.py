@@ -9,7 +9,7 @@ import numpy as np
 
 from spatial_pipeline.check.api import RuleOutcome, profile_rule
 from spatial_pipeline.check.raster.profile_text import by_band
-from spatial_pipeline.contract.rules.metadata import Nodata
+from spatial_pipeline.contract.rules.raster_metadata import Nodata
 from spatial_pipeline.model.profile import BandProfile, RasterProfile, can_hold
 
 

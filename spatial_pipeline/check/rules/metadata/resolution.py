@@ -5,7 +5,7 @@ from __future__ import annotations
 from spatial_pipeline.check.api import RuleOutcome, profile_rule
 from spatial_pipeline.check.raster.grid import EPSILON, ROUNDINGS, pixel_size
 from spatial_pipeline.check.raster.profile_text import crs_unit, source_violations
-from spatial_pipeline.contract.rules.metadata import Resolution
+from spatial_pipeline.contract.rules.raster_metadata import Resolution
 from spatial_pipeline.model.profile import RasterProfile
 
 

@@ -1,4 +1,4 @@
-from spatial_pipeline.contract.rules.metadata import (
+from spatial_pipeline.contract.rules.raster_metadata import (
     BandCount,
     CloudOptimized,
     DataTypeRule,

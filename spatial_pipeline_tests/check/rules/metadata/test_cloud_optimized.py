@@ -1,6 +1,4 @@
-from spatial_pipeline.contract.rules.metadata import (
-    CloudOptimized,
-)
+from spatial_pipeline.contract.rules.raster_metadata import CloudOptimized
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.rules.metadata.rasters import raster
 from spatial_pipeline_tests.support import run_rule

@@ -1,6 +1,4 @@
-from spatial_pipeline.contract.rules.metadata import (
-    DataTypeRule,
-)
+from spatial_pipeline.contract.rules.raster_metadata import DataTypeRule
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.rules.metadata.rasters import banded
 from spatial_pipeline_tests.support import run_rule

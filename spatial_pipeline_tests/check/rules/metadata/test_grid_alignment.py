@@ -4,9 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.contract.rules.metadata import (
-    GridAlignment,
-)
+from spatial_pipeline.contract.rules.raster_metadata import GridAlignment
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.rules.metadata.rasters import OTHER, raster
 from spatial_pipeline_tests.support import run_rule

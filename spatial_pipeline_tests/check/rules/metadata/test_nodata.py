@@ -3,9 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from spatial_pipeline.contract.rules.metadata import (
-    Nodata,
-)
+from spatial_pipeline.contract.rules.raster_metadata import Nodata
 from spatial_pipeline_tests.check.rules.metadata.rasters import banded
 from spatial_pipeline_tests.support import run_rule
 

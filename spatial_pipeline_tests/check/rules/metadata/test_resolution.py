@@ -3,9 +3,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.contract.rules.metadata import (
-    Resolution,
-)
+from spatial_pipeline.contract.rules.raster_metadata import Resolution
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.rules.metadata.rasters import raster
 from spatial_pipeline_tests.support import run_rule

@@ -15,7 +15,8 @@ import pytest
 import rasterio
 import shapely
 
-from spatial_pipeline.check.engine.engine import Plan, evaluate
+from spatial_pipeline.check.engine.engine import evaluate
+from spatial_pipeline.check.engine.plan import Plan
 from spatial_pipeline.contract.rules.metadata import NotNull
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.contract.vocabulary import Status
