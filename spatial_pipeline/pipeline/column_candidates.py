@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from spatial_pipeline.pipeline.column_summary import RARE, ColumnSummary, Combinations
-from spatial_pipeline.pipeline.rule_candidates import COLUMNS, FILE, Candidate, Parameters
+from spatial_pipeline.pipeline.rule_candidates import COLUMNS, FILE, Parameters, RuleCandidate
 
 ENDS = (
     ("from", "to"), ("min", "max"), ("start", "end"), ("begin", "end"), ("low", "high"),
@@ -30,20 +30,20 @@ PAIRS = 3
 
 def of_columns(
     columns: Sequence[ColumnSummary], combined: Sequence[Combinations]
-) -> Iterator[Candidate]:
+) -> Iterator[RuleCandidate]:
     """Names, types, nullability, ranges, codes, patterns and combinations."""
     yield from _schema(columns)
     for column in columns:
         yield from _values(column)
     texts = [c.name for c in columns if c.kind == "string" and c.present]
     if texts:
-        yield Candidate.of(COLUMNS, "text_encoding", {"columns": texts})
+        yield RuleCandidate.of(COLUMNS, "text_encoding", {"columns": texts})
     for pair in combined:
         if pair.found:
             rows = [list(values) for values in sorted(pair.found, key=repr)]
             allowed = {"columns": list(pair.columns), "combinations": rows}
             label = "_".join(pair.columns)
-            yield Candidate.of(COLUMNS, "allowed_combinations", allowed, label=label)
+            yield RuleCandidate.of(COLUMNS, "allowed_combinations", allowed, label=label)
     yield from _ends(columns)
     yield from _dates(columns)
 
@@ -63,7 +63,7 @@ def telling(pair: Combinations, columns: Sequence[ColumnSummary]) -> bool:
     return bool(pair.found) and 2 * len(pair.found or ()) <= possible and rows >= RARE * possible
 
 
-def measures(columns: Sequence[ColumnSummary], single: Sequence[str]) -> Iterator[Candidate]:
+def measures(columns: Sequence[ColumnSummary], single: Sequence[str]) -> Iterator[RuleCandidate]:
     """Columns whose name says that they hold a measure of the geometry."""
     fits = {
         "area": "Polygon", "perimeter": "Polygon", "length": "LineString",
@@ -86,39 +86,39 @@ def measures(columns: Sequence[ColumnSummary], single: Sequence[str]) -> Iterato
                 {"columns": {measure: column.name}, **unit, **about}
                 for about, unit in itertools.product(relative, units)
             ]
-            yield Candidate.of(COLUMNS, "measures_match", *options, label=column.name)
+            yield RuleCandidate.of(COLUMNS, "measures_match", *options, label=column.name)
 
 
-def _schema(columns: Sequence[ColumnSummary]) -> Iterator[Candidate]:
+def _schema(columns: Sequence[ColumnSummary]) -> Iterator[RuleCandidate]:
     # The rule reads a trailing ! as not nullable.
     plain = [c for c in columns if c.name[-1:] != "!"]
     if plain:
         strict = {f"{c.name}!" if c.full else c.name: c.kind for c in plain}
         lenient = {c.name: c.kind for c in plain}
-        yield Candidate.of(
+        yield RuleCandidate.of(
             FILE, "columns", {"schema": strict, "extra": "forbid"}, {"schema": strict},
             {"schema": lenient},
         )  # fmt: skip
     full = [c.name for c in columns if c.name[-1:] == "!" and c.full]
     if full:
-        yield Candidate.of(FILE, "not_null", {"columns": full})
+        yield RuleCandidate.of(FILE, "not_null", {"columns": full})
 
 
-def _values(column: ColumnSummary) -> Iterator[Candidate]:
+def _values(column: ColumnSummary) -> Iterator[RuleCandidate]:
     name = column.name
     if column.coded and column.values:
         values = sorted(column.values, key=lambda v: (str(type(v)), v))
         about = {"column": name, "values": values}
-        yield Candidate.of(COLUMNS, "allowed_values", about, label=name)
+        yield RuleCandidate.of(COLUMNS, "allowed_values", about, label=name)
     elif column.pattern is not None:
         about = {"column": name, "pattern": column.pattern}
-        yield Candidate.of(COLUMNS, "matches", about, label=name)
+        yield RuleCandidate.of(COLUMNS, "matches", about, label=name)
     if column.least is not None:
         about = {"column": name, "min": column.least, "max": column.most}
-        yield Candidate.of(COLUMNS, "value_range", about, label=name)
+        yield RuleCandidate.of(COLUMNS, "value_range", about, label=name)
 
 
-def _ends(columns: Sequence[ColumnSummary]) -> Iterator[Candidate]:
+def _ends(columns: Sequence[ColumnSummary]) -> Iterator[RuleCandidate]:
     """Pairs of columns such as from_km and to_km."""
     by_name = {c.name: c for c in columns if c.least is not None}
     for column in by_name.values():
@@ -128,26 +128,26 @@ def _ends(columns: Sequence[ColumnSummary]) -> Iterator[Candidate]:
             if partner is None or other == column.name or partner.kind != column.kind:
                 continue
             sql = f"{_quoted(column.name)} <= {_quoted(other)}"
-            yield Candidate.of(COLUMNS, "expression", {"sql": sql}, label=column.name)
+            yield RuleCandidate.of(COLUMNS, "expression", {"sql": sql}, label=column.name)
             if column.kind in ("integer", "number"):
                 about = {"from": column.name, "to": other}
                 for rule in ("ranges_must_not_overlap", "ranges_must_not_have_gaps"):
-                    yield Candidate.of(COLUMNS, rule, about, label=column.name)
+                    yield RuleCandidate.of(COLUMNS, rule, about, label=column.name)
 
 
-def joined_texts(found: Sequence[tuple[str, str, str]]) -> Iterator[Candidate]:
+def joined_texts(found: Sequence[tuple[str, str, str]]) -> Iterator[RuleCandidate]:
     """Text columns that are two others one after the other."""
     for whole, first, second in found:
         sql = f"{_quoted(whole)} = {_quoted(first)} || {_quoted(second)}"
-        yield Candidate.of(COLUMNS, "expression", {"sql": sql}, label=whole)
+        yield RuleCandidate.of(COLUMNS, "expression", {"sql": sql}, label=whole)
 
 
-def _dates(columns: Sequence[ColumnSummary]) -> Iterator[Candidate]:
+def _dates(columns: Sequence[ColumnSummary]) -> Iterator[RuleCandidate]:
     for column in columns:
         if column.kind in ("date", "datetime") and column.present:
             rule = {"rule": "freshness", "column": column.name, "max_age": "30d"}
             remark = f"the newest record is of {column.most}; say how old it may get"
-            yield Candidate.unasked(COLUMNS, rule, remark, column.name)
+            yield RuleCandidate.unasked(COLUMNS, rule, remark, column.name)
 
 
 def _quoted(name: str) -> str:

@@ -44,8 +44,8 @@ from spatial_pipeline.pipeline.rule_candidates import (
     COLUMNS,
     FILE,
     SECTIONS,
-    Candidate,
     Parameters,
+    RuleCandidate,
     fitting,
     name_of,
     named,
@@ -197,14 +197,14 @@ class _Trial:
             sound=all(r.passed for r in always),
         )
 
-    def _candidates(self) -> list[Candidate]:
+    def _candidates(self) -> list[RuleCandidate]:
         profile = self.profile
-        found: list[Candidate] = []
+        found: list[RuleCandidate] = []
         if profile.bounds is not None and all(map(math.isfinite, profile.bounds)):
             box = {"bounds": rounded_out(profile.bounds)}
-            found.append(Candidate.of(FILE, "bounds_within", box))
+            found.append(RuleCandidate.of(FILE, "bounds_within", box))
         if profile.conformance is not None:
-            found.append(Candidate.of(FILE, "format_conformance"))
+            found.append(RuleCandidate.of(FILE, "format_conformance"))
         if isinstance(profile, VectorProfile):
             found += self._of_vector(profile)
         else:
@@ -214,15 +214,15 @@ class _Trial:
         known = (c for c in found if all(o["rule"] in CATALOGUE for o in c.options))
         return [c for c in map(self._usable, fitting(known)) if c.options]
 
-    def _of_vector(self, profile: VectorProfile) -> Iterator[Candidate]:
+    def _of_vector(self, profile: VectorProfile) -> Iterator[RuleCandidate]:
         self.summary = self._summarised(profile)
         summary = self.summary
         if profile.count:
-            yield Candidate.of(FILE, "feature_count", {"min": 1})
+            yield RuleCandidate.of(FILE, "feature_count", {"min": 1})
         if profile.declared_bounds is not None:
-            yield Candidate.of(FILE, "declared_bounds")
+            yield RuleCandidate.of(FILE, "declared_bounds")
         if profile.driver in {"GPKG", "ESRI Shapefile", "Parquet", "FlatGeobuf"}:
-            yield Candidate.of(FILE, "spatial_index")
+            yield RuleCandidate.of(FILE, "spatial_index")
         yield from of_columns(summary.columns, summary.combined)
         yield from joined_texts(summary.joined)
         if profile.geometry_column is None or not profile.count:
@@ -257,7 +257,7 @@ class _Trial:
         summary.combined = [p for p in pairs if telling(p, summary.columns)]
         return summary
 
-    def _probes(self, keys: Sequence[str]) -> Iterator[exact_rules.Probe]:
+    def _probes(self, keys: Sequence[str]) -> Iterator[exact_rules.ExactProbe]:
         """Rules whose measured values become exact bounds."""
         if isinstance(self.profile, RasterProfile):
             yield from exact_rules.band_probes(self.profile.count)
@@ -267,7 +267,7 @@ class _Trial:
 
     def _today(
         self,
-        probes: Sequence[exact_rules.Probe],
+        probes: Sequence[exact_rules.ExactProbe],
         results: dict[str, tuple[Result, AnyViolations]],
     ) -> Iterator[tuple[Parameters, str]]:
         """The exact rules with their labels."""
@@ -287,7 +287,7 @@ class _Trial:
             yield from exact_rules.null_shares(summable)
             yield from map(exact_rules.checksum, [c for c in summary.columns if c.name not in told])
 
-    async def _judged(self, rules: Sequence[Parameters]) -> _Judged:
+    async def _judged(self, rules: Sequence[Parameters]) -> _TrialResults:
         numbered = [
             {**rule, "name": f"trial_{i}", "timeout_s": PATIENCE_S} for i, rule in enumerate(rules)
         ]
@@ -296,7 +296,7 @@ class _Trial:
         audit = await self.pipeline.audit(contract, version)
         found = [(replace(r, name=r.rule), v) for r, v in audit.evaluations]
         always = len(found) - len(rules)
-        return _Judged([r for r, _ in found[:always]], found[always:])
+        return _TrialResults([r for r, _ in found[:always]], found[always:])
 
     async def _crs(self) -> list[Parameters]:
         """The rule about the CRS: by its authority code where that behaves the same, else WKT."""
@@ -350,7 +350,7 @@ class _Trial:
         holding = zip(pairs, judged.found, strict=True)
         return next((pair for pair, (result, _) in holding if result.passed), None)
 
-    def _usable(self, candidate: Candidate) -> Candidate:
+    def _usable(self, candidate: RuleCandidate) -> RuleCandidate:
         """The candidate with the options that a contract can hold."""
         return replace(candidate, options=tuple(o for o in candidate.options if self._fits(o)))
 
@@ -375,7 +375,7 @@ class _Trial:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class _TrialResults:
     """Results of rules that were tried.
 
     Attributes:

@@ -24,7 +24,7 @@ ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
-class Probe:
+class ExactProbe:
     """A rule that is evaluated for its measured values.
 
     Attributes:
@@ -59,14 +59,14 @@ class Probe:
         return rule
 
 
-def column_probes(columns: Sequence[ColumnSummary], keys: Sequence[str]) -> Iterator[Probe]:
+def column_probes(columns: Sequence[ColumnSummary], keys: Sequence[str]) -> Iterator[ExactProbe]:
     """Sums of the columns of numbers."""
     for column in columns:
         if not summed(column, keys):
             continue
         about = {"rule": "group_aggregate", "aggregate": "sum", "column": column.name}
         digits = 0 if column.kind == "integer" else column.fraction
-        yield Probe(
+        yield ExactProbe(
             {**about, "min": NEVER}, about, ("equals",), f"sum_of_{column.name}", digits=digits
         )
 
@@ -77,7 +77,7 @@ def summed(column: ColumnSummary, keys: Sequence[str]) -> bool:
     return numbers and not column.odd and column.name not in keys
 
 
-def geometry_probes(summary: GeometrySummary) -> Iterator[Probe]:
+def geometry_probes(summary: GeometrySummary) -> Iterator[ExactProbe]:
     """Sums of measures of the geometries."""
     if not summary.types:
         return
@@ -89,15 +89,17 @@ def geometry_probes(summary: GeometrySummary) -> Iterator[Probe]:
     for measure in measured:
         about = {"rule": "group_aggregate", "aggregate": "sum", "measure": measure}
         tolerance = 0.0 if stored or measure == "vertices" else ROUNDING
-        yield Probe({**about, "min": NEVER}, about, ("equals",), f"sum_of_{measure}", tolerance)
+        yield ExactProbe(
+            {**about, "min": NEVER}, about, ("equals",), f"sum_of_{measure}", tolerance
+        )
 
 
-def band_probes(count: int) -> Iterator[Probe]:
+def band_probes(count: int) -> Iterator[ExactProbe]:
     """Mean and standard deviation of the pixels of each band."""
     for band in range(1, count + 1):
         about: dict[str, Any] = {"rule": "statistics"} | ({} if count == 1 else {"band": band})
         never = {"mean": [NEVER, None], "std": [NEVER, None]}
-        yield Probe({**about, **never}, about, ("mean", "std"), f"pixels_of_band_{band}")
+        yield ExactProbe({**about, **never}, about, ("mean", "std"), f"pixels_of_band_{band}")
 
 
 def feature_count(count: int) -> tuple[Parameters, str]:
@@ -121,7 +123,7 @@ def checksum(column: ColumnSummary) -> tuple[Parameters, str]:
 
 
 __all__ = [
-    "Probe",
+    "ExactProbe",
     "band_probes",
     "checksum",
     "column_probes",

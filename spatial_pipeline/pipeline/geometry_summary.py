@@ -27,7 +27,7 @@ LOOKED = 20_000
 
 
 @dataclass
-class Span:
+class NumberRange:
     """Smallest and largest of some numbers."""
 
     least: float = math.inf
@@ -72,11 +72,11 @@ class GeometrySummary:
     neighbours: bool = False
     decimals: int | None = 0
     step: int = 0
-    spans: dict[str, Span] = field(default_factory=dict)
+    spans: dict[str, NumberRange] = field(default_factory=dict)
 
-    def span(self, what: str) -> Span:
+    def span(self, what: str) -> NumberRange:
         """Smallest and largest of a measure."""
-        return self.spans.setdefault(what, Span())
+        return self.spans.setdefault(what, NumberRange())
 
     def add(self, batch: FeatureBatch) -> None:
         """Takes the features of a batch."""
@@ -168,4 +168,4 @@ def _meet(geometry: NDArray[np.object_]) -> bool:
     return len(np.unique(left[left != right])) > DENSE * len(geometry)
 
 
-__all__ = ["GeometrySummary", "Span"]
+__all__ = ["GeometrySummary", "NumberRange"]

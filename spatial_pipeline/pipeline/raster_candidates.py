@@ -11,8 +11,8 @@ import numpy as np
 
 from spatial_pipeline.model.profile import RasterProfile
 from spatial_pipeline.model.readers import RasterReader
-from spatial_pipeline.pipeline.geometry_summary import Span
-from spatial_pipeline.pipeline.rule_candidates import FILE, PIXELS, Candidate, rounded_up
+from spatial_pipeline.pipeline.geometry_summary import NumberRange
+from spatial_pipeline.pipeline.rule_candidates import FILE, PIXELS, RuleCandidate, rounded_up
 
 FEW_VALUES = 32
 """Distinct whole numbers up to which the pixels of a band may be codes."""
@@ -34,7 +34,7 @@ class BandSummary:
 
     """
 
-    span: Span = field(default_factory=Span)
+    span: NumberRange = field(default_factory=NumberRange)
     values: set[int] | None = field(default_factory=set)
     valid: int = 0
     step: float = 0.0
@@ -73,68 +73,70 @@ def band_summaries(data: RasterReader, going: Callable[[], None]) -> list[BandSu
     return bands
 
 
-def of_profile(profile: RasterProfile) -> Iterator[Candidate]:
+def of_profile(profile: RasterProfile) -> Iterator[RuleCandidate]:
     """Grid, bands, types, nodata and tags."""
     types = list(dict.fromkeys(b.data_type for b in profile.bands))
-    yield Candidate.of(FILE, "band_count", {"equals": profile.count})
-    yield Candidate.of(FILE, "data_type", {"equals": types[0]}, {"any_of": types})
+    yield RuleCandidate.of(FILE, "band_count", {"equals": profile.count})
+    yield RuleCandidate.of(FILE, "data_type", {"equals": types[0]}, {"any_of": types})
     nodata = profile.bands[0].nodata
     value = float(nodata) if isinstance(nodata, str) else nodata
-    yield Candidate.of(FILE, "nodata", {"equals": value})
+    yield RuleCandidate.of(FILE, "nodata", {"equals": value})
     a, b, c, d, e, f = profile.transform
-    yield Candidate.of(FILE, "not_rotated")
+    yield RuleCandidate.of(FILE, "not_rotated")
     if not b and not d and a and e:
-        yield Candidate.of(FILE, "resolution", {"equals": [abs(a), abs(e)]})
+        yield RuleCandidate.of(FILE, "resolution", {"equals": [abs(a), abs(e)]})
         origin = (c % abs(a), f % abs(e))
         grid = {"origin": [0.0, 0.0], "resolution": [abs(a), abs(e)]}
         own = {"origin": [origin[0], origin[1]], "resolution": [abs(a), abs(e)]}
-        yield Candidate.of(FILE, "grid_alignment", grid, own)
-    yield Candidate.of(FILE, "size", {"equals": [profile.width, profile.height]})
-    yield Candidate.of(FILE, "compression", {"equals": (profile.compression or "NONE").upper()})
+        yield RuleCandidate.of(FILE, "grid_alignment", grid, own)
+    yield RuleCandidate.of(FILE, "size", {"equals": [profile.width, profile.height]})
+    yield RuleCandidate.of(FILE, "compression", {"equals": (profile.compression or "NONE").upper()})
     names = [band.description or "" for band in profile.bands]
     if any(names):
-        yield Candidate.of(FILE, "band_names", {"equals": names})
+        yield RuleCandidate.of(FILE, "band_names", {"equals": names})
     colors = [band.color_interpretation for band in profile.bands]
-    yield Candidate.of(FILE, "color_interpretation", {"equals": colors})
+    yield RuleCandidate.of(FILE, "color_interpretation", {"equals": colors})
     scaled = {
         "scale": float(profile.bands[0].scale), "offset": float(profile.bands[0].offset),
     }  # fmt: skip
     if all(map(math.isfinite, scaled.values())):
         unit = profile.bands[0].unit
-        yield Candidate.of(FILE, "scale_offset", scaled | ({} if unit is None else {"unit": unit}))
+        yield RuleCandidate.of(
+            FILE, "scale_offset", scaled | ({} if unit is None else {"unit": unit})
+        )
     tags = {name: profile.tags[name] for name in TAGS if name in profile.tags}
     if tags:
-        yield Candidate.of(FILE, "raster_metadata", {"tags": tags})
-    yield Candidate.of(FILE, "cloud_optimized", {"strict": True}, {})
+        yield RuleCandidate.of(FILE, "raster_metadata", {"tags": tags})
+    yield RuleCandidate.of(FILE, "cloud_optimized", {"strict": True}, {})
 
 
-def of_pixels(profile: RasterProfile, bands: list[BandSummary]) -> Iterator[Candidate]:
+def of_pixels(profile: RasterProfile, bands: list[BandSummary]) -> Iterator[RuleCandidate]:
     """Values, nodata and patterns of the pixels."""
-    yield Candidate.of(PIXELS, "readable_pixels")
+    yield RuleCandidate.of(PIXELS, "readable_pixels")
     if not any(band.valid for band in bands):
         return
-    yield Candidate.of(PIXELS, "no_nan")
-    yield Candidate.of(PIXELS, "not_constant")
-    yield Candidate.of(PIXELS, "no_stripes", {"direction": "rows"}, label="rows")
-    yield Candidate.of(PIXELS, "no_stripes", {"direction": "columns"}, label="columns")
-    yield Candidate.of(PIXELS, "no_voids", {}, {"ignore_edge": True})
+    yield RuleCandidate.of(PIXELS, "no_nan")
+    yield RuleCandidate.of(PIXELS, "not_constant")
+    yield RuleCandidate.of(PIXELS, "no_stripes", {"direction": "rows"}, label="rows")
+    yield RuleCandidate.of(PIXELS, "no_stripes", {"direction": "columns"}, label="columns")
+    yield RuleCandidate.of(PIXELS, "no_voids", {}, {"ignore_edge": True})
     size = profile.width * profile.height
     missing = max(1 - band.valid / size for band in bands)
-    yield Candidate.of(PIXELS, "nodata_fraction", {"max": min(rounded_up(missing), 1.0)})
+    yield RuleCandidate.of(PIXELS, "nodata_fraction", {"max": min(rounded_up(missing), 1.0)})
     if profile.overviews:
-        yield Candidate.of(PIXELS, "overviews_match", {}, {"resampling": "average"})
+        yield RuleCandidate.of(PIXELS, "overviews_match", {}, {"resampling": "average"})
     single = len(bands) == 1
     for number, band in enumerate(bands, 1):
         where = {} if single else {"band": number}
         label = f"band_{number}"
         if band.span.found:
             ends = {"min": band.span.least, "max": band.span.most}
-            yield Candidate.of(PIXELS, "pixel_range", {**where, **ends}, label=label)
+            yield RuleCandidate.of(PIXELS, "pixel_range", {**where, **ends}, label=label)
         if band.values:
             about = {**where, "values": sorted(band.values)}
-            yield Candidate.of(PIXELS, "pixel_values", about, label=label)
+            yield RuleCandidate.of(PIXELS, "pixel_values", about, label=label)
             patches = ({**where, "pixels": n} for n in (25, 9, 4, 2))
-            yield Candidate.of(PIXELS, "min_patch_size", *patches, label=label)
+            yield RuleCandidate.of(PIXELS, "min_patch_size", *patches, label=label)
     if (
         single
         and profile.bands[0].data_type in SURFACES
@@ -143,7 +145,7 @@ def of_pixels(profile: RasterProfile, bands: list[BandSummary]) -> Iterator[Cand
     ):
         scale = profile.bands[0].scale
         step = bands[0].step * abs(float(scale))
-        yield Candidate.of(PIXELS, "no_spikes_in_surface", {"max_step": rounded_up(step)})
+        yield RuleCandidate.of(PIXELS, "no_spikes_in_surface", {"max_step": rounded_up(step)})
 
 
 __all__ = ["BandSummary", "band_summaries", "of_pixels", "of_profile"]

@@ -24,7 +24,7 @@ SECTIONS = {
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RuleCandidate:
     """Rules of one kind to try, strictest first: the first that holds is kept.
 
     Attributes:
@@ -45,13 +45,13 @@ class Candidate:
     @classmethod
     def of(
         cls, section: str, rule: str, *options: Parameters, label: str = "", remark: str = ""
-    ) -> Candidate:
+    ) -> RuleCandidate:
         """A rule with several sets of parameters; without any, the bare rule."""
         tried = tuple({"rule": rule, **o} for o in options) or ({"rule": rule},)
         return cls(section, tried, label, remark)
 
     @classmethod
-    def unasked(cls, section: str, rule: Parameters, remark: str, label: str = "") -> Candidate:
+    def unasked(cls, section: str, rule: Parameters, remark: str, label: str = "") -> RuleCandidate:
         """A rule that only a person can decide about."""
         return cls(section, (rule,), label, remark, advised=False)
 
@@ -90,7 +90,7 @@ def named(rules: Sequence[tuple[Parameters, str]]) -> list[Parameters]:
     return out
 
 
-def fitting(candidates: Iterable[Candidate]) -> list[Candidate]:
+def fitting(candidates: Iterable[RuleCandidate]) -> list[RuleCandidate]:
     """The candidates, each rule once: equal ones come from several places."""
     seen: set[str] = set()
     out = []
@@ -144,8 +144,8 @@ __all__ = [
     "PIXELS",
     "SECTIONS",
     "TOPOLOGY",
-    "Candidate",
     "Parameters",
+    "RuleCandidate",
     "fitting",
     "name_of",
     "named",
