@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.readers import VectorReader
-from spatial_pipeline.publish.postgis import tables
 from spatial_pipeline.publish.postgis.binary import SIGNATURE, TRAILER, Digest, Encoder
+from spatial_pipeline.publish.postgis.parts import TablePart
 
 CHUNK = 1 << 20
 """Bytes handed to the connection at once."""
@@ -25,7 +25,7 @@ class Sent:
     promoted: int = 0
 
 
-async def rows(data: VectorReader, part: tables.TablePart, sent: Sent) -> AsyncGenerator[bytes]:
+async def rows(data: VectorReader, part: TablePart, sent: Sent) -> AsyncGenerator[bytes]:
     """The binary COPY stream of staged features; one batch is sent while the next is encoded."""
     layout = part.layout
     srid = None if layout.geometry is None else part.srid

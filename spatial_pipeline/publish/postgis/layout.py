@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -137,15 +138,42 @@ def authority(crs: pyproj.CRS) -> tuple[str, str] | None:
 
 
 def _found(path: Path, profile: VectorProfile) -> frozenset[GeometryType]:
-    """Types that occur in a staged file, by the headers of the geometries.
+    """Types that occur in a staged file.
 
-    The metadata of GeoParquet has no name for M, and none for the dimensions of what is empty.
+    The metadata of the file lists them, unless it has no name for one of them (M); it has none for
+    the dimensions of what is empty, either. Then the headers of the geometries are read.
     """
     if profile.geometry_column is None:
         return frozenset()
     with pq.ParquetFile(path) as file:
+        listed = _listed(file, profile)
+        if listed:
+            return listed
         batches = file.iter_batches(columns=[profile.geometry_column])
         return frozenset().union(*(types_of(b.column(0).cast(pa.binary())) for b in batches))
+
+
+def _listed(file: pq.ParquetFile, profile: VectorProfile) -> frozenset[GeometryType]:
+    """Types by the file's metadata; none where they may not be all of them."""
+    geo = json.loads((file.schema_arrow.metadata or {}).get(b"geo", b"{}"))
+    column = geo.get("columns", {}).get(profile.geometry_column, {})
+    types = [GeometryType.parse(t) for t in column.get("geometry_types", [])]
+    known = frozenset(t for t in types if t is not None)
+    if len(known) < len(types) or not _all_have_boxes(file.metadata, profile.bbox_column):
+        return frozenset()
+    return known
+
+
+def _all_have_boxes(metadata: pq.FileMetaData, bbox: str) -> bool:
+    """True when the statistics say that no geometry is without extent, as null and empty ones."""
+    schema = metadata.schema
+    # A column of the source may have a name with a dot, and so the same path.
+    places = [i for i in range(len(schema)) if schema.column(i).path == f"{bbox}.xmin"]
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    found = [g.column(i).statistics for g in groups for i in places]
+    return bool(places) and all(
+        f is not None and f.has_null_count and not f.null_count for f in found
+    )
 
 
 def _required(profile: VectorProfile, column: GeometryColumn) -> frozenset[str]:

@@ -7,9 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spatial_pipeline.contract.geometry_type import GeometryType
-from spatial_pipeline.publish.postgis.wkb_types import promoted, types_of
+from spatial_pipeline.publish.postgis.wkb_types import HEAD, heads, promoted, types_of
 
 SHAPES = [
     "POINT (1 2)", "POINT EMPTY", "LINESTRING (0 0, 1 1)", "LINESTRING EMPTY",
@@ -31,6 +33,22 @@ def test_types_are_read_from_headers(flavor: str, order: int) -> None:
         assert types_of(pa.array([None, wkb], pa.binary())) == {GeometryType.parse(name)}
     assert types_of(pa.array([None, b"", b"\x01"], pa.binary())) == frozenset()
     assert types_of(pa.array([], pa.binary())) == frozenset()
+
+
+@given(
+    st.lists(st.none() | st.binary(max_size=30), max_size=12),
+    st.integers(HEAD, 24),
+    st.integers(0, 12),
+)
+def test_heads_are_the_first_bytes_of_each_value(
+    values: list[bytes | None], size: int, start: int
+) -> None:
+    expected = [
+        (v[:size] if v is not None and len(v) >= HEAD else b"").ljust(size, b"\0")
+        for v in values[start:]
+    ]
+    found = heads(pa.array(values, pa.binary()).slice(start), size)
+    assert [row.tobytes() for row in found] == expected
 
 
 def multi(geometry: Any) -> Any:
