@@ -12,7 +12,6 @@ from typing import Any, Self, TypeVar, cast
 import numpy as np
 
 from spatial_pipeline.check.base import Cancelled, Context, check_class
-from spatial_pipeline.check.engine.partitioning import Surroundings
 from spatial_pipeline.check.incremental import piece_cache
 from spatial_pipeline.check.incremental.feature_cache import (
     ABOUT_RESULTS,
@@ -21,6 +20,7 @@ from spatial_pipeline.check.incremental.feature_cache import (
     NeighbourCheck,
     wording,
 )
+from spatial_pipeline.check.join.surroundings import Surroundings
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError, SpatialPipelineError
