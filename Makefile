@@ -56,6 +56,10 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 postgis: ## PostgreSQL server binaries with PostGIS, from the distribution when there are none
 	@deploy/install-postgis.sh
 
+.PHONY: browser
+browser: ## Chromium and ChromeDriver, from the distribution when there are none
+	@deploy/install-browser.sh
+
 # Exit code 1 says that some datasets are held, which the demo shows; others must be published then.
 .PHONY: demo
 demo: venv ## Real data, checked, published or held, with the reasons
@@ -64,11 +68,11 @@ demo: venv ## Real data, checked, published or held, with the reasons
 	[[ $$status -le 1 && -e .spatial/store/counties/-/published.json ]]
 
 .PHONY: test
-test: venv postgis ## The whole test suite (one file: make test TESTS=spatial_pipeline_tests/check)
+test: venv postgis browser ## The whole test suite (one file: make test TESTS=spatial_pipeline_tests/check)
 	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(TESTS)
 
 .PHONY: test-hard
-test-hard: venv postgis ## The suite twice: asyncio's debug mode, shuffled, two workers (TESTS as above)
+test-hard: venv postgis browser ## The suite twice: asyncio's debug mode, shuffled, two workers (TESTS as above)
 	@$(BIN)/python -m spatial_pipeline_tests.hard $(TESTS)
 
 .PHONY: lint

@@ -2,8 +2,8 @@
 
     python -m spatial_pipeline_tests.rule_pictures
 
-writes docs/images/rules/<rule>.svg from the cases of the rules' own tests. Green passes; red are the
-violations of the rule itself. The other dataset is dashed.
+writes docs/images/rules/<rule>.svg from the cases of the rules' own tests. Green passes; red are
+the violations that the rule finds. The other dataset is dashed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ from spatial_pipeline_tests.support import memory_vector, run_rule
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images" / "rules"
 SIDE, MARGIN = 120, 12
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+    'viewBox="0 0 {width} {height}" role="img">'
+)
 OTHER = {"uri": "other.gpkg"}
 SQUARE, NEXT = "POLYGON ((0 0, 4 0, 4 4, 0 4, 0 0))", "POLYGON ((4 0, 8 0, 8 4, 4 4, 4 0))"
 FRAME = "POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (3 3, 3 6, 6 6, 6 3, 3 3))"
@@ -73,8 +77,7 @@ def picture(rule: str) -> str:
     width = 2 * SIDE + MARGIN
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{SIDE}" '
-            f'viewBox="0 0 {width} {SIDE}" role="img">',
+            SVG.format(width=width, height=SIDE),
             f"<title>{rule}: passes (left), fails (right)</title>",
             *_panel(0, "#2e7d32", passes),
             *_panel(SIDE + MARGIN, "#c62828", fails),

@@ -25,9 +25,10 @@ HEAD = """# Rules and their tests
 
 Generated: `python -m spatial_pipeline_tests.rule_table > docs/rule-table.md`.
 
-*Form* is the decorator or base class of the check. *Cases* are layers or geometries that must pass and
-that must fail with exactly these violations, then test functions. *Oracle* says how random data are
-judged a second time: by a slow function of the test (function), or inside a property test (hypothesis).
+*Form* is the decorator or base class of the check. *Passes* and *fails* are layers or geometries
+that must pass, and that must fail with exactly the violations of the case; *tests* are test
+functions. *Oracle* says how random data are judged a second time: by a slow function of the test
+(function), or inside a property test (hypothesis).
 """
 
 
@@ -64,21 +65,21 @@ def row(rule: str) -> Row:
         if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)) and n.name.startswith("test_")
     ]  # fmt: skip
     keywords = {"passes": 0, "fails": 0}
-    oracle = any(
-        "given" in ast.unparse(d) for f in functions for d in getattr(f, "decorator_list", ())
-    )
+    decorators = [d for f in functions for d in getattr(f, "decorator_list", ())]
+    decorators = [d for f in functions for d in getattr(f, "decorator_list", ())]
+    oracle = any("given" in ast.unparse(d) for d in decorators)
     function = False
     for node in ast.walk(test):
         if isinstance(node, ast.keyword) and node.arg in keywords:
             keywords[node.arg] += len(node.value.elts) if isinstance(node.value, ast.List) else 1
         function |= isinstance(node, ast.keyword) and node.arg == "oracle"
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "test_laws":
+        if isinstance(node, ast.Assign) and "laws(" in ast.unparse(node.value):
             functions.append(node)
     if functions and not keywords["passes"]:
         # Cases that a helper makes, as for rules that differ in one word.
         module = importlib.import_module(f"spatial_pipeline_tests.check.rules.{family}.test_{rule}")
         for cases in (v.cases for v in vars(module).values() if hasattr(v, "cases")):
-            keywords = {name: len(getattr(cases, name)) for name in keywords}
+            keywords = {n: found + len(getattr(cases, n)) for n, found in keywords.items()}
             function |= cases.oracle is not None
     return Row(
         rule, _form(check), keywords["passes"], keywords["fails"], len(functions),

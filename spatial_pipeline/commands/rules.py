@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from spatial_pipeline.commands.completion import complete_rule
 from spatial_pipeline.commands.project import JsonOption
 from spatial_pipeline.commands.terminal import print_json, print_rich, wrong
 
@@ -14,9 +15,10 @@ def rules(
     sought: Annotated[
         str | None,
         typer.Argument(
-            metavar="ID|TEXT",
+            metavar="[ID|TEXT]",
             help="Rule or specification to show, or words to search for: "
             "'must not have dangles', ST_IsValid, RQ9.",
+            autocompletion=complete_rule,
         ),
     ] = None,
     listed: Annotated[
@@ -25,7 +27,7 @@ def rules(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List all rules, search them, or show the parameters of one. Add --json for programs.
+    """List all rules, search them, or show the parameters of one. Option --json is for programs.
 
     The search knows the names that ArcGIS, QGIS, PostGIS, PDOK, GDAL, Great Expectations, Soda and
     others have for a rule.

@@ -13,7 +13,7 @@ from spatial_pipeline.contract.errors import AttributePlace, Mistake
 from spatial_pipeline.contract.models import MODELS, OWNER, Contract, RasterContract, VectorContract
 from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules import CATALOGUE, CUSTOM, Rule
-from spatial_pipeline.contract.source import NO_RASTER_SOURCE
+from spatial_pipeline.contract.source import NO_RASTER_SOURCE, Source
 from spatial_pipeline.contract.specification import use_mistakes, used_rules
 from spatial_pipeline.contract.spelling import closest, shown
 from spatial_pipeline.contract.yaml_positions import LinePositions, Location
@@ -62,6 +62,9 @@ def judge(
     contract._path = place.path  # noqa: SLF001 - only loading knows it
     if place.lines is not None:
         contract._lines = _rule_lines(contract, attributes, place.lines)  # noqa: SLF001
+        contract._source_lines = {  # noqa: SLF001
+            key: place.lines.of(("attributes", "source", key)) for key in Source.model_fields
+        }
         contract._key_lines = tuple(  # noqa: SLF001
             place.lines.of(("attributes", "key", i)) for i, _ in enumerate(contract.key_columns)
         )
@@ -201,7 +204,8 @@ def _whole_mistakes(attributes: Mapping[str, Any], place: AttributePlace) -> Ite
     """Mistakes between keys, and in values that only Dagster would refuse later."""
     schedule = attributes.get("schedule")
     if isinstance(schedule, str) and (wrong := cron_mistake(schedule)):
-        yield place.mistake(("attributes", "schedule"), f"schedule: {wrong}")
+        text = f"schedule: {shown(schedule)}: {wrong}"
+        yield place.mistake(("attributes", "schedule"), text)
     owners = attributes.get("owners")
     for index, owner in enumerate(owners if isinstance(owners, (list, tuple)) else ()):
         if isinstance(owner, str) and not re.fullmatch(OWNER, owner, re.DOTALL):

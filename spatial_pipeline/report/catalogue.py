@@ -12,6 +12,7 @@ from rich.text import Text
 from spatial_pipeline.contract.rules import Rule, rule_id
 from spatial_pipeline.contract.spelling import one_of
 from spatial_pipeline.report.peers import description, peers_text
+from spatial_pipeline.report.tables import terminal_table
 
 COMMON = tuple(f.alias or name for name, f in Rule.model_fields.items() if name != "rule")
 
@@ -24,15 +25,15 @@ def catalogue_table(models: Iterable[type[Rule]], *, peers: bool = False) -> Tab
         peers: show the names that other tools have for them instead of their family.
 
     """
-    table = Table(show_edge=False, pad_edge=False)
-    second = "Elsewhere" if peers else "Family"
-    for column in ("Rule", second, "For", "Passes when"):
-        table.add_column(column, overflow="fold")
+    if peers:
+        table = terminal_table("Rule", "Elsewhere", "Passes when", wrap=2)
+    else:
+        table = terminal_table("Rule", "Family", "For", "Passes when")
     for model in models:
         identity = rule_id(model)
         kinds = " ".join(sorted(model.kinds, reverse=True))
-        about = peers_text(identity) if peers else model.family.value
-        table.add_row(*(Text(cell) for cell in (identity, about, kinds, description(model))))
+        about = [peers_text(identity)] if peers else [model.family.value, kinds]
+        table.add_row(*(Text(cell) for cell in (identity, *about, description(model))))
     return table
 
 
@@ -52,9 +53,7 @@ def rule_page(model: type[Rule]) -> RenderableType:
         if not value:
             continue
         head.add_row(Text(label, "dim"), Text(value))
-    table = Table(show_edge=False, pad_edge=False)
-    for column in ("Parameter", "Type", "Default", "Meaning"):
-        table.add_column(column, overflow="fold")
+    table = terminal_table("Parameter", "Type", "Default", "Meaning", wrap=3)
     for parameter in facts["parameters"]:
         default = "required" if parameter["required"] else _shown(parameter["default"])
         cells = (parameter["name"], parameter["type"], default, parameter["description"])

@@ -11,32 +11,27 @@ from rich.table import Table
 from rich.text import Text
 
 from spatial_pipeline.contract.specification import Specification, specifications
+from spatial_pipeline.report.tables import terminal_table
 
 
 def specification_table() -> Table:
     """All specifications."""
-    table = Table(show_edge=False, pad_edge=False)
-    for column in ("Specification", "For", "Title", "Rules"):
-        table.add_column(column, overflow="fold")
+    table = terminal_table("Specification", "For", "Rules", "Title")
     for found in specifications().values():
-        row = (found.name, found.kind, found.title, str(len(found.requirements)))
+        row = (found.name, found.kind, str(len(found.requirements)), found.title)
         table.add_row(*map(Text, row))
     return table
 
 
 def specification_page(found: Specification) -> RenderableType:
     """One specification with its requirements and parameters."""
-    requirements = Table(show_edge=False, pad_edge=False)
-    for column in ("Check", "Rule", "Demanded by"):
-        requirements.add_column(column, overflow="fold")
+    requirements = terminal_table("Check", "Rule", "Demanded by", wrap=2)
     for one in found.requirements:
         rule = {k: v for k, v in one.rule.items() if k not in ("rule", "name")}
         about = yaml.safe_dump(rule, default_flow_style=True, sort_keys=False, width=math.inf)
         shown = f"{one.rule['rule']} {about.strip()}" if rule else str(one.rule["rule"])
         requirements.add_row(*map(Text, (one.check_name, shown, one.cites)))
-    parameters = Table(show_edge=False, pad_edge=False)
-    for column in ("Parameter", "Default", "Meaning"):
-        parameters.add_column(column, overflow="fold")
+    parameters = terminal_table("Parameter", "Default", "Meaning", wrap=2)
     for parameter in found.parameters.values():
         default = "" if parameter.default is None else str(parameter.default)
         parameters.add_row(*map(Text, (parameter.name, default, parameter.means)))
