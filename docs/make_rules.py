@@ -30,7 +30,7 @@ features could not be checked. A parameter that a rule cannot use is reported as
 contract, with its line.
 
 *Elsewhere* are the names that other tools have for a rule; `spatial-pipeline rules TEXT` searches
-them. Pictures show a layer that passes (left) and one that fails (right), with the violations in red
+them. Pictures show a layer that passes (left) and one that fails (right), violations in red
 and the other dataset dashed; they are drawn from the tests of the rules.
 [The table](rule-table.md) lists cases and oracles of all rules;
 [public specifications](specifications.md) are ready sets of them.
