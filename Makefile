@@ -88,8 +88,9 @@ dev: venv ## Dagster's UI on http://127.0.0.1:3000, its history kept in .dagster
 	@DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
 .PHONY: docs
-docs: venv ## docs/rules.md from the catalogue
+docs: venv ## The pages of docs/ that are generated: rules, contract, commands, settings
 	@$(BIN)/python docs/make_rules.py > docs/rules.md
+	@$(BIN)/python docs/make_reference.py
 
 .PHONY: screens
 screens: venv ## Pictures of Dagster's UI on the demo, with a headless browser (make screens SCREENS=folder)

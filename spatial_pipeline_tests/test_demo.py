@@ -76,6 +76,7 @@ def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) ->
     assert set(CATALOGUE) - used == {
         "area_boundary_must_be_covered_by_boundary",
         "boundary_must_be_covered_by",
+        "bounded_by",
         "closed_lines",
         "consistent_z_at_intersection",
         "endpoint_must_be_covered_by",
@@ -90,6 +91,7 @@ def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) ->
         "must_be_covered_by_endpoint",
         "must_be_covered_by_line",
         "must_coincide_with",
+        "must_continue_across",
         "must_contain_one_point",
         "must_follow_boundaries",
         "must_not_intersect_with",

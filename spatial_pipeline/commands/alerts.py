@@ -17,7 +17,7 @@ from spatial_pipeline.commands.terminal import (
 from spatial_pipeline.errors import SpatialPipelineError
 
 alerts = typer.Typer(
-    help="Test alert channels, list incidents, and acknowledge or silence them.",
+    help="Test channels, and list, acknowledge or silence incidents.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

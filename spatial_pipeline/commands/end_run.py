@@ -16,9 +16,10 @@ def end_run(
         str, typer.Option("--by", metavar="NAME", help="Your name, for the log of the run.")
     ],
 ) -> None:
-    """End a stuck run as failed, which frees its slots and lets its retries begin.
+    """End a stuck run as failed.
 
-    DAGSTER_HOME must be that of the daemon. Staged versions stay, and readers see no change.
+    Its slots are free then, and its retries can begin. DAGSTER_HOME must be that of the daemon.
+    Staged versions stay, and readers see no change.
     """
     from spatial_pipeline.orchestration.stuck_run import end_run as end
 

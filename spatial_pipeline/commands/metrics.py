@@ -34,8 +34,9 @@ def metrics(
         ),
     ] = None,
 ) -> None:
-    """Print metrics as OpenMetrics text: published age, held versions, violations, runs, queue.
+    """Print metrics as OpenMetrics text.
 
+    Age of published data, held versions, violations, runs and the queue are measured.
     Dagster's own metrics are included if DAGSTER_HOME is set.
     """
     environment = settings()

@@ -46,7 +46,10 @@ VERSION_HELP = "Version: its ID or the beginning of it, published, previous or l
 def history(
     dataset: DatasetArgument, partition: KeyOption = None, as_json: JsonOption = False
 ) -> None:
-    """List the versions of a dataset, latest first, with their state and failed rules."""
+    """List the versions of a dataset, latest first.
+
+    Each has a state and the rules that failed, with the number of their violations.
+    """
     from rich.markup import escape
 
     from spatial_pipeline.pipeline.version_history import version_history
@@ -77,7 +80,10 @@ def show(
     partition: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a version: its source, its content, its state, and the result of each rule."""
+    """Show one version of a dataset.
+
+    Its source, content and state are printed, and the result of each rule.
+    """
     from spatial_pipeline.pipeline.version_history import find_version, version_record
     from spatial_pipeline.report.summary import profile_summary
 
@@ -141,9 +147,9 @@ def diff(
     partition: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare version A with version B: schema, results of rules, and data.
+    """Compare two versions of a dataset.
 
-    Exit code 1 if they differ.
+    The schema, the results of the rules, and the data are compared. Exit code 1 if they differ.
     """
     from datetime import UTC, datetime
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.contract.rules import OtherDataset, Rule
 from spatial_pipeline.contract.vocabulary import Severity, Status
+from spatial_pipeline.errors import GateClosedError, StoreError
 from spatial_pipeline.gate.schema import schema_reasons
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.schema_diff import SchemaEvidence
@@ -27,16 +29,70 @@ class Decision:
     Attributes:
         version: the version in question.
         reasons: reasons why it is held; empty means open.
+        verdict: the verdict stored beside it.
 
     """
 
     version: Version
     reasons: tuple[str, ...]
+    verdict: Verdict | None = None
 
     @property
     def open(self) -> bool:
         """True when the version may be published."""
         return not self.reasons
+
+
+class Evidence(Protocol):
+    """The store, as the gate reads it."""
+
+    def verdict(self, version: Version) -> Verdict | None:
+        """The verdict beside a version."""
+
+    def content(self, version: Version) -> str:
+        """Digest of the bytes of a version as they are now, if they are those that were staged."""
+
+    def schema_evidence(self, version: Version) -> SchemaEvidence | None:
+        """Compare the schema of a version with that of the published one."""
+
+    def published(self, dataset: str, partition: str | None) -> Publication | None:
+        """Publication that readers see."""
+
+
+def evaluate(
+    contract: DatasetContract,
+    version: Version,
+    store: Evidence,
+    *,
+    by_name: bool = False,
+    proven: bool = True,
+) -> Decision:
+    """Gathers all evidence about a version, and decides; see :func:`decide`.
+
+    Args:
+        contract: the contract as it is today.
+        version: the version to publish.
+        store: the store that has it.
+        by_name: a person asks for this version by name, which accepts its schema and takes a
+            withdrawal back.
+        proven: compare the bytes of the version with its verdict. Publishing always does; a look
+            at the state of the store does not read all data for it.
+
+    Raises:
+        GateClosedError: the bytes cannot be read, or are not those that were staged.
+        StoreError: what is published cannot be read.
+
+    """
+    verdict = store.verdict(version)
+    try:
+        content = store.content(version) if proven else None
+    except StoreError as exc:
+        raise GateClosedError(f"{version} is held: {exc}", (str(exc),)) from exc
+    publication = None if by_name else store.published(version.dataset, version.partition)
+    withdrawn = () if publication is None else publication.withdrawn
+    schema = None if by_name else store.schema_evidence(version)
+    current = _published_now(store, version)
+    return decide(contract, version, verdict, withdrawn, schema, content, current)
 
 
 def decide(
@@ -63,7 +119,7 @@ def decide(
         content: digest of the version's bytes as they are now; not compared unless given.
             Publishing always gives it.
         current: name of another dataset → id of its version that a check would compare with now,
-            see :func:`published_now`; not compared unless given.
+            not compared unless given.
 
     """
     reasons: list[str] = []
@@ -71,11 +127,11 @@ def decide(
         reasons.append("withdrawn by a rollback")
     if verdict is None:
         reasons.append("never checked")
-        return Decision(version, tuple(reasons))
+        return Decision(version, tuple(reasons), verdict)
     judged = (verdict.dataset, verdict.partition, verdict.version)
     if judged != (version.dataset, version.partition, version.id):
         reasons.append(f"the verdict is about {'/'.join(str(j) for j in judged)}")
-        return Decision(version, tuple(reasons))
+        return Decision(version, tuple(reasons), verdict)
     if content is not None and verdict.content is None:
         reasons.append("checked by an earlier release, which wrote no digest: check it again")
     elif content is not None and verdict.content != content:
@@ -92,9 +148,9 @@ def decide(
         elif not result.passed and not _warns(rule, result):
             reasons.append(f"{rule.check_name}: {result.status.value}: {result.message}")
         elif current is not None:
-            reasons += aged(rule, result, version.dataset, current)
+            reasons += _aged(rule, result, version.dataset, current)
     reasons += schema_reasons(contract, schema)
-    return Decision(version, tuple(reasons))
+    return Decision(version, tuple(reasons), verdict)
 
 
 def _warns(rule: Rule, result: Result) -> bool:
@@ -102,7 +158,7 @@ def _warns(rule: Rule, result: Result) -> bool:
     return rule.graded and result.status is Status.FAILED and not result.blocks
 
 
-def aged(
+def _aged(
     rule: Rule, result: Result, dataset: str, current: Callable[[str], str | None]
 ) -> list[str]:
     """Reasons why a result is not good any more: another dataset was published since.
@@ -129,20 +185,38 @@ def aged(
     return reasons
 
 
-def published_now(
-    published: Callable[[str, str | None], Publication | None], version: Version
-) -> Callable[[str], str | None]:
+def outlived(contract: DatasetContract, version: Version, store: Evidence) -> list[str]:
+    """Reasons why blocking results are not good any more: other datasets were published since."""
+    verdict = store.verdict(version)
+    results = {} if verdict is None else {r.name: r for r in verdict.results}
+    current = _published_now(store, version)
+    return [
+        reason
+        for rule in contract.effective_rules
+        if rule.severity is Severity.ERROR and rule.check_name in results
+        for reason in _aged(rule, results[rule.check_name], version.dataset, current)
+    ]
+
+
+def covered(contract: DatasetContract, verdict: Verdict | None) -> bool:
+    """True when every blocking rule of today's contract was evaluated."""
+    known = {} if verdict is None else {r.name: r.rule_hash for r in verdict.results}
+    return all(
+        known.get(rule.check_name) == rule.hash
+        for rule in contract.effective_rules
+        if rule.severity is Severity.ERROR
+    )
+
+
+def _published_now(store: Evidence, version: Version) -> Callable[[str], str | None]:
     """The version of another dataset that a check of a version would compare with now.
 
-    Args:
-        published: publication of a dataset and partition, None when there is none.
-        version: the version; the other dataset's same partition comes first.
-
+    The other dataset's same partition comes first.
     """
 
     def current(dataset: str) -> str | None:
         for partition in dict.fromkeys((version.partition, None)):
-            if (publication := published(dataset, partition)) is not None:
+            if (publication := store.published(dataset, partition)) is not None:
                 return publication.version
         return None
 

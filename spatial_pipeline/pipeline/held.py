@@ -12,9 +12,8 @@ from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem, sho
 from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.errors import SpatialPipelineError, StoreError
-from spatial_pipeline.gate.decision import decide, published_now
+from spatial_pipeline.gate.decision import evaluate
 from spatial_pipeline.model.result import Verdict
-from spatial_pipeline.model.schema_diff import SchemaEvidence
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.store.versions import Store
 
@@ -93,16 +92,12 @@ def standing(
     blocking = () if verdict is None else _blocking(verdict)
     if seen == version.id and not blocking:
         return None
-    withdrawn = () if publication is None else publication.withdrawn
-    schema = _schema(store, version)
     if contract is not None:
-        current = published_now(store.published, version)
-        reasons: Sequence[str] = decide(
-            contract, version, verdict, withdrawn, schema, current=current
-        ).reasons
+        reasons = _decided(store, version, contract)
     else:
-        taken_back = ("withdrawn by a rollback",) if version.id in withdrawn else ()
-        reasons = taken_back + (("never checked",) if verdict is None else blocking)
+        taken_back = publication is not None and version.id in publication.withdrawn
+        reasons = ("withdrawn by a rollback",) if taken_back else ()
+        reasons += ("never checked",) if verdict is None else blocking
     state = "unchecked" if verdict is None else "held" if reasons else "unpublished"
     return Standing(
         dataset,
@@ -110,7 +105,7 @@ def standing(
         version.id,
         state,
         _since(store, version, publication),
-        tuple(reasons) or (_passed(schema),),
+        reasons or (_passed(store, version),),
         seen,
     )
 
@@ -191,15 +186,20 @@ def _published(store: Store, dataset: str, partition: str | None) -> Publication
         return None
 
 
-def _schema(store: Store, version: Version) -> SchemaEvidence | None:
+def _decided(store: Store, version: Version, contract: DatasetContract) -> tuple[str, ...]:
+    """Reasons of the gate, or why it cannot say: listing must not fail for a damaged store."""
     try:
-        return store.schema_evidence(version)
-    except (OSError, SpatialPipelineError):
-        return None  # the published version is damaged: listing must not fail for that
+        return evaluate(contract, version, store, proven=False).reasons
+    except (OSError, SpatialPipelineError) as exc:
+        return (str(exc),)
 
 
-def _passed(schema: SchemaEvidence | None) -> str:
+def _passed(store: Store, version: Version) -> str:
     told = "it passed but was not published"
+    try:
+        schema = store.schema_evidence(version)
+    except (OSError, SpatialPipelineError):
+        return told
     if schema is None or schema.accepted or not schema.change:
         return told
     return f"{told}; its schema differs from that of {schema.reference}: {schema.change}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.contract.vocabulary import Severity
+from spatial_pipeline.gate.decision import covered
 from spatial_pipeline.ingest.probe import probe_each
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline.pipeline import Pipeline
@@ -40,7 +40,8 @@ def missing(pipeline: Pipeline, contract: Contract, partitions: Sequence[str]) -
         published = pipeline.store.published(contract.name, key)
         if published is not None and published.version == version.id:
             continue
-        if not _judged(pipeline, contract, version) or pipeline.decide(contract, version).open:
+        verdict = pipeline.store.verdict(version) if pipeline.store.has(version) else None
+        if not covered(contract, verdict) or pipeline.decide(contract, version).open:
             found.add(key)
         else:
             held[key] = staging.seen
@@ -50,14 +51,3 @@ def missing(pipeline: Pipeline, contract: Contract, partitions: Sequence[str]) -
         if probed_key and state.seen is not None and state.seen != held[probed_key]:
             found.add(probed_key)
     return [key for key in partitions if key in found]
-
-
-def _judged(pipeline: Pipeline, contract: Contract, version: Version) -> bool:
-    """True when every blocking rule of today's contract was evaluated."""
-    verdict = pipeline.store.verdict(version) if pipeline.store.has(version) else None
-    known = {} if verdict is None else {r.name: r.rule_hash for r in verdict.results}
-    return all(
-        known.get(rule.check_name) == rule.hash
-        for rule in contract.effective_rules
-        if rule.severity is Severity.ERROR
-    )

@@ -25,7 +25,8 @@ from spatial_pipeline.errors import (
     NotPublishedError,
     StoreError,
 )
-from spatial_pipeline.gate.decision import Decision, decide, merged, published_now
+from spatial_pipeline.gate.decision import Decision, merged
+from spatial_pipeline.gate.decision import evaluate as evaluate_gate
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Result, Verdict
@@ -252,13 +253,7 @@ class Pipeline:
 
     def decide(self, contract: Contract, version: Version) -> Decision:
         """The gate's decision about a version, without publishing it."""
-        publication = self.store.published(version.dataset, version.partition)
-        withdrawn = () if publication is None else publication.withdrawn
-        schema = self.store.schema_evidence(version)
-        current = published_now(self.store.published, version)
-        decision = decide(
-            contract, version, self.store.verdict(version), withdrawn, schema, current=current
-        )
+        decision = evaluate_gate(contract, version, self.store, proven=False)
         missing = self._missing_database(contract)
         return replace(decision, reasons=(*decision.reasons, missing)) if missing else decision
 
@@ -306,7 +301,8 @@ class Pipeline:
         Raises:
             NotPublishedError: there is no earlier published version.
             StoreError: there is no such version.
-            GateClosedError: the version does not pass the contract of today.
+            GateClosedError: the version does not pass the contract of today, or its files are not
+                those that were staged.
 
         """
         name = contract.name
@@ -322,10 +318,10 @@ class Pipeline:
             known = ", ".join(v.id for v in self.store.versions(name, partition)) or "none"
             msg = f"{version} is not in the store; versions of {name}: {known}"
             raise StoreError(msg)
-        content = await asyncio.to_thread(self.store.content, version)
-        current = published_now(self.store.published, version)
-        verdict = self.store.verdict(version)
-        if not decide(contract, version, verdict, content=content, current=current).open:
+        decision = await asyncio.to_thread(
+            evaluate_gate, contract, version, self.store, by_name=True
+        )
+        if not decision.open:
             await self.audit(contract, version)
         missing = self._missing_database(contract)
         if missing:

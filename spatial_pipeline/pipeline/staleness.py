@@ -10,10 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.contract.vocabulary import Severity
-from spatial_pipeline.gate.decision import aged, published_now
+from spatial_pipeline.gate.decision import covered, outlived
 from spatial_pipeline.ingest.probe import probe_each
-from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.schema_diff import schema_of
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline.pipeline import Pipeline
@@ -105,14 +103,15 @@ class _Looking:
         published = store.published(name, partition)
         seen = None if published is None else (published.version, published.contract_hash)
         if seen == (version.id, self.rules_hash):
-            if older := self._compared_with_older(version):
+            if older := outlived(self.contract, version, store):
                 return Outdated(partition, "; ".join(older), fingerprint(*parts, older))
             if self._schema(version) == self.schema:
                 return None
             why = "published with a former schema, and its source has changed"
             return _Waiting(why, staging.seen, parts)
         verdict = store.verdict(version) if store.has(version) else None
-        if verdict is None or not self._judged(verdict):
+        current = verdict is not None and verdict.contract_hash == self.rules_hash
+        if not (current and covered(self.contract, verdict)):
             return Outdated(partition, "built under another contract", basis)
         if self.pipeline.decide(self.contract, version).open:
             return Outdated(partition, "proven, but not published", basis)
@@ -125,27 +124,6 @@ class _Looking:
         for key, state in probe_each(contract.source, contract.base, partitions, *where):
             if key is not None:
                 yield key, state.seen
-
-    def _judged(self, verdict: Verdict) -> bool:
-        """True when the verdict covers every blocking rule as it is written today."""
-        known = {r.name: r.rule_hash for r in verdict.results}
-        return verdict.contract_hash == self.rules_hash and all(
-            known.get(rule.check_name) == rule.hash
-            for rule in self.contract.effective_rules
-            if rule.severity is Severity.ERROR
-        )
-
-    def _compared_with_older(self, version: Version) -> list[str]:
-        """Reasons why results are not good any more: other datasets were published since."""
-        verdict = self.pipeline.store.verdict(version)
-        results = {} if verdict is None else {r.name: r for r in verdict.results}
-        current = published_now(self.pipeline.store.published, version)
-        return [
-            reason
-            for rule in self.contract.effective_rules
-            if rule.severity is Severity.ERROR and rule.check_name in results
-            for reason in aged(rule, results[rule.check_name], version.dataset, current)
-        ]
 
     def _schema(self, version: Version) -> str:
         return schema_of(self.pipeline.store.profile(version)).fingerprint

@@ -8,27 +8,14 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from spatial_pipeline.contract.models import DatasetContract
-from spatial_pipeline.errors import GateClosedError, StoreError
-from spatial_pipeline.gate.decision import decide, published_now
+from spatial_pipeline.errors import GateClosedError
+from spatial_pipeline.gate.decision import Evidence, evaluate
 from spatial_pipeline.model.result import Verdict
-from spatial_pipeline.model.schema_diff import SchemaEvidence
 from spatial_pipeline.model.version import Publication, Version
 
 
-class VersionStore(Protocol):
+class VersionStore(Evidence, Protocol):
     """Store as publishing needs it."""
-
-    def verdict(self, version: Version) -> Verdict | None:
-        """The verdict beside a version."""
-
-    def content(self, version: Version) -> str:
-        """Digest of the bytes of a version as they are now, if they are those that were staged."""
-
-    def schema_evidence(self, version: Version) -> SchemaEvidence | None:
-        """Compare the schema of a version with that of the published one."""
-
-    def published(self, dataset: str, partition: str | None) -> Publication | None:
-        """Publication that readers see."""
 
     def mend(self, dataset: str, partition: str | None) -> None:
         """Makes a lost or damaged pointer whole again."""
@@ -55,8 +42,7 @@ def publish(contract: DatasetContract, version: Version, shelf: VersionStore) ->
     with shelf.lock(version.dataset, version.partition, "publish"):
         shelf.mend(version.dataset, version.partition)
         former = shelf.published(version.dataset, version.partition)
-        withdrawn = () if former is None else former.withdrawn
-        ask(contract, version, shelf, withdrawn)
+        ask(contract, version, shelf)
         publication = advanced(contract, version, former)
         if publication != former:
             shelf.switch(version.dataset, version.partition, publication)
@@ -78,43 +64,27 @@ def roll_back(contract: DatasetContract, version: Version, shelf: VersionStore) 
     with shelf.lock(version.dataset, version.partition, "publish"):
         shelf.mend(version.dataset, version.partition)
         former = shelf.published(version.dataset, version.partition)
-        ask(contract, version, shelf, None)
+        ask(contract, version, shelf, by_name=True)
         publication = reversed_to(contract, version, former)
         shelf.switch(version.dataset, version.partition, publication)
         return publication
 
 
 def ask(
-    contract: DatasetContract,
-    version: Version,
-    shelf: VersionStore,
-    withdrawn: tuple[str, ...] | None,
+    contract: DatasetContract, version: Version, shelf: VersionStore, *, by_name: bool = False
 ) -> Verdict:
-    """The verdict that lets the version out.
-
-    Args:
-        contract: the contract as it is today.
-        version: the version to be published.
-        shelf: the store.
-        withdrawn: ids of versions that a rollback took back; None when a person asks for this
-            version by name, which accepts its schema and takes a withdrawal back.
+    """The verdict that lets the version out; see :func:`spatial_pipeline.gate.decision.evaluate`.
 
     Raises:
         GateClosedError: the gate is closed.
+        StoreError: what is published cannot be read.
 
     """
-    verdict = shelf.verdict(version)
-    try:
-        content = shelf.content(version)
-    except StoreError as exc:
-        raise GateClosedError(f"{version} is held: {exc}", (str(exc),)) from exc
-    schema = None if withdrawn is None else shelf.schema_evidence(version)
-    current = published_now(shelf.published, version)
-    decision = decide(contract, version, verdict, withdrawn or (), schema, content, current)
-    if verdict is None or not decision.open:
+    decision = evaluate(contract, version, shelf, by_name=by_name)
+    if decision.verdict is None or not decision.open:
         msg = f"{version} is held: {'; '.join(decision.reasons)}"
         raise GateClosedError(msg, decision.reasons)
-    return verdict
+    return decision.verdict
 
 
 def advanced(

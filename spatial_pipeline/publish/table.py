@@ -48,9 +48,8 @@ async def publish(
 
     """
     former = await _agreed(version, shelf, tables)
-    withdrawn = () if former is None else former.withdrawn
     publication = advanced(contract, version, former)
-    return await _promoted(contract, version, shelf, tables, (former, publication, withdrawn))
+    return await _promoted(contract, version, shelf, tables, (former, publication), by_name=False)
 
 
 async def roll_back(
@@ -65,7 +64,7 @@ async def roll_back(
     """
     former = await _agreed(version, shelf, tables)
     publication = reversed_to(contract, version, former)
-    return await _promoted(contract, version, shelf, tables, (former, publication, None))
+    return await _promoted(contract, version, shelf, tables, (former, publication), by_name=True)
 
 
 async def _agreed(version: Version, shelf: VersionStore, tables: Tables) -> Publication | None:
@@ -92,12 +91,14 @@ async def _promoted(
     version: Version,
     shelf: VersionStore,
     tables: Tables,
-    change: tuple[Publication | None, Publication, tuple[str, ...] | None],
+    change: tuple[Publication | None, Publication],
+    *,
+    by_name: bool,
 ) -> Publication:
-    former, publication, withdrawn = change
+    former, publication = change
 
     async def asked() -> Verdict:
-        return await asyncio.to_thread(ask, contract, version, shelf, withdrawn)
+        return await asyncio.to_thread(ask, contract, version, shelf, by_name=by_name)
 
     # A closed gate should not cost a COPY; it is asked again where it counts.
     await asked()

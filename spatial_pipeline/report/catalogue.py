@@ -85,7 +85,7 @@ def rule_json(model: type[Rule]) -> dict[str, Any]:
         "parameters": [
             {
                 "name": name,
-                "type": _type(schema["properties"][name], definitions),
+                "type": type_words(schema["properties"][name], definitions),
                 "required": own[name].is_required(),
                 "default": schema["properties"][name].get("default"),
                 "description": own[name].description or "",
@@ -107,16 +107,16 @@ def left_out(model: type[Rule]) -> list[str]:
     return found
 
 
-def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+def type_words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     """The type of a JSON schema in a few words."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rsplit("/", 1)[-1]
         found = definitions[name]
         if "properties" in found:
             return f"{{{', '.join(found['properties'])}}}"
-        return _type(found, definitions)
+        return type_words(found, definitions)
     if "anyOf" in schema:
-        options = [_type(s, definitions) for s in schema["anyOf"] if s.get("type") != "null"]
+        options = [type_words(s, definitions) for s in schema["anyOf"] if s.get("type") != "null"]
         if "number" in options:
             options = [o for o in options if o != "whole number"]
         return one_of(list(dict.fromkeys(options)))
@@ -125,7 +125,7 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     kind = str(schema.get("type", "any"))
     if kind == "array":
         items = schema.get("items") or schema.get("prefixItems", [{}])[0]
-        return f"list of {_type(items, definitions)}"
+        return f"list of {type_words(items, definitions)}"
     if kind == "object":
         return "mapping"
     words = {"string": "text", "integer": "whole number", "boolean": "true or false"}

@@ -97,6 +97,12 @@ def render(template: str, **values: Any) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def plain_template(template: str, **values: Any) -> str:
+    """A part of a page from a template of this package, without style and script of the page."""
+    text = _environment().get_template(template).render(**values)
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def breakable(text: str) -> Markup:
     """Escaped text in which lines may end after a slash, so that no word is broken."""
     return Markup("/<wbr>").join(text.split("/"))
@@ -113,6 +119,8 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["number"] = number
     environment.filters["breakable"] = breakable
+    environment.filters["exact"] = exact
+    environment.filters["keys"] = keys_text
     environment.globals["symbol"] = symbol
     return environment
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spatial_pipeline.contract import models
+from spatial_pipeline.contract import source
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.pipeline.pipeline import Pipeline
@@ -87,7 +87,7 @@ def test_other_source_options(project: Project) -> None:
 
 
 def test_other_ingest_code(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "INGEST_VERSION", models.INGEST_VERSION + 1)
+    monkeypatch.setattr(source, "INGEST_VERSION", source.INGEST_VERSION + 1)
     assert list(project.outdated()) == ["p01", "p02"]
 
 
