@@ -109,6 +109,8 @@ def corine(folder: Path, good: bool) -> Path:
     codes = ["111", "211", "311", "211", "312", "112", "321", "324", "512"]
     if not good:
         shapes[4] = square(x + 1000, y + 1000, 400)
+        # Seventy metres of the upper edge of one polygon stand out too thinly.
+        shapes[8] = shapely.union(shapes[8], shapely.box(x + 2400, y + 3000, x + 2470, y + 3600))
         codes[:3] = ["111", "111", "999"]
     columns = {"ID": [f"EU-{i}" for i in range(9)], "Code_18": codes}
     return layer(folder / "a.gpkg", shapes, columns, 3035)
@@ -193,7 +195,8 @@ EXAMPLES = {
     "rfc7946": Example(rfc7946, {"format_conformance", "ring_orientation", "antimeridian"}),
     "cog": Example(cog, {"cloud_optimized", "format_conformance"}),
     "corine_land_cover": Example(
-        corine, {"allowed_values", "min_area", "must_not_have_gaps", "neighbours_must_differ"}
+        corine,
+        {"allowed_values", "min_area", "min_width", "must_not_have_gaps", "neighbours_must_differ"},
     ),
     "inspire_cadastral_parcels": Example(
         parcels, {"unique_reference", "not_null", "must_not_overlap", "measures_match"},

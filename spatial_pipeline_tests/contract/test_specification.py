@@ -56,8 +56,7 @@ def test_each_cites_a_document_and_has_no_parameter_without_use(name: str) -> No
     assert found.url.startswith("https://")
     assert all(r.cites and r.rule["rule"] in CATALOGUE for r in found.requirements)
     used = {p for r in found.requirements for p in r.parameters}
-    declared = set(found.parameters) - {"min_width"}
-    assert declared <= used <= set(found.parameters)
+    assert used == set(found.parameters)
     checks = [r.check_name for r in found.requirements]
     assert len(set(checks)) == len(checks)
 
