@@ -92,6 +92,13 @@ def check(
         Path | None,
         typer.Option(metavar="F", help="Write the features that violate a blocking rule."),
     ] = None,
+    proposals: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F",
+            help="Write proposals to repair what was found, as a layer; nothing is changed.",
+        ),
+    ] = None,
     write_baseline: Annotated[
         bool,
         typer.Option(
@@ -115,7 +122,7 @@ def check(
     """
     from spatial_pipeline.commands.outputs import Outputs
 
-    outputs = Outputs(html, violations, junit, sarif, quarantine)
+    outputs = Outputs(html, violations, junit, sarif, quarantine, proposals)
     if outputs.mistake():
         wrong(outputs.mistake())
     if changed:
