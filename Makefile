@@ -56,6 +56,10 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 postgis: ## PostgreSQL server binaries with PostGIS, from the distribution when there are none
 	@deploy/install-postgis.sh
 
+.PHONY: browser
+browser: ## Chromium and ChromeDriver, from the distribution when there are none
+	@deploy/install-browser.sh
+
 # Exit code 1 says that some datasets are held, which the demo shows; others must be published then.
 .PHONY: demo
 demo: venv ## Real data, checked, published or held, with the reasons
@@ -64,11 +68,11 @@ demo: venv ## Real data, checked, published or held, with the reasons
 	[[ $$status -le 1 && -e .spatial/store/counties/-/published.json ]]
 
 .PHONY: test
-test: venv postgis ## The whole test suite (one file: make test TESTS=spatial_pipeline_tests/check)
+test: venv postgis browser ## The whole test suite (one file: make test TESTS=spatial_pipeline_tests/check)
 	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(TESTS)
 
 .PHONY: test-hard
-test-hard: venv postgis ## The suite twice: asyncio's debug mode, shuffled, two workers (TESTS as above)
+test-hard: venv postgis browser ## The suite twice: asyncio's debug mode, shuffled, two workers (TESTS as above)
 	@$(BIN)/python -m spatial_pipeline_tests.hard $(TESTS)
 
 .PHONY: lint
@@ -84,8 +88,9 @@ dev: venv ## Dagster's UI on http://127.0.0.1:3000, its history kept in .dagster
 	@DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
 .PHONY: docs
-docs: venv ## docs/rules.md from the catalogue
+docs: venv ## The pages of docs/ that are generated: rules, contract, commands, settings
 	@$(BIN)/python docs/make_rules.py > docs/rules.md
+	@$(BIN)/python docs/make_reference.py
 
 .PHONY: screens
 screens: venv ## Pictures of Dagster's UI on the demo, with a headless browser (make screens SCREENS=folder)

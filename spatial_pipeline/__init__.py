@@ -13,26 +13,32 @@ if TYPE_CHECKING:
     from spatial_pipeline.orchestration.components import RasterDataset, VectorDataset
     from spatial_pipeline.orchestration.operations import Operations
     from spatial_pipeline.orchestration.reading import PublishedIOManager, PublishedResource, gated
+    from spatial_pipeline.pipeline.data_check import CheckReport, check, check_async
     from spatial_pipeline.pipeline.published import PublishedVersion, published, read
 
 __all__ = [
+    "CheckReport",
     "Operations",
     "PublishedIOManager",
     "PublishedResource",
     "PublishedVersion",
     "RasterDataset",
     "VectorDataset",
+    "check",
+    "check_async",
     "gated",
     "published",
     "read",
 ]
 _MODULES = {
+    "CheckReport": "pipeline.data_check",
     "Operations": "orchestration.operations",
     "PublishedIOManager": "orchestration.reading",
     "PublishedResource": "orchestration.reading",
     "PublishedVersion": "pipeline.published",
     "RasterDataset": "orchestration.components",
     "VectorDataset": "orchestration.components",
+    "check_async": "pipeline.data_check",
     "gated": "orchestration.reading",
     "published": "pipeline.published",
     "read": "pipeline.published",
@@ -40,6 +46,8 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "check":  # a package that can be called
+        return import_module(f"{__name__}.check")
     if name in _MODULES:
         return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     msg = f"module {__name__!r} has no attribute {name!r}"

@@ -18,52 +18,54 @@ class Settings(BaseSettings):
     """Environment variables of the form ``SPATIAL_<NAME>``; every one is optional.
 
     Attributes:
-        store: folder that holds staged and published versions.
-        contracts: file or folder of contracts for commands that are given none; those of this
-            package's demo unless given.
-        allowed_sources: when set, a source must lie below one of these paths, packages
-            (``package://name``) or URL prefixes; everything else is refused before any read.
-        fetch_max_bytes: most bytes of one source on another machine, all its files together.
-        fetch_connect_timeout_s: longest wait for a connection to a web server or object store.
-        fetch_read_timeout_s: longest wait for its next bytes.
+        store: folder of staged and published versions.
+        contracts: file or folder of contracts, for commands that are given none. Default: the demo.
+        allowed_sources: paths, packages (``package://name``) and URL prefixes. A source that is not
+            below one of them is refused before it is read. Default: no restriction.
+        fetch_max_bytes: maximum bytes fetched for one source, all its files together.
+        fetch_connect_timeout_s: maximum seconds to wait for a connection to a web server or object
+            store.
+        fetch_read_timeout_s: maximum seconds to wait for the next bytes.
         fetch_attempts: attempts per request.
-        database_url: libpq URI of the PostGIS database; files only without it.
-        database_pool_size: most connections of one process.
-        database_acquire_timeout_s: how long to wait for a connection of a full or starting server.
-        database_statement_timeout_s: longest statement, COPY and index builds included.
-        lock_timeout_s: longest wait for a lock that another process holds, in the store or in the
-            database; whose it is is logged after ten seconds.
-        autostart: False lets all schedules and sensors begin switched off, alerts included, as on
-            a developer's machine; a setting made in Dagster's UI takes precedence.
-        strict_contracts: true makes a code location fail to load if one of its contracts has a
-            mistake; otherwise the other contracts load, and the mistake is an incident.
-        run_patience_s: seconds without a sign of life after which a run counts as dead, and is
-            ended.
-        alert_urls: Apprise URLs of the alert channels; see docs/alerts.md.
+        database_url: libpq URI of the PostGIS database. Without it, data are published to files
+            only.
+        database_pool_size: maximum number of connections per process.
+        database_acquire_timeout_s: maximum seconds to wait for a connection to a full or starting
+            server.
+        database_statement_timeout_s: maximum seconds per statement, COPY and index builds included.
+        lock_timeout_s: maximum seconds to wait for a lock of another process, in the store or the
+            database. Its owner is logged after ten seconds.
+        autostart: ``false`` creates all schedules and sensors switched off, alerts included, as for
+            a developer's machine. A setting made in Dagster's UI takes precedence.
+        strict_contracts: ``true`` makes a code location fail to load if one of its contracts has a
+            mistake. Otherwise the other contracts load, and the mistake is an incident.
+        run_patience_s: seconds without a heartbeat after which a run counts as dead and is ended.
+        alert_urls: Apprise URLs of the alert channels; see [alerts](alerts.md#channels).
         heartbeat_url: URL that is requested after every successful tick of the alerts, so that a
             monitoring service notices when they stop.
         ui_url: address of Dagster's UI, for links in alerts.
-        store_url: address under which people find the files of the store, for links in alerts.
-        log_format: ``text``, or ``json`` for one JSON object a line on stderr of the command line.
+        store_url: address at which people find the files of the store, for links in alerts.
+        log_format: ``json`` makes the command line log one JSON object per line on stderr.
         environment: name of the deployment, in front of the titles of alerts.
-        memory: bytes that a check may use for the pieces in flight (2GiB, 500MB); a quarter of
-            what the machine or the container has unless given.
-        slow_callback_s: seconds for which a call may hold the event loop of a check before it is
-            named in the log; 0 does not watch.
-        dask_scheduler: address of a Dask scheduler, as ``tcp://host:8786``, whose workers look at
-            the pieces of a check; this machine's threads do without it.
-        incremental: false looks at every feature in every check; else those that an earlier version
-            of the dataset had, and of which nothing was to be said, are counted only.
-        cage: how foreign files are read: ``auto`` in a child process behind Landlock where the
-            kernel has it, ``require`` not without it, ``basic`` in a child process without it.
-        cage_memory: bytes of memory that reading one source may use; three quarters of what the
-            machine or the container has unless given.
-        cage_wall_s: seconds that reading one source may take.
-        cage_cpu_s: seconds of processor time that reading one source may take.
-        cage_file_bytes: bytes of the largest file that reading a source may write.
-        cage_open_files: most files that reading a source may have open.
-        max_pixels_per_byte: most pixels that a raster may declare for each byte of its files.
-        dask_patience_s: seconds that a check waits for a worker while the scheduler has none.
+        memory: memory for the pieces in flight and the violations of a check. Default: a quarter of
+            the memory of the machine or container.
+        slow_callback_s: seconds that a call may block the event loop of a check before it is
+            logged; 0 disables this.
+        dask_scheduler: address of a Dask scheduler that distributes checks, as
+            ``tcp://host:8786``. Default: threads of this machine.
+        incremental: ``false`` makes every check look at every feature. Otherwise features that are
+            unchanged since an earlier version, and had no violations, are only counted.
+        cage: sandbox of the child process that reads files. ``auto`` uses Landlock if the kernel
+            has it, ``require`` reads nothing without it, ``basic`` does not use it.
+        cage_memory: memory for reading one source. Default: three quarters of the memory of the
+            machine or container.
+        cage_wall_s: maximum seconds for reading one source.
+        cage_cpu_s: maximum seconds of processor time for reading one source.
+        cage_file_bytes: maximum bytes of a file that reading a source may write.
+        cage_open_files: maximum number of files that reading a source may have open.
+        max_pixels_per_byte: maximum pixels that a raster may declare per byte of its files.
+        dask_patience_s: maximum seconds that a check waits for a worker while the scheduler has
+            none.
 
     """
 

@@ -205,7 +205,7 @@ def test_wrong_calls_exit_with_2_before_anything_is_done(project: Project) -> No
         ([], "Missing argument"),
         (["none.yaml"], "no such file"),
         ([path, "--rule", "uniqe"], "did you mean 'unique'?"),
-        ([path, "--partition", "north"], "no dataset has partitions"),
+        ([path, "--partition", "north"], "has no partitions"),
         ([path, "--violations", "v.shp"], ".gpkg"),
         ([path, "--html", project.folder / "none" / "r.html"], "/none does not exist"),
         ([path, "--jobs", "0"], "--jobs"),

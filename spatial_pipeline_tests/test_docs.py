@@ -5,19 +5,46 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from spatial_pipeline.contract.json_schema import schema as contract_schema
+from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline.contract.rules.metadata import ColumnType
 from spatial_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "deploy" / "README.md"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "deploy" / "README.md"]
 
 
 def test_the_page_of_rules_is_the_catalogue() -> None:
     page = runpy.run_path(str(ROOT / "docs" / "make_rules.py"))["page"]
     written = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
     assert written == page().rstrip("\n") + "\n", "run: make docs"
+
+
+@pytest.mark.parametrize("page", ["contract.md", "commands.md", "settings.md"])
+def test_the_pages_of_reference_are_the_code(page: str) -> None:
+    pages = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))["pages"]()
+    written = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert written == pages[page], "run: make docs"
+
+
+def test_every_type_of_a_column_has_a_meaning() -> None:
+    types = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))["COLUMN_TYPES"]
+    assert sorted(", ".join(types).split(", ")) == sorted(get_args(ColumnType))
+
+
+def test_every_key_of_the_json_schema_is_on_the_page_of_contracts() -> None:
+    page = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    definitions = contract_schema()["$defs"]
+    rules = {model.__name__ for model in CATALOGUE.values()}
+    contracts = {"VectorContract", "RasterContract", "OperationsContract"}
+    below = {name for name in definitions if f"### {name}\n" in page} | contracts
+    keys = {k for name in below - rules for k in definitions[name]["properties"]}
+    assert keys - documented == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from spatial_pipeline.commands.completion import complete_dataset
 from spatial_pipeline.commands.project import (
     FAILED,
     ContractsOption,
@@ -20,20 +21,26 @@ from spatial_pipeline.errors import SpatialPipelineError
 
 
 def accept(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Name of the dataset.")],
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET", help="Name of the dataset.", autocompletion=complete_dataset
+        ),
+    ],
     partition: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Accept it for this partition only."),
+        typer.Option(metavar="KEY", help="Accept the schema for this partition only."),
     ] = None,
     schema: Annotated[
         str | None,
         typer.Option(
             metavar="FINGERPRINT",
-            help="Schema to accept, as the held run prints it. Default: the only one that is held.",
+            help="Fingerprint of the schema, as the held run prints it. Default: the only one "
+            "that is held.",
         ),
     ] = None,
     by: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Person who accepts it. Default: your login.")
+        str | None, typer.Option(metavar="NAME", help="Your name. Default: your login.")
     ] = None,
     contracts: ContractsOption = None,
 ) -> None:

@@ -17,13 +17,19 @@ from spatial_pipeline.commands.terminal import (
 from spatial_pipeline.errors import SpatialPipelineError
 
 alerts = typer.Typer(
-    help="Commands for alert channels.", no_args_is_help=True, rich_markup_mode=None
+    help="Test channels, and list, acknowledge or silence incidents.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
-ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who you are.")]
-NoteOption = Annotated[str, typer.Option(metavar="TEXT", help="What others should know.")]
+ByOption = Annotated[
+    str, typer.Option("--by", metavar="NAME", help="Your name, for the others who are alerted.")
+]
+NoteOption = Annotated[
+    str, typer.Option(metavar="TEXT", help="A note for the others who are alerted.")
+]
 LocationOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Code location; the only one with alerts unless given."),
+    typer.Option(metavar="NAME", help="Code location. Default: the only one with alerts."),
 ]
 
 
@@ -66,13 +72,13 @@ def send_sample(
 @alerts.command("list")
 @results_only
 def list_incidents(as_json: JsonOption = False) -> None:
-    """List the open incidents, who is at them, and the silences; exit 1 if anything is open."""
+    """List open incidents, who acknowledged them, and silences. Exit code 1 if any is open."""
     from rich.markup import escape
-    from rich.table import Table
 
     from spatial_pipeline.alert.message import when
     from spatial_pipeline.alert.wording import condition
     from spatial_pipeline.orchestration.alerts.people import alert_states
+    from spatial_pipeline.report.tables import terminal_table
 
     try:
         states = alert_states()
@@ -111,7 +117,7 @@ def list_incidents(as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"incidents": found, "silences": silences})
         raise typer.Exit(FAILED if found else 0)
-    table = Table("Since (UTC)", "Problem", "Acknowledged by")
+    table = terminal_table("Since (UTC)", "Problem", "Acknowledged by", wrap=2)
     for each in found:
         cells = (each["since"], each["problem"], each["acknowledged_by"] or "")
         table.add_row(*(escape(str(c)) for c in cells))
@@ -135,9 +141,9 @@ def acknowledge(
     note: NoteOption = "",
     location: LocationOption = None,
 ) -> None:
-    """Say that you are at it: no reminders until something else of it fails.
+    """Acknowledge the open problems of a dataset: no reminders until it has another problem.
 
-    Exit 1 when nothing of it is open.
+    Exit code 1 if it has no open problem.
     """
     from spatial_pipeline.orchestration.alerts.people import desk_of
 
@@ -160,9 +166,9 @@ def reset(
     partition: PartitionOption = None,
     location: LocationOption = None,
 ) -> None:
-    """Close the incidents of a dataset that is gone; a problem that persists opens a new one.
+    """Close the incidents of a dataset that is gone. A problem that persists opens a new one.
 
-    Exit 1 when nothing of it is open.
+    Exit code 1 if it has no open problem.
     """
     from spatial_pipeline.orchestration.alerts.people import desk_of
 
@@ -179,15 +185,18 @@ def reset(
 @results_only
 def silence(
     datasets: Annotated[
-        str, typer.Argument(metavar="DATASET", help="Name of the dataset; * and ? match.")
+        str,
+        typer.Argument(metavar="DATASET", help="Name of the dataset, or a pattern with * and ?."),
     ],
     by: ByOption,
-    for_: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long: 30m, 8h, 2d.")],
+    for_: Annotated[
+        str, typer.Option("--for", metavar="DURATION", help="Length of the silence: 30m, 8h or 2d.")
+    ],
     partition: PartitionOption = None,
     note: NoteOption = "",
     location: LocationOption = None,
 ) -> None:
-    """Send nothing of some datasets for a while; what is still wrong then is told."""
+    """Send no alerts about some datasets for a while. Problems that remain are sent afterwards."""
     import time
 
     from spatial_pipeline.alert.message import when
@@ -212,11 +221,13 @@ def silence(
 @alerts.command("unsilence")
 @results_only
 def unsilence(
-    datasets: Annotated[str, typer.Argument(metavar="DATASET", help="As it was given to silence.")],
+    datasets: Annotated[
+        str, typer.Argument(metavar="DATASET", help="Name or pattern, as it was given to silence.")
+    ],
     partition: PartitionOption = None,
     location: LocationOption = None,
 ) -> None:
-    """End a silence before its time; exit 1 when there is none."""
+    """End a silence before its time. Exit code 1 if there is none."""
     from spatial_pipeline.orchestration.alerts.people import desk_of
 
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -14,6 +16,7 @@ from spatial_pipeline.commands.project import (
     PartitionOption,
     pipeline_of,
     project_of,
+    refused,
     start_reader,
     targets_of,
 )
@@ -25,20 +28,45 @@ from spatial_pipeline.commands.terminal import (
     say,
     wrong,
 )
-from spatial_pipeline.errors import SpatialPipelineError
+from spatial_pipeline.errors import ContractError, SpatialPipelineError
 from spatial_pipeline.runtime.event_loop import run_sync
 
 if TYPE_CHECKING:
+    from spatial_pipeline.commands.outputs import Outputs
     from spatial_pipeline.contract.models import Contract
     from spatial_pipeline.report.checked import Checked
 
 
 def check(
     contracts: Annotated[
-        list[Path],
-        typer.Argument(metavar="CONTRACT|FOLDER", help="Contract files, or folders of them."),
+        list[str],
+        typer.Argument(
+            metavar="CONTRACT|FOLDER|DATA",
+            help="Contract files, folders of them, or data to check by --rules.",
+        ),
     ],
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F",
+            help="YAML file with rules for data without a contract: a list of rules, or a contract "
+            "of other data.",
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Layer of the data that --rules is for.")
+    ] = None,
     as_json: JsonOption = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print mistakes only; the exit code says the rest."),
+    ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Check again whenever a contract or a source changes, until Ctrl-C."
+        ),
+    ] = False,
     html: Annotated[
         Path | None, typer.Option(metavar="F", help="Write an HTML report with results and maps.")
     ] = None,
@@ -72,52 +100,146 @@ def check(
         typer.Option(min=1, metavar="N", help="Number of worker threads. Default: all cores."),
     ] = None,
 ) -> None:
-    """Ingest and check datasets without Dagster or a database. Nothing is published."""
+    """Ingest and check datasets without Dagster or a database. Nothing is published.
+
+    Exit code 0 if all blocking rules passed, 1 if some failed, 2 if the command or a contract has
+    a mistake.
+    """
     from spatial_pipeline.commands.outputs import Outputs
 
     outputs = Outputs(html, violations, junit, sarif, quarantine)
     if outputs.mistake():
         wrong(outputs.mistake())
-    own, neighbours = project_of(contracts, as_json)
-    targets = targets_of(own, partition, rule or ())
-    start_reader()
+    call = CheckCall(
+        contracts=tuple(contracts),
+        rules=rules,
+        layer=layer,
+        as_json=as_json,
+        quiet=quiet,
+        outputs=outputs,
+        write_baseline=write_baseline,
+        only=tuple(rule or ()),
+        partition=partition,
+        jobs=jobs,
+    )
+    if watch:
+        from spatial_pipeline.commands.watch import watch_forever
 
-    from dataclasses import replace
+        watch_forever(call.check, call.state, say)
+    raise typer.Exit(call.check())
 
-    from spatial_pipeline.pipeline.batch_check import check_all
-    from spatial_pipeline.report.checked import as_json as to_json
 
-    pipeline = pipeline_of([*own, *neighbours])
-    if jobs is not None:
-        pipeline = replace(pipeline, jobs=jobs)
-    with progress_bars() as progress:
-        context = html is not None
-        if write_baseline:
-            unaccepted = check_all(pipeline, targets, rule or None, progress, baselines=False)
-            _write_baselines(
-                [c for c, _ in targets], run_sync(unaccepted, slow=pipeline.slow_callback_s)
+@dataclass(frozen=True)
+class CheckCall:
+    """One call of the command; the attributes are its arguments and options."""
+
+    contracts: tuple[str, ...]
+    rules: Path | None
+    layer: str | None
+    as_json: bool
+    quiet: bool
+    outputs: Outputs
+    write_baseline: bool
+    only: tuple[str, ...]
+    partition: str | None
+    jobs: int | None
+
+    def check(self) -> int:
+        """Checks everything as it is now; the exit code, or typer.Exit after a mistake."""
+        own, neighbours = self._selected()
+        targets = targets_of(own, self.partition, self.only)
+        start_reader()
+
+        from dataclasses import replace
+
+        from spatial_pipeline.pipeline.batch_check import check_all
+        from spatial_pipeline.report.checked import as_json as to_json
+
+        pipeline = pipeline_of([*own, *neighbours])
+        if self.jobs is not None:
+            pipeline = replace(pipeline, jobs=self.jobs)
+        only = self.only or None
+        chosen = [c for c, _ in targets]
+        with progress_bars(quiet=self.quiet) as progress:
+            if self.write_baseline:
+                unaccepted = check_all(pipeline, targets, only, progress, baselines=False)
+                _write_baselines(chosen, run_sync(unaccepted, slow=pipeline.slow_callback_s))
+            context = self.outputs.html is not None
+            checked = run_sync(
+                check_all(pipeline, targets, only, progress, context=context),
+                slow=pipeline.slow_callback_s,
             )
-        checked = run_sync(
-            check_all(pipeline, targets, rule or None, progress, context=context),
-            slow=pipeline.slow_callback_s,
-        )
-    try:
-        for said in outputs.write(pipeline, [c for c, _ in targets], checked):
-            say(said)
-    except OSError as exc:
-        wrong(f"cannot write: {exc}")
-    if as_json:
-        print_json(to_json(checked))
-    else:
-        from spatial_pipeline.report.summary import check_summary
+        try:
+            for written in self.outputs.write(pipeline, chosen, checked):
+                if not self.quiet:
+                    say(written)
+        except OSError as exc:
+            wrong(f"cannot write: {exc}")
+        if self.as_json:
+            print_json(to_json(checked))
+        elif not self.quiet:
+            from spatial_pipeline.report.summary import check_summary
 
-        print_rich(check_summary(checked))
-    mistakes = list(dict.fromkeys(m for c in checked for m in c.mistakes))
-    for mistake in mistakes:
-        say(mistake)
-    if mistakes:
-        raise typer.Exit(WRONG)
-    raise typer.Exit(0 if checked and all(c.passed for c in checked) else FAILED)
+            print_rich(check_summary(checked))
+        mistakes = list(dict.fromkeys(m for c in checked for m in c.mistakes))
+        for mistake in mistakes:
+            say(mistake)
+        if mistakes:
+            return WRONG
+        return 0 if checked and all(c.passed for c in checked) else FAILED
+
+    def state(self) -> object:
+        """A value that changes when a file of a contract, or a source, changes."""
+        from spatial_pipeline.commands.watch import state_of
+        from spatial_pipeline.contract.load import load_project
+
+        paths = [Path(c) for c in self.contracts]
+        try:
+            own, neighbours = self._loaded(load_project)
+        except ContractError:
+            own, neighbours = [], []
+        rules = () if self.rules is None else (self.rules,)
+        return state_of([*paths, *rules], [*own, *neighbours], self.partition)
+
+    def _selected(self) -> tuple[list[Contract], list[Contract]]:
+        """The contracts, and the neighbours that they refer to; exits on mistakes."""
+        try:
+            return self._loaded(lambda paths: project_of(paths, self.as_json))
+        except ContractError as exc:
+            refused(exc, self.as_json)
+
+    def _loaded(
+        self, load: Callable[[list[Path]], tuple[list[Contract], list[Contract]]]
+    ) -> tuple[list[Contract], list[Contract]]:
+        from spatial_pipeline.contract.rule_file import contract_for, is_data
+
+        data = [c for c in self.contracts if is_data(c)]
+        paths = [Path(c) for c in self.contracts if c not in data]
+        if data and self.rules is None:
+            wrong(_no_contract(data[0]))
+        if self.rules is not None and not data:
+            wrong("--rules is for data: name a file or a URI; contracts have rules of their own")
+        if self.layer is not None and not data:
+            wrong("--layer is for data that --rules checks; a contract has source.layer")
+        own, neighbours = load(paths) if paths else ([], [])
+        for source in data:
+            names = [c.name for c in (*own, *neighbours)]
+            own = [*own, contract_for(source, cast("Path", self.rules), self.layer, names)]
+        return own, neighbours
+
+
+def _no_contract(source: str) -> str:
+    """The ways from data to a check."""
+    from spatial_pipeline.contract.rule_file import dataset_name
+
+    quoted, contract = shlex.quote(source), f"{dataset_name(source)}.yaml"
+    return (
+        f"{source} is data, and no contract says what it must satisfy. Infer one, then check it:\n"
+        f"  spatial-pipeline profile {quoted} > {contract}\n"
+        f"  spatial-pipeline check {contract}\n"
+        f"or give a file of rules:\n"
+        f"  spatial-pipeline check {quoted} --rules rules.yaml"
+    )
 
 
 def _write_baselines(contracts: Sequence[Contract], checked: Sequence[Checked]) -> None:

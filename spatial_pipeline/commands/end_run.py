@@ -11,12 +11,15 @@ from spatial_pipeline.errors import SpatialPipelineError
 
 
 def end_run(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run, or how it begins.")],
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who you are.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="ID of the run, or its beginning.")],
+    by: Annotated[
+        str, typer.Option("--by", metavar="NAME", help="Your name, for the log of the run.")
+    ],
 ) -> None:
-    """End a run that is stuck, as failed: its slots are free, and its retries may begin.
+    """End a stuck run as failed.
 
-    Needs DAGSTER_HOME of the daemon. What it had staged stays; readers see what they saw.
+    Its slots are free then, and its retries can begin. DAGSTER_HOME must be that of the daemon.
+    Staged versions stay, and readers see no change.
     """
     from spatial_pipeline.orchestration.stuck_run import end_run as end
 

@@ -11,7 +11,10 @@ from spatial_pipeline.commands.terminal import print_json, print_text
 
 
 def health(as_json: JsonOption = False) -> None:
-    """Say whether daemon, sensors, locations, store, database and alerts work; exit 1 if not."""
+    """Probe daemon, sensors, code locations, store, database and alerts.
+
+    Exit code 1 if one of them does not work.
+    """
     from spatial_pipeline.orchestration.health import probes
 
     found = probes(settings(), os.environ.get("DAGSTER_HOME"))

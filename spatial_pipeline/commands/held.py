@@ -22,17 +22,17 @@ def held(
         list[Path] | None,
         typer.Option(
             metavar="PATH",
-            help="File or folder of contracts: list only their datasets, judged by them as of now. "
-            "Default: everything in the store.",
+            help="File or folder of contracts. Only their datasets are listed, judged by the "
+            "contracts as they are now. Default: everything in the store.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List versions that are held or unpublished, and why. Exit code 1 if there are any."""
     from rich.markup import escape
-    from rich.table import Table
 
     from spatial_pipeline.pipeline.held import inventory
+    from spatial_pipeline.report.tables import terminal_table
     from spatial_pipeline.store.versions import Store
 
     judged = None
@@ -47,7 +47,7 @@ def held(
     elif not found:
         print_text("nothing is held\n")
     else:
-        table = Table("Dataset", "State", "Since (UTC)", "Readers see", "Why")
+        table = terminal_table("Dataset", "State", "Since (UTC)", "Readers see", "Why")
         for each in found:
             since = each.since.replace("+00:00", "")
             cells = (each.title, each.state, since, each.readers_see, "; ".join(each.reasons))

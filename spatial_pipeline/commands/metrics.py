@@ -29,14 +29,15 @@ def metrics(
         str | None,
         typer.Option(
             metavar="[HOST:]PORT",
-            help="Serve them at /metrics, computed for every request; the host is"
-            " 127.0.0.1 unless given.",
+            help="Serve the metrics at /metrics, computed for each request. Default host: "
+            "127.0.0.1.",
         ),
     ] = None,
 ) -> None:
-    """Print metrics as OpenMetrics text: published age, what is held, violations, runs, queue.
+    """Print metrics as OpenMetrics text.
 
-    What Dagster knows is included where DAGSTER_HOME is set.
+    Age of published data, held versions, violations, runs and the queue are measured.
+    Dagster's own metrics are included if DAGSTER_HOME is set.
     """
     environment = settings()
     if listen is None:

@@ -74,7 +74,7 @@ class Outputs:
         if self.html is not None:
             from spatial_pipeline.report.html import page
 
-            made_at = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+            made_at = datetime.now(UTC).isoformat(timespec="seconds")
             self.html.write_text(page(checked, made_at), encoding="utf-8")
             yield f"report: {self.html}"
         if self.junit is not None:

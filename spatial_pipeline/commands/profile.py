@@ -14,17 +14,24 @@ from spatial_pipeline.runtime.event_loop import run_sync
 
 def profile(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="File, archive, URL, package:// or database.")
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="File, archive, URL, package:// address or database."
+        ),
     ],
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Layer, if the source has several.")
     ] = None,
 ) -> None:
-    """Print a contract inferred from a source. It has the rules that the data satisfy."""
+    """Print a contract inferred from a source. It has the rules that the data satisfy.
+
+    Exit code 1 if the source cannot be read without loss.
+    """
     from spatial_pipeline.pipeline.contract_inference import infer
 
     try:
-        inferred = run_sync(infer(pipeline_of([]), source, layer))
+        # Nothing else waits for this loop, so a call that holds it harms nobody.
+        inferred = run_sync(infer(pipeline_of([]), source, layer), slow=None)
     except SpatialPipelineError as exc:
         wrong(str(exc))
     print_text(inferred.text())

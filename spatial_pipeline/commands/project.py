@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn, get_args
 
 import typer
 
@@ -12,10 +15,14 @@ from spatial_pipeline.commands.terminal import WRONG, print_json, say, wrong
 from spatial_pipeline.errors import ContractError, SpatialPipelineError
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from spatial_pipeline.contract.models import Contract
     from spatial_pipeline.pipeline.pipeline import Pipeline
     from spatial_pipeline.settings import Settings
 
+NEARLY = 0.8
+"""Similarity (``difflib``'s ratio) from which a variable counts as a misspelt setting."""
 FAILED = 1
 """Exit code: the call was valid, but not everything passed."""
 
@@ -53,17 +60,22 @@ def project_of(
             return load_project(paths)
         own, neighbours, others = load_datasets(paths, names)
     except ContractError as exc:
-        mistakes = str(exc).splitlines()
-        for mistake in mistakes:
-            say(mistake)
-        count = len(mistakes)
-        say(f"{count} mistake{'s' if count > 1 else ''}; nothing was done")
-        if as_json:
-            print_json({"datasets": [], "mistakes": mistakes})
-        raise typer.Exit(WRONG) from exc
+        refused(exc, as_json)
     for other in others:
         say(f"left out: {other}")
     return own, neighbours
+
+
+def refused(error: ContractError, as_json: bool) -> NoReturn:
+    """Prints all mistakes of contracts, and exits."""
+    mistakes = str(error).splitlines()
+    for mistake in mistakes:
+        say(mistake)
+    count = len(mistakes)
+    say(f"{count} mistake{'s' if count > 1 else ''}; nothing was done")
+    if as_json:
+        print_json({"datasets": [], "mistakes": mistakes})
+    raise typer.Exit(WRONG) from error
 
 
 def targets_of(
@@ -88,7 +100,9 @@ def targets_of(
         if partition is not None and (mistake := partition_mistake(c, partition))
     }
     if partition is not None and len(refusals) == len(partitioned):
-        wrong("; ".join(refusals.values()) or "no dataset has partitions")
+        whose = ", ".join(c.name for c in contracts)
+        verb = "has" if len(contracts) == 1 else "have"
+        wrong("; ".join(refusals.values()) or f"{whose} {verb} no partitions")
     targets: list[tuple[Contract, str | None]] = []
     for contract in contracts:
         if rules and not {r.check_name for r in contract.effective_rules} & set(rules):
@@ -139,15 +153,44 @@ def settings() -> Settings:
 
     from spatial_pipeline.settings import Settings
 
+    _warn_of_misspelt_settings()
     try:
         return Settings()
     except ValidationError as exc:
-        said = "; ".join(
-            f"SPATIAL_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in exc.errors()
-        )
-        wrong(said)
+        wrong("; ".join(_setting_mistake(e) for e in exc.errors()))
     except SettingsError as exc:
         wrong(str(exc))
+
+
+def _setting_mistake(error: ErrorDetails) -> str:
+    """A variable that is refused, its value unless that is secret, and what it should be."""
+    from pydantic import SecretStr
+
+    from spatial_pipeline.settings import Settings
+
+    name = str(error["loc"][0])
+    secret = SecretStr in get_args(Settings.model_fields[name].annotation)
+    value = "" if secret else f", got {error['input']!r}"
+    said = error["msg"].partition(", unable to parse")[0]
+    said = re.sub(r"^Input should be (?:a valid )?", "expected ", said)
+    said = {
+        "expected integer": "expected a whole number",
+        "expected boolean": "expected true or false",
+    }.get(said, said)
+    return f"SPATIAL_{name.upper()}: {said}{value}"
+
+
+def _warn_of_misspelt_settings() -> None:
+    """Names variables that are nearly settings: a misspelt one would be ignored without a word."""
+    from spatial_pipeline.settings import Settings
+
+    known = {f"SPATIAL_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(set(os.environ) - known):
+        stem = name.removeprefix("SPATIAL_")
+        stems = [k.removeprefix("SPATIAL_") for k in known]
+        near = difflib.get_close_matches(stem, stems, n=1, cutoff=NEARLY)
+        if stem != name and near:
+            say(f"{name} is not a setting, and is ignored; did you mean SPATIAL_{near[0]}?")
 
 
 def samples() -> list[Path]:

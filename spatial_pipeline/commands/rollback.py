@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from spatial_pipeline.commands.completion import complete_dataset, complete_version
 from spatial_pipeline.commands.project import (
     FAILED,
     ContractsOption,
@@ -21,11 +22,20 @@ from spatial_pipeline.runtime.event_loop import run_sync
 
 
 def rollback(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Name of the dataset.")],
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET", help="Name of the dataset.", autocompletion=complete_dataset
+        ),
+    ],
     partition: PartitionOption = None,
     to: Annotated[
         str | None,
-        typer.Option(metavar="VERSION", help="Version to publish. Default: the previous one."),
+        typer.Option(
+            metavar="VERSION",
+            help="Version to publish. Default: the previous one.",
+            autocompletion=complete_version,
+        ),
     ] = None,
     contracts: ContractsOption = None,
 ) -> None:

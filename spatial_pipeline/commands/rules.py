@@ -6,17 +6,21 @@ from typing import Annotated
 
 import typer
 
+from spatial_pipeline.commands.completion import complete_rule
 from spatial_pipeline.commands.project import JsonOption
 from spatial_pipeline.commands.terminal import print_json, print_rich, wrong
 
 
 def rules(
     identity: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Rule to show with its parameters.")
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help="Rule to show with its parameters.", autocompletion=complete_rule
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List all rules, or show the parameters of one. Add --json for programs."""
+    """List all rules, or show the parameters of one. The option --json is for programs."""
     from spatial_pipeline.contract.rules import CATALOGUE
     from spatial_pipeline.contract.spelling import closest
     from spatial_pipeline.report.catalogue import catalogue_table, rule_json, rule_page

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spatial_pipeline.commands.completion import complete_dataset
 from spatial_pipeline.commands.project import (
     FAILED,
     ContractsOption,
@@ -28,16 +29,28 @@ if TYPE_CHECKING:
 
 def run(
     datasets: Annotated[
-        list[str] | None, typer.Argument(metavar="DATASET", help="Datasets to run. Default: all.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[DATASET…]",
+            help="Datasets to run. Default: all.",
+            autocompletion=complete_dataset,
+        ),
     ] = None,
     contracts: ContractsOption = None,
     partition: PartitionOption = None,
     as_json: JsonOption = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print failures only; the exit code says the rest."),
+    ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Show Dagster's log on stderr.")
+        bool, typer.Option("--verbose", help="Print Dagster's log on stderr.")
     ] = False,
 ) -> None:
-    """Stage, check and publish datasets through Dagster. Held datasets are listed with reasons."""
+    """Stage, check and publish datasets through Dagster. Held datasets are listed with reasons.
+
+    Exit code 1 if a dataset is held or a run failed.
+    """
     own, neighbours = project_of(contracts or samples(), as_json, datasets or ())
     everything = [*own, *neighbours]
     for name in datasets or ():
@@ -52,7 +65,8 @@ def run(
     logging.disable(logging.NOTSET if verbose else logging.CRITICAL)
     try:
         for row in materialize(everything, datasets or [c.name for c in own], partition):
-            say(_line(row))
+            if not (quiet and row.published):
+                say(_line(row))
             rows.append(row)
     except SpatialPipelineError as exc:
         say(f"error: {exc}")
@@ -61,7 +75,7 @@ def run(
         logging.disable(logging.NOTSET)
     if as_json:
         print_json({"datasets": [_as_json(row) for row in rows]})
-    else:
+    elif not quiet:
         _print_table(rows)
     raise typer.Exit(0 if rows and all(r.published for r in rows) else FAILED)
 

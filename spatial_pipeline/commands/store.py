@@ -24,30 +24,30 @@ if TYPE_CHECKING:
     from spatial_pipeline.pipeline.retention import PrunedPartition
 
 store = typer.Typer(
-    help="The store: is everything in it as it should be, and what of it may go.",
+    help="Verify the store, and delete versions that nobody needs.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 KIB = 1024
 DatasetsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[DATASET…]", help="Only these datasets; all unless given."),
+    typer.Argument(metavar="[DATASET…]", help="Datasets. Default: all."),
 ]
 
 
 @store.command("verify")
 @results_only
 def verify(datasets: DatasetsArgument = None, as_json: JsonOption = False) -> None:
-    """Look at all pointers, versions, digests, seals, tables and the ledger; change nothing.
+    """Verify all pointers, versions, digests, seals, tables and the ledger. Nothing is changed.
 
-    Exit 1 when a reader may see or miss something because of a defect, 0 when everything is right
-    or the next run mends what is not.
+    Exit code 1 if readers may see or miss something because of a defect. Exit code 0 if everything
+    is right, or the next run repairs what is not.
     """
     from rich.markup import escape
-    from rich.table import Table
 
     from spatial_pipeline.pipeline.pipeline import database_of
     from spatial_pipeline.pipeline.store_audit import verify_store
+    from spatial_pipeline.report.tables import terminal_table
     from spatial_pipeline.store.versions import Store
 
     environment = settings()
@@ -81,7 +81,7 @@ def verify(datasets: DatasetsArgument = None, as_json: JsonOption = False) -> No
         )
         raise typer.Exit(FAILED if failed else 0)
     if report.defects:
-        table = Table("What", "Problem", "What to do")
+        table = terminal_table("What", "Problem", "What to do", wrap=2)
         for defect in report.defects:
             note = "" if defect.harms else " (harmless)"
             table.add_row(*map(escape, (defect.title, defect.problem + note, defect.remedy)))
@@ -102,29 +102,35 @@ def prune(
     keep: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Versions published before the current one that stay for a rollback."
+            min=1,
+            metavar="N",
+            help="Keep this number of versions that were published before the current one.",
         ),
     ] = None,
     days: Annotated[
         int | None,
-        typer.Option(min=0, help="Days for which any version stays since it was needed last."),
+        typer.Option(
+            min=0,
+            metavar="D",
+            help="Keep every version for this number of days after it was last needed.",
+        ),
     ] = None,
     contracts: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="PATH",
-            help="File or folder of contracts: their `retention` says how much stays, where"
-            " --keep and --days do not.",
+            help="File or folder of contracts. Their retention applies where --keep and --days are "
+            "not given.",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")
+        bool, typer.Option("--dry-run", help="List what would be deleted, and delete nothing.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Delete versions that neither readers nor a rollback need, from the store and the database.
 
-    Exit 1 when a partition could not be pruned.
+    Exit code 1 if a partition could not be pruned.
     """
     from spatial_pipeline.pipeline.pipeline import database_of
     from spatial_pipeline.pipeline.retention import prune_versions, targets
@@ -164,9 +170,10 @@ def _print(done: list[PrunedPartition]) -> None:
     from datetime import UTC, datetime
 
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table("Version", "Was", "Not needed since (UTC)", "Size")
+    from spatial_pipeline.report.tables import terminal_table
+
+    table = terminal_table("Version", "Was", "Not needed since (UTC)", "Size")
     for part in done:
         for removal in part.files.removed:
             since = f"{datetime.fromtimestamp(removal.since, UTC):%Y-%m-%d %H:%M}"

@@ -15,8 +15,10 @@ from rich.console import Console, RenderableType
 from spatial_pipeline.runtime.json_text import json_text
 
 WRONG = 2
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
 WIDTH = 160
-"""Width in columns of tables that do not go to a terminal."""
+"""Width in columns of tables that do not go to a terminal, unless COLUMNS is set."""
 P = ParamSpec("P")
 R = TypeVar("R")
 _RESULTS: list[TextIO] = []
@@ -24,17 +26,29 @@ _RESULTS: list[TextIO] = []
 
 
 @contextmanager
-def progress_bars() -> Iterator[Any]:
+def progress_bars(*, quiet: bool = False) -> Iterator[Any]:
     """A function that gets (dataset, stage of the work, pieces done, pieces planned).
 
-    On a terminal it draws bars on stderr; elsewhere it does nothing.
+    On a terminal it draws bars on stderr with the remaining time; elsewhere, and where quiet, it
+    does nothing.
     """
-    if not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty():
         yield lambda *_: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[tuple[str, str], Any] = {}
 
@@ -51,13 +65,17 @@ def results_only(command: Callable[P, R]) -> Callable[P, R]:
     """Wraps a command so that its stdout holds results only.
 
     All other output to stdout while it runs, by Python, by C libraries and by child processes, goes
-    to stderr.
+    to stderr. Ctrl-C ends it with a message and exit code 130.
     """
 
     @functools.wraps(command)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _results_apart():
-            return command(*args, **kwargs)
+        try:
+            with _results_apart():
+                return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            say("interrupted: nothing is left half-written, and the same command starts again")
+            raise typer.Exit(INTERRUPTED) from None
 
     return called
 
@@ -104,10 +122,20 @@ def _results() -> TextIO:
     return _RESULTS[-1] if _RESULTS else sys.stdout
 
 
+def show_version(wanted: bool) -> None:
+    """Prints the version of the installed package, if it is wanted, and exits."""
+    if wanted:
+        from importlib.metadata import version
+
+        print_text(f"spatial-pipeline {version('spatial_pipeline')}\n")
+        raise typer.Exit
+
+
 def print_rich(renderable: RenderableType) -> None:
     """A table or text on stdout, as wide as the terminal."""
     stream = _results()
-    Console(file=stream, width=None if stream.isatty() else WIDTH).print(renderable)
+    known = stream.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    Console(file=stream, width=None if known else WIDTH).print(renderable)
 
 
 def print_json(value: Any) -> None:

@@ -206,7 +206,7 @@ def _find(paths: Iterable[Path]) -> tuple[list[Path], list[Mistake]]:
     mistakes: list[Mistake] = []
     for path in paths:
         if path.is_dir():
-            inside = [file for file in _yaml_files(path) if _is_ours(file)]
+            inside = [file for file in _yaml_files(path) if is_contract(file)]
             if not inside:
                 text = f"no contract in this folder: no YAML file has the type {quoted(MODELS)}"
                 mistakes.append(Mistake(path, None, text))
@@ -215,8 +215,17 @@ def _find(paths: Iterable[Path]) -> tuple[list[Path], list[Mistake]]:
         elif path.exists():
             found.setdefault(path.resolve(), path)
         else:
-            mistakes.append(Mistake(path, None, "no such file or folder"))
+            near = closest(path.name, _beside(path)).hint
+            mistakes.append(Mistake(path, None, f"no such file or folder{near}"))
     return list(found.values()), mistakes
+
+
+def _beside(path: Path) -> list[str]:
+    """Names of contracts and folders beside a path that does not exist."""
+    if not path.parent.is_dir():
+        return []
+    found = (p for p in path.parent.iterdir() if not p.name.startswith("."))
+    return [p.name for p in found if p.is_dir() or p.suffix in ENDINGS]
 
 
 def _read(path: Path) -> list[_Read]:
@@ -228,7 +237,7 @@ def _read(path: Path) -> list[_Read]:
         text = f"cannot be read: it is not UTF-8 (byte {exc.start})"
         return [_Read(mistakes=(Mistake(path, None, text),))]
     except DocumentError as exc:
-        return [_Read(mistakes=(Mistake(path, exc.line, f"no YAML: {exc}"),))]
+        return [_Read(mistakes=(Mistake(path, exc.line, f"not YAML: {exc}"),))]
     if not documents:
         text = "the file is empty: it needs the keys 'type' and 'attributes'"
         return [_Read(mistakes=(Mistake(path, 1, text),))]
@@ -279,7 +288,9 @@ def _read_document(document: Document, path: Path) -> _Read:
     if kind is None:
         mistakes.append(place.mistake((), f"missing key 'type': {quoted(MODELS)}", key=True))
     if "attributes" not in value:
-        mistakes.append(place.mistake((), "missing key 'attributes'", key=True))
+        mistakes.append(
+            place.mistake((), "missing key 'attributes': it holds name, source and rules", key=True)
+        )
         value["attributes"] = None if kind in MODELS else {}
     if value["attributes"] is None and "attributes" not in document.value:
         return _Read(mistakes=tuple(mistakes))
@@ -305,7 +316,7 @@ def _neighbours(files: Sequence[Path], parts: Sequence[_Read]) -> list[_Read]:
     given = {f.resolve() for f in files}
     by_name: dict[str, _Read] = {}
     for candidate in sorted(candidates - given):
-        if candidate.suffix in ENDINGS and _is_ours(candidate):
+        if candidate.suffix in ENDINGS and is_contract(candidate):
             for part in _read(candidate):
                 by_name.update({d.name: part for d in part.datasets if d.name not in own})
     chosen: set[str] = set()
@@ -347,7 +358,7 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
         yield from (Path(current) / f for f in sorted(files) if f.endswith(ENDINGS))
 
 
-def _is_ours(path: Path) -> bool:
+def is_contract(path: Path) -> bool:
     """True for a file that is, or clearly was meant as, a contract."""
     try:
         text = path.read_text(encoding="utf-8")

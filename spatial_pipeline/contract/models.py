@@ -120,6 +120,7 @@ class DatasetContract(ContractModel):
     _path: Path | None = PrivateAttr(None)
     _lines: dict[str, int] = PrivateAttr(default_factory=dict)
     _key_lines: tuple[int, ...] = PrivateAttr(())
+    _source_lines: dict[str, int] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> DatasetContract:
@@ -161,6 +162,10 @@ class DatasetContract(ContractModel):
         """1-based line of a rule in the file, of the first rule for one that is not written."""
         return self._lines.get(check, min(self._lines.values(), default=1))
 
+    def source_mistake(self, key: str, text: str) -> Mistake:
+        """A mistake in a key of ``source`` that only shows with the data, with its line."""
+        return Mistake(self.path, self._source_lines.get(key), f"source.{key}: {text}")
+
     @property
     def option(self) -> str:
         """`` --contracts file``, with which a command finds the contract; empty without a file."""
@@ -181,6 +186,27 @@ class DatasetContract(ContractModel):
             )
             for i, name in enumerate(self.key_columns)
             if name not in columns
+        ]
+
+    def column_mistakes(self, columns: Sequence[str]) -> list[Mistake]:
+        """Columns of rules that the data spell otherwise, with the lines of the rules.
+
+        A column without a similar one in the data is no misspelling: the data may lack it.
+
+        Args:
+            columns: names of the columns of the data.
+
+        """
+        missing = [(r, c) for r in self.rules for c in r.columns() if c not in columns]
+        near = [(r, c, closest(c, columns)) for r, c in missing]
+        return [
+            Mistake(
+                self.path,
+                None if self.path is None else self.line_of(rule.check_name),
+                f"{rule.check_name}: the data have no column {name!r}{similar.hint}",
+            )
+            for rule, name, similar in near
+            if similar.word is not None
         ]
 
     @property

@@ -12,8 +12,12 @@ from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.layers import layer_of, without_layer
 from spatial_pipeline.contract.rules.base import ContractModel
+from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.vocabulary import INGEST_VERSION
 from spatial_pipeline.runtime.hashing import fingerprint
+
+ENCODINGS = ("utf-8", "cp1252", "iso8859-15", "iso8859-1", "utf-16", "cp850", "cp1250", "shift_jis")
+"""Encodings that messages suggest; Python knows more."""
 
 
 class Source(ContractModel):
@@ -52,7 +56,8 @@ class Source(ContractModel):
         try:
             return codecs.lookup(value).name
         except LookupError as exc:
-            msg = f"unknown encoding {value!r}"
+            near = closest(value, ENCODINGS).hint or f"; for example {', '.join(ENCODINGS[:3])}"
+            msg = f"unknown encoding {value!r}{near}"
             raise ValueError(msg) from exc
 
     @field_validator("uri")

@@ -31,7 +31,10 @@ class TableName:
         """
         match = _NAME.fullmatch(text)
         if match is None:
-            msg = f'{text!r} is no schema.table (a part that contains . or " needs double quotes)'
+            msg = (
+                f"{text!r} is not of the form schema.table, as public.{text} would be (a part that "
+                'contains . or " needs double quotes)'
+            )
             raise ValueError(msg)
         return cls(*(identifier(_unquoted(part)) for part in match.groups()))
 

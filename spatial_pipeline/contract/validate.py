@@ -13,7 +13,7 @@ from spatial_pipeline.contract.errors import AttributePlace, Mistake
 from spatial_pipeline.contract.models import MODELS, OWNER, Contract, RasterContract, VectorContract
 from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules import CATALOGUE, CUSTOM, Rule
-from spatial_pipeline.contract.source import NO_RASTER_SOURCE
+from spatial_pipeline.contract.source import NO_RASTER_SOURCE, Source
 from spatial_pipeline.contract.spelling import closest, shown
 from spatial_pipeline.contract.yaml_positions import Location
 
@@ -62,6 +62,9 @@ def judge(
         contract._lines = {  # noqa: SLF001
             rule.check_name: place.lines.of(("attributes", "rules", i))
             for i, rule in enumerate(contract.rules)
+        }
+        contract._source_lines = {  # noqa: SLF001
+            key: place.lines.of(("attributes", "source", key)) for key in Source.model_fields
         }
         contract._key_lines = tuple(  # noqa: SLF001
             place.lines.of(("attributes", "key", i)) for i, _ in enumerate(contract.key_columns)
@@ -167,7 +170,8 @@ def _whole_mistakes(attributes: Mapping[str, Any], place: AttributePlace) -> Ite
     """Mistakes between keys, and in values that only Dagster would refuse later."""
     schedule = attributes.get("schedule")
     if isinstance(schedule, str) and (wrong := cron_mistake(schedule)):
-        yield place.mistake(("attributes", "schedule"), f"schedule: {wrong}")
+        text = f"schedule: {shown(schedule)}: {wrong}"
+        yield place.mistake(("attributes", "schedule"), text)
     owners = attributes.get("owners")
     for index, owner in enumerate(owners if isinstance(owners, (list, tuple)) else ()):
         if isinstance(owner, str) and not re.fullmatch(OWNER, owner, re.DOTALL):

@@ -58,7 +58,7 @@ class Document:
 
 
 class DocumentError(Exception):
-    """The text is no YAML; ``line`` says where that shows."""
+    """The text is not YAML; ``line`` says where that shows."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
@@ -106,6 +106,11 @@ def read_documents(text: str) -> list[Document]:
         mark = exc.problem_mark or exc.context_mark
         parts = [p for p in (exc.problem, exc.context) if p]
         message = ", ".join(parts) or "not understood"
+        if exc.problem_mark is not None and exc.context_mark is not None:
+            begin = exc.context_mark.line + 1
+            message += f" that begins on line {begin}" if begin <= exc.problem_mark.line else ""
+        if "'\\t'" in message:
+            message += ": indent with spaces"
         raise DocumentError(message, line if mark is None else mark.line + 1) from exc
     except yaml.YAMLError as exc:
         raise DocumentError(str(exc).splitlines()[0], line) from exc

@@ -17,6 +17,7 @@ import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
 
+from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import gdal_messages, raster_scan, raster_windows
 from spatial_pipeline.ingest.integrity import tiff_directory
@@ -73,7 +74,8 @@ def choose(path: str, layer: str | None) -> Choice:
             if _plain(layer) in _spellings(name, address, path):
                 others = tuple(n for n in names if n != name)
                 return Choice(address, others=others, notes=_unread(others))
-        msg = f"no layer {layer!r} in it; layers: {_listed(list(names)) or 'none'}"
+        near = closest(layer, names).hint
+        msg = f"no layer {layer!r} in it; layers: {_listed(list(names)) or 'none'}{near}"
         raise SourceError(msg)
     if not bands and names:
         msg = f"{len(names)} rasters in it, name one of them as layer: {_listed(list(names))}"

@@ -11,6 +11,7 @@ from graphlib import TopologicalSorter
 from typing import Literal
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.errors import SpatialPipelineError, StoreError
@@ -117,13 +118,20 @@ def _partition_keys(
 def _instance(stack: contextlib.ExitStack) -> dg.DagsterInstance:
     home = os.environ.get("DAGSTER_HOME")
     try:
-        return stack.enter_context(
-            dg.DagsterInstance.get() if home else dg.DagsterInstance.ephemeral()
-        )
+        return stack.enter_context(_of_home(home) if home else dg.DagsterInstance.ephemeral())
     except Exception as exc:
         where = f"DAGSTER_HOME={home}" if home else "a temporary folder"
         msg = f"Dagster cannot open its storage in {where}: {_in_words(exc)}"
         raise StoreError(msg) from exc
+
+
+def _of_home(home: str) -> dg.DagsterInstance:
+    """The instance of DAGSTER_HOME, which collects no usage statistics of what runs here.
+
+    Without a setting in its dagster.yaml Dagster would, and print a notice about it on stderr.
+    """
+    overrides = {"telemetry": {"enabled": False}}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides=overrides))
 
 
 def _run(

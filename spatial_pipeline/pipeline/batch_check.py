@@ -16,16 +16,19 @@ from spatial_pipeline.errors import ContractError, SpatialPipelineError
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.pipeline.charted_history import ChartedHistory, charted_history
+from spatial_pipeline.pipeline.contract_slips import contract_slips
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report import violations
-from spatial_pipeline.report.checked import Checked, context_of
+from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.report.html import limit_of
+from spatial_pipeline.report.scene import scene_of
+from spatial_pipeline.report.selection import selected
 from spatial_pipeline.runtime.cancellation import in_thread
 
 logger = logging.getLogger("spatial_pipeline")
 Show = Callable[[str, str, int, int | None], None]
 READABLE = Readable()
-MAX_CONTEXT = 2000
-"""Features drawn in the background of a map."""
 
 
 async def check_all(
@@ -44,11 +47,12 @@ async def check_all(
         targets: contracts and partition keys.
         only: names of the rules to check; all unless given.
         show: called with dataset, stage of the work, pieces done and pieces planned.
-        context: load features to draw under the violations.
+        context: load what is drawn under the violations, and the history of the dataset.
         baselines: suppress the violations in the baselines of the rules.
 
     """
-    return [await _check(pipeline, c, key, only, show, context, baselines) for c, key in targets]
+    shown = limit_of(len(targets)) if context else None
+    return [await _check(pipeline, c, key, only, show, shown, baselines) for c, key in targets]
 
 
 def export_violations(checked: Sequence[Checked], path: Path) -> list[Path]:
@@ -75,7 +79,7 @@ async def _check(
     key: str | None,
     only: Sequence[str] | None,
     show: Show,
-    context: bool,
+    shown: int | None,
     baselines: bool,
 ) -> Checked:
     version: Version | None = None
@@ -91,7 +95,12 @@ async def _check(
             progress=partial(show, contract.name, "check"),
         )
         data = await asyncio.to_thread(pipeline.store.open, version)
-        shapes = await asyncio.to_thread(context_of, data, MAX_CONTEXT) if context else None
+        evaluations = tuple(audit.evaluations)
+        scene, past = None, ChartedHistory(())
+        if shown is not None:
+            found = [v for _, v in selected(evaluations, shown)]
+            scene = await asyncio.to_thread(scene_of, data, found)
+            past = await asyncio.to_thread(charted_history, pipeline.store, contract.name, key)
     except Exception as exc:
         if not isinstance(exc, SpatialPipelineError):
             logger.debug("%s", contract.name, exc_info=exc)
@@ -108,7 +117,17 @@ async def _check(
         failed = tuple((r, Violations.none()) for r in results)
         mistakes = tuple(message.splitlines()) if isinstance(exc, ContractError) else ()
         return Checked(contract.name, key, identity, failed, mistakes=mistakes)
-    return Checked(contract.name, key, version.id, tuple(audit.evaluations), data.profile, shapes)
+    return Checked(
+        contract.name,
+        key,
+        version.id,
+        evaluations,
+        data.profile,
+        mistakes=tuple(map(str, contract_slips(contract, data.profile, audit.results))),
+        scene=scene,
+        history=past.versions,
+        readers_see=past.readers_see,
+    )
 
 
 def _failed(rule: Rule, message: str) -> Result:

@@ -104,8 +104,11 @@ class _Trial:
             self.profile = self.pipeline.store.profile(version)
             if self.profile.error is None:
                 return
-            errors.append(f"as a {kind}: {self.profile.error}")
-        raise SourceError("; ".join(errors))
+            errors.append(self.profile.error)
+        as_vector, as_raster = errors
+        if as_vector == as_raster:
+            raise SourceError(as_vector)
+        raise SourceError(f"as a vector: {as_vector}; as a raster: {as_raster}")
 
     async def infer(self) -> Inferred:
         crs = await self._crs()

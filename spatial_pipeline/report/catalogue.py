@@ -10,15 +10,14 @@ from rich.text import Text
 
 from spatial_pipeline.contract.rules import CATALOGUE, Rule, rule_id
 from spatial_pipeline.contract.spelling import one_of
+from spatial_pipeline.report.tables import terminal_table
 
 COMMON = tuple(f.alias or name for name, f in Rule.model_fields.items() if name != "rule")
 
 
 def catalogue_table() -> Table:
     """All rules, by family."""
-    table = Table(show_edge=False, pad_edge=False)
-    for column in ("Rule", "Family", "For", "Passes when"):
-        table.add_column(column, overflow="fold")
+    table = terminal_table("Rule", "Family", "For", "Passes when")
     for identity, model in CATALOGUE.items():
         kinds = " ".join(sorted(model.kinds, reverse=True))
         row = (identity, model.family.value, kinds, description(model))
@@ -41,9 +40,7 @@ def rule_page(model: type[Rule]) -> RenderableType:
         if not value:
             continue
         head.add_row(Text(label, "dim"), Text(value))
-    table = Table(show_edge=False, pad_edge=False)
-    for column in ("Parameter", "Type", "Default", "Meaning"):
-        table.add_column(column, overflow="fold")
+    table = terminal_table("Parameter", "Type", "Default", "Meaning", wrap=3)
     for parameter in facts["parameters"]:
         default = "required" if parameter["required"] else _shown(parameter["default"])
         cells = (parameter["name"], parameter["type"], default, parameter["description"])
@@ -74,7 +71,7 @@ def rule_json(model: type[Rule]) -> dict[str, Any]:
         "parameters": [
             {
                 "name": name,
-                "type": _type(schema["properties"][name], definitions),
+                "type": type_words(schema["properties"][name], definitions),
                 "required": own[name].is_required(),
                 "default": schema["properties"][name].get("default"),
                 "description": own[name].description or "",
@@ -101,16 +98,16 @@ def description(model: type[Rule]) -> str:
     return " ".join((model.__doc__ or "").replace("``", "").split())
 
 
-def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+def type_words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     """The type of a JSON schema in a few words."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rsplit("/", 1)[-1]
         found = definitions[name]
         if "properties" in found:
             return f"{{{', '.join(found['properties'])}}}"
-        return _type(found, definitions)
+        return type_words(found, definitions)
     if "anyOf" in schema:
-        options = [_type(s, definitions) for s in schema["anyOf"] if s.get("type") != "null"]
+        options = [type_words(s, definitions) for s in schema["anyOf"] if s.get("type") != "null"]
         if "number" in options:
             options = [o for o in options if o != "whole number"]
         return one_of(list(dict.fromkeys(options)))
@@ -119,7 +116,7 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     kind = str(schema.get("type", "any"))
     if kind == "array":
         items = schema.get("items") or schema.get("prefixItems", [{}])[0]
-        return f"list of {_type(items, definitions)}"
+        return f"list of {type_words(items, definitions)}"
     if kind == "object":
         return "mapping"
     words = {"string": "text", "integer": "whole number", "boolean": "true or false"}

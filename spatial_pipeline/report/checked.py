@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violation_runs import AnyViolations
+from spatial_pipeline.report.scene import Scene
+from spatial_pipeline.report.trend import ChartedVersion
 from spatial_pipeline.runtime.json_text import plain
 
 RESULT_KEYS = (
@@ -33,6 +35,11 @@ class Checked:
         profile: profile of the source, None when nothing could be staged.
         context: (n,) geometries to draw under the violations, in the CRS of the dataset.
         mistakes: mistakes of the contract that only the data reveal, one line each.
+        scene: background of the map on a page.
+        history: versions of the same partition, oldest first.
+        readers_see: the published version and its age, as text; None when that is not known.
+        layer: where all violations are, as text for people; empty when they are in no file.
+        more: number of violations beyond those in ``evaluations``, by name of the check.
 
     """
 
@@ -43,6 +50,11 @@ class Checked:
     profile: Profile | None = None
     context: NDArray[Any] | None = None
     mistakes: tuple[str, ...] = ()
+    scene: Scene | None = None
+    history: tuple[ChartedVersion, ...] = ()
+    readers_see: str | None = None
+    layer: str = ""
+    more: dict[str, int] = field(default_factory=dict)
 
     @property
     def results(self) -> tuple[Result, ...]:

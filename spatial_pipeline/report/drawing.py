@@ -19,6 +19,8 @@ from spatial_pipeline.report.checked import Checked
 
 WIDTH = 1000.0
 MARGIN = 0.04
+COLOURS = ("#d62728", "#1f77b4", "#ff7f0e", "#9467bd", "#2ca02c", "#8c564b")
+"""Colours of the rules."""
 MAX_DEFECTS = 1000
 """Defects drawn on one map."""
 
@@ -116,7 +118,8 @@ def draw(checked: Checked) -> Drawing | None:
     failing = [(r, f) for r, f in checked.evaluations if len(f)]
     share = max(1, MAX_DEFECTS // max(1, len(failing)))
     placed = [(r, f, *_first(f, share)) for r, f in failing]
-    if checked.context is None and not any(len(first) for *_, first, _ in placed):
+    beneath = checked.scene.overview if checked.scene is not None else checked.context
+    if beneath is None and not any(len(first) for *_, first, _ in placed):
         return None
     extents = [] if checked.profile is None else [checked.profile.bounds]
     extents += [extent for *_, extent in placed]
@@ -130,7 +133,7 @@ def draw(checked: Checked) -> Drawing | None:
     extent = ""
     if checked.profile is not None and checked.profile.bounds is not None:
         extent = _path(np.array([shapely.box(*checked.profile.bounds)]), frame)
-    context = "" if checked.context is None else _path(checked.context, frame)
+    context = "" if beneath is None else _path(beneath, frame)
     defects: list[DrawnViolation] = []
     for series, (_, _, first, _) in enumerate(placed):
         labels = [

@@ -11,13 +11,12 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from PIL import Image, ImageColor
 
-from spatial_pipeline.report.drawing import Drawing
+from spatial_pipeline.report.drawing import COLOURS, Drawing
 
 INCHES = 4.0
 DOTS_PER_INCH = 120
 TALLEST = 1.5
 """Height to width of the tallest picture."""
-COLOURS = ("#d62728", "#1f77b4", "#ff7f0e", "#9467bd", "#2ca02c", "#8c564b")
 GREYS = tuple(range(0, 256, 17))
 TINTS = (1.0, 0.75, 0.5, 0.25)
 _STEP = re.compile(r"([MLh])([^MLh]*)")

@@ -10,8 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline.model.crs.comparison import authority
+from spatial_pipeline.model.profile import Profile, RasterProfile
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.report.tables import terminal_table
 
 STYLES = {Status.PASSED: "green", Status.FAILED: "red", Status.ERROR: "red", Status.TIMEOUT: "red"}
 
@@ -20,8 +23,13 @@ def results_table(checked: Checked) -> Table:
     """One row per rule: name, status, message."""
     verdict = Text("passed", "bold green") if checked.passed else Text("held", "bold red")
     title = Text.assemble((checked.title, "bold"), ": ", verdict)
-    table = _table("Check", "Status", "Checked", "Violations", "Message", title=title)
-    for result in checked.results:
+    return verdict_table(checked.results, title)
+
+
+def verdict_table(results: Iterable[Result], title: Text | None = None) -> Table:
+    """One row per rule: name, status, counts, message."""
+    table = terminal_table("Check", "Status", "Checked", "Violations", "Message", title=title)
+    for result in results:
         table.add_row(
             Text(result.name),
             _status(result),
@@ -34,7 +42,7 @@ def results_table(checked: Checked) -> Table:
 
 def datasets_table(checked: Sequence[Checked]) -> Table:
     """One row per dataset: verdict and the blocking rules that did not pass."""
-    table = _table("Dataset", "Version", "Verdict", "Why")
+    table = terminal_table("Dataset", "Version", "Verdict", "Why")
     for c in checked:
         blocking = [r for r in c.results if r.blocks]
         warnings = [r for r in c.results if not r.passed and not r.blocks]
@@ -45,6 +53,22 @@ def datasets_table(checked: Sequence[Checked]) -> Table:
         verdict = Text("passed", "green") if c.passed else Text("held", "red")
         table.add_row(Text(c.title), Text(c.version or "none"), verdict, Text(why))
     return table
+
+
+def profile_summary(profile: Profile) -> str:
+    """Content of a version in a few words: what it holds, how much of it, and the CRS."""
+    crs = profile.pyproj_crs
+    reference = "no CRS" if crs is None else (authority(crs) or crs.name)
+    if isinstance(profile, RasterProfile):
+        types = ", ".join(dict.fromkeys(b.data_type for b in profile.bands))
+        bands = f"{profile.count} band{'' if profile.count == 1 else 's'} of {types}"
+        return f"{profile.width} × {profile.height} pixels, {bands}, {reference}"
+    features = f"{profile.count} feature{'' if profile.count == 1 else 's'}"
+    columns = ", ".join(c.name for c in profile.columns) or "none"
+    shape = profile.geometry_type or "geometries of any type"
+    if profile.geometry_column is None:
+        shape, reference = "no geometry", "no CRS"
+    return f"{features}, {shape}, {reference}; columns: {columns}"
 
 
 def check_summary(checked: Sequence[Checked]) -> RenderableType:
@@ -80,7 +104,9 @@ class Ran:
 
 def run_table(rows: Iterable[Ran]) -> Table:
     """Table of the results of each dataset."""
-    table = _table("Dataset", "Version", "Passed", "Failed", "Outcome", "Readers see", "Why")
+    table = terminal_table(
+        "Dataset", "Version", "Passed", "Failed", "Outcome", "Readers see", "Why"
+    )
     for row in rows:
         passed = sum(r.passed for r in row.results)
         failed = len(row.results) - passed
@@ -106,10 +132,3 @@ def _status(result: Result) -> Text:
     if result.passed or result.blocks:
         return Text(result.status.value, STYLES[result.status])
     return Text(f"{result.status.value} (warning)", "yellow")
-
-
-def _table(*columns: str, title: Text | None = None) -> Table:
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=False)
-    return table

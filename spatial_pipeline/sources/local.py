@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.sources import archive
 from spatial_pipeline.sources.references import HEAD_BYTES, referenced, refuse_inside
@@ -20,6 +22,8 @@ SUPPORTED = (
 )
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(//)?")
 _PACKAGE = "package://"
+MAX_BESIDE = 1000
+"""Names in a folder that are compared with one that is missing."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,20 @@ def _resolve(uri: str, base: Path, allowed: Sequence[str] | None) -> SourceFiles
     return _found(uri, place, member, fences, base.resolve())
 
 
+def _similar(file: Path) -> str:
+    """A hint at a file of a similar name beside one that does not exist.
+
+    Names that differ in digits only are deliveries of another day, not another spelling.
+    """
+    try:
+        beside = [p.name for p in itertools.islice(file.parent.iterdir(), MAX_BESIDE)]
+    except OSError:
+        return ""
+    digits = re.compile(r"\d")
+    names = [n for n in beside if digits.sub("", n) != digits.sub("", file.name)]
+    return closest(file.name, names).hint
+
+
 def _found(
     uri: str,
     place: _Place,
@@ -138,7 +156,7 @@ def _found(
 ) -> SourceFiles:
     _admit([place.file], fences, place.fence)
     if not place.file.exists():
-        msg = "does not exist"
+        msg = f"does not exist{_similar(place.file)}"
         raise SourceError(msg)
     if place.file.is_dir():
         files = folder_dataset(place.file)

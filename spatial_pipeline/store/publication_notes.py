@@ -83,3 +83,14 @@ def _note(folder: Path) -> dict[str, Any] | None:
     if not isinstance(value, dict) or not is_sealed(value):
         return None
     return {k: v for k, v in value.items() if k != SEAL}
+
+
+def published_times(folder: Path) -> dict[str, str]:
+    """Time of the last publication of each version that has a note, ISO 8601 in UTC.
+
+    Args:
+        folder: folder of the partition.
+
+    """
+    found = {p.parent.name: _note(p.parent) for p in folder.glob(f"*/{NOTE}")}
+    return {v: n["published_at"] for v, n in found.items() if n is not None and "published_at" in n}

@@ -305,6 +305,26 @@ class StagedRaster:
             valid = dataset.read_masks(window=window) != 0
         return PixelWindow(values, valid, row_off, col_off, self._profile.transform)
 
+    def preview(self, most: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The whole raster at reduced size, from its overviews where it has them.
+
+        Args:
+            most: longest side in pixels.
+
+        Returns:
+            (bands, height, width) pixels, and (height, width) True where any band is valid.
+
+        Raises:
+            OSError: a block cannot be read.
+
+        """
+        dataset = self._dataset()
+        shrink = max(1.0, max(dataset.width, dataset.height) / most)
+        height, width = (max(1, round(n / shrink)) for n in (dataset.height, dataset.width))
+        values = dataset.read(out_shape=(dataset.count, height, width))
+        masks = dataset.read_masks(out_shape=(dataset.count, height, width))
+        return values, (masks != 0).any(axis=0)
+
     def tags(self) -> dict[str, str]:
         """Tags of the staged file (default domain), as they are once those of others are loaded."""
         dataset = self._dataset()

@@ -211,3 +211,18 @@ def test_a_retried_request_is_told_on_stderr(world: World, command: str, tmp_pat
     if command != "run":
         assert "attempt 1 failed: 503 Service Unavailable" in done.stderr
     assert not world.web.files["/a.geojson"].statuses
+
+
+def test_libraries_say_nothing_on_stderr(tmp_path: Path) -> None:
+    """Neither GDAL and PROJ about folders that are not there, nor Dagster about its telemetry."""
+    project = Project(tmp_path)
+    path = project.dataset("roads")
+    home = tmp_path / "home"
+    home.mkdir()
+    wrong = dict.fromkeys(("GDAL_DATA", "PROJ_LIB", "PROJ_DATA"), str(tmp_path / "none"))
+    checked = project.process("check", path, HOME=str(home), **wrong)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    environment = {"HOME": str(home), "DAGSTER_HOME": str(home), "CI": ""}
+    ran = project.process("run", "--contracts", path, **wrong, **environment)
+    assert (ran.returncode, ran.stderr) == (0, "roads: published\n")
+    assert not (home / ".telemetry").exists()

@@ -120,7 +120,7 @@ def test_all_mistakes_come_at_once_each_with_its_line_and_suggestion(tmp_path: P
     assert mistakes(written(tmp_path, TEN)) == [
         "4: unknown key 'descripton'; did you mean 'description'?",
         "5: source: unknown key 'url'; did you mean 'uri'?",
-        "6: schedule: hour '25': 25 is not in 0 to 23",
+        "6: schedule: '0 25 * * *': hour '25': 25 is not in 0 to 23",
         "8: unknown rule 'uniqe'; did you mean 'unique'?",
         "9: unique: unknown key 'colums'; did you mean 'columns'?",
         "10: must_not_overlap: tolerance: expected a number, got 'tiny'",
@@ -274,10 +274,10 @@ def test_mistakes_of_a_raster_rule(tmp_path: Path, rule: str, expected: list[str
     [
         ("", ["1: the file is empty: it needs the keys 'type' and 'attributes'"]),
         ("- a\n- b\n", ["1: expected the keys 'type' and 'attributes', got a list"]),
-        ("a: [\n", ["2: no YAML: expected the node content, but found '<stream end>', while parsing a flow node"]),
+        ("a: [\n", ["2: not YAML: expected the node content, but found '<stream end>', while parsing a flow node"]),
         (
             f"type: {VECTOR}\n",
-            ["1: missing key 'attributes'"],
+            ["1: missing key 'attributes': it holds name, source and rules"],
         ),
         (
             f"type: {VECTOR}\nattributes:\n",

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from pydantic import ValidationError
 
+from spatial_pipeline.errors import ContractError
 from spatial_pipeline.testing.rules import check_rules, check_rules_async
 from spatial_pipeline_tests.ingest.tables import Database, database
 
@@ -37,7 +37,7 @@ def test_a_frame_that_holds_and_one_that_does_not() -> None:
 
 def test_a_warning_is_no_failure_and_a_wrong_rule_is() -> None:
     check_rules(frame(7, 7), [{**UNIQUE, "severity": "warn"}])
-    with pytest.raises(ValidationError, match="no_such_rule"):
+    with pytest.raises(ContractError, match="unknown rule 'no_such_rule'"):
         check_rules(frame(1), ["no_such_rule"])
 
 

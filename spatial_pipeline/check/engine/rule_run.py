@@ -12,13 +12,13 @@ from typing import Any, Self, TypeVar, cast
 import numpy as np
 
 from spatial_pipeline.check.base import Cancelled, Context, check_class
-from spatial_pipeline.check.engine.partitioning import Surroundings
 from spatial_pipeline.check.incremental.feature_cache import (
     FeatureCache,
     History,
     NeighbourCheck,
     wording,
 )
+from spatial_pipeline.check.join.surroundings import Surroundings
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline.errors import RuleError, SpatialPipelineError

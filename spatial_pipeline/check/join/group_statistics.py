@@ -95,6 +95,8 @@ def group_statistics(
     valid = data.is_valid().to_numpy()
     number = _numbers(data, column) if numbers or values else np.zeros(count)
     finite = valid & (np.isfinite(number) if number.dtype.kind == "f" else True)
+    if not names:
+        return {}
     hashes = join_keys.hashes(pa.table({"value": data})) if distinct else None
     order = np.argsort(which, kind="stable")
     found: Groups = {}

@@ -12,6 +12,7 @@ from spatial_pipeline.contract.rules import (
     accuracy,
     attributes,
     boundaries,
+    delivery_parity,
     formats,
     joins,
     keys,
@@ -37,7 +38,7 @@ MODULES = (
     *(validity, vertices),
     pixels,
     *(topology, overlay, nodes, boundaries, networks, raster_topology),
-    *(parity, keys, raster_parity, accuracy),
+    *(parity, delivery_parity, keys, raster_parity, accuracy),
 )
 """By family, in the order of the catalogue."""
 

@@ -131,6 +131,19 @@ class MustNotOverlapWith(MatchedOverlayRule):
     )
 
 
+class MustCoverEachOther(OverlayRule):
+    """Two datasets cover each other: no part of either lies outside the union of the other.
+
+    Polygons are covered by polygons, lines by polygons and lines, points by anything. Slivers of
+    differently digitised boundaries are violations unless the tolerance accepts them.
+    """
+
+    rule: Literal["must_cover_each_other"] = "must_cover_each_other"
+    tolerance: Area = Field(
+        0.0, description="Uncovered parts of at most this area (lines: length) are accepted."
+    )
+
+
 class MustBeCoveredByOne(MatchedOverlayRule):
     """Every feature is covered by a single feature of the other dataset."""
 

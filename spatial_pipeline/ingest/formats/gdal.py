@@ -15,6 +15,7 @@ import pyproj
 from pyogrio.errors import CRSError as CRSRefused
 from pyproj.exceptions import CRSError
 
+from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import gdal_messages
@@ -130,7 +131,7 @@ def _info(path: str, layer: str | None) -> dict[str, Any]:
         msg = f"{len(names)} layers in it, name one of them as layer: {listed}"
         raise SourceError(msg)
     if layer is not None and layer not in names:
-        msg = f"no layer {layer!r} in it; there is {listed}"
+        msg = f"no layer {layer!r} in it; there is {listed}{closest(layer, names).hint}"
         raise SourceError(msg)
     if layer in (None, info["layer_name"]):
         return info

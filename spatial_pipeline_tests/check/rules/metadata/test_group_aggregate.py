@@ -85,3 +85,13 @@ def test_groups_are_those_of_a_dictionary(own, other):
         if k not in now or k not in before or abs(now[k] - before[k]) > 0.5 * abs(before[k])
     ]  # fmt: skip
     assert sorted(f[1].split("'")[1] for f in violations) == expected
+
+
+def test_a_condition_that_leaves_nothing_of_a_batch():
+    rule = GroupAggregate(
+        aggregate="sum", column="area", group_by=("state",), max=5, where="state = 'UT'"
+    )
+    data = table(TABLE)
+    data.batch_size = 2
+    result, _ = run_rule(rule, data)
+    assert (result.status, result.checked) == (Status.PASSED, 1)

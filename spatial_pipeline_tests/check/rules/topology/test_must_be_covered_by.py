@@ -15,7 +15,7 @@ from spatial_pipeline.check.coverage import (
 from spatial_pipeline.check.coverage import (
     winding_grid as inside,
 )
-from spatial_pipeline.check.engine import partitioning
+from spatial_pipeline.check.join import surroundings
 from spatial_pipeline.check.rules.topology import must_be_covered_by
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.contract.rules.topology import MustBeCoveredBy
@@ -187,7 +187,7 @@ def test_what_becomes_invalid_in_the_other_crs_covers_nothing(monkeypatch):
     x, y = 464_000, 5_594_000
     bow_tie = translate(shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)]), x, y)
     monkeypatch.setattr(
-        partitioning,
+        surroundings,
         "transformed",
         lambda g, *_: (np.full(len(g), bow_tie, dtype=object), "moved"),
     )
