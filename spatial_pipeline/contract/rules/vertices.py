@@ -166,6 +166,19 @@ class NoSpikes(VertexRule):
     )
 
 
+class MinWidth(VertexRule):
+    """No part of a polygon is narrower than a width, measured inside it from side to side.
+
+    Necks, arms and whole polygons count, wherever no disc of that diameter fits. Convex corners do
+    not, however acute (see no_spikes), nor does what reaches less than half the width out of a wide
+    part. Arms within 0.1 % of the width pass.
+    """
+
+    rule: Literal["min_width"] = "min_width"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
+    value: Length = Field(gt=0, description="Smallest accepted width.")
+
+
 class NoSlivers(VertexRule):
     """No polygon is a sliver (long and thin). Each part is checked separately."""
 
