@@ -67,6 +67,14 @@ def check(
             "--watch", help="Check again whenever a contract or a source changes, until Ctrl-C."
         ),
     ] = False,
+    changed: Annotated[
+        bool,
+        typer.Option(
+            "--changed",
+            help="The arguments are changed files: check the contracts among them, and those that "
+            "read one of them. Other files are skipped.",
+        ),
+    ] = False,
     html: Annotated[
         Path | None, typer.Option(metavar="F", help="Write an HTML report with results and maps.")
     ] = None,
@@ -117,6 +125,13 @@ def check(
     outputs = Outputs(html, violations, junit, sarif, quarantine, proposals)
     if outputs.mistake():
         wrong(outputs.mistake())
+    if changed:
+        from spatial_pipeline.commands.changed import concerned
+
+        contracts = [str(c) for c in concerned(map(Path, contracts), Path.cwd())]
+        if not contracts:
+            say("no contract is concerned")
+            raise typer.Exit
     call = CheckCall(
         contracts=tuple(contracts),
         rules=rules,

@@ -114,7 +114,9 @@ def longest_border(gaps: Shapes, neighbours: Shapes, gap: NDArray[np.int64]) -> 
 def _paths(geometry: Shapes) -> NDArray[np.bool_]:
     """(n,) bool: lines, polygons, and several of them."""
     there = ~(shapely.is_missing(geometry) | shapely.is_empty(geometry))
-    return np.asarray(there & np.isin(shapely.get_type_id(geometry), (1, POLYGON, 5, 6)), dtype=bool)
+    return np.asarray(
+        there & np.isin(shapely.get_type_id(geometry), (1, POLYGON, 5, 6)), dtype=bool
+    )
 
 
 def _once(geometry: Shapes, min_angle: float, with_z: bool) -> Shapes:
