@@ -85,10 +85,10 @@ def _sources(contract: Contract, partition: str | None) -> Iterable[object]:
     """States of the sources that a contract reads, those of its comparisons included."""
     from spatial_pipeline.commands.project import settings
     from spatial_pipeline.contract.database_url import is_database
-    from spatial_pipeline.contract.source import Source
     from spatial_pipeline.contract.partitions import keys_of
     from spatial_pipeline.contract.remote_url import is_remote
     from spatial_pipeline.contract.rules import OtherSource
+    from spatial_pipeline.contract.source import Source
     from spatial_pipeline.ingest.probe import probe
 
     environment = settings()
