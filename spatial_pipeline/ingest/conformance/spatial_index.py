@@ -23,6 +23,7 @@ from spatial_pipeline.ingest.conformance.judge import Judge
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import flatgeobuf
 from spatial_pipeline.ingest.integrity.geopackage import bounded
+from spatial_pipeline.ingest.integrity.shapefile import HEADER_BYTES
 from spatial_pipeline.ingest.layer_scan import LayerScan
 from spatial_pipeline.sources.local import SourceFiles
 
@@ -187,7 +188,7 @@ def _quadtree(found: Judge, file: Path, index: Path | None) -> None:
         return
     (shapes,) = struct.unpack(">i" if head[3] == 2 else "<i", head[8:12])
     if index is not None:
-        records = (index.stat().st_size - shapefile.HEADER_BYTES) // 8
+        records = (index.stat().st_size - HEADER_BYTES) // 8
         told = f"the .qix file is of {shapes} shapes, there are {records}"
         found.expect(TRUE, shapes == records, told)
 

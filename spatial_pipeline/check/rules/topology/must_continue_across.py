@@ -171,7 +171,7 @@ def _outside(
         single = shapely.get_num_geometries(several) == 1
         several[single] = shapely.get_geometry(several[single], 0)
         out[left] = shapely.normalize(several)
-    return out, np.bincount(index[kept], length[kept], len(edge))
+    return out, np.bincount(index[kept], length[kept], len(edge)).astype(np.float64)
 
 
 def _equal(
