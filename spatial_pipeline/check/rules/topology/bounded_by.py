@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -40,8 +38,8 @@ def evaluate(rule: BoundedBy, overlay: Overlay) -> Violations:
 def _between(rule: BoundedBy, overlay: Overlay) -> Violations:
     """The same of boundaries shared by neighbours of two kinds; the first of a pair reports it."""
     conditions = rule.conditions()
-    profile = cast("VectorProfile", overlay.context.data.profile)
-    known = [c.name for c in profile.columns]
+    profile = overlay.context.data.profile
+    known = [c.name for c in profile.columns] if isinstance(profile, VectorProfile) else []
     near = overlay.beside(columns_of("\n".join(conditions), known), 0.0)
     both = (overlay.features, near)
     here, count = overlay.geometry, len(overlay)
