@@ -49,7 +49,7 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt \
 	  hatchling editables setuptools wheel
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt --no-build-isolation \
-	  --editable '.[demo,dev]'
+	  --editable '.[demo,dev,docs]'
 	@touch $@
 
 .PHONY: postgis
@@ -91,6 +91,10 @@ dev: venv ## Dagster's UI on http://127.0.0.1:3000, its history kept in .dagster
 docs: venv ## The pages of docs/ that are generated: rules, contract, commands, settings
 	@$(BIN)/python docs/make_rules.py > docs/rules.md
 	@$(BIN)/python docs/make_reference.py
+
+.PHONY: site
+site: venv ## The documentation as a site, in .spatial/site; any warning fails it
+	@$(BIN)/sphinx-build -q -W --keep-going -c docs -b html . .spatial/site
 
 .PHONY: screens
 screens: venv ## Pictures of Dagster's UI on the demo, with a headless browser (make screens SCREENS=folder)

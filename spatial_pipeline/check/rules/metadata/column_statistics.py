@@ -36,6 +36,7 @@ class ColumnStatisticsCheck(BatchCheck[ColumnStatistics]):
             numbers=rule.mean is not None,
             distinct=rule.distinct is not None,
             values=rule.quantiles is not None,
+            checksum=rule.checksum is not None,
         )
 
     def reduce(self, partials: Sequence[Groups]) -> RuleOutcome:
@@ -50,6 +51,13 @@ class ColumnStatisticsCheck(BatchCheck[ColumnStatistics]):
                 if said:
                     reasons.append(f"{of}{what} of {self.rule.column} {said}")
                     measures.append(np.nan if value is None else value)
+            if self.rule.checksum is not None:
+                checked += 1
+                found = f"{group.checksum:016x}"
+                if found != self.rule.checksum:
+                    said = f"is {found}, not {self.rule.checksum}: some value is another one"
+                    reasons.append(f"checksum of {self.rule.column} {said}")
+                    measures.append(np.nan)
         odd = sum(g.odd for g in groups.values())
         message = reasons[0] if len(reasons) == 1 else ""
         notes = (f"{odd} NaN or infinite in {self.rule.column} not judged",) if odd else ()

@@ -20,6 +20,7 @@ from spatial_pipeline.check.geometry.eligible import LINE, of_dimension
 from spatial_pipeline.check.geometry.related_pairs import related
 from spatial_pipeline.check.join.where_filter import columns_of, mask
 from spatial_pipeline.contract.rules.boundaries import BoundedBy
+from spatial_pipeline.model.profile import VectorProfile
 
 SHARED_BOUNDARY = "****1****"
 """DE-9IM: the boundaries share a stretch."""
@@ -37,7 +38,8 @@ def evaluate(rule: BoundedBy, overlay: Overlay) -> Violations:
 def _between(rule: BoundedBy, overlay: Overlay) -> Violations:
     """The same of boundaries shared by neighbours of two kinds; the first of a pair reports it."""
     conditions = rule.conditions()
-    known = [c.name for c in overlay.context.data.profile.columns]
+    profile = overlay.context.data.profile
+    known = [c.name for c in profile.columns] if isinstance(profile, VectorProfile) else []
     near = overlay.beside(columns_of("\n".join(conditions), known), 0.0)
     both = (overlay.features, near)
     here, count = overlay.geometry, len(overlay)

@@ -27,7 +27,7 @@ MAX_LINES = 100_000
 
 
 @dataclass(frozen=True)
-class LineEnds:
+class BorderEnds:
     """Ends of the open lines of some features.
 
     Attributes:
@@ -44,7 +44,7 @@ class LineEnds:
     before: NDArray[np.float64]
 
     @classmethod
-    def of(cls, geometry: NDArray[np.object_]) -> LineEnds:
+    def of(cls, geometry: NDArray[np.object_]) -> BorderEnds:
         """The ends of (n,) geometries."""
         parts = simple_parts(geometry, LINE)
         lines = shapely.remove_repeated_points(parts.geometry)
@@ -80,7 +80,7 @@ def _ends(
     rule: MustContinueAcross, overlay: Overlay, near: Features, border: NDArray[np.object_]
 ) -> Violations:
     count = len(overlay)
-    ends = LineEnds.of(np.concatenate([overlay.geometry, shapely.force_2d(near.geometry)]))
+    ends = BorderEnds.of(np.concatenate([overlay.geometry, shapely.force_2d(near.geometry)]))
     points = shapely.points(ends.xy)
     mine = np.flatnonzero(ends.feature < count)
     path = _segments(border)
@@ -171,7 +171,8 @@ def _outside(
         single = shapely.get_num_geometries(several) == 1
         several[single] = shapely.get_geometry(several[single], 0)
         out[left] = shapely.normalize(several)
-    return out, np.bincount(index[kept], length[kept], len(edge))
+    total = np.bincount(index[kept], length[kept], len(edge)).astype(np.float64)
+    return out, total
 
 
 def _equal(

@@ -1,4 +1,5 @@
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +14,7 @@ from spatial_pipeline.contract.rules.statistics import ColumnStatistics
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere
 from spatial_pipeline_tests.check.engine.test_remote import Elsewhere, said
-from spatial_pipeline_tests.support import memory_vector
+from spatial_pipeline_tests.support import memory_vector, run_rule
 
 POINTS = [shapely.Point(i, 0) for i in range(6)]
 TABLE = {"price": [10, 20, None, 40, 40, None], "kind": ["a", "a", "a", "b", None, "b"]}
@@ -81,8 +82,35 @@ def test_where_selects_and_other_machines_agree():
     assert there.asked
 
 
+VALUES = st.none() | st.text(max_size=3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(VALUES, min_size=1, max_size=8), st.randoms(use_true_random=False), VALUES)
+def test_a_checksum_is_that_of_the_values_in_any_order(values, random, other):
+    def result(texts, checksum, size):
+        table = {"price": pa.array(texts, pa.string())}
+        data = memory_vector([None] * len(texts), table, batch_size=size)
+        return run_rule(rule(checksum=checksum), data)
+
+    said = result(values, "0" * 16, 3)[0].message
+    checksum = re.search("is ([0-9a-f]{16}), not 0{16}", said)[1]
+    shuffled = random.sample(values, len(values))
+    assert result(shuffled, checksum, 2)[0].passed
+    edited = [other, *shuffled[1:]]
+    assert result(edited, checksum, 5)[0].passed == (other == shuffled[0])
+
+
 @pytest.mark.parametrize(
-    "fields", [{}, {"mean": {}}, {"mean": {"min": 2, "max": 1}}, {"quantiles": {"2": {"min": 1}}}]
+    "fields",
+    [
+        {},
+        {"checksum": "0" * 16, "group_by": ["kind"]},
+        {"checksum": "x"},
+        {"mean": {}},
+        {"mean": {"min": 2, "max": 1}},
+        {"quantiles": {"2": {"min": 1}}},
+    ],
 )
 def test_mistakes(fields):
     with pytest.raises(pydantic.ValidationError):
