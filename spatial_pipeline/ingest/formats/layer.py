@@ -39,6 +39,9 @@ class Layer:
             gives the source rows whose geometry is there but was not understood.
         ids: numbers that the source gives its features; grows while batches are read.
         judge: takes findings of the reader about the conformance of the source.
+        curves: source rows of features with curves, by their types; grows while batches are read.
+        drawn_curves: notes on curved entities whose rows are not known.
+        layers: names of the layers of the container, None for a format with one layer only.
         verify: called when everything was read; raises SourceError when the source changed.
 
     """
@@ -59,6 +62,9 @@ class Layer:
     lost: Callable[[NDArray[np.int64]], Iterable[int]] = lambda _rows: ()
     ids: IdRuns = field(default_factory=IdRuns)
     judge: Judge | None = None
+    curves: dict[str, list[int]] = field(default_factory=dict)
+    drawn_curves: list[str] = field(default_factory=list)
+    layers: tuple[str, ...] | None = None
     verify: Callable[[], None] = lambda: None
 
     @property
