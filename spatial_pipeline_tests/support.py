@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,6 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import BandProfile, Column, RasterProfile, VectorProfile
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.readers import BatchDigest
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violations import Violations
 
@@ -40,13 +38,6 @@ class MemoryVector:
     def batch_starts(self) -> NDArray[np.int64]:
         count = len(self.everything)
         return np.array([*range(0, count, self.batch_size), count], dtype=np.int64)
-
-    def batch_digest(self, index: int) -> BatchDigest:
-        begin, end = self.batch_starts()[index : index + 2]
-        batch = self.everything.take(np.arange(begin, end))
-        wkb = None if batch.wkb is None else batch.wkb.to_pylist()
-        values = hashlib.sha256(repr((wkb, batch.table.to_pydict())).encode()).hexdigest()
-        return BatchDigest(values, f"{values} {batch.rows.tolist()}")
 
     def row_count(self) -> int:
         return len(self.everything)

@@ -21,6 +21,8 @@ ROOMS = {"alert", "check", "commands", "contract", "defs", "distributed", "gate"
 FAMILIES = ("metadata", "validity", "topology", "parity")
 OUTSIDE = {"published_matches_staged"}
 """Rules that a stage judges by itself: this one inside the publishing transaction."""
+LONGEST = 400
+"""Lines of a module."""
 NUMERIC = ("duckdb", "geopandas", "matplotlib", "numpy", "pandas", "pyarrow", "pyproj", "rasterio",
            "shapely")  # fmt: skip
 
@@ -72,3 +74,11 @@ def test_the_contract_and_the_definitions_load_no_numeric_library() -> None:
 
 def test_every_part_of_the_code_digest_exists() -> None:
     assert [part for part in CODE if not (PACKAGE / part).exists()] == []
+
+
+def test_no_module_is_longer_than_a_person_reads_at_once() -> None:
+    lengths = {
+        path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8").count("\n")
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+    assert {path: n for path, n in lengths.items() if n > LONGEST} == {}

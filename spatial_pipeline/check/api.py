@@ -6,7 +6,6 @@ from spatial_pipeline.check.base import (
     Context,
 )
 from spatial_pipeline.check.forms.batch_rule import (
-    Packing,
     batch_rule,
 )
 from spatial_pipeline.check.forms.column_rule import (
@@ -120,7 +119,6 @@ __all__ = [
     "Neighbourhood",
     "Network",
     "Overlay",
-    "Packing",
     "Points",
     "PointsAndLines",
     "Polygons",

@@ -80,7 +80,7 @@ def check(
     ] = None,
     violations: Annotated[
         Path | None,
-        typer.Option(metavar="F", help="Write all violations as a layer (.gpkg or .parquet)."),
+        typer.Option(metavar="F", help="Write all violations (.gpkg, .parquet, .csv or .xlsx)."),
     ] = None,
     junit: Annotated[
         Path | None, typer.Option(metavar="F", help="Write the results as JUnit XML.")

@@ -16,10 +16,9 @@ from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report import quarantine
 from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.report.violation_export import LAYERS, TABLES
 from spatial_pipeline.runtime.json_text import json_text
 from spatial_pipeline.store.staged import StagedVector
-
-LAYERS = (".gpkg", ".parquet", ".geoparquet")
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,14 @@ class Outputs:
         for path in (self.html, self.junit, self.sarif, *layers):
             if path is not None and not path.absolute().parent.is_dir():
                 return f"{path}: the folder {path.parent} does not exist"
-        for path in layers:
-            if path is not None and path.suffix.lower() not in LAYERS:
-                return f"{path}: unknown format; the file name must end in {', '.join(LAYERS)}"
+        formats = (
+            (self.violations, (*LAYERS, *TABLES)),
+            (self.quarantine, LAYERS),
+            (self.proposals, LAYERS),
+        )
+        for path, suffixes in formats:
+            if path is not None and path.suffix.lower() not in suffixes:
+                return f"{path}: unknown format; the file name must end in {', '.join(suffixes)}"
         return ""
 
     def write(

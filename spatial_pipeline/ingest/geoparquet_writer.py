@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.ingest.hilbert import hilbert_order
 from spatial_pipeline.ingest.sort_buffer import ExternalSortBuffer
-from spatial_pipeline.model.hashing.geometry_hash import Identities
 from spatial_pipeline.runtime.json_text import json_text
 
 ROW_GROUP_ROWS = 16384
@@ -52,20 +51,13 @@ def geo_metadata(
     return {"version": "1.1.0", "primary_column": geometry, "columns": {geometry: column}}
 
 
-def row_group_starts(
-    sizes: NDArray[np.int64], marks: NDArray[np.uint64] | None = None
-) -> NDArray[np.int64]:
+def row_group_starts(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """(g + 1,) positions at which row groups begin, and the number of rows.
 
-    Groups are as large as their bounds allow; with marks, one ends where the largest mark of its
-    last quarter stands. So the same features are cut at the same places from one version to the
-    next, wherever in the file they stand, and a group in which nothing changed is the same byte by
-    byte (content-defined chunking by local maxima: Teodosiu, Bjørner et al., "Optimizing File
-    Replication over Limited-Bandwidth Networks using Remote Differential Compression", 2006).
+    Groups are as large as their bounds allow.
 
     Args:
         sizes: (n,) bytes of the rows in the order in which they are written.
-        marks: (n,) well-mixed words that depend on what the rows hold.
 
     """
     ends = np.cumsum(sizes)
@@ -74,11 +66,7 @@ def row_group_starts(
         begin = starts[-1]
         before = int(ends[begin - 1]) if begin else 0
         most = int(np.searchsorted(ends, before + ROW_GROUP_BYTES, side="right"))
-        end = max(min(most, begin + ROW_GROUP_ROWS), begin + 1)
-        if marks is not None and end < len(sizes):
-            least = end - (end - begin) // 4
-            end = least + int(np.argmax(marks[least : end + 1]))
-        starts.append(end)
+        starts.append(max(min(most, begin + ROW_GROUP_ROWS), begin + 1))
     return np.asarray(starts, dtype=np.int64)
 
 
@@ -89,7 +77,6 @@ def write(
     rows: NDArray[np.int64],
     sizes: NDArray[np.int64],
     bounds: NDArray[np.float64],
-    identities: Identities,
     geometry: str | None,
     row_column: str,
     bbox_column: str,
@@ -103,7 +90,6 @@ def write(
         rows: (n,) source rows.
         sizes: (n,) bytes of each row.
         bounds: (n, 4) boxes, NaN where there is none.
-        identities: (n, 2) what the geometries are known by; not looked at without geometry.
         geometry: name of the geometry column, None without geometry.
         row_column: name of the column that takes ``rows``.
         bbox_column: name of the column that takes ``bounds``; not written without geometry.
@@ -116,12 +102,8 @@ def write(
         OSError: the disk is full or not writable.
 
     """
-    if geometry is None:
-        order = np.arange(len(rows))
-        starts = row_group_starts(sizes)
-    else:
-        order = hilbert_order(bounds, os.cpu_count() or 1)
-        starts = row_group_starts(sizes[order], identities[order, 0])
+    order = np.arange(len(rows)) if geometry is None else hilbert_order(bounds, os.cpu_count() or 1)
+    starts = row_group_starts(sizes[order])
     group_sizes = np.add.reduceat(sizes[order], starts[:-1]) if len(rows) else sizes
     fields = [*spool.schema, pa.field(row_column, pa.int64(), nullable=False)]
     if geometry is not None:

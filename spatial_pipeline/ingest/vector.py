@@ -194,7 +194,6 @@ def _write(
         rows=census.rows,
         sizes=census.sizes,
         bounds=census.bounds,
-        identities=census.identities,
         geometry=profile.geometry_column,
         row_column=profile.row_column,
         bbox_column=profile.bbox_column,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +14,6 @@ from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import RasterProfile, VectorProfile
 from spatial_pipeline.model.raster_window import PixelWindow
 from spatial_pipeline.runtime.hashing import fingerprint
-
-
-class BatchDigest(NamedTuple):
-    """Digest of a batch; equal digests mean the same features in the same order.
-
-    Attributes:
-        values: digest of all columns except the source row numbers.
-        whole: digest of all columns, including the source row numbers.
-
-    """
-
-    values: str
-    whole: str
 
 
 class VectorReader(Protocol):
@@ -45,9 +32,6 @@ class VectorReader(Protocol):
 
     def batch_starts(self) -> NDArray[np.int64]:
         """(batches + 1,) staged positions at which batches begin, and the number of features."""
-
-    def batch_digest(self, index: int) -> BatchDigest:
-        """The digest of batch ``index``."""
 
     def row_count(self) -> int:
         """Number of features that are present, whatever the profile says."""
@@ -94,10 +78,6 @@ class CountedVector:
         raise self._uncounted()
 
     def batch_starts(self) -> NDArray[np.int64]:
-        """Refuses."""
-        raise self._uncounted()
-
-    def batch_digest(self, index: int) -> BatchDigest:  # noqa: ARG002 - the protocol's
         """Refuses."""
         raise self._uncounted()
 

@@ -25,7 +25,8 @@ from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violations import Violation, Violations
 from spatial_pipeline.report.checked import Checked, context_of
 from spatial_pipeline.report.drawing import Drawing, draw
-from spatial_pipeline.report.violations import with_version, write_geopackage
+from spatial_pipeline.report.violation_export import write_geopackage
+from spatial_pipeline.report.violations import with_version
 from spatial_pipeline.runtime.temporary import temporary_folder
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.versions import Store

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.incremental.feature_cache import Changes, Facts, carried, changes
-from spatial_pipeline.check.incremental.piece_cache import Answers, Batches, PieceName
 from spatial_pipeline.distributed.worker import versions as code
 from spatial_pipeline.model.features import computed
 from spatial_pipeline.model.hashing.geometry_hash import FILE, Identities, matched
 from spatial_pipeline.model.profile import VectorProfile
-from spatial_pipeline.model.readers import BatchDigest, Reader, VectorReader
+from spatial_pipeline.model.readers import Reader, VectorReader
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.runtime.hashing import fingerprint
 from spatial_pipeline.runtime.shared_work import SharedWork
@@ -28,13 +27,6 @@ if TYPE_CHECKING:
 
 CLASSES, NUMBER, EXTRA = "classes", "number_", "extra_"
 """Names of arrays, and how they begin."""
-BATCHES, PIECES = "row-groups", "-pieces"
-"""Name of the digests of all batches, and suffix of the names of answers about pieces.
-
-No check has such a name.
-"""
-DIGESTS, STARTS = "digests", "starts"
-SKIPPED, FEATURES, ENDS, WORDS = "skipped", "features", "ends", "words"
 
 
 @dataclass(frozen=True)
@@ -71,13 +63,6 @@ class CheckHistory:
     data: VectorReader
     _formers: dict[str, _Former] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @computed
-    def _digests(self) -> tuple[BatchDigest, ...]:
-        """Digests of the batches of the version."""
-        count = self.data.batch_count()
-        calls = [partial(self.data.batch_digest, i) for i in range(count)]
-        return tuple(SharedWork(calls).results())
 
     @computed
     def _identities(self) -> Identities | None:
@@ -140,29 +125,13 @@ class CheckHistory:
             return self._formers[version.id]
 
     def _compared(self, version: Version, count: int) -> _Former | None:
-        """Matches the features of this version to an earlier one; None when that is not known.
-
-        Features of a batch that both versions have are in the same order. Others are matched by
-        their hash.
-        """
+        """Matches the features of this version to an earlier one; None when that is not known."""
         known = check_cache.identities(self.store.path(version), count)
         if known is None or self._identities is None:
             return None
-        match = np.full(len(self._identities), -1, dtype=np.int64)
-        there = self._batches_of(version)
-        starts = self.data.batch_starts()
-        for batch, digest in enumerate(self._digests):
-            # Two batches of the same bytes are matched with two, or one of them with none.
-            place = there.pop(digest.values, None)
-            if place is not None:
-                match[starts[batch] : starts[batch + 1]] = np.arange(place.start, place.stop)
+        match = matched(self._identities, known)
         left = np.ones(count, dtype=bool)
         left[match[match >= 0]] = False
-        new, old = np.flatnonzero(match < 0), np.flatnonzero(left)
-        found = matched(self._identities[new], known[old])
-        same = found >= 0
-        match[new[same]] = old[found[same]]
-        left[old[found[same]]] = False
         former = cast("VectorReader", self.store.open(version))
         gone = [np.empty((0, 4))]
         for batch, (begin, end) in enumerate(pairwise(former.batch_starts().tolist())):
@@ -170,63 +139,10 @@ class CheckHistory:
                 gone.append(former.batch_bounds(batch)[left[begin:end]])
         return _Former(match, np.concatenate(gone))
 
-    def batches(self) -> Batches | None:
-        """The batches, and whether the latest checked version has the same ones."""
-        try:
-            for version in self._versions():
-                known = self._batches_of(version)
-                if known:
-                    same = np.array([d.values in known for d in self._digests], dtype=bool)
-                    return Batches(self._digests, same)
-            return Batches(self._digests, np.zeros(len(self._digests), dtype=bool))
-        except Exception:  # noqa: BLE001 - whatever is wrong, this version is checked whole
-            return None
-
-    def keep_batches(self) -> None:
-        """Stores the digests of the batches beside the version under check."""
-        digests = [d.values for d in self._digests]
-        arrays = {DIGESTS: np.array(digests, "U32"), STARTS: self.data.batch_starts()}
-        check_cache.remember(self.store.path(self.version), BATCHES, _with_code(BATCHES), arrays)
-
-    def answers(self, name: str, wording: str) -> Answers:
-        """Answers about pieces of the latest version that has any for this cache key."""
-        try:
-            for version in self._versions():
-                folder = self.store.path(version)
-                arrays = check_cache.recalled(folder, f"{name}{PIECES}", _with_code(wording))
-                if arrays is not None:
-                    return _answers(arrays)
-        except Exception:  # noqa: BLE001 - whatever is wrong, this version is checked whole
-            return {}
-        return {}
-
-    def keep_answers(self, name: str, wording: str, answers: Answers) -> None:
-        """Stores answers beside the version under check."""
-        arrays = {
-            DIGESTS: np.array([n.digest for n in answers], "U32"),
-            SKIPPED: np.array([n.skipped for n in answers], np.int64),
-            FEATURES: np.array([n.features for n in answers], np.int64),
-            ENDS: np.cumsum([len(w) for w in answers.values()], dtype=np.int64),
-            WORDS: np.concatenate([np.empty(0, np.uint64), *answers.values()]),
-        }
-        folder = self.store.path(self.version)
-        check_cache.remember(folder, f"{name}{PIECES}", _with_code(wording), arrays)
-
     def _versions(self) -> list[Version]:
         """The version under check, then the others, the latest first."""
         others = self.store.versions(self.version.dataset, self.version.partition)
         return [self.version, *(v for v in others if v != self.version)]
-
-    def _batches_of(self, version: Version) -> dict[str, range]:
-        """Staged positions of the batches of a checked version, by digest."""
-        arrays = check_cache.recalled(self.store.path(version), BATCHES, _with_code(BATCHES))
-        if arrays is None:
-            return {}
-        spans = pairwise(arrays[STARTS].tolist())
-        return {
-            digest: range(begin, end)
-            for digest, (begin, end) in zip(arrays[DIGESTS].tolist(), spans, strict=True)
-        }
 
 
 def earlier(store: Store, version: Version, data: Reader) -> CheckHistory | None:
@@ -245,13 +161,6 @@ def _read(arrays: check_cache.Arrays | None, count: int) -> Facts | None:
     extras = {n.removeprefix(EXTRA): a for n, a in arrays.items() if n.startswith(EXTRA)}
     whole = all(a.shape == (count,) for a in (arrays[CLASSES], *numbers.values()))
     return Facts(arrays[CLASSES].astype(np.uint8), numbers, extras) if whole else None
-
-
-def _answers(arrays: check_cache.Arrays) -> Answers:
-    """Answers as they were stored."""
-    names = zip(*(arrays[n].tolist() for n in (DIGESTS, SKIPPED, FEATURES)), strict=True)
-    words = np.split(arrays[WORDS], arrays[ENDS][:-1]) if len(arrays[ENDS]) else []
-    return {PieceName(*n): w for n, w in zip(names, words, strict=True)}
 
 
 def _with_code(wording: str) -> str:

@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spatial_pipeline.contract.rules import CATALOGUE
 from spatial_pipeline.model.arrow_json import json_values
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.violation_runs import parts_of
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.report.geopackage import write_layers
 from spatial_pipeline.runtime.json_text import json_text
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
@@ -25,10 +27,14 @@ ROW = "quarantine_row"
 
 
 def named_rows(checked: Checked) -> dict[int, list[str]]:
-    """Source row → messages of the blocking rules that did not pass, in the order of the rules."""
+    """Source row → messages of the blocking rules that did not pass, in the order of the rules.
+
+    Features that a violation only names, as those around a gap, are not in it.
+    """
     reasons: dict[int, list[str]] = {}
     for result, found in checked.evaluations:
-        if not result.blocks:
+        model = CATALOGUE.get(result.rule)
+        if not result.blocks or (model is not None and model.names_neighbours):
             continue
         for part in parts_of(found):
             for rows, reason in zip(part.rows.tolist(), part.reasons, strict=True):
@@ -74,7 +80,7 @@ def export(tables: Sequence[tuple[str, pa.Table]], path: Path) -> list[Path]:
     tables = tables or [("quarantine", _nothing())]
     if path.suffix.lower() == ".gpkg":
         layers = [(title, _plain(table)) for title, table in tables]
-        violations.write_layers(layers, path)
+        write_layers(layers, path)
         return [path]
     files = []
     for i, (_, table) in enumerate(tables):

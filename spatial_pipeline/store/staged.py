@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import logging
 import threading
@@ -26,7 +25,6 @@ from rasterio.windows import Window
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import RasterProfile, VectorProfile, can_hold
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.model.readers import BatchDigest
 from spatial_pipeline.runtime import gdal_cache
 
 CACHED_ROW_GROUPS = 6
@@ -81,31 +79,6 @@ class StagedVector:
     def batch_starts(self) -> NDArray[np.int64]:
         """(batches + 1,) staged positions at which row groups begin, and the number of rows."""
         return self._starts
-
-    def batch_digest(self, index: int) -> BatchDigest:
-        """Digest of row group ``index``, of all its bytes as they are on disk now.
-
-        Two row groups of the same digest decode to the same rows, in whatever file they stand.
-
-        Raises:
-            OSError: the file cannot be read.
-
-        """
-        group = self._metadata.row_group(index)
-        schema = self._metadata.schema.to_arrow_schema().remove_metadata()
-        values = hashlib.blake2b(str(schema).encode(), digest_size=16)
-        rows = hashlib.blake2b(digest_size=16)
-        with self._path.open("rb") as file:
-            for chunk in map(group.column, range(group.num_columns)):
-                digest = rows if chunk.path_in_schema == self._profile.row_column else values
-                size = chunk.total_compressed_size
-                told = (chunk.path_in_schema, chunk.compression, chunk.num_values, size)
-                digest.update(repr((told, chunk.encodings)).encode())
-                first = chunk.dictionary_page_offset
-                file.seek(chunk.data_page_offset if first is None else first)
-                digest.update(file.read(size))
-        rows.update(values.digest())
-        return BatchDigest(values.hexdigest(), rows.hexdigest())
 
     def row_count(self) -> int:
         """Number of rows of the file."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import geopandas
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -19,10 +18,8 @@ from spatial_pipeline.check.base import check_class
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.contract.rules.validity import ValidGeometry
 from spatial_pipeline.distributed import worker
-from spatial_pipeline.ingest import geoparquet_writer
 from spatial_pipeline.model.hashing import geometry_hash
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline import check_history
@@ -280,75 +277,3 @@ def test_partitions_do_not_share_what_they_know(layer: Layer) -> None:
     history = check_history.earlier(store, other, store.open(other))
     assert history is not None
     assert history.recall("valid_geometry", "anything", None) is None
-
-
-@pytest.fixture
-def pieces(monkeypatch: pytest.MonkeyPatch, uncaged: None) -> list[int]:
-    """Numbers of features whose bytes are summed up, of versions of small row groups."""
-    monkeypatch.setattr(geoparquet_writer, "ROW_GROUP_ROWS", 16)
-    found: list[int] = []
-    check: Any = check_of(StagedMatchesSource)
-    plain = check.map
-
-    def summed(self: Any, batch: Any) -> Any:
-        found.append(len(batch))
-        return plain(self, batch)
-
-    monkeypatch.setattr(check, "map", summed)
-    return found
-
-
-def test_row_groups_that_did_not_change_are_not_summed_up_again(
-    layer: Layer, pieces: list[int]
-) -> None:
-    layer.audited()
-    assert sum(pieces) == COUNT
-    assert len(pieces) > 5
-    pieces.clear()
-    layer.numbered[33] = 1000
-    version = layer.staged()
-    recalling = layer.audited(version)
-    assert len(pieces) == 1
-    assert said(recalling) == said(layer.audited(version, incremental=False))
-
-
-def test_rows_of_other_numbers_are_summed_up_again(
-    layer: Layer, seen: list[int], pieces: list[int]
-) -> None:
-    layer.audited()
-    pieces.clear()
-    seen.clear()
-    del layer.cells[0]
-    version = layer.staged()
-    recalling = layer.audited(version)
-    assert sum(pieces) == COUNT - 1
-    assert sum(seen) == 0
-    assert said(recalling) == said(layer.audited(version, incremental=False))
-
-
-def test_bytes_that_rot_after_they_were_staged_are_noticed(layer: Layer, pieces: list[int]) -> None:
-    layer.audited()
-    layer.numbered[33] = 1000
-    version = layer.staged()
-    file = layer.path(version) / "data.parquet"
-    chunk = pq.read_metadata(file).row_group(0).column(1)
-    content = bytearray(file.read_bytes())
-    content[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 1
-    file.write_bytes(bytes(content))
-    assert not all(r.passed for r in layer.audited(version).results[:2])
-
-
-@pytest.mark.parametrize("damage", [Path.unlink, cut_short, flipped])
-@pytest.mark.parametrize("name", ["row-groups.npz", "staged_matches_source-pieces.npz"])
-def test_pieces_whose_memory_is_damaged_are_looked_at(
-    layer: Layer, pieces: list[int], damage: Callable[[Path], None], name: str
-) -> None:
-    first = layer.staged()
-    layer.audited(first)
-    damage(layer.path(first) / check_cache.FOLDER / name)
-    layer.numbered[33] = 1000
-    version = layer.staged()
-    pieces.clear()
-    recalling = layer.audited(version)
-    assert sum(pieces) == COUNT
-    assert said(recalling) == said(layer.audited(version, incremental=False))

@@ -121,6 +121,7 @@ def test_a_row_leads_to_its_place_and_a_place_to_its_row(opened: Any) -> None:
     whole = ask(browser, "scale")
     browser.click("tr[data-i='0'] .go")
     assert ask(browser, "scale") > 100 * whole
+    assert ask(browser, "seen", ".map")
     assert ask(browser, "centre") == pytest.approx([500000.5, 5200000.375], abs=1e-9)
     assert ask(browser, "picked") == "0"
     assert browser.run("return document.querySelector('.chosen').textContent") == (

@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterator
 from typing import cast
 
 import numpy as np
+import pyproj
 import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.coverage.arrangement import EdgeChain, cancelled, directed_edges
 from spatial_pipeline.check.coverage.faces import Faces, faces
 from spatial_pipeline.check.coverage.segment_conflicts import spans
+from spatial_pipeline.check.crs.transformation import area_unit, length_unit
 from spatial_pipeline.check.geometry.eligible import POLYGON, of_dimension
+from spatial_pipeline.model.violations import Violations
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -32,6 +35,8 @@ WORTH = 0.1
 CROWD = 8
 """Polygons over one point above which its face counts as doubtful without testing pairs."""
 
+OVERLAP, SHARED_LINE = "overlap", "shared line"
+"""Reasons of violations."""
 AREA = "2********"
 STRETCH = "1********"
 
@@ -213,3 +218,34 @@ def shared_parts(
         parts[gone] = shapely.points((bounds[1, :, :2] + bounds[0, :, 2:]) / 2)
     measure = shapely.area(parts) if dimension == POLYGON else shapely.length(parts)
     return parts, np.where(lost, 0.0, measure)
+
+
+def shared_violations(
+    geometry: NDArray[np.object_],
+    rows: NDArray[np.int64],
+    pairs: Pairs,
+    dimension: int,
+    crs: pyproj.CRS | None,
+) -> Violations:
+    """One violation per pair whose interiors meet: the shared part, with its area or length.
+
+    Args:
+        geometry: (n,) polygons, or lines.
+        rows: (n,) their source rows.
+        pairs: indices of both sides.
+        dimension: of the geometries.
+        crs: CRS of the coordinates, for the unit.
+
+    """
+    one, other = pairs
+    of_areas = dimension == POLYGON
+    met = interiors_meet(geometry[one], geometry[other], AREA if of_areas else STRETCH)
+    one, other = one[met], other[met]
+    shared, measure = shared_parts(geometry[one], geometry[other], dimension)
+    return Violations.build(
+        np.sort(np.stack([rows[one], rows[other]], axis=1), axis=1),
+        OVERLAP if of_areas else SHARED_LINE,
+        shared,
+        measure,
+        area_unit(crs) if of_areas else length_unit(crs),
+    )

@@ -38,7 +38,6 @@ from spatial_pipeline.check.engine.rule_run import RuleRun
 from spatial_pipeline.check.engine.suppress import Acceptances
 from spatial_pipeline.check.engine.violation_spill import ViolationSpill
 from spatial_pipeline.check.incremental.feature_cache import History
-from spatial_pipeline.check.incremental.piece_cache import Batches
 from spatial_pipeline.check.join.where_filter import columns_of
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.vocabulary import Scope
@@ -160,8 +159,6 @@ class _Run:
         self.done = 0
         self.total = 0
         self.room = MemoryBudget(plan.memory)
-        self.batches: Batches | None = None
-        self.damaged = False
 
     def admit(self, task: RuleRun) -> None:
         """Refuses rules that cannot be evaluated on this data at all."""
@@ -210,17 +207,11 @@ class _Run:
     async def recall(self, past: History) -> None:
         """Loads the cached results of earlier versions."""
         tasks = self.live(BatchCheck, TileCheck, TileComparisonCheck)
-        (self.batches, _), *_ = await asyncio.gather(
-            self.workers.run(past.batches),
-            *(self.workers.run(partial(t.recall, past)) for t in tasks),
-        )
+        await asyncio.gather(*(self.workers.run(partial(t.recall, past)) for t in tasks))
 
     async def keep(self, past: History) -> None:
         """Stores results for the next version."""
-        calls: list[Callable[[], None]] = [partial(t.keep, past) for t in self.tasks]
-        if self.batches is not None and not self.damaged:
-            calls.append(past.keep_batches)
-        await asyncio.gather(*(self.workers.run(call) for call in calls))
+        await asyncio.gather(*(self.workers.run(partial(t.keep, past)) for t in self.tasks))
 
     async def pieces(self) -> None:
         """Evaluates every piece once for all rules that need it, and planned work beside it."""
@@ -309,8 +300,7 @@ class _Run:
         need: int,
     ) -> None:
         async with self.room.taken(need):
-            read = await see_features(cut, index, tasks, columns, self.workers, self.batches)
-            self.damaged |= not read
+            await see_features(cut, index, tasks, columns, self.workers)
 
     def windows(self, data: RasterReader) -> Shares:
         tasks = self.live(WindowCheck)

@@ -15,7 +15,6 @@ from spatial_pipeline.check.base import BatchCheck, TileCheck, TileComparisonChe
 from spatial_pipeline.check.engine.partitioning import Partitioning, selected
 from spatial_pipeline.check.engine.rule_run import RuleRun
 from spatial_pipeline.check.incremental.feature_cache import FeatureCache, NeighbourCheck
-from spatial_pipeline.check.incremental.piece_cache import Batches, PieceName
 from spatial_pipeline.check.join.where_filter import mask
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch, Tile
@@ -29,7 +28,6 @@ class Shown:
 
     Attributes:
         number: of the piece.
-        name: returns the digest of the piece for the piece cache.
         alone: all features that it owns.
         tile: the same with a halo, as wide as the rule runs that evaluate all features need it.
         some: the features that a rule run evaluates when the others are in its feature cache.
@@ -38,7 +36,6 @@ class Shown:
     """
 
     number: int
-    name: Callable[..., PieceName] | None
     alone: Tile
     tile: Tile
     some: PieceSubset
@@ -71,8 +68,7 @@ async def see_features(
     tasks: Sequence[RuleRun],
     columns: tuple[str, ...],
     workers: Workers,
-    batches: Batches | None = None,
-) -> bool:
+) -> None:
     """Evaluates piece ``index`` of a vector version; each rule run keeps a partial result or fails.
 
     Args:
@@ -81,18 +77,8 @@ async def see_features(
         tasks: the rules.
         columns: attribute columns that they need.
         workers: worker threads.
-        batches: the batches shared with an earlier version, where known.
-
-    Returns:
-        False when the piece cannot be read.
 
     """
-    if batches is not None:
-        known, _ = await workers.run(partial(_known, cut, index, tasks, batches))
-        for task, value in known:
-            task.settle(index, value)
-        settled = [task for task, _ in known]
-        tasks = [t for t in tasks if t not in settled]
     live = [t for t in tasks if t.alive]
     knowing = [t for t in live if t.memory is not None and t.memory.known is not None]
     others = [t for t in live if t not in knowing]
@@ -107,7 +93,7 @@ async def see_features(
         return owned, PieceSubset.of(owned, alone), PieceSubset.of(owned, beside)
 
     if not live:
-        return True
+        return
     try:
         (owned, some, near), _ = await workers.run(load)
         alone = tile = Tile(owned, len(owned))
@@ -116,49 +102,10 @@ async def see_features(
     except Exception as exc:  # noqa: BLE001 - whatever it is, every rule must say it
         for task in live:
             task.fail(f"piece {index} cannot be read: {exc}")
-        return False
-    name = None if batches is None else partial(batches.name, cut.spans[index])
-    shown = Shown(index, name, alone, tile, some, near)
+        return
+    shown = Shown(index, alone, tile, some, near)
     around = partial(cut.tile, columns=columns)
     await asyncio.gather(*(t.step(workers, index, partial(_see, t, shown, around)) for t in live))
-    return True
-
-
-def _known(
-    cut: Partitioning, index: int, tasks: Sequence[RuleRun], batches: Batches
-) -> list[tuple[RuleRun, Any]]:
-    """Loads the facts about a piece that is byte-identical in an earlier version."""
-    span = cut.spans[index]
-    if not batches.unchanged(span):
-        return []
-    found: list[tuple[RuleRun, Any]] = []
-    for task in tasks:
-        memory, repeats = task.memory, task.repeats
-        if not task.alive:
-            continue
-        if repeats is not None:
-            name = batches.name(span, numbered=task.check.numbered)
-            words = repeats.known.get(name)
-            if words is not None:
-                repeats.fresh[name] = words
-                found.append((task, task.check.unpacked(words, span.places)))
-        # A condition needs attributes, so the piece must be read.
-        elif memory is not None and task.rule.where is None and memory.settled(span.places):
-            if memory.nothing is None:
-                memory.nothing = _of_nothing(task, cut)
-            positions = np.arange(span.begin, span.end)
-            facts = memory.carry(index, span.places)
-            found.append((task, task.check.recalled(memory.nothing, positions, facts)))
-    return found
-
-
-def _of_nothing(task: RuleRun, cut: Partitioning) -> Any:
-    """The partial result of a rule for no features."""
-    none = cut.data.take(np.empty(0, dtype=np.int64), task.rule.columns())
-    if isinstance(task.check, NeighbourCheck):
-        return task.check.look(none, np.empty(0, dtype=np.uint8))
-    tile = Tile(none, 0)
-    return _mapped(task, tile, tile, selects=False)
 
 
 def _wants_geometry(task: RuleRun) -> bool:
@@ -189,12 +136,7 @@ def _see(task: RuleRun, shown: Shown, around: Callable[[FeatureBatch, float], Ti
     """Evaluates one rule on one piece, in a worker thread."""
     memory = task.memory
     if memory is None:
-        value = _mapped(task, shown.alone, shown.tile)
-        if task.repeats is not None and shown.name is not None:
-            words = task.check.packed(value, len(shown.alone.features))
-            if words is not None:
-                task.repeats.fresh[shown.name(numbered=task.check.numbered)] = words
-        return value
+        return _mapped(task, shown.alone, shown.tile)
     owned, condition, check = shown.alone.features, task.rule.where, task.check
     kept = np.ones(len(owned), bool) if condition is None else mask(owned.table, condition)
     unknown = memory.unknown(owned.positions)

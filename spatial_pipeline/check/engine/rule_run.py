@@ -12,9 +12,7 @@ from typing import Any, Self, TypeVar, cast
 import numpy as np
 
 from spatial_pipeline.check.base import Cancelled, Context, check_class
-from spatial_pipeline.check.incremental import piece_cache
 from spatial_pipeline.check.incremental.feature_cache import (
-    ABOUT_RESULTS,
     FeatureCache,
     History,
     NeighbourCheck,
@@ -74,7 +72,6 @@ class RuleRun:
         self.partials: dict[int, Any] = {}
         self.fresh: list[int] = []
         self.memory: FeatureCache | None = None
-        self.repeats: piece_cache.Repeats | None = None
         self.outcome: RuleOutcome | None = None
         self.status: Status | None = None
         self.error = ""
@@ -97,14 +94,10 @@ class RuleRun:
             self.fail(_said(exc))
 
     def recall(self, history: History) -> None:
-        """Loads cached facts and answers, for a check that can use them; runs in a thread."""
-        name, profile = self.rule.check_name, self.check.context.data.profile
-        of_pieces = piece_cache.wording(self.rule, self.check, profile, ABOUT_RESULTS - {"where"})
-        if of_pieces is not None:
-            self.repeats = piece_cache.Repeats(of_pieces, history.answers(name, of_pieces))
+        """Loads cached facts, for a check that can use them; runs in a thread."""
         asked = wording(self.rule, self.check, self.check.context.data, self.others)
         if asked is not None:
-            known = history.recall(name, asked, self.check.reach())
+            known = history.recall(self.rule.check_name, asked, self.check.reach())
             if known is not None and not set(self.check.extras) <= set(known.extras):
                 known = None
             self.memory = FeatureCache(asked, known)
@@ -112,9 +105,7 @@ class RuleRun:
                 self.check.begin(known)
 
     def keep(self, history: History) -> None:
-        """Stores facts and answers for the next version; runs in a thread."""
-        if self.repeats is not None and self.outcome is not None:
-            history.keep_answers(self.rule.check_name, self.repeats.wording, self.repeats.fresh)
+        """Stores facts for the next version; runs in a thread."""
         if self.memory is not None and self.outcome is not None:
             data = cast("VectorReader", self.check.context.data)
             rows = self.outcome.violations.rows

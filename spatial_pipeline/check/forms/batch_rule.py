@@ -9,11 +9,9 @@ features or values by themselves have forms that do more: ``feature_rule``, ``co
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from spatial_pipeline.check.base import BatchCheck, Context, evaluates
-from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.model.features import FeatureBatch
@@ -22,25 +20,6 @@ from spatial_pipeline.model.violations import RuleOutcome
 Evaluate = Callable[[Any, FeatureBatch, Context], Any]
 Conclude = Callable[[Any, Context, Any], RuleOutcome]
 E = TypeVar("E", bound=Evaluate)
-
-
-@dataclass(frozen=True)
-class Packing:
-    """Partial results as numbers, so that unchanged pieces are not read again.
-
-    Attributes:
-        pack: (partial result, features of the piece, context) → numbers, None when the partial
-            result must be made again.
-        unpack: (numbers, positions of the piece, context) → the same partial result there.
-        numbered: it depends on the numbers of the source rows, too.
-        relies_on: (context) → what else it depends on, beside the rule and the CRS.
-
-    """
-
-    pack: Callable[[Any, int, Context], Words | None]
-    unpack: Callable[[Words, slice, Context], Any]
-    numbered: bool = False
-    relies_on: Callable[[Context], Sequence[Any]] = lambda _: ()
 
 
 class BatchRuleCheck(BatchCheck[Rule]):
@@ -64,30 +43,11 @@ class BatchRuleCheck(BatchCheck[Rule]):
         return type(self).conclude(self.rule, self.context, partials)
 
 
-class PackedBatchRuleCheck(BatchRuleCheck, Repeating):
-    """The same for a rule whose partial results have a :class:`Packing`."""
-
-    packing: ClassVar[Packing]
-
-    def relies_on(self) -> Sequence[Any]:
-        """Other inputs of the partial results."""
-        return self.packing.relies_on(self.context)
-
-    def packed(self, partial: Any, count: int) -> Words | None:
-        """The partial result as numbers."""
-        return self.packing.pack(partial, count, self.context)
-
-    def unpacked(self, words: Words, places: slice) -> Any:
-        """The partial result at other positions."""
-        return self.packing.unpack(words, places, self.context)
-
-
 def batch_rule(
     conclude: Conclude,
     *,
     geometry: bool = True,
     columns: Callable[[Context], tuple[str, ...]] | None = None,
-    packing: Packing | None = None,
     kind: Kind | None = None,
 ) -> Callable[[E], E]:
     """Registers a function as the evaluation of the rule model of its first parameter.
@@ -96,7 +56,6 @@ def batch_rule(
         conclude: makes the outcome of the rule, the context and the partial results.
         geometry: the function needs the geometries.
         columns: columns that the function reads itself, which are counted in its memory.
-        packing: turns partial results into numbers, for the cache over versions.
         kind: kind of data that it judges, None for every kind.
 
     """
@@ -111,11 +70,8 @@ def batch_rule(
             "__doc__": function.__doc__,
             "__module__": function.__module__,
         }
-        base: type[BatchRuleCheck] = BatchRuleCheck
-        if packing is not None:
-            base = PackedBatchRuleCheck
-            parts |= {"packing": packing, "numbered": packing.numbered}
-        evaluates(model, kind)(type(f"{model.__name__}{(kind or '').title()}Check", (base,), parts))
+        name = f"{model.__name__}{(kind or '').title()}Check"
+        evaluates(model, kind)(type(name, (BatchRuleCheck,), parts))
         return function
 
     return register

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import BatchCheck, Context, evaluates
 from spatial_pipeline.check.geometry.places import places
-from spatial_pipeline.check.incremental.piece_cache import Repeating, Words
 from spatial_pipeline.check.join.where_filter import columns_of
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.model.features import FeatureBatch, computed
@@ -111,7 +110,7 @@ Says = Callable[[Any, Counter[str]], str]
 E = TypeVar("E", bound=Evaluate)
 
 
-class ColumnRuleCheck(BatchCheck[Rule], Repeating):
+class ColumnRuleCheck(BatchCheck[Rule]):
     """Evaluates a function that :func:`column_rule` decorates."""
 
     needs_geometry = False
@@ -127,10 +126,6 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
         """Value that the rule prepares once for all batches."""
         prepare = type(self).prepare
         return None if prepare is None else prepare(self.rule, self.context)
-
-    def relies_on(self) -> Sequence[Any]:
-        """The versions of the other datasets."""
-        return [other.version_id for other in self.context.others]
 
     def map(self, batch: FeatureBatch) -> ColumnResult:
         """Values judged, nulls, and violations."""
@@ -173,18 +168,6 @@ class ColumnRuleCheck(BatchCheck[Rule], Repeating):
     def _counted(self) -> tuple[str, ...]:
         """Names under which nulls are counted."""
         return (ROWS,) if self.rows else self.rule.columns()
-
-    def packed(self, partial: ColumnResult, count: int) -> Words | None:  # noqa: ARG002
-        """Values judged, and nulls by column."""
-        if len(partial.found):
-            return None
-        nulls = [partial.nulls[name] for name in self._counted]
-        return np.array([partial.checked, *nulls], dtype=np.uint64)
-
-    def unpacked(self, words: Words, places: slice) -> ColumnResult:  # noqa: ARG002
-        """No violations."""
-        named = zip(self._counted, words[1:].tolist(), strict=True)
-        return ColumnResult(int(words[0]), Counter(dict(named)), Violations.none())
 
     def violations_of(self, partial: ColumnResult) -> Violations:
         """The violations."""

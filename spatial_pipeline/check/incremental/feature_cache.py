@@ -4,7 +4,7 @@ A check that opts in stores for every checked feature a class (``PLAIN``: counte
 report; 0: must be checked again) and optionally some numbers. The next check reuses these facts for
 every feature whose geometry is byte-identical; it evaluates all others, and all of class 0. So
 violations are never carried over: every feature with something to report is evaluated again, by the
-same code. Answers about whole pieces belong to ``piece_cache``.
+same code.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol, Self, cast
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.geometry.boxes import meeting
-from spatial_pipeline.check.incremental.piece_cache import Answers, Batches
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import VectorProfile
@@ -131,24 +130,6 @@ class History(Protocol):
     def keep(self, name: str, wording: str, facts: Facts) -> None:
         """Stores facts for the next version."""
 
-    def batches(self) -> Batches | None:
-        """The batches of the version under check; None when it cannot be read."""
-
-    def keep_batches(self) -> None:
-        """Records which batches were read, if all of them were readable."""
-
-    def answers(self, name: str, wording: str) -> Answers:
-        """Answers of a check about the pieces of an earlier version.
-
-        Args:
-            name: name of the check.
-            wording: cache key of the rule.
-
-        """
-
-    def keep_answers(self, name: str, wording: str, answers: Answers) -> None:
-        """Stores answers for the next version."""
-
 
 class Remembering(ABC):
     """Mix-in for checks whose facts about unchanged features can be reused.
@@ -224,25 +205,13 @@ class FeatureCache:
     Attributes:
         wording: cache key of the rule.
         known: facts of all features of the version by position; None without a cache.
-        nothing: partial result for no features, created on first use.
         fresh: places and facts by number of the piece.
 
     """
 
     wording: str
     known: Facts | None = None
-    nothing: Any = None
     fresh: dict[int, tuple[Places, Facts]] = field(default_factory=dict)
-
-    def settled(self, places: slice) -> bool:
-        """True when no feature of a piece must be checked."""
-        return self.known is not None and not self.known.take(places).looked.any()
-
-    def carry(self, index: int, places: slice) -> Facts:
-        """Reuses the cached facts of the features of piece ``index``, and returns them."""
-        facts = cast("Facts", self.known).take(places)
-        self.fresh[index] = places, facts
-        return facts
 
     def unknown(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(n,) bool: features that must be checked."""

@@ -104,6 +104,8 @@ class Rule(ContractModel):
     ``geometry`` for all; empty for other rules."""
     judges_unreadable_source: ClassVar[bool] = False
     """True for rules that say what is wrong with a source that cannot be read."""
+    names_neighbours: ClassVar[bool] = False
+    """True for rules whose violations name features beside a defect, which are not at fault."""
     needs: ClassVar[Needs] = Needs()
     ignores: ClassVar[Mapping[str, str]] = {}
     """Common parameters that it cannot use, with the reason; see ``unusable``."""

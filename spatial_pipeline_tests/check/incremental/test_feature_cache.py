@@ -19,19 +19,15 @@ from spatial_pipeline.check.base import CHECKS, check_class
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.check.engine.engine import evaluate
 from spatial_pipeline.check.engine.plan import Plan
-from spatial_pipeline.check.forms.column_rule import ColumnRuleCheck
 from spatial_pipeline.check.forms.feature_rule import FeatureRuleCheck
 from spatial_pipeline.check.forms.overlay_rule import OverlayRuleCheck
 from spatial_pipeline.check.forms.tile_rule import TileRuleCheck
 from spatial_pipeline.check.incremental import feature_cache
 from spatial_pipeline.check.incremental.feature_cache import Facts, Remembering, carried, changes
-from spatial_pipeline.check.incremental.piece_cache import Answers, Batches, Repeating
 from spatial_pipeline.check.rules.topology import must_not_overlap
 from spatial_pipeline.contract.models import VectorContract
 from spatial_pipeline.contract.rules import Rule
-from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.model.hashing.geometry_hash import identities, matched
-from spatial_pipeline.model.readers import BatchDigest
 from spatial_pipeline_tests.check.agreement import said
 from spatial_pipeline_tests.support import memory_vector
 
@@ -79,8 +75,6 @@ class Kept:
         self.data = data
         self.former = former
         self.facts: dict[tuple[str, str], Facts] = {}
-        self.digests: set[str] = set()
-        self.answered: dict[tuple[str, str], Answers] = {}
         self.hits = 0
 
     def recall(self, name: str, wording: str, reach: float | None) -> Facts | None:
@@ -95,24 +89,6 @@ class Kept:
 
     def keep(self, name: str, wording: str, facts: Facts) -> None:
         self.facts[name, wording] = facts
-
-    def batches(self) -> Batches:
-        digests = digests_of(self.data)
-        known = set() if self.former is None else self.former.digests
-        return Batches(digests, np.array([d.values in known for d in digests], dtype=bool))
-
-    def keep_batches(self) -> None:
-        self.digests = {d.values for d in digests_of(self.data)}
-
-    def answers(self, name: str, wording: str) -> Answers:
-        return {} if self.former is None else self.former.answered.get((name, wording), {})
-
-    def keep_answers(self, name: str, wording: str, answers: Answers) -> None:
-        self.answered[name, wording] = dict(answers)
-
-
-def digests_of(data: Any) -> list[BatchDigest]:
-    return [data.batch_digest(i) for i in range(data.batch_count())]
 
 
 def ids(data: Any) -> Any:
@@ -406,13 +382,10 @@ def test_a_chain_of_versions_goes_on_knowing_what_is_left() -> None:
 
 def remembering() -> set[type[Any]]:
     catalogue.load()
-    proved = {
-        check_class(StagedMatchesSource, "vector")
-    }  # it needs what ingest says of a file: see test_check_history
-    found = {c for c in CHECKS.values() if issubclass(c, Remembering | Repeating)} - proved
-    # The laws of feature, tile and overlay rules compare each of them; column rules share one form.
+    found = {c for c in CHECKS.values() if issubclass(c, Remembering)}
+    # The laws of feature, tile and overlay rules compare each of them.
     by_laws = FeatureRuleCheck | TileRuleCheck | OverlayRuleCheck
-    return {c for c in found if not issubclass(c, by_laws | ColumnRuleCheck)}
+    return {c for c in found if not issubclass(c, by_laws)}
 
 
 def test_every_check_that_remembers_is_compared() -> None:

@@ -14,7 +14,7 @@ import shapely
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.contract.models import Source
+from spatial_pipeline.contract.source import Source
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.ingest import opened
 from spatial_pipeline.model.profile import VectorProfile

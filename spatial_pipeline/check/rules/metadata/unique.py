@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.api import (
     Context,
     FeatureBatch,
-    Packing,
     RuleOutcome,
     Violations,
     batch_rule,
@@ -45,16 +44,7 @@ def conclude(rule: Unique, context: Context, partials: Sequence[Partial]) -> Rul
     )
 
 
-def _pack(partial: Partial, count: int, context: Context) -> NDArray[np.uint64] | None:
-    """Hashes of all rows of a piece; None when a row has no key."""
-    return partial[0] if len(partial[0]) == count else None
-
-
-def _unpack(words: NDArray[np.uint64], places: slice, context: Context) -> Partial:
-    return words, range(places.start, places.stop), 0
-
-
-@batch_rule(conclude, geometry=False, packing=Packing(_pack, _unpack))
+@batch_rule(conclude, geometry=False)
 def evaluate(rule: Unique, batch: FeatureBatch, context: Context) -> Partial:
     """Hash and staged position of every row with a whole key, and the number of the others.
 

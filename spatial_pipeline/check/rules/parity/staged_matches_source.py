@@ -13,7 +13,6 @@ from spatial_pipeline.check.api import (
     BandWindow,
     Context,
     FeatureBatch,
-    Packing,
     RasterUnderCheck,
     RuleOutcome,
     Violations,
@@ -83,31 +82,10 @@ def columns_of(context: Context) -> tuple[str, ...]:
     return tuple(c.name for c in _profile(context).columns)
 
 
-def relies_on(context: Context) -> Sequence[Any]:
-    """The columns that are summed up."""
-    return (list(_profile(context).checksums or ()),)
-
-
-def pack(partial: Sums, count: int, context: Context) -> NDArray[np.uint64] | None:
-    """The sums: equal bytes have equal sums."""
-    _, sums = partial
-    wanted = _profile(context).checksums or ()
-    if not sums:
-        return None
-    return np.array([count, *(sums.get(n, 0) for n in wanted)], dtype=np.uint64)
-
-
-def unpack(words: NDArray[np.uint64], places: slice, context: Context) -> Sums:
-    """Features and sums."""
-    names = _profile(context).checksums or ()
-    return int(words[0]), dict(zip(names, map(int, words[1:]), strict=True))
-
-
 @batch_rule(
     conclude,
     geometry=False,
     columns=columns_of,
-    packing=Packing(pack, unpack, numbered=True, relies_on=relies_on),
     kind="vector",
 )
 def evaluate(rule: StagedMatchesSource, batch: FeatureBatch, context: Context) -> Sums:

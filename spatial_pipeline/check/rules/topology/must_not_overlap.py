@@ -28,16 +28,17 @@ from spatial_pipeline.check.coverage.neighbours import Neighbours
 from spatial_pipeline.check.coverage.overlap_pairs import (
     AREA,
     DECIDED,
+    OVERLAP,
+    SHARED_LINE,
     STRETCH,
     WORTH,
     Pairs,
     doubtful_regions,
-    interiors_meet,
     pairs_in,
-    shared_parts,
+    shared_violations,
 )
 from spatial_pipeline.check.coverage.piece_residue import outlines
-from spatial_pipeline.check.crs.transformation import area_unit, in_degrees, length_unit
+from spatial_pipeline.check.crs.transformation import in_degrees
 from spatial_pipeline.check.geometry.eligible import (
     LINE,
     POLYGON,
@@ -65,7 +66,6 @@ from spatial_pipeline.model.violation_runs import with_found
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 from spatial_pipeline.runtime.shared_work import SharedWork
 
-OVERLAP, SHARED_LINE = "overlap", "shared line"
 CHUNK = 1024
 """Pairs decided in one call, which is the unit of work for idle threads."""
 DECODED = 1 << 14
@@ -272,28 +272,11 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
         self.context.cancelled()
         held, place = np.unique(np.stack(pairs), return_inverse=True)
         a, b = place.reshape(2, -1)
-        return self._violations(geometry(held), batch.rows[held], (a, b), dimension)
-
-    def _violations(
-        self, geometry: NDArray[np.object_], rows: NDArray[np.int64], pairs: Pairs, dimension: int
-    ) -> Violations:
-        """The violations among pairs of geometries."""
-        one, other = pairs
-        pattern = AREA if dimension == POLYGON else STRETCH
-        met = interiors_meet(geometry[one], geometry[other], pattern)
-        one, other = one[met], other[met]
-        shared, measure = shared_parts(geometry[one], geometry[other], dimension)
         crs = self.context.data.profile.pyproj_crs
-        violations = Violations.build(
-            np.sort(np.stack([rows[one], rows[other]], axis=1), axis=1),
-            OVERLAP if dimension == POLYGON else SHARED_LINE,
-            shared,
-            measure,
-            area_unit(crs) if dimension == POLYGON else length_unit(crs),
-        )
+        violations = shared_violations(geometry(held), batch.rows[held], (a, b), dimension, crs)
         if not self.rule.tolerance:
             return violations
-        large = measure > self.rule.tolerance
+        large = violations.measure > self.rule.tolerance
         self._slight.append(violations.rows[~large])
         return violations.take(large)
 
@@ -360,9 +343,8 @@ class MustNotOverlapCheck(BatchCheck[MustNotOverlap], NeighbourCheck):
 
     def without_violations(self, partial: Overlaps) -> Overlaps:
         """The partial result without its violations, and their summary."""
-        areas, stretches = _told(partial)
         none = Violations.none()
-        return replace(partial, areas=none, stretches=none, told=(areas, stretches))
+        return replace(partial, areas=none, stretches=none, told=_told(partial))
 
     def reduce(self, partials: Sequence[Overlaps]) -> RuleOutcome:
         """All pairs; ``max_violations`` decides.
