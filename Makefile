@@ -49,7 +49,7 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt \
 	  hatchling editables setuptools wheel
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt --no-build-isolation \
-	  --editable '.[demo,dev]'
+	  --editable '.[demo,dev,docs]'
 	@touch $@
 
 .PHONY: postgis
@@ -92,6 +92,10 @@ docs: venv ## The pages of docs/ that are generated: rules, contract, commands, 
 	@$(BIN)/python docs/make_rules.py > docs/rules.md
 	@$(BIN)/python docs/make_reference.py
 
+.PHONY: site
+site: venv ## The documentation as a site, in .spatial/site; any warning fails it
+	@$(BIN)/sphinx-build -q -W --keep-going -c docs -b html . .spatial/site
+
 .PHONY: screens
 screens: venv ## Pictures of Dagster's UI on the demo, with a headless browser (make screens SCREENS=folder)
 	@$(BIN)/python docs/make_screens.py $(SCREENS)
@@ -109,6 +113,7 @@ bench: venv peers postgis ## Ours beside every peer, answers before times (make 
 	  $(BIN)/python benchmarks/$$question.py --features $(FEATURES) --repeat $(REPEAT) \
 	  --peers-python $(PEERS)/bin/python; done
 	@$(BIN)/python benchmarks/pixels.py --features $(PIXELS) --repeat $(REPEAT)
+	@$(BIN)/python benchmarks/catalogue.py --features $(FEATURES) --pixels $(PIXELS) --repeat 1
 	@$(BIN)/python benchmarks/publish_table.py $(FEATURES) --rounds $(REPEAT)
 	@$(BIN)/python benchmarks/read_table.py $(FEATURES) --rounds $(REPEAT) \
 	  $(if $(BEFORE),--before $(BEFORE))

@@ -11,12 +11,8 @@ extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 root_doc = "docs/index"
 include_patterns = [
-    "README.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    "docs/**.md",
-    "deploy/README.md",
-]
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**.md", "deploy/README.md",
+]  # fmt: skip
 exclude_patterns = [".*", ".*/**"]
 html_theme = "furo"
 html_title = "spatial_pipeline"

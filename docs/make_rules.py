@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from spatial_pipeline.contract.rules import CATALOGUE
 from spatial_pipeline.contract.vocabulary import Family
 from spatial_pipeline.report.catalogue import left_out, rule_json
 
+IMAGES = Path(__file__).parent / "images" / "rules"
 FAMILIES = {
     Family.METADATA: "File format, schema and attributes.",
     Family.VALIDITY: "Single geometries and pixels.",
@@ -26,6 +28,12 @@ another dataset, or `{uri: …, layer: …}`, another source. For every toleranc
 that size are accepted; raising it never adds violations. The message of a result says which
 features could not be checked. A parameter that a rule cannot use is reported as a mistake in the
 contract, with its line.
+
+*Elsewhere* are the names that other tools have for a rule; `spatial-pipeline rules TEXT` searches
+them. Pictures show a layer that passes (left) and one that fails (right), violations in red
+and the other dataset dashed; they are drawn from the tests of the rules.
+[The table](rule-table.md) lists cases and oracles of all rules;
+[public specifications](specifications.md) are ready sets of them.
 """
 
 
@@ -44,6 +52,10 @@ def _family(family: Family) -> Iterator[str]:
         kinds = " and ".join(facts["kinds"])
         element = facts["iso_element"]
         yield f"For {kinds} data; scope {facts['scope']}; ISO 19157: {element}.\n"
+        if facts["peers"]:
+            yield f"Elsewhere: {facts['peers']}.\n"
+        if (IMAGES / f"{facts['rule']}.svg").exists():
+            yield f"![{facts['rule']}: passes, fails](images/rules/{facts['rule']}.svg)\n"
         if facts["needs"]:
             yield f"Needs {facts['needs']}.\n"
         if names := left_out(model):

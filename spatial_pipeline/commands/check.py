@@ -67,12 +67,20 @@ def check(
             "--watch", help="Check again whenever a contract or a source changes, until Ctrl-C."
         ),
     ] = False,
+    changed: Annotated[
+        bool,
+        typer.Option(
+            "--changed",
+            help="The arguments are changed files: check the contracts among them, and those that "
+            "read one of them. Other files are skipped.",
+        ),
+    ] = False,
     html: Annotated[
         Path | None, typer.Option(metavar="F", help="Write an HTML report with results and maps.")
     ] = None,
     violations: Annotated[
         Path | None,
-        typer.Option(metavar="F", help="Write all violations as a layer (.gpkg or .parquet)."),
+        typer.Option(metavar="F", help="Write all violations (.gpkg, .parquet, .csv or .xlsx)."),
     ] = None,
     junit: Annotated[
         Path | None, typer.Option(metavar="F", help="Write the results as JUnit XML.")
@@ -83,6 +91,13 @@ def check(
     quarantine: Annotated[
         Path | None,
         typer.Option(metavar="F", help="Write the features that violate a blocking rule."),
+    ] = None,
+    proposals: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F",
+            help="Write proposals to repair what was found, as a layer; nothing is changed.",
+        ),
     ] = None,
     write_baseline: Annotated[
         bool,
@@ -107,9 +122,16 @@ def check(
     """
     from spatial_pipeline.commands.outputs import Outputs
 
-    outputs = Outputs(html, violations, junit, sarif, quarantine)
+    outputs = Outputs(html, violations, junit, sarif, quarantine, proposals)
     if outputs.mistake():
         wrong(outputs.mistake())
+    if changed:
+        from spatial_pipeline.commands.changed import concerned
+
+        contracts = [str(c) for c in concerned(map(Path, contracts), Path.cwd())]
+        if not contracts:
+            say("no contract is concerned")
+            raise typer.Exit
     call = CheckCall(
         contracts=tuple(contracts),
         rules=rules,

@@ -16,10 +16,9 @@ from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.report import quarantine
 from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.report.violation_export import LAYERS, TABLES
 from spatial_pipeline.runtime.json_text import json_text
 from spatial_pipeline.store.staged import StagedVector
-
-LAYERS = (".gpkg", ".parquet", ".geoparquet")
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Outputs:
         junit: results as JUnit XML.
         sarif: results as SARIF 2.1.0.
         quarantine: layer of the features in violations of blocking rules.
+        proposals: layer of features as they could be repaired.
 
     """
 
@@ -40,15 +40,22 @@ class Outputs:
     junit: Path | None = None
     sarif: Path | None = None
     quarantine: Path | None = None
+    proposals: Path | None = None
 
     def mistake(self) -> str:
         """Reason why an output file cannot be written as requested; empty when all can."""
-        for path in (self.html, self.violations, self.junit, self.sarif, self.quarantine):
+        layers = (self.violations, self.quarantine, self.proposals)
+        for path in (self.html, self.junit, self.sarif, *layers):
             if path is not None and not path.absolute().parent.is_dir():
                 return f"{path}: the folder {path.parent} does not exist"
-        for path in (self.violations, self.quarantine):
-            if path is not None and path.suffix.lower() not in LAYERS:
-                return f"{path}: unknown format; the file name must end in {', '.join(LAYERS)}"
+        formats = (
+            (self.violations, (*LAYERS, *TABLES)),
+            (self.quarantine, LAYERS),
+            (self.proposals, LAYERS),
+        )
+        for path, suffixes in formats:
+            if path is not None and path.suffix.lower() not in suffixes:
+                return f"{path}: unknown format; the file name must end in {', '.join(suffixes)}"
         return ""
 
     def write(
@@ -91,6 +98,11 @@ class Outputs:
         if self.quarantine is not None:
             files = quarantine.export(list(_quarantined(pipeline, checked)), self.quarantine)
             yield from (f"quarantine: {f}" for f in files)
+        if self.proposals is not None:
+            from spatial_pipeline.pipeline.proposals import export_proposals
+
+            written = export_proposals(pipeline, contracts, checked, self.proposals)
+            yield from (f"proposals: {f}" for f in written)
 
 
 def _quarantined(pipeline: Pipeline, checked: Sequence[Checked]) -> Iterator[tuple[str, pa.Table]]:
@@ -104,4 +116,4 @@ def _quarantined(pipeline: Pipeline, checked: Sequence[Checked]) -> Iterator[tup
             rows = np.fromiter(reasons, dtype=np.int64)
             names = [c.name for c in one.profile.columns]
             batch = data.take(data.rows_to_positions(rows), names)
-            yield one.title, quarantine.to_table(batch, reasons)
+            yield one.title, quarantine.to_table(batch, reasons, one.profile)

@@ -22,16 +22,24 @@ def profile(
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Layer, if the source has several.")
     ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact/--no-exact",
+            help="Include counts, sums and checksums that hold for exactly this delivery.",
+        ),
+    ] = True,
 ) -> None:
-    """Print a contract inferred from a source. It has the rules that the data satisfy.
+    """Print a contract inferred from a source.
 
+    It has the rules that the data satisfy; those that fail are comments with the reason.
     Exit code 1 if the source cannot be read without loss.
     """
     from spatial_pipeline.pipeline.contract_inference import infer
 
     try:
         # Nothing else waits for this loop, so a call that holds it harms nobody.
-        inferred = run_sync(infer(pipeline_of([]), source, layer), slow=None)
+        inferred = run_sync(infer(pipeline_of([]), source, layer, exact=exact), slow=None)
     except SpatialPipelineError as exc:
         wrong(str(exc))
     print_text(inferred.text())

@@ -17,7 +17,7 @@ def report(
     datasets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DATASET]...",
+            metavar="DATASET",
             help="Names of datasets. Default: everything in the store.",
             autocompletion=complete_dataset,
         ),

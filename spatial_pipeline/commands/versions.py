@@ -131,7 +131,7 @@ def diff(
     ] = None,
     layer: Annotated[
         Path | None,
-        typer.Option(metavar="F", help="Write all differences as a layer (.gpkg or .parquet)."),
+        typer.Option(metavar="F", help="Write all differences (.gpkg, .parquet, .csv or .xlsx)."),
     ] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="F", help="Write an HTML page with a map of the changes.")

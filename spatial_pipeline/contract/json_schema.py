@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from spatial_pipeline.contract.models import MODELS
 from spatial_pipeline.contract.operations import OperationsContract
 from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline.contract.specification import specifications
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -47,6 +48,8 @@ def schema() -> dict[str, Any]:
                 if len(CATALOGUE[name].kinds) > 1
             ],
         }
+        entry = attributes["properties"]["uses"]["items"]["anyOf"]
+        entry[0] = {"enum": [n for n, s in specifications().items() if s.kind == dataset.kind]}
     return {
         "$schema": DRAFT,
         "title": "Contract of a spatial dataset",

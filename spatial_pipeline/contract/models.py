@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, StrictBool, WithJsonSchema, model_validator
 
@@ -23,6 +23,7 @@ from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.rules.parity import StagedMatchesSource
 from spatial_pipeline.contract.schedule import Automation, Freshness, Scheduled, TimeZone, Watch
 from spatial_pipeline.contract.source import NO_RASTER_SOURCE, Source
+from spatial_pipeline.contract.specification import Use, use_mistakes, with_used_rules
 from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.contract.vocabulary import Kind
@@ -95,6 +96,11 @@ class DatasetContract(ContractModel):
         description="Maximum age of published data: {at_most: 26h} or {deadline: cron expression, "
         "within: 8h}.",
     )
+    uses: tuple[str | Use, ...] = Field(
+        (),
+        description="Public specifications that the data follow, by name; "
+        "{name, parameters, override, drop} adapts one.",
+    )
     rules: tuple[AnyRule, ...] = Field(
         (),
         description="Rules that the data must satisfy. If the key is given, it has at least one.",
@@ -121,6 +127,15 @@ class DatasetContract(ContractModel):
     _lines: dict[str, int] = PrivateAttr(default_factory=dict)
     _key_lines: tuple[int, ...] = PrivateAttr(())
     _source_lines: dict[str, int] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_specifications(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and value.get("uses"):
+            mistakes = [text for _, text, _ in use_mistakes(value["uses"], cls.kind)]
+            if mistakes:
+                raise ValueError("; ".join(mistakes))
+        return with_used_rules(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> DatasetContract:

@@ -9,6 +9,7 @@ from typing import Any
 from spatial_pipeline.contract.errors import AttributePlace, Mistake
 from spatial_pipeline.contract.models import MODELS
 from spatial_pipeline.contract.rules import CATALOGUE, rule_id
+from spatial_pipeline.contract.specification import used_rules
 from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.contract.yaml_positions import Location
@@ -57,8 +58,18 @@ def declared(type_name: Any, attributes: Any, place: AttributePlace) -> Declared
     model = MODELS.get(type_name) if isinstance(type_name, str) else None
     kind = None if model is None else model.kind
     rules = attributes.get("rules")
+    uses = attributes.get("uses")
     references: list[Reference] = []
-    for index, rule in enumerate(rules if isinstance(rules, (list, tuple)) else ()):
+    named: list[tuple[Location, Any]] = [
+        (("attributes", "uses", index), rule)
+        for index in range(len(uses) if isinstance(uses, (list, tuple)) else 0)
+        for rule in used_rules(uses, index)
+    ]
+    named += [
+        (("attributes", "rules", index), rule)
+        for index, rule in enumerate(rules if isinstance(rules, (list, tuple)) else ())
+    ]
+    for where, rule in named:
         if not isinstance(rule, Mapping):
             continue
         catalogued = CATALOGUE.get(str(rule.get("rule")))
@@ -70,7 +81,7 @@ def declared(type_name: Any, attributes: Any, place: AttributePlace) -> Declared
         )
         label = str(rule.get("name") or rule.get("rule") or "rule")
         references += [
-            Reference(("attributes", "rules", index, *location), name, needed, label)
+            Reference((*where, *location), name, needed, label)
             for location, name in _mentions(rule, ())
         ]
     schedule = attributes.get("schedule")

@@ -14,8 +14,9 @@ from spatial_pipeline.contract.models import MODELS, OWNER, Contract, RasterCont
 from spatial_pipeline.contract.repair import problems
 from spatial_pipeline.contract.rules import CATALOGUE, CUSTOM, Rule
 from spatial_pipeline.contract.source import NO_RASTER_SOURCE, Source
+from spatial_pipeline.contract.specification import use_mistakes, used_rules
 from spatial_pipeline.contract.spelling import closest, shown
-from spatial_pipeline.contract.yaml_positions import Location
+from spatial_pipeline.contract.yaml_positions import LinePositions, Location
 
 Model = type[Contract]
 COMMON = frozenset(f.alias or name for name, f in Rule.model_fields.items()) - {"rule"}
@@ -48,6 +49,7 @@ def judge(
         text = f"attributes: expected a mapping (key: value), got {shown(attributes)}"
         return None, [*mistakes, place.mistake(("attributes",), text)]
     mistakes += _head_mistakes(attributes, meant or VectorContract, place)
+    mistakes += _uses_mistakes(attributes, model, place)
     mistakes += _rules_mistakes(attributes.get("rules", ()), meant, place, "rules" in attributes)
     mistakes += _whole_mistakes(attributes, place)
     if mistakes or model is None:
@@ -59,10 +61,7 @@ def judge(
         return None, [place.mistake(("attributes",), text)]
     contract._path = place.path  # noqa: SLF001 - only loading knows it
     if place.lines is not None:
-        contract._lines = {  # noqa: SLF001
-            rule.check_name: place.lines.of(("attributes", "rules", i))
-            for i, rule in enumerate(contract.rules)
-        }
+        contract._lines = _rule_lines(contract, attributes, place.lines)  # noqa: SLF001
         contract._source_lines = {  # noqa: SLF001
             key: place.lines.of(("attributes", "source", key)) for key in Source.model_fields
         }
@@ -76,7 +75,7 @@ def _head_mistakes(
     attributes: Mapping[str, Any], model: Model, place: AttributePlace
 ) -> Iterator[Mistake]:
     """Mistakes of everything but the rules."""
-    head = {k: v for k, v in attributes.items() if k != "rules"}
+    head = {k: v for k, v in attributes.items() if k not in ("rules", "uses")}
     if issubclass(model, RasterContract) and isinstance(head.get("source"), Mapping):
         source = dict(head["source"])
         for name in [n for n in source if n in NO_RASTER_SOURCE]:
@@ -90,6 +89,41 @@ def _head_mistakes(
             yield place.mistake(where, f"{problem.subject}{problem.text}", key=problem.on_key)
         elif problem.missing is not None:
             yield place.mistake(("attributes",), f"attributes: {problem.text}", key=True)
+
+
+def _uses_mistakes(
+    attributes: Mapping[str, Any], model: Model | None, place: AttributePlace
+) -> Iterator[Mistake]:
+    """Mistakes of the specifications that are used, and of their rules as adapted."""
+    uses = attributes.get("uses", ())
+    root: Location = ("attributes", "uses")
+    wrong = list(use_mistakes(uses, None if model is None else model.kind))
+    for where, text, key in wrong:
+        yield place.mistake((*root, *where), text, key=key)
+    if wrong:
+        return
+    for index in range(len(uses)):
+        for rule in used_rules(uses, index):
+            label = str(rule.get("name") or rule["rule"])
+            for mistake in _rule_mistakes(dict(rule), root, model, AttributePlace()):
+                where = (*root, index, "override", label)
+                yield place.mistake(where, f"uses: {mistake.text}", key=True)
+
+
+def _rule_lines(
+    contract: Contract, attributes: Mapping[str, Any], lines: LinePositions
+) -> dict[str, int]:
+    """Check → line of its rule, or of the specification that it comes from."""
+    uses: Any = attributes.get("uses") or ()
+    found = {
+        str(rule.get("name") or rule["rule"]): lines.of(("attributes", "uses", index))
+        for index in range(len(uses))
+        for rule in used_rules(uses, index)
+    }
+    own = len(attributes.get("rules") or ())
+    for index, rule in enumerate(contract.rules[len(contract.rules) - own :]):
+        found[rule.check_name] = lines.of(("attributes", "rules", index))
+    return found
 
 
 def _rules_mistakes(

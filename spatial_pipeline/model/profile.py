@@ -73,8 +73,15 @@ class VectorProfile:
         notes: remarks for users (several geometry columns, dropped covering, …).
         checksums: of every column as it was read, by its name in the staged file (see
             ``checksums.written``); None for versions of an ingest that took none.
+        feature_ids: numbers that the source gives its features, as pairs (source row, number)
+            from which both count up; None where a feature is known by its row only.
         conformance: how the file obeys its format; None for formats without published
             requirements, for tables, and for versions of an ingest that did not look.
+        curves: source rows of the features that had curves, by the types of these; None for
+            versions of an ingest that did not look.
+        drawn_curves: one sentence each on curved entities of a drawing, whose rows are not known.
+        layers: names of the layers of the container; None for formats with one layer only.
+        spatial_index: what was found of the spatial index of the file; None for formats without.
 
     """
 
@@ -98,7 +105,12 @@ class VectorProfile:
     notes: tuple[str, ...] = ()
     checksums: dict[str, str] | None = None
     geometry_required: bool = False
+    feature_ids: tuple[tuple[int, int], ...] | None = None
     conformance: FormatEvidence | None = None
+    curves: dict[str, tuple[int, ...]] | None = None
+    drawn_curves: tuple[str, ...] = ()
+    layers: tuple[str, ...] | None = None
+    spatial_index: FormatEvidence | None = None
     kind: Literal["vector"] = "vector"
 
     @cached_property
@@ -116,8 +128,13 @@ class VectorProfile:
         value = dict(value)
         value["columns"] = tuple(Column(**c) for c in value["columns"])
         value["defects"] = tuple(CellDefect(**d) for d in value.get("defects", ()))
-        for name in ("bounds", "declared_bounds", "undecodable", "notes"):
-            value[name] = None if value[name] is None else tuple(value[name])
+        for name in ("bounds", "declared_bounds", "undecodable", "notes", "drawn_curves", "layers"):
+            if value.get(name) is not None:
+                value[name] = tuple(value[name])
+        if value.get("curves") is not None:
+            value["curves"] = {kind: tuple(rows) for kind, rows in value["curves"].items()}
+        if value.get("feature_ids") is not None:
+            value["feature_ids"] = tuple((row, number) for row, number in value["feature_ids"])
         return cls(**_with_conformance(value))
 
 
@@ -287,8 +304,9 @@ def profile_from_json(value: dict[str, Any]) -> Profile:
 
 def _with_conformance(value: dict[str, Any]) -> dict[str, Any]:
     """The fields of a profile, evidence of conformance included."""
-    if value.get("conformance") is not None:
-        value["conformance"] = FormatEvidence.from_json(value["conformance"])
+    for name in ("conformance", "spatial_index"):
+        if value.get(name) is not None:
+            value[name] = FormatEvidence.from_json(value[name])
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -21,14 +22,17 @@ from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.version import Version
-from spatial_pipeline.model.violations import Violation, Violations
+from spatial_pipeline.model.violation import Violation
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.checked import Checked, context_of
 from spatial_pipeline.report.drawing import Drawing, draw
-from spatial_pipeline.report.violations import with_version, write_geopackage
+from spatial_pipeline.report.violation_export import write_geopackage
+from spatial_pipeline.report.violations import with_version
 from spatial_pipeline.runtime.temporary import temporary_folder
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.versions import Store
 
+logger = logging.getLogger("spatial_pipeline")
 MOST_TRIED = 3
 """Rules of which a map is tried, until one has a place."""
 MOST_ATTACHED_BYTES = 2 << 20
@@ -204,8 +208,14 @@ def _sample_picture() -> bytes | None:
     return None if drawing is None else _png(drawing, "sample: must_not_overlap")
 
 
-def _png(drawing: Drawing, title: str) -> bytes:
-    # matplotlib takes seconds to load: ticks without a map do not import it.
-    from spatial_pipeline.report.picture import png
-
+def _png(drawing: Drawing, title: str) -> bytes | None:
+    """The drawing as PNG; None without matplotlib, which the extra ``maps`` installs."""
+    # It takes seconds to load: ticks without a map do not import it.
+    try:
+        from spatial_pipeline.report.picture import png
+    except ModuleNotFoundError as exc:
+        if exc.name is None or exc.name.partition(".")[0] != "matplotlib":
+            raise
+        logger.info("messages have no map: pip install 'spatial_pipeline[maps]'")
+        return None
     return png(drawing, title)

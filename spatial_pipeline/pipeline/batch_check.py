@@ -19,7 +19,7 @@ from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.pipeline.charted_history import ChartedHistory, charted_history
 from spatial_pipeline.pipeline.contract_slips import contract_slips
 from spatial_pipeline.pipeline.pipeline import Pipeline
-from spatial_pipeline.report import violations
+from spatial_pipeline.report import violation_export, violations
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.html import limit_of
 from spatial_pipeline.report.scene import scene_of
@@ -64,13 +64,13 @@ def export_violations(checked: Sequence[Checked], path: Path) -> list[Path]:
     """
     tables = [
         violations.with_version(
-            violations.to_table(c.evaluations, None if c.profile is None else c.profile.pyproj_crs),
+            violation_export.numbered_table(c.evaluations, c.profile),
             Version(c.dataset, c.partition, c.version or ""),
         )
         for c in checked
         if c.profile is not None
     ]
-    return violations.export(tables or [violations.to_table(())], path)
+    return violation_export.export(tables or [violations.to_table(())], path)
 
 
 async def _check(

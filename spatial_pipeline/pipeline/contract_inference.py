@@ -1,77 +1,74 @@
-"""Infers a contract from a source: its properties, and the rules that it satisfies."""
+"""Infers a contract from a source: its properties, and the rules that it satisfies.
+
+The source is staged, read once for a summary, and checked once with all candidates together; only
+where no column is a key by itself, pairs of columns are checked in addition.
+"""
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-import numpy as np
-import shapely
-import yaml
 from pydantic import ValidationError
 
-from spatial_pipeline.check.rules.metadata.columns import type_matches
-from spatial_pipeline.contract.models import ALWAYS_ON, Contract, RasterContract, VectorContract
-from spatial_pipeline.contract.rules.metadata import ColumnType
-from spatial_pipeline.contract.vocabulary import Bounds, Kind
+from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
+from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline.contract.vocabulary import Kind, Status
 from spatial_pipeline.errors import ContractError, SourceError
 from spatial_pipeline.model.crs.comparison import authority
 from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
-from spatial_pipeline.model.readers import VectorReader
+from spatial_pipeline.model.readers import RasterReader, VectorReader
 from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violation_runs import AnyViolations, parts_of
+from spatial_pipeline.pipeline import exact_rules
+from spatial_pipeline.pipeline.column_candidates import (
+    joined_texts,
+    measures,
+    of_columns,
+)
+from spatial_pipeline.pipeline.geometry_candidates import of_classes, of_geometries
+from spatial_pipeline.pipeline.inferred_contract import Inferred, InferredRule, flow
 from spatial_pipeline.pipeline.pipeline import Pipeline
-from spatial_pipeline.report.violations import TYPES
+from spatial_pipeline.pipeline.raster_candidates import band_summaries, of_pixels, of_profile
+from spatial_pipeline.pipeline.rule_candidates import (
+    COLUMNS,
+    FILE,
+    SECTIONS,
+    Parameters,
+    RuleCandidate,
+    fitting,
+    name_of,
+    named,
+    rounded_out,
+)
+from spatial_pipeline.pipeline.source_summary import SourceSummary, summarised
+from spatial_pipeline.runtime.cancellation import in_thread
 from spatial_pipeline.runtime.temporary import temporary_folder
 from spatial_pipeline.store.versions import Store
 
-COLUMN_TYPES: tuple[ColumnType, ...] = (
-    "string", "integer", "number", "boolean", "date", "time", "datetime", "binary",
-)  # fmt: skip
 MAX_KEYS = 20
 """Columns that are tried as a key."""
+PAIRED = 5
+"""Columns of which pairs are tried as a key."""
 KEY_NAMES = re.compile(r"(^|_)(id|fid|gid|uid|uuid|guid|key|code)$|id$", re.IGNORECASE)
-Parameters = dict[str, Any]
+PATIENCE_S = 300.0
+"""Working time after which a candidate is given up."""
 
 
-@dataclass(frozen=True)
-class Inferred:
-    """A contract inferred from a source.
-
-    Attributes:
-        contract: the content of a contract file.
-        remarks: rules that do not hold, with their results.
-        sound: False when the source itself cannot be read without loss.
-
-    """
-
-    contract: dict[str, Any]
-    remarks: tuple[str, ...]
-    sound: bool
-
-    def text(self) -> str:
-        """The contract as YAML, one rule per line, the remarks as comments."""
-        attributes = self.contract["attributes"]
-        lines = [f"type: {self.contract['type']}", "attributes:"]
-        for name, value in attributes.items():
-            if name == "rules":
-                lines += ["  rules:"] if value else []
-                lines += [f"    - {_flow(rule)}" for rule in value]
-            else:
-                lines.append(f"  {name}: {_flow(value)}")
-        lines += [f"    # does not hold: {' '.join(r.split())}" for r in self.remarks]
-        return "\n".join(lines) + "\n"
-
-
-async def infer(pipeline: Pipeline, uri: str, layer: str | None = None) -> Inferred:
+async def infer(
+    pipeline: Pipeline, uri: str, layer: str | None = None, *, exact: bool = True
+) -> Inferred:
     """Stages a source temporarily, tries the rules that make sense for it, keeps those that hold.
 
     Args:
         pipeline: provides the list of allowed sources; its store is not used.
         uri: the source, relative to the working directory.
         layer: layer of a container with several.
+        exact: add counts, sums and checksums that hold for exactly this delivery.
 
     Raises:
         SourceError: it can be read neither as a vector nor as a raster.
@@ -80,8 +77,8 @@ async def infer(pipeline: Pipeline, uri: str, layer: str | None = None) -> Infer
     """
     with temporary_folder() as folder:
         trial = _Trial(replace(pipeline, store=Store(folder)), uri, layer)
-        trial.open()
-        return await trial.infer()
+        await in_thread(trial.open)
+        return await trial.infer(exact=exact)
 
 
 class _Trial:
@@ -93,6 +90,7 @@ class _Trial:
         self.name = _name(uri, layer)
         self.kind: Kind = "vector"
         self.profile: Profile
+        self.summary = SourceSummary()
 
     def open(self) -> None:
         """Stages the source as a vector or a raster dataset."""
@@ -110,51 +108,148 @@ class _Trial:
             raise SourceError(as_vector)
         raise SourceError(f"as a vector: {as_vector}; as a raster: {as_raster}")
 
-    async def infer(self) -> Inferred:
+    async def infer(self, *, exact: bool) -> Inferred:
+        """The contract."""
         crs = await self._crs()
-        options = list(self._options())
-        tried = [*crs, *(rule for group in options for rule in group)]
+        candidates = await in_thread(self._candidates)
         keys = self._key_options()
-        tried += [{"rule": "not_null", "columns": [k]} for k in keys]
+        probes = list(self._probes(keys)) if exact else []
+        tried = [o for c in candidates if c.advised for o in c.options]
         tried += [{"rule": "unique", "columns": [k]} for k in keys]
-        results = await self._judged(tried)
-        always, found = results[: len(ALWAYS_ON)], results[len(ALWAYS_ON) :]
-        judged = dict(zip((_flow(t) for t in tried), found, strict=True))
+        tried += [p.asked for p in probes]
+        judged = await self._judged(tried)
+        results = {_id(rule): found for rule, found in zip(tried, judged.found, strict=True)}
+        key, unique, repeated = await self._keys(keys, results)
 
-        def holds(rule: Parameters) -> bool:
-            return judged[_flow(rule)].passed
-
-        key = next(
-            (
-                k
-                for k in keys
-                if holds({"rule": "unique", "columns": [k]})
-                and holds({"rule": "not_null", "columns": [k]})
-            ),
-            None,
-        )
-        rules = list(crs)
-        remarks = [f"{r.name}: {r.message}" for r in always if not r.passed]
-        for group in options:
-            kept = next((rule for rule in group if holds(rule)), None)
-            if kept is not None:
-                rules.append(kept)
+        kept: list[tuple[str, Parameters, str, str]] = [(FILE, r, "", "") for r in crs]
+        failing: list[tuple[Parameters, str, str]] = []
+        for candidate in candidates:
+            holding = next(
+                (o for o in candidate.options if candidate.advised and results[_id(o)][0].passed),
+                None,
+            )
+            about = (candidate.name, candidate.remark)
+            if not candidate.advised:
+                failing.append((candidate.options[0], *about))
+            elif holding is not None:
+                kept.append((candidate.section, holding, *about))
             else:
-                remarks.append(f"{group[-1]['rule']}: {judged[_flow(group[-1])].message}")
+                found = [(o, results[_id(o)][0]) for o in candidate.options]
+                told = [(o, r) for o, r in found if r.status is not Status.ERROR]
+                failing += [(o, candidate.name, _reason(r)) for o, r in told[-1:]]
+        kept += [
+            (COLUMNS, {"rule": "unique", "columns": u}, name_of("unique", "_".join(u)), "")
+            for u in unique
+        ]
+        failing += repeated
+        today = list(self._today(probes, results)) if exact else []
         head: dict[str, Any] = {"name": self.name, "source": self.source}
-        if key is not None:
-            head["key"] = [key]
-            rules.append({"rule": "unique", "columns": [key]})
-        model = self._contract([])
-        contract = {"type": model.type_name, "attributes": {**head, "rules": rules}}
-        return Inferred(contract, tuple(remarks), all(r.passed for r in always))
+        if key:
+            head["key"] = key
+        return self._written(head, kept, today, failing, judged.always)
 
-    async def _judged(self, rules: Sequence[Parameters]) -> list[Result]:
-        named = [{**rule, "name": f"trial_{i}"} for i, rule in enumerate(rules)]
-        contract = self._contract(named)
-        version = self.pipeline.stage(contract)
-        results = (await self.pipeline.audit(contract, version)).results
-        return [replace(r, name=r.rule) for r in results]
+    def _written(
+        self,
+        head: dict[str, Any],
+        kept: Sequence[tuple[str, Parameters, str, str]],
+        today: Sequence[tuple[Parameters, str]],
+        failing: Sequence[tuple[Parameters, str, str]],
+        always: Sequence[Result],
+    ) -> Inferred:
+        """Everything with names where several rules have one id."""
+        labelled = [(rule, label) for _, rule, label, _ in kept]
+        labelled += [*today, *((rule, label) for rule, label, _ in failing)]
+        every = iter(named(labelled))
+        sections: dict[str, list[InferredRule]] = {name: [] for name in SECTIONS}
+        for section, _, _, remark in kept:
+            sections[section].append(InferredRule(next(every), remark))
+        exact = tuple(InferredRule(next(every)) for _ in today)
+        return Inferred(
+            type_name=self._contract([]).type_name,
+            head=head,
+            sections=tuple((SECTIONS[name], tuple(rules)) for name, rules in sections.items()),
+            exact=exact,
+            failing=tuple(InferredRule(next(every), remark) for _, _, remark in failing),
+            remarks=tuple(f"{r.name}: {r.message}" for r in always if not r.passed),
+            sound=all(r.passed for r in always),
+        )
+
+    def _candidates(self) -> list[RuleCandidate]:
+        profile = self.profile
+        found: list[RuleCandidate] = []
+        if profile.bounds is not None and all(map(math.isfinite, profile.bounds)):
+            box = {"bounds": rounded_out(profile.bounds)}
+            found.append(RuleCandidate.of(FILE, "bounds_within", box))
+        if profile.conformance is not None:
+            found.append(RuleCandidate.of(FILE, "format_conformance"))
+        if isinstance(profile, VectorProfile):
+            found += self._of_vector(profile)
+        else:
+            data = cast("RasterReader", self._data())
+            found += of_profile(profile)
+            found += of_pixels(profile, band_summaries(data, lambda: None))
+        known = (c for c in found if all(o["rule"] in CATALOGUE for o in c.options))
+        return [c for c in map(self._usable, fitting(known)) if c.options]
+
+    def _of_vector(self, profile: VectorProfile) -> Iterator[RuleCandidate]:
+        self.summary = summarised(cast("VectorReader", self._data()))
+        summary = self.summary
+        if profile.count:
+            yield RuleCandidate.of(FILE, "feature_count", {"min": 1})
+        if profile.declared_bounds is not None:
+            yield RuleCandidate.of(FILE, "declared_bounds")
+        if profile.driver in {"GPKG", "ESRI Shapefile", "Parquet", "FlatGeobuf"}:
+            yield RuleCandidate.of(FILE, "spatial_index")
+        yield from of_columns(summary.columns, summary.combined)
+        yield from joined_texts(summary.joined)
+        if profile.geometry_column is None or not profile.count:
+            return
+        crs = profile.pyproj_crs
+        geographic = crs is not None and crs.is_geographic
+        yield from of_geometries(summary.geometry, profile.count, profile.bounds, geographic)
+        yield from measures(summary.columns, summary.geometry.single)
+        yield from of_classes(summary.columns, summary.geometry)
+
+    def _probes(self, keys: Sequence[str]) -> Iterator[exact_rules.ExactProbe]:
+        """Rules whose measured values become exact bounds."""
+        if isinstance(self.profile, RasterProfile):
+            yield from exact_rules.band_probes(self.profile.count)
+        elif self.profile.count:
+            yield from exact_rules.column_probes(self.summary.columns, keys)
+            yield from exact_rules.geometry_probes(self.summary.geometry)
+
+    def _today(
+        self,
+        probes: Sequence[exact_rules.ExactProbe],
+        results: dict[str, tuple[Result, AnyViolations]],
+    ) -> Iterator[tuple[Parameters, str]]:
+        """The exact rules with their labels."""
+        summary = self.summary
+        if isinstance(self.profile, VectorProfile) and self.profile.count:
+            yield exact_rules.feature_count(self.profile.count)
+        told: set[str] = set()
+        for probe in probes:
+            violations = results[_id(probe.asked)][1]
+            measured = [m for part in parts_of(violations) for m in part.measure.tolist()]
+            rule = probe.rule(measured)
+            if rule is not None:
+                told.add(str(rule.get("column")))
+                yield rule, probe.label
+        if isinstance(self.profile, VectorProfile) and self.profile.count:
+            summable = [c for c in summary.columns if c.name in told]
+            yield from exact_rules.null_shares(summable)
+            yield from map(exact_rules.checksum, [c for c in summary.columns if c.name not in told])
+
+    async def _judged(self, rules: Sequence[Parameters]) -> _TrialResults:
+        numbered = [
+            {**rule, "name": f"trial_{i}", "timeout_s": PATIENCE_S} for i, rule in enumerate(rules)
+        ]
+        contract = self._contract(numbered)
+        version = await in_thread(self.pipeline.stage, contract)
+        audit = await self.pipeline.audit(contract, version)
+        found = [(replace(r, name=r.rule), v) for r, v in audit.evaluations]
+        always = len(found) - len(rules)
+        return _TrialResults([r for r, _ in found[:always]], found[always:])
 
     async def _crs(self) -> list[Parameters]:
         """The rule about the CRS: by its authority code where that behaves the same, else WKT."""
@@ -164,71 +259,53 @@ class _Trial:
         texts = [] if (code := authority(crs)) is None else [code]
         for text in [*texts, crs.to_wkt()]:
             rule = {"rule": "crs", "equals": text}
-            if self._fits(rule) and (await self._judged([rule]))[-1].passed:
+            if self._fits(rule) and (await self._judged([rule])).found[0][0].passed:
                 return [rule]
         return []
 
-    def _options(self) -> Iterator[list[Parameters]]:
-        """Rules to try; of those in one list only the first that holds is kept, strictest first."""
-        profile = self.profile
-        if profile.bounds is not None and all(map(math.isfinite, profile.bounds)):
-            yield [{"rule": "bounds_within", "bounds": rounded_out(profile.bounds)}]
-        groups = (
-            self._of_vector(profile) if isinstance(profile, VectorProfile) else _of_raster(profile)
-        )
-        for group in groups:
-            fitting = [rule for rule in group if self._fits(rule)]
-            if fitting:
-                yield fitting
-
-    def _of_vector(self, profile: VectorProfile) -> Iterator[list[Parameters]]:
-        types, full = self._read(profile)
-        single = list(dict.fromkeys(t.removeprefix("Multi") for t in types))
-        if types:
-            yield [{"rule": "geometry_type", "any_of": t} for t in ([*single], types)]
-        columns = {c.name: _column_type(c.type) for c in profile.columns if c.name[-1:] != "!"}
-        strict = {f"{n}!" if n in full else n: t for n, t in columns.items()}
-        if columns:
-            yield [{"rule": "columns", "schema": schema} for schema in (strict, columns)]
-        if profile.count:
-            yield [{"rule": "feature_count", "min": 1}]
-        if profile.geometry_column is None or not profile.count:
-            return
-        for rule in (
-            "not_empty",
-            "finite_coordinates",
-            "valid_geometry",
-            "no_duplicate_geometries",
-        ):
-            yield [{"rule": rule}]
-        if set(single) == {"Polygon"}:
-            yield [{"rule": "must_not_overlap"}]
-            yield [{"rule": "must_not_have_gaps"}]
-        if set(single) == {"LineString"}:
-            yield [{"rule": "must_not_have_dangles"}]
-
-    def _read(self, profile: VectorProfile) -> tuple[list[str], set[str]]:
-        """Geometry types that occur, and columns without nulls."""
-        data = cast(
-            "VectorReader", self.pipeline.store.open(self.pipeline.stage(self._contract([])))
-        )
-        names = [c.name for c in profile.columns]
-        codes: set[int] = set()
-        full = set(names) if profile.count else set()
-        for i in range(data.batch_count()):
-            batch = data.batch(i, names)
-            codes |= set(np.unique(shapely.get_type_id(batch.geometry)).tolist()) - {-1}
-            full -= {n for n in names if batch.table.column(n).null_count}
-        return [TYPES[c] for c in sorted(codes)], full
-
     def _key_options(self) -> list[str]:
-        """Columns that may be a key, the likeliest first."""
-        if not isinstance(self.profile, VectorProfile) or not self.profile.count:
-            return []
-        fit = [
-            c.name for c in self.profile.columns if _column_type(c.type) in {"string", "integer"}
-        ]
+        """Columns that may be a key, or nearly are one, the likeliest first."""
+        fit = [c.name for c in self.summary.columns if c.nearly_a_key]
         return sorted(fit, key=lambda n: not KEY_NAMES.search(n))[:MAX_KEYS]
+
+    async def _keys(
+        self, keys: Sequence[str], results: dict[str, tuple[Result, AnyViolations]]
+    ) -> tuple[list[str], list[list[str]], list[tuple[Parameters, str, str]]]:
+        """The key, all keys, and near-keys with their reasons."""
+        full = {c.name for c in self.summary.columns if c.full}
+        found = {k: results[_id({"rule": "unique", "columns": [k]})][0] for k in keys}
+        unique = [k for k in keys if found[k].passed]
+        key = next(([k] for k in unique if k in full), [])
+        told = [[k] for k in unique if [k] == key or KEY_NAMES.search(k)]
+        near = [
+            (
+                {"rule": "unique", "columns": [k]},
+                name_of("unique", k),
+                f"nearly a key: {found[k].message}",
+            )
+            for k in keys
+            if not found[k].passed and found[k].status is Status.FAILED
+        ]
+        if not key and self.summary.columns and self.profile.count > 1:
+            pair = await self._paired()
+            key = pair or []
+            told += [pair] if pair else []
+        return key, told, near
+
+    async def _paired(self) -> list[str] | None:
+        """Two columns that are a key together; None without any."""
+        fit = [c for c in self.summary.columns if c.full and c.kind in ("string", "integer")]
+        fit.sort(key=lambda c: (not KEY_NAMES.search(c.name), c.repeated))
+        pairs = [list(p) for p in itertools.combinations([c.name for c in fit[:PAIRED]], 2)]
+        if not pairs:
+            return None
+        judged = await self._judged([{"rule": "unique", "columns": p} for p in pairs])
+        holding = zip(pairs, judged.found, strict=True)
+        return next((pair for pair, (result, _) in holding if result.passed), None)
+
+    def _usable(self, candidate: RuleCandidate) -> RuleCandidate:
+        """The candidate with the options that a contract can hold."""
+        return replace(candidate, options=tuple(o for o in candidate.options if self._fits(o)))
 
     def _fits(self, rule: Parameters) -> bool:
         """True when a contract can hold the rule."""
@@ -238,7 +315,10 @@ class _Trial:
             return False
         return True
 
-    def _contract(self, rules: Sequence[Parameters]) -> Contract:
+    def _data(self) -> VectorReader | RasterReader:
+        return self.pipeline.store.open(self.pipeline.stage(self._contract([])))
+
+    def _contract(self, rules: Iterable[Parameters]) -> Contract:
         model = VectorContract if self.kind == "vector" else RasterContract
         value = {"name": self.name, "source": self.source, "rules": list(rules)}
         try:
@@ -247,36 +327,28 @@ class _Trial:
             raise ContractError("; ".join(str(e["msg"]) for e in exc.errors())) from exc
 
 
-def _of_raster(profile: RasterProfile) -> Iterator[list[Parameters]]:
-    yield [{"rule": "band_count", "equals": profile.count}]
-    types = list(dict.fromkeys(b.data_type for b in profile.bands))
-    yield [{"rule": "data_type", "equals": types[0]}]
-    nodata = profile.bands[0].nodata
-    yield [{"rule": "nodata", "equals": float(nodata) if isinstance(nodata, str) else nodata}]
-    a, b, _, d, e, _ = profile.transform
-    if not b and not d:
-        yield [{"rule": "resolution", "equals": [abs(a), abs(e)]}]
-    for rule in ("cloud_optimized", "readable_pixels"):
-        yield [{"rule": rule}]
+@dataclass(frozen=True)
+class _TrialResults:
+    """Results of rules that were tried.
+
+    Attributes:
+        always: of the rules that are always on.
+        found: of the others, in their order, with their violations.
+
+    """
+
+    always: list[Result]
+    found: list[tuple[Result, AnyViolations]]
 
 
-def rounded_out(bounds: Bounds) -> list[float]:
-    """A box around the bounds with short numbers, at most a thousandth of the extent larger."""
-    xmin, ymin, xmax, ymax = bounds
-    # Finer than the numbers themselves a box cannot be.
-    finest = 1e-9 * max(1.0, *map(abs, bounds))
-    size = max(xmax - xmin, ymax - ymin, finest)
-    decimals = 3 - math.floor(math.log10(size))
-    step = 10.0**-decimals
-
-    def down(value: float) -> float:
-        return round((math.floor(value / step) - 1) * step, max(decimals, 0))
-
-    return [down(xmin), down(ymin), -down(-xmax), -down(-ymax)]
+def _id(rule: Parameters) -> str:
+    return flow(rule)
 
 
-def _column_type(arrow: str) -> ColumnType:
-    return next((t for t in COLUMN_TYPES if type_matches(arrow, t)), "any")
+def _reason(result: Result) -> str:
+    if result.status is Status.TIMEOUT:
+        return f"not judged: it takes longer than {PATIENCE_S:g} s"
+    return result.message
 
 
 def _name(uri: str, layer: str | None) -> str:
@@ -284,11 +356,3 @@ def _name(uri: str, layer: str | None) -> str:
     text = layer or re.split(r"[/!\\]", uri.split("?")[0].rstrip("/"))[-1].split(".")[0]
     name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")[:100]
     return name if name and not name[0].isdigit() else f"dataset_{name}"[:100].rstrip("_")
-
-
-def _flow(value: Any) -> str:
-    """A value as one line of YAML."""
-    text: str = yaml.safe_dump(
-        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf
-    )
-    return text.strip().removesuffix("...").strip()

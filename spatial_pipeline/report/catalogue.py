@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spatial_pipeline.contract.rules import CATALOGUE, Rule, rule_id
+from spatial_pipeline.contract.rules import Rule, rule_id
 from spatial_pipeline.contract.spelling import one_of
+from spatial_pipeline.report.peers import description, peers_text
 from spatial_pipeline.report.tables import terminal_table
 
 COMMON = tuple(f.alias or name for name, f in Rule.model_fields.items() if name != "rule")
 
 
-def catalogue_table() -> Table:
-    """All rules, by family."""
-    table = terminal_table("Rule", "Family", "For", "Passes when")
-    for identity, model in CATALOGUE.items():
+def catalogue_table(models: Iterable[type[Rule]], *, peers: bool = False) -> Table:
+    """Rules in the order given.
+
+    Args:
+        models: the rules.
+        peers: show the names that other tools have for them instead of their family.
+
+    """
+    if peers:
+        table = terminal_table("Rule", "Elsewhere", "Passes when", wrap=2)
+    else:
+        table = terminal_table("Rule", "Family", "For", "Passes when")
+    for model in models:
+        identity = rule_id(model)
         kinds = " ".join(sorted(model.kinds, reverse=True))
-        row = (identity, model.family.value, kinds, description(model))
-        table.add_row(*(Text(cell) for cell in row))
+        about = [peers_text(identity)] if peers else [model.family.value, kinds]
+        table.add_row(*(Text(cell) for cell in (identity, *about, description(model))))
     return table
 
 
@@ -35,6 +47,7 @@ def rule_page(model: type[Rule]) -> RenderableType:
         ("for", " and ".join(facts["kinds"])),
         ("ISO 19157", facts["iso_element"]),
         ("needs", facts["needs"]),
+        ("elsewhere", facts["peers"]),
         *(("without", text) for text in left_out(model)),
     ):
         if not value:
@@ -67,6 +80,7 @@ def rule_json(model: type[Rule]) -> dict[str, Any]:
         "iso_element": model.iso_element,
         "description": description(model),
         "needs": model.needs.words if model.needs.groups else "",
+        "peers": peers_text(rule_id(model)),
         "unusable": {kind: dict(model.unusable(kind)) for kind in sorted(model.kinds)},
         "parameters": [
             {
@@ -91,11 +105,6 @@ def left_out(model: type[Rule]) -> list[str]:
         if names:
             found.append(f"{', '.join(names)} (for {kind} data)")
     return found
-
-
-def description(model: type[Rule]) -> str:
-    """Description of a rule, in one paragraph."""
-    return " ".join((model.__doc__ or "").replace("``", "").split())
 
 
 def type_words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:

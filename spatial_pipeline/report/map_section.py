@@ -66,7 +66,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row of the table; ``number`` counts from 0 within the dataset."""
 
     number: int
@@ -97,7 +97,7 @@ class MapSection:
     """
 
     series: tuple[Series, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     data: Markup
     has_map: bool
     crs: str
@@ -127,7 +127,7 @@ def map_section(
         bounds: extent of the dataset.
 
     """
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     marks: list[dict[str, Any]] = []
     coarse = 0
     around = np.empty(0, np.int64) if scene is None else scene.rows
@@ -148,7 +148,7 @@ def map_section(
             marks.append(mark)
             measure = exact(float(one.measures[i]))
             unit = one.unit if measure else ""
-            row = Row(
+            row = TableRow(
                 len(rows),
                 number,
                 str(one.reasons[i]),

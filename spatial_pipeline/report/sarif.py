@@ -15,8 +15,8 @@ from spatial_pipeline.contract.rules import CATALOGUE
 from spatial_pipeline.model.result import Result, key_text
 from spatial_pipeline.model.violation_runs import parts_of
 from spatial_pipeline.model.violations import Violations
-from spatial_pipeline.report.catalogue import description
 from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.report.peers import description
 from spatial_pipeline.report.violations import centres
 from spatial_pipeline.runtime.json_text import json_text, plain
 

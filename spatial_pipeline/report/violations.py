@@ -1,11 +1,9 @@
-"""Violations as a layer: an Arrow table, GeoParquet and GeoPackage."""
+"""Violations as an Arrow table and as GeoParquet, the form in which the store keeps them."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +23,6 @@ from spatial_pipeline.model.violation_runs import AnyViolations, parts_of
 from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.runtime.json_text import json_text
 
-LAYER = "violations"
 GEOMETRY = "geometry"
 SCHEMA = pa.schema(
     [
@@ -140,47 +137,6 @@ def with_version(table: pa.Table, version: Version) -> pa.Table:
     return table
 
 
-def export(tables: Sequence[pa.Table], path: Path) -> list[Path]:
-    """Writes the violations of several versions; the file extension selects the format.
-
-    Versions in one CRS go into one layer. With several CRSs, each has its own layer in a GeoPackage
-    (``violations``, ``violations_2``, …) and its own GeoParquet file (``F.parquet``,
-    ``F_2.parquet``, …): a layer has one CRS.
-
-    Args:
-        tables: tables of :func:`with_version`, at least one; those without violations get no
-            layer, unless all of them have none.
-        path: ``.gpkg``, ``.parquet`` or ``.geoparquet``.
-
-    Returns:
-        The files written.
-
-    Raises:
-        OSError: a file cannot be written.
-
-    """
-    layers: list[pa.Table] = []
-    for table in [t for t in tables if len(t)] or tables[:1]:
-        same = next(
-            (i for i, t in enumerate(layers) if _field(t).equals(_field(table), True)), None
-        )
-        if same is None:
-            layers.append(table)
-        else:
-            layers[same] = pa.concat_tables([layers[same], table])
-    if path.suffix.lower() == ".gpkg":
-        write_layers(
-            [(LAYER if i == 0 else f"{LAYER}_{i + 1}", t) for i, t in enumerate(layers)], path
-        )
-        return [path]
-    written: list[Path] = []
-    for i, table in enumerate(layers):
-        file = path if i == 0 else path.with_name(f"{path.stem}_{i + 1}{path.suffix}")
-        write_geoparquet(table, file)
-        written.append(file)
-    return written
-
-
 def write_geoparquet(table: pa.Table, path: Path) -> None:
     """Writes a table of violations as GeoParquet 1.1.
 
@@ -231,7 +187,7 @@ def _write(tables: Iterable[pa.Table], path: Path, crs: pyproj.CRS | None) -> No
                 for group in _groups(parts):
                     writer.write_table(group.cast(schema))
 
-        _replaced(path, write)
+        replaced(path, write)
     finally:
         rows.unlink(missing_ok=True)
 
@@ -247,18 +203,6 @@ def _groups(parts: pa.RecordBatchFileReader) -> Iterator[pa.Table]:
             held = whole.slice(ROWS).to_batches()
     if held:
         yield pa.Table.from_batches(held).combine_chunks()
-
-
-def write_geopackage(table: pa.Table, path: Path) -> None:
-    """Writes a table of violations as the one layer ``violations`` of a GeoPackage.
-
-    Geometries of any type, or none, share the layer.
-
-    Raises:
-        OSError: the file cannot be written.
-
-    """
-    write_layers([(LAYER, table)], path)
 
 
 def crs_of(table: pa.Table) -> pyproj.CRS | None:
@@ -327,16 +271,6 @@ def _geometry_types(geometry: Any) -> list[str]:
     return sorted(f"{TYPES[c // 2]}{' Z' if c % 2 else ''}" for c in codes.tolist())
 
 
-def write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
-    """Writes named tables as the layers of a GeoPackage.
-
-    Raises:
-        OSError: the file cannot be written.
-
-    """
-    _replaced(path, lambda temporary: _write_layers(layers, temporary))
-
-
 def centres(violations: Violations) -> list[tuple[float, float] | None]:
     """The centre of every violation's box; None without a geometry."""
     bounds = shapely.bounds(violations.geometry).reshape(-1, 4)
@@ -345,36 +279,7 @@ def centres(violations: Violations) -> list[tuple[float, float] | None]:
     return [(x, y) if np.isfinite(x + y) else None for x, y in places.tolist()]
 
 
-def _write_layers(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
-    for name, table in layers:
-        crs = crs_of(table)
-        with contextlib.ExitStack() as stack:
-            if crs is None:
-                stack.enter_context(warnings.catch_warnings())
-                warnings.filterwarnings("ignore", message="'crs' was not provided")
-            pyogrio.write_arrow(
-                _without_nul(table),
-                path,
-                layer=name,
-                driver="GPKG",
-                geometry_name=GEOMETRY,
-                geometry_type="Unknown",
-                crs=None if crs is None else crs.to_wkt(),
-                append=False,
-                layer_options={"GEOMETRY_NAME": GEOMETRY},
-            )
-
-
-def _without_nul(table: pa.Table) -> pa.Table:
-    """The table with U+FFFD for NUL, at which GDAL would end a text."""
-    for i, column in enumerate(table.schema):
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            texts = pc.replace_substring(table.column(i), "\0", "\N{REPLACEMENT CHARACTER}")
-            table = table.set_column(i, column, texts)
-    return table
-
-
-def _replaced(path: Path, write: Callable[[Path], None]) -> None:
+def replaced(path: Path, write: Callable[[Path], None]) -> None:
     """Writes a file under a temporary name and moves it into place when it is complete."""
     temporary = path.with_name(f".{uuid4().hex}{path.suffix}")
     try:

@@ -355,4 +355,5 @@ def laws(cases: LayerCases) -> Callable[[str], None]:
     def test_laws(law: str) -> None:
         LAWS[law](cases)
 
+    test_laws.cases = cases  # type: ignore[attr-defined]
     return test_laws

@@ -262,4 +262,5 @@ def laws(cases: RuleCases) -> Callable[[str], None]:
     def test_laws(law: str) -> None:
         LAWS[law](cases)
 
+    test_laws.cases = cases  # type: ignore[attr-defined]
     return test_laws

@@ -88,6 +88,6 @@ def test_a_check_tells_extreme_keys_in_all_its_files(tmp_path: Path) -> None:
     assert shown in files["r.html"].read_text()
     sarif = json.loads(files["r.sarif"].read_text())["runs"][0]["results"]
     assert sarif[0]["properties"]["keys"] == [expected]
-    assert json.loads(gpd.read_file(files["v.gpkg"])["keys"][0]) == [expected]
+    assert json.loads(gpd.read_file(files["v.gpkg"], layer="violations")["keys"][0]) == [expected]
     kept = gpd.read_file(files["q.gpkg"]).iloc[0]
     assert [kept[n] for n in names] == expected

@@ -55,4 +55,4 @@ def test_what_was_never_staged_leaves_an_empty_layer(tmp_path: Path) -> None:
     pipeline: Any = Broken(SourceError("gone"))
     checked = asyncio.run(check_all(pipeline, [(contract("a"), None)], None))
     assert export_violations(checked, tmp_path / "v.gpkg") == [tmp_path / "v.gpkg"]
-    assert len(geopandas.read_file(tmp_path / "v.gpkg")) == 0
+    assert len(geopandas.read_file(tmp_path / "v.gpkg", layer="violations")) == 0

@@ -9,6 +9,10 @@ const scale = () => +stage().scale;
 const centre = () => stage().centre.split(" ").map(Number);
 const picked = () => document.querySelector("tr[aria-current]")?.dataset.i ?? null;
 const shown = () => all("nav, section").filter((e) => e.checkVisibility()).map((e) => e.id);
+const seen = (css) => {
+  const box = document.querySelector(css).getBoundingClientRect();
+  return box.top >= 0 && box.bottom <= innerHeight;
+};
 const fits = () => document.documentElement.scrollWidth <= document.documentElement.clientWidth;
 const moving = () => document.getAnimations().length
   + all("*").filter((e) => getComputedStyle(e).transitionDuration !== "0s").length;

@@ -26,6 +26,17 @@ def test_rows_of_other_datasets_and_of_nothing_are_left_out() -> None:
     assert named_rows(bad) == {1: ["x: b"], 3: ["x: a", "x: b"]}
 
 
+@pytest.mark.parametrize(
+    "rule", ["must_not_have_gaps", "tiles_must_not_have_gaps", "ranges_must_not_have_gaps"]
+)
+def test_the_neighbours_of_a_gap_are_innocent(rule: str) -> None:
+    gap = Violations.build([[3, 1]], "gap")
+    assert named_rows(checked(evaluations=((result(rule=rule), gap),))) == {}
+    overlap = Violations.build([[3, 5]], "overlap")
+    both = checked(evaluations=((result(rule=rule), gap), (result(), overlap)))
+    assert list(named_rows(both)) == [3, 5]
+
+
 def test_names_that_are_taken_get_a_number() -> None:
     data = memory_vector(
         [shapely.Point(0, 0)],
@@ -33,8 +44,8 @@ def test_names_that_are_taken_get_a_number() -> None:
     )
     table = to_table(data.everything, {0: ["bad"]})
     assert table.column_names == [
-        "geometry_2", "Geometry_1", "quarantine_row", "quarantine_row_1", "quarantine_reasons",
-        "geometry",
+        "geometry_2", "Geometry_1", "quarantine_row", "quarantine_row_1", "quarantine_id",
+        "quarantine_reasons", "geometry",
     ]  # fmt: skip
 
 

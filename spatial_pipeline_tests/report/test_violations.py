@@ -14,16 +14,13 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violations import Violations
+from spatial_pipeline.report.violation_export import write_geopackage
 from spatial_pipeline.report.violations import (
     SCHEMA,
     crs_of,
-    export,
     rewrite,
     to_table,
-    with_version,
-    write_geopackage,
     write_geoparquet,
 )
 from spatial_pipeline_tests.report.cases import PASSED, SHAPES, result, violations
@@ -95,27 +92,12 @@ def test_geoparquet_gives_back_what_was_written(tmp_path: Path, crs: pyproj.CRS 
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("crs", [UTM, WGS, None])
-def test_a_geopackage_gives_back_what_was_written(tmp_path: Path, crs: pyproj.CRS | None) -> None:
-    path = tmp_path / "v.gpkg"
-    path.write_text("something else that was there before")
-    write_geopackage(table(crs=crs), path)
-    assert pyogrio.list_layers(path).tolist() == [["violations", "Unknown"]]
-    frame = geopandas.read_file(path)
-    assert same_shapes(frame.geometry, SHAPES)
-    assert (frame.crs is None) == (crs is None)
-    assert crs is None or frame.crs == crs
-    assert set(PROMISED) < set(frame.columns)
-    assert frame["keys"][0] == '[["key 0", 0], [null]]'
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_coordinates_that_are_no_numbers_are_written_too(tmp_path: Path) -> None:
     odd = [shapely.Point(float("nan"), 1), shapely.Point(float("inf"), 2), shapely.Point(3, 4)]
     write_geoparquet(table(shapes=odd), tmp_path / "v.parquet")
     write_geopackage(table(shapes=odd), tmp_path / "v.gpkg")
     assert len(geopandas.read_parquet(tmp_path / "v.parquet")) == 3
-    assert pyogrio.read_info(tmp_path / "v.gpkg")["features"] == 3
+    assert pyogrio.read_info(tmp_path / "v.gpkg", layer="violations")["features"] == 3
 
 
 def test_a_place_that_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
@@ -146,41 +128,6 @@ def test_a_new_check_of_a_rule_replaces_its_violations_and_keeps_the_others(tmp_
     assert after((result("a"), violations())).equals(table("a"))
 
 
-def versioned(dataset: str, crs: pyproj.CRS | None, partition: str | None = None) -> pa.Table:
-    return with_version(table(crs=crs), Version(dataset, partition, "v"))
-
-
-def test_datasets_in_one_crs_share_a_layer(tmp_path: Path) -> None:
-    tables = [versioned("a", UTM), versioned("b", UTM, "north")]
-    assert export(tables, tmp_path / "v.gpkg") == [tmp_path / "v.gpkg"]
-    frame = geopandas.read_file(tmp_path / "v.gpkg")
-    assert frame["dataset"].tolist() == ["a"] * 6 + ["b"] * 6
-    assert frame["partition"].isna().tolist() == [True] * 6 + [False] * 6
-    assert frame.crs == UTM
-
-
-def test_datasets_in_several_crss_have_layers_of_their_own(tmp_path: Path) -> None:
-    tables = [versioned("a", UTM), versioned("b", None), versioned("c", UTM), versioned("d", WGS)]
-    assert export(tables, tmp_path / "v.gpkg") == [tmp_path / "v.gpkg"]
-    layers = [name for name, _ in pyogrio.list_layers(tmp_path / "v.gpkg")]
-    assert layers == ["violations", "violations_2", "violations_3"]
-    frames = [geopandas.read_file(tmp_path / "v.gpkg", layer=name) for name in layers]
-    assert [sorted(set(f["dataset"])) for f in frames] == [["a", "c"], ["b"], ["d"]]
-    assert [f.crs for f in frames] == [UTM, None, WGS]
-    files = export(tables, tmp_path / "v.parquet")
-    assert [f.name for f in files] == ["v.parquet", "v_2.parquet", "v_3.parquet"]
-    assert [geopandas.read_parquet(f).crs for f in files] == [UTM, None, WGS]
-
-
-def test_a_dataset_without_violations_takes_no_layer(tmp_path: Path) -> None:
-    empty = with_version(to_table([], WGS), Version("a", None, "v"))
-    export([empty, versioned("b", UTM)], tmp_path / "v.gpkg")
-    assert pyogrio.list_layers(tmp_path / "v.gpkg").tolist() == [["violations", "Unknown"]]
-    assert geopandas.read_file(tmp_path / "v.gpkg").crs == UTM
-    export([empty, empty], tmp_path / "v.gpkg")
-    assert len(geopandas.read_file(tmp_path / "v.gpkg")) == 0
-
-
 @given(
     st.lists(st.text(max_size=8), min_size=1, max_size=5),
     st.lists(st.sampled_from(SHAPES), min_size=5, max_size=5),
@@ -195,13 +142,6 @@ def test_any_text_goes_into_the_table_and_comes_back(words: list[str], shapes: l
     assert [json.loads(k) for k in made["keys"].to_pylist()] == [[[w]] for w in words]
     wkb = made["geometry"].to_pylist()
     assert same_shapes([None if w is None else shapely.from_wkb(w) for w in wkb], shapes[:n])
-
-
-def test_a_nul_in_a_text_does_not_end_it(tmp_path: Path) -> None:
-    found = Violations.build([[0]], ["before\0behind"])
-    write_geopackage(to_table([(result(), found)]), tmp_path / "v.gpkg")
-    (reason,) = geopandas.read_file(tmp_path / "v.gpkg")["reason"]
-    assert reason == "before\N{REPLACEMENT CHARACTER}behind"
 
 
 def test_half_a_character_of_a_broken_source_does_not_stop_the_layer() -> None:

@@ -20,6 +20,7 @@ from spatial_pipeline.contract.vocabulary import Severity, Status
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.readers import Reader, VectorReader
 from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violation import Violation
 from spatial_pipeline.model.violation_runs import (
     AnyViolations,
     ViolationSink,
@@ -27,7 +28,7 @@ from spatial_pipeline.model.violation_runs import (
     in_memory,
     with_found,
 )
-from spatial_pipeline.model.violations import SAMPLE_SIZE, RuleOutcome, Violation, Violations
+from spatial_pipeline.model.violations import SAMPLE_SIZE, RuleOutcome, Violations
 from spatial_pipeline.runtime.workers import Workers
 
 TYPES: dict[str, frozenset[int]] = {
@@ -154,11 +155,12 @@ def _finish(
 def unjudged(rule: Rule, outcome: RuleOutcome, data: Reader) -> str:
     """The reason why a rule found no geometry of its kind; empty when it did, or when valid.
 
-    That is valid for a layer that is empty or holds null geometries only, and where the condition
-    of the rule selects no geometry. Other messages name geometries of the kind that were left out.
+    That is valid for a layer that is empty or holds null geometries only, where the condition of
+    the rule selects no geometry, and for a rule with ``if_present``. Other messages name geometries
+    of the kind that were left out.
     """
     profile = data.profile
-    if not rule.judges or outcome.passed is not None or outcome.checked:
+    if not rule.judges or rule.if_present or outcome.passed is not None or outcome.checked:
         return ""
     if not isinstance(profile, VectorProfile) or not profile.count or profile.error is not None:
         return ""

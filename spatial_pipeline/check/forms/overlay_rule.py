@@ -7,10 +7,11 @@ their boxes. A rule whose model names no other dataset sees its own dataset as t
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, TypeVar, cast, get_type_hints
 
 import numpy as np
@@ -22,6 +23,7 @@ from spatial_pipeline.check.forms.degrees import with_degrees
 from spatial_pipeline.check.forms.feature_rule import Features, of_judged
 from spatial_pipeline.check.forms.geometry_check import Judged, JudgingCheck
 from spatial_pipeline.check.forms.tile_rule import equal_values, plain_shapes
+from spatial_pipeline.check.geometry.boxes import Boxes
 from spatial_pipeline.check.geometry.related_pairs import Pairs, related, within_reach
 from spatial_pipeline.check.geometry.unjudged import OTHERS_LEFT, notes, require_geometry
 from spatial_pipeline.check.incremental.feature_cache import Facts
@@ -30,7 +32,13 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.violations import RuleOutcome, Violations
+
+
+def _nothing_beside(_columns: Sequence[str], _reach: float) -> Features:
+    msg = "an overlay without a dataset has nothing beside it"
+    raise RuleError(msg)
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Overlay:
         context: of the check.
         dimension: only parts of this dimension are seen; None for all that are judged.
         match: own column → other column, which are equal in pairs.
+        beside: (columns, reach) → eligible features of this dataset within reach of the piece's
+            boxes, without those of the piece.
 
     """
 
@@ -53,6 +63,7 @@ class Overlay:
     context: Context = field(repr=False)
     dimension: int | None = None
     match: Mapping[str, str] = field(default_factory=dict)
+    beside: Callable[[Sequence[str], float], Features] = field(default=_nothing_beside, repr=False)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -176,6 +187,11 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
     columns_there: ClassVar[Callable[[Any], Sequence[str]]]
     with_itself = True
 
+    def __init__(self, rule: Rule, context: Context) -> None:
+        super().__init__(rule, context)
+        self._lock = threading.Lock()
+        self._own: Boxes | None = None
+
     @property
     def itself(self) -> bool:
         """True when the dataset is compared with itself."""
@@ -210,7 +226,8 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
     def _conditions(self) -> list[str]:
         """Conditions on the features of the other dataset."""
         own = self.rule.where if self.itself else None
-        return [c for c in (own, getattr(self.rule, "other_where", None)) if c is not None]
+        there = (getattr(self.rule, name, None) for name in ("other_where", "line_where"))
+        return [c for c in (own, *there) if c is not None]
 
     def map(self, batch: FeatureBatch, other: FeatureBatch) -> JudgedOverlay:
         """The violations of the features of this piece."""
@@ -224,16 +241,38 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
         left = {} if self.itself else _left(other, self.against, there)
         if not len(features):
             return JudgedOverlay(0, Violations.none(), said, others_left=left)
-        overlay = Overlay(features, others, self.itself, self.context, match=self._match)
+        overlay = Overlay(
+            features,
+            others,
+            self.itself,
+            self.context,
+            match=self._match,
+            beside=partial(self._beside, batch),
+        )
         found = type(self).evaluate(self.rule, overlay)
         return JudgedOverlay(len(features), found, said, others_left=left)
+
+    def _beside(self, batch: FeatureBatch, columns: Sequence[str], reach: float) -> Features:
+        """The eligible features of this dataset whose boxes are within reach of a piece's."""
+        data = cast("VectorReader", self.context.data)
+        with self._lock:
+            if self._own is None:
+                self._own = Boxes(data.feature_bounds())
+        around = self._own.bounds[batch.positions]
+        where = self.rule.where
+        known = [c.name for c in data.profile.columns]
+        read = tuple(dict.fromkeys((*columns, *columns_of(where or "", known))))
+        near = data.take(self._own.near(around, reach, batch.positions), read)
+        if where is not None:
+            near = near.take(mask(near.table, where))
+        return self.judges.of(near, data.profile, valid=True)[0]
 
     def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
         """All violations, the features of both sides that were left out, and the unit."""
         outcome = with_degrees(super().reduce(partials), self.rule, self.context.data.profile)
         rows: dict[str, list[NDArray[np.int64]]] = {}
-        for partial in cast("Sequence[JudgedOverlay]", partials):
-            for reason, some in partial.others_left.items():
+        for one in cast("Sequence[JudgedOverlay]", partials):
+            for reason, some in one.others_left.items():
                 rows.setdefault(reason, []).append(some)
         left = Counter({reason: len(np.unique(np.concatenate(r))) for reason, r in rows.items()})
         return replace(outcome, notes=(*outcome.notes, *notes(left, OTHERS_LEFT)))
@@ -244,7 +283,8 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
 
     def depends(self) -> Sequence[Any] | None:
         """No other inputs; None when attributes decide, or when the CRS differ, which is noted."""
-        if self.rule.columns() or (self.itself and self._conditions):
+        attributes = self.rule.columns() or self.rule.conditions()
+        if attributes or (self.itself and self._conditions):
             return None
         here, others = self.context.data.profile.crs, self.context.others
         return () if all(o.profile.crs == here for o in others) else None

@@ -13,9 +13,12 @@ from spatial_pipeline.check.join import join_keys
 from spatial_pipeline.check.join.exact_sum import as_float, exact_sum
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.arrow_json import json_values
+from spatial_pipeline.model.hashing.checksums import added, column_sums
 
 NO_VALUES: NDArray[np.float64] = np.empty(0)
 NO_HASHES: NDArray[np.uint64] = np.empty(0, np.uint64)
+WORD = 1 << 64
+"""Checksums are sums modulo this."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class GroupStatistics:
         largest: largest value; minus infinity without one.
         hashes: distinct hashes of the values; empty unless asked for.
         values: all values; empty unless asked for.
+        checksum: order-independent sum of the values; 0 unless asked for.
 
     """
 
@@ -42,6 +46,7 @@ class GroupStatistics:
     largest: float = -np.inf
     hashes: NDArray[np.uint64] = field(default_factory=lambda: NO_HASHES)
     values: NDArray[np.float64] = field(default_factory=lambda: NO_VALUES)
+    checksum: int = 0
 
     @property
     def numbers(self) -> int:
@@ -71,6 +76,7 @@ def group_statistics(
     numbers: bool,
     distinct: bool = False,
     values: bool = False,
+    checksum: bool = False,
 ) -> Groups:
     """Statistics of each group of a batch.
 
@@ -81,6 +87,7 @@ def group_statistics(
         numbers: sum, least and largest value are wanted.
         distinct: distinct values are wanted.
         values: all values are wanted, for quantiles.
+        checksum: the checksum of the values is wanted.
 
     Raises:
         RuleError: numbers are wanted of a column that holds none.
@@ -113,8 +120,21 @@ def group_statistics(
             largest=float(mine.max()) if counted else -np.inf,
             hashes=NO_HASHES if hashes is None else np.unique(hashes[real]),
             values=np.asarray(mine, dtype=np.float64) if values else NO_VALUES,
+            checksum=value_sum(data.take(pa.array(places))) if checksum else 0,
         )
     return found
+
+
+def value_sum(column: pa.ChunkedArray) -> int:
+    """Sum of the checksums of all values, nulls included; it depends on no order.
+
+    Sums of several columns of one type add up, modulo 2^64, to that of all values together.
+    """
+    total: dict[str, int] = {}
+    for chunk in column.chunks:
+        rows = np.zeros(len(chunk), dtype=np.int64)
+        total = added(total, column_sums({"value": chunk}, rows))
+    return total.get("value", 0)
 
 
 def merged_groups(parts: Iterable[Groups]) -> Groups:
@@ -136,6 +156,7 @@ def _merged(parts: Sequence[GroupStatistics]) -> GroupStatistics:
         largest=max(p.largest for p in parts),
         hashes=np.unique(np.concatenate([p.hashes for p in parts])),
         values=np.concatenate([p.values for p in parts]),
+        checksum=sum(p.checksum for p in parts) % WORD,
     )
 
 
@@ -169,4 +190,4 @@ def _numbers(column: pa.ChunkedArray, name: str) -> NDArray[np.float64] | NDArra
     return np.asarray(plain.fill_null(0).to_numpy())
 
 
-__all__ = ["GroupStatistics", "Groups", "group_statistics", "merged_groups"]
+__all__ = ["GroupStatistics", "Groups", "group_statistics", "merged_groups", "value_sum"]

@@ -47,9 +47,12 @@ ColumnNames = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class ContractModel(BaseModel):
-    """Base of all models of a contract: unknown keys are mistakes, values are immutable."""
+    """Base of all models of a contract: unknown keys are mistakes, values are immutable.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    A model is built when it is used first: a contract uses few of the rules.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class OtherDataset(ContractModel):
@@ -104,6 +107,8 @@ class Rule(ContractModel):
     ``geometry`` for all; empty for other rules."""
     judges_unreadable_source: ClassVar[bool] = False
     """True for rules that say what is wrong with a source that cannot be read."""
+    names_neighbours: ClassVar[bool] = False
+    """True for rules whose violations name features beside a defect, which are not at fault."""
     needs: ClassVar[Needs] = Needs()
     ignores: ClassVar[Mapping[str, str]] = {}
     """Common parameters that it cannot use, with the reason; see ``unusable``."""
@@ -157,6 +162,11 @@ class Rule(ContractModel):
         description="JSON file of accepted violations, relative to the contract file, written by "
         "check --write-baseline. Only violations that are not in it count.",
     )
+    if_present: bool = Field(
+        False,
+        description="Pass when no feature has a geometry that the rule applies to, such as a line; "
+        "otherwise the rule fails because it has nothing to judge.",
+    )
 
     _base: Path | None = PrivateAttr(None)
     _contents: tuple[str, ...] | None = PrivateAttr(None)
@@ -199,7 +209,8 @@ class Rule(ContractModel):
     @classmethod
     def unusable(cls, kind: Kind) -> Mapping[str, str]:
         """Common parameters that the rule cannot use for data of a kind, with the reason."""
-        return {**(NO_RASTER if kind == "raster" else {}), **cls.ignores}
+        always = {} if cls.judges else {"if_present": "the rule applies to any features"}
+        return {**(NO_RASTER if kind == "raster" else {}), **always, **cls.ignores}
 
     def unused(self, kind: Kind) -> list[tuple[str, str]]:
         """Parameters of this rule that it cannot use for data of a kind, with the reason."""
@@ -241,9 +252,10 @@ class Rule(ContractModel):
         The files of accepted violations are read each time, so that a
         verdict is good only for what was accepted when it was made.
         """
-        if not self.accepts:
-            return fingerprint(self.model_dump(mode="json"))
-        return fingerprint(self.model_dump(mode="json"), self.contents)
+        # Left out where it is not set, so that verdicts of rules without it stay good.
+        unset = None if self.if_present else {"if_present"}
+        values = self.model_dump(mode="json", exclude=unset)
+        return fingerprint(values, self.contents) if self.accepts else fingerprint(values)
 
     @property
     def accepts(self) -> bool:

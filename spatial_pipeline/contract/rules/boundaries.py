@@ -6,7 +6,16 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from spatial_pipeline.contract.rules.base import Fraction, Length
+from spatial_pipeline.contract.rules.base import (
+    ContractModel,
+    Finite,
+    Fraction,
+    Length,
+    Other,
+    OtherDataset,
+    OtherSource,
+    Positive,
+)
 from spatial_pipeline.contract.rules.overlay import OverlayRule
 from spatial_pipeline.contract.rules.topology import TopologyRule
 from spatial_pipeline.contract.vocabulary import Scope
@@ -44,6 +53,80 @@ class MustFollowBoundaries(CoveredLinesRule):
     judges: ClassVar[tuple[str, ...]] = ("line",)
 
 
+class BoundaryBetween(ContractModel):
+    """Kinds of polygons whose shared boundary is judged."""
+
+    a_where: str = Field(description="SQL condition on one of two neighbours.")
+    b_where: str = Field(description="SQL condition on the other one.")
+
+
+class BoundedBy(CoveredLinesRule):
+    """Lines of an allowed kind cover the boundary of every polygon, or that between two kinds.
+
+    With ``between``, only boundaries that a polygon of one kind shares with one of the other kind
+    are judged: no parcel borders on a road but along a fence.
+    """
+
+    rule: Literal["bounded_by"] = "bounded_by"
+    line_where: str | None = Field(
+        None, description="SQL condition: only these lines of the other dataset may be boundaries."
+    )
+    between: BoundaryBetween | None = Field(
+        None, description="Kinds of neighbours; without it, the whole boundary of every polygon."
+    )
+
+    def conditions(self) -> tuple[str, ...]:
+        """The conditions on neighbours."""
+        return () if self.between is None else (self.between.a_where, self.between.b_where)
+
+
+class TileGrid(ContractModel):
+    """A grid of tiles or sheets."""
+
+    origin: tuple[Finite, Finite] = Field(description="Corner of any tile: [x, y].")
+    size: Positive | tuple[Positive, Positive] = Field(
+        description="Side of a tile, or [x, y], in units of the CRS."
+    )
+
+
+class MustContinueAcross(TopologyRule):
+    """What ends on a border (of sheets, tiles, districts) continues on the other side of it.
+
+    The end of a line on the border meets the end of a line from the other side; the edge of a
+    polygon on the border is an edge of polygons on the other side. ``match`` names columns that
+    must have equal values, too. Lines that run along the border are not judged.
+    """
+
+    rule: Literal["must_continue_across"] = "must_continue_across"
+    scope: ClassVar[Scope] = Scope.COMPARISON
+    judges: ClassVar[tuple[str, ...]] = ("polygon", "line")
+    border: OtherDataset | OtherSource | TileGrid = Field(
+        description="The borders: lines or polygons of a dataset, or a grid: {origin, size}."
+    )
+    tolerance: Length = Field(
+        0.0, description="Accepted distance of partners; unmatched edges up to it are accepted."
+    )
+    within: Length = Field(
+        0.0, description="Ends and edges up to this distance from the border lie on it."
+    )
+    match: dict[str, str] = Field(
+        default_factory=dict,
+        description="Column → column of the feature on the other side, with equal values.",
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are compared, on either side."""
+        return tuple(dict.fromkeys((*self.match, *self.match.values())))
+
+    def others(self) -> tuple[Other, ...]:
+        """The borders, when they are a dataset."""
+        return () if isinstance(self.border, TileGrid) else (self.border,)
+
+    def needs_crs(self) -> bool:
+        """Borders of a dataset are brought into the CRS of this one."""
+        return bool(self.others())
+
+
 class NeighboursMustDiffer(TopologyRule):
     """Polygons with a shared boundary differ in their values; else they should be one polygon."""
 
@@ -51,6 +134,9 @@ class NeighboursMustDiffer(TopologyRule):
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
     values: Columns = Field(description="Columns, of which one at least must differ.")
+    except_where: str | None = Field(
+        None, description="SQL condition: polygons that meet it may equal their neighbours."
+    )
     tolerance: Length = Field(
         0.0, description="Shared boundaries of at most this length are accepted."
     )
@@ -58,6 +144,10 @@ class NeighboursMustDiffer(TopologyRule):
     def columns(self) -> tuple[str, ...]:
         """The columns that are compared."""
         return self.values
+
+    def conditions(self) -> tuple[str, ...]:
+        """The condition on polygons that are excepted."""
+        return () if self.except_where is None else (self.except_where,)
 
 
 class GroupsMustBeContiguous(TopologyRule):

@@ -54,6 +54,8 @@ class RangesMustNotHaveGaps(RangeRule):
     With closed: both, whole numbers follow each other in steps of 1, with parity in steps of 2.
     """
 
+    names_neighbours: ClassVar[bool] = True
+
     rule: Literal["ranges_must_not_have_gaps"] = "ranges_must_not_have_gaps"
     tolerance: NotNegative = Field(0.0, description="Accepted length of what is left out.")
 

@@ -48,6 +48,8 @@ class TilesMustNotOverlap(TileRule):
 class TilesMustNotHaveGaps(TileRule):
     """Tiles leave nothing out between them, or within an extent."""
 
+    names_neighbours: ClassVar[bool] = True
+
     rule: Literal["tiles_must_not_have_gaps"] = "tiles_must_not_have_gaps"
     tolerance: Area = Field(0.0, description="Gaps up to this area are accepted.")
     within: Bounds | None = Field(

@@ -68,19 +68,37 @@ class StatisticRule(MetadataRule):
 class ColumnStatistics(StatisticRule):
     """Statistics of a column lie within bounds.
 
-    The mean is exact and rounded once; quantiles are interpolated linearly. NaN, infinity and null
-    take no part in them, and are counted.
+    Mean and sum are exact and rounded once; quantiles are interpolated linearly. NaN, infinity and
+    null take no part in them, and are counted.
     """
 
     rule: Literal["column_statistics"] = "column_statistics"
-    needs: ClassVar[Needs] = Needs.some("null_fraction", "distinct", "mean", "quantiles")
+    needs: ClassVar[Needs] = Needs.some(
+        "null_fraction", "distinct", "mean", "std", "sum", "quantiles", "checksum"
+    )
     column: str = Field(description="Column to check.")
+    checksum: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{16}$",
+        description="Checksum of all values, whatever their order, as profile prints it.",
+    )
     null_fraction: Range | None = Field(None, description="Share of nulls among the features.")
     distinct: Range | None = Field(None, description="Number of distinct values.")
     mean: Range | None = Field(None, description="Mean of the values.")
+    std: Range | None = Field(
+        None, description="Standard deviation of the values (of all of them, not of a sample)."
+    )
+    sum: Range | None = Field(None, description="Sum of the values; 0 without one.")
     quantiles: dict[Annotated[str, AfterValidator(_share)], Range] | None = Field(
         None, description='Share → bounds, such as {"0.5": {min: 10}} for the median.'
     )
+
+    @model_validator(mode="after")
+    def _of_all_features(self) -> Self:
+        if self.checksum is not None and self.group_by:
+            msg = "checksum is that of all features: leave out group_by"
+            raise ValueError(msg)
+        return self
 
     def columns(self) -> tuple[str, ...]:
         """The column, and those that make groups."""
@@ -90,14 +108,20 @@ class ColumnStatistics(StatisticRule):
 class GroupAggregate(StatisticRule):
     """A count, sum, mean, least or largest value of each group lies within bounds.
 
-    ``max_change`` compares with the same group of the last published version; a group that only one
-    of the two has is a violation. Before the first publication there is nothing to compare with.
+    Values are those of a column, or a measure of the geometry. ``max_change`` compares with the
+    same group of the last published version; a group that only one of the two has is a violation.
+    Before the first publication there is nothing to compare with.
     """
 
     rule: Literal["group_aggregate"] = "group_aggregate"
     needs: ClassVar[Needs] = Needs.some("min", "max", "equals", "max_change")
     aggregate: Literal["count", "sum", "mean", "min", "max"] = Field(description="What to compute.")
     column: str | None = Field(None, description="Column to sum up; count needs none.")
+    measure: Literal["area", "length", "x", "y", "z", "vertices"] | None = Field(
+        None,
+        description="Measure of the geometry to sum up, instead of a column, in units of the CRS: "
+        "length (of polygons, the perimeter), x and y of the centroid, mean z, number of vertices.",
+    )
     min: Finite | None = Field(None, description="Smallest value.")
     max: Finite | None = Field(None, description="Largest value.")
     equals: Finite | None = Field(None, description="The value.")
@@ -108,8 +132,12 @@ class GroupAggregate(StatisticRule):
 
     @model_validator(mode="after")
     def _of_a_column(self) -> Self:
-        if (self.column is None) != (self.aggregate == "count"):
-            msg = "column: count takes none, every other aggregate needs one"
+        given = [self.column, self.measure].count(None) < 2
+        if given == (self.aggregate == "count"):
+            msg = "column: count takes none, every other aggregate needs one, or a measure"
+            raise ValueError(msg)
+        if self.column is not None and self.measure is not None:
+            msg = "give column or measure, not both"
             raise ValueError(msg)
         return self
 

@@ -46,6 +46,8 @@ class MustNotOverlap(TopologyRule):
 class MustNotHaveGaps(TopologyRule):
     """Polygons leave no gaps: there is no hole enclosed by the polygons together."""
 
+    names_neighbours: ClassVar[bool] = True
+
     rule: Literal["must_not_have_gaps"] = "must_not_have_gaps"
     scope: ClassVar[Scope] = Scope.DATASET
     judges: ClassVar[tuple[str, ...]] = ("polygon",)

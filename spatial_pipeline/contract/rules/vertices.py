@@ -166,6 +166,31 @@ class NoSpikes(VertexRule):
     )
 
 
+class NoCurves(ValidityRule):
+    """Every geometry consists of straight segments: no arcs, compound curves or curved polygons.
+
+    Curves are read as straight lines within a bound; here each feature that had one is named. In
+    drawings (DXF, MapInfo), whose reader gives lines only, the curved entities are counted.
+    """
+
+    rule: Literal["no_curves"] = "no_curves"
+    scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
+
+
+class MinWidth(VertexRule):
+    """No part of a polygon is narrower than a width, measured inside it from side to side.
+
+    Necks, arms and whole polygons count, wherever no disc of that diameter fits. Convex corners do
+    not, however acute (see no_spikes), nor does what reaches less than half the width out of a wide
+    part. Arms within 0.1 % of the width pass.
+    """
+
+    rule: Literal["min_width"] = "min_width"
+    judges: ClassVar[tuple[str, ...]] = ("polygon",)
+    value: Length = Field(gt=0, description="Smallest accepted width.")
+
+
 class NoSlivers(VertexRule):
     """No polygon is a sliver (long and thin). Each part is checked separately."""
 

@@ -105,8 +105,10 @@
       const said = this.element.querySelector(".chosen");
       const at = this.data.marks[number].p ? ` at ${place}, ${this.data.crs ?? "unknown CRS"}` : ", without a place";
       if (said) said.textContent = [check, [features, reason, measure].filter(Boolean).join(", ") + at].join(": ");
-      if (move) this.map?.show(number);
-      else {
+      if (move) {
+        this.map?.show(number);
+        this.map?.element.scrollIntoView({ block: "nearest" });
+      } else {
         const box = this.element.querySelector(".tall");
         box.scrollTop += row.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
       }

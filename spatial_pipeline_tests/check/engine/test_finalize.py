@@ -47,6 +47,17 @@ def test_nothing_of_its_kind_is_an_error_of_a_blocking_rule(
     assert (warning.status, warning.message) == (Status.PASSED, said)
 
 
+@pytest.mark.parametrize(("rule", "geometries", "kind"), CASES)
+def test_a_rule_may_be_for_geometries_that_need_not_be_there(
+    rule: str, geometries: list[Any], kind: str
+) -> None:
+    data = memory_vector(geometries)
+    assert judged(data, rule, if_present=True).status is Status.PASSED
+    assert CATALOGUE[rule].model_validate({"rule": rule}).hash == (
+        CATALOGUE[rule].model_validate({"rule": rule, "if_present": False}).hash
+    )
+
+
 @pytest.mark.parametrize("geometries", [[], NOTHING], ids=["no features", "no geometries"])
 @pytest.mark.parametrize("rule", sorted({c[0] for c in CASES} | {"valid_geometry"}))
 def test_an_empty_layer_is_in_order(rule: str, geometries: list[Any]) -> None:

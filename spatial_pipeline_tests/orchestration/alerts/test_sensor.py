@@ -180,7 +180,7 @@ def test_a_map_where_defects_have_a_place(world: World) -> None:
     assert layer["filename"] == "tiles_p13__violations.gpkg"
     path = world.folder / "attached.gpkg"
     path.write_bytes(base64.b64decode(layer["base64"]))
-    attached = geopandas.read_file(path)
+    attached = geopandas.read_file(path, layer="violations")
     assert set(attached["name"]) >= {"twice"}
     assert set(attached["partition"]) == {"p13"}
 

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
+import pyarrow as pa
 
 from spatial_pipeline.check.base import BatchCheck, evaluates
+from spatial_pipeline.check.geometry.measures import measures
+from spatial_pipeline.check.geometry.unjudged import require_geometry
 from spatial_pipeline.check.join.group_statistics import (
     Groups,
     GroupStatistics,
@@ -21,6 +24,8 @@ from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
+MEASURE = "\0measure"
+"""Column of the measures of geometries, beside those that make groups."""
 FIRST = "nothing is published yet to compare with"
 
 
@@ -28,34 +33,46 @@ FIRST = "nothing is published yet to compare with"
 class GroupAggregateCheck(BatchCheck[GroupAggregate]):
     """Folds counts and exact sums of every group."""
 
-    needs_geometry = False
+    @property
+    def needs_geometry(self) -> bool:  # type: ignore[override]
+        """Only measures need geometries."""
+        return self.rule.measure is not None
 
     def map(self, batch: FeatureBatch) -> Groups:
         """Statistics of the groups of one batch."""
-        rule = self.rule
-        numbers = rule.column is not None
-        return group_statistics(batch.table, rule.group_by, rule.column, numbers=numbers)
+        return self._of(batch)
+
+    def _of(self, batch: FeatureBatch) -> Groups:
+        rule, table, column = self.rule, batch.table, self.rule.column
+        if rule.measure is not None:
+            require_geometry(cast("VectorReader", self.context.data).profile)
+            column = MEASURE
+            values = measures(batch.geometry, rule.measure)
+            columns = {name: table.column(name) for name in rule.group_by}
+            columns[MEASURE] = pa.chunked_array([pa.array(values, mask=np.isnan(values))])
+            table = pa.table(columns)
+        return group_statistics(table, rule.group_by, column, numbers=column is not None)
 
     def reduce(self, partials: Sequence[Groups]) -> RuleOutcome:
         """One violation per group out of bounds, with its value."""
         groups = {n: g for n, g in merged_groups(partials).items() if g.rows}
         before = self._published()
         names = sorted({*groups, *(before or ())})
-        reasons, measures = [], []
+        reasons, sizes = [], []
         for name in names:
             value = self._value(groups.get(name))
             former = None if before is None else self._value(before.get(name))
             said = self._wrong(name in groups, value, before is not None, former)
             if said:
                 reasons.append(f"{name}: {said}" if name else said)
-                measures.append(np.nan if value is None else value)
+                sizes.append(np.nan if value is None else value)
         odd = sum(g.odd for g in groups.values())
         notes = [f"{odd} NaN or infinite in {self.rule.column} not judged"] if odd else []
         if self.rule.max_change is not None and before is None:
             notes.append(FIRST)
         return RuleOutcome(
             checked=len(names),
-            violations=Violations.build(np.full(len(reasons), -1), reasons, measure=measures),
+            violations=Violations.build(np.full(len(reasons), -1), reasons, measure=sizes),
             message=reasons[0] if len(reasons) == 1 else "",
             notes=tuple(notes),
         )
@@ -97,8 +114,8 @@ class GroupAggregateCheck(BatchCheck[GroupAggregate]):
 
     @property
     def _named(self) -> str:
-        column = self.rule.column
-        return "number of features" if column is None else f"{self.rule.aggregate} of {column}"
+        of = self.rule.column or self.rule.measure
+        return "number of features" if of is None else f"{self.rule.aggregate} of {of}"
 
     def _published(self) -> Groups | None:
         """The same of the last published version; None when there is none to compare with."""
@@ -115,9 +132,8 @@ class GroupAggregateCheck(BatchCheck[GroupAggregate]):
         parts = []
         for index in range(data.batch_count()):
             self.context.cancelled()
-            table = data.batch(index, read, geometry=False).table
+            batch = data.batch(index, read, geometry=rule.measure is not None)
             if rule.where is not None:
-                table = table.filter(mask(table, rule.where))
-            numbers = rule.column is not None
-            parts.append(group_statistics(table, rule.group_by, rule.column, numbers=numbers))
+                batch = batch.take(np.asarray(mask(batch.table, rule.where)))
+            parts.append(self._of(batch))
         return {n: g for n, g in merged_groups(parts).items() if g.rows}

@@ -8,6 +8,7 @@ import shapely
 from spatial_pipeline.check.api import Neighbourhood, Polygons, Violations, tile_rule
 from spatial_pipeline.check.geometry.eligible import of_dimension
 from spatial_pipeline.check.geometry.related_pairs import related
+from spatial_pipeline.check.join.where_filter import mask
 from spatial_pipeline.contract.rules.boundaries import NeighboursMustDiffer
 
 SHARED_BOUNDARY = "****1****"
@@ -21,6 +22,9 @@ def evaluate(rule: NeighboursMustDiffer, tile: Neighbourhood) -> Violations:
     ahead = tile.position[one] < tile.position[other]
     one, other = one[ahead], other[ahead]
     same = tile.equal(one, other, rule.values)
+    if rule.except_where is not None:
+        excepted = mask(tile.features.batch.table, rule.except_where)[tile.features.index]
+        same &= ~(excepted[one] | excepted[other])
     one, other = one[same], other[same]
     boundary = shapely.boundary(tile.geometry)
     shared = of_dimension(shapely.intersection(boundary[one], boundary[other]), 1)

@@ -1,4 +1,5 @@
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +14,7 @@ from spatial_pipeline.contract.rules.statistics import ColumnStatistics
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere
 from spatial_pipeline_tests.check.engine.test_remote import Elsewhere, said
-from spatial_pipeline_tests.support import memory_vector
+from spatial_pipeline_tests.support import memory_vector, run_rule
 
 POINTS = [shapely.Point(i, 0) for i in range(6)]
 TABLE = {"price": [10, 20, None, 40, 40, None], "kind": ["a", "a", "a", "b", None, "b"]}
@@ -81,8 +82,35 @@ def test_where_selects_and_other_machines_agree():
     assert there.asked
 
 
+VALUES = st.none() | st.text(max_size=3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(VALUES, min_size=1, max_size=8), st.randoms(use_true_random=False), VALUES)
+def test_a_checksum_is_that_of_the_values_in_any_order(values, random, other):
+    def result(texts, checksum, size):
+        table = {"price": pa.array(texts, pa.string())}
+        data = memory_vector([None] * len(texts), table, batch_size=size)
+        return run_rule(rule(checksum=checksum), data)
+
+    said = result(values, "0" * 16, 3)[0].message
+    checksum = re.search("is ([0-9a-f]{16}), not 0{16}", said)[1]
+    shuffled = random.sample(values, len(values))
+    assert result(shuffled, checksum, 2)[0].passed
+    edited = [other, *shuffled[1:]]
+    assert result(edited, checksum, 5)[0].passed == (other == shuffled[0])
+
+
 @pytest.mark.parametrize(
-    "fields", [{}, {"mean": {}}, {"mean": {"min": 2, "max": 1}}, {"quantiles": {"2": {"min": 1}}}]
+    "fields",
+    [
+        {},
+        {"checksum": "0" * 16, "group_by": ["kind"]},
+        {"checksum": "x"},
+        {"mean": {}},
+        {"mean": {"min": 2, "max": 1}},
+        {"quantiles": {"2": {"min": 1}}},
+    ],
 )
 def test_mistakes(fields):
     with pytest.raises(pydantic.ValidationError):
@@ -103,3 +131,34 @@ def test_numbers_are_those_of_the_whole_column(values):
     assert got["number of distinct values"] == len(set(real))
     assert got["mean"] == (float(sum(map(Fraction, real)) / len(real)) if real else None)
     assert got["0.3 quantile"] == (float(np.quantile(real, 0.3)) if real else None)
+
+
+def test_sums_and_deviations():
+    every = rule(sum={"min": 110, "max": 110}, std={"min": 12.99, "max": 12.991})
+    result, found = told(every)
+    assert (result.status, result.checked, found) == (Status.PASSED, 2, [])
+    assert [f[1] for f in told(rule(sum={"max": 100}, std={"min": 13}))[1]] == [
+        "standard deviation of price is 12.9903810567666, below 13",
+        "sum of price is 110, above 100",
+    ]
+    nothing = {"price": pa.array([None, None], pa.int32())}
+    _, found = told(rule(sum={"min": 1}, std={"min": 0}), nothing)
+    assert sorted(f[1] for f in found) == [
+        "standard deviation of price does not exist: there is no value",
+        "sum of price is 0, below 1",
+    ]
+
+
+@given(st.lists(st.floats(-1e300, 1e300) | st.sampled_from([1e-300, 0.1, 7.0]), min_size=1,
+                max_size=6))  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_deviations_are_those_of_fractions(values):
+    data = memory_vector(POINTS[: len(values)], {"price": values}, batch_size=2)
+    _, violations = run_rule(rule(std={"min": 1e308}), data)
+    exact = [Fraction(v) for v in values]
+    mean = sum(exact) / len(exact)
+    variance = sum((v - mean) ** 2 for v in exact) / len(exact)
+    scale = max((abs(v - mean) for v in exact), default=0)
+    expected = float(scale) * math.sqrt(variance / scale**2) if scale else 0.0
+    (found,) = violations.measure.tolist() or [expected]
+    assert found == pytest.approx(expected, rel=1e-12, abs=float(scale) * 1e-12)

@@ -1,13 +1,16 @@
+from fractions import Fraction
+
 import pyarrow as pa
 import pydantic
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.contract.rules.statistics import GroupAggregate
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.joins import joined, table
-from spatial_pipeline_tests.support import run_rule
+from spatial_pipeline_tests.support import memory_vector, run_rule
 
 TABLE = {"state": ["CO", "CO", "UT", None], "area": [1.5, 2.5, 3.0, 1.0]}
 
@@ -58,9 +61,61 @@ def test_a_change_since_the_last_publication():
     assert lost.message == "needs column state in the last published version"
 
 
-@pytest.mark.parametrize("fields", [{"aggregate": "sum"}, {"aggregate": "count", "column": "a"}])
-def test_mistakes(fields):
-    with pytest.raises(pydantic.ValidationError, match="count takes none"):
+SHAPES = [
+    "POLYGON Z ((0 0 1, 4 0 1, 4 2 3, 0 2 3, 0 0 1))", "LINESTRING (0 0, 3 4)", "POINT (5 6)",
+    "POLYGON EMPTY", None,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("measure", "value"),
+    [("area", 8), ("length", 17), ("x", 8.5), ("y", 9), ("z", 1.8), ("vertices", 8)],
+)
+def test_a_measure_of_the_geometries_is_summed_up(measure, value):
+    shapes = [w and shapely.from_wkt(w) for w in SHAPES]
+    groups = {"kind": ["a", "a", "a", "b", "b"]}
+    for size in (1, 5):
+        data = memory_vector(shapes, groups, batch_size=size)
+        rule = GroupAggregate(aggregate="sum", measure=measure, equals=value, tolerance=1e-12)
+        assert run_rule(rule, data)[0].passed
+        wrong = rule.model_copy(update={"equals": value + 1, "group_by": ("kind",)})
+        found = run_rule(wrong, data)[1].reasons.tolist()
+        assert found == [
+            f"kind 'a': sum of {measure} is {value}, not {value + 1}",
+            f"kind 'b': sum of {measure} does not exist: there is no value",
+        ]
+
+
+def test_a_measure_since_the_last_publication():
+    shapes = [shapely.box(0, 0, 1, 1), shapely.box(0, 0, 2, 2)]
+    now, before = (memory_vector([s], {"kind": ["a"]}) for s in shapes)
+    rule = GroupAggregate(aggregate="sum", measure="area", max_change=0.5, where="kind = 'a'")
+    _, found = run_rule(rule, now, before)
+    assert found.reasons.tolist() == ["sum of area is 1, was 4 when last published"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(*[st.floats(-1e6, 1e6)] * 6), min_size=1, max_size=6))
+def test_sums_of_measures_are_those_of_one_geometry_after_another(corners):
+    shapes = [shapely.Polygon(zip(c[:3], c[3:], strict=True)) for c in corners]
+    data = memory_vector(shapes, batch_size=2)
+    for measure, function in (("area", shapely.area), ("length", shapely.length)):
+        total = float(sum(Fraction(float(function(s))) for s in shapes))
+        rule = GroupAggregate(aggregate="sum", measure=measure, equals=total)
+        assert run_rule(rule, data)[0].passed
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"aggregate": "sum"}, "count takes none"),
+        ({"aggregate": "count", "column": "a"}, "count takes none"),
+        ({"aggregate": "count", "measure": "area"}, "count takes none"),
+        ({"aggregate": "sum", "column": "a", "measure": "area"}, "not both"),
+    ],
+)
+def test_mistakes(fields, message):
+    with pytest.raises(pydantic.ValidationError, match=message):
         GroupAggregate(**fields, min=1)
 
 
