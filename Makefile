@@ -113,6 +113,7 @@ bench: venv peers postgis ## Ours beside every peer, answers before times (make 
 	  $(BIN)/python benchmarks/$$question.py --features $(FEATURES) --repeat $(REPEAT) \
 	  --peers-python $(PEERS)/bin/python; done
 	@$(BIN)/python benchmarks/pixels.py --features $(PIXELS) --repeat $(REPEAT)
+	@$(BIN)/python benchmarks/catalogue.py --features $(FEATURES) --pixels $(PIXELS) --repeat 1
 	@$(BIN)/python benchmarks/publish_table.py $(FEATURES) --rounds $(REPEAT)
 	@$(BIN)/python benchmarks/read_table.py $(FEATURES) --rounds $(REPEAT) \
 	  $(if $(BEFORE),--before $(BEFORE))

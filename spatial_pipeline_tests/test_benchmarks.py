@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import shapely
 
+from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline.contract.vocabulary import Scope
+
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 
 
@@ -88,3 +91,23 @@ def test_ingest_gives_what_the_peer_reads(tmp_path):
     counts = {row["format"]: row["count"] for row in rows}
     assert counts == {"GeoJSON": 500, "GPKG": 500, "GTiff": 256 * 256}
     assert all(set(row["seconds"]) == {"ours", "gdal"} for row in rows)
+
+
+def test_every_rule_that_reads_data_is_timed(tmp_path):
+    copy = tmp_path / "benchmarks"
+    copy.mkdir()
+    for name in ("catalogue", "feature_rules", "pixels", "product", "topology_data", "turns"):
+        (copy / f"{name}.py").write_text((FOLDER / f"{name}.py").read_text())
+    command = [sys.executable, str(copy / "catalogue.py"), "--features", "400", "--pixels", "128"]
+    done = subprocess.run(
+        [*command, "--repeat", "1"], capture_output=True, text=True, check=True, timeout=250
+    )
+    found = json.loads((copy / "catalogue.json").read_text())
+    assert {r["status"] for r in found["rows"]} == {"passed", "failed"}, done.stdout
+    assert all(r["ratio"] > 0 for r in found["rows"])
+    timed = {r["rule"] for r in found["rows"]}
+    assert timed | set(found["left_out"]) == set(CATALOGUE)
+    # These need degrees, or a border.
+    scopes = (Scope.FEATURE, Scope.NEIGHBOURHOOD)
+    vector = {i for i in found["left_out"] if CATALOGUE[i].scope in scopes}
+    assert vector <= {"antimeridian", "must_continue_across"}

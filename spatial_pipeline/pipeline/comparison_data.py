@@ -23,7 +23,8 @@ from spatial_pipeline.model.readers import CountedVector, Reader
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline import suppressions
 from spatial_pipeline.pipeline.export import export_raster, export_vector
-from spatial_pipeline.pipeline.staging import OTHERS, Stager
+from spatial_pipeline.pipeline.staging import Stager
+from spatial_pipeline.store.root_files import OTHERS
 from spatial_pipeline.store.versions import Store
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.report import violations
+from spatial_pipeline.report.geopackage import write_layers
 from spatial_pipeline.runtime.json_text import json_text
 
 SCHEMA = pa.schema(
@@ -97,7 +98,7 @@ def export(tables: Sequence[tuple[pa.Table, pyproj.CRS | None]], path: Path) -> 
     layers = [pa.concat_tables(tables) for tables in by_crs.values()]
     if path.suffix.lower() == ".gpkg":
         names = [LAYER if i == 0 else f"{LAYER}_{i + 1}" for i in range(len(layers))]
-        violations.write_layers(list(zip(names, layers, strict=True)), path)
+        write_layers(list(zip(names, layers, strict=True)), path)
         return [path]
     files = []
     for i, layer in enumerate(layers):

@@ -11,7 +11,7 @@ a whole version too, where it would find an empty table with ordinary rows.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
 import asyncpg
 
@@ -99,7 +99,7 @@ async def _conform(
                 if others:
                     msg = (
                         f"{table}: column {name!r} is {present[name]} in the other partitions and"
-                        f" {kind} in this one{_way_out(part, name)}"
+                        f" {kind} in this one{_way_out(part, name, (kind, present[name]))}"
                     )
                     raise StoreError(msg)
                 await connection.execute(
@@ -119,8 +119,14 @@ async def _conform(
         raise StoreError(msg) from exc
 
 
-def _way_out(part: TablePart, column: str) -> str:
+def _way_out(part: TablePart, column: str, kinds: Sequence[str]) -> str:
     """Way out for a geometry column that cannot have two types."""
     if column != part.layout.geometry:
         return ""
+    # Only geometries that differ in dimensions have a column without a type.
+    if not all("(" in kind for kind in kinds):
+        return (
+            ": no type holds both dimensions; deliver all partitions in one (ogr2ogr -dim XY or"
+            " XYZ), or publish this one to another table by a contract of its own"
+        )
     return ": publish all partitions to another table, with publish: {table: …, geometry: …}"
