@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spatial_pipeline.orchestration.components import RasterDataset, VectorDataset
+    from spatial_pipeline.orchestration.defs_folder import load_from_defs_folder
     from spatial_pipeline.orchestration.operations import Operations
     from spatial_pipeline.orchestration.reading import PublishedIOManager, PublishedResource, gated
     from spatial_pipeline.pipeline.data_check import CheckReport, check, check_async
@@ -27,6 +28,7 @@ __all__ = [
     "check",
     "check_async",
     "gated",
+    "load_from_defs_folder",
     "published",
     "read",
 ]
@@ -40,6 +42,7 @@ _MODULES = {
     "VectorDataset": "orchestration.components",
     "check_async": "pipeline.data_check",
     "gated": "orchestration.reading",
+    "load_from_defs_folder": "orchestration.defs_folder",
     "published": "pipeline.published",
     "read": "pipeline.published",
 }

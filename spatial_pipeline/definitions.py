@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from spatial_pipeline.orchestration.defs_folder import load_from_defs_folder
 from spatial_pipeline.orchestration.executor import EXECUTOR
 
 
@@ -13,6 +14,6 @@ from spatial_pipeline.orchestration.executor import EXECUTOR
 def defs() -> dg.Definitions:
     """Definitions of all contracts of this code location."""
     return dg.Definitions.merge(
-        dg.load_from_defs_folder(path_within_project=Path(__file__).parent),
+        load_from_defs_folder(path_within_project=Path(__file__).parent),
         dg.Definitions(executor=EXECUTOR),
     )

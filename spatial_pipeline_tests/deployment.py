@@ -135,6 +135,17 @@ class Deployment:
             time.sleep(0.5)
         return answer
 
+    def drain(self, service: str) -> None:
+        """Stops a service as an engine does: SIGTERM, the grace period, then everything is gone."""
+        process = self.processes.pop(service)
+        process.send_signal(signal.SIGTERM)
+        grace = self.services[service].get("stop_grace_period", "10s")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=int(grace.removesuffix("s")))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
     def stop(self) -> None:
         """Ends all services, with everything that they started."""
         for process in reversed(self.processes.values()):

@@ -24,6 +24,8 @@ from spatial_pipeline_tests.postgres import Cluster
 PASSWORD = "p@ss word/'%"
 LAUNCH = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+RUNS = """query($tag: ExecutionTag!) { runsOrError(filter: {tags: [$tag]}) {
+  ... on Runs { results { runId status } } } }"""
 STATUS = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"""
 
 
@@ -31,16 +33,16 @@ STATUS = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }
 def deployment(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     database = postgres.new_database("deployed")
     home = tmp_path_factory.mktemp("deployment") / "dagster"
-    code, web = str(free_port()), str(free_port())
+    code, web, metrics = str(free_port()), str(free_port()), str(free_port())
     deployment = Deployment(
         home,
         replaced={
             "postgres": postgres.host, "5432": str(postgres.port),
             PASSWORD: postgres.password, "code": "127.0.0.1", "0.0.0.0": "127.0.0.1",
-            "4000": code, "3000": web,
+            "4000": code, "3000": web, "0.0.0.0:9464": f"127.0.0.1:{metrics}",
             "/opt/dagster/workspace.yaml": str(home / "workspace.yaml"),
         },
-        environment={"POSTGRES_PASSWORD": PASSWORD},
+        environment={"POSTGRES_PASSWORD": PASSWORD, "SPATIAL_RUN_PATIENCE_S": "15"},
         overrides={
             "DAGSTER_PG_DB": database, "DAGSTER_PG_USERNAME": postgres.user,
             "SPATIAL_STORE": str(home / "store"),
@@ -74,6 +76,21 @@ def ask(deployment: Deployment, query: str, **variables: Any) -> Any:
 def test_a_run_goes_from_the_webserver_through_the_queue_to_the_code_server_and_publishes(
     deployment: Deployment,
 ) -> None:
+    run = launch(deployment)
+
+    def ended() -> str | None:
+        status = ask(deployment, STATUS, id=run)["runOrError"]["status"]
+        return status if status in ("SUCCESS", "FAILURE", "CANCELED") else None
+
+    assert deployment.wait("run", ended, 300) == "SUCCESS"
+    store = Path(deployment.variables("code")["SPATIAL_STORE"])
+    assert (store / "counties" / "-" / "published.json").exists()
+    # The captured logs of the run are where the webserver looks for them.
+    assert any((deployment.home / "home" / "storage").rglob("*.err"))
+
+
+def launch(deployment: Deployment) -> str:
+    """Launches the dataset ``counties``; the id of the run."""
     deployment.wait("webserver", lambda: ask(deployment, "{ version }"))
     deployment.wait("daemon", lambda: deployment.healthy("daemon"))
     selection = [{"path": ["counties", "staged"]}, {"path": ["counties", "published"]}]
@@ -92,17 +109,54 @@ def test_a_run_goes_from_the_webserver_through_the_queue_to_the_code_server_and_
         },
     )["launchRun"]
     assert launched["__typename"] == "LaunchRunSuccess", launched
-    run = launched["run"]["runId"]
+    return str(launched["run"]["runId"])
 
-    def ended() -> str | None:
-        status = ask(deployment, STATUS, id=run)["runOrError"]["status"]
-        return status if status in ("SUCCESS", "FAILURE", "CANCELED") else None
 
-    assert deployment.wait("run", ended, 300) == "SUCCESS"
+@pytest.mark.timeout(600)
+def test_the_metrics_service_answers_prometheus(deployment: Deployment) -> None:
+    deployment.start("metrics")
+    url = f"http://{deployment.replaced['0.0.0.0:9464']}/metrics"
+
+    def scraped() -> str | None:
+        try:
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                assert answer.status == 200
+                return str(answer.read(), "utf-8")
+        except OSError:
+            return None
+
+    text = deployment.wait("metrics", scraped)
+    assert text.endswith("# EOF\n")
+    assert "spatial_dagster_up 1" in text
+    assert "spatial_store_free_bytes" in text
+
+
+@pytest.mark.timeout(600)
+def test_stopped_in_mid_run_and_started_again_nothing_is_lost(deployment: Deployment) -> None:
+    """As an upgrade without waiting: SIGTERM to daemon and code server, the same store again."""
     store = Path(deployment.variables("code")["SPATIAL_STORE"])
+    first = launch(deployment)
+
+    def at_work() -> bool:
+        return bool(list((store / ".heartbeats").glob(f"{first}*")))
+
+    deployment.wait("run", at_work, 300)
+    deployment.drain("daemon")
+    deployment.drain("code")
+    status = ask(deployment, STATUS, id=first)["runOrError"]["status"]
+    deployment.start("code")
+    deployment.wait("code", lambda: deployment.healthy("code"))
+    deployment.start("daemon")
+
+    def done() -> list[str]:
+        runs = ask(deployment, RUNS, tag={"key": "dagster/root_run_id", "value": first})
+        found = [r["status"] for r in runs["runsOrError"]["results"]]
+        own = ask(deployment, STATUS, id=first)["runOrError"]["status"]
+        return [s for s in [own, *found] if s == "SUCCESS"]
+
+    assert deployment.wait(f"the run that was {status}", done, 300) == ["SUCCESS"]
     assert (store / "counties" / "-" / "published.json").exists()
-    # The captured logs of the run are where the webserver looks for them.
-    assert any((deployment.home / "home" / "storage").rglob("*.err"))
+    assert not list(store.glob("*/*/.unfinished-*"))
 
 
 def test_the_password_must_be_set() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -27,6 +28,61 @@ from dagster._core.test_utils import create_run_for_test
 from spatial_pipeline_tests.deployment import DEPLOY, ROOT
 
 KUBERNETES = "1.33"
+CODE = "dagster-user-deployments.deployments."
+DAYS = "skipped success failure started"
+CHART = {
+    "": "generatePostgresqlPasswordSecret global postgresql dagster-user-deployments runLauncher"
+        " dagsterWebserver dagsterDaemon concurrency retention pythonLogs telemetry"
+        " additionalInstanceConfig",
+    "global.": "postgresqlSecretName",
+    "postgresql.": "enabled postgresqlHost postgresqlUsername postgresqlDatabase postgresqlScheme",
+    "dagster-user-deployments.": "enabled deployments",
+    CODE: "name image codeServerArgs port includeConfigInLaunchedRuns env envConfigMaps envSecrets"
+          " volumes volumeMounts podSecurityContext resources",
+    f"{CODE}image.": "repository tag pullPolicy",
+    f"{CODE}includeConfigInLaunchedRuns.": "enabled",
+    "runLauncher.": "type config",
+    "runLauncher.config.": "k8sRunLauncher",
+    "runLauncher.config.k8sRunLauncher.": "imagePullPolicy failPodOnRunFailure resources"
+                                          " runK8sConfig",
+    "runLauncher.config.k8sRunLauncher.runK8sConfig.": "podSpecConfig jobSpecConfig",
+    "dagsterWebserver.": "replicaCount resources",
+    "dagsterDaemon.": "enabled resources runCoordinator runMonitoring runRetries sensors schedules"
+                      " backfills",
+    "dagsterDaemon.runCoordinator.": "enabled type config",
+    "dagsterDaemon.runCoordinator.config.": "queuedRunCoordinator",
+    "dagsterDaemon.runCoordinator.config.queuedRunCoordinator.": "dequeueUseThreads"
+                                                                 " dequeueNumWorkers",
+    "dagsterDaemon.runMonitoring.": "enabled startTimeoutSeconds maxResumeRunAttempts"
+                                    " pollIntervalSeconds",
+    "dagsterDaemon.runRetries.": "enabled maxRetries retryOnAssetOrOpFailure",
+    **{f"dagsterDaemon.{n}.": "useThreads numWorkers" for n in ("sensors", "schedules",
+                                                                "backfills")},
+    "concurrency.": "enabled pools runs",
+    "concurrency.pools.": "granularity defaultLimit",
+    "concurrency.runs.": "maxConcurrentRuns tagConcurrencyLimits",
+    "concurrency.runs.tagConcurrencyLimits.": "key limit",
+    "retention.": "enabled sensor schedule autoMaterialize",
+    **{f"retention.{n}.": "purgeAfterDays" for n in ("sensor", "schedule", "autoMaterialize")},
+    **{f"retention.{n}.purgeAfterDays.": DAYS for n in ("sensor", "schedule", "autoMaterialize")},
+    "pythonLogs.": "pythonLogLevel managedPythonLoggers",
+    "telemetry.": "enabled",
+}  # fmt: skip
+"""Keys that the chart's schema has, looked up in dagster-io/dagster: ``helm/dagster/schema``."""
+PASSED_ON = {
+    "additionalInstanceConfig.", f"{CODE}env.", f"{CODE}envConfigMaps.", f"{CODE}envSecrets.",
+    f"{CODE}volumes.", f"{CODE}volumeMounts.", f"{CODE}podSecurityContext.", f"{CODE}resources.",
+    "runLauncher.config.k8sRunLauncher.resources.", "dagsterDaemon.resources.",
+    "runLauncher.config.k8sRunLauncher.runK8sConfig.podSpecConfig.",
+    "runLauncher.config.k8sRunLauncher.runK8sConfig.jobSpecConfig.", "dagsterWebserver.resources.",
+}  # fmt: skip
+"""Objects of Kubernetes and of ``dagster.yaml``; the other tests validate them."""
+RENDERED = {
+    "scheduler", "schedule_storage", "run_storage", "event_log_storage", "run_launcher",
+    "run_coordinator", "compute_logs", "python_logs", "run_monitoring", "run_retries", "sensors",
+    "schedules", "backfills", "concurrency", "telemetry", "retention",
+}  # fmt: skip
+"""Keys of ``dagster.yaml`` that the chart writes: a second one would be an accident."""
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +131,7 @@ def instance_config(values: dict[str, Any]) -> dict[str, Any]:
         "run_retries": snake(daemon["runRetries"]),
         "sensors": snake(daemon["sensors"]),
         "schedules": snake(daemon["schedules"]),
+        "backfills": snake(daemon["backfills"]),
         "concurrency": {k: snake(v) for k, v in values["concurrency"].items() if k != "enabled"},
         "retention": snake({k: v for k, v in values["retention"].items() if k != "enabled"}),
         "python_logs": snake(values["pythonLogs"]),
@@ -189,6 +246,24 @@ def test_a_value_that_kubernetes_does_not_know_is_refused(launched: dict[str, An
     job["spec"]["ttlSecondsAfterFinish"] = 1
     with pytest.raises(kubernetes_validate.ValidationError, match="ttlSecondsAfterFinish"):
         kubernetes_validate.validate(job, KUBERNETES, strict=True)
+
+
+def keys(value: Any, path: str = "") -> Iterator[str]:
+    """Paths of all keys of the values, down to what the chart passes on as it is."""
+    if isinstance(value, list):
+        for each in value:
+            yield from keys(each, path)
+    elif isinstance(value, dict) and path not in PASSED_ON:
+        for key, below in value.items():
+            yield f"{path}{key}"
+            yield from keys(below, f"{path}{key}.")
+
+
+def test_the_chart_has_every_key(values: dict[str, Any]) -> None:
+    """Helm ignores keys that it does not know, or refuses the file: both only when deployed."""
+    known = {f"{below}{name}" for below, names in CHART.items() for name in names.split()}
+    assert set(keys(values)) <= known
+    assert set(values["additionalInstanceConfig"]).isdisjoint(RENDERED)
 
 
 def test_dagster_accepts_the_instance(values: dict[str, Any]) -> None:

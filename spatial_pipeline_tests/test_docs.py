@@ -68,6 +68,8 @@ def test_modules_that_pages_name_exist(page: Path) -> None:
         ROOT,
         *(ROOT / r for r in ("benchmarks", "spatial_pipeline", "spatial_pipeline_tests")),
     ]
+    # Files of a project that a tutorial makes.
+    named = {n for n in named if not n.partition("/")[0].endswith("_project")}
     assert [name for name in sorted(named) if not any((r / name).exists() for r in rooms)] == []
 
 

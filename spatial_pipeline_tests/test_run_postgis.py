@@ -19,8 +19,8 @@ from spatial_pipeline.orchestration.assets import source_spec
 from spatial_pipeline.orchestration.dataset import dataset_definitions
 from spatial_pipeline.pipeline.comparison_data import Comparisons
 from spatial_pipeline.pipeline.pipeline import Pipeline
-from spatial_pipeline.pipeline.staging import OTHERS
 from spatial_pipeline.settings import Settings
+from spatial_pipeline.store.root_files import OTHERS
 from spatial_pipeline_tests.ingest.tables import Database, database
 
 __all__ = ["database"]

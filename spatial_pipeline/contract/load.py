@@ -20,6 +20,9 @@ from spatial_pipeline.errors import ContractError
 
 ENDINGS = (".yaml", ".yml")
 PACKAGE = "spatial_pipeline."
+TYPES = (*MODELS, OperationsContract.type_name)
+COMPONENT_FILES = ("defs.yaml", "component.yaml")
+"""Files that Dagster loads; one that it cannot read fails the whole code location."""
 COMPONENT_KEYS = ("type", "attributes", "template_vars_module", "requirements", "post_processing")
 """Keys of a Dagster component file."""
 
@@ -283,7 +286,10 @@ def _read_document(document: Document, path: Path) -> _Read:
         if near.word is not None:
             value.setdefault(near.word, value[key])
     kind = value.get("type")
-    if kind == OperationsContract.type_name:
+    if isinstance(kind, str) and closest(kind, TYPES).word == OperationsContract.type_name:
+        if kind != OperationsContract.type_name:
+            text = f"unknown type {shown(kind)}{closest(kind, TYPES).hint}"
+            mistakes.append(place.mistake(("type",), text))
         return _Read(mistakes=(*mistakes, *judge_operations(value.get("attributes"), place)[1]))
     if kind is None:
         mistakes.append(place.mistake((), f"missing key 'type': {quoted(MODELS)}", key=True))
@@ -359,20 +365,28 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
 
 
 def is_contract(path: Path) -> bool:
-    """True for a file that is, or clearly was meant as, a contract."""
+    """True for a file that is, or was meant as, a contract: also one that nobody can read."""
+    loaded = path.name in COMPONENT_FILES
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
+        return loaded
+    except OSError:
         return False
     try:
         values = [d.value for d in read_documents(text)]
     except DocumentError:
-        return re.search(rf"^type:\s*['\"]?{re.escape(PACKAGE)}", text, re.MULTILINE) is not None
+        ours = rf"^type:\s*['\"]?{re.escape(PACKAGE)}"
+        return loaded or re.search(ours, text, re.MULTILINE) is not None
+    if not values:
+        return loaded
     for value in values:
+        if loaded and (not isinstance(value, dict) or "type" not in value):
+            return True
         if not isinstance(value, dict):
             continue
         kind = value.get("type")
-        if isinstance(kind, str) and (kind.startswith(PACKAGE) or closest(kind, MODELS).word):
+        if isinstance(kind, str) and (kind.startswith(PACKAGE) or closest(kind, TYPES).word):
             return True
         attributes = value.get("attributes")
         if kind is None and isinstance(attributes, dict) and {"source", "rules"} & set(attributes):

@@ -7,7 +7,7 @@ from typing import Literal
 
 Bounds = tuple[float, float, float, float]
 Kind = Literal["vector", "raster"]
-INGEST_VERSION = 6
+INGEST_VERSION = 7
 """Raised whenever ingest writes something else for the same source."""
 
 

@@ -46,6 +46,8 @@ class LinearisationSummary:
         surfaces: features with surfaces of other types than polygons.
         types: features in which a type occurs.
         largest: largest distance between an arc and its chords, in units of the CRS.
+        rows: rows of the features with curves, by the types of these.
+        read: rows of the batches before the one that is being read.
 
     """
 
@@ -53,11 +55,16 @@ class LinearisationSummary:
     surfaces: int = 0
     types: Counter[int] = field(default_factory=Counter)
     largest: float = 0.0
+    rows: dict[str, list[int]] = field(default_factory=dict)
+    read: int = 0
 
-    def add(self, types: set[int]) -> None:
-        """Counts a feature by the types that occur in it."""
+    def add(self, types: set[int], row: int) -> None:
+        """Counts a feature, by its row in the batch, by the types that occur in it."""
         self.types.update(types)
-        self.curves += not types.isdisjoint(CURVES)
+        named = ", ".join(name for code, name in CURVES.items() if code in types)
+        if named:
+            self.curves += 1
+            self.rows.setdefault(named, []).append(self.read + row)
         self.surfaces += not types.isdisjoint(SURFACES)
 
     def notes(self) -> Iterator[str]:
@@ -86,7 +93,7 @@ def linear(layer: Layer) -> Layer:
 
 
 def _batches(layer: Layer, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    tally = LinearisationSummary()
+    tally = LinearisationSummary(rows=layer.curves)
     for batch in batches:
         index = batch.schema.get_field_index(layer.geometry)
         column = linearised(batch.column(index), tally)
@@ -94,6 +101,7 @@ def _batches(layer: Layer, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Rec
             yield batch
         else:
             yield batch.set_column(index, batch.schema.field(index), column)
+        tally.read += batch.num_rows
     layer.notes.extend(tally.notes())
 
 
@@ -108,8 +116,8 @@ def linearised(wkb: pa.Array, tally: LinearisationSummary) -> pa.Array:
         plan.take(row, wkb[row].as_py())
     if not plan.rows:
         return wkb
-    for types in plan.types:
-        tally.add(types)
+    for row, types in zip(plan.rows, plan.types, strict=True):
+        tally.add(types, row)
     values = _written(plan, tally)
     mask = np.zeros(len(wkb), dtype=bool)
     mask[plan.rows] = True

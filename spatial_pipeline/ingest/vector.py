@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest import curves, geoparquet_writer
@@ -91,7 +93,11 @@ def ingest_layer(
                 layer.verify()
                 profile = _counted(profile, layer, census)
                 if evidence is not None:
-                    profile = replace(profile, conformance=evidence.finish(layer, census))
+                    profile = replace(
+                        profile,
+                        conformance=evidence.finish(layer, census),
+                        spatial_index=evidence.index(layer, census),
+                    )
                 _write(target, profile, spool, census)
                 return profile
     except SourceError as exc:
@@ -139,6 +145,7 @@ def _header(profile: VectorProfile, layer: Layer) -> VectorProfile:
         ),
         declared_count=layer.declared_count,
         declared_bounds=layer.declared_bounds,
+        layers=layer.layers,
         notes=tuple(layer.notes),
     )
 
@@ -158,11 +165,19 @@ def _counted(profile: VectorProfile, layer: Layer, census: LayerScan) -> VectorP
         count=len(census.rows),
         bounds=census.extent,
         undecodable=census.undecodable,
+        curves=_kept(layer.curves, census.rows),
+        drawn_curves=tuple(layer.drawn_curves),
         defects=defects,
         defect_count=defect_count,
         notes=tuple(notes),
         checksums=checksums.written(_sums(profile, layer, census)),
     )
+
+
+def _kept(rows: dict[str, list[int]], taken: NDArray[np.int64]) -> dict[str, tuple[int, ...]]:
+    """Rows by kind, without those that the condition of the source left out."""
+    found = {kind: np.intersect1d(some, taken).tolist() for kind, some in rows.items()}
+    return {kind: tuple(some) for kind, some in found.items() if some}
 
 
 def _sums(profile: VectorProfile, layer: Layer, census: LayerScan) -> checksums.Sums:

@@ -75,6 +75,11 @@ class VectorProfile:
             ``checksums.written``); None for versions of an ingest that took none.
         conformance: how the file obeys its format; None for formats without published
             requirements, for tables, and for versions of an ingest that did not look.
+        curves: source rows of the features that had curves, by the types of these; None for
+            versions of an ingest that did not look.
+        drawn_curves: one sentence each on curved entities of a drawing, whose rows are not known.
+        layers: names of the layers of the container; None for formats with one layer only.
+        spatial_index: what was found of the spatial index of the file; None for formats without.
 
     """
 
@@ -99,6 +104,10 @@ class VectorProfile:
     checksums: dict[str, str] | None = None
     geometry_required: bool = False
     conformance: FormatEvidence | None = None
+    curves: dict[str, tuple[int, ...]] | None = None
+    drawn_curves: tuple[str, ...] = ()
+    layers: tuple[str, ...] | None = None
+    spatial_index: FormatEvidence | None = None
     kind: Literal["vector"] = "vector"
 
     @cached_property
@@ -116,8 +125,11 @@ class VectorProfile:
         value = dict(value)
         value["columns"] = tuple(Column(**c) for c in value["columns"])
         value["defects"] = tuple(CellDefect(**d) for d in value.get("defects", ()))
-        for name in ("bounds", "declared_bounds", "undecodable", "notes"):
-            value[name] = None if value[name] is None else tuple(value[name])
+        for name in ("bounds", "declared_bounds", "undecodable", "notes", "drawn_curves", "layers"):
+            if value.get(name) is not None:
+                value[name] = tuple(value[name])
+        if value.get("curves") is not None:
+            value["curves"] = {kind: tuple(rows) for kind, rows in value["curves"].items()}
         return cls(**_with_conformance(value))
 
 
@@ -287,8 +299,9 @@ def profile_from_json(value: dict[str, Any]) -> Profile:
 
 def _with_conformance(value: dict[str, Any]) -> dict[str, Any]:
     """The fields of a profile, evidence of conformance included."""
-    if value.get("conformance") is not None:
-        value["conformance"] = FormatEvidence.from_json(value["conformance"])
+    for name in ("conformance", "spatial_index"):
+        if value.get(name) is not None:
+            value[name] = FormatEvidence.from_json(value[name])
     return value
 
 

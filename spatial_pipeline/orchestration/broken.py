@@ -6,10 +6,13 @@ still finds them; each has the check ``contract``, which fails with the mistakes
 
 from __future__ import annotations
 
+import logging
+
 import dagster as dg
 
 from spatial_pipeline.orchestration.keys import published_key, source_key, staged_key
 
+logger = logging.getLogger("spatial_pipeline")
 MISTAKES = "spatial_pipeline/mistakes"
 """Metadata of a stand-in asset: the mistakes, one a line."""
 CHECK = "contract"
@@ -66,6 +69,11 @@ def report_broken(instance: dg.DagsterInstance, name: str, message: str) -> None
                 blocking=True,
             )
         )
+
+
+def log_mistakes(mistakes: str) -> None:
+    """Writes the mistakes of a contract to the log of the code location."""
+    logger.error("%s", mistakes)
 
 
 def _asset(key: dg.AssetKey, kind: str, message: str, described: str) -> dg.AssetsDefinition:

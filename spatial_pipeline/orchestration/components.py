@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,11 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from spatial_pipeline.contract.load import parse_attributes
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
 from spatial_pipeline.errors import ContractError
-from spatial_pipeline.orchestration.broken import broken_definitions
+from spatial_pipeline.orchestration.broken import broken_definitions, log_mistakes
 from spatial_pipeline.orchestration.dataset import dataset_definitions
+from spatial_pipeline.orchestration.stand_in_names import claim_dataset, stand_in_name
 from spatial_pipeline.orchestration.strict import check_project, is_strict
-
-logger = logging.getLogger("spatial_pipeline")
 
 
 class _Attributes(BaseModel):
@@ -109,13 +107,14 @@ class _Dataset(dg.Component):
                 written,
                 path,
             )
+            taken = claim_dataset(context, contract.name, path)
+            if taken is not None:
+                raise ContractError(str(taken))
         except ContractError as exc:
             if is_strict():
                 raise
-            logger.error("%s", exc)
-            named = written.get("name")
-            name = named if isinstance(named, str) and named.isidentifier() else path.parent.name
-            return cls(None, str(exc), name)
+            log_mistakes(str(exc))
+            return cls(None, str(exc), stand_in_name(context, written.get("name"), path))
         return cls(contract)
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -10,7 +10,6 @@ import logging
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from spatial_pipeline.orchestration.alerts.state import Book
 from spatial_pipeline.pipeline.alert_context import channels_of
 from spatial_pipeline.pipeline.pipeline import database_of
 from spatial_pipeline.settings import Settings
+from spatial_pipeline.store.root_files import probe_file
 
 logger = logging.getLogger("spatial_pipeline")
 SILENT_S = 300.0
@@ -153,7 +153,7 @@ def _queues(instance: dg.DagsterInstance) -> Probe:
 
 def _store(root: Path) -> Probe:
     root.mkdir(parents=True, exist_ok=True)
-    file = root / f".health-{uuid.uuid4().hex}"
+    file = probe_file(root)
     file.write_bytes(b"written")
     file.unlink()
     free = shutil.disk_usage(root).free

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, ClassVar
 
 import dagster as dg
@@ -13,13 +12,13 @@ from spatial_pipeline.contract.load import parse_operations
 from spatial_pipeline.contract.operations import OperationsContract as OperationsModel
 from spatial_pipeline.errors import ContractError
 from spatial_pipeline.orchestration.alerts.sensor import alerts_sensor
+from spatial_pipeline.orchestration.broken import broken_definitions, log_mistakes
 from spatial_pipeline.orchestration.components import _Attributes, _file
 from spatial_pipeline.orchestration.inventory import inventory_asset, inventory_schedule
 from spatial_pipeline.orchestration.orphans import orphans_sensor
 from spatial_pipeline.orchestration.retention import retention_asset, retention_schedule
+from spatial_pipeline.orchestration.stand_in_names import claim_operations, stand_in_name
 from spatial_pipeline.orchestration.strict import check_project, is_strict
-
-logger = logging.getLogger("spatial_pipeline")
 
 
 class _OperationsAttributes(_Attributes):
@@ -62,9 +61,12 @@ def operations_definitions(operations: OperationsModel, mistakes: str = "") -> d
 class Operations(dg.Component):
     """Alerts about all datasets of the code location, and a list of what is held; one is enough."""
 
-    def __init__(self, operations: OperationsModel | None, mistakes: str = "") -> None:
+    def __init__(
+        self, operations: OperationsModel | None, mistakes: str = "", stand_in: str = ""
+    ) -> None:
         self.operations = operations
         self.mistakes = mistakes
+        self.stand_in = stand_in
 
     @classmethod
     def get_model_cls(cls) -> type[BaseModel]:
@@ -75,21 +77,30 @@ class Operations(dg.Component):
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Operations:
         """The operations; with mistakes the defaults, which alert about them.
 
+        A second component is a stand-in, about which the first one alerts.
+
         Raises:
             ContractError: all mistakes of the project, where the code location is strict.
 
         """
         check_project(context)
         written = {} if attributes is None else attributes.model_dump()
+        path = _file(context)
+        taken = claim_operations(context, path)
         try:
-            return cls(parse_operations(written, _file(context)))
+            if taken is not None:
+                raise ContractError(str(taken))
+            return cls(parse_operations(written, path))
         except ContractError as exc:
             if is_strict():
                 raise
-            logger.error("%s", exc)
-            return cls(None, str(exc))
+            log_mistakes(str(exc))
+            name = "" if taken is None else stand_in_name(context, None, path)
+            return cls(None, str(exc), name)
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Sensor, asset, check and schedule."""
         del context
+        if self.stand_in:
+            return broken_definitions(self.stand_in, "operations", self.mistakes)
         return operations_definitions(self.operations or OperationsModel(), self.mistakes)

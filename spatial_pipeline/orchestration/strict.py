@@ -34,13 +34,13 @@ def check_project(context: dg.ComponentLoadContext) -> None:
     """
     if not is_strict():
         return
-    told = _mistakes(Path(context.defs_module_path))
+    told = project_mistakes(Path(context.defs_module_path))
     if told:
         raise ContractError(told)
 
 
 @cache
-def _mistakes(folder: Path) -> str:
+def project_mistakes(folder: Path) -> str:
     """All mistakes below a folder, one a line; once a process, not once a contract."""
     try:
         load_project([folder])

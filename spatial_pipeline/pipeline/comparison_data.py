@@ -23,7 +23,8 @@ from spatial_pipeline.model.readers import CountedVector, Reader
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline import suppressions
 from spatial_pipeline.pipeline.export import export_raster, export_vector
-from spatial_pipeline.pipeline.staging import OTHERS, Stager
+from spatial_pipeline.pipeline.staging import Stager
+from spatial_pipeline.store.root_files import OTHERS
 from spatial_pipeline.store.versions import Store
 
 
@@ -93,9 +94,20 @@ class Comparisons:
         return store.open(store.published_version(name, partition))
 
     def _last_published(self) -> Reader | None:
-        """Published version of this dataset and partition; None before the first publication."""
-        with contextlib.suppress(NotPublishedError):
-            return self._published(self.contract.name, self.version.partition)
+        """The last published version of this dataset and partition other than the one under check.
+
+        A version that is checked again after it was published would agree with itself. None before
+        the first publication, and when all earlier ones were withdrawn or pruned.
+        """
+        store, name, partition = self.stager.store, self.contract.name, self.version.partition
+        publication = store.published(name, partition)
+        if publication is None:
+            return None
+        there = {version.id for version in store.versions(name, partition)}
+        for version in (publication.version, *publication.history):
+            withdrawn = version != publication.version and version in publication.withdrawn
+            if version != self.version.id and version in there and not withdrawn:
+                return store.open(Version(name, partition, version))
         return None
 
     def _counted(self, other: OtherSource) -> Reader:

@@ -138,6 +138,9 @@ def _shapes(summary: GeometrySummary) -> Iterator[RuleCandidate]:
         if area.found and area.least > 0:
             least = {"value": rounded_down(area.least), "by_part": True}
             yield RuleCandidate.of(GEOMETRY, "min_area", least)
+            side = math.sqrt(area.least)
+            widths = ({"value": rounded_down(side / d, 1)} for d in (2, 10, 100))
+            yield RuleCandidate.of(GEOMETRY, "min_width", *widths)
         if area.found:
             most = {"value": rounded_up(area.most), "by_part": True}
             yield RuleCandidate.of(GEOMETRY, "max_area", most)

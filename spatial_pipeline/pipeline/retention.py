@@ -22,6 +22,7 @@ from spatial_pipeline.publish.postgis.retention import (
     prune_tables,
 )
 from spatial_pipeline.store.prune import Pruned, prune
+from spatial_pipeline.store.root_files import OTHERS, remove_stale
 from spatial_pipeline.store.versions import Store
 
 PATIENCE_S = 10.0
@@ -94,7 +95,8 @@ class PrunedPartition:
 def targets(store: Store, retention: dict[str, Retention] | Retention) -> list[PruneTarget]:
     """Every partition in the store of which versions were staged.
 
-    Sources that datasets are compared with are staged beside them, and stay as long as any.
+    Sources that datasets are compared with are staged beside them; they stay as long as any dataset
+    keeps its versions, counted from when a check used them last.
 
     Args:
         store: the store.
@@ -102,13 +104,15 @@ def targets(store: Store, retention: dict[str, Retention] | Retention) -> list[P
 
     """
     names = store.datasets() if isinstance(retention, Retention) else sorted(retention)
+    given = [retention] if isinstance(retention, Retention) else [*retention.values()]
+    others = [Retention(keep=1, days=max(r.days for r in given))] if given else []
     return [
         PruneTarget(
             name, partition, retention if isinstance(retention, Retention) else retention[name]
         )
         for name in names
         for partition in store.staged_partitions(name)
-    ]
+    ] + [PruneTarget(OTHERS, key, o) for o in others for key in store.staged_partitions(OTHERS)]
 
 
 async def prune_versions(
@@ -139,6 +143,8 @@ async def prune_versions(
                 done.append(await _pruned(patient, opened, target, now, dry_run))
             except StoreError as exc:
                 done.append(PrunedPartition(empty, error=str(exc)))
+    if not dry_run:
+        await asyncio.to_thread(remove_stale, store.root, now)
     return done
 
 

@@ -18,11 +18,10 @@ from spatial_pipeline.runtime.cancellation import between
 from spatial_pipeline.runtime.hashing import fingerprint
 from spatial_pipeline.runtime.malloc import give_back
 from spatial_pipeline.sources.fingerprint import uri_of
+from spatial_pipeline.store.root_files import OTHERS
 from spatial_pipeline.store.versions import Store
 
 Progress = Callable[[int, int | None], None]
-OTHERS = ".others"
-"""Pseudo-dataset that holds the other sources of comparisons."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from spatial_pipeline.errors import SpatialPipelineError, StoreError
 from spatial_pipeline.model.version import Publication
 from spatial_pipeline.publish.postgis.ledger_audit import verify_ledger
 from spatial_pipeline.publish.postgis.pool import Database
-from spatial_pipeline.store.verify import Defect, partitions, verify
+from spatial_pipeline.store.verify import Defect, partitions, verify, verify_root
 from spatial_pipeline.store.versions import Store
 
 
@@ -50,7 +51,7 @@ async def verify_store(
 
     """
     places = [p for p in await asyncio.to_thread(partitions, store) if _wanted(p[0], datasets)]
-    found: list[Defect] = []
+    found = [] if datasets else await asyncio.to_thread(verify_root, store, time.time())
     versions = 0
     for place in places:
         versions += len(await asyncio.to_thread(store.versions, *place))

@@ -15,6 +15,7 @@ from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.store.pointer import COPY, DAMAGE, FILE, checked_id, read_file
 from spatial_pipeline.store.prune import size_of
+from spatial_pipeline.store.root_files import OTHERS, stale, strangers
 from spatial_pipeline.store.schemas import ACCEPTED, read_acceptances
 from spatial_pipeline.store.seals import CONTENT, is_sealed
 from spatial_pipeline.store.staged_versions import FETCHED, LEFTOVERS
@@ -64,12 +65,35 @@ def verify(store: Store, dataset: str, partition: str | None) -> list[Defect]:
     return list(_Inspector(store, dataset, partition).defects())
 
 
+def verify_root(store: Store, now: float) -> list[Defect]:
+    """Defects beside the datasets: strangers, and leftovers of processes that ended.
+
+    Args:
+        store: the store.
+        now: POSIX seconds.
+
+    """
+    found = [
+        Defect("-", None, None, f"{path} is not of the store", "move it out of it", harms=False)
+        for path in strangers(store.root)
+    ]
+    old = len(stale(store.root, now))
+    if old:
+        text = f"{old} sign{'s' if old > 1 else ''} of life of processes that ended a day ago"
+        remedy = "the sensor dead_runs removes them, or spatial-pipeline store prune"
+        found.append(Defect("-", None, None, text, remedy, harms=False))
+    return found
+
+
 def partitions(store: Store) -> list[tuple[str, str | None]]:
-    """Every partition with a folder, whether it holds anything readable or not."""
+    """Every partition with a folder, whether it holds anything readable or not.
+
+    Other sources of comparisons are among them.
+    """
     return [
         (folder.name, key)
         for folder in sorted(store.root.glob("*"))
-        if folder.is_dir() and not folder.name.startswith(".")
+        if folder.is_dir() and (folder.name == OTHERS or not folder.name.startswith("."))
         for key in store.partition_folders(folder.name)
     ]
 
@@ -80,10 +104,15 @@ class _Inspector:
         self.folder = store.folder(dataset, partition)
         key = "" if partition is None else f" --partition {partition}"
         self.run = f"spatial-pipeline run {dataset}{key}"
+        # What is damaged there is staged again before any check uses it.
+        self.others = dataset == OTHERS
+        if self.others:
+            self.run = "the next check of a dataset that is compared with it"
 
     def defect(
         self, problem: str, remedy: str, version: str | None = None, *, harms: bool = True
     ) -> Defect:
+        harms = harms and not self.others
         return Defect(self.dataset, self.partition, version, problem, remedy, harms)
 
     def defects(self) -> Iterator[Defect]:

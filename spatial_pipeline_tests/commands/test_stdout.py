@@ -180,6 +180,11 @@ def test_stdout_parses_or_is_empty(world: World, name: str) -> None:
         (str, ("rollback", "a", *where)),
         (str, ("accept", "a", *where)),
         (channels_told, ("alerts", "test", *world.channel)),
+        (json.loads, ("alerts", "list", "--json")),
+        (str, ("alerts", "acknowledge", "a", "--by", "anna")),
+        (str, ("alerts", "silence", "a", "--by", "anna", "--for", "1h")),
+        (str, ("alerts", "unsilence", "a")),
+        (str, ("alerts", "reset", "a")),
     ]
     if world.runs:
         options = [o for o in world.options if o != "--rule"]

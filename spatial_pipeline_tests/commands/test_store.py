@@ -84,3 +84,36 @@ def test_an_unknown_dataset_is_a_mistake(project: Project) -> None:
         assert called.exit_code == 2
         assert "there is no dataset 'raods'" in called.stderr
         assert "roads" in called.stderr
+
+
+def test_other_sources_are_verified_and_pruned_by_the_time_of_their_last_use(
+    tmp_path: Path,
+) -> None:
+    made = Project(tmp_path)
+    rules = [{"rule": "same_count_as", "other": {"uri": "others.geojson"}}]
+    for ids in (3, 4, 5):
+        made.source("others", range(10, 10 + ids))
+        made.dataset("roads", range(ids), retention={"keep": 1, "days": 30}, rules=rules)
+        made.run("roads")
+    others = made.store / ".others" / "-"
+    folders = sorted(others.glob("*/profile.json"), key=lambda p: p.stat().st_mtime_ns)
+    assert len(folders) == 3
+    folders[1].write_text("{")
+    for profile in folders:
+        at = time.time() - 365 * 86_400
+        for each in (profile, profile.parent):
+            os.utime(each, (at, at))
+    verified = json.loads(made.call("store", "verify", "--json").stdout)
+    assert verified["partitions"] == 2
+    (defect,) = verified["defects"]
+    assert (defect["dataset"], defect["harms"]) == (".others", False)
+    assert "the next check of a dataset that is compared with it" in defect["remedy"]
+    assert verified["sound"] is True
+    # Used again by a check, it stays.
+    made.source("others", range(10, 13))
+    made.source("roads", range(3))
+    made.run("roads")
+    done = made.call("store", "prune", "--contracts", made.folder, "--json")
+    gone = [p for p in json.loads(done.stdout)["partitions"] if p["dataset"] == ".others"]
+    assert {v["version"] for v in gone[0]["versions"]} == {f.parent.name for f in folders[1:]}
+    assert folders[0].exists()

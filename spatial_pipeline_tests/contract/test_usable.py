@@ -45,6 +45,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "no_spikes": {"min_angle": 1},
     "no_slivers": {"max_thinness": 0.1},
     "min_width": {"value": 1},
+    "layers": {"contains": ["a"]},
     "coordinate_precision": {"grid": 1},
     "dimensions": {"any_of": ["XY"]},
     "z_range": {"min": 0},

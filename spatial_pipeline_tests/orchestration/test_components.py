@@ -148,11 +148,11 @@ def test_a_strict_location_does_not_load_with_a_mistake(
     folder = project / "my_project" / "defs" / "lines"
     folder.mkdir()
     (folder / "defs.yaml").write_text(WRONG_CONTRACT)
-    strict._mistakes.cache_clear()
+    strict.project_mistakes.cache_clear()
     with pytest.raises(Exception, match="lines") as raised:
         load(project, monkeypatch)
     assert "must_not_overlapp" in str(raised.value.__cause__)
-    strict._mistakes.cache_clear()
+    strict.project_mistakes.cache_clear()
 
 
 def test_scaffold(project: Path) -> None:

@@ -152,6 +152,26 @@ def test_another_dataset_is_read_as_published(tmp_path: Path) -> None:
     assert list(audit.results[-1].against.values()) == [version.id]
 
 
+def test_a_version_that_is_published_is_compared_with_the_one_before_it(tmp_path: Path) -> None:
+    loose = contract(tmp_path, rules=[{"rule": "count_change", "max_fraction": 1}])
+    tight = contract(tmp_path, rules=[{"rule": "count_change", "max_fraction": 0.1}])
+    pipeline = story(tmp_path, loose)
+    versions = []
+    for count in (4, 6):
+        write_points(tmp_path / "points.geojson", [[i, 0] for i in range(count)])
+        version, audit = audited(pipeline, loose)
+        pipeline.publish(loose, version)
+        versions.append(version)
+    audit = asyncio.run(pipeline.audit(tight, version))
+    (result,) = (r for r in audit.results if r.rule == "count_change")
+    assert (result.passed, result.value) == (False, 0.5)
+    assert list(result.against.values()) == [versions[0].id]
+    # The first publication has nothing before it, but what readers see now.
+    audit = asyncio.run(pipeline.audit(tight, versions[0]))
+    (result,) = (r for r in audit.results if r.rule == "count_change")
+    assert list(result.against.values()) == [versions[1].id]
+
+
 def test_another_source_is_read_as_it_is(tmp_path: Path) -> None:
     write_points(tmp_path / "points.geojson", GOOD)
     write_points(tmp_path / "other.geojson", GOOD)

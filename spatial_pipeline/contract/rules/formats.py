@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from spatial_pipeline.contract.rules.base import BOTH
-from spatial_pipeline.contract.rules.metadata import MetadataRule
-from spatial_pipeline.contract.rules.usable import NO_PLACES
+from spatial_pipeline.contract.rules.metadata import MetadataRule, Pattern
+from spatial_pipeline.contract.rules.usable import NO_PLACES, Needs
 from spatial_pipeline.contract.vocabulary import Kind, Scope
 
 
@@ -36,3 +36,46 @@ class FormatConformance(MetadataRule):
         False, description="Recommendations are violations too; else they are said as notes."
     )
     accept: tuple[str, ...] = Field((), description="Codes of requirements that are not judged.")
+
+
+class SpatialIndex(MetadataRule):
+    """The file has a spatial index that is whole and true of every feature.
+
+    GeoPackage: an R-tree with an entry for each geometry, whose box holds it. GeoParquet: a
+    covering bbox column that holds each geometry. FlatGeobuf: a packed R-tree likewise. Shapefile:
+    the .shx, .dbf and .prj files, which agree with the .shp file; .sbn with .sbx; a .qix file of
+    the same number of shapes.
+    """
+
+    rule: Literal["spatial_index"] = "spatial_index"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    iso_element: ClassVar[str] = "format consistency"
+    ignores: ClassVar[Mapping[str, str]] = NO_PLACES
+
+
+class Layers(MetadataRule):
+    """The container has the specified layers, with names as promised."""
+
+    rule: Literal["layers"] = "layers"
+    scope: ClassVar[Scope] = Scope.PROFILE
+    iso_element: ClassVar[str] = "conceptual consistency"
+    needs: ClassVar[Needs] = Needs.some(
+        "equals", "contains", "name_pattern", "max_name_length", "no_reserved_words",
+        no_reserved_words=True,
+    )  # fmt: skip
+    ignores: ClassVar[Mapping[str, str]] = NO_PLACES
+    equals: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+        None, description="Names of all layers, in any order."
+    )
+    contains: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+        None, description="Names of layers that must be there."
+    )
+    name_pattern: Pattern | None = Field(
+        None, description="Regular expression that matches every name as a whole."
+    )
+    max_name_length: int | None = Field(
+        None, gt=0, description="Maximum length of a name, in characters."
+    )
+    no_reserved_words: bool = Field(
+        False, description="No name is a reserved word of SQL, which needs quotes everywhere."
+    )

@@ -166,6 +166,18 @@ class NoSpikes(VertexRule):
     )
 
 
+class NoCurves(ValidityRule):
+    """Every geometry consists of straight segments: no arcs, compound curves or curved polygons.
+
+    Curves are read as straight lines within a bound; here each feature that had one is named. In
+    drawings (DXF, MapInfo), whose reader gives lines only, the curved entities are counted.
+    """
+
+    rule: Literal["no_curves"] = "no_curves"
+    scope: ClassVar[Scope] = Scope.FEATURE
+    judges: ClassVar[tuple[str, ...]] = ("geometry",)
+
+
 class MinWidth(VertexRule):
     """No part of a polygon is narrower than a width, measured inside it from side to side.
 

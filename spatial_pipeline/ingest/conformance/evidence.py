@@ -11,6 +11,7 @@ from spatial_pipeline.ingest.conformance import (
     geopackage,
     geoparquet,
     shapefile,
+    spatial_index,
 )
 from spatial_pipeline.ingest.conformance.judge import Judge
 from spatial_pipeline.ingest.formats.geojson_head import is_geojson
@@ -32,10 +33,11 @@ class ConformanceEvidence:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="conformance")
         self._structure: Future[Judge | None] | None = None
         self._file: Path | None = None
+        self._local: SourceFiles | None = None
 
     def begin(self, local: SourceFiles, layer: str | None) -> None:
         """Starts to judge the structure of the files of a source, in a thread."""
-        self._file = local.files[0]
+        self._file, self._local = local.files[0], local
         self._structure = self._pool.submit(_structure, local, layer)
 
     def settle(self) -> None:
@@ -69,6 +71,16 @@ class ConformanceEvidence:
             except Exception as exc:  # noqa: BLE001 - a damaged file fails in many ways
                 found = _unjudged(found.format, exc)
         return found.evidence()
+
+    def index(self, layer: Layer, scan: LayerScan) -> FormatEvidence | None:
+        """What was found of the spatial index of the file; None for formats without one."""
+        if self._local is None or layer.geometry is None:
+            return None
+        try:
+            judged = spatial_index.judge(self._local, layer, scan)
+        except Exception as exc:  # noqa: BLE001 - a damaged file fails in many ways
+            judged = _unjudged(layer.driver, exc)
+        return None if judged is None else judged.evidence()
 
     def _compare(self, found: Judge, scan: LayerScan) -> None:
         """Compares what the file declares with its features."""

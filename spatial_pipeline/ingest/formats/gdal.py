@@ -118,7 +118,13 @@ def _opened(stack: ExitStack, path: str, info: dict[str, Any], notes: list[str])
             datetime_as_string=bool(stamps),
         )
         meta, reader = stack.enter_context(opened)
-    return _described(name, info, meta, reader, stamps, notes)
+    found = _described(name, info, meta, reader, stamps, notes)
+    found.layers = info.get(LAYERS)
+    return found
+
+
+LAYERS = "layer_names"
+"""Entry of the description with all names of a container."""
 
 
 def _info(path: str, layer: str | None) -> dict[str, Any]:
@@ -133,9 +139,9 @@ def _info(path: str, layer: str | None) -> dict[str, Any]:
     if layer is not None and layer not in names:
         msg = f"no layer {layer!r} in it; there is {listed}{closest(layer, names).hint}"
         raise SourceError(msg)
-    if layer in (None, info["layer_name"]):
-        return info
-    return dict(pyogrio.read_info(path, layer=layer))
+    if layer not in (None, info["layer_name"]):
+        info = dict(pyogrio.read_info(path, layer=layer))
+    return info if single else {**info, LAYERS: tuple(names)}
 
 
 def _described(

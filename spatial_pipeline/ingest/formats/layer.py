@@ -37,6 +37,9 @@ class Layer:
         lost: called behind the last batch with the source rows whose geometry was read as null;
             gives the source rows whose geometry is there but was not understood.
         judge: takes findings of the reader about the conformance of the source.
+        curves: source rows of features with curves, by their types; grows while batches are read.
+        drawn_curves: notes on curved entities whose rows are not known.
+        layers: names of the layers of the container, None for a format with one layer only.
         verify: called when everything was read; raises SourceError when the source changed.
 
     """
@@ -56,6 +59,9 @@ class Layer:
     defects: Defects = field(default_factory=Defects)
     lost: Callable[[NDArray[np.int64]], Iterable[int]] = lambda _rows: ()
     judge: Judge | None = None
+    curves: dict[str, list[int]] = field(default_factory=dict)
+    drawn_curves: list[str] = field(default_factory=list)
+    layers: tuple[str, ...] | None = None
     verify: Callable[[], None] = lambda: None
 
     @property

@@ -264,6 +264,18 @@ def header_of(file: Path) -> FlatGeobufHeader | None:
             return None
 
 
+def index_boxes(file: Path) -> NDArray[np.float64]:
+    """(n, 4) boxes of the leaves of the packed R-tree, in the order of the features."""
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        table = _START + _word(data, _START)
+        count = _scalar(data, table, 8, "<Q", 0)
+        node = _scalar(data, table, 9, "<H", 16)
+        behind = _START + _word(data, 8) + _index_bytes(count, node)
+        # A copy, as a view would keep the file open.
+        leaves = bytes(data[behind - count * _NODE_BYTES : behind])
+    return np.frombuffer(leaves, _NODE, count)["box"].astype(np.float64)
+
+
 def _header(data: mmap.mmap) -> FlatGeobufHeader:
     table = _START + _word(data, _START)
     vector = _target(data, table, 1)

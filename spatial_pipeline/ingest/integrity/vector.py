@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -57,9 +57,9 @@ def complete(layer: Layer, resolved: SourceFiles) -> None:
     elif layer.driver == "MapInfo File" and suffix == ".mif":
         layer.declared_count = text_formats.mid_records(resolved.files[0])
         changed_values.in_mif(resolved.files[0], layer)
-        layer.notes.extend(drawn_arcs.in_mif(resolved.files[0]))
+        _drawn(layer, drawn_arcs.in_mif(resolved.files[0]))
     elif layer.driver == "MapInfo File" and suffix == ".tab":
-        layer.notes.extend(drawn_arcs.in_tab(resolved.files[0]))
+        _drawn(layer, drawn_arcs.in_tab(resolved.files[0]))
     elif layer.driver in XML_DRIVERS and suffix not in {".kmz", ".gz"}:
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_xml(stream)
@@ -70,8 +70,14 @@ def complete(layer: Layer, resolved: SourceFiles) -> None:
     elif layer.driver == "DXF":
         with resolved.files[0].open("rb") as stream:
             text_formats.verify_dxf(stream)
-        layer.notes.extend(drawn_arcs.in_dxf(resolved.files[0]))
+        _drawn(layer, drawn_arcs.in_dxf(resolved.files[0]))
     null_defects(layer)
+
+
+def _drawn(layer: Layer, notes: Iterable[str]) -> None:
+    """Notes curved entities that GDAL reads as straight lines."""
+    layer.drawn_curves.extend(notes)
+    layer.notes.extend(layer.drawn_curves)
 
 
 def _refused(error: SourceError) -> Iterator[pa.RecordBatch]:

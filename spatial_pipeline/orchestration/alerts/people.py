@@ -9,11 +9,11 @@ import dagster as dg
 
 from spatial_pipeline.alert.dispatcher import AlertDispatcher, AlertState
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.orchestration.alerts.sensor import lock_of
 from spatial_pipeline.orchestration.alerts.state import Book, locations_of
 from spatial_pipeline.pipeline import alert_context
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.locks import locked
+from spatial_pipeline.store.root_files import alerts_lock
 
 PATIENCE_S = 60.0
 """Longest wait for a tick of the sensor that is at work."""
@@ -48,7 +48,7 @@ def desk_of(location: str | None, settings: Settings) -> Iterator[AlertDispatche
                 " must be that of the daemon"
             )
             raise SpatialPipelineError(msg)
-        with locked(lock_of(settings.store.absolute(), chosen), PATIENCE_S):
+        with locked(alerts_lock(settings.store.absolute(), chosen), PATIENCE_S):
             yield AlertDispatcher(Book(instance, chosen), alert_context.channels_of(settings))
 
 

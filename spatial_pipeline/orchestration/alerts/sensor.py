@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -58,13 +57,14 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts, mistakes: str = ""
     # Apprise, matplotlib and the store are loaded by the first tick, not with the definitions.
     from spatial_pipeline.pipeline import alert_context
     from spatial_pipeline.store.files import locked_now
+    from spatial_pipeline.store.root_files import alerts_lock
     from spatial_pipeline.store.versions import Store
 
     settings = Settings()
     store = Store(settings.store, settings.lock_timeout_s)
     origin = context.code_location_origin
     name = origin.location_name if origin is not None else "location"
-    with locked_now(lock_of(store.root, name)) as free:
+    with locked_now(alerts_lock(store.root, name)) as free:
         if not free:
             return dg.SkipReason("another tick is still at work")
         desk = AlertDispatcher(
@@ -162,9 +162,3 @@ def _route(written: AlertRoute) -> Route:
     quiet = written.quiet
     times = None if quiet is None else QuietTimes(*quiet.minutes, quiet.timezone)
     return Route(written.channels, written.owners, written.datasets, written.severity, times)
-
-
-def lock_of(root: Path, name: str) -> Path:
-    """Lock under which the state of the alerts of a code location is changed."""
-    safe = "".join(c if c.isalnum() else "_" for c in name)
-    return root / f".alerts-{safe}.lock"

@@ -64,9 +64,15 @@ class Wanted:
         if self.fixed is not None:
             strange = sorted(str(t) for t in self.found if not self.fixed.holds(t))
             if strange:
+                wider = common(self.found)
+                way = (
+                    "leave the type out, because none holds geometries of different dimensions"
+                    if wider is None
+                    else f"ask for {wider}, or leave it out"
+                )
                 msg = (
                     f"publish.geometry is {self.fixed}, which does not hold {', '.join(strange)}:"
-                    " ask for a wider type, or for none"
+                    f" {way}"
                 )
                 raise StoreError(msg)
             return self.fixed

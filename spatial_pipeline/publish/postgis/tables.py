@@ -11,10 +11,11 @@ a whole version too, where it would find an empty table with ordinary rows.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
 import asyncpg
 
+from spatial_pipeline.contract.geometry_type import GeometryType
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.publish.postgis.extension import find_postgis
@@ -99,7 +100,7 @@ async def _conform(
                 if others:
                     msg = (
                         f"{table}: column {name!r} is {present[name]} in the other partitions and"
-                        f" {kind} in this one{_way_out(part, name)}"
+                        f" {kind} in this one{_way_out(part, name, (kind, present[name]))}"
                     )
                     raise StoreError(msg)
                 await connection.execute(
@@ -119,8 +120,14 @@ async def _conform(
         raise StoreError(msg) from exc
 
 
-def _way_out(part: TablePart, column: str) -> str:
-    """Way out for a geometry column that cannot have two types."""
+def _way_out(part: TablePart, column: str, kinds: Sequence[str]) -> str:
+    """Way out for a geometry column that cannot have two types (``geometry(PolygonZ,25832)``)."""
     if column != part.layout.geometry:
         return ""
+    types = [GeometryType.parse(k.partition("(")[2].partition(",")[0]) for k in kinds]
+    if len({t.dimensions for t in types if t is not None}) > 1:
+        return (
+            ": no type holds both dimensions; deliver all partitions in one (ogr2ogr -dim XY or"
+            " XYZ), or publish this one to another table by a contract of its own"
+        )
     return ": publish all partitions to another table, with publish: {table: …, geometry: …}"

@@ -27,10 +27,11 @@ LOCATION = """
 from pathlib import Path
 
 import dagster as dg
+from spatial_pipeline import load_from_defs_folder
 
 @dg.definitions
 def defs():
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent / "typo_project")
+    return load_from_defs_folder(path_within_project=Path(__file__).parent / "typo_project")
 """
 CONTRACT = """
 type: spatial_pipeline.VectorDataset
@@ -120,6 +121,16 @@ def test_a_typo_is_told_and_shown_and_its_mending_too(
             dg.AssetCheckKey(staged_key("bad"), "contract"), limit=10
         )
         assert len(checks) == 1
+
+        # What Dagster itself cannot read is the same incident, with another mistake.
+        location.write(
+            "bad", CONTRACT.format(name="bad", key="rule").replace("rules: [", "rules: ")
+        )
+        location.tick()
+        assert hook.told[1:] == [("updated", "bad", None, "contract")]
+        assert "no YAML" in hook.received[1]["alerts"][0]["summary"]
+        assert location.check(staged_key("bad")) is failed
+        del hook.received[1]
 
         location.write("bad", CONTRACT.format(name="bad", key="rule"))
         location.write("operations", OPERATIONS.format(key="alertz"))

@@ -200,6 +200,8 @@ def test_partitions_that_declare_nothing_may_go_from_polygons_to_multipolygons(
     assert run(project.dsn, "SELECT count(*), count(geometry) FROM gis.areas") == [(4, 3)]
     with pytest.raises(StoreError, match=r"in the other partitions .* publish all partitions to"):
         publish(project, of, ["POINT (1 2)"], partition="d")
+    with pytest.raises(StoreError, match=r"no type holds both dimensions; deliver all partitions"):
+        publish(project, of, [SQUARE_Z], partition="d")
     wider = of.model_copy(update={"publish": Publish(table="gis.all_areas", geometry="Geometry")})
     publish(project, wider, ["POINT (1 2)"], partition="d")
     publish(project, wider, [SQUARE], partition="a")
@@ -258,8 +260,12 @@ def test_the_contract_decides_and_may_change_its_mind(project: Project) -> None:
 
 def test_what_the_type_of_the_contract_does_not_hold_is_named(project: Project) -> None:
     of = contract(project.folder, "parquet", publish={"geometry": "PolygonZ"})
-    with pytest.raises(StoreError, match=r"PolygonZ, which does not hold MultiPolygon, Polygon:"):
+    refused = r"PolygonZ, which does not hold MultiPolygon, Polygon: leave the type out, because"
+    with pytest.raises(StoreError, match=refused):
         publish(project, of, [SQUARE, SQUARES, SQUARE_Z])
+    of = contract(project.folder, "parquet", publish={"geometry": "Polygon"})
+    with pytest.raises(StoreError, match=r"does not hold MultiPolygon: ask for MultiPolygon, or"):
+        publish(project, of, [SQUARE, SQUARES])
     assert run(project.dsn, "SELECT to_regclass('gis.areas')") == [(None,)]
 
 
