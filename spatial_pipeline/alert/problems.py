@@ -13,7 +13,7 @@ from enum import StrEnum
 from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.version import Version
-from spatial_pipeline.model.violations import Violation
+from spatial_pipeline.model.violation import Violation
 
 FIRST_DEFECTS = 3
 """Violations that a message lists."""

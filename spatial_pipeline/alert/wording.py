@@ -10,7 +10,7 @@ from spatial_pipeline.alert.incidents import IncidentChange, What
 from spatial_pipeline.alert.problems import Key, Kind, Problem
 from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.model.result import keys_text
-from spatial_pipeline.model.violations import Violation
+from spatial_pipeline.model.violation import Violation
 
 MOST_DEFECTS = 6
 """Violations that a message lists."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from spatial_pipeline.contract.vocabulary import Family, Severity, Status
-from spatial_pipeline.model.violations import Violation
+from spatial_pipeline.model.violation import Violation
 from spatial_pipeline.runtime.json_text import json_text
 
 

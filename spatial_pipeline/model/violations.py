@@ -209,26 +209,6 @@ class RuleOutcome:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Violation:
-    """One located defect, ready for JSON.
-
-    Attributes:
-        keys: key tuples of the features involved, or their 0-based source rows.
-        reason: kind of defect.
-        location: a point of the defect (x, y) in the CRS of the dataset, None when it has none.
-        measure: size of the defect, None when it has none.
-        unit: unit of ``measure``.
-
-    """
-
-    keys: tuple[tuple[Any, ...], ...]
-    reason: str
-    location: tuple[float, float] | None = None
-    measure: float | None = None
-    unit: str = ""
-
-
 def _objects(value: Any, n: int) -> NDArray[np.object_]:
     if isinstance(value, np.ndarray) and value.dtype == object and value.shape == (n,):
         return value

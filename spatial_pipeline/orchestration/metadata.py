@@ -16,7 +16,7 @@ from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.model.result import Result, keys_text
 from spatial_pipeline.model.schema_diff import schema_of
 from spatial_pipeline.model.version import Version
-from spatial_pipeline.model.violations import Violation
+from spatial_pipeline.model.violation import Violation
 from spatial_pipeline.runtime.json_text import plain
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from spatial_pipeline.errors import StoreError
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.version import Version
-from spatial_pipeline.model.violations import Violation, Violations
+from spatial_pipeline.model.violation import Violation
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.checked import Checked, context_of
 from spatial_pipeline.report.drawing import Drawing, draw
 from spatial_pipeline.report.violation_export import write_geopackage

@@ -7,7 +7,7 @@ from typing import Any
 from spatial_pipeline.alert.message import Message
 from spatial_pipeline.alert.problems import Key, Kind, Observation, Problem, rule_key
 from spatial_pipeline.contract.vocabulary import Severity
-from spatial_pipeline.model.violations import Violation
+from spatial_pipeline.model.violation import Violation
 
 KEY = rule_key("roads", "p1", "unique")
 DEFECT = Violation((("4711",), ("4712",)), "duplicate", (1603607.55, 6463658.73), 0.5, "m")

@@ -18,7 +18,7 @@ from spatial_pipeline.alert.message import Exhibit, Links, Message
 from spatial_pipeline.alert.problems import Observation, Problem, rule_key
 from spatial_pipeline.alert.silences import Silence
 from spatial_pipeline.contract.vocabulary import Severity
-from spatial_pipeline.model.violations import Violation
+from spatial_pipeline.model.violation import Violation
 from spatial_pipeline_tests.alert.cases import Memory
 
 MONDAY = datetime(2026, 11, 23, 3, 12, tzinfo=UTC).timestamp()

@@ -37,7 +37,7 @@ def defs() -> dg.Definitions:
 LINES = GOOD_CONTRACT.replace("stations", "lines")
 UNREADABLE: dict[str, tuple[bytes, str, str]] = {
     "no YAML": (LINES.replace("  name: lines", "  name: lines\n  key: [a").encode(), "lines",
-                "no YAML"),
+                "not YAML"),
     "no UTF-8": (LINES.encode() + b"# \xff", "lines", "it is not UTF-8"),
     "empty": (b"", "broken", "the file is empty"),
     "a list": (b"- 1\n", "broken", "expected the keys 'type' and 'attributes', got a list"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from spatial_pipeline.model.violations import Violation
+from spatial_pipeline.model.violation import Violation
 from spatial_pipeline.orchestration import metadata
 
 

@@ -10,7 +10,8 @@ from shapely import LineString, MultiPolygon, Point, Polygon, box
 from spatial_pipeline.contract.vocabulary import Family, Severity, Status
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.result import Result
-from spatial_pipeline.model.violations import Violation, Violations
+from spatial_pipeline.model.violation import Violation
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.checked import Checked
 
 WGS84 = 'GEOGCRS["WGS 84",DATUM["World Geodetic System 1984",ELLIPSOID["WGS 84",6378137,298.257223563]],CS[ellipsoidal,2],AXIS["latitude",north],AXIS["longitude",east],UNIT["degree",0.0174532925199433],ID["EPSG",4326]]'  # noqa: E501

@@ -4,7 +4,8 @@ import json
 import math
 
 from spatial_pipeline.contract.vocabulary import Severity, Status
-from spatial_pipeline.model.violations import Violation, Violations
+from spatial_pipeline.model.violation import Violation
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.checked import as_json
 from spatial_pipeline_tests.report.cases import PASSED, checked, result
 

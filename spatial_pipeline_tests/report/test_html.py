@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.model.profile import BandProfile, RasterProfile
-from spatial_pipeline.model.violations import Violation, Violations
+from spatial_pipeline.model.violation import Violation
+from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.html import page
 from spatial_pipeline.report.map_section import safe_json
 from spatial_pipeline.report.numbers import number

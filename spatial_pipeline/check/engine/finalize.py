@@ -20,6 +20,7 @@ from spatial_pipeline.contract.vocabulary import Severity, Status
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.readers import Reader, VectorReader
 from spatial_pipeline.model.result import Result
+from spatial_pipeline.model.violation import Violation
 from spatial_pipeline.model.violation_runs import (
     AnyViolations,
     ViolationSink,
@@ -27,7 +28,7 @@ from spatial_pipeline.model.violation_runs import (
     in_memory,
     with_found,
 )
-from spatial_pipeline.model.violations import SAMPLE_SIZE, RuleOutcome, Violation, Violations
+from spatial_pipeline.model.violations import SAMPLE_SIZE, RuleOutcome, Violations
 from spatial_pipeline.runtime.workers import Workers
 
 TYPES: dict[str, frozenset[int]] = {

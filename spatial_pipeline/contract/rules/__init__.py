@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Union
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Annotated
 
 from spatial_pipeline.contract.custom import load_custom
 from spatial_pipeline.contract.rules import (
@@ -32,6 +30,7 @@ from spatial_pipeline.contract.rules import (
     vertices,
 )
 from spatial_pipeline.contract.rules.base import Other, OtherDataset, OtherSource, Rule, rule_id
+from spatial_pipeline.contract.rules.by_identity import ByIdentity
 
 MODULES = (
     *(metadata, formats, attributes, joins, ranges, statistics, raster_metadata),
@@ -77,7 +76,7 @@ CATALOGUE: dict[str, type[Rule]] = _concrete()
 if TYPE_CHECKING:
     AnyRule = Rule
 else:
-    AnyRule = Annotated[Union[tuple(CATALOGUE.values())], Field(discriminator="rule")]  # noqa: UP007
+    AnyRule = Annotated[Rule, ByIdentity(CATALOGUE)]
 
 __all__ = [
     "CATALOGUE",

@@ -47,9 +47,12 @@ ColumnNames = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class ContractModel(BaseModel):
-    """Base of all models of a contract: unknown keys are mistakes, values are immutable."""
+    """Base of all models of a contract: unknown keys are mistakes, values are immutable.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    A model is built when it is used first: a contract uses few of the rules.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class OtherDataset(ContractModel):

@@ -134,6 +134,9 @@ class NeighboursMustDiffer(TopologyRule):
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
     judges: ClassVar[tuple[str, ...]] = ("polygon",)
     values: Columns = Field(description="Columns, of which one at least must differ.")
+    except_where: str | None = Field(
+        None, description="SQL condition: polygons that meet it may equal their neighbours."
+    )
     tolerance: Length = Field(
         0.0, description="Shared boundaries of at most this length are accepted."
     )
@@ -141,6 +144,10 @@ class NeighboursMustDiffer(TopologyRule):
     def columns(self) -> tuple[str, ...]:
         """The columns that are compared."""
         return self.values
+
+    def conditions(self) -> tuple[str, ...]:
+        """The condition on polygons that are excepted."""
+        return () if self.except_where is None else (self.except_where,)
 
 
 class GroupsMustBeContiguous(TopologyRule):

@@ -128,7 +128,7 @@ def test_a_typo_is_told_and_shown_and_its_mending_too(
         )
         location.tick()
         assert hook.told[1:] == [("updated", "bad", None, "contract")]
-        assert "no YAML" in hook.received[1]["alerts"][0]["summary"]
+        assert "not YAML" in hook.received[1]["alerts"][0]["summary"]
         assert location.check(staged_key("bad")) is failed
         del hook.received[1]
 

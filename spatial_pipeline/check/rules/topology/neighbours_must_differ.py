@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.api import Neighbourhood, Polygons, Violations, tile_rule
 from spatial_pipeline.check.geometry.eligible import of_dimension
 from spatial_pipeline.check.geometry.related_pairs import related
+from spatial_pipeline.check.join.where_filter import mask
 from spatial_pipeline.contract.rules.boundaries import NeighboursMustDiffer
 
 SHARED_BOUNDARY = "****1****"
@@ -19,10 +20,14 @@ SHARED_BOUNDARY = "****1****"
 def evaluate(rule: NeighboursMustDiffer, tile: Neighbourhood) -> Violations:
     """Shared boundaries of polygons with equal values, and their length; null equals null."""
     position, values = tile.position, tile.classes(rule.values)
+    judged = np.ones(len(values), dtype=bool)
+    if rule.except_where is not None:
+        judged = ~mask(tile.features.batch.table, rule.except_where)[tile.features.index]
 
     def wanted(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
         # Most neighbours differ: only of equal ones it matters whether they share a boundary.
-        return (values[one] == values[other]) & (position[one] < position[other])
+        alike = (values[one] == values[other]) & judged[one] & judged[other]
+        return np.asarray(alike & (position[one] < position[other]))
 
     shapes = tile.geometry
     one, other = related(shapes, shapes, SHARED_BOUNDARY, tile.cancelled, wanted)
