@@ -116,4 +116,4 @@ def _quarantined(pipeline: Pipeline, checked: Sequence[Checked]) -> Iterator[tup
             rows = np.fromiter(reasons, dtype=np.int64)
             names = [c.name for c in one.profile.columns]
             batch = data.take(data.rows_to_positions(rows), names)
-            yield one.title, quarantine.to_table(batch, reasons)
+            yield one.title, quarantine.to_table(batch, reasons, one.profile)

@@ -171,6 +171,7 @@ def _counted(profile: VectorProfile, layer: Layer, census: LayerScan) -> VectorP
         defect_count=defect_count,
         notes=tuple(notes),
         checksums=checksums.written(_sums(profile, layer, census)),
+        feature_ids=layer.ids.runs,
     )
 
 

@@ -73,6 +73,8 @@ class VectorProfile:
         notes: remarks for users (several geometry columns, dropped covering, …).
         checksums: of every column as it was read, by its name in the staged file (see
             ``checksums.written``); None for versions of an ingest that took none.
+        feature_ids: numbers that the source gives its features, as pairs (source row, number)
+            from which both count up; None where a feature is known by its row only.
         conformance: how the file obeys its format; None for formats without published
             requirements, for tables, and for versions of an ingest that did not look.
         curves: source rows of the features that had curves, by the types of these; None for
@@ -103,6 +105,7 @@ class VectorProfile:
     notes: tuple[str, ...] = ()
     checksums: dict[str, str] | None = None
     geometry_required: bool = False
+    feature_ids: tuple[tuple[int, int], ...] | None = None
     conformance: FormatEvidence | None = None
     curves: dict[str, tuple[int, ...]] | None = None
     drawn_curves: tuple[str, ...] = ()
@@ -130,6 +133,8 @@ class VectorProfile:
                 value[name] = tuple(value[name])
         if value.get("curves") is not None:
             value["curves"] = {kind: tuple(rows) for kind, rows in value["curves"].items()}
+        if value.get("feature_ids") is not None:
+            value["feature_ids"] = tuple((row, number) for row, number in value["feature_ids"])
         return cls(**_with_conformance(value))
 
 

@@ -64,7 +64,7 @@ def export_violations(checked: Sequence[Checked], path: Path) -> list[Path]:
     """
     tables = [
         violations.with_version(
-            violations.to_table(c.evaluations, None if c.profile is None else c.profile.pyproj_crs),
+            violation_export.numbered_table(c.evaluations, c.profile),
             Version(c.dataset, c.partition, c.version or ""),
         )
         for c in checked

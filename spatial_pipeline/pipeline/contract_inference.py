@@ -10,15 +10,13 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from spatial_pipeline.check.rules.metadata.columns import type_matches
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
 from spatial_pipeline.contract.rules import CATALOGUE
-from spatial_pipeline.contract.rules.metadata import ColumnType
 from spatial_pipeline.contract.vocabulary import Kind, Status
 from spatial_pipeline.errors import ContractError, SourceError
 from spatial_pipeline.model.crs.comparison import authority
@@ -28,15 +26,11 @@ from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violation_runs import AnyViolations, parts_of
 from spatial_pipeline.pipeline import exact_rules
 from spatial_pipeline.pipeline.column_candidates import (
-    code_pairs,
     joined_texts,
     measures,
     of_columns,
-    telling,
 )
-from spatial_pipeline.pipeline.column_summary import ColumnSummary, Combinations, concatenations
 from spatial_pipeline.pipeline.geometry_candidates import of_classes, of_geometries
-from spatial_pipeline.pipeline.geometry_summary import GeometrySummary
 from spatial_pipeline.pipeline.inferred_contract import Inferred, InferredRule, flow
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.pipeline.raster_candidates import band_summaries, of_pixels, of_profile
@@ -51,13 +45,11 @@ from spatial_pipeline.pipeline.rule_candidates import (
     named,
     rounded_out,
 )
+from spatial_pipeline.pipeline.source_summary import SourceSummary, summarised
 from spatial_pipeline.runtime.cancellation import in_thread
 from spatial_pipeline.runtime.temporary import temporary_folder
 from spatial_pipeline.store.versions import Store
 
-COLUMN_TYPES: tuple[ColumnType, ...] = (
-    "string", "integer", "number", "boolean", "date", "time", "datetime", "binary",
-)  # fmt: skip
 MAX_KEYS = 20
 """Columns that are tried as a key."""
 PAIRED = 5
@@ -65,24 +57,6 @@ PAIRED = 5
 KEY_NAMES = re.compile(r"(^|_)(id|fid|gid|uid|uuid|guid|key|code)$|id$", re.IGNORECASE)
 PATIENCE_S = 300.0
 """Working time after which a candidate is given up."""
-
-
-@dataclass
-class Summary:
-    """What one pass over a source finds.
-
-    Attributes:
-        columns: one summary a column.
-        geometry: summary of the geometries.
-        combined: pairs of columns of codes.
-        joined: text columns that are two others one after the other.
-
-    """
-
-    columns: list[ColumnSummary] = field(default_factory=list)
-    geometry: GeometrySummary = field(default_factory=GeometrySummary)
-    combined: list[Combinations] = field(default_factory=list)
-    joined: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 async def infer(
@@ -116,7 +90,7 @@ class _Trial:
         self.name = _name(uri, layer)
         self.kind: Kind = "vector"
         self.profile: Profile
-        self.summary = Summary()
+        self.summary = SourceSummary()
 
     def open(self) -> None:
         """Stages the source as a vector or a raster dataset."""
@@ -218,7 +192,7 @@ class _Trial:
         return [c for c in map(self._usable, fitting(known)) if c.options]
 
     def _of_vector(self, profile: VectorProfile) -> Iterator[RuleCandidate]:
-        self.summary = self._summarised(profile)
+        self.summary = summarised(cast("VectorReader", self._data()))
         summary = self.summary
         if profile.count:
             yield RuleCandidate.of(FILE, "feature_count", {"min": 1})
@@ -235,30 +209,6 @@ class _Trial:
         yield from of_geometries(summary.geometry, profile.count, profile.bounds, geographic)
         yield from measures(summary.columns, summary.geometry.single)
         yield from of_classes(summary.columns, summary.geometry)
-
-    def _summarised(self, profile: VectorProfile) -> Summary:
-        """One pass over the features, and one over the columns of codes."""
-        data = cast("VectorReader", self._data())
-        names = [c.name for c in profile.columns]
-        summary = Summary([ColumnSummary(c.name, _column_type(c.type)) for c in profile.columns])
-        for i in range(data.batch_count()):
-            batch = data.batch(i, names)
-            for column in summary.columns:
-                column.add(batch.table.column(column.name))
-            if profile.geometry_column is not None:
-                summary.geometry.add(batch)
-            if i == 0:
-                texts = [c.name for c in summary.columns if c.kind == "string"]
-                summary.joined = concatenations(batch.table, texts)
-        pairs = code_pairs(summary.columns)
-        if pairs:
-            wanted = list(dict.fromkeys(n for p in pairs for n in p.columns))
-            for i in range(data.batch_count()):
-                table = data.batch(i, wanted, geometry=False).table
-                for pair in pairs:
-                    pair.add(table)
-        summary.combined = [p for p in pairs if telling(p, summary.columns)]
-        return summary
 
     def _probes(self, keys: Sequence[str]) -> Iterator[exact_rules.ExactProbe]:
         """Rules whose measured values become exact bounds."""
@@ -399,10 +349,6 @@ def _reason(result: Result) -> str:
     if result.status is Status.TIMEOUT:
         return f"not judged: it takes longer than {PATIENCE_S:g} s"
     return result.message
-
-
-def _column_type(arrow: str) -> ColumnType:
-    return next((t for t in COLUMN_TYPES if type_matches(arrow, t)), "any")
 
 
 def _name(uri: str, layer: str | None) -> str:

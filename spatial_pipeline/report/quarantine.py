@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from spatial_pipeline.contract.rules import CATALOGUE
 from spatial_pipeline.model.arrow_json import json_values
 from spatial_pipeline.model.features import FeatureBatch
+from spatial_pipeline.model.profile import Profile
 from spatial_pipeline.model.violation_runs import parts_of
 from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked
+from spatial_pipeline.report.feature_ids import feature_ids
 from spatial_pipeline.report.geopackage import write_layers
 from spatial_pipeline.runtime.json_text import json_text
 
@@ -24,6 +26,7 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 """Days from 1970-01-01 to 0001-01-01 and to 9999-12-31."""
 REASONS = "quarantine_reasons"
 ROW = "quarantine_row"
+ID = "quarantine_id"
 
 
 def named_rows(checked: Checked) -> dict[int, list[str]]:
@@ -43,20 +46,24 @@ def named_rows(checked: Checked) -> dict[int, list[str]]:
     return dict(sorted(reasons.items()))
 
 
-def to_table(batch: FeatureBatch, reasons: dict[int, list[str]]) -> pa.Table:
-    """The features with all columns, the source row, the reasons as a JSON list, and geometry.
+def to_table(
+    batch: FeatureBatch, reasons: dict[int, list[str]], profile: Profile | None = None
+) -> pa.Table:
+    """The features with all columns, source row and number, reasons as a JSON list, and geometry.
 
     Args:
         batch: the features of ``reasons``, in that order.
         reasons: see :func:`named_rows`.
+        profile: profile of the source, which knows the numbers of features.
 
     """
     names = _free(batch.table.column_names, {violations.GEOMETRY})
     columns: dict[str, Any] = dict(zip(names, batch.table.columns, strict=True))
     rows: NDArray[np.int64] = batch.rows
     texts = [json_text(r) for r in reasons.values()]
-    row_name, reason_name = _free([ROW, REASONS], {n.casefold() for n in names})
+    row_name, id_name, reason_name = _free([ROW, ID, REASONS], {n.casefold() for n in names})
     columns[row_name] = pa.array(rows)
+    columns[id_name] = feature_ids(profile, rows)
     columns[reason_name] = pa.array([violations.text(t) for t in texts], pa.string())
     wkb = pa.nulls(len(rows), pa.binary()) if batch.wkb is None else batch.wkb.cast(pa.binary())
     columns[violations.GEOMETRY] = wkb
@@ -91,7 +98,8 @@ def export(tables: Sequence[tuple[str, pa.Table]], path: Path) -> list[Path]:
 
 
 def _nothing() -> pa.Table:
-    columns = {ROW: pa.array([], pa.int64()), REASONS: pa.array([], pa.string())}
+    columns = {ROW: pa.array([], pa.int64()), ID: pa.array([], pa.int64())}
+    columns[REASONS] = pa.array([], pa.string())
     columns[violations.GEOMETRY] = pa.array([], pa.binary())
     return violations.with_crs(pa.table(columns), None)
 

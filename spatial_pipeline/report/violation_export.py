@@ -12,11 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import shapely
+from numpy.typing import NDArray
 
-from spatial_pipeline.model.result import key_text, keys_text
+from spatial_pipeline.model.profile import Profile
+from spatial_pipeline.model.result import Result, key_text, keys_text
+from spatial_pipeline.model.violation_runs import AnyViolations, parts_of
+from spatial_pipeline.report.feature_ids import feature_ids
 from spatial_pipeline.report.geopackage import write_violations
 from spatial_pipeline.report.map_geometry import places
-from spatial_pipeline.report.violations import GEOMETRY, replaced, text, write_geoparquet
+from spatial_pipeline.report.violations import GEOMETRY, replaced, text, to_table, write_geoparquet
 
 LAYER = "violations"
 LAYERS = (".gpkg", ".parquet", ".geoparquet")
@@ -80,6 +84,33 @@ def write_geopackage(table: pa.Table, path: Path) -> None:
 
     """
     write_violations([(LAYER, with_plain_columns(table))], path)
+
+
+def numbered_table(
+    evaluations: Sequence[tuple[Result, AnyViolations]], profile: Profile | None
+) -> pa.Table:
+    """All violations with the numbers of the features involved, as the source has them.
+
+    ``feature_id`` is the first feature (see :func:`feature_ids`), ``other_feature_id`` the second.
+
+    Args:
+        evaluations: results with their violations, keys filled in.
+        profile: profile of the source.
+
+    """
+    table = to_table(evaluations, None if profile is None else profile.pyproj_crs)
+    parts = [part for _, found in evaluations for part in parts_of(found) if len(part)]
+    none = np.empty(0, np.int64)
+    firsts = np.concatenate([none, *(p.rows[:, 0] for p in parts)])
+    seconds = np.concatenate([none, *(_second(p.rows) for p in parts)])
+    place = table.schema.get_field_index(GEOMETRY)
+    for name, rows in (("other_feature_id", seconds), ("feature_id", firsts)):
+        table = table.add_column(place, name, feature_ids(profile, rows))
+    return table
+
+
+def _second(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return rows[:, 1] if rows.shape[1] > 1 else np.full(len(rows), -1, dtype=np.int64)
 
 
 def with_plain_columns(table: pa.Table) -> pa.Table:

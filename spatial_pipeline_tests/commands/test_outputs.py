@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +197,23 @@ def test_refused_before_anything_is_done(folder: Path, option: str, path: str, s
     assert done.exit_code == 2
     assert said in done.stderr
     assert not (folder / "store").exists()
+
+
+def test_features_have_the_numbers_of_their_source(folder: Path) -> None:
+    """A GeoPackage from which rows were deleted: fid 2 is gone, and the rest keep theirs."""
+    with closing(sqlite3.connect(folder / "bad.gpkg")) as connection, connection:
+        for (trigger,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            connection.execute(f'DROP TRIGGER "{trigger}"')
+        connection.execute("DELETE FROM bad WHERE fid = 2")
+        connection.execute("DELETE FROM rtree_bad_geom WHERE id = 2")
+        connection.execute("UPDATE gpkg_ogr_contents SET feature_count = 4")
+    check(folder, "bad.yaml", "--violations", "v.gpkg", "--quarantine", "q.gpkg")
+    frame = geopandas.read_file(folder / "v.gpkg", layer="violations")
+    overlap = frame[frame["name"] == "apart"].iloc[0]
+    assert (overlap["feature_id"], overlap["other_feature_id"]) == (3, 4)
+    assert sorted(frame[frame["name"] == "unique"]["feature_id"]) == [3, 4]
+    kept = geopandas.read_file(folder / "q.gpkg")
+    assert kept["quarantine_id"].tolist() == [3, 4]
+    assert kept["quarantine_row"].tolist() == [1, 2]

@@ -19,7 +19,7 @@ from spatial_pipeline.pipeline import pipeline as run
 from spatial_pipeline.pipeline.batch_check import check_all
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.pipeline.suppressions import write_baselines
-from spatial_pipeline.report import violations
+from spatial_pipeline.report import violation_export, violations
 from spatial_pipeline.report.drawing import draw
 from spatial_pipeline.report.quarantine import named_rows
 from spatial_pipeline.report.sarif import sarif
@@ -59,7 +59,7 @@ def told(folder: Path, given: VectorContract, *, in_files: bool) -> dict[str, An
     (layer,) = pipeline.store.root.glob("shapes/*/*/violations.parquet")
     write_baselines([given], [checked])
     baseline = given.base / "accepted.json"
-    files = violations.export(
+    files = violation_export.export(
         [violations.to_table(checked.evaluations, None)], folder / f"layer-{in_files}.parquet"
     )
     found = {

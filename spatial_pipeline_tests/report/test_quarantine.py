@@ -44,8 +44,8 @@ def test_names_that_are_taken_get_a_number() -> None:
     )
     table = to_table(data.everything, {0: ["bad"]})
     assert table.column_names == [
-        "geometry_2", "Geometry_1", "quarantine_row", "quarantine_row_1", "quarantine_reasons",
-        "geometry",
+        "geometry_2", "Geometry_1", "quarantine_row", "quarantine_row_1", "quarantine_id",
+        "quarantine_reasons", "geometry",
     ]  # fmt: skip
 
 

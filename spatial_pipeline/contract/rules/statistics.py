@@ -68,13 +68,13 @@ class StatisticRule(MetadataRule):
 class ColumnStatistics(StatisticRule):
     """Statistics of a column lie within bounds.
 
-    The mean is exact and rounded once; quantiles are interpolated linearly. NaN, infinity and null
-    take no part in them, and are counted.
+    Mean and sum are exact and rounded once; quantiles are interpolated linearly. NaN, infinity and
+    null take no part in them, and are counted.
     """
 
     rule: Literal["column_statistics"] = "column_statistics"
     needs: ClassVar[Needs] = Needs.some(
-        "null_fraction", "distinct", "mean", "quantiles", "checksum"
+        "null_fraction", "distinct", "mean", "std", "sum", "quantiles", "checksum"
     )
     column: str = Field(description="Column to check.")
     checksum: str | None = Field(
@@ -85,6 +85,10 @@ class ColumnStatistics(StatisticRule):
     null_fraction: Range | None = Field(None, description="Share of nulls among the features.")
     distinct: Range | None = Field(None, description="Number of distinct values.")
     mean: Range | None = Field(None, description="Mean of the values.")
+    std: Range | None = Field(
+        None, description="Standard deviation of the values (of all of them, not of a sample)."
+    )
+    sum: Range | None = Field(None, description="Sum of the values; 0 without one.")
     quantiles: dict[Annotated[str, AfterValidator(_share)], Range] | None = Field(
         None, description='Share → bounds, such as {"0.5": {min: 10}} for the median.'
     )

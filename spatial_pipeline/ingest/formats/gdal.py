@@ -22,6 +22,7 @@ from spatial_pipeline.ingest import gdal_messages
 from spatial_pipeline.ingest.formats import datetimes, geojson, geometry_types
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
+from spatial_pipeline.ingest.id_runs import IdRuns
 from spatial_pipeline.ingest.integrity import crs_texts, drawn_arcs, vector
 from spatial_pipeline.ingest.schema import distinct_names, free_name, plain, staged_type
 from spatial_pipeline.sources.local import SourceFiles
@@ -34,6 +35,8 @@ MAX_LISTED = 50
 SINGLE_LAYER_DRIVERS = frozenset(
     {"GeoJSON", "GeoJSONSeq", "ESRI Shapefile", "FlatGeobuf", "MapInfo File"}
 )
+NUMBERED_DRIVERS = frozenset({"GPKG", "OpenFileGDB", "SQLite", "MapInfo File"})
+"""Formats that number their features otherwise than by the row from 0."""
 _WKB_EXTENSIONS = frozenset({b"geoarrow.wkb", b"ogc.wkb"})
 _CONFIGURATION: dict[str, str | int | float | bool] = {
     "OGR_ARROW_MEM_LIMIT": BATCH_BYTES,
@@ -116,6 +119,7 @@ def _opened(stack: ExitStack, path: str, info: dict[str, Any], notes: list[str])
             use_pyarrow=True,
             batch_size=BATCH_ROWS,
             datetime_as_string=bool(stamps),
+            return_fids=info["driver"] in NUMBERED_DRIVERS,
         )
         meta, reader = stack.enter_context(opened)
     found = _described(name, info, meta, reader, stamps, notes)
@@ -159,7 +163,9 @@ def _described(
         if (f.metadata or {}).get(b"ARROW:extension:name") in _WKB_EXTENSIONS
     ]
     primary = geometries[0] if geometries else None
-    attributes = [i for i in range(len(source)) if i != primary]
+    # pyogrio puts the numbers in front.
+    numbered = info["driver"] in NUMBERED_DRIVERS
+    attributes = [i for i in range(numbered, len(source)) if i != primary]
     if len(geometries) > 1:
         others = ", ".join(source.field(i).name for i in geometries[1:])
         notes.append(f"several geometry columns: {others} staged as binary attributes")
@@ -174,6 +180,7 @@ def _described(
         fields.append(pa.field(geometry, pa.binary()))
         attributes.append(primary)
     schema = pa.schema(fields)
+    ids = IdRuns()
     return Layer(
         driver=str(info["driver"]),
         name=None if info["driver"] in SINGLE_LAYER_DRIVERS else name,
@@ -183,7 +190,8 @@ def _described(
         schema=schema,
         declared_count=int(info["features"]) if info["features"] >= 0 else None,
         declared_bounds=_bounds(info.get("total_bounds")),
-        batches=_batches(reader, attributes, schema, notes),
+        batches=_batches(reader, attributes, schema, notes, ids if numbered else None),
+        ids=ids,
         required=frozenset(
             f.name for f, i in zip(fields, attributes, strict=True) if not source.field(i).nullable
         ),
@@ -192,7 +200,7 @@ def _described(
 
 
 def _batches(
-    reader: Any, columns: list[int], schema: pa.Schema, notes: list[str]
+    reader: Any, columns: list[int], schema: pa.Schema, notes: list[str], ids: IdRuns | None
 ) -> Iterator[pa.RecordBatch]:
     read = 0
     while True:
@@ -208,6 +216,8 @@ def _batches(
             msg = f"cannot be read behind record {read}: {reason_of(exc)}"
             raise SourceError(msg) from exc
         read += batch.num_rows
+        if ids is not None:
+            ids.add(batch.column(0).to_numpy(zero_copy_only=False))
         if arrays:
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
         else:

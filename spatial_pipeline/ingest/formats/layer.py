@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.ingest.conformance.judge import Judge
 from spatial_pipeline.ingest.defects import Defects
+from spatial_pipeline.ingest.id_runs import IdRuns
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Layer:
         defects: values that cannot be kept as they are; grows while batches are read.
         lost: called behind the last batch with the source rows whose geometry was read as null;
             gives the source rows whose geometry is there but was not understood.
+        ids: numbers that the source gives its features; grows while batches are read.
         judge: takes findings of the reader about the conformance of the source.
         curves: source rows of features with curves, by their types; grows while batches are read.
         drawn_curves: notes on curved entities whose rows are not known.
@@ -58,6 +60,7 @@ class Layer:
     notes: list[str] = field(default_factory=list)
     defects: Defects = field(default_factory=Defects)
     lost: Callable[[NDArray[np.int64]], Iterable[int]] = lambda _rows: ()
+    ids: IdRuns = field(default_factory=IdRuns)
     judge: Judge | None = None
     curves: dict[str, list[int]] = field(default_factory=dict)
     drawn_curves: list[str] = field(default_factory=list)

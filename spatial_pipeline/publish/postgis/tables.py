@@ -15,7 +15,6 @@ from collections.abc import Sequence, Set
 
 import asyncpg
 
-from spatial_pipeline.contract.geometry_type import GeometryType
 from spatial_pipeline.contract.table_name import TableName
 from spatial_pipeline.errors import StoreError
 from spatial_pipeline.publish.postgis.extension import find_postgis
@@ -121,11 +120,11 @@ async def _conform(
 
 
 def _way_out(part: TablePart, column: str, kinds: Sequence[str]) -> str:
-    """Way out for a geometry column that cannot have two types (``geometry(PolygonZ,25832)``)."""
+    """Way out for a geometry column that cannot have two types."""
     if column != part.layout.geometry:
         return ""
-    types = [GeometryType.parse(k.partition("(")[2].partition(",")[0]) for k in kinds]
-    if len({t.dimensions for t in types if t is not None}) > 1:
+    # Only geometries that differ in dimensions have a column without a type.
+    if not all("(" in kind for kind in kinds):
         return (
             ": no type holds both dimensions; deliver all partitions in one (ogr2ogr -dim XY or"
             " XYZ), or publish this one to another table by a contract of its own"

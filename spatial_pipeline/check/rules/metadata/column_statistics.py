@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ Statistic = tuple[str, float | None, Range]
 
 @evaluates(ColumnStatistics)
 class ColumnStatisticsCheck(BatchCheck[ColumnStatistics]):
-    """Folds counts, exact sums and hashes; only quantiles keep the values of the column."""
+    """Folds counts, exact sums and hashes; only quantiles and deviations keep the values."""
 
     needs_geometry = False
 
@@ -33,9 +34,9 @@ class ColumnStatisticsCheck(BatchCheck[ColumnStatistics]):
             batch.table,
             rule.group_by,
             rule.column,
-            numbers=rule.mean is not None,
+            numbers=any(wanted is not None for wanted in (rule.mean, rule.std, rule.sum)),
             distinct=rule.distinct is not None,
-            values=rule.quantiles is not None,
+            values=rule.quantiles is not None or rule.std is not None,
             checksum=rule.checksum is not None,
         )
 
@@ -76,9 +77,27 @@ class ColumnStatisticsCheck(BatchCheck[ColumnStatistics]):
             yield "number of distinct values", float(len(group.hashes)), rule.distinct
         if rule.mean is not None:
             yield "mean", group.mean, rule.mean
+        if rule.std is not None:
+            yield "standard deviation", _deviation(group), rule.std
+        if rule.sum is not None:
+            yield "sum", group.sum or 0.0, rule.sum
         for share, bounds in (rule.quantiles or {}).items():
             value = float(np.quantile(group.values, float(share))) if len(group.values) else None
             yield f"{share} quantile", value, bounds
+
+
+def _deviation(group: GroupStatistics) -> float | None:
+    """Standard deviation of the values; the order of them does not change it."""
+    mean = group.mean
+    if mean is None:
+        return None
+    away = np.abs(group.values - mean)
+    largest = float(away.max())
+    if not largest:
+        return 0.0
+    # Scaled, so that squares neither overflow nor vanish.
+    squares = math.fsum(((away / largest) ** 2).tolist())
+    return largest * math.sqrt(squares / len(away))
 
 
 def _out_of(value: float | None, bounds: Range) -> str:

@@ -131,3 +131,34 @@ def test_numbers_are_those_of_the_whole_column(values):
     assert got["number of distinct values"] == len(set(real))
     assert got["mean"] == (float(sum(map(Fraction, real)) / len(real)) if real else None)
     assert got["0.3 quantile"] == (float(np.quantile(real, 0.3)) if real else None)
+
+
+def test_sums_and_deviations():
+    every = rule(sum={"min": 110, "max": 110}, std={"min": 12.99, "max": 12.991})
+    result, found = told(every)
+    assert (result.status, result.checked, found) == (Status.PASSED, 2, [])
+    assert [f[1] for f in told(rule(sum={"max": 100}, std={"min": 13}))[1]] == [
+        "standard deviation of price is 12.9903810567666, below 13",
+        "sum of price is 110, above 100",
+    ]
+    nothing = {"price": pa.array([None, None], pa.int32())}
+    _, found = told(rule(sum={"min": 1}, std={"min": 0}), nothing)
+    assert sorted(f[1] for f in found) == [
+        "standard deviation of price does not exist: there is no value",
+        "sum of price is 0, below 1",
+    ]
+
+
+@given(st.lists(st.floats(-1e300, 1e300) | st.sampled_from([1e-300, 0.1, 7.0]), min_size=1,
+                max_size=6))  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_deviations_are_those_of_fractions(values):
+    data = memory_vector(POINTS[: len(values)], {"price": values}, batch_size=2)
+    _, violations = run_rule(rule(std={"min": 1e308}), data)
+    exact = [Fraction(v) for v in values]
+    mean = sum(exact) / len(exact)
+    variance = sum((v - mean) ** 2 for v in exact) / len(exact)
+    scale = max((abs(v - mean) for v in exact), default=0)
+    expected = float(scale) * math.sqrt(variance / scale**2) if scale else 0.0
+    (found,) = violations.measure.tolist() or [expected]
+    assert found == pytest.approx(expected, rel=1e-12, abs=float(scale) * 1e-12)
