@@ -19,6 +19,8 @@ from spatial_pipeline.pipeline.rule_candidates import (
 
 MAJORITY = 0.9
 """Share of features from which their type is that of the dataset, and others are strays."""
+MEASURED = 5000
+"""Features up to which their inner width is tried."""
 CODES = 2
 """Columns of codes that are tried as classes of neighbours."""
 
@@ -138,6 +140,10 @@ def _shapes(summary: GeometrySummary) -> Iterator[RuleCandidate]:
         if area.found and area.least > 0:
             least = {"value": rounded_down(area.least), "by_part": True}
             yield RuleCandidate.of(GEOMETRY, "min_area", least)
+            # The inner width is dear to measure: one guess, and not for many features.
+            if sum(summary.types.values()) <= MEASURED:
+                width = {"value": rounded_down(math.sqrt(area.least) / 10, 1)}
+                yield RuleCandidate.of(GEOMETRY, "min_width", width)
         if area.found:
             most = {"value": rounded_up(area.most), "by_part": True}
             yield RuleCandidate.of(GEOMETRY, "max_area", most)

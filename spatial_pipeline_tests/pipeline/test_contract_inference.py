@@ -215,6 +215,7 @@ def test_nothing_exact_when_it_is_not_wanted(tmp_path: Path) -> None:
 NO_CANDIDATE = {
     "count_change": "compares with the last published version",
     "stable_keys": "compares with the last published version",
+    "must_continue_across": "only a person knows the border",
     "delivery_contents": "a folder has contents, a source has none",
     "layers": "a container has layers, a source is one of them",
     "readable": "always on",
@@ -224,7 +225,6 @@ NO_CANDIDATE = {
     "round_trips": "about another format, not about the data",
     "pixel_expression": "an expression cannot be guessed",
     "not_null": "part of columns, except for names that end in !",
-    "min_width": "no kernel measures the narrowest place of a polygon",
 }
 
 

@@ -101,6 +101,13 @@ class Neighbourhood:
         """(m,) bool: pairs of features with equal values in all columns; null equals null."""
         return equal_values(self.features, one, self.features, other, columns, columns)
 
+    def classes(self, columns: Sequence[str]) -> NDArray[np.int64]:
+        """(n,) numbers of the features, equal for equal values in all columns; null equals null."""
+        found = [_codes(values, values) for values in map(self.features.column, columns)]
+        count = len(self.geometry)
+        rows = np.stack([codes[:count] for codes in found], axis=1)
+        return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
 
 def plain_shapes(features: Features, dimension: int | None = None) -> NDArray[np.object_]:
     """(n,) the parts of the dimensions that are judged, in the XY plane; copies.

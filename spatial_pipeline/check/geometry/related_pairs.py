@@ -23,6 +23,7 @@ TURNED = {"within": "contains", "covered_by": "covers"}
 BOTH_WAYS = {"intersects", "touches", "crosses", "overlaps"}
 """Predicates that are the same from either side."""
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+Wanted = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
 Predicate = Callable[[NDArray[np.object_], NDArray[np.object_]], Any]
 
 
@@ -31,6 +32,7 @@ def related(
     several: NDArray[np.object_],
     relation: str,
     cancelled: Callable[[], None] = lambda: None,
+    wanted: Wanted | None = None,
 ) -> Pairs:
     """Pairs that are in a relation, given in the order (asking, other).
 
@@ -40,6 +42,8 @@ def related(
         relation: name of a predicate of Shapely, or a DE-9IM mask of nine characters, under which
             disjoint geometries are not in relation.
         cancelled: raises when the time is up.
+        wanted: says of pairs of indices which ones are to be decided; all unless given. A predicate
+            costs far more than a comparison of numbers.
 
     Returns:
         (k,) indices of the asking ones, ascending, and (k,) indices of the others, ascending for
@@ -48,7 +52,8 @@ def related(
     """
     turned = TURNED.get(relation)
     swap = turned is not None or (relation in BOTH_WAYS and _heavier(several, asking))
-    return _pairs(asking, several, predicate(turned or relation), 0.0, swap, cancelled)
+    holds = predicate(turned or relation)
+    return _pairs(asking, several, holds, 0.0, swap, cancelled, wanted)
 
 
 def within_reach(
@@ -103,6 +108,7 @@ def _pairs(
     reach: float,
     swap: bool,
     cancelled: Callable[[], None],
+    wanted: Wanted | None = None,
 ) -> Pairs:
     none = np.empty(0, dtype=np.int64)
     left, right = [none], [none]
@@ -116,6 +122,9 @@ def _pairs(
         i += start
         order = np.lexsort([j, i])
         i, j = i[order], j[order]
+        if wanted is not None:
+            chosen = wanted(i, j)
+            i, j = i[chosen], j[chosen]
         shapely.prepare(several[np.unique(j)] if swap else asking[np.unique(i)])
         kept = np.zeros(len(i), dtype=bool)
         for begin in range(0, len(i), PAIRS):

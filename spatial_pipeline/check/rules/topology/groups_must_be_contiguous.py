@@ -67,11 +67,17 @@ class GroupsMustBeContiguousCheck(TileCheck[GroupsMustBeContiguous]):
         """(k, 2) joined polygons, the one of lower position first, which the tile owns."""
         shapes = tile.geometry
         own, least = shapes[: tile.owned], self.rule.min_shared_length
-        found = [related(own, shapes, mask, tile.cancelled) for mask in JOINED]
+        position, group = tile.position, tile.classes(self.rule.group_by)
+        every = self.rule.allow_islands
+
+        def wanted(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+            # Neighbours of other groups only tell islands.
+            alike = every | (group[one] == group[other])
+            return np.asarray(alike & (position[one] < position[other]))
+
+        found = [related(own, shapes, mask, tile.cancelled, wanted) for mask in JOINED]
         pairs = np.unique(np.concatenate([np.column_stack(pair) for pair in found]), axis=0)
         one, other = pairs.T
-        ahead = tile.position[one] < tile.position[other]
-        one, other = one[ahead], other[ahead]
         if least:
             boundary = shapely.boundary(shapes)
             length = shapely.length(shapely.intersection(boundary[one], boundary[other]))

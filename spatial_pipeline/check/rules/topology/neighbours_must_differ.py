@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from spatial_pipeline.check.api import Neighbourhood, Polygons, Violations, tile_rule
 from spatial_pipeline.check.geometry.eligible import of_dimension
@@ -18,14 +19,18 @@ SHARED_BOUNDARY = "****1****"
 @tile_rule(judges=Polygons)
 def evaluate(rule: NeighboursMustDiffer, tile: Neighbourhood) -> Violations:
     """Shared boundaries of polygons with equal values, and their length; null equals null."""
-    one, other = related(tile.geometry, tile.geometry, SHARED_BOUNDARY, tile.cancelled)
-    ahead = tile.position[one] < tile.position[other]
-    one, other = one[ahead], other[ahead]
-    same = tile.equal(one, other, rule.values)
+    position, values = tile.position, tile.classes(rule.values)
+    judged = np.ones(len(values), dtype=bool)
     if rule.except_where is not None:
-        excepted = mask(tile.features.batch.table, rule.except_where)[tile.features.index]
-        same &= ~(excepted[one] | excepted[other])
-    one, other = one[same], other[same]
+        judged = ~mask(tile.features.batch.table, rule.except_where)[tile.features.index]
+
+    def wanted(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+        # Most neighbours differ: only of equal ones it matters whether they share a boundary.
+        alike = (values[one] == values[other]) & judged[one] & judged[other]
+        return np.asarray(alike & (position[one] < position[other]))
+
+    shapes = tile.geometry
+    one, other = related(shapes, shapes, SHARED_BOUNDARY, tile.cancelled, wanted)
     boundary = shapely.boundary(tile.geometry)
     shared = of_dimension(shapely.intersection(boundary[one], boundary[other]), 1)
     shared = shapely.line_merge(shared)
