@@ -340,13 +340,13 @@ def test_same_results_of_an_edited_coverage(
 def decided(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of pairs that the exact predicate is asked of from now on."""
     asked: list[int] = []
-    exact = must_not_overlap.interiors_meet
+    exact = must_not_overlap.shared_violations
 
-    def watched(one: Any, other: Any, pattern: str) -> Any:
-        asked.append(len(one))
-        return exact(one, other, pattern)
+    def watched(geometry: Any, rows: Any, pairs: Any, *rest: Any) -> Any:
+        asked.append(len(pairs[0]))
+        return exact(geometry, rows, pairs, *rest)
 
-    monkeypatch.setattr(must_not_overlap, "interiors_meet", watched)
+    monkeypatch.setattr(must_not_overlap, "shared_violations", watched)
     return asked
 
 
