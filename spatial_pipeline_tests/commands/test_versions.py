@@ -59,7 +59,7 @@ def test_diff_names_new_gone_and_changed_rules(project: Project, tmp_path: Path)
     done = project.call(*call, "--layer", layer)
     assert done.exit_code == 1
     assert "1 gone, 2 new" in done.stdout
-    written = geopandas.read_file(layer)
+    written = geopandas.read_file(layer, layer="violations")
     assert sorted(r.split()[0].rstrip(":,") for r in written["reason"]) == ["gone", "new", "new"]
     value = json.loads(project.call("diff", "roads", "--json", "--key", "id").stdout)
     (change,) = value["rules"]
