@@ -18,7 +18,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import pyproj
-import rasterio
 import shapely
 
 from spatial_pipeline.check.engine.remote import Bench, Elapsed, RemoteJob, Window
@@ -42,6 +41,8 @@ Versions = dict[str, str]
 @cache
 def versions() -> Versions:
     """Versions that must be equal on all machines for their answers to be equal."""
+    import rasterio
+
     found = {
         "Python": ".".join(platform.python_version_tuple()[:2]),
         "GEOS": shapely.geos_version_string,

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.raster import ingest_raster
 from spatial_pipeline.ingest.vector import ingest_vector
 from spatial_pipeline.model.profile import Profile
 from spatial_pipeline.sources.local import SourceFiles
@@ -41,4 +40,7 @@ def stage_files(
     """
     if kind == "vector":
         return ingest_vector(options, source, folder, progress)
+    # GDAL's raster drivers are loaded for rasters only.
+    from spatial_pipeline.ingest.raster import ingest_raster
+
     return ingest_raster(options, source, folder, progress)

@@ -22,7 +22,6 @@ from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.model.readers import CountedVector, Reader
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline import suppressions
-from spatial_pipeline.pipeline.export import export_raster, export_vector
 from spatial_pipeline.pipeline.staging import Stager
 from spatial_pipeline.store.root_files import OTHERS
 from spatial_pipeline.store.versions import Store
@@ -159,6 +158,9 @@ class Comparisons:
         source = self.stager.store.data_path(self.version)
         folder = self.bench.root / rule.check_name
         folder.mkdir(parents=True)
+        # The writers of all formats are loaded for the one rule that writes.
+        from spatial_pipeline.pipeline.export import export_raster, export_vector
+
         export = export_vector if isinstance(profile, VectorProfile) else export_raster
         written = export(source, profile, folder, rule.format, rule.driver_options)  # type: ignore[arg-type]
         back = Source(uri=str(written), layer=None, where=None)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 
@@ -119,6 +118,8 @@ def _type(table: pa.Table) -> str:
 
 
 def _write(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None:
+    import pyogrio
+
     for name, table in layers:
         crs = crs_of(table)
         with contextlib.ExitStack() as stack:

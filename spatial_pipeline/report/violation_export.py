@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 
@@ -167,6 +166,8 @@ def _xlsx(table: pa.Table, path: Path) -> None:
     if len(table) > MOST_ROWS:
         msg = f"{path}: {len(table)} violations, and a sheet has {MOST_ROWS} rows: write .csv"
         raise OSError(msg)
+    import pyogrio
+
     replaced(
         path, lambda temporary: pyogrio.write_arrow(table, temporary, driver="XLSX", layer=LAYER)
     )

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import pyogrio
 import pyproj
 import shapely
 
@@ -285,7 +284,11 @@ def replaced(path: Path, write: Callable[[Path], None]) -> None:
     try:
         write(temporary)
         temporary.replace(path)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as exc:
+    except RuntimeError as exc:
+        from pyogrio.errors import DataLayerError, DataSourceError
+
+        if not isinstance(exc, DataSourceError | DataLayerError):
+            raise
         raise OSError(str(exc)) from exc
     finally:
         temporary.unlink(missing_ok=True)

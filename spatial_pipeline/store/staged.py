@@ -1,4 +1,8 @@
-"""Readers of staged versions: GeoParquet by row group, COG by window."""
+"""Readers of staged versions: GeoParquet by row group, COG by window.
+
+GDAL is loaded with the first raster: the check of a small vector file would spend more time on
+importing it than on its rules.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +20,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
-from rasterio.errors import NotGeoreferencedWarning
-from rasterio.windows import Window
 
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import RasterProfile, VectorProfile, can_hold
 from spatial_pipeline.model.raster_window import PixelWindow
-from spatial_pipeline.runtime import gdal_cache
 
 CACHED_ROW_GROUPS = 6
 AT_ONCE = 65_536
@@ -296,6 +295,8 @@ class StagedRaster:
 
     def read(self, row_off: int, col_off: int, height: int, width: int) -> PixelWindow:
         """Any window inside the raster, all bands."""
+        from rasterio.windows import Window
+
         dataset = self._dataset()
         window = Window(col_off, row_off, width, height)
         values = dataset.read(window=window)
@@ -335,6 +336,11 @@ class StagedRaster:
     def _dataset(self) -> Any:
         """One open dataset a thread: GDAL datasets are never shared."""
         if not hasattr(self._files, "dataset"):
+            import rasterio
+            from rasterio.errors import NotGeoreferencedWarning
+
+            from spatial_pipeline.runtime import gdal_cache
+
             gdal_cache.bound()
             with warnings.catch_warnings():
                 # Rules say what a raster without a grid lacks; a reader has nothing to add.
@@ -354,6 +360,8 @@ def _known_mask(
     """
     if values.dtype.kind not in "iu":
         return None
+    from rasterio.enums import MaskFlags
+
     flags = [f for f in mask_flags if f != [MaskFlags.all_valid]]
     if any(f != [MaskFlags.nodata] for f in flags) or (flags and len(nodata) != len(values)):
         return None

@@ -204,6 +204,13 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
         "max_name_length": [3, None],
         "extra": ["forbid", "allow"],
     },
+    "layers": {
+        "equals": [["a"], None],
+        "contains": [["a"], None],
+        "name_pattern": ["a", None],
+        "max_name_length": [3, None],
+        "no_reserved_words": [True, False],
+    },
     "feature_count": {"min": [0, None], "max": [5, None]},
     "value_range": {"min": [0, None], "max": [5, None], "column": ["a"]},
     "allowed_values": {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.ingest import id_runs
@@ -11,6 +11,7 @@ from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.report.feature_ids import feature_ids
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(-5, 30) | st.integers(2**62, 2**62 + 9), max_size=8), max_size=6)
 )

@@ -7,7 +7,7 @@ import re
 from html import unescape
 from html.parser import HTMLParser
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.contract.vocabulary import Severity
@@ -103,6 +103,7 @@ def test_names_and_messages_cannot_break_out() -> None:
     assert "&lt;script&gt;" in text
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_json_in_a_page_is_the_value_and_cannot_end_its_element(text: str) -> None:
     written = safe_json({"a": [text]})

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import GeometryCollection, LineString, MultiPoint, Point, Polygon, box
 
@@ -35,6 +35,7 @@ def test_every_kind_is_written_by_its_dimension() -> None:
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(FLOATS, FLOATS), min_size=2, max_size=8))
 def test_finite_coordinates_keep_every_digit(line: list[tuple[float, float]]) -> None:
     with np.errstate(invalid="ignore"):

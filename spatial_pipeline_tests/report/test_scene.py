@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from shapely import Point, box
@@ -28,6 +28,7 @@ def at(shape: Any, *rows: int) -> Violations:
 CELLS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(CELLS, CELLS, st.integers(1, 7))
 def test_features_in_or_near_a_violation_are_drawn(cells: Any, defects: Any, batch: int) -> None:
     shapes = [None, Point(), *(box(x, y, x + 1, y + 1) for x, y in cells)]

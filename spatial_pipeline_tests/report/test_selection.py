@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.model.violations import Violations
@@ -8,6 +8,7 @@ from spatial_pipeline.report.selection import selected, shared
 from spatial_pipeline_tests.report.cases import PASSED, result, violations
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 50), max_size=12), st.integers(0, 200))
 def test_shares_are_fair_and_use_all_there_is(counts: list[int], limit: int) -> None:
     shares = shared(counts, limit)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spatial_pipeline.contract.rules.base import (
     ContractModel,
@@ -190,7 +190,11 @@ class MustNotSelfIntersect(SelfMeetingRule):
 
 
 class ValuesMatchLocation(OverlayRule):
-    """Values of features equal those of the polygons that contain them."""
+    """Values of features equal those of the polygons that contain them, or that lie beside them.
+
+    ``side: nearest`` compares with the nearest polygon; ``left`` and ``right`` with the polygons on
+    one side of a line, seen in its direction, at ``max_distance`` from it.
+    """
 
     rule: Literal["values_match_location"] = "values_match_location"
     values: dict[str, str] = Field(
@@ -202,6 +206,22 @@ class ValuesMatchLocation(OverlayRule):
         description="Smallest share of a feature (area, length or points) that lies in polygons "
         "with its values.",
     )
+
+    side: Literal["inside", "nearest", "left", "right"] = Field(
+        "inside", description="Where the polygons lie, seen from the feature."
+    )
+    max_distance: Length | None = Field(
+        None,
+        gt=0,
+        description="nearest: how far the polygon may be; left and right: how far beside the line.",
+    )
+
+    @model_validator(mode="after")
+    def _beside(self) -> Self:
+        if (self.side == "inside") != (self.max_distance is None):
+            msg = "max_distance: side nearest, left and right need it, inside takes none"
+            raise ValueError(msg)
+        return self
 
     def columns(self) -> tuple[str, ...]:
         """The own columns that are compared."""

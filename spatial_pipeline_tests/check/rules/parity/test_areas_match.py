@@ -50,7 +50,7 @@ def test_areas_match_of_what_has_no_classes_is_an_error(monkeypatch):
     st.lists(st.integers(0, 3), min_size=12, max_size=12),
     st.lists(st.integers(0, 3), min_size=12, max_size=12),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_areas_match_is_bincount(one, other):
     a, b = np.array(one).reshape(1, 3, 4), np.array(other).reshape(1, 3, 4)
     _, violations = any_cut(AreasMatch(other=OTHER), a, memory_raster(b, nodata=0), nodata=0)

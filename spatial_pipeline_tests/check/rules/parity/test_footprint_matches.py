@@ -38,7 +38,7 @@ def test_footprint_matches_by_ratio():
 
 
 @given(st.integers(0, 2**20 - 1), st.integers(1, 2**20 - 1))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_footprint_matches_is_the_difference_of_masks(one, other):
     masks = [np.array([n >> i & 1 for i in range(20)], bool).reshape(1, 4, 5) for n in (one, other)]
     declared = memory_vector([pixels(r) for r in flood(masks[1][0])])

@@ -69,7 +69,7 @@ def test_positional_accuracy_says_what_is_missing():
 
 
 @given(st.lists(st.tuples(*[st.integers(-9, 9)] * 4), min_size=1, max_size=6))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_positional_accuracy_is_the_distance_of_every_pair(pairs):
     controls = points([(c, d) for *_, c, d in pairs])
     rule = PositionalAccuracy(other=OTHER, key=["id"], percentile95=3)

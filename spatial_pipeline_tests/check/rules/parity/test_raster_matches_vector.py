@@ -48,7 +48,7 @@ def test_raster_matches_vector_says_what_is_missing():
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 8)] * 4, st.integers(1, 2)), min_size=1, max_size=4))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_raster_matches_vector_is_every_centre_in_every_polygon(boxes):
     shapes = [
         (shapely.box(a / 2, -(b + 1) / 2, (c + 1) / 2, -d / 2).normalize(), k)

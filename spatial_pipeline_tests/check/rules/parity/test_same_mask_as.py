@@ -36,7 +36,7 @@ def test_same_mask_as_needs_the_same_grid_and_bands():
 
 
 @given(st.integers(0, 2**24 - 1), st.integers(0, 2**24 - 1))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_same_mask_as_is_xor(one, other):
     masks = [np.array([n >> i & 1 for i in range(24)], bool).reshape(2, 3, 4) for n in (one, other)]
     values = np.ones((2, 3, 4))

@@ -39,7 +39,7 @@ def test_thematic_accuracy_without_samples_in_the_data_is_an_error():
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(1, 3)), min_size=1))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_thematic_accuracy_is_the_confusion_matrix(given_samples):
     values = np.random.default_rng(2).integers(1, 4, (1, 3, 4))
     other = samples([k for *_, k in given_samples], [(r, c) for r, c, _ in given_samples])

@@ -55,7 +55,7 @@ def test_vertical_accuracy_beside_nodata_takes_the_nearest_pixel():
 
 
 @given(st.lists(st.tuples(st.floats(0.5, 5.5), st.floats(-4.5, -0.5)), min_size=1, max_size=5))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_vertical_accuracy_interpolates_a_plane_exactly(places):
     checks = points(*((x, y, x - 0.5) for x, y in places))
     assert any_cut(VerticalAccuracy(other=OTHER, rmse=1e-12), SLOPE, checks)[0].passed

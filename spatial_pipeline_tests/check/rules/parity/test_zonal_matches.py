@@ -45,7 +45,7 @@ def test_zonal_matches_names_polygons_whose_statistic_differs():
     st.lists(st.tuples(*[st.integers(0, 9)] * 4), min_size=1, max_size=4),
     st.sampled_from(["mean", "sum", "min", "max", "count"]),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_zonal_matches_is_every_pixel_of_every_polygon(values, boxes, statistic):
     shapes = [
         shapely.box(min(a, c) / 2, -(max(b, d) + 1) / 2, (max(a, c) + 1) / 2, -min(b, d) / 2)

@@ -29,7 +29,7 @@ def test_raster_must_cover_outlines_what_is_missing_inside_and_outside():
 
 
 @given(st.integers(0, 2**15 - 1), st.tuples(*[st.integers(0, 8)] * 4))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_raster_must_cover_is_every_centre_in_the_area(bits, corner):
     a, b, c, d = corner
     box = shapely.box(min(a, c) / 2, -(max(b, d) + 1) / 2, (max(a, c) + 1) / 2, -min(b, d) / 2)

@@ -44,7 +44,7 @@ def test_tile_edges_must_match_needs_one_grid():
 
 
 @given(st.integers(-3, 5), st.lists(st.integers(0, 5), min_size=12, max_size=12))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_tile_edges_must_match_is_every_pair_over_the_seam(shift, cells):
     there = np.array(cells, float).reshape(1, 6, 2)
     result, _ = any_cut(RULE, VALUES, beside(there, 4, shift))

@@ -32,7 +32,7 @@ def test_tiles_must_not_have_gaps_within_an_extent():
 
 
 @given(st.sets(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_tiles_must_not_have_gaps_is_every_cell(cells):
     tiles = [tile(4 * x, -3 * y) for x, y in sorted(cells)]
     within = (0, -12, 16, 0)

@@ -40,7 +40,7 @@ def test_tiles_must_not_overlap_is_not_fooled_by_rounded_headers():
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=2, max_size=5))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_tiles_must_not_overlap_is_every_pair(corners):
     tiles = [tile(*c) for c in corners]
     result, violations = run_rule(TilesMustNotOverlap(others=("b",) * (len(tiles) - 1)), *tiles)

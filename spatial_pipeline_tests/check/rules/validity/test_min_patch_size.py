@@ -43,7 +43,7 @@ def test_min_patch_size_by_area_and_by_corners():
 
 
 @given(st.integers(1, 7), st.integers(1, 7), st.randoms(use_true_random=False), st.integers(1, 6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_min_patch_size_is_flood_fill_of_every_value(height, width, random, least):
     cells = [[random.randint(0, 2) for _ in range(width)] for _ in range(height)]
     values = np.array([cells], dtype=np.int16)

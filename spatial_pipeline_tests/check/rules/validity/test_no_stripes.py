@@ -54,7 +54,7 @@ def test_no_stripes_accepts_the_outside_and_flat_edges():
 
 
 @given(pixel_arrays(), st.sampled_from(["rows", "columns"]), st.none() | st.integers(1, 2))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_no_stripes_is_a_walk_over_the_lines(values, direction, most):
     rule = NoStripes(direction=direction, max_rows=most)
     result, violations = any_cut(rule, values, nodata=3)

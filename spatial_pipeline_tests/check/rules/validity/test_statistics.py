@@ -71,7 +71,7 @@ def test_statistics_change_against_another_raster():
 
 
 @given(pixel_arrays(), st.integers(0, 100), st.integers(-9, 9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_statistics_are_those_of_the_whole_array(values, at, bound):
     rule = Statistics(
         mean=(bound, None), percentiles=[PercentileBounds(at=at, min=bound, max=bound)]
