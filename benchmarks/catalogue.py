@@ -66,6 +66,7 @@ CASES: dict[str, Case] = {
     "not_empty": of(POLYGONS),
     "finite_coordinates": of(POLYGONS),
     "valid_geometry": of(POLYGONS, all_errors=True),
+    "no_curves": of(POLYGONS),
     "simple_geometry": of(LINES),
     "coordinates_in_domain": of(POLYGONS),
     "ring_orientation": of(POLYGONS),
