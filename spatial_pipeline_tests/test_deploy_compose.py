@@ -128,7 +128,7 @@ def test_the_metrics_service_answers_prometheus(deployment: Deployment) -> None:
     text = deployment.wait("metrics", scraped)
     assert text.endswith("# EOF\n")
     assert "spatial_dagster_up 1" in text
-    assert "spatial_store_free_bytes" in text
+    assert 'spatial_runs{status="started"}' in text
 
 
 @pytest.mark.timeout(600)
