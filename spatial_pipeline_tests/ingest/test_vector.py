@@ -196,7 +196,10 @@ def test_a_layer_is_named_when_there_are_several(tmp_path: Path) -> None:
     assert profile.error == "a.gpkg: 2 layers in it, name one of them as layer: roads, rivers"
     assert table.num_rows == 0
     profile, _ = staged_vector(tmp_path / "a.gpkg", tmp_path / "t", layer="road")
-    assert profile.error == "a.gpkg: no layer 'road' in it; there is roads, rivers"
+    assert (
+        profile.error
+        == "a.gpkg: no layer 'road' in it; there is roads, rivers; did you mean 'roads'?"
+    )
     assert profile.layer == "road"
 
 
