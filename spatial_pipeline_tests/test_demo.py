@@ -86,6 +86,7 @@ def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) ->
         "freshness",
         "measures_match",
         "min_patch_size",
+        "overviews_match",
         "monotonic_measure",
         "must_be_covered_by_boundary",
         "must_be_covered_by_endpoint",

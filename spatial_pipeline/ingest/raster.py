@@ -140,6 +140,11 @@ def _described(
                     layout = tiff_layout.verify(file, [page, *masks])
                 georeference.check(dataset, page)
                 integrity.refuse_declared(dataset, local.files, options.pixels_per_byte)
+            if options.overview:
+                choice = replace(
+                    choice, path=raster_vrt.overview(choice.path, options.overview, file.parent)
+                )
+            with rasterio.open(choice.path) as dataset:
                 original, told = _original(dataset, choice, file, page, options.encoding)
                 told += netcdf_values.notes(dataset, file, placed=georeference.placed(dataset))
                 profile = _profile(profile, dataset, notes)

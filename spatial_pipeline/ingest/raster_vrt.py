@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import rasterio.shutil
 
-_DESCRIBED, _REPAIRED = ".described.vrt", ".repaired.vrt"
+_DESCRIBED, _REPAIRED, _OVERVIEW = ".described.vrt", ".repaired.vrt", ".overview.vrt"
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """Bytes that XML cannot hold."""
 _LATIN1 = b'<?xml version="1.0" encoding="ISO-8859-1"?>'
@@ -94,6 +94,24 @@ def described(dataset: Any, folder: Path) -> Description:
         return Description(parsed(target.read_bytes()), folder)
     finally:
         target.unlink(missing_ok=True)
+
+
+def overview(path: str, number: int, folder: Path) -> str:
+    """Writes a VRT that stands for an overview of a raster, and returns its path.
+
+    Args:
+        path: the raster, for GDAL.
+        number: 1-based overview.
+        folder: writable; the description stays there.
+
+    Raises:
+        RasterioError: there is no such overview.
+
+    """
+    target = folder / _OVERVIEW
+    with rasterio.open(path, overview_level=number - 1) as dataset:
+        rasterio.shutil.copy(dataset, target, driver="VRT")
+    return str(target)
 
 
 def parsed(data: bytes) -> ET.Element:

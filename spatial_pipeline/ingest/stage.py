@@ -65,6 +65,7 @@ def opened(
     known: Callable[[str], str | None] = lambda _proof: None,
     progress: Progress | None = None,
     cage: CageLimits = CAGE,
+    overview: int = 0,
 ) -> Iterator[OpenedSource]:
     """Looks at a source: what version it is now, and how to stage it.
 
@@ -83,6 +84,8 @@ def opened(
         known: the version that a proof was of, None when it is not known or not staged any more.
         progress: called with the bytes that came and their total, None when unknown.
         cage: limits of the process that reads files.
+        overview: 1-based overview of a raster to stage in its place; the name stays that of the
+            raster.
 
     Raises:
         SourceLostError: a source on another machine changed, or went away, on its way here.
@@ -94,13 +97,17 @@ def opened(
             yield reading
         return
     if is_remote(uri):
-        with _opened_remote(kind, source, uri, allowed, limits, known, progress, cage) as reading:
+        with _opened_remote(
+            kind, source, uri, allowed, limits, known, progress, cage, overview
+        ) as reading:
             yield reading
         return
     name = file_version_id(kind, source, partition, base, allowed)
 
     def stage(folder: Path, progress: Progress | None) -> Profile:
-        profile = _stage_caged(kind, source, resolve(uri, base, allowed), folder, progress, cage)
+        profile = _stage_caged(
+            kind, source, resolve(uri, base, allowed), folder, progress, cage, overview
+        )
         if file_version_id(kind, source, partition, base, allowed) != name:
             msg = f"{uri} changed while it was read: run again"
             raise SourceLostError(msg)
@@ -205,6 +212,7 @@ def _stage_caged(
     folder: Path,
     progress: Progress | None,
     cage: CageLimits,
+    overview: int,
 ) -> Profile:
     """Stages files in the cage.
 
@@ -214,7 +222,9 @@ def _stage_caged(
     """
     if resolved.error is not None:
         return unreadable(kind, resolved.uri, source.layer, resolved.error, folder)
-    options = ReadOptions(source.layer, source.encoding, source.where, cage.pixels_per_byte)
+    options = ReadOptions(
+        source.layer, source.encoding, source.where, cage.pixels_per_byte, overview
+    )
     try:
         return client.stage(
             ReadJob(kind, resolved, options, str(folder.absolute()), cage), progress
@@ -236,6 +246,7 @@ def _opened_remote(
     known: Callable[[str], str | None],
     progress: Progress | None,
     cage: CageLimits,
+    overview: int,
 ) -> Iterator[OpenedSource]:
     shown = redacted(uri)
     with ExitStack() as stack:
@@ -268,7 +279,7 @@ def _opened_remote(
             return
 
         def write(folder: Path, progress: Progress | None) -> Profile:
-            profile = _stage_caged(kind, source, resolved, folder, progress, cage)
+            profile = _stage_caged(kind, source, resolved, folder, progress, cage, overview)
             error = profile.error and "; ".join((profile.error, *found.notes))
             return replace(profile, error=error, notes=(*profile.notes, *found.notes))
 

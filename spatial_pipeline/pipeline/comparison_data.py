@@ -13,12 +13,13 @@ from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
 from spatial_pipeline.contract.rules.base import LastPublished
 from spatial_pipeline.contract.rules.parity import RoundTrips, SameCountAs
+from spatial_pipeline.contract.rules.pixels import OverviewsMatch
 from spatial_pipeline.contract.rules.suppressions import Areas
 from spatial_pipeline.contract.source import Source
 from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.errors import NotPublishedError, RuleError, SourceError
 from spatial_pipeline.ingest import counted_table
-from spatial_pipeline.model.profile import Profile, VectorProfile
+from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
 from spatial_pipeline.model.readers import CountedVector, Reader
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline import suppressions
@@ -64,6 +65,8 @@ class Comparisons:
         """
         if isinstance(rule, RoundTrips):
             return (self._round_trip(rule),)
+        if isinstance(rule, OverviewsMatch):
+            return self._overviews(rule)
         found = (
             self._last_published() if isinstance(other, LastPublished) else self.other(rule, other)
             for other in rule.others()
@@ -171,3 +174,38 @@ class Comparisons:
             msg = f"written as {rule.format}, it cannot be read back: {data.profile.error}"
             raise RuleError(msg)
         return data
+
+    def _overviews(self, rule: OverviewsMatch) -> tuple[Reader, ...]:
+        """Each overview of the source, followed by the one that it should be."""
+        profile = self.stager.store.profile(self.version)
+        if not isinstance(profile, RasterProfile) or not profile.overviews:
+            return ()
+        # GDAL is loaded for the one rule that builds.
+        from spatial_pipeline.pipeline.overviews import built
+
+        folder = self.bench.root / rule.check_name
+        folder.mkdir(parents=True)
+        base = self.stager.store.data_path(self.version)
+        rebuilt = built(base, folder / "built.tif", profile.overviews, rule.resampling)
+        again = Source(uri=str(rebuilt), layer=None, where=None)
+        found: list[Reader] = []
+        for number, factor in enumerate(profile.overviews, 1):
+            if rule.levels is not None and factor not in rule.levels:
+                continue
+            there = replace(self.stager, store=Store(folder / f"source{number}"))
+            here = replace(there, store=Store(folder / f"built{number}"), allowed_sources=None)
+            partition, place = self.version.partition, self.contract.base
+            source = self.contract.source
+            staged = there.stage(
+                OTHERS, "raster", source, partition, place, self.progress, overview=number
+            )
+            if staged.id != self.version.id:
+                msg = "the source changed since this version was staged: its overviews are others"
+                raise RuleError(msg)
+            right = here.stage(OTHERS, "raster", again, None, folder, overview=number)
+            for data in (there.store.open(staged), here.store.open(right)):
+                if data.profile.error is not None:
+                    msg = f"the overview of factor {factor} cannot be read: {data.profile.error}"
+                    raise RuleError(msg)
+                found.append(data)
+        return tuple(found)

@@ -52,8 +52,12 @@ class Stager:
         base: Path,
         progress: Progress | None = None,
         twin: Version | None = None,
+        overview: int = 0,
     ) -> Version:
-        """Stages a source under a name; reuses ``twin`` if its content is the same."""
+        """Stages a source under a name; reuses ``twin`` if its content is the same.
+
+        An ``overview`` (from 1) of a raster is staged under the name that the raster has.
+        """
         store = self.store
         place = None if name == OTHERS else partition
         known = partial(store.remembered, name, place)
@@ -61,7 +65,9 @@ class Stager:
         # Taken before the source is read, so that a later change is seen at the next look.
         glance = (self.allowed_sources, self.limits, self.database_url)
         seen = probe(source, base, partition, *glance).seen
-        with ingest.opened(kind, source, partition, *where, known, progress, self.cage) as found:
+        with ingest.opened(
+            kind, source, partition, *where, known, progress, self.cage, overview
+        ) as found:
             if twin is not None and twin.id == found.version_id:
                 return twin
             version = Version(name, place, found.version_id)

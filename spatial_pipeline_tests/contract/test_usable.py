@@ -75,6 +75,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "nodata_fraction": {"max": 0.5},
     "pixel_values": {"values": [1]},
     "min_patch_size": {"pixels": 2},
+    "overviews_match": {},
     "statistics": {"mean": [0, 1]},
     "pixel_expression": {"bands": {"a": 1}, "expression": "a > 0"},
     "no_spikes_in_surface": {"max_step": 1},

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from spatial_pipeline.contract.rules.base import (
+    RASTER,
     Area,
     ContractModel,
     Finite,
@@ -19,8 +20,8 @@ from spatial_pipeline.contract.rules.base import (
     Positive,
 )
 from spatial_pipeline.contract.rules.usable import Needs
-from spatial_pipeline.contract.rules.validity import Band, RasterValidityRule
-from spatial_pipeline.contract.vocabulary import Kind
+from spatial_pipeline.contract.rules.validity import Band, RasterValidityRule, ValidityRule
+from spatial_pipeline.contract.vocabulary import Kind, Scope
 
 Pixels = Annotated[int, Field(ge=1)]
 Span = tuple[float | None, float | None]
@@ -202,6 +203,30 @@ class NoSpikesInSurface(RasterValidityRule):
     def needs_crs(self) -> bool:
         """A slope needs distances on the ground."""
         return self.max_slope is not None
+
+
+class OverviewsMatch(ValidityRule):
+    """The overviews of the source are those of its pixels as they are now.
+
+    GDAL builds the overviews again from the staged raster, with the same factors. Each connected
+    region of different pixels of a level is a violation. ``cloud_optimized`` judges whether there
+    are overviews at all.
+    """
+
+    rule: Literal["overviews_match"] = "overviews_match"
+    scope: ClassVar[Scope] = Scope.COMPARISON
+    kinds: ClassVar[frozenset[Kind]] = RASTER
+    iso_element: ClassVar[str] = "thematic accuracy"
+    resampling: Literal[
+        "nearest", "average", "mode", "bilinear", "cubic", "cubic_spline", "lanczos", "gauss", "rms"
+    ] = Field("nearest", description="Method by which the overviews were made, as GDAL names it.")
+    tolerance: NotNegative = Field(0.0, description="Accepted difference of pixel values.")
+    levels: tuple[Annotated[int, Field(ge=2)], ...] | None = Field(
+        None,
+        min_length=1,
+        description="Factors of the overviews that are judged and must be there: 2, 4, 8, … "
+        "Default: all that are there.",
+    )
 
 
 class MinPatchSize(RasterValidityRule):

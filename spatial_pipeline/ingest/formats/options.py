@@ -20,6 +20,7 @@ class ReadOptions:
         encoding: encoding of text that the file does not declare, None when not stated.
         where: SQL condition that features must meet.
         pixels_per_byte: most pixels that a raster may declare for each byte of its files.
+        overview: 1-based overview that is read in place of the raster, 0 for the raster itself.
 
     """
 
@@ -27,3 +28,4 @@ class ReadOptions:
     encoding: str | None = None
     where: str | None = None
     pixels_per_byte: int = PIXELS_PER_BYTE
+    overview: int = 0
