@@ -21,6 +21,7 @@ from spatial_pipeline.report.feature_ids import feature_ids
 from spatial_pipeline.report.geopackage import write_violations
 from spatial_pipeline.report.map_geometry import places
 from spatial_pipeline.report.violations import GEOMETRY, replaced, text, to_table, write_geoparquet
+from spatial_pipeline.runtime.json_text import json_text
 
 LAYER = "violations"
 LAYERS = (".gpkg", ".parquet", ".geoparquet")
@@ -188,4 +189,4 @@ def _crs(table: pa.Table) -> str | None:
     if crs is None:
         return None
     code = crs.get("id")
-    return f"{code['authority']}:{code['code']}" if code else json.dumps(crs, sort_keys=True)
+    return f"{code['authority']}:{code['code']}" if code else json_text(crs, sort_keys=True)

@@ -80,7 +80,9 @@ def verify_root(store: Store, now: float) -> list[Defect]:
     old = len(stale(store.root, now))
     if old:
         text = f"{old} sign{'s' if old > 1 else ''} of life of processes that ended a day ago"
-        remedy = "the sensor dead_runs removes them, or spatial-pipeline store prune"
+        remedy = (
+            "the sensor dead_runs removes them, or spatial-pipeline store prune --keep N --days D"
+        )
         found.append(Defect("-", None, None, text, remedy, harms=False))
     return found
 

@@ -63,7 +63,44 @@ def test_every_command_that_a_message_prints_is_known_here() -> None:
     folder = Path(spatial_pipeline.__file__).parent
     texts = [p.read_text() for p in folder.rglob("*") if p.suffix in {".py", ".jinja"}]
     printed = {c for t in texts for c in re.findall(r"(?<!``)\bspatial-pipeline ([a-z]+)", t)}
-    assert printed == {"accept", "alerts", "held", "rollback", "rules", "run"}
+    assert printed == {
+        "accept", "alerts", "check", "held", "history", "profile", "rollback", "rules", "run",
+        "store",
+    }  # fmt: skip
+
+
+def test_the_ways_from_data_to_a_check(tmp_path: Path) -> None:
+    project = Contracts(tmp_path)
+    data = project.source("roads")
+    message = project.call("check", data).output
+    inferred, checked, by_rules = re.findall(r"^  spatial-pipeline (.*)$", message, re.MULTILINE)
+    profile, _, name = inferred.partition(" > ")
+    (tmp_path / name).write_text(project.call(*shlex.split(profile)).stdout)
+    (tmp_path / "rules.yaml").write_text("- rule: not_empty\n")
+    for command in (checked, by_rules):
+        arguments = [tmp_path / a if a.endswith(".yaml") else a for a in shlex.split(command)]
+        done = project.call(*arguments)
+        assert done.exit_code == 0, done.output
+
+
+def test_the_list_of_versions_that_an_unknown_version_points_to(tmp_path: Path) -> None:
+    project = Contracts(tmp_path)
+    project.dataset("a")
+    assert project.run()[0] == 0
+    message = project.call("show", "a", "qqqqqqqqqq").output
+    (command,) = re.findall(r"`spatial-pipeline (history [^`]+)`", " ".join(message.split()))
+    listed = project.call(*shlex.split(command))
+    assert (listed.exit_code, "published" in listed.stdout) == (0, True)
+
+
+def test_the_command_that_removes_old_signs_of_life(tmp_path: Path) -> None:
+    project = Contracts(tmp_path)
+    project.dataset("a")
+    assert project.run()[0] == 0
+    text = (Path(spatial_pipeline.__file__).parent / "store" / "verify.py").read_text()
+    (command,) = re.findall(r"or spatial-pipeline (store [^\"]+)", text)
+    numbers = command.replace("N", "2").replace("D", "30")
+    assert project.call(*shlex.split(numbers)).exit_code == 0
 
 
 def test_the_list_of_rules_that_an_unknown_rule_points_to(tmp_path: Path) -> None:
@@ -84,7 +121,7 @@ def test_the_list_of_what_is_held_that_a_long_message_points_to(tmp_path: Path) 
     assert project.run()[0] == 1
     listed = call(*shlex.split(command)[1:], **project.environment())
     assert listed.exit_code == 1
-    assert "│ a " in listed.stdout
+    assert re.search(r"^a +│ held ", listed.stdout, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
