@@ -69,7 +69,8 @@ def test_a_state_does_not_depend_on_where_the_project_lies(tmp_path: Path) -> No
 
 
 def test_what_is_missing_refused_or_a_database_has_an_error_and_no_state(folder: Path) -> None:
-    assert probe(source("no.shp"), folder) == SourceState(error="no.shp: does not exist")
+    missing = "no.shp: does not exist; did you mean 'b.shp'?"
+    assert probe(source("no.shp"), folder) == SourceState(error=missing)
     refused = probe(source("a.shp"), folder, None, [str(folder / "elsewhere")])
     assert refused.token is None
     assert "SPATIAL_ALLOWED_SOURCES" in str(refused.error)
