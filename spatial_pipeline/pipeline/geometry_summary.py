@@ -162,6 +162,8 @@ class GeometrySummary:
 
 def _meet(geometry: NDArray[np.object_]) -> bool:
     """True when many of the features touch another one."""
+    # GEOS raises for some that are not valid.
+    geometry = geometry[shapely.is_valid(geometry)]
     tree = shapely.STRtree(geometry)
     with np.errstate(all="ignore"):
         left, right = tree.query(geometry, predicate="intersects")
