@@ -35,7 +35,7 @@ try:
     catalogue.load()
     # It imports its libraries in parallel with this process, once for all steps.
     client.start()
-    for module in STORAGES:
+    for module in ("rasterio", "pyogrio", *STORAGES):
         with suppress(ImportError):
             import_module(module)
 finally:
