@@ -47,6 +47,8 @@ _MODULES = {
     "read": "pipeline.published",
 }
 
+_CHECKING = ("CheckReport", "check", "check_async")
+
 
 def __getattr__(name: str) -> Any:
     if name == "check":  # a package that can be called
@@ -58,4 +60,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    # Dagster's registry of components gets every listed name, and a code server needs no checks.
+    return [*globals(), *(n for n in __all__ if n not in _CHECKING)]
