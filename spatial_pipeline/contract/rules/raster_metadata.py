@@ -92,40 +92,29 @@ DataType = Literal[
 ]  # fmt: skip
 
 
-class BandCount(MetadataRule):
+class BandCount(RasterMetadataRule):
     """The raster has the specified number of bands."""
 
     rule: Literal["band_count"] = "band_count"
-    scope: ClassVar[Scope] = Scope.PROFILE
-    kinds: ClassVar[frozenset[Kind]] = RASTER
-    iso_element: ClassVar[str] = "conceptual consistency"
     ignores: ClassVar[Mapping[str, str]] = ONE_FACT
     equals: int = Field(ge=1, description="Number of bands.")
 
 
-class DataTypeRule(MetadataRule):
+class DataTypeRule(RasterMetadataRule):
     """Every band has the specified data type."""
 
     rule: Literal["data_type"] = "data_type"
-    scope: ClassVar[Scope] = Scope.PROFILE
-    kinds: ClassVar[frozenset[Kind]] = RASTER
-    iso_element: ClassVar[str] = "conceptual consistency"
     needs: ClassVar[Needs] = Needs.one("equals", "any_of")
-    ignores: ClassVar[Mapping[str, str]] = NO_PLACES
     equals: DataType | None = Field(None, description="Data type of every band.")
     any_of: tuple[DataType, ...] | None = Field(
         None, min_length=1, description="Allowed data types."
     )
 
 
-class Nodata(MetadataRule):
+class Nodata(RasterMetadataRule):
     """Every band declares the specified nodata value (``null``: none, ``nan``: NaN)."""
 
     rule: Literal["nodata"] = "nodata"
-    scope: ClassVar[Scope] = Scope.PROFILE
-    kinds: ClassVar[frozenset[Kind]] = RASTER
-    iso_element: ClassVar[str] = "conceptual consistency"
-    ignores: ClassVar[Mapping[str, str]] = NO_PLACES
     equals: int | float | None = Field(
         description="Nodata value of every band, exact for integers of any size; null: none."
     )
@@ -139,13 +128,10 @@ class Nodata(MetadataRule):
         return value
 
 
-class Resolution(MetadataRule):
+class Resolution(RasterMetadataRule):
     """The raster has the specified pixel size."""
 
     rule: Literal["resolution"] = "resolution"
-    scope: ClassVar[Scope] = Scope.PROFILE
-    kinds: ClassVar[frozenset[Kind]] = RASTER
-    iso_element: ClassVar[str] = "conceptual consistency"
     ignores: ClassVar[Mapping[str, str]] = ONE_FACT
     equals: Positive | tuple[Positive, Positive] = Field(
         description="Pixel size, or [x, y], in units of the CRS."
@@ -153,13 +139,10 @@ class Resolution(MetadataRule):
     tolerance: NotNegative = Field(1e-9, description="Accepted difference, in units of the CRS.")
 
 
-class GridAlignment(MetadataRule):
+class GridAlignment(RasterMetadataRule):
     """The pixel grid is aligned with a given grid, or with that of another raster."""
 
     rule: Literal["grid_alignment"] = "grid_alignment"
-    scope: ClassVar[Scope] = Scope.PROFILE
-    kinds: ClassVar[frozenset[Kind]] = RASTER
-    iso_element: ClassVar[str] = "conceptual consistency"
     needs: ClassVar[Needs] = Needs((("origin", "resolution"), ("other",)))
     ignores: ClassVar[Mapping[str, str]] = ONE_FACT
     origin: tuple[float, float] | None = Field(
@@ -178,12 +161,10 @@ class GridAlignment(MetadataRule):
         return () if self.other is None else (self.other,)
 
 
-class CloudOptimized(MetadataRule):
+class CloudOptimized(RasterMetadataRule):
     """The source is a Cloud Optimized GeoTIFF."""
 
     rule: Literal["cloud_optimized"] = "cloud_optimized"
-    scope: ClassVar[Scope] = Scope.PROFILE
-    kinds: ClassVar[frozenset[Kind]] = RASTER
     iso_element: ClassVar[str] = "format consistency"
     ignores: ClassVar[Mapping[str, str]] = ONE_FACT
     strict: bool = Field(False, description="Treat warnings of the validator as violations.")
