@@ -17,12 +17,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from dagster._core.test_utils import (
     create_test_daemon_workspace_context,
     freeze_time,
@@ -138,8 +140,10 @@ class Tutorial:
                 probe.settimeout(0.2)
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
-            process.poll()
-            assert process.returncode is None, command
+            assert process.poll() is None, command
+            # A port without a listener refuses at once.
+            time.sleep(0.1)
+        pytest.fail(f"{command}: nothing listens to port {port}")
 
     def _expect(self, command: str, expected: str) -> None:
         # Lines are excerpts, in their order.
