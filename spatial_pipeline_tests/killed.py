@@ -24,7 +24,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -162,19 +162,31 @@ def run(place: Place, name: str, to: str | None, fatal: Fatal | None, report: An
     report.close()
 
 
-def child(place: Place, name: str, to: str | None = None, fatal: Fatal | None = None) -> Any:
-    """The exit code of a run in a process of its own, and what it reported."""
+def in_process(target: Callable[..., None], args: tuple[Any, ...], patience: float = 120) -> Any:
+    """The exit code of a call in a process of its own, and what it sent; None when it sent nothing.
+
+    Args:
+        target: the call; its last argument is the end of a pipe to which it sends.
+        args: its other arguments.
+        patience: seconds until the process counts as hanging.
+
+    """
     receiver, sender = processes.Pipe(duplex=False)
-    process = processes.Process(target=run, args=(place, name, to, fatal, sender))
+    process = processes.Process(target=target, args=(*args, sender))
     process.start()
     sender.close()
     try:
         report = receiver.recv()
     except EOFError:
         report = None
-    process.join(120)
-    assert process.exitcode is not None, "a run hangs"
+    process.join(patience)
+    assert process.exitcode is not None, f"{target.__name__} hangs"
     return process.exitcode, report
+
+
+def child(place: Place, name: str, to: str | None = None, fatal: Fatal | None = None) -> Any:
+    """The exit code of a run in a process of its own, and what it reported."""
+    return in_process(run, (place, name, to, fatal))
 
 
 @dataclass

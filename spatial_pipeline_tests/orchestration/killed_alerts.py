@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import itertools
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -44,14 +43,13 @@ from spatial_pipeline.orchestration.keys import staged_key
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 from spatial_pipeline_tests.alert.receivers import Web, web
-from spatial_pipeline_tests.killed import MEASURE, Fatal, deadly
+from spatial_pipeline_tests.killed import MEASURE, Fatal, deadly, in_process, processes
 from spatial_pipeline_tests.orchestration.projects import write_points
 
 STAGES = ("tick", "acknowledge", "silence", "unsilence")
 DATASETS = ("a", "b", "c")
 LOCATION = "location"
 QUIET_S = 3600.0
-processes = multiprocessing.get_context("forkserver")
 
 
 def contract(folder: Path, name: str) -> VectorContract:
@@ -160,17 +158,8 @@ class Campaign:
         environment = {
             n: v for n, v in os.environ.items() if n.startswith(("SPATIAL_", "DAGSTER_HOME"))
         } | {"FOLDER": str(self.folder)}
-        receiver, sender = processes.Pipe(duplex=False)
-        process = processes.Process(target=act, args=(environment, stage, name, fatal, sender))
-        process.start()
-        sender.close()
-        try:
-            calls = receiver.recv()
-        except EOFError:
-            calls = {}
-        process.join(120)
-        assert process.exitcode is not None, f"{stage} hangs"
-        return process.exitcode, calls
+        code, calls = in_process(act, (environment, stage, name, fatal))
+        return code, calls or {}
 
     def state(self) -> AlertState:
         """The stored state; it can always be read."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -28,7 +27,7 @@ from dagster import DagsterRunStatus
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.test_utils import instance_for_test
 
-from spatial_pipeline_tests.killed import MEASURE, Fatal, deadly
+from spatial_pipeline_tests.killed import MEASURE, Fatal, deadly, in_process, processes
 from spatial_pipeline_tests.orchestration.launcher import SYNCHRONOUS
 from spatial_pipeline_tests.orchestration.schema_daemon import Daemon, build, daemon, published
 from spatial_pipeline_tests.orchestration.schema_location import (
@@ -40,7 +39,6 @@ from spatial_pipeline_tests.orchestration.schema_location import (
 STAGE = "backfill"
 KEYS = BUILT[:3]
 HALF_BUILT = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
-processes = multiprocessing.get_context("forkserver")
 
 
 def work(
@@ -97,18 +95,9 @@ class Campaign:
         environment = {n: os.environ[n] for n in names if n in os.environ}
         # Later than what the process before took for now.
         Daemon.now += timedelta(hours=1)
-        receiver, sender = processes.Pipe(duplex=False)
-        given = (self.instance.get_ref(), environment, Daemon.now, fatal, sender)
-        process = processes.Process(target=work, args=given)
-        process.start()
-        sender.close()
-        try:
-            calls = receiver.recv()
-        except EOFError:
-            calls = {}
-        process.join(240)
-        assert process.exitcode is not None, "the daemon hangs"
-        return process.exitcode, calls
+        given = (self.instance.get_ref(), environment, Daemon.now, fatal)
+        code, calls = in_process(work, given, patience=240)
+        return code, calls or {}
 
     def kill(self, calls: dict[str, float]) -> None:
         """One kill, and the next daemon."""
