@@ -2,6 +2,7 @@
 # Makes sure that a Chromium and its ChromeDriver are there: the test suite opens the pages of reports
 # with them. Installs the distribution's packages when they are missing.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/distribution.sh"
 
 has_browser() {
     local name
@@ -14,15 +15,7 @@ has_browser() {
 
 has_browser && exit 0
 
-if [[ $(id -u) -eq 0 ]]; then
-    as_root=()
-elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-    as_root=(sudo -n)
-else
-    as_root=(false)
-fi
-
-if ! command -v apt-get >/dev/null || [[ ${as_root[*]} == false ]]; then
+if ! can_install; then
     cat >&2 <<'MESSAGE'
 error: no Chromium with ChromeDriver was found, and it cannot be installed from here.
 Install it once with your system's package manager, for example
@@ -34,8 +27,6 @@ MESSAGE
 fi
 
 echo "Installing Chromium and ChromeDriver from the distribution"
-export DEBIAN_FRONTEND=noninteractive
-apt() { "${as_root[@]}" apt-get -qq -o Dpkg::Use-Pty=0 "$@" </dev/null >/dev/null; }
 apt update
 apt install -y --no-install-recommends chromium chromium-driver
 

@@ -3,6 +3,7 @@
 # throw-away server of its own with them, and PgBouncer before it. Installs the distribution's packages
 # when they are missing.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/distribution.sh"
 
 has_postgis() {
     local bindir sharedir
@@ -21,15 +22,7 @@ has_pgbouncer() { [[ -x /usr/sbin/pgbouncer ]] || command -v pgbouncer >/dev/nul
 
 has_postgis && has_pgbouncer && exit 0
 
-if [[ $(id -u) -eq 0 ]]; then
-    as_root=()
-elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-    as_root=(sudo -n)
-else
-    as_root=(false)
-fi
-
-if ! command -v apt-get >/dev/null || [[ ${as_root[*]} == false ]]; then
+if ! can_install; then
     if has_postgis; then
         echo "PgBouncer was not found and cannot be installed from here: its tests are skipped" >&2
         exit 0
@@ -46,8 +39,6 @@ MESSAGE
 fi
 
 echo "Installing PostgreSQL and PostGIS from the distribution"
-export DEBIAN_FRONTEND=noninteractive
-apt() { "${as_root[@]}" apt-get -qq -o Dpkg::Use-Pty=0 "$@" </dev/null >/dev/null; }
 apt update
 has_pgbouncer || apt install -y --no-install-recommends pgbouncer
 has_postgis && exit 0
