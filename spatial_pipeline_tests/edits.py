@@ -72,7 +72,7 @@ class Layer:
             )  # fmt: skip
 
     def edited(self, kind: str, random: np.random.Generator) -> tuple[str, pa.Table] | None:
-        """What was done, and the table after it; None when the edit changes nothing here."""
+        """Description of the edit, and the edited table; None when it changes nothing here."""
         row = int(random.integers(len(self.shapes)))
         if kind == "dropped row":
             kept = np.delete(np.arange(len(self.shapes)), row)

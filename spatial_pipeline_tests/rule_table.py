@@ -34,7 +34,7 @@ functions. *Oracle* says how random data are judged a second time: by a slow fun
 
 @dataclass(frozen=True)
 class Row:
-    """What the sources say about one rule.
+    """Facts about one rule, from the sources.
 
     Attributes:
         rule: its id.

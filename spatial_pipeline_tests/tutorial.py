@@ -159,7 +159,7 @@ class Tutorial:
         assert re.search(pattern, said, re.DOTALL), f"{command}\n{said}\nexpected: {expected}"
 
     def _typed(self, command: str) -> str:
-        """What the command prints; ours runs in this process, which saves its imports."""
+        """Output of the command; ours run in this process, which saves their imports."""
         words = shlex.split(command)
         if words[0] == "spatial-pipeline" and not {"|", ">"} & set(words):
             done = CliRunner().invoke(app, words[1:], env={"COLUMNS": "160"})

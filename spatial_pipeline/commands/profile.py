@@ -38,7 +38,7 @@ def profile(
     from spatial_pipeline.pipeline.contract_inference import infer
 
     try:
-        # Nothing else waits for this loop, so a call that holds it harms nobody.
+        # The command runs nothing else on this loop, so a blocking call is harmless.
         inferred = run_sync(infer(pipeline_of([]), source, layer, exact=exact), slow=None)
     except SpatialPipelineError as exc:
         wrong(str(exc))

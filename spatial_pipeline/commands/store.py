@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spatial_pipeline.pipeline.retention import PrunedPartition
 
 store = typer.Typer(
-    help="Verify the store, and delete versions that nobody needs.",
+    help="Verify the store, and delete old versions.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

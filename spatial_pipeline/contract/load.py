@@ -365,7 +365,7 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
 
 
 def is_contract(path: Path) -> bool:
-    """True for a file that is, or was meant as, a contract: also one that nobody can read."""
+    """True for a file that is meant as a contract, even one that cannot be parsed."""
     loaded = path.name in COMPONENT_FILES
     try:
         text = path.read_text(encoding="utf-8")

@@ -146,7 +146,7 @@ class _BrokenDecl(YamlBackedComponentDecl[dg.Component]):
 
 
 def _declared(context: ComponentDeclLoadContext) -> ComponentDecl[Any] | None:
-    """What Dagster declares for a path; where it cannot, each file of it by itself."""
+    """Declaration of a path by Dagster; where that fails, of each of its files by itself."""
     try:
         return build_filesystem_component_decl_from_context(context)
     except Exception as exc:

@@ -32,7 +32,7 @@ SAMPLED = 50
 
 @dataclass
 class ColumnSummary:
-    """What the values of one column are like.
+    """Summary of the values of one column.
 
     Attributes:
         name: its name.

@@ -91,7 +91,7 @@ class Comparisons:
         return self._as_it_is_now(other, rule.other_kind(self.contract.kind), self.contract.base)
 
     def _published(self, name: str, partition: str | None) -> Reader:
-        """What readers see of a dataset."""
+        """Published version of a dataset."""
         store = self.stager.store
         return store.open(store.published_version(name, partition))
 

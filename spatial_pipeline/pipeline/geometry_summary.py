@@ -49,7 +49,7 @@ class NumberRange:
 
 @dataclass
 class GeometrySummary:
-    """What the geometries of a dataset are like.
+    """Summary of the geometries of a dataset.
 
     Attributes:
         types: features of each type.

@@ -24,7 +24,7 @@ SURFACES = frozenset({"int16", "uint16", "int32", "float32", "float64"})
 
 @dataclass
 class BandSummary:
-    """What the valid pixels of a band are like.
+    """Summary of the valid pixels of a band.
 
     Attributes:
         span: smallest and largest finite value.

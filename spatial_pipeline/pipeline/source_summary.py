@@ -18,7 +18,7 @@ COLUMN_TYPES: tuple[ColumnType, ...] = (
 
 @dataclass
 class SourceSummary:
-    """What one pass over a source finds.
+    """Findings of one pass over a source.
 
     Attributes:
         columns: one summary a column.

@@ -72,7 +72,7 @@ def version_history(store: Store, dataset: str, partition: str | None) -> list[V
 def version_record(
     store: Store, version: Version, publication: Publication | None
 ) -> VersionRecord:
-    """What the store knows of one version.
+    """Facts that the store has about one version.
 
     Args:
         store: the store.

@@ -56,7 +56,7 @@ class NarrowParts:
 
 @dataclass(frozen=True)
 class _Rests:
-    """What the opening leaves of polygons: k areas, and m stretches of boundary beside them.
+    """Remainder of polygons after the opening: k areas, and m stretches of boundary beside them.
 
     Attributes:
         polygon: (k,) index of the polygon of each area.
@@ -114,7 +114,7 @@ def _rests(
     eroded: NDArray[np.object_],
     radius: float,
 ) -> _Rests:
-    """What is left of the chosen polygons outside the dilation of their erosion."""
+    """Parts of the chosen polygons outside the dilation of their erosion."""
     grown = radius * (1 + MARGIN) * (1 + 2 * CHORD) + 8 * np.spacing(magnitudes(polygons[chosen]))
     opening = shapely.buffer(eroded, grown, quad_segs=SEGMENTS)
     area, owner = shapely.get_parts(

@@ -90,7 +90,7 @@ class TileGrid(ContractModel):
 
 
 class MustContinueAcross(TopologyRule):
-    """What ends on a border (of sheets, tiles, districts) continues on the other side of it.
+    """Features that end on a border (of sheets, tiles, districts) continue on its other side.
 
     The end of a line on the border meets the end of a line from the other side; the edge of a
     polygon on the border is an edge of polygons on the other side. ``match`` names columns that

@@ -73,7 +73,7 @@ class ConformanceEvidence:
         return found.evidence()
 
     def index(self, layer: Layer, scan: LayerScan) -> FormatEvidence | None:
-        """What was found of the spatial index of the file; None for formats without one."""
+        """Evidence about the spatial index of the file; None for formats without one."""
         if self._local is None or layer.geometry is None:
             return None
         try:

@@ -47,7 +47,7 @@ def evaluate(rule: SameProfileAs, raster: RasterProfile, context: Context) -> Ru
 
 
 def _differences(name: str, here: RasterProfile, there: RasterProfile) -> Iterator[str]:
-    """What differs in one property."""
+    """Difference in one property."""
     if name == "grid":
         yield from (f"grid: {told}" for told in grid_differences(there, here))
     elif name == "band_count":

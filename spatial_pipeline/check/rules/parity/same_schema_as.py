@@ -111,7 +111,7 @@ def _renamed(cut: Mapping[str, str]) -> list[str]:
 def _retyped(
     name: str, here: SchemaSide, there: SchemaSide, theirs: str
 ) -> Iterator[tuple[str, bool]]:
-    """What differs in the type of a column, and whether a format cannot hold it."""
+    """Difference in the type of a column, and whether a format cannot hold it."""
     one, two = plain_type(here.types[name]), plain_type(there.types[theirs])
     if one == two:
         return
@@ -121,7 +121,7 @@ def _retyped(
 
 
 def _geometry(here: VectorProfile, there: VectorProfile) -> Iterator[tuple[str, bool]]:
-    """What differs in the declared types of geometry, and whether a format cannot declare it."""
+    """Difference in the declared geometry types, and whether a format cannot declare it."""
     if (here.geometry_column is None) != (there.geometry_column is None):
         yield f"there is geometry only {'t' * (here.geometry_column is None)}here", False
         return
