@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.model.result import Result
-from spatial_pipeline.report import violations
+from spatial_pipeline.report import layers, violations
 from spatial_pipeline.report.geopackage import write_layers
 from spatial_pipeline.runtime.json_text import json_text
 
@@ -91,21 +91,8 @@ def export(tables: Sequence[tuple[pa.Table, pyproj.CRS | None]], path: Path) -> 
 
     """
     made = [violations.with_crs(table, crs) for table, crs in tables]
-    by_crs: dict[str, list[pa.Table]] = {}
-    for table in made or [violations.with_crs(SCHEMA.empty_table(), None)]:
-        crs = violations.crs_of(table)
-        by_crs.setdefault("" if crs is None else crs.to_wkt(), []).append(table)
-    layers = [pa.concat_tables(tables) for tables in by_crs.values()]
-    if path.suffix.lower() == ".gpkg":
-        names = [LAYER if i == 0 else f"{LAYER}_{i + 1}" for i in range(len(layers))]
-        write_layers(list(zip(names, layers, strict=True)), path)
-        return [path]
-    files = []
-    for i, layer in enumerate(layers):
-        file = path if i == 0 else path.with_name(f"{path.stem}_{i + 1}{path.suffix}")
-        violations.write_geoparquet(layer, file)
-        files.append(file)
-    return files
+    found = layers.by_crs(made or [violations.with_crs(SCHEMA.empty_table(), None)])
+    return layers.write(found, path, LAYER, write_layers)
 
 
 __all__ = ["LAYER", "SCHEMA", "export", "to_table"]

@@ -20,6 +20,7 @@ from spatial_pipeline.report import violations
 from spatial_pipeline.report.checked import Checked
 from spatial_pipeline.report.feature_ids import feature_ids
 from spatial_pipeline.report.geopackage import write_layers
+from spatial_pipeline.report.layers import write_geoparquets
 from spatial_pipeline.runtime.json_text import json_text
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
@@ -86,15 +87,9 @@ def export(tables: Sequence[tuple[str, pa.Table]], path: Path) -> list[Path]:
     """
     tables = tables or [("quarantine", _nothing())]
     if path.suffix.lower() == ".gpkg":
-        layers = [(title, _plain(table)) for title, table in tables]
-        write_layers(layers, path)
+        write_layers([(title, _plain(table)) for title, table in tables], path)
         return [path]
-    files = []
-    for i, (_, table) in enumerate(tables):
-        file = path if i == 0 else path.with_name(f"{path.stem}_{i + 1}{path.suffix}")
-        violations.write_geoparquet(table, file)
-        files.append(file)
-    return files
+    return write_geoparquets([table for _, table in tables], path)
 
 
 def _nothing() -> pa.Table:

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from spatial_pipeline.model.profile import Profile
 from spatial_pipeline.model.result import Result, key_text, keys_text
 from spatial_pipeline.model.violation_runs import AnyViolations, parts_of
+from spatial_pipeline.report import layers
 from spatial_pipeline.report.feature_ids import feature_ids
 from spatial_pipeline.report.geopackage import write_violations
 from spatial_pipeline.report.map_geometry import places
-from spatial_pipeline.report.violations import GEOMETRY, replaced, text, to_table, write_geoparquet
+from spatial_pipeline.report.violations import GEOMETRY, replaced, text, to_table
 from spatial_pipeline.runtime.json_text import json_text
 
 LAYER = "violations"
@@ -53,28 +54,13 @@ def export(tables: Sequence[pa.Table], path: Path) -> list[Path]:
         OSError: a file cannot be written.
 
     """
-    layers: list[pa.Table] = []
-    for table in [t for t in tables if len(t)] or tables[:1]:
-        same = next((i for i, t in enumerate(layers) if t.schema.equals(table.schema, True)), None)
-        if same is None:
-            layers.append(table)
-        else:
-            layers[same] = pa.concat_tables([layers[same], table])
-    layers = [with_plain_columns(t) for t in layers]
+    found = [t for t in tables if len(t)] or tables[:1]
+    parts = [with_plain_columns(t) for t in layers.by_crs(found)]
     suffix = path.suffix.lower()
     if suffix in TABLES:
-        _SHEETS[suffix](pa.concat_tables([_sheet(t) for t in layers]), path)
+        _SHEETS[suffix](pa.concat_tables([_sheet(t) for t in parts]), path)
         return [path]
-    if suffix == ".gpkg":
-        names = [LAYER if i == 0 else f"{LAYER}_{i + 1}" for i in range(len(layers))]
-        write_violations(list(zip(names, layers, strict=True)), path)
-        return [path]
-    written: list[Path] = []
-    for i, table in enumerate(layers):
-        file = path if i == 0 else path.with_name(f"{path.stem}_{i + 1}{path.suffix}")
-        write_geoparquet(table, file)
-        written.append(file)
-    return written
+    return layers.write(parts, path, LAYER, write_violations)
 
 
 def write_geopackage(table: pa.Table, path: Path) -> None:
