@@ -111,7 +111,8 @@ def _rolls(
         depth = cross / np.hypot(before_x + dx, before_y + dy)
     turn = np.arctan2(cross, dot)
     untouched = radius * (tangent + np.roll(tangent, -1, axis=1))
-    good = ((length > untouched) & (tangent < SHARPEST)).all(axis=1)
+    fits = (length > untouched) & (tangent < SHARPEST)
+    good: NDArray[np.bool_] = np.asarray(fits.all(axis=1), dtype=bool)
     acute = np.flatnonzero(good & (turn > ACUTE).any(axis=1))
     shallow = (depth[acute] > -STRAIGHT * radius) & (depth[acute] < SHALLOW * radius)
     shallow |= not sharp
