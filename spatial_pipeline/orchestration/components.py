@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +20,11 @@ from spatial_pipeline.orchestration.stand_in_names import claim_dataset, stand_i
 from spatial_pipeline.orchestration.strict import check_project, is_strict
 
 
+@cache
+def _schema(contract: type[BaseModel]) -> dict[str, Any]:
+    return contract.model_json_schema()
+
+
 class _Attributes(BaseModel):
     """Attributes of a contract as they were written.
 
@@ -32,8 +39,10 @@ class _Attributes(BaseModel):
 
     @classmethod
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The JSON schema of the contract."""
-        return cls.contract.model_json_schema(*args, **kwargs)
+        """The JSON schema of the contract, made once a process: that takes the time of a load."""
+        if args or kwargs:
+            return cls.contract.model_json_schema(*args, **kwargs)
+        return deepcopy(_schema(cls.contract))
 
 
 class _VectorAttributes(_Attributes):
