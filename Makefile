@@ -91,6 +91,7 @@ dev: venv ## Dagster's UI on http://127.0.0.1:3000, its history kept in .dagster
 
 .PHONY: docs
 docs: venv ## The pages of docs/ that are generated: rules, contract, commands, settings
+	@$(BIN)/python docs/make_rule_index.py
 	@$(BIN)/python docs/make_rules.py > docs/rules.md
 	@$(BIN)/python docs/make_reference.py
 
