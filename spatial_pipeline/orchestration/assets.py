@@ -11,7 +11,14 @@ from spatial_pipeline.errors import GateClosedError
 from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.automation import published_condition, staged_condition
 from spatial_pipeline.orchestration.freshness import freshness_of
-from spatial_pipeline.orchestration.keys import CRON, ZONE, published_key, source_key, staged_key
+from spatial_pipeline.orchestration.keys import (
+    CRON,
+    ZONE,
+    comparison_key,
+    published_key,
+    source_key,
+    staged_key,
+)
 from spatial_pipeline.orchestration.partitions import partition_of_step, partitions_of
 from spatial_pipeline.orchestration.resources import READING, SpatialResource
 from spatial_pipeline.orchestration.retention import retention_metadata
@@ -71,7 +78,10 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=published_key(contract.name),
-        deps=[staged_key(contract.name)],
+        deps=[
+            staged_key(contract.name),
+            *([comparison_key(contract.name)] if contract.others else []),
+        ],
         description=f"{contract.description}\n\nPublished: proven against its contract.",
         group_name=_group(contract),
         owners=list(contract.owners),

@@ -36,7 +36,10 @@ def check_specs(contract: Contract) -> list[dg.AssetCheckSpec]:
             description=_description(rule),
             blocking=rule.severity is Severity.ERROR and not rule.graded,
             additional_deps=[
-                published_key(o.dataset) for o in rule.others() if isinstance(o, OtherDataset)
+                published_key(o.dataset)
+                for o in rule.others()
+                # Without another one, a dataset is compared with what it published before.
+                if isinstance(o, OtherDataset) and o.dataset != contract.name
             ],
             metadata={"family": rule.family.value, "iso_element": rule.iso_element},
             partitions_def=partitions,

@@ -14,6 +14,7 @@ from spatial_pipeline.contract.models import Contract, RasterContract, VectorCon
 from spatial_pipeline.errors import ContractError
 from spatial_pipeline.orchestration.broken import broken_definitions, log_mistakes
 from spatial_pipeline.orchestration.dataset import dataset_definitions
+from spatial_pipeline.orchestration.reference_cycles import add_references
 from spatial_pipeline.orchestration.stand_in_names import claim_dataset, stand_in_name
 from spatial_pipeline.orchestration.strict import check_project, is_strict
 
@@ -107,9 +108,10 @@ class _Dataset(dg.Component):
                 written,
                 path,
             )
-            taken = claim_dataset(context, contract.name, path)
-            if taken is not None:
-                raise ContractError(str(taken))
+            mistake = claim_dataset(context, contract.name, path)
+            mistake = mistake or add_references(context, contract, path)
+            if mistake is not None:
+                raise ContractError(str(mistake))
         except ContractError as exc:
             if is_strict():
                 raise

@@ -24,6 +24,11 @@ def staged_key(dataset: str) -> dg.AssetKey:
     return dg.AssetKey([dataset, "staged"])
 
 
+def comparison_key(dataset: str) -> dg.AssetKey:
+    """Key of the external asset that stands for the data its rules compare with."""
+    return dg.AssetKey([dataset, "comparison"])
+
+
 def published_key(dataset: str) -> dg.AssetKey:
     """Key of the published asset of a dataset, on which downstream assets depend."""
     return dg.AssetKey([dataset, "published"])
