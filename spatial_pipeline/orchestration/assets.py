@@ -62,7 +62,7 @@ def staged_asset(contract: Contract) -> dg.AssetsDefinition:
         partition = partition_of_step(contract, context)
         version = pipeline.stage(contract, partition, _logged(context))
         return dg.MaterializeResult(
-            metadata=metadata.of_version(pipeline, version),
+            metadata=metadata.of_version(pipeline, contract, version),
             data_version=dg.DataVersion(version.id),
         )
 
@@ -120,7 +120,7 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         data = pipeline.store.data_path(version)
         return dg.MaterializeResult(
             metadata={
-                **metadata.of_version(pipeline, version),
+                **metadata.of_version(pipeline, contract, version),
                 "data": dg.MetadataValue.path(str(data)),
                 "published_at": publication.published_at,
                 **({} if taken is None else metadata.of_schema_change(contract, taken)),
