@@ -8,6 +8,7 @@ import dagster as dg
 from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.errors import GateClosedError
+from spatial_pipeline.gate.wording import held_line
 from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.automation import published_condition, staged_condition
 from spatial_pipeline.orchestration.freshness import freshness_of
@@ -108,8 +109,10 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
             publication = await pipeline.apublish(contract, version)
         except GateClosedError as exc:
             former = pipeline.store.published(contract.name, partition)
+            verdict = pipeline.store.verdict(version)
+            line = held_line(() if verdict is None else verdict.results, exc.reasons)
             raise dg.Failure(
-                description=str(exc),
+                description=f"{line}\n\n{exc}",
                 metadata={
                     "version": version.id,
                     "reasons": dg.MetadataValue.json(list(exc.reasons)),
