@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from spatial_pipeline.contract.models import MODELS
+from spatial_pipeline.contract.models import MODELS, RasterContract, VectorContract
 from spatial_pipeline.contract.operations import OperationsContract
 from spatial_pipeline.contract.rules import CATALOGUE
 from spatial_pipeline.contract.specification import specifications
@@ -74,6 +74,34 @@ def schema() -> dict[str, Any]:
         ],
         "$defs": definitions,
     }
+
+
+def attributes_schema(model: type[VectorContract] | type[RasterContract]) -> dict[str, Any]:
+    """JSON schema of the attributes of one kind of dataset, for ``dg check yaml``.
+
+    The id of a rule selects its schema. So a mistake is reported for the parameter that has it; of
+    alternatives, a validator only says that none fits.
+    """
+    found = model.model_json_schema()
+    items = found["properties"]["rules"]["items"]
+    by_name: dict[str, str] = items["discriminator"]["mapping"]
+    families: dict[str, list[str]] = {}
+    for name in by_name:
+        families.setdefault(CATALOGUE[name].family.value, []).append(name)
+    found["properties"]["rules"]["items"] = {
+        "type": "object",
+        "required": ["rule"],
+        # In parts, so that a message about an unknown rule does not list the whole catalogue.
+        "properties": {"rule": {"anyOf": [{"enum": names} for names in families.values()]}},
+        "allOf": [
+            {
+                "if": {"required": ["rule"], "properties": {"rule": {"const": name}}},
+                "then": {"$ref": reference},
+            }
+            for name, reference in by_name.items()
+        ],
+    }
+    return found
 
 
 def _without(rule: str, names: list[str]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def test_a_check_fails_in_the_same_run(
         "feature_count": True,
     }
     assert descriptions(result) == [
-        "held: 1 rule fails: not_empty (1)\n\nnot_empty: failed: 1 of 3 geometries is null or empty"
+        "held: 1 rule fails: not_empty (1)\n\nnot_empty: failed: 1 × the geometry is null"
     ]
     assert not run_end(result, "points").errors
 
