@@ -17,6 +17,7 @@ from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline.orchestration.keys import FAILED_RULES
 from spatial_pipeline.orchestration.maps import maps_of
+from spatial_pipeline.orchestration.openlineage import StepLineage
 from spatial_pipeline.orchestration.partitions import partition_of_step, partitions_of
 from spatial_pipeline.orchestration.resources import SpatialResource
 
@@ -74,14 +75,18 @@ def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
     ):
         selected = sorted(k.name for k in context.selected_asset_check_keys)
         found: dict[str, dg.AssetCheckResult] = {}
-        results: list[Result] = []
+        stopping: list[Result] = []
         try:
             partition = partition_of_step(contract, context)
             pipeline = spatial.pipeline(contract)
             version = pipeline.store.staged_version(contract.name, partition)
-            audit = await pipeline.audit(contract, version, only=selected)
+            async with StepLineage(context, contract, "checks", partition) as lineage:
+                lineage.reads(pipeline, version, ())
+                audit = await pipeline.audit(contract, version, only=selected)
+                stopping = [r for r in audit.results if r.blocks and r.name in blocking]
+                lineage.reads(pipeline, version, audit.results)
+                lineage.error = held_line(stopping) if stopping else None
             maps = await maps_of(pipeline.store, version, audit.results, context.log)
-            results = audit.results
             found = {
                 r.name: _result(contract, pipeline, version, r, maps.get(r.name))
                 for r in audit.results
@@ -100,8 +105,7 @@ def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
                 description=reason,
                 metadata={"status": "error", "error": reason},
             )
-        stopping = [r for r in results if r.blocks and r.name in blocking]
-        if stopping:
+        if stopping and found:
             raise _held(stopping)
 
     return checks
