@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from spatial_pipeline.contract.models import MODELS, RasterContract, VectorContract
+from spatial_pipeline.contract.models import MODELS
 from spatial_pipeline.contract.operations import OperationsContract
 from spatial_pipeline.contract.rules import CATALOGUE
 from spatial_pipeline.contract.specification import specifications
@@ -76,23 +78,43 @@ def schema() -> dict[str, Any]:
     }
 
 
-def attributes_schema(model: type[VectorContract] | type[RasterContract]) -> dict[str, Any]:
-    """JSON schema of the attributes of one kind of dataset, for ``dg check yaml``.
+def attributes_schema(kind: type[BaseModel]) -> dict[str, Any]:
+    """JSON schema of the attributes of a contract, with the definitions that it refers to.
 
-    The id of a rule selects its schema. So a mistake is reported for the parameter that has it; of
-    alternatives, a validator only says that none fits.
+    The id of a rule selects its schema. So ``dg check yaml`` reports the parameter that is wrong;
+    of alternatives, a validator only says that none fits.
+
+    Args:
+        kind: the model of a kind of dataset, or of the operations.
+
     """
-    found = model.model_json_schema()
-    items = found["properties"]["rules"]["items"]
+    if kind not in MODELS.values():
+        return kind.model_json_schema()
+    names, together = _datasets()
+    definitions = together["$defs"]
+    attributes = _definition(definitions, names[kind, "validation"])
+    properties = attributes["properties"]
+    rules = {**properties["rules"], "items": _rules_by_name(properties["rules"]["items"])}
+    return {**attributes, "properties": {**properties, "rules": rules}, "$defs": definitions}
+
+
+@cache
+def _datasets() -> tuple[dict[Any, Any], dict[str, Any]]:
+    """References and definitions of both kinds of datasets; rules, the costly part, are shared."""
+    return models_json_schema([(m, "validation") for m in MODELS.values()])
+
+
+def _rules_by_name(items: dict[str, Any]) -> dict[str, Any]:
+    """A condition for each rule, in place of alternatives."""
     by_name: dict[str, str] = items["discriminator"]["mapping"]
     families: dict[str, list[str]] = {}
     for name in by_name:
         families.setdefault(CATALOGUE[name].family.value, []).append(name)
-    found["properties"]["rules"]["items"] = {
+    return {
         "type": "object",
         "required": ["rule"],
         # In parts, so that a message about an unknown rule does not list the whole catalogue.
-        "properties": {"rule": {"anyOf": [{"enum": names} for names in families.values()]}},
+        "properties": {"rule": {"anyOf": [{"enum": known} for known in families.values()]}},
         "allOf": [
             {
                 "if": {"required": ["rule"], "properties": {"rule": {"const": name}}},
@@ -101,7 +123,6 @@ def attributes_schema(model: type[VectorContract] | type[RasterContract]) -> dic
             for name, reference in by_name.items()
         ],
     }
-    return found
 
 
 def _without(rule: str, names: list[str]) -> dict[str, Any]:
