@@ -244,6 +244,17 @@ class Rule(ContractModel):
         return self.error_at is not None
 
     @property
+    def holds_for_all(self) -> bool:
+        """True when no violation, of any feature, lets a version through."""
+        return (
+            self.severity is Severity.ERROR
+            and self.where is None
+            and not self.max_violations
+            and not self.max_fraction
+            and not self.graded
+        )
+
+    @property
     def hash(self) -> str:
         """Hash of the rule with everything that can change its result.
 
