@@ -15,6 +15,7 @@ from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.assets import published_key, staged_key
 from spatial_pipeline.orchestration.maps import maps_of
 from spatial_pipeline.orchestration.partitions import partition_of_step, partitions_of
+from spatial_pipeline.orchestration.progress import progress_of
 from spatial_pipeline.orchestration.resources import SpatialResource
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
             partition = partition_of_step(contract, context)
             pipeline = spatial.pipeline(contract)
             version = pipeline.store.staged_version(contract.name, partition)
-            audit = await pipeline.audit(contract, version, only=selected)
+            shown = progress_of(contract.name, partition, "check")
+            audit = await pipeline.audit(contract, version, only=selected, progress=shown)
             maps = await maps_of(pipeline.store, version, audit.results, context.log)
             found = {
                 r.name: _result(contract, pipeline, version, r, maps.get(r.name))
