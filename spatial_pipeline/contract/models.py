@@ -168,6 +168,13 @@ class DatasetContract(ContractModel):
             raise ValueError("; ".join(mistakes))
         return self
 
+    @model_validator(mode="after")
+    def _delivered(self) -> Self:
+        if any(r.judges_delivery for r in self.rules):
+            # The model is frozen, and a source that is shared with another contract stays as it is.
+            self.__dict__["source"] = self.source.delivered()
+        return self
+
     @property
     def path(self) -> Path | None:
         """The file that the contract was read from, None when it was made in code."""

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.database_url import is_database
@@ -48,6 +55,8 @@ class Source(ContractModel):
         "a wrong one; text formats and Shapefiles only.",
     )
 
+    _with_delivery: bool = PrivateAttr(False)
+
     @field_validator("encoding")
     @classmethod
     def _decodes(cls, value: str | None) -> str | None:
@@ -78,7 +87,19 @@ class Source(ContractModel):
     @property
     def ingest_key(self) -> str:
         """Fingerprint of these options and of the ingest code: what a version depends on."""
-        return fingerprint(self.model_dump(mode="json"), INGEST_VERSION)
+        beside = ("delivery",) if self.with_delivery else ()
+        return fingerprint(self.model_dump(mode="json"), INGEST_VERSION, *beside)
+
+    @property
+    def with_delivery(self) -> bool:
+        """True when the files that it came with are part of its versions: a rule judges them."""
+        return self._with_delivery
+
+    def delivered(self) -> Self:
+        """The source whose versions include the list of files that it came with."""
+        source = self.model_copy()
+        source._with_delivery = True  # noqa: SLF001 - its own copy
+        return source
 
 
 NO_RASTER_SOURCE: Mapping[str, str] = {

@@ -27,6 +27,7 @@ from spatial_pipeline.ingest.vector import ingest_layer
 from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.runtime import hashing
 from spatial_pipeline.runtime.temporary import temporary_folder
+from spatial_pipeline.sources.delivery import delivery_of, fetched_delivery
 from spatial_pipeline.sources.fingerprint import name_of, uri_of
 from spatial_pipeline.sources.fingerprint import version_id as file_version_id
 from spatial_pipeline.sources.local import SourceFiles, resolve, resolve_fetched
@@ -98,11 +99,12 @@ def opened(
         return
     if is_remote(uri):
         with _opened_remote(
-            kind, source, uri, allowed, limits, known, progress, cage, overview
+            kind, source, partition, allowed, limits, known, progress, cage, overview
         ) as reading:
             yield reading
         return
     name = file_version_id(kind, source, partition, base, allowed)
+    delivery = delivery_of(uri, partition, base, allowed) if source.with_delivery else None
 
     def stage(folder: Path, progress: Progress | None) -> Profile:
         profile = _stage_caged(
@@ -111,7 +113,7 @@ def opened(
         if file_version_id(kind, source, partition, base, allowed) != name:
             msg = f"{uri} changed while it was read: run again"
             raise SourceLostError(msg)
-        return profile
+        return replace(profile, delivery=delivery)
 
     yield OpenedSource(name, stage)
 
@@ -240,7 +242,7 @@ def _stage_caged(
 def _opened_remote(
     kind: Kind,
     source: Source,
-    uri: str,
+    partition: str | None,
     allowed: Sequence[str] | None,
     limits: TransferLimits,
     known: Callable[[str], str | None],
@@ -248,7 +250,9 @@ def _opened_remote(
     cage: CageLimits,
     overview: int,
 ) -> Iterator[OpenedSource]:
+    uri = uri_of(source, partition)
     shown = redacted(uri)
+    beside = ("delivery",) if source.with_delivery else ()
     with ExitStack() as stack:
         temporary = stack.enter_context(temporary_folder())
         try:
@@ -263,11 +267,16 @@ def _opened_remote(
                     source.encoding,
                     INGEST_VERSION,
                     kind,
+                    *beside,
                 )
             staged = None if proof is None else known(proof)
             if staged is None:
-                resolved = resolve_fetched(
-                    shown, found.fetch(temporary, progress), found.url.member
+                file = found.fetch(temporary, progress)
+                resolved = resolve_fetched(shown, file, found.url.member)
+                delivery = (
+                    fetched_delivery(file, resolved.member, partition)
+                    if source.with_delivery
+                    else None
                 )
         except SourceError as exc:
             name = shown.partition("?")[0].rpartition("/")[2]
@@ -281,9 +290,10 @@ def _opened_remote(
         def write(folder: Path, progress: Progress | None) -> Profile:
             profile = _stage_caged(kind, source, resolved, folder, progress, cage, overview)
             error = profile.error and "; ".join((profile.error, *found.notes))
-            return replace(profile, error=error, notes=(*profile.notes, *found.notes))
+            notes = (*profile.notes, *found.notes)
+            return replace(profile, error=error, notes=notes, delivery=delivery)
 
-        yield OpenedSource(name_of(kind, source, resolved), write, proof)
+        yield OpenedSource(name_of(kind, source, resolved, delivery), write, proof)
 
 
 def _nothing_to_write(shown: str) -> Callable[[Path, Progress | None], Profile]:

@@ -291,3 +291,24 @@ def test_what_blocks_the_loop_of_a_check_is_named(
 
     audited(pipeline, of, progress=lazy_progress)
     assert ("lazy_progress (test_pipeline.py:" in caplog.text) is named
+
+
+def test_a_file_that_comes_or_goes_beside_the_source_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_points(tmp_path / "in/points.geojson", GOOD)
+    rule = {"rule": "delivery_contents", "required": ["*.txt"], "optional": ["*.geojson"]}
+    of = contract(tmp_path / "in", rules=[rule])
+    pipeline = story(tmp_path, of)
+    seen = []
+    for name, written in (("a.txt", True), ("b.md", True), ("b.md", False), ("a.txt", False)):
+        (tmp_path / "in" / name).write_text("") if written else (tmp_path / "in" / name).unlink()
+        version, audit = audited(pipeline, of)
+        violations = audit.evaluations[-1][1].reasons.tolist()
+        seen.append((version.id, audit.verdict.passed, violations))
+    ids, passed, reasons = zip(*seen, strict=True)
+    assert passed == (True, False, True, False)
+    assert reasons == ([], ["b.md is not expected"], [], ["*.txt is missing"])
+    assert (ids[0], len(set(ids))) == (ids[2], 3)
+    (tmp_path / "in/points.geojson").unlink()
+    _, audit = audited(pipeline, of)
+    assert audit.evaluations[-1][1].reasons.tolist() == ["*.txt is missing"]

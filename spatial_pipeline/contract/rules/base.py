@@ -107,6 +107,8 @@ class Rule(ContractModel):
     ``geometry`` for all; empty for other rules."""
     judges_unreadable_source: ClassVar[bool] = False
     """True for rules that say what is wrong with a source that cannot be read."""
+    judges_delivery: ClassVar[bool] = False
+    """True for rules about the files that a source came with: they become part of its versions."""
     names_neighbours: ClassVar[bool] = False
     """True for rules whose violations name features beside a defect, which are not at fault."""
     needs: ClassVar[Needs] = Needs()
