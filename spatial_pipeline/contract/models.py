@@ -169,10 +169,10 @@ class DatasetContract(ContractModel):
         return self
 
     @model_validator(mode="after")
-    def _delivered(self) -> Self:
-        if any(r.judges_delivery for r in self.rules):
+    def _judged_beside(self) -> Self:
+        if beside := {name for rule in self.rules for name in rule.beside}:
             # The model is frozen, and a source that is shared with another contract stays as it is.
-            self.__dict__["source"] = self.source.delivered()
+            self.__dict__["source"] = self.source.judged(beside)
         return self
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Self
 
 from pydantic import (
@@ -18,7 +18,7 @@ from pydantic import (
 from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.layers import layer_of, without_layer
-from spatial_pipeline.contract.rules.base import ContractModel
+from spatial_pipeline.contract.rules.base import DELIVERY, TIME, ContractModel
 from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.vocabulary import INGEST_VERSION
 from spatial_pipeline.runtime.hashing import fingerprint
@@ -55,7 +55,7 @@ class Source(ContractModel):
         "a wrong one; text formats and Shapefiles only.",
     )
 
-    _with_delivery: bool = PrivateAttr(False)
+    _beside: frozenset[str] = PrivateAttr(frozenset())
 
     @field_validator("encoding")
     @classmethod
@@ -87,18 +87,27 @@ class Source(ContractModel):
     @property
     def ingest_key(self) -> str:
         """Fingerprint of these options and of the ingest code: what a version depends on."""
-        beside = ("delivery",) if self.with_delivery else ()
-        return fingerprint(self.model_dump(mode="json"), INGEST_VERSION, *beside)
+        return fingerprint(self.model_dump(mode="json"), INGEST_VERSION, *self.beside)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What is part of its versions beside its content, because a rule judges it."""
+        return tuple(sorted(self._beside))
 
     @property
     def with_delivery(self) -> bool:
-        """True when the files that it came with are part of its versions: a rule judges them."""
-        return self._with_delivery
+        """True when the files that it came with are part of its versions."""
+        return DELIVERY in self._beside
 
-    def delivered(self) -> Self:
-        """The source whose versions include the list of files that it came with."""
+    @property
+    def with_time(self) -> bool:
+        """True when the time of its last change is part of its versions."""
+        return TIME in self._beside
+
+    def judged(self, beside: Iterable[str]) -> Self:
+        """The source whose versions include more than its content: DELIVERY, TIME."""
         source = self.model_copy()
-        source._with_delivery = True  # noqa: SLF001 - its own copy
+        source._beside = frozenset(beside)  # noqa: SLF001 - its own copy
         return source
 
 

@@ -31,6 +31,7 @@ from spatial_pipeline.sources.delivery import delivery_of, fetched_delivery
 from spatial_pipeline.sources.fingerprint import name_of, uri_of
 from spatial_pipeline.sources.fingerprint import version_id as file_version_id
 from spatial_pipeline.sources.local import SourceFiles, resolve, resolve_fetched
+from spatial_pipeline.sources.stamp import last_change
 from spatial_pipeline.sources.transfer import DEFAULTS, TransferLimits, remote
 
 Progress = Callable[[int, int | None], None]
@@ -105,6 +106,7 @@ def opened(
         return
     name = file_version_id(kind, source, partition, base, allowed)
     delivery = delivery_of(uri, partition, base, allowed) if source.with_delivery else None
+    changed = last_change(resolve(uri, base, allowed)) if source.with_time else None
 
     def stage(folder: Path, progress: Progress | None) -> Profile:
         profile = _stage_caged(
@@ -113,7 +115,7 @@ def opened(
         if file_version_id(kind, source, partition, base, allowed) != name:
             msg = f"{uri} changed while it was read: run again"
             raise SourceLostError(msg)
-        return replace(profile, delivery=delivery)
+        return replace(profile, delivery=delivery, changed=changed)
 
     yield OpenedSource(name, stage)
 
@@ -252,12 +254,13 @@ def _opened_remote(
 ) -> Iterator[OpenedSource]:
     uri = uri_of(source, partition)
     shown = redacted(uri)
-    beside = ("delivery",) if source.with_delivery else ()
     with ExitStack() as stack:
         temporary = stack.enter_context(temporary_folder())
         try:
             found = stack.enter_context(remote(uri, allowed, limits))
             proof = None
+            changed = found.last_change if source.with_time else None
+            beside = (*source.beside, changed) if source.beside else ()
             if found.proof is not None:
                 proof = hashing.fingerprint(
                     uri,
@@ -291,9 +294,11 @@ def _opened_remote(
             profile = _stage_caged(kind, source, resolved, folder, progress, cage, overview)
             error = profile.error and "; ".join((profile.error, *found.notes))
             notes = (*profile.notes, *found.notes)
-            return replace(profile, error=error, notes=notes, delivery=delivery)
+            profile = replace(profile, error=error, notes=notes)
+            return replace(profile, delivery=delivery, changed=changed)
 
-        yield OpenedSource(name_of(kind, source, resolved, delivery), write, proof)
+        name = name_of(kind, source, resolved, delivery, changed)
+        yield OpenedSource(name, write, proof)
 
 
 def _nothing_to_write(shown: str) -> Callable[[Path, Progress | None], Profile]:

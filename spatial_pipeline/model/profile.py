@@ -84,6 +84,8 @@ class VectorProfile:
         layers: names of the layers of the container; None for formats with one layer only.
         spatial_index: what was found of the spatial index of the file; None for formats without.
         delivery: files that the source came with; None where no rule asks for them.
+        changed: time of the source's last change, ISO 8601; None where no rule asks for it, and
+            where it is not known.
 
     """
 
@@ -114,6 +116,7 @@ class VectorProfile:
     layers: tuple[str, ...] | None = None
     spatial_index: FormatEvidence | None = None
     delivery: Delivery | None = None
+    changed: str | None = None
     kind: Literal["vector"] = "vector"
 
     @cached_property
@@ -226,6 +229,8 @@ class RasterProfile:
             none.
         conformance: how the file obeys its format; see ``VectorProfile``.
         delivery: files that the source came with; None where no rule asks for them.
+        changed: time of the source's last change, ISO 8601; None where no rule asks for it, and
+            where it is not known.
 
     """
 
@@ -249,6 +254,7 @@ class RasterProfile:
     checksums: tuple[tuple[tuple[str, ...], ...], ...] | None = None
     conformance: FormatEvidence | None = None
     delivery: Delivery | None = None
+    changed: str | None = None
     kind: Literal["raster"] = "raster"
 
     @cached_property

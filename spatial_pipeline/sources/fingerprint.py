@@ -17,6 +17,7 @@ from spatial_pipeline.model.delivery import Delivery
 from spatial_pipeline.runtime import hashing
 from spatial_pipeline.sources.delivery import delivery_of
 from spatial_pipeline.sources.local import SourceFiles, resolve
+from spatial_pipeline.sources.stamp import last_change
 
 _CHUNK = 1 << 20
 
@@ -59,18 +60,34 @@ def version_id(
     """
     uri = uri_of(source, partition)
     delivery = delivery_of(uri, partition, base, allowed) if source.with_delivery else None
-    return name_of(kind, source, resolve(uri, base, allowed), delivery)
+    resolved = resolve(uri, base, allowed)
+    changed = last_change(resolved) if source.with_time else None
+    return name_of(kind, source, resolved, delivery, changed)
 
 
 def name_of(
-    kind: Kind, source: Source, resolved: SourceFiles, delivery: Delivery | None = None
+    kind: Kind,
+    source: Source,
+    resolved: SourceFiles,
+    delivery: Delivery | None = None,
+    changed: str | None = None,
 ) -> str:
-    """Content name of the version that these files make, with the names of those beside them."""
+    """Content name of the version that these files make.
+
+    Args:
+        kind: kind of data by the contract.
+        source: options of ingest.
+        resolved: the files.
+        delivery: what they came with, where a rule judges it.
+        changed: time of their last change, where a rule judges it.
+
+    """
     try:
         content = fingerprint(resolved)
     except SourceError as exc:
         content = f"error: {exc}"
-    beside = () if delivery is None else (delivery.files, delivery.error)
+    beside: tuple[object, ...] = () if delivery is None else (delivery.files, delivery.error)
+    beside += () if changed is None else (changed,)
     return hashing.fingerprint(
         content, source.layer, source.where, source.encoding, INGEST_VERSION, kind, *beside
     )

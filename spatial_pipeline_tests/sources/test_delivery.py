@@ -83,12 +83,12 @@ def test_a_file_beside_the_source_is_another_version_where_a_rule_asks(folder: P
         return listed, version, probe(source, folder, "a").token, source.ingest_key
 
     plain = Source(uri="d/{partition}.geojson")
-    before, asked = names(plain), names(plain.delivered())
+    before, asked = names(plain), names(plain.judged(["delivery"]))
     assert not set(before) & set(asked)
     (folder / "d/b/new.txt").write_text("")
     assert names(plain) == before
-    after = names(plain.delivered())
+    after = names(plain.judged(["delivery"]))
     assert not set(after[:3]) & set(asked)
     assert after[3] == asked[3]
     (folder / "d/b/c.txt").write_text("other content")
-    assert names(plain.delivered()) == after
+    assert names(plain.judged(["delivery"])) == after

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from spatial_pipeline.contract.rules.base import BOTH
+from spatial_pipeline.contract.rules.base import BOTH, DELIVERY
 from spatial_pipeline.contract.rules.metadata import MetadataRule, Pattern
 from spatial_pipeline.contract.rules.usable import NO_PLACES, Needs
 from spatial_pipeline.contract.vocabulary import Kind, Scope
@@ -109,7 +109,6 @@ class DeliveryContents(MetadataRule):
     scope: ClassVar[Scope] = Scope.PROFILE
     kinds: ClassVar[frozenset[Kind]] = BOTH
     judges_unreadable_source: ClassVar[bool] = True
-    judges_delivery: ClassVar[bool] = True
     iso_element: ClassVar[str] = "completeness"
     needs: ClassVar[Needs] = Needs.some("required", "optional", "forbidden", "name_pattern")
     ignores: ClassVar[Mapping[str, str]] = NO_PLACES
@@ -139,6 +138,11 @@ class DeliveryContents(MetadataRule):
                 msg = f"parts_match: name_pattern has no part (?P<{part}>…)"
                 raise ValueError(msg)
         return self
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The files that the source came with."""
+        return (DELIVERY,)
 
     def unused(self, kind: Kind) -> list[tuple[str, str]]:
         """Parameters that it cannot use: parts that are columns, for rasters."""
