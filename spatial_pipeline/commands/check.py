@@ -29,7 +29,6 @@ from spatial_pipeline.commands.terminal import (
     wrong,
 )
 from spatial_pipeline.errors import ContractError, SpatialPipelineError
-from spatial_pipeline.runtime.event_loop import run_sync
 
 if TYPE_CHECKING:
     from spatial_pipeline.commands.outputs import Outputs
@@ -176,6 +175,7 @@ class CheckCall:
 
         from spatial_pipeline.pipeline.batch_check import check_all
         from spatial_pipeline.report.checked import as_json as to_json
+        from spatial_pipeline.runtime.event_loop import run_sync
 
         pipeline = pipeline_of([*own, *neighbours])
         if self.jobs is not None:

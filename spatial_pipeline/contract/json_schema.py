@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from spatial_pipeline.contract.models import MODELS
@@ -74,6 +76,27 @@ def schema() -> dict[str, Any]:
         ],
         "$defs": definitions,
     }
+
+
+def attributes_schema(kind: type[BaseModel]) -> dict[str, Any]:
+    """JSON schema of the attributes of a contract, with the definitions that it refers to.
+
+    Args:
+        kind: the model of a kind of dataset, or of the operations.
+
+    """
+    if kind not in MODELS.values():
+        return kind.model_json_schema()
+    names, together = _datasets()
+    definitions = together["$defs"]
+    attributes = _definition(definitions, names[kind, "validation"])
+    return {**attributes, "$defs": definitions}
+
+
+@cache
+def _datasets() -> tuple[dict[Any, Any], dict[str, Any]]:
+    """References and definitions of both kinds of datasets; rules, the costly part, are shared."""
+    return models_json_schema([(m, "validation") for m in MODELS.values()])
 
 
 def _without(rule: str, names: list[str]) -> dict[str, Any]:

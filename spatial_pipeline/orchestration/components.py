@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import dagster as dg
+from dagster._core.definitions.definitions_load_context import (
+    DefinitionsLoadContext,
+    DefinitionsLoadType,
+)
 from dagster.components.component_scaffolding import scaffold_component
 from pydantic import BaseModel, ConfigDict
 
+from spatial_pipeline.contract.json_schema import attributes_schema
 from spatial_pipeline.contract.load import parse_attributes
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
 from spatial_pipeline.errors import ContractError
@@ -31,9 +36,15 @@ class _Attributes(BaseModel):
     contract: ClassVar[type[BaseModel]]
 
     @classmethod
-    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The JSON schema of the contract."""
-        return cls.contract.model_json_schema(*args, **kwargs)
+    def model_json_schema(cls, *_args: Any, **_kwargs: Any) -> dict[str, Any]:
+        """The JSON schema of the contract.
+
+        Dagster asks for it whenever it loads definitions, also in a run and in each of its steps,
+        where nobody looks at it.
+        """
+        if DefinitionsLoadContext.get().load_type is DefinitionsLoadType.RECONSTRUCTION:
+            return {"type": "object"}
+        return attributes_schema(cls.contract)
 
 
 class _VectorAttributes(_Attributes):

@@ -1,7 +1,5 @@
 """Base classes of the rule models: parameters and class attributes that all rules share."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
