@@ -18,7 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.crs.transformation import area_unit, length_unit
+from spatial_pipeline.check.crs.transformation import area_unit, length_unit, transformed
 from spatial_pipeline.check.forms.degrees import with_degrees
 from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
 from spatial_pipeline.check.geometry.finite import not_finite_xy
@@ -42,6 +42,7 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile
+from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 F = TypeVar("F", bound="Features")
@@ -60,6 +61,7 @@ class Features:
         profile: profile of the dataset.
         cancelled: raises when the time of the rule is up; long loops call it.
         said: number of features for each note; see :meth:`note`.
+        others: the other datasets of the rule.
 
     """
 
@@ -74,6 +76,7 @@ class Features:
     profile: Profile | None = None
     cancelled: Callable[[], None] = lambda: None
     said: Counter[str] = field(default_factory=Counter)
+    others: tuple[Reader, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -317,11 +320,16 @@ def nothing_else(_: Rule, __: Profile) -> Sequence[Any]:
 class FeatureRuleCheck(GeometryCheck[Rule]):
     """Evaluates a function that :func:`feature_rule` decorates."""
 
-    judges: ClassVar[type[Features]]
+    chosen: ClassVar[Callable[[Any], type[Features]]]
     valid: ClassVar[bool]
     evaluate: ClassVar[Evaluate]
     relies: ClassVar[Relies]
     notes_depth: ClassVar[bool] = True
+
+    @property
+    def judges(self) -> type[Features]:
+        """The eligible features."""
+        return type(self).chosen(self.rule)
 
     def judge(self, batch: FeatureBatch) -> Judged:
         """Violations of the eligible features of this batch."""
@@ -329,13 +337,23 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
         if not self.notes_depth:
             said = Counter({kind: n for kind, n in said.items() if kind != THREE_D})
         # The features are shared by rules; what a rule notes is not.
-        features = replace(features, cancelled=self.context.cancelled, said=Counter(said))
+        context = self.context
+        features = replace(
+            features, cancelled=context.cancelled, said=Counter(said), others=context.others
+        )
         found = type(self).evaluate(self.rule, features) if len(features) else Violations.none()
         return Judged(len(features), found, features.said)
 
     def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
         """All violations, the excluded features, and the unit of bounds when it is an angle."""
-        return with_degrees(super().reduce(partials), self.rule, self.context.data.profile)
+        profile = self.context.data.profile
+        outcome = with_degrees(super().reduce(partials), self.rule, profile)
+        none = np.empty(0, dtype=object)
+        moved = [
+            transformed(none, profile.pyproj_crs, o.profile.pyproj_crs)[1]
+            for o in self.context.others
+        ]
+        return replace(outcome, notes=(*outcome.notes, *filter(None, moved)))
 
     def depends(self) -> Sequence[Any] | None:
         """Facts of the profile; None when attributes decide, which disables the cache."""
@@ -357,7 +375,7 @@ def of_judged(facts: Facts, features: Features) -> Facts:
 
 
 def feature_rule(
-    judges: type[Features],
+    judges: type[Features] | Callable[[Any], type[Features]],
     *,
     valid: bool = False,
     deep: bool = False,
@@ -366,7 +384,8 @@ def feature_rule(
     """Registers a function as the evaluation of the rule model of its first parameter.
 
     Args:
-        judges: eligible features; all others are counted and noted.
+        judges: eligible features, or a function of the rule that gives them; all others are
+            counted and noted.
         valid: invalid geometries are excluded.
         deep: Z and M are checked too, so no note says that geometries were judged in the XY plane.
         relies: (rule, profile) → what the violations of a geometry depend on beside it.
@@ -376,7 +395,7 @@ def feature_rule(
     def register(function: Callable[[Any, F], Violations]) -> Callable[[Any, F], Violations]:
         model = next(iter(get_type_hints(function).values()))
         parts = {
-            "judges": judges,
+            "chosen": staticmethod((lambda _rule: judges) if isinstance(judges, type) else judges),
             "valid": valid,
             "notes_depth": not deep,
             "relies": staticmethod(relies),
