@@ -90,6 +90,8 @@ def contract(folder: Path, attributes: dict[str, Any]) -> None:
     if "catch_up" in attributes:
         source["uri"] = "{partition}.gpkg"
         base |= {"partitions": {"daily": "2026-01-01"}, "schedule": "0 3 * * *"}
+    elif "partitions" in attributes:
+        source["uri"] = "{partition}.gpkg"
     elif "{partition}" in source["uri"]:
         base["partitions"] = {"static": ["north"]}
     value = {

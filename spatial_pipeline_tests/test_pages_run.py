@@ -130,6 +130,12 @@ def parcels(folder: Path) -> None:
     contract(folder / "defs/parcels", "parcels", "../../parcels.gpkg", "{rule: must_not_have_gaps}")
 
 
+def listed(folder: Path) -> None:
+    """Data, and a file of rules."""
+    roads(folder)
+    (folder / "rules.yaml").write_text("- {rule: valid_geometry}\n", encoding="utf-8")
+
+
 def nothing(folder: Path) -> None:
     """A page that needs nothing but itself."""
 
@@ -179,6 +185,7 @@ SCENES = {
         codes={".venv/bin/spatial-pipeline check": 1},
     ),
     "docs/alerts.md": Scene(),
+    "docs/coming-from.md": Scene(listed),
     "docs/operations.md": Scene(),
     "docs/profile.md": Scene(parcels),
     "docs/proposals.md": Scene(parcels, codes={"spatial-pipeline check": 1}),
