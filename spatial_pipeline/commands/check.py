@@ -29,7 +29,7 @@ from spatial_pipeline.commands.terminal import (
     wrong,
 )
 from spatial_pipeline.errors import ContractError, SpatialPipelineError
-from spatial_pipeline.runtime.event_loop import run_sync
+from spatial_pipeline.runtime.unused_packages import SINGLE_COMMAND, arrow_without_pandas
 
 if TYPE_CHECKING:
     from spatial_pipeline.commands.outputs import Outputs
@@ -88,6 +88,10 @@ def check(
     sarif: Annotated[
         Path | None, typer.Option(metavar="F", help="Write the results as SARIF 2.1.0.")
     ] = None,
+    iso19157: Annotated[
+        Path | None,
+        typer.Option(metavar="F", help="Write the results as ISO 19157 data quality (XML)."),
+    ] = None,
     quarantine: Annotated[
         Path | None,
         typer.Option(metavar="F", help="Write the features that violate a blocking rule."),
@@ -122,7 +126,7 @@ def check(
     """
     from spatial_pipeline.commands.outputs import Outputs
 
-    outputs = Outputs(html, violations, junit, sarif, quarantine, proposals)
+    outputs = Outputs(html, violations, junit, sarif, quarantine, proposals, iso19157)
     if outputs.mistake():
         wrong(outputs.mistake())
     if changed:
@@ -170,12 +174,14 @@ class CheckCall:
         """Checks everything as it is now; the exit code, or typer.Exit after a mistake."""
         own, neighbours = self._selected()
         targets = targets_of(own, self.partition, self.only)
-        start_reader()
+        start_reader(c for c, _ in targets)
+        _leave_out_pandas([*own, *neighbours])
 
         from dataclasses import replace
 
         from spatial_pipeline.pipeline.batch_check import check_all
         from spatial_pipeline.report.checked import as_json as to_json
+        from spatial_pipeline.runtime.event_loop import run_sync
 
         pipeline = pipeline_of([*own, *neighbours])
         if self.jobs is not None:
@@ -248,6 +254,17 @@ class CheckCall:
             names = [c.name for c in (*own, *neighbours)]
             own = [*own, contract_for(source, cast("Path", self.rules), self.layer, names)]
         return own, neighbours
+
+
+def _leave_out_pandas(contracts: Sequence[Contract]) -> None:
+    """Spares a process that runs nothing but this command the import of pandas.
+
+    Rules of users' own projects may use it.
+    """
+    from spatial_pipeline.contract.rules.catalogue import only_own_rules
+
+    if SINGLE_COMMAND.is_set() and only_own_rules(contracts):
+        arrow_without_pandas()
 
 
 def _no_contract(source: str) -> str:
