@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from spatial_pipeline import errors
+from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.errors import ReaderFailedError
 from spatial_pipeline.ingest.cage.job import ReadJob
 from spatial_pipeline.model.profile import Profile, profile_from_json
@@ -59,14 +60,19 @@ class Server:
         with self._lock:
             self._started()
 
-    def connect(self) -> socket.socket:
-        """A connection to a new supervisor; the server is started again when it died."""
+    def connect(self, kind: Kind) -> socket.socket:
+        """A connection to a new supervisor; the server is started again when it died.
+
+        Args:
+            kind: kind of dataset that its worker reads.
+
+        """
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             for attempt in range(2):
                 control = self._started()
                 try:
-                    socket.send_fds(control, [b"j"], [theirs.fileno()])
+                    socket.send_fds(control, [kind[:1].encode()], [theirs.fileno()])
                     return ours
                 except OSError:
                     self._forget()
@@ -168,7 +174,7 @@ def stage(job: ReadJob, progress: Progress | None = None) -> Profile:
         StoreError: staged data are not those that were read.
 
     """
-    with SERVER.connect() as peer, _cancellable(peer):
+    with SERVER.connect(job.kind) as peer, _cancellable(peer):
         stream = peer.makefile("rwb")
         with stream:
             try:

@@ -32,7 +32,11 @@ _PRELOADED = (
     "spatial_pipeline.ingest.formats.parquet",
     "spatial_pipeline.ingest.formats.drivers",
     "rasterio.shutil",
+    # NumPy imports it when it first looks for unique values.
+    "numpy.ma",
 )
+PRELOADED_FOR = {b"v": (), b"r": ("spatial_pipeline.ingest.raster",)}
+"""What is imported before the first worker of a kind, by its initial."""
 _WATCH_S = 0.1
 """Seconds between two looks at the memory of a worker."""
 
@@ -43,8 +47,7 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     control = socket.socket(fileno=descriptor)
     preload()
-    gc.collect()
-    gc.freeze()
+    _frozen()
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not data:
@@ -52,16 +55,31 @@ def main(descriptor: int) -> None:
             os._exit(0)
         if not descriptors:
             continue
+        wanted = [n for n in PRELOADED_FOR[data] if n not in sys.modules]
+        if wanted:
+            preload(*wanted)
+            _frozen()
         if os.fork() == 0:
             control.close()
             _leave(_supervise, descriptors[0])
         os.close(descriptors[0])
 
 
-def preload() -> None:
-    """Imports what workers need, and nothing that they do without."""
+def _frozen() -> None:
+    """Keeps the collector from touching, and so copying, the memory that forks share."""
+    gc.collect()
+    gc.freeze()
+
+
+def preload(*names: str) -> None:
+    """Imports what workers need, and nothing that they do without.
+
+    Args:
+        names: modules; those that every worker needs unless given.
+
+    """
     with _unused_missing():
-        for name in _PRELOADED:
+        for name in names or _PRELOADED:
             import_module(name)
         # Arrow looks for pandas once, at its first array: a worker would import it for nothing.
         import_module("pyarrow").array([None])
