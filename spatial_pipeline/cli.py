@@ -8,36 +8,38 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Annotated
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from spatial_pipeline.commands.accept import accept
-from spatial_pipeline.commands.alerts import alerts
-from spatial_pipeline.commands.check import check
-from spatial_pipeline.commands.end_run import end_run
-from spatial_pipeline.commands.health import health
-from spatial_pipeline.commands.held import held
-from spatial_pipeline.commands.metrics import metrics
-from spatial_pipeline.commands.profile import profile
-from spatial_pipeline.commands.report import report
-from spatial_pipeline.commands.rollback import rollback
-from spatial_pipeline.commands.rules import rules, schema
-from spatial_pipeline.commands.run import run
-from spatial_pipeline.commands.store import store
 from spatial_pipeline.commands.terminal import results_only, show_version
-from spatial_pipeline.commands.versions import diff, history, show
 from spatial_pipeline.runtime.json_logs import JsonLines
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS = {
+    "check": "check:check",
+    "profile": "profile:profile",
+    "rules": "rules:rules",
+    "schema": "rules:schema",
+    "run": "run:run",
+    "history": "versions:history",
+    "show": "versions:show",
+    "diff": "versions:diff",
+    "report": "report:report",
+    "rollback": "rollback:rollback",
+    "accept": "accept:accept",
+    "held": "held:held",
+    "health": "health:health",
+    "metrics": "metrics:metrics",
+    "end-run": "end_run:end_run",
+    "alerts": "alerts:alerts",
+    "store": "store:store",
+}
+"""Command, in the order of ``--help`` → module of ``commands`` and what it holds: a function, or a
+group of commands."""
 
 
-@app.callback()
 def spatial_pipeline(
     version: Annotated[
         bool,
@@ -49,26 +51,35 @@ def spatial_pipeline(
     """Spatial data contracts: ingest and check datasets, and publish those that pass."""
 
 
-for command in (
-    check,
-    profile,
-    rules,
-    schema,
-    run,
-    history,
-    show,
-    diff,
-    report,
-    rollback,
-    accept,
-    held,
-    health,
-    metrics,
-):
-    app.command()(results_only(command))
-app.command("end-run")(results_only(end_run))
-app.add_typer(alerts, name="alerts")
-app.add_typer(store, name="store")
+def application(names: Iterable[str]) -> typer.Typer:
+    """The command line with some of its commands.
+
+    Args:
+        names: keys of :data:`COMMANDS`.
+
+    """
+    made = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(spatial_pipeline)
+    for name in names:
+        module, _, attribute = COMMANDS[name].partition(":")
+        found = getattr(import_module(f"spatial_pipeline.commands.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            made.add_typer(found, name=name)
+        else:
+            made.command(name)(results_only(found))
+    return made
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        return application(COMMANDS)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
 
 
 def main() -> None:
@@ -77,4 +88,8 @@ def main() -> None:
     if os.environ.get("SPATIAL_LOG_FORMAT") == "json":
         logging.getLogger().handlers[0].setFormatter(JsonLines())
     logging.captureWarnings(capture=True)
-    app()
+    # Pydantic looks for plugins in all installed packages: a tenth of the time of a short command.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # Only the command that is called is imported; all are for help, completion and a misspelling.
+    called = sys.argv[1] if len(sys.argv) > 1 else ""
+    application([called] if called in COMMANDS else COMMANDS)()

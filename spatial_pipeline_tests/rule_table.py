@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from spatial_pipeline.contract.rules import CATALOGUE, CUSTOM, rule_id
+from spatial_pipeline.contract.rules import CATALOGUE, rule_id
 from spatial_pipeline.report.peers import peer_names, peers_text
 
 ROOT = Path(__file__).parents[1]
@@ -97,7 +97,7 @@ def page() -> str:
 
 def every() -> list[str]:
     """The rules of the package, in the order of the catalogue."""
-    own = {i for m in CUSTOM.modules.values() for i in _ids(m)}
+    own = {i for m in CATALOGUE.custom.modules.values() for i in _ids(m)}
     return [*(i for i in CATALOGUE if i not in own), *(i for i in OUTSIDE if i not in CATALOGUE)]
 
 

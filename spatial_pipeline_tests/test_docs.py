@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import runpy
+from importlib.resources import files
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from spatial_pipeline.contract import rule_index
 from spatial_pipeline.contract.json_schema import schema as contract_schema
 from spatial_pipeline.contract.rules import CATALOGUE
 from spatial_pipeline.contract.rules.metadata import ColumnType
@@ -22,6 +24,12 @@ def test_the_page_of_rules_is_the_catalogue() -> None:
     page = runpy.run_path(str(ROOT / "docs" / "make_rules.py"))["page"]
     written = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
     assert written == page().rstrip("\n") + "\n", "run: make docs"
+
+
+def test_the_index_of_rules_is_the_catalogue() -> None:
+    index = runpy.run_path(str(ROOT / "docs" / "make_rule_index.py"))["index"]
+    written = files(rule_index.__package__) / rule_index.DATA
+    assert written.read_text(encoding="utf-8") == index(), "run: make docs"
 
 
 @pytest.mark.parametrize("page", ["contract.md", "commands.md", "settings.md"])

@@ -21,6 +21,11 @@ IO_CALLS = {"open", "read_bytes", "read_text", "write_bytes", "write_text", "fro
             "tofile", "read_parquet", "read_csv", "from_file", "to_file"}  # fmt: skip
 
 
+HEAVY = ("asyncio", "dagster", "duckdb", "http.server", "matplotlib", "numpy", "pyarrow", "pyproj",
+         "shapely", "spatial_pipeline.contract.rules", "yaml")  # fmt: skip
+"""Modules that neither the help texts nor the list of rules need."""
+
+
 def imported(tree: ast.AST) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -56,6 +61,20 @@ def test_no_module_escapes_the_rule_about_dagster() -> None:
     }
     found = {p.stem for p in PACKAGE.glob("*.py")} | {p.parent.name for p in PACKAGE.glob("*/*.py")}
     assert found - bound == {"__init__", "definitions", "orchestration"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["rules"]], ids=" ".join)
+def test_commands_that_people_wait_for_load_what_they_use(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom spatial_pipeline.cli import main\n"
+        f"sys.argv[1:] = {arguments!r}\n"
+        "try: main()\n"
+        f"finally: print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stderr.splitlines()[-1] == "[]"
 
 
 def test_the_product_runs_without_importing_dagster() -> None:

@@ -29,7 +29,6 @@ from spatial_pipeline.commands.terminal import (
     wrong,
 )
 from spatial_pipeline.errors import ContractError, SpatialPipelineError
-from spatial_pipeline.runtime.event_loop import run_sync
 
 if TYPE_CHECKING:
     from spatial_pipeline.commands.outputs import Outputs
@@ -88,6 +87,10 @@ def check(
     sarif: Annotated[
         Path | None, typer.Option(metavar="F", help="Write the results as SARIF 2.1.0.")
     ] = None,
+    iso19157: Annotated[
+        Path | None,
+        typer.Option(metavar="F", help="Write the results as ISO 19157 data quality (XML)."),
+    ] = None,
     quarantine: Annotated[
         Path | None,
         typer.Option(metavar="F", help="Write the features that violate a blocking rule."),
@@ -122,7 +125,7 @@ def check(
     """
     from spatial_pipeline.commands.outputs import Outputs
 
-    outputs = Outputs(html, violations, junit, sarif, quarantine, proposals)
+    outputs = Outputs(html, violations, junit, sarif, quarantine, proposals, iso19157)
     if outputs.mistake():
         wrong(outputs.mistake())
     if changed:
@@ -176,6 +179,7 @@ class CheckCall:
 
         from spatial_pipeline.pipeline.batch_check import check_all
         from spatial_pipeline.report.checked import as_json as to_json
+        from spatial_pipeline.runtime.event_loop import run_sync
 
         pipeline = pipeline_of([*own, *neighbours])
         if self.jobs is not None:

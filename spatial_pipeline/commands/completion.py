@@ -29,13 +29,9 @@ def complete_dataset(incomplete: str) -> list[str]:
 
 def complete_rule(incomplete: str) -> list[tuple[str, str]]:
     """Ids of the rules, with their descriptions."""
-    from spatial_pipeline.contract.rules import CATALOGUE
+    from spatial_pipeline.contract.rule_index import every_rule
 
-    return [
-        (identity, (model.__doc__ or "").split("\n", 1)[0])
-        for identity, model in CATALOGUE.items()
-        if identity.startswith(incomplete)
-    ]
+    return [(r.rule, r.description) for r in every_rule() if r.rule.startswith(incomplete)]
 
 
 def complete_partition(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +14,8 @@ from spatial_pipeline.commands.terminal import print_text, say, wrong
 from spatial_pipeline.errors import SpatialPipelineError
 
 if TYPE_CHECKING:
+    from http.server import ThreadingHTTPServer
+
     from spatial_pipeline.settings import Settings
 
 logger = logging.getLogger("spatial_pipeline")
@@ -82,6 +82,9 @@ def collected(environment: Settings) -> str:
 
 def serving(listen: str, environment: Settings) -> ThreadingHTTPServer:
     """A server of metrics; exits when the address is wrong or taken."""
+    from http import HTTPStatus
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
     from spatial_pipeline.report.openmetrics import OPENMETRICS, PLAIN
 
     class MetricsHandler(BaseHTTPRequestHandler):

@@ -9,7 +9,6 @@ import typer
 from spatial_pipeline.commands.project import FAILED, pipeline_of
 from spatial_pipeline.commands.terminal import print_text, wrong
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.runtime.event_loop import run_sync
 
 
 def profile(
@@ -36,6 +35,7 @@ def profile(
     Exit code 1 if the source cannot be read without loss.
     """
     from spatial_pipeline.pipeline.contract_inference import infer
+    from spatial_pipeline.runtime.event_loop import run_sync
 
     try:
         # The command runs nothing else on this loop, so a blocking call is harmless.

@@ -18,7 +18,6 @@ from spatial_pipeline.commands.project import (
 )
 from spatial_pipeline.commands.terminal import print_text, say, wrong
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.runtime.event_loop import run_sync
 
 
 def rollback(
@@ -40,6 +39,8 @@ def rollback(
     contracts: ContractsOption = None,
 ) -> None:
     """Publish an earlier version again. It must pass the current contract."""
+    from spatial_pipeline.runtime.event_loop import run_sync
+
     own, neighbours = project_of(contracts or samples(), False, [dataset])
     everything = [*own, *neighbours]
     contract = named(everything, dataset)

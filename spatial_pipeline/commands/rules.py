@@ -32,32 +32,40 @@ def rules(
     The search knows the names that ArcGIS, QGIS, PostGIS, PDOK, GDAL, Great Expectations, Soda and
     others have for a rule.
     """
-    from spatial_pipeline.contract.rules import CATALOGUE
-    from spatial_pipeline.contract.specification import specifications
+    from spatial_pipeline.contract.rule_index import every_rule
+    from spatial_pipeline.contract.specification_files import specification_names
     from spatial_pipeline.contract.spelling import closest
-    from spatial_pipeline.report.catalogue import catalogue_table, rule_json, rule_page
-    from spatial_pipeline.report.peers import search
+    from spatial_pipeline.report.rule_list import rule_list, search
 
-    if listed or sought in specifications():
+    if listed or sought in specification_names():
         _show_specifications(None if sought is None else str(sought), as_json)
         return
-    found = list(CATALOGUE.values())
-    if sought in CATALOGUE:
-        found = [CATALOGUE[sought]]
-    elif sought is not None:
-        found = search(sought, found)
+    known = {rule.rule: rule for rule in every_rule()}
+    if sought in known:
+        _show_rule(sought, as_json)
+        return
+    found = list(known.values()) if sought is None else search(sought, known.values())
     if not found:
-        near = closest(sought, [*CATALOGUE, *specifications()]).hint
+        near = closest(sought, [*known, *specification_names()]).hint
         wrong(f"no rule has the id, or the words, {sought!r}{near}")
-    if sought in CATALOGUE:
-        if as_json:
-            print_json(rule_json(found[0]))
-        else:
-            print_rich(rule_page(found[0]))
-    elif as_json:
-        print_json({"rules": [rule_json(m) for m in found]})
+    if as_json:
+        from spatial_pipeline.contract.rules import CATALOGUE
+        from spatial_pipeline.report.catalogue import rule_json
+
+        print_json({"rules": [rule_json(CATALOGUE[rule.rule]) for rule in found]})
     else:
-        print_rich(catalogue_table(found, peers=sought is not None))
+        print_rich(rule_list(found, peers=sought is not None))
+
+
+def _show_rule(identity: str, as_json: bool) -> None:
+    """One rule with its parameters."""
+    from spatial_pipeline.contract.rules import CATALOGUE
+    from spatial_pipeline.report.catalogue import rule_json, rule_page
+
+    if as_json:
+        print_json(rule_json(CATALOGUE[identity]))
+    else:
+        print_rich(rule_page(CATALOGUE[identity]))
 
 
 def _show_specifications(name: str | None, as_json: bool) -> None:

@@ -17,7 +17,6 @@ from spatial_pipeline.commands.terminal import (
     wrong,
 )
 from spatial_pipeline.errors import SpatialPipelineError
-from spatial_pipeline.runtime.event_loop import run_sync
 
 if TYPE_CHECKING:
     from spatial_pipeline.contract.retention import Retention
@@ -48,6 +47,7 @@ def verify(datasets: DatasetsArgument = None, as_json: JsonOption = False) -> No
     from spatial_pipeline.pipeline.pipeline import database_of
     from spatial_pipeline.pipeline.store_audit import verify_store
     from spatial_pipeline.report.tables import terminal_table
+    from spatial_pipeline.runtime.event_loop import run_sync
     from spatial_pipeline.store.versions import Store
 
     environment = settings()
@@ -134,6 +134,7 @@ def prune(
     """
     from spatial_pipeline.pipeline.pipeline import database_of
     from spatial_pipeline.pipeline.retention import prune_versions, targets
+    from spatial_pipeline.runtime.event_loop import run_sync
     from spatial_pipeline.store.versions import Store
 
     environment = settings()

@@ -7,12 +7,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
-from typing import Any, NoReturn, ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TextIO, TypeVar
 
 import typer
-from rich.console import Console, RenderableType
 
 from spatial_pipeline.runtime.json_text import json_text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 WRONG = 2
 INTERRUPTED = 130
@@ -35,6 +37,7 @@ def progress_bars(*, quiet: bool = False) -> Iterator[Any]:
     if quiet or not sys.stderr.isatty():
         yield lambda *_: None
         return
+    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -133,6 +136,8 @@ def show_version(wanted: bool) -> None:
 
 def print_rich(renderable: RenderableType) -> None:
     """A table or text on stdout, as wide as the terminal."""
+    from rich.console import Console
+
     stream = _results()
     known = stream.isatty() or os.environ.get("COLUMNS", "").isdecimal()
     Console(file=stream, width=None if known else WIDTH).print(renderable)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -32,10 +33,22 @@ class Custom:
     failures: list[str] = field(default_factory=list)
 
 
+@cache
+def points_of(group: str) -> tuple[EntryPoint, ...]:
+    """Entry points of a group, of all installed packages; looked for once."""
+    return tuple(point for point in _all_points() if point.group == group)
+
+
+@cache
+def _all_points() -> tuple[EntryPoint, ...]:
+    found = entry_points()
+    return tuple(point for group in GROUPS for point in found.select(group=group))
+
+
 def load_custom(group: str) -> Custom:
     """Imports the modules of all entry points of a group."""
     found = Custom()
-    for point in sorted(entry_points(group=group), key=lambda p: (p.name, p.value)):
+    for point in sorted(points_of(group), key=lambda p: (p.name, p.value)):
         name = f"entry point {point.name} of {group}"
         try:
             module = importlib.import_module(point.module)
@@ -56,7 +69,7 @@ def custom_code() -> dict[str, str]:
     """Module → digest of its file, of all that the entry points name; an answer depends on them."""
     found = {}
     for group in GROUPS:
-        for point in entry_points(group=group):
+        for point in points_of(group):
             spec = find_spec(point.module)
             origin = None if spec is None else spec.origin
             if origin is not None:
@@ -65,4 +78,4 @@ def custom_code() -> dict[str, str]:
     return found
 
 
-__all__ = ["Custom", "custom_code", "load_custom"]
+__all__ = ["Custom", "custom_code", "load_custom", "points_of"]

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, cast
 
 import yaml
@@ -22,11 +21,14 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from spatial_pipeline.contract.rules.base import ContractModel
+from spatial_pipeline.contract.specification_files import (
+    specification_names,
+    specification_text,
+)
 from spatial_pipeline.contract.spelling import closest, quoted, shown
 from spatial_pipeline.contract.vocabulary import Kind
-from spatial_pipeline.contract.yaml_positions import Location
+from spatial_pipeline.contract.yaml_positions import FAST_LOADER, Location
 
-FOLDER = "specifications"
 PLACE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 KEYS = ("name", "parameters", "override", "drop")
 
@@ -140,21 +142,20 @@ class Use(ContractModel):
         """Names the specifications that there are."""
         reference = handler(core_schema)
         schema = handler.resolve_ref_schema(reference)
-        schema["properties"]["name"]["enum"] = list(specifications())
+        schema["properties"]["name"]["enum"] = list(specification_names())
         return reference
 
 
 @cache
+def specification(name: str) -> Specification:
+    """One of :func:`specification_names`."""
+    # The file is ours: no anchor in it expands without bound.
+    return Specification.of(name, yaml.load(specification_text(name), FAST_LOADER))  # noqa: S506
+
+
 def specifications() -> dict[str, Specification]:
     """All specifications of the package by name, in alphabetical order."""
-    folder = files("spatial_pipeline.contract") / FOLDER
-    found = sorted((p for p in folder.iterdir() if p.name.endswith(".yaml")), key=lambda p: p.name)
-    return {
-        (name := path.name.removesuffix(".yaml")): Specification.of(
-            name, yaml.safe_load(path.read_text(encoding="utf-8"))
-        )
-        for path in found
-    }
+    return {name: specification(name) for name in specification_names()}
 
 
 def with_used_rules(attributes: Any) -> Any:
@@ -180,8 +181,9 @@ def with_used_rules(attributes: Any) -> Any:
 def used_rules(uses: Any, index: int) -> list[dict[str, Any]]:
     """The rules of one entry of ``uses``; none for an entry that is wrong."""
     use = _use(uses[index])
-    found = None if use is None else specifications().get(use.name)
-    return [] if found is None or use is None else found.rules(use)
+    if use is None or use.name not in specification_names():
+        return []
+    return specification(use.name).rules(use)
 
 
 def use_mistakes(uses: Any, kind: Kind | None) -> Iterator[tuple[Location, str, bool]]:
@@ -194,14 +196,14 @@ def use_mistakes(uses: Any, kind: Kind | None) -> Iterator[tuple[Location, str, 
 
 
 def _entry_mistakes(value: Any, kind: Kind | None) -> Iterator[tuple[Location, str, bool]]:
-    known = specifications()
+    known = specification_names()
     if isinstance(value, Mapping):
         for key in value:
             if key not in KEYS:
                 yield (key,), f"unknown key {shown(key)}{closest(key, KEYS).hint}", True
     name = value.get("name") if isinstance(value, Mapping) else value
     where: Location = ("name",) if isinstance(value, Mapping) and "name" in value else ()
-    found = known.get(name) if isinstance(name, str) else None
+    found = specification(name) if isinstance(name, str) and name in known else None
     if found is None:
         hint = closest(name, known).hint or f": there are {quoted(known)}"
         yield where, f"unknown specification {shown(name)}{hint}", False
@@ -274,6 +276,7 @@ __all__ = [
     "Specification",
     "SpecificationParameter",
     "Use",
+    "specification",
     "specifications",
     "use_mistakes",
     "used_rules",

@@ -12,7 +12,7 @@ from spatial_pipeline.contract.cron import cron_mistake
 from spatial_pipeline.contract.errors import AttributePlace, Mistake
 from spatial_pipeline.contract.models import MODELS, OWNER, Contract, RasterContract, VectorContract
 from spatial_pipeline.contract.repair import problems
-from spatial_pipeline.contract.rules import CATALOGUE, CUSTOM, Rule
+from spatial_pipeline.contract.rules import CATALOGUE, Rule
 from spatial_pipeline.contract.source import NO_RASTER_SOURCE, Source
 from spatial_pipeline.contract.specification import use_mistakes, used_rules
 from spatial_pipeline.contract.spelling import closest, shown
@@ -64,6 +64,10 @@ def judge(
         contract._lines = _rule_lines(contract, attributes, place.lines)  # noqa: SLF001
         contract._source_lines = {  # noqa: SLF001
             key: place.lines.of(("attributes", "source", key)) for key in Source.model_fields
+        }
+        contract._column_lines = {  # noqa: SLF001
+            name: place.lines.of(("attributes", "columns", name))
+            for name in contract.column_descriptions
         }
         contract._key_lines = tuple(  # noqa: SLF001
             place.lines.of(("attributes", "key", i)) for i, _ in enumerate(contract.key_columns)
@@ -174,7 +178,7 @@ def _rule_mistakes(
     if catalogued is None and "rule" in rule:
         near_id = closest(identity, CATALOGUE)
         hint = near_id.hint or "; `spatial-pipeline rules` lists all"
-        hint += "".join(f"; {failure}" for failure in CUSTOM.failures)
+        hint += "".join(f"; {failure}" for failure in CATALOGUE.custom.failures)
         yield place.mistake((*where, "rule"), f"unknown rule {shown(identity)}{hint}")
         catalogued = CATALOGUE.get(near_id.word or "")
         rule["rule"] = near_id.word or "rule"

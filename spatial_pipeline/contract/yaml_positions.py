@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
+FAST_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe loader of libyaml, where PyYAML was built with it."""
 Location = tuple[str | int, ...]
 MAX_VALUES = 200_000
 """Values in a document, aliases counted as often as they are used."""
@@ -82,9 +85,18 @@ def read_documents(text: str) -> list[Document]:
         DocumentError: the text is no YAML, or would expand without bound.
 
     """
+    if FAST_LOADER is not yaml.SafeLoader:
+        with contextlib.suppress(yaml.YAMLError, DocumentError, RecursionError, UnicodeError,
+                                 ValueError, OverflowError):  # fmt: skip
+            return _documents(text, FAST_LOADER)
+    # The parser in Python takes ten times as long, and its errors are for people.
+    return _documents(text, _Loader)
+
+
+def _documents(text: str, loading: type[Any]) -> list[Document]:
     line = 1
     try:
-        loader = _Loader(text)
+        loader = loading(text)
         try:
             documents: list[Document] = []
             while loader.check_node():

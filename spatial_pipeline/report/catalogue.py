@@ -1,40 +1,20 @@
-"""The rule catalogue as text and JSON."""
+"""One rule of the catalogue, with its parameters, as text and JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from spatial_pipeline.contract.rule_index import description_of
 from spatial_pipeline.contract.rules import Rule, rule_id
 from spatial_pipeline.contract.spelling import one_of
-from spatial_pipeline.report.peers import description, peers_text
+from spatial_pipeline.report.peers import peers_text
 from spatial_pipeline.report.tables import terminal_table
 
 COMMON = tuple(f.alias or name for name, f in Rule.model_fields.items() if name != "rule")
-
-
-def catalogue_table(models: Iterable[type[Rule]], *, peers: bool = False) -> Table:
-    """Rules in the order given.
-
-    Args:
-        models: the rules.
-        peers: show the names that other tools have for them instead of their family.
-
-    """
-    if peers:
-        table = terminal_table("Rule", "Elsewhere", "Passes when", wrap=2)
-    else:
-        table = terminal_table("Rule", "Family", "For", "Passes when")
-    for model in models:
-        identity = rule_id(model)
-        kinds = " ".join(sorted(model.kinds, reverse=True))
-        about = [peers_text(identity)] if peers else [model.family.value, kinds]
-        table.add_row(*(Text(cell) for cell in (identity, *about, description(model))))
-    return table
 
 
 def rule_page(model: type[Rule]) -> RenderableType:
@@ -78,7 +58,7 @@ def rule_json(model: type[Rule]) -> dict[str, Any]:
         "scope": model.scope.value,
         "kinds": sorted(model.kinds, reverse=True),
         "iso_element": model.iso_element,
-        "description": description(model),
+        "description": description_of(model),
         "needs": model.needs.words if model.needs.groups else "",
         "peers": peers_text(rule_id(model)),
         "unusable": {kind: dict(model.unusable(kind)) for kind in sorted(model.kinds)},

@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import quote
 
 from spatial_pipeline.contract.models import Contract
+from spatial_pipeline.contract.rule_index import description_of
 from spatial_pipeline.contract.rules import CATALOGUE
 from spatial_pipeline.model.result import Result, key_text
 from spatial_pipeline.model.violation_runs import parts_of
 from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.report.peers import description
 from spatial_pipeline.report.violations import centres
 from spatial_pipeline.runtime.json_text import json_text, plain
 
@@ -70,7 +70,7 @@ def sarif(contracts: Sequence[Contract], checked: Sequence[Checked]) -> dict[str
 
 def _rule(identity: str) -> dict[str, Any]:
     model = CATALOGUE[identity]
-    text = description(model)
+    text = description_of(model)
     return {
         "id": identity,
         "shortDescription": {"text": text.split(". ")[0].rstrip(".") + "."},

@@ -6,8 +6,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from spatial_pipeline.contract.rule_index import every_rule
 from spatial_pipeline.contract.rules import CATALOGUE
-from spatial_pipeline.report.catalogue import catalogue_table, rule_json, rule_page
+from spatial_pipeline.report.catalogue import rule_json, rule_page
+from spatial_pipeline.report.rule_list import rule_list
 
 
 def shown(renderable: object) -> str:
@@ -17,7 +19,7 @@ def shown(renderable: object) -> str:
 
 
 def test_the_table_has_every_rule() -> None:
-    text = shown(catalogue_table(CATALOGUE.values()))
+    text = shown(rule_list(every_rule()))
     assert all(identity in text for identity in CATALOGUE)
 
 
