@@ -90,9 +90,10 @@ dev: venv ## Dagster's UI on http://127.0.0.1:3000, its history kept in .dagster
 	@DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
 .PHONY: docs
-docs: venv ## The pages of docs/ that are generated: rules, contract, commands, settings
+docs: venv ## The pages of docs/ that are generated: rules, contract, commands, settings, other tools
 	@$(BIN)/python docs/make_rule_index.py
 	@$(BIN)/python docs/make_rules.py > docs/rules.md
+	@$(BIN)/python docs/make_coming_from.py > docs/coming-from.md
 	@$(BIN)/python docs/make_reference.py
 
 .PHONY: site

@@ -170,6 +170,13 @@ class DatasetContract(ContractModel):
             raise ValueError("; ".join(mistakes))
         return self
 
+    @model_validator(mode="after")
+    def _judged_beside(self) -> Self:
+        if beside := {name for rule in self.rules for name in rule.beside}:
+            # The model is frozen, and a source that is shared with another contract stays as it is.
+            self.__dict__["source"] = self.source.judged(beside)
+        return self
+
     @property
     def path(self) -> Path | None:
         """The file that the contract was read from, None when it was made in code."""

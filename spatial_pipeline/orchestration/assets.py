@@ -24,6 +24,7 @@ from spatial_pipeline.orchestration.keys import (
 )
 from spatial_pipeline.orchestration.openlineage import StepLineage
 from spatial_pipeline.orchestration.partitions import partition_of_step, partitions_of
+from spatial_pipeline.orchestration.progress import progress_of
 from spatial_pipeline.orchestration.resources import READING, SpatialResource
 from spatial_pipeline.orchestration.retention import retention_metadata
 
@@ -67,9 +68,10 @@ def staged_asset(contract: Contract) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         pipeline = spatial.pipeline(contract)
         partition = partition_of_step(contract, context)
+        shown = progress_of(contract.name, partition, "ingest")
         with StepLineage(context, contract, "staged", partition) as lineage:
             lineage.reads_source()
-            version = pipeline.stage(contract, partition, _logged(context))
+            version = pipeline.stage(contract, partition, _logged(context, shown))
             lineage.writes(pipeline, version, staged_key(contract.name))
         return dg.MaterializeResult(
             metadata=metadata.of_version(pipeline, contract, version),
@@ -161,12 +163,15 @@ def _published_metadata(contract: Contract) -> dict[str, str]:
     return found
 
 
-def _logged(context: dg.AssetExecutionContext) -> Callable[[int, int | None], None]:
-    """Progress of long ingests in the run's log, at every tenth."""
+def _logged(
+    context: dg.AssetExecutionContext, shown: Callable[[int, int | None], None]
+) -> Callable[[int, int | None], None]:
+    """Progress of long ingests, shown, and in the run's log at every tenth."""
     seen = 0
 
     def progress(done: int, total: int | None) -> None:
         nonlocal seen
+        shown(done, total)
         step = max(1, (total or 0) // 10)
         if done // step > seen:
             seen = done // step

@@ -19,6 +19,7 @@ from spatial_pipeline.orchestration.keys import FAILED_RULES
 from spatial_pipeline.orchestration.maps import maps_of
 from spatial_pipeline.orchestration.openlineage import StepLineage
 from spatial_pipeline.orchestration.partitions import partition_of_step, partitions_of
+from spatial_pipeline.orchestration.progress import progress_of
 from spatial_pipeline.orchestration.resources import SpatialResource
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ def checks_op(contract: Contract) -> dg.AssetChecksDefinition:
             partition = partition_of_step(contract, context)
             pipeline = spatial.pipeline(contract)
             version = pipeline.store.staged_version(contract.name, partition)
+            shown = progress_of(contract.name, partition, "check")
             async with StepLineage(context, contract, "checks", partition) as lineage:
                 lineage.reads(pipeline, version, ())
-                audit = await pipeline.audit(contract, version, only=selected)
+                audit = await pipeline.audit(contract, version, only=selected, progress=shown)
                 stopping = [r for r in audit.results if r.blocks and r.name in blocking]
                 lineage.reads(pipeline, version, audit.results)
                 lineage.error = held_line(stopping) if stopping else None

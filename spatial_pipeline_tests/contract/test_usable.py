@@ -47,6 +47,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "no_slivers": {"max_thinness": 0.1},
     "min_width": {"value": 1},
     "layers": {"contains": ["a"]},
+    "delivery_contents": {"required": ["a"]},
     "coordinate_precision": {"grid": 1},
     "dimensions": {"any_of": ["XY"]},
     "z_range": {"min": 0},
@@ -235,6 +236,17 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
         "max_name_length": [3, None],
         "no_reserved_words": [True, False],
     },
+    "delivery_contents": {
+        "required": [["a"], None],
+        "optional": [["a"], None],
+        "forbidden": [["a"], None],
+        "name_pattern": ["a", None],
+    },
+    "freshness": {
+        "column": ["a", None],
+        "source_time": [True, False],
+        "max_age": ["1d"],
+    },
     "feature_count": {"min": [0, None], "max": [5, None]},
     "value_range": {"min": [0, None], "max": [5, None], "column": ["a"]},
     "allowed_values": {
@@ -319,12 +331,19 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", CHOICES)
+SEVERAL = {"other": [OTHER, None], "others": [[OTHER, OTHER], None]}
+BESIDE: dict[str, dict[str, list[Any]]] = {
+    "must_be_covered_by_one": SEVERAL,
+    "must_be_disjoint": SEVERAL,
+}
+
+
+@pytest.mark.parametrize("name", [*CHOICES, *BESIDE])
 def test_what_a_rule_needs_is_the_same_for_model_and_schema(validator: Any, name: str) -> None:
     raster = "vector" not in CATALOGUE[name].kinds
     kind = f"spatial_pipeline.{'Raster' if raster else 'Vector'}Dataset"
     seen = set()
-    for chosen in subsets(CHOICES[name]):
+    for chosen in subsets({**CHOICES, **BESIDE}[name]):
         rule = {"rule": name, **chosen}
         right = accepted(kind, rule)
         seen.add(right)

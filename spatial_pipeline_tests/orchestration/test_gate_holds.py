@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -43,8 +44,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("SPATIAL_STORE", str(tmp_path / "store"))
     made = Project(tmp_path)
     made.supply(GOOD)
-    with dg.DagsterInstance.ephemeral() as first:
-        assert run(made.definitions(), first).success
+    pipeline = made.pipeline
+    version = pipeline.stage(made.contract)
+    asyncio.run(pipeline.audit(made.contract, version))
+    pipeline.publish(made.contract, version)
     assert made.published_rows() == 3
     return made
 
