@@ -17,8 +17,8 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.crs.transformation import area_unit, length_unit, transformed
+from spatial_pipeline.check.base import Context, evaluates
+from spatial_pipeline.check.crs.transformation import area_unit, length_unit, operation_note
 from spatial_pipeline.check.forms.degrees import with_degrees
 from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
 from spatial_pipeline.check.geometry.finite import not_finite_xy
@@ -42,7 +42,6 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile
-from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.violations import RuleOutcome, Violations
 
 F = TypeVar("F", bound="Features")
@@ -59,9 +58,8 @@ class Features:
         index: (n,) int64 ascending places of the features in the batch.
         extent: bounds of the dataset, None when it has none.
         profile: profile of the dataset.
-        cancelled: raises when the time of the rule is up; long loops call it.
+        context: of the check; None for features that are not those of one rule.
         said: number of features for each note; see :meth:`note`.
-        others: the other datasets of the rule.
 
     """
 
@@ -74,12 +72,16 @@ class Features:
     index: NDArray[np.int64]
     extent: Bounds | None = None
     profile: Profile | None = None
-    cancelled: Callable[[], None] = lambda: None
+    context: Context | None = field(default=None, repr=False)
     said: Counter[str] = field(default_factory=Counter)
-    others: tuple[Reader, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def cancelled(self) -> None:
+        """Raises when the time of the rule is up; long loops call it."""
+        if self.context is not None:
+            self.context.cancelled()
 
     @property
     def geometry(self) -> NDArray[np.object_]:
@@ -337,10 +339,7 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
         if not self.notes_depth:
             said = Counter({kind: n for kind, n in said.items() if kind != THREE_D})
         # The features are shared by rules; what a rule notes is not.
-        context = self.context
-        features = replace(
-            features, cancelled=context.cancelled, said=Counter(said), others=context.others
-        )
+        features = replace(features, context=self.context, said=Counter(said))
         found = type(self).evaluate(self.rule, features) if len(features) else Violations.none()
         return Judged(len(features), found, features.said)
 
@@ -348,11 +347,8 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
         """All violations, the excluded features, and the unit of bounds when it is an angle."""
         profile = self.context.data.profile
         outcome = with_degrees(super().reduce(partials), self.rule, profile)
-        none = np.empty(0, dtype=object)
-        moved = [
-            transformed(none, profile.pyproj_crs, o.profile.pyproj_crs)[1]
-            for o in self.context.others
-        ]
+        others = (o.profile.pyproj_crs for o in self.context.others)
+        moved = [operation_note(profile.pyproj_crs, crs) for crs in others]
         return replace(outcome, notes=(*outcome.notes, *filter(None, moved)))
 
     def depends(self) -> Sequence[Any] | None:
@@ -364,14 +360,7 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
     def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
         """The facts common to all geometry checks, for the features that were checked."""
         features, _ = self.judges.of(batch, self.context.data.profile, valid=self.valid)
-        return of_judged(super().facts(batch, partial), features)
-
-
-def of_judged(facts: Facts, features: Features) -> Facts:
-    """The facts about the features of a batch, without those about ineligible ones."""
-    judged = np.zeros(len(facts), dtype=bool)
-    judged[features.index] = True
-    return facts if judged.all() else facts.without(~judged)
+        return super().facts(batch, partial).only(features.index)
 
 
 def feature_rule(

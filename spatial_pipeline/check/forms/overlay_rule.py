@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from spatial_pipeline.check.base import Context, TileComparisonCheck, evaluates
 from spatial_pipeline.check.feature_keys import keyed
 from spatial_pipeline.check.forms.degrees import with_degrees
-from spatial_pipeline.check.forms.feature_rule import Features, of_judged
+from spatial_pipeline.check.forms.feature_rule import Features
 from spatial_pipeline.check.forms.geometry_check import Judged, JudgingCheck
 from spatial_pipeline.check.forms.tile_rule import equal_values, plain_shapes
 from spatial_pipeline.check.geometry.boxes import Boxes
@@ -323,7 +323,7 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
     def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
         """The facts common to all geometry checks; none when others around were left out."""
         features, _ = self.judges.of(batch, self.context.data.profile, valid=True)
-        known = of_judged(super().facts(batch, partial), features)
+        known = super().facts(batch, partial).only(features.index)
         left = cast("JudgedOverlay", partial).others_left
         return known.without(slice(None)) if left else known
 

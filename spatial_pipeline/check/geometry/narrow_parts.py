@@ -9,6 +9,8 @@ leaves out are the parts that no disc reaches:
   least distance of two sides, which decides exactly;
 - a **pinch** is a neck so short that discs of either side cover it but for a rest at a wall that
   is straight or bulges into the polygon; the distance to the nearest vertex across decides;
+- a **gate** leaves no rest at all, because discs of either side cover it: it lies between two
+  parts of the erosion, and the distance of two vertices that point at each other decides;
 - a **dead end** has one stretch of boundary. Every convex corner leaves such a rest, so one that
   has a single vertex, or reaches no farther than half the width from the opening, is a corner;
 - a polygon without an opening is narrow as a whole; the largest inscribed circle decides.
@@ -113,10 +115,12 @@ def by_opening(
     necks, doubtful = _necks(rests, width)
     cancelled()
     large = shapely.buffer(polygons[doubtful], -radius * (1 - MARGIN), quad_segs=SEGMENTS)
+    pinches = _pinches(rests, polygons, width)
+    polygon, shape, size = (np.concatenate(some) for some in zip(necks, pinches, strict=True))
     found = [
         (whole[thin], polygons[whole[thin]], diameter[thin]),
-        necks,
-        _pinches(rests, polygons, width),
+        (polygon, shape, size),
+        _gates(polygons, small, (polygon, shape), width),
         _dead_ends(_rests(polygons, doubtful, large, radius), width),
     ]
     polygon, shape, size = (np.concatenate(some) for some in zip(*found, strict=True))
@@ -228,6 +232,65 @@ def _pinches(rests: _Rests, polygons: NDArray[np.object_], width: float) -> _Fou
     names = shapely.to_wkb(shapely.normalize(link[kept]))
     kept = kept[np.unique(names, return_index=True)[1]] if len(kept) else kept
     return owner[one[kept]], link[kept], length[kept]
+
+
+def _gates(
+    polygons: NDArray[np.object_],
+    eroded: NDArray[np.object_],
+    known: tuple[NDArray[np.int64], NDArray[np.object_]],
+    width: float,
+) -> _Found:
+    """Shortest lines across gates, between two reflex vertices, beside no neck that is known.
+
+    Args:
+        polygons: (n,) polygons.
+        eroded: (n,) their erosions.
+        known: index of the polygon and shape of each neck and pinch.
+        width: the width.
+
+    """
+    several = np.flatnonzero(shapely.get_num_geometries(eroded) > 1)
+    pieces, piece_of = shapely.get_parts(eroded[several], return_index=True)
+    points, place = _reflex(polygons[several])
+    one, other = shapely.STRtree(points).query(points, predicate="dwithin", distance=width)
+    pair = (one < other) & (place[one] == place[other])
+    one, other = one[pair], other[pair]
+    link = shapely.shortest_line(points[one], points[other])
+    owner, length = several[place[one]], shapely.length(link)
+    middle = shapely.line_interpolate_point(link, 0.5, normalized=True)
+    kept = shapely.covers(polygons[owner], link) & _below(length, link, width)
+    kept &= shapely.distance(shapely.boundary(polygons[owner]), middle) > width * DECIDED
+    near, shape = shapely.STRtree(known[1]).query(link, predicate="dwithin", distance=width / 2)
+    kept[near[owner[near] == known[0][shape]]] = False
+    place, reach = place[one], width / 2 * (1 + 2 * MARGIN)
+    line, piece = shapely.STRtree(pieces).query(middle, predicate="dwithin", distance=reach)
+    beside = kept[line] & (place[line] == piece_of[piece])
+    line, piece = line[beside], piece[beside]
+    first, last = np.full(len(link), len(pieces)), np.full(len(link), -1)
+    np.minimum.at(first, line, piece)
+    np.maximum.at(last, line, piece)
+    between = np.flatnonzero(last > first)
+    between = between[np.lexsort([length[between], last[between], first[between]])]
+    # Of several lines between the same parts, the shortest is the width.
+    new = np.diff(first[between], prepend=-1) != 0
+    new |= np.diff(last[between], prepend=-1) != 0
+    between = between[new]
+    return owner[between], link[between], length[between]
+
+
+def _reflex(polygons: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Vertices at which polygons are wider than half a turn, and the index of the polygon."""
+    rings, polygon = shapely.get_rings(shapely.orient_polygons(polygons), return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    # A ring ends with its first vertex, whose neighbours are the second and the last but one.
+    begin = np.searchsorted(ring, ring)
+    end = np.searchsorted(ring, ring, side="right") - 1
+    at = np.arange(len(ring))
+    inner = at < end
+    before, after = np.where(at > begin, at - 1, end - 1)[inner], (at + 1)[inner]
+    (ax, ay), (bx, by) = (xy[inner] - xy[before]).T, (xy[after] - xy[inner]).T
+    reflex = ax * by - ay * bx < 0
+    return shapely.points(xy[inner][reflex]), polygon[ring[inner][reflex]]
 
 
 def _below(size: NDArray[np.float64], area: NDArray[np.object_], width: float) -> NDArray[np.bool_]:

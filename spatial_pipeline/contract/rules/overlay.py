@@ -1,7 +1,5 @@
 """Rules about how features lie to features of another dataset, or of their own."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, ClassVar, Literal, Self
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from spatial_pipeline.ingest.cage import client
+from spatial_pipeline.ingest.cage.job import ReadJob
+from spatial_pipeline.ingest.cage.limits import DEFAULTS
+from spatial_pipeline.ingest.formats.options import ReadOptions
+from spatial_pipeline.sources.local import SourceFiles
 from spatial_pipeline_tests.ingest.sources import points, table_of, write_layer
 
 SCRIPT = """
 import sys
 from pathlib import Path
 from spatial_pipeline.ingest.cage.server import preload
-preload()
+preload("vector")
 from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.sources.local import resolve
 profile = stage_files("vector", ReadOptions(), resolve(sys.argv[1], Path("/")), Path(sys.argv[2]))
 assert profile.error is None, profile.error
-assert not {"pandas", "geopandas", "duckdb", "boto3"} & set(sys.modules)
+assert not {"pandas", "geopandas", "duckdb", "boto3", "rasterio"} & set(sys.modules)
 import pandas
 """
 
@@ -38,3 +44,30 @@ def test_reading_imports_no_pandas_though_it_could(name: str, tmp_path: Path) ->
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_server_that_is_ready_for_features_reads_rasters_too(tmp_path: Path) -> None:
+    server = client.Server()
+    server.start("vector")
+    try:
+        for kind in ("vector", "raster", "vector"):
+            with server.connect(kind) as peer:  # type: ignore[arg-type]
+                stream = peer.makefile("rwb")
+                stream.write(json.dumps(_job(kind, tmp_path).to_json()).encode() + b"\n")
+                stream.flush()
+                answers = [json.loads(line) for line in stream]
+            (profile,) = [a["profile"] for a in answers if "profile" in a]
+            assert "no such file" in profile["error"].lower() or "No such file" in profile["error"]
+            assert profile["kind"] == kind
+    finally:
+        server.stop()
+
+
+def _job(kind: str, folder: Path) -> ReadJob:
+    staged = folder / "staged"
+    staged.mkdir(exist_ok=True)
+    for path in staged.iterdir():
+        path.unlink()
+    missing = folder / "missing.tif"
+    source = SourceFiles(uri=str(missing), path=str(missing), files=(missing,))
+    return ReadJob(kind, source, ReadOptions(), str(staged), DEFAULTS)  # type: ignore[arg-type]

@@ -8,7 +8,14 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.api import Features, Lines, LinesWithZ, Violations, feature_rule
+from spatial_pipeline.check.api import (
+    Context,
+    Features,
+    Lines,
+    LinesWithZ,
+    Violations,
+    feature_rule,
+)
 from spatial_pipeline.check.crs.transformation import transformed
 from spatial_pipeline.check.geometry.unjudged import NO_VALUE
 from spatial_pipeline.check.raster.sampling import values_at
@@ -48,7 +55,7 @@ def evaluate(rule: FlowsDownhill, features: Lines) -> Violations:
 
 def _elevations(rule: FlowsDownhill, features: Lines) -> NDArray[np.float64]:
     """(n,) the raster's value at each vertex, NaN where it has none."""
-    raster = cast("RasterReader", features.others[0])
+    raster = cast("RasterReader", cast("Context", features.context).others[0])
     vertices = features.vertices
     points = shapely.points(vertices.xyzm[:, :2])
     placed, _ = transformed(points, features.batch.crs, raster.profile.pyproj_crs)
