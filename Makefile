@@ -120,6 +120,7 @@ bench: venv peers postgis ## Ours beside every peer, answers before times (make 
 	  $(if $(BEFORE),--before $(BEFORE))
 	@$(BIN)/python benchmarks/heartbeat.py --turns $(REPEAT)
 	@$(BIN)/python benchmarks/dagster_steps.py --repeat $(REPEAT)
+	@$(BIN)/python benchmarks/startup.py --repeat $(REPEAT)
 	@$(BIN)/python benchmarks/dask_workers.py --runs $(REPEAT)
 	@$(BIN)/python benchmarks/scale.py --features $(SCALE) --memory 2GiB
 
