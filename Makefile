@@ -20,6 +20,8 @@ SCREENS ?= .spatial/screens
 # What another environment may have left behind would be found before ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONUSERBASE
 unexport CONDA_PREFIX CONDA_DEFAULT_ENV GDAL_DATA GDAL_DRIVER_PATH PROJ_DATA PROJ_LIB
+# Without bytecode every process compiles what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIREMENT PIP_REQUIRE_VIRTUALENV PIP_CONSTRAINT
 unexport DAGSTER_HOME PYTEST_ADDOPTS UV_PROJECT_ENVIRONMENT
 export PYTHONNOUSERSITE := 1
@@ -88,9 +90,10 @@ dev: venv ## Dagster's UI on http://127.0.0.1:3000, its history kept in .dagster
 	@DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
 .PHONY: docs
-docs: venv ## The pages of docs/ that are generated: rules, contract, commands, settings
+docs: venv ## The pages of docs/ that are generated: rules, contract, commands, settings, other tools
 	@$(BIN)/python docs/make_rule_index.py
 	@$(BIN)/python docs/make_rules.py > docs/rules.md
+	@$(BIN)/python docs/make_coming_from.py > docs/coming-from.md
 	@$(BIN)/python docs/make_reference.py
 
 .PHONY: site

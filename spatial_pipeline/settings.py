@@ -43,6 +43,11 @@ class Settings(BaseSettings):
         alert_urls: Apprise URLs of the alert channels; see [alerts](alerts.md#channels).
         heartbeat_url: URL that is requested after every successful tick of the alerts, so that a
             monitoring service notices when they stop.
+        openlineage_url: address that takes OpenLineage events: ``http://host:5000`` or
+            ``file:///folder/events.ndjson``; see [OpenLineage](dagster.md#openlineage). Default:
+            none are sent.
+        openlineage_api_key: bearer token for that address.
+        openlineage_namespace: namespace of jobs and datasets in the events.
         ui_url: address of Dagster's UI, for links in alerts.
         store_url: address at which people find the files of the store, for links in alerts.
         log_format: ``json`` makes the command line log one JSON object per line on stderr.
@@ -90,6 +95,9 @@ class Settings(BaseSettings):
     fetch_attempts: int = Field(5, ge=1)
     alert_urls: SecretStr | None = None
     heartbeat_url: SecretStr | None = None
+    openlineage_url: SecretStr | None = None
+    openlineage_api_key: SecretStr | None = None
+    openlineage_namespace: str = Field("spatial_pipeline", min_length=1)
     ui_url: str | None = None
     store_url: str | None = None
     environment: str | None = None

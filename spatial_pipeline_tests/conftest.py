@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing.forkserver
 import os
 import random
 import signal
@@ -52,6 +53,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [n for n in os.environ if n.startswith(FOREIGN)]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_forkserver() -> None:
+    """Steps are forked with the environment of the process that the first one of a module started.
+
+    One that another module left would give them that module's store.
+    """
+    server = multiprocessing.forkserver._forkserver
+    if server._forkserver_pid is not None:  # type: ignore[attr-defined]
+        # Forks of this process hold the pipe open whose end the server waits for.
+        os.kill(server._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]
+        server._stop()  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from spatial_pipeline.pipeline.batch_check import check_all
 from spatial_pipeline.pipeline.contract_inference import infer
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.store.versions import Store
+from spatial_pipeline_tests.sample_data import package_folder
 
 VECTOR = ("moved vertex", "changed cell", "dropped row", "swapped axes", "nulled value")
 RASTER = ("changed pixel",)
@@ -246,10 +246,7 @@ def run(
 def file_of(uri: str) -> str:
     """Path of ``package://name/path``."""
     package, _, rest = uri.removeprefix("package://").partition("/")
-    spec = find_spec(package)
-    assert spec is not None
-    assert spec.origin is not None
-    return str(Path(spec.origin).parent / rest)
+    return str(package_folder(package) / rest)
 
 
 def _opened(path: str) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
 
 from spatial_pipeline.contract.rule_index import every_rule
+from spatial_pipeline.contract.rules import CATALOGUE
 from spatial_pipeline.report.peers import peer_names
 from spatial_pipeline.report.rule_list import search
 from spatial_pipeline_tests import rule_pictures, rule_table
 
-MISSING = {"delivery_contents", "overviews_match"}
-"""Rules of the list that are still to be written."""
+PEERS = ("QGIS", "ArcGIS", "GX", "PostGIS")
+"""Tools with a table on the page."""
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -24,12 +26,25 @@ def test_the_table_is_that_of_the_sources() -> None:
 
 def test_no_rule_of_the_list_is_missing() -> None:
     # The list of names elsewhere was made from the list of rules that the catalogue shall have.
-    assert rule_table.missing() <= MISSING
+    assert rule_table.missing() == set()
     assert set(rule_table.every()) <= set(peer_names())
 
 
 def test_every_rule_has_a_name_elsewhere() -> None:
     assert [rule for rule, tools in peer_names().items() if not tools] == []
+
+
+def test_the_page_of_other_tools_has_every_rule_and_all_of_their_names() -> None:
+    page = runpy.run_path(str(DOCS / "make_coming_from.py"))["page"]()
+    command = "python docs/make_coming_from.py > docs/coming-from.md"
+    assert (DOCS / "coming-from.md").read_text(encoding="utf-8") == page, f"run: {command}"
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    for rule, tools in peer_names().items():
+        if rule in CATALOGUE:
+            found = [row for row in rows if f"`{rule}`" in row]
+            shown = [t for t in tools if t in PEERS] or list(tools)
+            assert found, rule
+            assert all(any(n in row for row in found) for t in shown for n in tools[t]), rule
 
 
 @pytest.mark.parametrize("rule", rule_pictures.drawable())

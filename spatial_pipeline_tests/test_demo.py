@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import shapely
 from spatial_pipeline.contract.load import load_project
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline_tests.sample_data import package_folder
 
 ROOT = Path(__file__).parents[1]
 DEFS = ROOT / "spatial_pipeline" / "defs"
@@ -62,10 +62,7 @@ def verdict(store: Path, dataset: str) -> dict[str, Any]:
 
 def package_file(uri: str) -> Path:
     package, _, rest = uri.removeprefix("package://").partition("/")
-    spec = find_spec(package)
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / rest
+    return package_folder(package) / rest
 
 
 def test_the_rules_of_the_catalogue_take_part(contracts: dict[str, Contract]) -> None:

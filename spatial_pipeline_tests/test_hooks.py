@@ -93,6 +93,27 @@ def test_the_action_checks_folders_and_takes_arguments(project: Project, tmp_pat
     assert page.exists()
 
 
+def test_the_action_installs_the_repository_that_it_is_part_of(tmp_path: Path) -> None:
+    (script,) = [s["run"] for s in ACTION["runs"]["steps"] if s.get("name") == "Install"]
+    program = tmp_path / "python"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    path = os.pathsep.join((str(tmp_path), os.environ["PATH"]))
+    installed = []
+    for package in ("", "spatial_pipeline[maps]==0.1.0"):
+        environment = {"GITHUB_ACTION_PATH": str(ROOT / ".github/actions/check"), "PATH": path}
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", script], env=environment | {"PACKAGE": package},
+            capture_output=True, text=True, check=True, timeout=60,
+        )  # fmt: skip
+        *words, what = done.stdout.splitlines()
+        assert words == ["-m", "pip", "install", "--quiet"]
+        installed.append(what)
+    assert Path(installed[0]).resolve() == ROOT
+    assert (Path(installed[0]) / "pyproject.toml").exists()
+    assert installed[1] == "spatial_pipeline[maps]==0.1.0"
+
+
 def test_the_action_names_inputs_that_it_has() -> None:
     text = (ROOT / ".github/actions/check/action.yml").read_text(encoding="utf-8")
     used = {w.split("}")[0].split(" ")[0] for w in text.split("inputs.")[1:]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import geopandas
@@ -17,14 +16,13 @@ from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
+from spatial_pipeline_tests.sample_data import package_folder
 
 TOKYO = "package://libpysal/examples/tokyo/tokyomet262.shp"
 
 
 def tokyo() -> geopandas.GeoDataFrame:
-    import libpysal
-
-    return geopandas.read_file(Path(libpysal.__file__).parent / "examples/tokyo/tokyomet262.shp")
+    return geopandas.read_file(package_folder("libpysal") / "examples/tokyo/tokyomet262.shp")
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import shapely
 from typer.testing import CliRunner
 
 from spatial_pipeline.cli import app
+from spatial_pipeline_tests.pages import snippets
 
 PAGE = (Path(__file__).parents[1] / "docs" / "report.md").read_text("utf-8")
 CONTRACT = """\
@@ -42,7 +43,7 @@ def deliver(folder: Path, at: float) -> None:
 
 
 def test_every_command_does_what_the_page_says(folder: Path) -> None:
-    commands = re.findall(r"^    (spatial-pipeline .*)$", PAGE, re.MULTILINE)
+    commands = [c for s in snippets("docs/report.md", "sh") for c, _ in s.commands()]
     assert len(commands) == 5
     runner = CliRunner()
     for command in commands:
@@ -70,9 +71,9 @@ def test_the_columns_are_those_that_are_written(folder: Path) -> None:
 
 
 def test_the_python_code_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (code,) = snippets("docs/report.md", "python")
     names: dict[str, object] = {}
-    exec(code, names)
+    exec(code.text, names)
     assert capsys.readouterr().out.startswith("False <CheckReport: failed")
     assert len(names["worst"]) == 1  # type: ignore[arg-type]
     assert (folder / "report.html").is_file()

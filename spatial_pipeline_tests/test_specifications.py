@@ -148,6 +148,10 @@ def boundaries(folder: Path, good: bool) -> Path:
         "ServiceURI": ["sips:psap@x", "sips:psap@y" if good else "psap"],
         "ServiceURN": ["urn:service:sos"] * 2,
         "DateUpdate": ["2024-01-01", "2024-01-01"],
+        "DiscrpAgID": ["x", "x"],
+        "Agency_ID": ["x", "y"],
+        "AVcard_URI": ["https://x/card", "https://y/card"],
+        "DsplayName": ["X", "Y" if good else None],
     }
     return layer(folder / "a.gpkg", shapes, columns, 4326)
 
@@ -160,6 +164,10 @@ def centerlines(folder: Path, good: bool) -> Path:
         "FromAddr_L": [1, 101 if good else 51], "ToAddr_L": [99, 199],
         "FromAddr_R": [2, 102], "ToAddr_R": [98, 198 if good else 199],
         "Parity_L": ["O", "O"], "Parity_R": ["E" if good else "X", "E"],
+        "DiscrpAgID": ["x", "x"], "Country_L": ["US"] * 2, "Country_R": ["US"] * 2,
+        "State_L": ["CO"] * 2, "State_R": ["CO"] * 2, "County_L": ["Weld"] * 2,
+        "County_R": ["Weld", "Weld" if good else None], "IncMuni_L": ["Ault"] * 2,
+        "IncMuni_R": ["Ault"] * 2,
     }  # fmt: skip
     if not good:
         columns["NGUID"] = ["a@x", "a@x"]
@@ -173,6 +181,8 @@ def addresses(folder: Path, good: bool) -> Path:
         "NGUID": ["a@x", "b@x", "c@x"], "DateUpdate": ["2024-01-01"] * 3,
         "Add_Number": [1, 3, 5 if good else -5], "St_Name": ["Main"] * 3,
         "Country": ["US"] * 3, "State": ["CO", "CO", "CO" if good else "Colorado"],
+        "DiscrpAgID": ["x"] * 3, "County": ["Weld"] * 3,
+        "Inc_Muni": ["Ault", "Ault", "Ault" if good else None],
     }  # fmt: skip
     if not good:
         points[2] = shapely.Point(-104, 39)
@@ -203,13 +213,17 @@ EXAMPLES = {
         {"areaValue": "area"},
     ),
     "inspire_transport_networks": Example(links, {"no_near_misses", "lines_split_at"}),
-    "nena_service_boundaries": Example(boundaries, {"uri_of_a_service", "must_not_overlap"}),
+    "nena_service_boundaries": Example(
+        boundaries, {"uri_of_a_service", "must_not_overlap", "other_mandatory_fields"}
+    ),
     "nena_road_centerlines": Example(
         centerlines,
-        {"unique", "parity_right", "numbers_right", "ranges_left", "lines_split_at"},
+        {"unique", "parity_right", "numbers_right", "ranges_left", "lines_split_at",
+         "other_mandatory_fields"},
     ),
     "nena_address_points": Example(
-        addresses, {"value_range", "state_code", "must_be_within_distance"},
+        addresses,
+        {"value_range", "state_code", "must_be_within_distance", "other_mandatory_fields"},
         {"centerlines": {"uri": "roads.gpkg"}},
     ),
     "elevation_model": Example(elevation, {"no_voids", "pixel_range", "no_spikes_in_surface"}),

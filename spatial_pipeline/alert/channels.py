@@ -149,7 +149,7 @@ def _listed(written: str) -> list[tuple[str | None, str]]:
     try:
         value = json.loads(written)
     except ValueError as exc:
-        msg = "SPATIAL_ALERT_URLS begins like JSON and is none"
+        msg = "SPATIAL_ALERT_URLS begins like JSON but is not valid JSON"
         raise ContractError(msg) from exc
     items = list(value.items()) if isinstance(value, Mapping) else [(None, v) for v in value]
     if not all(isinstance(url, str) for _, url in items):

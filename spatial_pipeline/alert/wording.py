@@ -178,7 +178,7 @@ def _over(key: Key, kinds: Sequence[Kind], lasted: str) -> str:
     if set(kinds) == {Kind.CONTRACT}:
         return f"The contract of {key.title} is right again after {lasted}"
     if set(kinds) == {Kind.SCHEMA}:
-        return f"The accepted schema change of {key.title} is no news any more"
+        return f"The notice about the accepted schema change of {key.title} has ended"
     if Kind.LATE in kinds:
         return f"{key.title} is fresh again after {lasted}"
     if set(kinds) == {Kind.RUN}:

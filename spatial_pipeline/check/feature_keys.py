@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from spatial_pipeline.model.arrow_json import json_values
+from spatial_pipeline.model.one_layer import OneLayer
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.readers import Reader, VectorReader
 from spatial_pipeline.model.violations import Violations
@@ -38,6 +39,8 @@ def _keys(violations: Violations, data: Reader, key: tuple[str, ...]) -> list[Ke
         columns = [json_values(batch.table.column(k)) for k in key]
         values = zip(*columns, strict=True)
         known = {int(row): value for row, value in zip(batch.rows, values, strict=True)}
+    elif isinstance(data, OneLayer):
+        known = {int(row): data.row_name(int(row)) for row in involved}
     else:
         known = {int(row): (int(row),) for row in involved}
     return [

@@ -88,6 +88,10 @@ def check(
     sarif: Annotated[
         Path | None, typer.Option(metavar="F", help="Write the results as SARIF 2.1.0.")
     ] = None,
+    iso19157: Annotated[
+        Path | None,
+        typer.Option(metavar="F", help="Write the results as ISO 19157 data quality (XML)."),
+    ] = None,
     quarantine: Annotated[
         Path | None,
         typer.Option(metavar="F", help="Write the features that violate a blocking rule."),
@@ -122,7 +126,7 @@ def check(
     """
     from spatial_pipeline.commands.outputs import Outputs
 
-    outputs = Outputs(html, violations, junit, sarif, quarantine, proposals)
+    outputs = Outputs(html, violations, junit, sarif, quarantine, proposals, iso19157)
     if outputs.mistake():
         wrong(outputs.mistake())
     if changed:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from spatial_pipeline.runtime.json_text import json_text
 
@@ -29,6 +30,7 @@ class Outputs:
         sarif: results as SARIF 2.1.0.
         quarantine: layer of the features in violations of blocking rules.
         proposals: layer of features as they could be repaired.
+        iso19157: results as ISO 19157 data quality; of several datasets, a file each.
 
     """
 
@@ -38,11 +40,12 @@ class Outputs:
     sarif: Path | None = None
     quarantine: Path | None = None
     proposals: Path | None = None
+    iso19157: Path | None = None
 
     def mistake(self) -> str:
         """Reason why an output file cannot be written as requested; empty when all can."""
         layers = (self.violations, self.quarantine, self.proposals)
-        for path in (self.html, self.junit, self.sarif, *layers):
+        for path in (self.html, self.junit, self.sarif, self.iso19157, *layers):
             if path is not None and not path.absolute().parent.is_dir():
                 return f"{path}: the folder {path.parent} does not exist"
         if not any(layers):
@@ -96,6 +99,8 @@ class Outputs:
             log = json_text(sarif(contracts, checked), indent=1)
             self.sarif.write_text(log + "\n", encoding="utf-8")
             yield f"sarif: {self.sarif}"
+        if self.iso19157 is not None:
+            yield from (f"iso19157: {f}" for f in _write_iso19157(checked, self.iso19157))
         if self.quarantine is not None:
             from spatial_pipeline.report import quarantine
 
@@ -106,6 +111,22 @@ class Outputs:
 
             written = export_proposals(pipeline, contracts, checked, self.proposals)
             yield from (f"proposals: {f}" for f in written)
+
+
+def _write_iso19157(checked: Sequence[Checked], path: Path) -> Iterator[Path]:
+    from spatial_pipeline.report.iso19157 import data_quality_xml
+
+    checked_at = datetime.now(UTC).isoformat(timespec="seconds")
+    for one in checked:
+        # A document of ISO 19157 describes one dataset.
+        file = path if len(checked) == 1 else path.with_stem(f"{path.stem}-{_file_name(one)}")
+        file.write_bytes(data_quality_xml(one.title, one.version, one.results, checked_at))
+        yield file
+
+
+def _file_name(checked: Checked) -> str:
+    key = checked.partition
+    return checked.dataset if key is None else f"{checked.dataset}-{quote(key, safe='')}"
 
 
 def _quarantined(pipeline: Pipeline, checked: Sequence[Checked]) -> Iterator[tuple[str, pa.Table]]:

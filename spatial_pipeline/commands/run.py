@@ -20,7 +20,7 @@ from spatial_pipeline.commands.project import (
     samples,
     targets_of,
 )
-from spatial_pipeline.commands.terminal import print_json, print_rich, say
+from spatial_pipeline.commands.terminal import print_json, print_rich, progress_bars, say
 from spatial_pipeline.errors import SpatialPipelineError
 
 if TYPE_CHECKING:
@@ -60,14 +60,17 @@ def run(
     pipeline_of(everything)
 
     from spatial_pipeline.orchestration.materialize import materialize
+    from spatial_pipeline.orchestration.progress import watched
 
     rows: list[Row] = []
     logging.disable(logging.NOTSET if verbose else logging.CRITICAL)
     try:
-        for row in materialize(everything, datasets or [c.name for c in own], partition):
-            if not (quiet and row.published):
-                say(_line(row))
-            rows.append(row)
+        # Dagster's log would tear the bars apart.
+        with progress_bars(quiet=quiet or verbose) as progress, watched(progress):
+            for row in materialize(everything, datasets or [c.name for c in own], partition):
+                if not (quiet and row.published):
+                    say(_line(row))
+                rows.append(row)
     except SpatialPipelineError as exc:
         say(f"error: {exc}")
         raise typer.Exit(FAILED) from exc

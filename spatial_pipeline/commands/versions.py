@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from spatial_pipeline.model.profile import Profile
     from spatial_pipeline.model.result import Result
+    from spatial_pipeline.model.version import Version
     from spatial_pipeline.pipeline.version_difference import VersionDifference
     from spatial_pipeline.pipeline.version_history import VersionRecord
     from spatial_pipeline.store.versions import Store
@@ -79,6 +80,13 @@ def show(
     ] = "latest",
     partition: KeyOption = None,
     as_json: JsonOption = False,
+    stac: Annotated[
+        bool, typer.Option("--stac", help="Print a STAC item of the version instead.")
+    ] = False,
+    iso19157: Annotated[
+        Path | None,
+        typer.Option(metavar="F", help="Write the results as ISO 19157 data quality (XML)."),
+    ] = None,
 ) -> None:
     """Show one version of a dataset.
 
@@ -90,10 +98,17 @@ def show(
     store, key = _opened(dataset, partition)
     try:
         found = find_version(store, dataset, key, version)
+        if iso19157 is not None:
+            _write_iso19157(store, found, iso19157)
+        if stac:
+            from spatial_pipeline.pipeline.stac_export import stac_item_of
+
+            print_json(stac_item_of(store, found, settings().store_url))
+            return
         record = version_record(store, found, store.published(dataset, key))
         profile = store.profile(found)
         file = store.data_path(found)
-    except SpatialPipelineError as exc:
+    except (SpatialPipelineError, OSError) as exc:
         wrong(str(exc))
     facts = {
         "source": _source(profile),
@@ -183,6 +198,17 @@ def diff(
     else:
         print_rich(_differences(found))
     raise typer.Exit(0 if found.equal else FAILED)
+
+
+def _write_iso19157(store: Store, version: Version, path: Path) -> None:
+    from spatial_pipeline.report.iso19157 import data_quality_xml
+
+    verdict = store.verdict(version)
+    if verdict is None:
+        wrong(f"{version} was never checked, so it has no results")
+    title = str(version).partition("@")[0]
+    path.write_bytes(data_quality_xml(title, version.id, verdict.results, verdict.checked_at))
+    say(f"iso19157: {path}")
 
 
 def _opened(dataset: str, partition: str | None) -> tuple[Store, str | None]:

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -308,8 +308,11 @@ def _required(model: type[BaseModel]) -> set[str]:
 def _keysat(model: type[BaseModel], place: Location, value: Any) -> set[str]:
     """Keys that the mapping at a place may have; of a union those of the likeliest branch."""
     models = [model]
+    named = False
     for depth, step in enumerate(place):
-        if isinstance(step, int):
+        if isinstance(step, int) or named:
+            # An item of a list, or of a mapping with any keys.
+            named = False
             continue
         annotations = [
             f.annotation
@@ -318,6 +321,7 @@ def _keysat(model: type[BaseModel], place: Location, value: Any) -> set[str]:
             if (f.alias or name) == step
         ]
         models = [m for a in annotations for m in _nested(a)]
+        named = any(get_origin(a) is dict for a in annotations)
         given = at(value, place[: depth + 1])
         if len(models) > 1 and isinstance(given, dict):
             models = [max(models, key=lambda m: _likeness(m, given))]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, StrictBool, WithJsonSchema, model_validator
 
+from spatial_pipeline.contract.column_description import ColumnDescription
 from spatial_pipeline.contract.errors import Mistake, shown_path
 from spatial_pipeline.contract.partitions import (
     DailyPartitions,
@@ -127,6 +128,7 @@ class DatasetContract(ContractModel):
     _lines: dict[str, int] = PrivateAttr(default_factory=dict)
     _key_lines: tuple[int, ...] = PrivateAttr(())
     _source_lines: dict[str, int] = PrivateAttr(default_factory=dict)
+    _column_lines: dict[str, int] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -168,6 +170,13 @@ class DatasetContract(ContractModel):
             raise ValueError("; ".join(mistakes))
         return self
 
+    @model_validator(mode="after")
+    def _judged_beside(self) -> Self:
+        if beside := {name for rule in self.rules for name in rule.beside}:
+            # The model is frozen, and a source that is shared with another contract stays as it is.
+            self.__dict__["source"] = self.source.judged(beside)
+        return self
+
     @property
     def path(self) -> Path | None:
         """The file that the contract was read from, None when it was made in code."""
@@ -204,7 +213,7 @@ class DatasetContract(ContractModel):
         ]
 
     def column_mistakes(self, columns: Sequence[str]) -> list[Mistake]:
-        """Columns of rules that the data spell otherwise, with the lines of the rules.
+        """Columns of rules and descriptions that the data spell otherwise, with their lines.
 
         A column without a similar one in the data is no misspelling: the data may lack it.
 
@@ -212,16 +221,23 @@ class DatasetContract(ContractModel):
             columns: names of the columns of the data.
 
         """
-        missing = [(r, c) for r in self.rules for c in r.columns() if c not in columns]
-        near = [(r, c, closest(c, columns)) for r, c in missing]
+        places = (
+            *(
+                (self.line_of(r.check_name), r.check_name, c)
+                for r in self.rules
+                for c in r.columns()
+            ),
+            *((self._column_lines.get(c), "columns", c) for c in self.column_descriptions),
+        )
+        near = [(*place, closest(place[-1], columns)) for place in places]
         return [
             Mistake(
                 self.path,
-                None if self.path is None else self.line_of(rule.check_name),
-                f"{rule.check_name}: the data have no column {name!r}{similar.hint}",
+                None if self.path is None else line,
+                f"{subject}: the data have no column {name!r}{similar.hint}",
             )
-            for rule, name, similar in near
-            if similar.word is not None
+            for line, subject, name, similar in near
+            if name not in columns and similar.word is not None
         ]
 
     @property
@@ -270,6 +286,11 @@ class DatasetContract(ContractModel):
         return ()
 
     @property
+    def column_descriptions(self) -> Mapping[str, ColumnDescription]:
+        """What columns mean, by their name."""
+        return {}
+
+    @property
     def table(self) -> TableName | None:
         """The table that the dataset is published to, None when it goes to files only."""
         return None
@@ -289,6 +310,11 @@ class VectorContract(DatasetContract):
     key: tuple[str, ...] = Field(
         (), description="Columns that identify a feature in violations and comparisons."
     )
+    columns: dict[str, ColumnDescription] = Field(
+        default_factory=dict,
+        description="Meaning of columns, for the UI and the published table: {population: "
+        "{description: Inhabitants on 1 January, unit: persons}}.",
+    )
     publish: Publish | None = Field(
         None,
         description="Table in PostGIS: {table: schema.table, geometry: MultiPolygonZ}. Without it, "
@@ -299,6 +325,11 @@ class VectorContract(DatasetContract):
     def key_columns(self) -> tuple[str, ...]:
         """Columns that identify a feature in violations; empty means source rows."""
         return self.key
+
+    @property
+    def column_descriptions(self) -> Mapping[str, ColumnDescription]:
+        """What columns mean, by their name."""
+        return self.columns
 
     @property
     def table(self) -> TableName | None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from spatial_pipeline.contract import remote_url
 from spatial_pipeline.contract.database_url import is_database
 from spatial_pipeline.contract.layers import layer_of, without_layer
-from spatial_pipeline.contract.rules.base import ContractModel
+from spatial_pipeline.contract.rules.base import DELIVERY, TIME, ContractModel
 from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.contract.vocabulary import INGEST_VERSION
 from spatial_pipeline.runtime.hashing import fingerprint
@@ -48,6 +55,8 @@ class Source(ContractModel):
         "a wrong one; text formats and Shapefiles only.",
     )
 
+    _beside: frozenset[str] = PrivateAttr(frozenset())
+
     @field_validator("encoding")
     @classmethod
     def _decodes(cls, value: str | None) -> str | None:
@@ -78,7 +87,28 @@ class Source(ContractModel):
     @property
     def ingest_key(self) -> str:
         """Fingerprint of these options and of the ingest code: what a version depends on."""
-        return fingerprint(self.model_dump(mode="json"), INGEST_VERSION)
+        return fingerprint(self.model_dump(mode="json"), INGEST_VERSION, *self.beside)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What is part of its versions beside its content, because a rule judges it."""
+        return tuple(sorted(self._beside))
+
+    @property
+    def with_delivery(self) -> bool:
+        """True when the files that it came with are part of its versions."""
+        return DELIVERY in self._beside
+
+    @property
+    def with_time(self) -> bool:
+        """True when the time of its last change is part of its versions."""
+        return TIME in self._beside
+
+    def judged(self, beside: Iterable[str]) -> Self:
+        """The source whose versions include more than its content: DELIVERY, TIME."""
+        source = self.model_copy()
+        source._beside = frozenset(beside)  # noqa: SLF001 - its own copy
+        return source
 
 
 NO_RASTER_SOURCE: Mapping[str, str] = {

@@ -65,6 +65,10 @@ def judge(
         contract._source_lines = {  # noqa: SLF001
             key: place.lines.of(("attributes", "source", key)) for key in Source.model_fields
         }
+        contract._column_lines = {  # noqa: SLF001
+            name: place.lines.of(("attributes", "columns", name))
+            for name in contract.column_descriptions
+        }
         contract._key_lines = tuple(  # noqa: SLF001
             place.lines.of(("attributes", "key", i)) for i, _ in enumerate(contract.key_columns)
         )

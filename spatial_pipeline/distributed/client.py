@@ -130,7 +130,7 @@ def address_mistake(address: str) -> str:
         return f"is not an address: {example}"
     scheme, host, port = found["scheme"], found["host"], found["port"]
     if scheme is not None and scheme not in SCHEMES:
-        return f"{scheme}:// is none of {', '.join(f'{s}://' for s in SCHEMES)}: {example}"
+        return f"{scheme}:// is not one of {', '.join(f'{s}://' for s in SCHEMES)}: {example}"
     if not port:
         return f"has no port: write {scheme or 'tcp'}://{host}:8786"
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16):

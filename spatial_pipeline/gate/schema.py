@@ -12,7 +12,6 @@ from spatial_pipeline.contract.rules.raster_metadata import (
     Nodata,
     Resolution,
 )
-from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.model.schema_diff import (
     ChangeKind,
     SchemaChange,
@@ -31,15 +30,7 @@ def undeclared(contract: DatasetContract, change: SchemaChange) -> SchemaChange:
     state: either it failed, which holds the version, or the contract requires the new state. Rules
     that check some features only or tolerate violations declare nothing.
     """
-    promises = [
-        r
-        for r in contract.rules
-        if r.severity is Severity.ERROR
-        and r.where is None
-        and not r.max_violations
-        and not r.max_fraction
-        and not r.graded
-    ]
+    promises = [r for r in contract.rules if r.holds_for_all]
     return SchemaChange(
         tuple(d for d in change.differences if not any(_declares(r, d) for r in promises))
     )

@@ -20,6 +20,7 @@ from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import SourceError, SourceUnreachableError
 from spatial_pipeline.runtime import hashing
 from spatial_pipeline.sources import archive
+from spatial_pipeline.sources.delivery import delivery_of
 from spatial_pipeline.sources.fingerprint import uri_of
 from spatial_pipeline.sources.limits import DEFAULTS, TransferLimits
 from spatial_pipeline.sources.local import place_of, resolve, split_member
@@ -102,7 +103,7 @@ def probe_each(
     """
     if not is_database(source.uri):
         for partition in partitions:
-            yield partition, _state(uri_of(source, partition), base, allowed, limits)
+            yield partition, _state(source, partition, base, allowed, limits)
         return
     # Only now, since most datasets come from no database.
     from spatial_pipeline.ingest.postgis.probe import table_tokens
@@ -115,8 +116,13 @@ def probe_each(
 
 
 def _state(
-    uri: str, base: Path, allowed: Sequence[str] | None, limits: TransferLimits
+    source: Source,
+    partition: str | None,
+    base: Path,
+    allowed: Sequence[str] | None,
+    limits: TransferLimits,
 ) -> SourceState:
+    uri = uri_of(source, partition)
     if is_remote(uri):
         # Clients of web servers and object stores are loaded for those who use them.
         from spatial_pipeline.sources.transfer import remote_state
@@ -125,19 +131,22 @@ def _state(
             return SourceState(token=remote_state(uri, allowed, limits))
         except SourceError as exc:
             return SourceState(error=str(exc), lost=isinstance(exc, SourceUnreachableError))
-    return local_state(uri, base, allowed)
+    return _local_state(source, partition, base, allowed)
 
 
 def list_keys(
-    uri: str, base: Path, allowed: Sequence[str] | None = None, limits: TransferLimits = DEFAULTS
+    source: Source,
+    base: Path,
+    allowed: Sequence[str] | None = None,
+    limits: TransferLimits = DEFAULTS,
 ) -> dict[str, str]:
     """Partition keys that exist now, each with a token that changes when its source changes.
 
     A key that is there and cannot be read has a token too: that of its error.
 
     Args:
-        uri: URI with ``{partition}``, which stands for one or more characters without a slash;
-            where it occurs twice, it is the same key.
+        source: its URI has ``{partition}``, which stands for one or more characters without a
+            slash; where it occurs twice, it is the same key.
         base: folder that a relative URI is relative to.
         allowed: see :func:`spatial_pipeline.ingest.opened`.
         limits: limits of requests to other machines.
@@ -147,6 +156,7 @@ def list_keys(
         SourceUnreachableError: the object store does not answer.
 
     """
+    uri = source.uri
     if PARTITION not in uri:
         msg = f"{redacted(uri)} has no {PARTITION}"
         raise SourceError(msg)
@@ -159,13 +169,19 @@ def list_keys(
         return remote_keys(uri, key_of, PARTITION, allowed, limits)
     tokens = {}
     for key in sorted(_local_keys(uri, base, allowed)):
-        state = local_state(uri.replace(PARTITION, key), base, allowed)
+        state = _local_state(source, key, base, allowed)
         tokens[key] = state.token or hashing.fingerprint("error", state.error)
     return tokens
 
 
-def local_state(uri: str, base: Path, allowed: Sequence[str] | None = None) -> SourceState:
-    """Names, sizes and times of change of all files of a source, sidecars included."""
+def _local_state(
+    source: Source, partition: str | None, base: Path, allowed: Sequence[str] | None
+) -> SourceState:
+    """Names, sizes and times of change of all files of a source, sidecars included.
+
+    Where a rule judges them, the names of the files beside them, too.
+    """
+    uri = uri_of(source, partition)
     resolved = resolve(uri, base, allowed)
     if resolved.error is not None:
         return SourceState(error=resolved.error)
@@ -175,7 +191,11 @@ def local_state(uri: str, base: Path, allowed: Sequence[str] | None = None) -> S
         return SourceState(error=str(exc))
     root = resolved.files[0].parent
     files = [[os.path.relpath(f, root), s, t] for f, s, t in found]
-    return SourceState(token=hashing.fingerprint(resolved.member, files))
+    beside: tuple[object, ...] = ()
+    if source.with_delivery:
+        delivery = delivery_of(uri, partition, base, allowed)
+        beside = (delivery.files, delivery.error)
+    return SourceState(token=hashing.fingerprint(resolved.member, files, *beside))
 
 
 def _local_keys(uri: str, base: Path, allowed: Sequence[str] | None) -> set[str]:

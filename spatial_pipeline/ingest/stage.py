@@ -25,10 +25,12 @@ from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.runtime import hashing
 from spatial_pipeline.runtime.temporary import temporary_folder
+from spatial_pipeline.sources.delivery import delivery_of, fetched_delivery
 from spatial_pipeline.sources.fingerprint import name_of, uri_of
 from spatial_pipeline.sources.fingerprint import version_id as file_version_id
 from spatial_pipeline.sources.limits import DEFAULTS, TransferLimits
 from spatial_pipeline.sources.local import SourceFiles, resolve, resolve_fetched
+from spatial_pipeline.sources.stamp import last_change
 
 if TYPE_CHECKING:
     from spatial_pipeline.ingest.postgis.source import SnapshotTable
@@ -99,11 +101,13 @@ def opened(
         return
     if is_remote(uri):
         with _opened_remote(
-            kind, source, uri, allowed, limits, known, progress, cage, overview
+            kind, source, partition, allowed, limits, known, progress, cage, overview
         ) as reading:
             yield reading
         return
     name = file_version_id(kind, source, partition, base, allowed)
+    delivery = delivery_of(uri, partition, base, allowed) if source.with_delivery else None
+    changed = last_change(resolve(uri, base, allowed)) if source.with_time else None
 
     def stage(folder: Path, progress: Progress | None) -> Profile:
         profile = _stage_caged(
@@ -112,7 +116,7 @@ def opened(
         if file_version_id(kind, source, partition, base, allowed) != name:
             msg = f"{uri} changed while it was read: run again"
             raise SourceLostError(msg)
-        return profile
+        return replace(profile, delivery=delivery, changed=changed)
 
     yield OpenedSource(name, stage)
 
@@ -246,7 +250,7 @@ def _stage_caged(
 def _opened_remote(
     kind: Kind,
     source: Source,
-    uri: str,
+    partition: str | None,
     allowed: Sequence[str] | None,
     limits: TransferLimits,
     known: Callable[[str], str | None],
@@ -256,12 +260,15 @@ def _opened_remote(
 ) -> Iterator[OpenedSource]:
     from spatial_pipeline.sources.transfer import remote
 
+    uri = uri_of(source, partition)
     shown = redacted(uri)
     with ExitStack() as stack:
         temporary = stack.enter_context(temporary_folder())
         try:
             found = stack.enter_context(remote(uri, allowed, limits))
             proof = None
+            changed = found.last_change if source.with_time else None
+            beside = (*source.beside, changed) if source.beside else ()
             if found.proof is not None:
                 proof = hashing.fingerprint(
                     uri,
@@ -271,11 +278,16 @@ def _opened_remote(
                     source.encoding,
                     INGEST_VERSION,
                     kind,
+                    *beside,
                 )
             staged = None if proof is None else known(proof)
             if staged is None:
-                resolved = resolve_fetched(
-                    shown, found.fetch(temporary, progress), found.url.member
+                file = found.fetch(temporary, progress)
+                resolved = resolve_fetched(shown, file, found.url.member)
+                delivery = (
+                    fetched_delivery(file, resolved.member, partition)
+                    if source.with_delivery
+                    else None
                 )
         except SourceError as exc:
             name = shown.partition("?")[0].rpartition("/")[2]
@@ -289,9 +301,12 @@ def _opened_remote(
         def write(folder: Path, progress: Progress | None) -> Profile:
             profile = _stage_caged(kind, source, resolved, folder, progress, cage, overview)
             error = profile.error and "; ".join((profile.error, *found.notes))
-            return replace(profile, error=error, notes=(*profile.notes, *found.notes))
+            notes = (*profile.notes, *found.notes)
+            profile = replace(profile, error=error, notes=notes)
+            return replace(profile, delivery=delivery, changed=changed)
 
-        yield OpenedSource(name_of(kind, source, resolved), write, proof)
+        name = name_of(kind, source, resolved, delivery, changed)
+        yield OpenedSource(name, write, proof)
 
 
 def _nothing_to_write(shown: str) -> Callable[[Path, Progress | None], Profile]:

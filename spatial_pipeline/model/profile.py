@@ -13,6 +13,7 @@ from pyproj.exceptions import CRSError
 
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.model.conformance import FormatEvidence
+from spatial_pipeline.model.delivery import Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,9 @@ class VectorProfile:
         drawn_curves: one sentence each on curved entities of a drawing, whose rows are not known.
         layers: names of the layers of the container; None for formats with one layer only.
         spatial_index: what was found of the spatial index of the file; None for formats without.
+        delivery: files that the source came with; None where no rule asks for them.
+        changed: time of the source's last change, ISO 8601; None where no rule asks for it, and
+            where it is not known.
 
     """
 
@@ -111,6 +115,8 @@ class VectorProfile:
     drawn_curves: tuple[str, ...] = ()
     layers: tuple[str, ...] | None = None
     spatial_index: FormatEvidence | None = None
+    delivery: Delivery | None = None
+    changed: str | None = None
     kind: Literal["vector"] = "vector"
 
     @cached_property
@@ -135,7 +141,7 @@ class VectorProfile:
             value["curves"] = {kind: tuple(rows) for kind, rows in value["curves"].items()}
         if value.get("feature_ids") is not None:
             value["feature_ids"] = tuple((row, number) for row, number in value["feature_ids"])
-        return cls(**_with_conformance(value))
+        return cls(**_with_evidence(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +228,9 @@ class RasterProfile:
             cells, a cell (see ``checksums.empty_cells``); None for versions of an ingest that took
             none.
         conformance: how the file obeys its format; see ``VectorProfile``.
+        delivery: files that the source came with; None where no rule asks for them.
+        changed: time of the source's last change, ISO 8601; None where no rule asks for it, and
+            where it is not known.
 
     """
 
@@ -244,6 +253,8 @@ class RasterProfile:
     notes: tuple[str, ...] = ()
     checksums: tuple[tuple[tuple[str, ...], ...], ...] | None = None
     conformance: FormatEvidence | None = None
+    delivery: Delivery | None = None
+    changed: str | None = None
     kind: Literal["raster"] = "raster"
 
     @cached_property
@@ -290,7 +301,7 @@ class RasterProfile:
             value[name] = tuple(value[name])
         if value.get("checksums") is not None:
             value["checksums"] = tuple(tuple(map(tuple, band)) for band in value["checksums"])
-        return cls(**_with_conformance(value))
+        return cls(**_with_evidence(value))
 
 
 Profile = VectorProfile | RasterProfile
@@ -302,8 +313,10 @@ def profile_from_json(value: dict[str, Any]) -> Profile:
     return model.from_json(value)
 
 
-def _with_conformance(value: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a profile, evidence of conformance included."""
+def _with_evidence(value: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a profile, evidence of conformance and delivery included."""
+    if value.get("delivery") is not None:
+        value["delivery"] = Delivery.from_json(value["delivery"])
     for name in ("conformance", "spatial_index"):
         if value.get(name) is not None:
             value[name] = FormatEvidence.from_json(value[name])

@@ -2,19 +2,34 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from spatial_pipeline.contract.database_url import redacted
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.errors import GateClosedError
+from spatial_pipeline.gate.wording import held_line
+from spatial_pipeline.model.version import Version
 from spatial_pipeline.orchestration import metadata
 from spatial_pipeline.orchestration.automation import published_condition, staged_condition
 from spatial_pipeline.orchestration.freshness import freshness_of
-from spatial_pipeline.orchestration.keys import CRON, ZONE, published_key, source_key, staged_key
+from spatial_pipeline.orchestration.keys import (
+    CRON,
+    ZONE,
+    comparison_key,
+    published_key,
+    source_key,
+    staged_key,
+)
+from spatial_pipeline.orchestration.openlineage import StepLineage
 from spatial_pipeline.orchestration.partitions import partition_of_step, partitions_of
+from spatial_pipeline.orchestration.progress import progress_of
 from spatial_pipeline.orchestration.resources import READING, SpatialResource
 from spatial_pipeline.orchestration.retention import retention_metadata
+
+if TYPE_CHECKING:
+    from spatial_pipeline.pipeline.pipeline import Pipeline
 
 POSTGIS_POOL = "postgis"
 """Pool of the steps that write tables: connections are limited, regardless of the runs."""
@@ -53,9 +68,13 @@ def staged_asset(contract: Contract) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         pipeline = spatial.pipeline(contract)
         partition = partition_of_step(contract, context)
-        version = pipeline.stage(contract, partition, _logged(context))
+        shown = progress_of(contract.name, partition, "ingest")
+        with StepLineage(context, contract, "staged", partition) as lineage:
+            lineage.reads_source()
+            version = pipeline.stage(contract, partition, _logged(context, shown))
+            lineage.writes(pipeline, version, staged_key(contract.name))
         return dg.MaterializeResult(
-            metadata=metadata.of_version(pipeline, version),
+            metadata=metadata.of_version(pipeline, contract, version),
             data_version=dg.DataVersion(version.id),
         )
 
@@ -71,7 +90,10 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=published_key(contract.name),
-        deps=[staged_key(contract.name)],
+        deps=[
+            staged_key(contract.name),
+            *([comparison_key(contract.name)] if contract.others else []),
+        ],
         description=f"{contract.description}\n\nPublished: proven against its contract.",
         group_name=_group(contract),
         owners=list(contract.owners),
@@ -93,24 +115,18 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         # The geospatial libraries are those of the step, not of the code server.
         from spatial_pipeline.pipeline.schema_approval import taken_by_policy
 
-        taken = await asyncio.to_thread(taken_by_policy, pipeline, contract, version)
-        try:
-            publication = await pipeline.apublish(contract, version)
-        except GateClosedError as exc:
-            former = pipeline.store.published(contract.name, partition)
-            raise dg.Failure(
-                description=str(exc),
-                metadata={
-                    "version": version.id,
-                    "reasons": dg.MetadataValue.json(list(exc.reasons)),
-                    "still_published": former.version if former else "nothing",
-                },
-                allow_retries=False,
-            ) from exc
+        async with StepLineage(context, contract, "published", partition) as lineage:
+            lineage.reads(pipeline, version)
+            taken = await asyncio.to_thread(taken_by_policy, pipeline, contract, version)
+            try:
+                publication = await pipeline.apublish(contract, version)
+            except GateClosedError as exc:
+                raise _held(pipeline, version, exc) from exc
+            lineage.writes(pipeline, version, published_key(contract.name))
         data = pipeline.store.data_path(version)
         return dg.MaterializeResult(
             metadata={
-                **metadata.of_version(pipeline, version),
+                **metadata.of_version(pipeline, contract, version),
                 "data": dg.MetadataValue.path(str(data)),
                 "published_at": publication.published_at,
                 **({} if taken is None else metadata.of_schema_change(contract, taken)),
@@ -119,6 +135,22 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
         )
 
     return published
+
+
+def _held(pipeline: "Pipeline", version: Version, error: GateClosedError) -> dg.Failure:
+    """The failure of a step that the gate refused."""
+    former = pipeline.store.published(version.dataset, version.partition)
+    verdict = pipeline.store.verdict(version)
+    line = held_line(() if verdict is None else verdict.results, error.reasons)
+    return dg.Failure(
+        description=f"{line}\n\n{error}",
+        metadata={
+            "version": version.id,
+            "reasons": dg.MetadataValue.json(list(error.reasons)),
+            "still_published": former.version if former else "nothing",
+        },
+        allow_retries=False,
+    )
 
 
 def _published_metadata(contract: Contract) -> dict[str, str]:
@@ -131,12 +163,15 @@ def _published_metadata(contract: Contract) -> dict[str, str]:
     return found
 
 
-def _logged(context: dg.AssetExecutionContext) -> Callable[[int, int | None], None]:
-    """Progress of long ingests in the run's log, at every tenth."""
+def _logged(
+    context: dg.AssetExecutionContext, shown: Callable[[int, int | None], None]
+) -> Callable[[int, int | None], None]:
+    """Progress of long ingests, shown, and in the run's log at every tenth."""
     seen = 0
 
     def progress(done: int, total: int | None) -> None:
         nonlocal seen
+        shown(done, total)
         step = max(1, (total or 0) // 10)
         if done // step > seen:
             seen = done // step

@@ -61,12 +61,14 @@ def published_condition(contract: Contract) -> Condition | None:
     """
     if contract.automation is None:
         return None
+    # The data that rules compare with are a dependency, too, and decide when data are staged.
+    staged = dg.AssetSelection.assets(staged_key(contract.name))
     condition: Condition = (
-        _unhandled(_newly_missing() | When.any_deps_updated())
-        & ~When.any_deps_missing()
-        & ~When.any_deps_in_progress()
+        _unhandled(_newly_missing() | When.any_deps_updated().allow(staged))
+        & ~When.any_deps_missing().allow(staged)
+        & ~When.any_deps_in_progress().allow(staged)
         & ~When.in_progress()
-        & When.all_deps_blocking_checks_passed()
+        & When.all_deps_blocking_checks_passed().allow(staged)
     )
     return _labelled(condition, "follow_staged")
 

@@ -6,14 +6,20 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import dagster as dg
-from dagster.components.component_scaffolding import scaffold_component
+from dagster._core.definitions.definitions_load_context import (
+    DefinitionsLoadContext,
+    DefinitionsLoadType,
+)
 from pydantic import BaseModel, ConfigDict
 
+from spatial_pipeline.contract.json_schema import attributes_schema
 from spatial_pipeline.contract.load import parse_attributes
 from spatial_pipeline.contract.models import Contract, RasterContract, VectorContract
 from spatial_pipeline.errors import ContractError
 from spatial_pipeline.orchestration.broken import broken_definitions, log_mistakes
 from spatial_pipeline.orchestration.dataset import dataset_definitions
+from spatial_pipeline.orchestration.reference_cycles import add_references
+from spatial_pipeline.orchestration.scaffolding import RasterScaffolder, VectorScaffolder
 from spatial_pipeline.orchestration.stand_in_names import claim_dataset, stand_in_name
 from spatial_pipeline.orchestration.strict import check_project, is_strict
 
@@ -31,54 +37,33 @@ class _Attributes(BaseModel):
     contract: ClassVar[type[BaseModel]]
 
     @classmethod
-    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The JSON schema of the contract."""
-        return cls.contract.model_json_schema(*args, **kwargs)
+    def model_json_schema(cls, *_args: Any, **_kwargs: Any) -> dict[str, Any]:
+        """The JSON schema of the contract.
+
+        Dagster asks for it whenever it loads definitions, also in a run and in each of its steps,
+        where nobody looks at it.
+        """
+        if DefinitionsLoadContext.get().load_type is DefinitionsLoadType.RECONSTRUCTION:
+            return {"type": "object"}
+        return attributes_schema(cls.contract)
 
 
-class _VectorAttributes(_Attributes):
-    contract: ClassVar[type[BaseModel]] = VectorContract
+class _DatasetAttributes(_Attributes):
+    contract: ClassVar[type[VectorContract] | type[RasterContract]]
 
 
-class _RasterAttributes(_Attributes):
-    contract: ClassVar[type[BaseModel]] = RasterContract
+class _VectorAttributes(_DatasetAttributes):
+    contract = VectorContract
 
 
-class DatasetScaffolder(dg.Scaffolder[Any]):
-    """Writes a first contract that a person completes."""
-
-    model: ClassVar[type[VectorContract] | type[RasterContract]]
-
-    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
-        """Writes ``defs.yaml`` with a source, a CRS rule and the geometry or grid rules."""
-        suffix, rules = (
-            (".gpkg", [{"rule": "not_empty"}, {"rule": "valid_geometry"}])
-            if self.model is VectorContract
-            else (".tif", [{"rule": "readable_pixels"}])
-        )
-        name = request.target_path.name
-        scaffold_component(
-            request,
-            {
-                "name": "".join(c if c.isalnum() else "_" for c in name),
-                "source": {"uri": f"{name}{suffix}"},
-                "rules": [{"rule": "crs", "equals": "EPSG:4326"}, *rules],
-            },
-        )
-
-
-class _VectorScaffolder(DatasetScaffolder):
-    model = VectorContract
-
-
-class _RasterScaffolder(DatasetScaffolder):
-    model = RasterContract
+class _RasterAttributes(_DatasetAttributes):
+    contract = RasterContract
 
 
 class _Dataset(dg.Component):
     """A dataset with its contract, or with the mistakes of the contract."""
 
-    attributes_model: ClassVar[type[_Attributes]]
+    attributes_model: ClassVar[type[_DatasetAttributes]]
 
     def __init__(self, contract: Contract | None, mistakes: str = "", name: str = "") -> None:
         self.contract = contract
@@ -103,13 +88,14 @@ class _Dataset(dg.Component):
         path = _file(context)
         try:
             contract = parse_attributes(
-                cls.attributes_model.contract.type_name,  # type: ignore[attr-defined]
+                cls.attributes_model.contract.type_name,
                 written,
                 path,
             )
-            taken = claim_dataset(context, contract.name, path)
-            if taken is not None:
-                raise ContractError(str(taken))
+            mistake = claim_dataset(context, contract.name, path)
+            mistake = mistake or add_references(context, contract, path)
+            if mistake is not None:
+                raise ContractError(str(mistake))
         except ContractError as exc:
             if is_strict():
                 raise
@@ -121,23 +107,23 @@ class _Dataset(dg.Component):
         """Definitions of the dataset."""
         del context
         if self.contract is None:
-            kind: str = self.attributes_model.contract.kind  # type: ignore[attr-defined]
+            kind = self.attributes_model.contract.kind
             return broken_definitions(self.name, kind, self.mistakes)
         return dataset_definitions(self.contract)
 
 
-@dg.scaffold_with(_VectorScaffolder)
+@dg.scaffold_with(VectorScaffolder)
 class VectorDataset(_Dataset):
     """A vector dataset: ingested, checked by the rules of its contract, published when proven."""
 
-    attributes_model: ClassVar[type[_Attributes]] = _VectorAttributes
+    attributes_model: ClassVar[type[_DatasetAttributes]] = _VectorAttributes
 
 
-@dg.scaffold_with(_RasterScaffolder)
+@dg.scaffold_with(RasterScaffolder)
 class RasterDataset(_Dataset):
     """A raster dataset: ingested, checked by the rules of its contract, published when proven."""
 
-    attributes_model: ClassVar[type[_Attributes]] = _RasterAttributes
+    attributes_model: ClassVar[type[_DatasetAttributes]] = _RasterAttributes
 
 
 def _file(context: dg.ComponentLoadContext) -> Path:

@@ -9,6 +9,7 @@ from spatial_pipeline.orchestration.assets import published_asset, source_spec, 
 from spatial_pipeline.orchestration.automation import automation_sensor
 from spatial_pipeline.orchestration.backfill.schema_sensor import schema_sensor_of
 from spatial_pipeline.orchestration.checks import checks_op
+from spatial_pipeline.orchestration.comparison import comparison_spec
 from spatial_pipeline.orchestration.ordered_schedule import ordered_schedule
 from spatial_pipeline.orchestration.resources import RESOURCES
 from spatial_pipeline.orchestration.schedules import job_of, schedule_of
@@ -27,8 +28,14 @@ def dataset_definitions(contract: Contract) -> dg.Definitions:
         automation_sensor(contract),
         ordered_schedule(contract, job),
     )
+    comparison = comparison_spec(contract)
     return dg.Definitions(
-        assets=[source_spec(contract), staged_asset(contract), published_asset(contract)],
+        assets=[
+            source_spec(contract),
+            *([] if comparison is None else [comparison]),
+            staged_asset(contract),
+            published_asset(contract),
+        ],
         asset_checks=[checks_op(contract)],
         jobs=[job],
         schedules=[schedule] if schedule is not None else [],

@@ -17,6 +17,7 @@ from spatial_pipeline.model.result import Result, keys_text
 from spatial_pipeline.model.schema_diff import schema_of
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violation import Violation
+from spatial_pipeline.orchestration.column_schema import column_schema
 from spatial_pipeline.runtime.json_text import plain
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ COORDINATE_DIGITS = 10
 MEASURE_DIGITS = 6
 
 
-def of_version(pipeline: Pipeline, version: Version) -> dict[str, Any]:
+def of_version(pipeline: Pipeline, contract: Contract, version: Version) -> dict[str, Any]:
     """Metadata of a staged or published version."""
     profile = pipeline.store.profile(version)
     crs = profile.pyproj_crs
@@ -45,6 +46,7 @@ def of_version(pipeline: Pipeline, version: Version) -> dict[str, Any]:
         "driver": profile.driver,
         "path": dg.MetadataValue.path(str(pipeline.store.path(version))),
         "schema_fingerprint": schema_of(profile).fingerprint,
+        "dagster/column_schema": column_schema(contract, profile),
         **_of_profile(profile),
     }
     if profile.error is not None:
@@ -67,29 +69,11 @@ def of_schema_change(contract: Contract, taken: Pending) -> dict[str, Any]:
 
 def _of_profile(profile: Profile) -> dict[str, Any]:
     if isinstance(profile, VectorProfile):
-        columns = [
-            dg.TableColumn(
-                c.name, c.type, constraints=dg.TableColumnConstraints(nullable=c.nullable)
-            )
-            for c in profile.columns
-        ]
-        if profile.geometry_column is not None:
-            columns.append(dg.TableColumn(profile.geometry_column, profile.geometry_type or ""))
-        return {
-            "dagster/row_count": profile.count,
-            "dagster/column_schema": dg.TableSchema(columns=columns),
-            "layer": profile.layer or "",
-        }
+        return {"dagster/row_count": profile.count, "layer": profile.layer or ""}
     return {
         "bands": profile.count,
         "size": f"{profile.width} × {profile.height}",
         "data_type": ", ".join(dict.fromkeys(b.data_type for b in profile.bands)),
-        "dagster/column_schema": dg.TableSchema(
-            columns=[
-                dg.TableColumn(b.description or f"band {i}", b.data_type)
-                for i, b in enumerate(profile.bands, start=1)
-            ]
-        ),
     }
 
 

@@ -121,7 +121,7 @@ def gated(
 
 def _dataset(key: dg.AssetKey) -> str:
     if key != published_key(key.path[0]):
-        msg = f"asset {key.to_user_string()} is no published dataset: expected NAME/published"
+        msg = f"asset {key.to_user_string()} is not a published dataset: expected NAME/published"
         raise dg.Failure(msg, allow_retries=False)
     return key.path[0]
 

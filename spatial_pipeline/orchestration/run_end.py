@@ -9,7 +9,7 @@ import dagster as dg
 from dagster import DagsterEvent, DagsterEventType
 
 from spatial_pipeline import errors
-from spatial_pipeline.orchestration.keys import published_key, staged_key
+from spatial_pipeline.orchestration.keys import FAILED_RULES, published_key, staged_key
 
 OURS = f"{errors.__name__}."
 """Module prefix of the names of our errors in an event."""
@@ -96,12 +96,18 @@ def _refusal(event: DagsterEvent) -> list[str]:
     return [str(r) for r in value] if isinstance(value, list) else []
 
 
+def rules_failed(event: DagsterEvent) -> bool:
+    """True for the failure of a check step that did its work."""
+    told = event.step_failure_data.user_failure_data
+    return told is not None and FAILED_RULES in told.metadata
+
+
 def _said(event: DagsterEvent) -> list[str]:
     """Messages of a step's exception: ours as written, others with their class name."""
     error = event.step_failure_data.error
     if error is None:
         return [event.message or "a step failed"]
-    if error.cls_name == CHECKS_FAILED:
+    if error.cls_name == CHECKS_FAILED or rules_failed(event):
         return []
     cause = error
     while not cause.message.startswith(OURS) and cause.cause is not None:
@@ -112,4 +118,4 @@ def _said(event: DagsterEvent) -> list[str]:
     return [text]
 
 
-__all__ = ["RunEnd", "run_end"]
+__all__ = ["CHECKS_FAILED", "RunEnd", "rules_failed", "run_end"]

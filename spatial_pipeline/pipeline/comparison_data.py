@@ -6,21 +6,22 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from spatial_pipeline.check.engine.suppress import Suppression
 from spatial_pipeline.contract.database_url import is_database, redacted
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
-from spatial_pipeline.contract.rules.base import LastPublished
+from spatial_pipeline.contract.rules.base import EarlierPublished, LastPublished
 from spatial_pipeline.contract.rules.parity import RoundTrips, SameCountAs
 from spatial_pipeline.contract.rules.suppressions import Areas
 from spatial_pipeline.contract.source import Source
 from spatial_pipeline.contract.vocabulary import Kind
 from spatial_pipeline.errors import NotPublishedError, RuleError, SourceError
 from spatial_pipeline.ingest import counted_table
+from spatial_pipeline.model.one_layer import OneLayer
 from spatial_pipeline.model.profile import Profile, RasterProfile, VectorProfile
-from spatial_pipeline.model.readers import CountedVector, Reader
+from spatial_pipeline.model.readers import CountedVector, Reader, VectorReader
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.pipeline import suppressions
 from spatial_pipeline.pipeline.staging import Stager
@@ -57,7 +58,7 @@ class Comparisons:
     remarks: dict[str, str] = field(default_factory=dict)
 
     def others(self, rule: Rule) -> tuple[Reader, ...]:
-        """The other data of a rule, in the order of ``Rule.others()``.
+        """The other data of a rule, in the order of ``Rule.others()``; one layer for some rules.
 
         Without a published version of the dataset itself, that one is left out.
 
@@ -74,11 +75,19 @@ class Comparisons:
 
             if isinstance(rule, OverviewsMatch):
                 return self._overviews(rule)
-        found = (
-            self._last_published() if isinstance(other, LastPublished) else self.other(rule, other)
-            for other in rule.others()
-        )
-        return tuple(data for data in found if data is not None)
+        opened: tuple[Reader, ...] = ()
+        for other in rule.others():
+            if isinstance(other, EarlierPublished):
+                opened += tuple(self._published_before()[1:])
+            elif isinstance(other, LastPublished):
+                opened += tuple(self._published_before(1))
+            else:
+                opened += (self.other(rule, other),)
+        first = rule.together
+        if not first:
+            return opened
+        layers = cast("tuple[VectorReader, ...]", opened[:first])
+        return (OneLayer(layers), *opened[first:])
 
     def accepted(self, rule: Rule, profile: Profile, baselines: bool) -> Suppression | None:
         """The suppressions of a rule; its areas are staged like other comparison data."""
@@ -93,7 +102,8 @@ class Comparisons:
         """One of the other data of a rule."""
         if isinstance(other, OtherDataset):
             return self._dataset(rule, other.dataset)
-        if isinstance(rule, SameCountAs) and rule.only_counts and is_database(other.uri):
+        counted = isinstance(rule, SameCountAs) and rule.only_counts and rule.others_ is None
+        if counted and isinstance(other, OtherSource) and is_database(other.uri):
             return self._counted(other)
         return self._as_it_is_now(other, rule.other_kind(self.contract.kind), self.contract.base)
 
@@ -102,22 +112,25 @@ class Comparisons:
         store = self.stager.store
         return store.open(store.published_version(name, partition))
 
-    def _last_published(self) -> Reader | None:
-        """The last published version of this dataset and partition other than the one under check.
+    def _published_before(self, most: int | None = None) -> list[Reader]:
+        """Published versions of this dataset and partition other than the one under check.
 
-        A version that is checked again after it was published would agree with itself. None before
-        the first publication, and when all earlier ones were withdrawn or pruned.
+        The last one comes first. A version that is checked again after it was published would agree
+        with itself. Those that were withdrawn or pruned are left out.
         """
         store, name, partition = self.stager.store, self.contract.name, self.version.partition
         publication = store.published(name, partition)
         if publication is None:
-            return None
+            return []
         there = {version.id for version in store.versions(name, partition)}
-        for version in (publication.version, *publication.history):
-            withdrawn = version != publication.version and version in publication.withdrawn
-            if version != self.version.id and version in there and not withdrawn:
-                return store.open(Version(name, partition, version))
-        return None
+        found = [
+            version
+            for version in dict.fromkeys((publication.version, *publication.history))
+            if version != self.version.id
+            and version in there
+            and (version == publication.version or version not in publication.withdrawn)
+        ]
+        return [store.open(Version(name, partition, version)) for version in found[:most]]
 
     def _counted(self, other: OtherSource) -> Reader:
         """A table of which only the row count is known: no row leaves the server."""

@@ -203,7 +203,7 @@ def _refuse_no_data(data: Any) -> None:
         return
     expected = "expected a GeoDataFrame, a DataFrame, or the path or URI of a file or database"
     if not hasattr(data, "to_parquet"):
-        msg = f"{type(data).__name__} is no data to check: {expected}"
+        msg = f"{type(data).__name__} cannot be checked: {expected}"
         raise TypeError(msg)
     # A GeoDataFrame without a geometry column raises only when it is used.
     if hasattr(data, "set_geometry") and getattr(data, "_geometry_column_name", "") is None:

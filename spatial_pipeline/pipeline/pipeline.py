@@ -374,6 +374,7 @@ class Pipeline:
             key=contract.key_columns,
             comment=contract.description or contract.name,
             geometry=contract.geometry_column,
+            columns={c: d.text for c, d in contract.column_descriptions.items() if d.text},
         )
         async with self.database.opened() as database, publishing(database, candidate) as publisher:
             yield publisher

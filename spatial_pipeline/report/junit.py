@@ -32,7 +32,7 @@ def _suite(checked: Checked) -> ET.Element:
     cases = [_case(checked.title, r) for r in checked.results]
     suite = ET.Element(
         "testsuite",
-        name=_text(checked.title),
+        name=xml_text(checked.title),
         tests=str(len(cases)),
         failures=str(sum(c.find("failure") is not None for c in cases)),
         errors=str(sum(c.find("error") is not None for c in cases)),
@@ -54,18 +54,18 @@ def _sums(suites: Sequence[ET.Element]) -> dict[str, str]:
 def _case(suite: str, result: Result) -> ET.Element:
     case = ET.Element(
         "testcase",
-        classname=_text(f"{suite}.{result.family}"),
-        name=_text(result.name),
+        classname=xml_text(f"{suite}.{result.family}"),
+        name=xml_text(result.name),
         time=f"{result.elapsed_s:.6f}",
     )
     if result.status is Status.PASSED:
         return case
     if result.blocks:
         tag = "failure" if result.status is Status.FAILED else "error"
-        child = ET.SubElement(case, tag, type=str(result.status), message=_text(result.message))
+        child = ET.SubElement(case, tag, type=str(result.status), message=xml_text(result.message))
     else:
         child = ET.SubElement(case, "system-out")
-    child.text = _text("\n".join((result.message, *sample_lines(result))))
+    child.text = xml_text("\n".join((result.message, *sample_lines(result))))
     return case
 
 
@@ -80,5 +80,6 @@ def sample_lines(result: Result) -> list[str]:
     return lines
 
 
-def _text(value: str) -> str:
+def xml_text(value: str) -> str:
+    """Text without the characters that XML cannot hold."""
     return FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", value)

@@ -13,8 +13,11 @@ from spatial_pipeline.contract.remote_url import is_web
 from spatial_pipeline.contract.source import Source
 from spatial_pipeline.contract.vocabulary import INGEST_VERSION, Kind
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.model.delivery import Delivery
 from spatial_pipeline.runtime import hashing
+from spatial_pipeline.sources.delivery import delivery_of
 from spatial_pipeline.sources.local import SourceFiles, resolve
+from spatial_pipeline.sources.stamp import last_change
 
 _CHUNK = 1 << 20
 
@@ -55,17 +58,38 @@ def version_id(
 
     A source that cannot be read has a name too: that of its error.
     """
-    return name_of(kind, source, resolve(uri_of(source, partition), base, allowed))
+    uri = uri_of(source, partition)
+    delivery = delivery_of(uri, partition, base, allowed) if source.with_delivery else None
+    resolved = resolve(uri, base, allowed)
+    changed = last_change(resolved) if source.with_time else None
+    return name_of(kind, source, resolved, delivery, changed)
 
 
-def name_of(kind: Kind, source: Source, resolved: SourceFiles) -> str:
-    """Content name of the version that these files make."""
+def name_of(
+    kind: Kind,
+    source: Source,
+    resolved: SourceFiles,
+    delivery: Delivery | None = None,
+    changed: str | None = None,
+) -> str:
+    """Content name of the version that these files make.
+
+    Args:
+        kind: kind of data by the contract.
+        source: options of ingest.
+        resolved: the files.
+        delivery: what they came with, where a rule judges it.
+        changed: time of their last change, where a rule judges it.
+
+    """
     try:
         content = fingerprint(resolved)
     except SourceError as exc:
         content = f"error: {exc}"
+    beside: tuple[object, ...] = () if delivery is None else (delivery.files, delivery.error)
+    beside += () if changed is None else (changed,)
     return hashing.fingerprint(
-        content, source.layer, source.where, source.encoding, INGEST_VERSION, kind
+        content, source.layer, source.where, source.encoding, INGEST_VERSION, kind, *beside
     )
 
 

@@ -231,6 +231,27 @@ def place_of(name: str, base: Path, allowed: Sequence[str] | None, listed: str) 
     return place.file
 
 
+def admitted_place(
+    name: str, base: Path, allowed: Sequence[str] | None, *, folder: bool = False
+) -> Path:
+    """The path of a named file, which need not exist, once it may be opened.
+
+    Args:
+        name: path or ``package://name/path``, without a member of an archive.
+        base: folder of the contract.
+        allowed: see :func:`resolve`.
+        folder: give the folder that it lies in, which must be allowed as well.
+
+    Raises:
+        SourceError: it lies outside of what may be read.
+
+    """
+    place = _package_place(name) if name.startswith(_PACKAGE) else _path_place(name, base)
+    wanted = place.file.parent if folder else place.file
+    _admit([wanted], None if allowed is None else _fences(allowed), place.fence)
+    return wanted
+
+
 def _path_place(name: str, base: Path) -> _Place:
     return _Place((base / Path(name).expanduser()).resolve(), None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from spatial_pipeline.errors import SourceError
@@ -24,6 +25,15 @@ def stamp(resolved: SourceFiles) -> Stamp:
     except OSError as exc:
         raise SourceError(str(exc)) from exc
     return tuple((f, s.st_size, s.st_mtime_ns) for f, s in found)
+
+
+def last_change(resolved: SourceFiles) -> str | None:
+    """Time at which the youngest file of a source was written, ISO 8601 in UTC; None if unknown."""
+    try:
+        times = [time for _, _, time in stamp(resolved)]
+    except SourceError:
+        return None
+    return datetime.fromtimestamp(max(times) // 10**9, UTC).isoformat() if times else None
 
 
 def unchanged(resolved: SourceFiles, before: Stamp) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -69,6 +70,15 @@ class RemoteSource:
     def proof(self) -> str | None:
         """A token that means the same bytes whenever it comes again; None when nothing does."""
         return self.token if all(s.proven for s in self.stats.values()) else None
+
+    @property
+    def last_change(self) -> str | None:
+        """Time of the last change of any of its files, ISO 8601 in UTC; None if one is unknown."""
+        times = [s.modified for s in self.stats.values()]
+        known = [t.astimezone(UTC) for t in times if t is not None]
+        if not known or len(known) < len(times):
+            return None
+        return max(known).isoformat(timespec="seconds")
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +19,7 @@ from spatial_pipeline.store.pointer import COPY, DAMAGE, FILE, checked_id, read_
 from spatial_pipeline.store.prune import size_of
 from spatial_pipeline.store.root_files import OTHERS, stale, strangers
 from spatial_pipeline.store.schemas import ACCEPTED, read_acceptances
-from spatial_pipeline.store.seals import CONTENT, is_sealed
+from spatial_pipeline.store.seals import CONTENT, SEAL, is_sealed
 from spatial_pipeline.store.staged_versions import FETCHED, LEFTOVERS
 from spatial_pipeline.store.versions import Store
 
@@ -210,14 +212,15 @@ class _Inspector:
             if read:
                 yield self.defect("readers see it, and it has no verdict", check, version.id)
             return
-        try:
+        value: Any = None
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             value = json.loads((path / "verdict.json").read_bytes())
-            whole = isinstance(value, dict) and is_sealed(value)
-        except (OSError, ValueError, RecursionError):
-            whole = False
+        whole = isinstance(value, dict) and is_sealed(value)
         verdict = self.store.verdict(version) if whole else None
         if verdict is None:
-            text = "its verdict.json was edited or damaged: it counts as never checked"
+            bare = isinstance(value, dict) and SEAL not in value
+            who = "written by an earlier release, or edited" if bare else "edited or damaged"
+            text = f"its verdict.json was {who}: it counts as never checked"
             yield self.defect(text, check, version.id)
             return
         if verdict.content is None:

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import geopandas
 import pyogrio
@@ -217,3 +218,14 @@ def test_features_have_the_numbers_of_their_source(folder: Path) -> None:
     kept = geopandas.read_file(folder / "q.gpkg")
     assert kept["quarantine_id"].tolist() == [3, 4]
     assert kept["quarantine_row"].tolist() == [1, 2]
+
+
+def test_iso_19157_has_a_file_for_each_dataset(folder: Path) -> None:
+    done = check(folder, "bad.yaml", "good.yaml", "--iso19157", "quality.xml")
+    assert done.exit_code == 1
+    files = sorted(p.name for p in folder.glob("quality*"))
+    assert files == ["quality-bad.xml", "quality-good.xml"]
+    assert all(f"iso19157: {name}" in done.stderr for name in files)
+    roots = [ET.parse(folder / name).getroot() for name in files]
+    verdicts = [{e.text for e in r.iter() if e.tag.endswith("}Boolean")} for r in roots]
+    assert verdicts == [{"true", "false"}, {"true"}]

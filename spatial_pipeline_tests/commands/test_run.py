@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stamina
 
+from spatial_pipeline.commands import run as module
 from spatial_pipeline.distributed import client
 from spatial_pipeline_tests.commands.projects import Project, points, rows
 from spatial_pipeline_tests.postgres import Cluster
@@ -163,3 +167,28 @@ def test_a_name_that_a_broken_file_may_hide_shows_the_mistakes_of_that_file(
     done = project.call("run", "c", "--contracts", project.folder)
     assert done.exit_code == 2
     assert "there is no dataset 'c'" in done.stderr
+
+
+def test_it_shows_the_progress_of_each_stage(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.source("north")
+    project.source("south")
+    parts = {"static": ["north", "south"]}
+    project.contract("a", source={"uri": "{partition}.geojson"}, partitions=parts)
+    shown: dict[tuple[str, str], tuple[int, int | None]] = {}
+
+    @contextmanager
+    def bars(*, quiet: bool = False) -> Iterator[Any]:
+        def show(dataset: str, stage: str, done: int, total: int | None) -> None:
+            shown[dataset, stage] = done, total
+
+        yield (lambda *_: None) if quiet else show
+
+    monkeypatch.setattr(module, "progress_bars", bars)
+    assert project.run()[0] == 0
+    assert set(shown) == {(f"a[{p}]", s) for p in parts["static"] for s in ("ingest", "check")}
+    assert all(done == total for done, total in shown.values())
+    shown.clear()
+    assert project.call("run", "--contracts", project.folder, "--quiet").exit_code == 0
+    assert shown == {}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
 import subprocess
 import sys
 
 import pytest
+
+from spatial_pipeline.commands.terminal import progress_bars
 
 PRINTING = """
 import os, subprocess, sys
@@ -67,3 +72,22 @@ def test_a_closed_stderr_stops_nothing(redirected: str) -> None:
         check=False,
     )
     assert done.stdout.endswith('{\n  "a": "é"\n}\n')
+
+
+def test_a_terminal_gets_bars_with_the_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, terminal = pty.openpty()
+    with os.fdopen(terminal, "w", encoding="utf-8") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        monkeypatch.setenv("TERM", "xterm")
+        with progress_bars() as show:
+            show("roads[north]", "ingest", 1, 4)
+            show("roads[north]", "ingest", 3, 4)
+        with progress_bars(quiet=True) as show:
+            show("hidden", "ingest", 1, 4)
+        stderr.flush()
+        drawn = os.read(read, 1 << 16).decode()
+    os.close(read)
+    assert "ingest roads[north]" in drawn
+    assert "3/4" in drawn
+    assert re.search(r"-:--:--|\d:\d\d:\d\d", drawn)
+    assert "hidden" not in drawn

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import geopandas
 import pytest
@@ -51,6 +53,30 @@ def test_show_has_source_content_and_results(project: Project) -> None:
     value = json.loads(project.call("show", "roads", "published", "--json").stdout)
     assert (value["state"], value["version"]) == ("published", versions(project)[1])
     assert {r["status"] for r in value["results"]} == {"passed"}
+
+
+def test_show_prints_a_stac_item(project: Project) -> None:
+    item = json.loads(project.call("show", "roads", "published", "--stac").stdout)
+    data = item["assets"]["data"]
+    content = Path(data["href"].removeprefix("file://")).read_bytes()
+    assert data["file:checksum"] == f"1220{hashlib.sha256(content).hexdigest()}"
+    assert data["file:size"] == len(content)
+    assert item["properties"]["spatial_pipeline:version"] == versions(project)[1]
+    elsewhere = {"SPATIAL_STORE_URL": "https://data.example.org/store/"}
+    item = json.loads(project.call("show", "roads", "--stac", **elsewhere).stdout)
+    held = f"https://data.example.org/store/roads/-/{versions(project)[0]}/data.parquet"
+    assert item["assets"]["data"]["href"] == held
+
+
+def test_show_writes_iso_19157(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "quality.xml"
+    done = project.call("show", "roads", "--iso19157", file)
+    assert done.exit_code == 0
+    root = ET.parse(file).getroot()
+    passes = [e.text for e in root.iter() if e.tag.endswith("}Boolean")]
+    assert sorted(map(str, passes)) == ["false", "true", "true"]
+    missing = project.call("show", "roads", "--iso19157", tmp_path / "none" / "quality.xml")
+    assert (missing.exit_code, "No such file" in missing.stderr) == (2, True)
 
 
 def test_diff_names_new_gone_and_changed_rules(project: Project, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 import yaml
 
-from spatial_pipeline.contract.json_schema import schema
+from spatial_pipeline.contract.json_schema import attributes_schema, schema
+from spatial_pipeline.contract.models import MODELS, VectorContract
 from spatial_pipeline.contract.rules import CATALOGUE
 
 
@@ -91,3 +92,35 @@ def test_the_schema_is_json_and_names_no_python() -> None:
     text = json.dumps(schema(), allow_nan=False)
     assert '"schema_"' not in text
     assert "columns_" not in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "message"),
+    [
+        (
+            {"rule": "value_range", "colum": "a", "min": 0},
+            ["rules", 0],
+            "Additional properties are not allowed ('colum' was unexpected)",
+        ),
+        ({"rule": "feature_count", "min": -1}, ["rules", 0, "min"], "minimum of 0"),
+        ({"rule": "uniqe"}, ["rules", 0, "rule"], "'uniqe' is not valid"),
+    ],
+)
+def test_dg_is_told_of_the_parameter_that_is_wrong(
+    rule: dict[str, Any], path: list[Any], message: str
+) -> None:
+    attributes = {"name": "a", "source": {"uri": "a.gpkg"}, "rules": [rule]}
+    found = jsonschema.Draft202012Validator(attributes_schema(VectorContract))
+    errors = list(found.iter_errors(attributes))
+    # Of a union of types, the alternatives are in the context of the error.
+    told = [(list(e.absolute_path), e.message) for e in errors]
+    told += [(list(c.absolute_path), c.message) for e in errors for c in e.context or ()]
+    assert any(where == path and message in text for where, text in told), told
+
+
+def test_dg_takes_what_the_loader_takes(validator: jsonschema.Draft202012Validator) -> None:
+    for model in MODELS.values():
+        own = jsonschema.Draft202012Validator(attributes_schema(model))
+        for value in RIGHT:
+            if value["type"] == model.type_name:
+                assert own.is_valid(value["attributes"])

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from spatial_pipeline.contract.json_schema import schema
 from spatial_pipeline.contract.models import MODELS
 from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline_tests.contract.discriminated import Discriminated
 from spatial_pipeline_tests.contract.test_load import mistakes, written
 
 OTHER = {"uri": "b.gpkg"}
@@ -46,6 +47,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "no_slivers": {"max_thinness": 0.1},
     "min_width": {"value": 1},
     "layers": {"contains": ["a"]},
+    "delivery_contents": {"required": ["a"]},
     "coordinate_precision": {"grid": 1},
     "dimensions": {"any_of": ["XY"]},
     "z_range": {"min": 0},
@@ -145,8 +147,25 @@ PAIRS = [
 
 
 @pytest.fixture(scope="module")
-def validator() -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(schema())
+def validator() -> Any:
+    return Discriminated(schema())
+
+
+@pytest.fixture(scope="module")
+def full(validator: Any) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(validator.schema)
+
+
+@pytest.mark.parametrize("contract", ["VectorContract", "RasterContract"])
+def test_one_branch_of_the_schema_at_most_holds_for_a_rule(validator: Any, contract: str) -> None:
+    definitions = validator.schema["$defs"]
+    rules = definitions[contract]["properties"]["rules"]["items"]
+    mapping = rules["discriminator"]["mapping"]
+    assert [b["$ref"] for b in rules["oneOf"]] == list(mapping.values())
+    for name, reference in mapping.items():
+        model = definitions[reference.removeprefix("#/$defs/")]
+        assert model["properties"]["rule"]["const"] == name
+        assert "rule" in model["required"]
 
 
 def file(kind: str, *rules: dict[str, Any]) -> dict[str, Any]:
@@ -163,11 +182,16 @@ def accepted(kind: str, rule: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize(("kind", "name"), PAIRS)
 def test_what_a_rule_cannot_use_is_a_mistake_on_its_line(
-    tmp_path: Path, validator: jsonschema.Draft202012Validator, kind: str, name: str
+    tmp_path: Path,
+    validator: Any,
+    full: jsonschema.Draft202012Validator,
+    kind: str,
+    name: str,
 ) -> None:
     unusable = CATALOGUE[name].unusable(MODELS[kind].kind)
     least = {"rule": name, **LEAST.get(name, {})}
     assert not list(validator.iter_errors(file(kind, least)))
+    assert full.is_valid(file(kind, least))
     for parameter, value in COMMON.items():
         rule = {**least, parameter: value}
         usable = parameter not in unusable
@@ -211,6 +235,17 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
         "name_pattern": ["a", None],
         "max_name_length": [3, None],
         "no_reserved_words": [True, False],
+    },
+    "delivery_contents": {
+        "required": [["a"], None],
+        "optional": [["a"], None],
+        "forbidden": [["a"], None],
+        "name_pattern": ["a", None],
+    },
+    "freshness": {
+        "column": ["a", None],
+        "source_time": [True, False],
+        "max_age": ["1d"],
     },
     "feature_count": {"min": [0, None], "max": [5, None]},
     "value_range": {"min": [0, None], "max": [5, None], "column": ["a"]},
@@ -296,14 +331,19 @@ CHOICES: dict[str, dict[str, list[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", CHOICES)
-def test_what_a_rule_needs_is_the_same_for_model_and_schema(
-    validator: jsonschema.Draft202012Validator, name: str
-) -> None:
+SEVERAL = {"other": [OTHER, None], "others": [[OTHER, OTHER], None]}
+BESIDE: dict[str, dict[str, list[Any]]] = {
+    "must_be_covered_by_one": SEVERAL,
+    "must_be_disjoint": SEVERAL,
+}
+
+
+@pytest.mark.parametrize("name", [*CHOICES, *BESIDE])
+def test_what_a_rule_needs_is_the_same_for_model_and_schema(validator: Any, name: str) -> None:
     raster = "vector" not in CATALOGUE[name].kinds
     kind = f"spatial_pipeline.{'Raster' if raster else 'Vector'}Dataset"
     seen = set()
-    for chosen in subsets(CHOICES[name]):
+    for chosen in subsets({**CHOICES, **BESIDE}[name]):
         rule = {"rule": name, **chosen}
         right = accepted(kind, rule)
         seen.add(right)
@@ -325,7 +365,7 @@ GRADES = {
 
 
 def test_two_grades_are_the_same_for_model_and_schema(
-    validator: jsonschema.Draft202012Validator,
+    validator: Any,
 ) -> None:
     kind, seen = "spatial_pipeline.VectorDataset", set()
     for warn, error in product([*GRADES["warn_at"], ...], [*GRADES["error_at"], ...]):
@@ -354,7 +394,7 @@ SOURCES = [
 @pytest.mark.parametrize(("kind", "source", "expected"), SOURCES)
 def test_what_a_source_cannot_use_is_a_mistake_on_its_line(
     tmp_path: Path,
-    validator: jsonschema.Draft202012Validator,
+    validator: Any,
     kind: str,
     source: dict[str, Any],
     expected: str,
@@ -374,7 +414,7 @@ def test_what_a_source_cannot_use_is_a_mistake_on_its_line(
 
 
 def test_the_layer_of_another_raster_without_layers_is_a_mistake(
-    tmp_path: Path, validator: jsonschema.Draft202012Validator
+    tmp_path: Path, validator: Any
 ) -> None:
     rule = {"rule": "same_pixels_as", "other": {"uri": "b.jpg", "layer": "1"}}
     document = file("spatial_pipeline.RasterDataset", rule)

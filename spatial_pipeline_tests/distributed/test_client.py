@@ -403,7 +403,7 @@ def test_an_address_where_nobody_answers_fails_closed(
         ("tcp://localhost:", "has no port"),
         ("tcp://localhost:dask", "'dask' is not a port"),
         ("tcp://localhost:99999", "'99999' is not a port"),
-        ("http://localhost:8786", "http:// is none of tcp://, tls://"),
+        ("http://localhost:8786", "http:// is not one of tcp://, tls://"),
         ("tcp://", "is not an address"),
         ("a b:c:1", "is not an address"),
     ],

@@ -84,17 +84,17 @@ def test_a_partition_has_the_state_of_its_file(folder: Path) -> None:
 
 
 def test_keys_are_the_files_that_fit(folder: Path) -> None:
-    found = list_keys("{partition}.shp", folder)
+    found = list_keys(source("{partition}.shp"), folder)
     assert found == {"a": token("a.shp", folder), "b": token("b.shp", folder)}
-    assert list_keys("no_such/{partition}.shp", folder) == {}
+    assert list_keys(source("no_such/{partition}.shp"), folder) == {}
 
 
 def test_keys_may_be_folders_and_occur_twice(tmp_path: Path) -> None:
     for tile in ("t1/t1.tif", "t2/t2.tif", "t3/t1.tif"):
         (tmp_path / tile).parent.mkdir()
         (tmp_path / tile).write_text("x")
-    assert set(list_keys("{partition}/{partition}.tif", tmp_path)) == {"t1", "t2"}
-    assert set(list_keys("{partition}/t1.tif", tmp_path)) == {"t1", "t3"}
+    assert set(list_keys(source("{partition}/{partition}.tif"), tmp_path)) == {"t1", "t2"}
+    assert set(list_keys(source("{partition}/t1.tif"), tmp_path)) == {"t1", "t3"}
 
 
 def test_keys_inside_archives(tmp_path: Path) -> None:
@@ -102,41 +102,44 @@ def test_keys_inside_archives(tmp_path: Path) -> None:
         with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
             archive.writestr("north.geojson", "{}")
             archive.writestr(f"{name}.geojson", "{}")
-    assert set(list_keys("2024.zip!{partition}.geojson", tmp_path)) == {"2024", "north"}
-    assert set(list_keys("{partition}.zip!north.geojson", tmp_path)) == {"2024", "2025"}
-    assert set(list_keys("{partition}.zip!{partition}.geojson", tmp_path)) == {"2024", "2025"}
+    assert set(list_keys(source("2024.zip!{partition}.geojson"), tmp_path)) == {"2024", "north"}
+    assert set(list_keys(source("{partition}.zip!north.geojson"), tmp_path)) == {"2024", "2025"}
+    assert set(list_keys(source("{partition}.zip!{partition}.geojson"), tmp_path)) == {
+        "2024",
+        "2025",
+    }
 
 
 def test_a_key_that_cannot_be_read_has_a_token_too(folder: Path) -> None:
     (folder / "d.shp").write_text("")
-    first = list_keys("{partition}.shp", folder)
+    first = list_keys(source("{partition}.shp"), folder)
     assert set(first) == {"a", "b", "d"}
     (folder / "d.shp").write_text("x")
-    assert list_keys("{partition}.shp", folder)["d"] != first["d"]
+    assert list_keys(source("{partition}.shp"), folder)["d"] != first["d"]
 
 
 def test_hostile_names_are_keys_like_others(tmp_path: Path) -> None:
     names = {"a b", "[x]*", "é", "..hidden", "a.b"}
     for name in names:
         (tmp_path / f"{name}.tif").write_text("x")
-    assert set(list_keys("{partition}.tif", tmp_path)) == names
+    assert set(list_keys(source("{partition}.tif"), tmp_path)) == names
 
 
 def test_no_folder_outside_of_the_allowed_sources_is_listed(folder: Path) -> None:
     (folder / "in").mkdir()
     (folder / "in/k.shp").write_text("x")
     allowed = [str(folder / "in")]
-    assert set(list_keys("in/{partition}.shp", folder, allowed)) == {"k"}
+    assert set(list_keys(source("in/{partition}.shp"), folder, allowed)) == {"k"}
     for uri in ("{partition}.shp", "in/../{partition}.shp", "/etc/{partition}"):
         with pytest.raises(SourceError, match="SPATIAL_ALLOWED_SOURCES"):
-            list_keys(uri, folder, allowed)
+            list_keys(source(uri), folder, allowed)
 
 
 def test_what_has_no_keys_says_so(folder: Path) -> None:
     with pytest.raises(SourceError, match=r"has no \{partition\}"):
-        list_keys("a.shp", folder)
+        list_keys(source("a.shp"), folder)
     with pytest.raises(SourceError, match="cannot be listed"):
-        list_keys("postgresql:?table=t_{partition}", folder)
+        list_keys(source("postgresql:?table=t_{partition}"), folder)
 
 
 def test_the_key_of_a_name() -> None:
@@ -161,7 +164,7 @@ def test_a_web_server_tells_the_state_and_no_keys(tmp_path: Path) -> None:
         web.put("/t_7/a.dbf", b"y", etag='"touched"')
         assert token(uri, tmp_path) not in {first, second}
         with pytest.raises(SourceError, match="on a web server cannot be listed"):
-            list_keys(pattern, tmp_path)
+            list_keys(source(pattern), tmp_path)
 
 
 def test_a_web_server_that_is_away_tells_nothing(tmp_path: Path) -> None:

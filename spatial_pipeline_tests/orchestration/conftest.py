@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
 from spatial_pipeline_tests.orchestration.daemons import STORAGES, Deployment, storage
@@ -22,6 +24,21 @@ def _hasty(connection: Any, _record: Any) -> None:
     """
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous=OFF")
+
+
+_read = ScriptDirectory.from_config
+_scripts: dict[str | None, ScriptDirectory] = {}
+
+
+def _migrations(config: Config) -> ScriptDirectory:
+    """Dagster's migrations, read once: it reads all files for each database, one a run."""
+    location = config.get_main_option("script_location")
+    if location not in _scripts:
+        _scripts[location] = _read(config)
+    return _scripts[location]
+
+
+ScriptDirectory.from_config = _migrations  # type: ignore[method-assign,assignment]
 
 
 @pytest.fixture(params=STORAGES)

@@ -46,12 +46,16 @@ def test_the_graph_of_a_dataset() -> None:
     assert {k: sorted(p.to_user_string() for p in n.parent_keys) for k, n in nodes.items()} == {
         "roads/source": [],
         "roads/staged": ["roads/source"],
-        "roads/published": ["roads/staged"],
+        "roads/published": ["roads/comparison", "roads/staged"],
+        "roads/comparison": ["county/published"],
+        "county/published": [],
     }
     assert {k: n.is_materializable for k, n in nodes.items()} == {
         "roads/source": False,
         "roads/staged": True,
         "roads/published": True,
+        "roads/comparison": False,
+        "county/published": False,
     }
     staged = nodes["roads/staged"]
     assert staged.kinds == {"vector", "parquet"}

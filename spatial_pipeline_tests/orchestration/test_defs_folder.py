@@ -181,3 +181,24 @@ def test_second_operations_are_told_by_the_first(files: Files) -> None:
     assert "alerts" in {s.name for s in repository.sensor_defs}
     (told,) = broken_contracts(repository).values()
     assert "others/defs.yaml: there is already a component of the type" in told
+
+
+REFERS = """
+type: spatial_pipeline.VectorDataset
+attributes:
+  name: {name}
+  source: {{uri: {name}.geojson}}
+  rules:
+    - {{rule: must_be_covered_by, other: {{dataset: {other}}}}}
+"""
+
+
+def test_references_in_a_cycle_are_a_mistake_of_the_contract_that_closes_it(files: Files) -> None:
+    for name, other in (("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")):
+        files.write(name, REFERS.format(name=name, other=other))
+    repository = files.repository()
+    assert datasets(repository) == {"stations", "a", "b", "c", "d"}
+    told = broken_contracts(repository)
+    assert list(told) == ["c"]
+    assert "c/defs.yaml" in told["c"]
+    assert "datasets refer to each other in a cycle: c → a → b → c" in told["c"]

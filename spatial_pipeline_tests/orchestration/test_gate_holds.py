@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from spatial_pipeline.contract.rules.validity import NotEmpty
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.violations import Violations
 from spatial_pipeline.orchestration.assets import published_key, staged_key
+from spatial_pipeline.orchestration.run_end import run_end
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, Project, run
 
 STAGED = dg.AssetSelection.assets(staged_key("points"))
@@ -42,8 +44,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("SPATIAL_STORE", str(tmp_path / "store"))
     made = Project(tmp_path)
     made.supply(GOOD)
-    with dg.DagsterInstance.ephemeral() as first:
-        assert run(made.definitions(), first).success
+    pipeline = made.pipeline
+    version = pipeline.stage(made.contract)
+    asyncio.run(pipeline.audit(made.contract, version))
+    pipeline.publish(made.contract, version)
     assert made.published_rows() == 3
     return made
 
@@ -74,6 +78,13 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
     return "\n".join(str(e.step_failure_data.user_failure_data or e.message) for e in events)
 
 
+def descriptions(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the UI shows first of every failed step."""
+    events = result.filter_events(lambda e: e.is_step_failure)
+    told = [e.step_failure_data.user_failure_data for e in events]
+    return [(t and t.description) or "" for t in told]
+
+
 def test_a_check_fails_in_the_same_run(
     project: Project, kept: str, instance: dg.DagsterInstance
 ) -> None:
@@ -88,6 +99,10 @@ def test_a_check_fails_in_the_same_run(
         "not_empty": False,
         "feature_count": True,
     }
+    assert descriptions(result) == [
+        "held: 1 rule fails: not_empty (1)\n\nnot_empty: failed: 1 × the geometry is null"
+    ]
+    assert not run_end(result, "points").errors
 
 
 def test_the_downstream_is_launched_alone_afterwards(
@@ -99,6 +114,8 @@ def test_the_downstream_is_launched_alone_afterwards(
     assert not result.success
     assert materialized(result) == set()
     assert "not_empty: failed" in failure(result)
+    (said,) = descriptions(result)
+    assert said.startswith("held: 1 rule fails: not_empty (1)\n\npoints@")
 
 
 def test_staged_is_materialized_without_checks_then_the_downstream(

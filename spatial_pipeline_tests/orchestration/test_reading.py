@@ -201,4 +201,4 @@ def test_other_assets_are_no_datasets(project: Project, instance: dg.DagsterInst
 
     defs = definitions(project, other, reads)
     result = run(defs, instance, dg.AssetSelection.assets(other, reads))
-    assert "asset other is no published dataset: expected NAME/published" in why(result, "count")
+    assert "asset other is not a published dataset: expected NAME/published" in why(result, "count")

@@ -216,7 +216,7 @@ NO_CANDIDATE = {
     "count_change": "compares with the last published version",
     "stable_keys": "compares with the last published version",
     "must_continue_across": "only a person knows the border",
-    "delivery_contents": "a folder has contents, a source has none",
+    "delivery_contents": "only a person knows what was promised",
     "layers": "a container has layers, a source is one of them",
     "readable": "always on",
     "staged_matches_source": "always on",

@@ -123,7 +123,7 @@ def test_mistakes_are_told_as_the_command_line_tells_them() -> None:
 
 def test_what_is_no_data_is_refused_in_words() -> None:
     for nothing, name in (([1], "list"), (None, "NoneType"), ({"a": 1}, "dict")):
-        with pytest.raises(TypeError, match=f"{name} is no data to check: expected a GeoDataFrame"):
+        with pytest.raises(TypeError, match=f"{name} cannot be checked: expected a GeoDataFrame"):
             check(nothing, [UNIQUE])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="no active geometry column: call set_geometry"):
         check(geopandas.GeoDataFrame({"id": [1]}), [UNIQUE])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -291,3 +292,81 @@ def test_what_blocks_the_loop_of_a_check_is_named(
 
     audited(pipeline, of, progress=lazy_progress)
     assert ("lazy_progress (test_pipeline.py:" in caplog.text) is named
+
+
+def test_a_file_that_comes_or_goes_beside_the_source_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_points(tmp_path / "in/points.geojson", GOOD)
+    rule = {"rule": "delivery_contents", "required": ["*.txt"], "optional": ["*.geojson"]}
+    of = contract(tmp_path / "in", rules=[rule])
+    pipeline = story(tmp_path, of)
+    seen = []
+    for name, written in (("a.txt", True), ("b.md", True), ("b.md", False), ("a.txt", False)):
+        (tmp_path / "in" / name).write_text("") if written else (tmp_path / "in" / name).unlink()
+        version, audit = audited(pipeline, of)
+        violations = audit.evaluations[-1][1].reasons.tolist()
+        seen.append((version.id, audit.verdict.passed, violations))
+    ids, passed, reasons = zip(*seen, strict=True)
+    assert passed == (True, False, True, False)
+    assert reasons == ([], ["b.md is not expected"], [], ["*.txt is missing"])
+    assert (ids[0], len(set(ids))) == (ids[2], 3)
+    (tmp_path / "in/points.geojson").unlink()
+    _, audit = audited(pipeline, of)
+    assert audit.evaluations[-1][1].reasons.tolist() == ["*.txt is missing"]
+
+
+def test_a_source_that_is_written_again_is_fresh_again(tmp_path: Path) -> None:
+    file = tmp_path / "points.geojson"
+    write_points(file, GOOD)
+    of = contract(tmp_path, rules=[{"rule": "freshness", "source_time": True, "max_age": "1h"}])
+    pipeline = story(tmp_path, of)
+    os.utime(file, (0, 0))
+    old, audit = audited(pipeline, of)
+    assert not audit.verdict.passed
+    assert "written at 1970-01-01T00:00:00+00:00" in audit.results[-1].message
+    os.utime(file)
+    fresh, audit = audited(pipeline, of)
+    assert audit.verdict.passed
+    plain = contract(tmp_path)
+    assert len({old, fresh, pipeline.stage(plain)}) == 3
+    assert pipeline.store.profile(pipeline.stage(plain)).changed is None
+
+
+def test_several_datasets_are_one_layer_and_age_a_verdict_each(tmp_path: Path) -> None:
+    others = [contract(tmp_path, name) for name in ("west", "east")]
+    write_points(tmp_path / "points.geojson", GOOD)
+    write_points(tmp_path / "west.geojson", GOOD[:1])
+    write_points(tmp_path / "east.geojson", GOOD[1:])
+    datasets = [{"dataset": o.name} for o in others]
+    of = contract(tmp_path, rules=[{"rule": "must_coincide_with", "others": datasets}])
+    pipeline = story(tmp_path, of, *others)
+    for other in others:
+        version, _ = audited(pipeline, other)
+        pipeline.publish(other, version)
+    version, audit = audited(pipeline, of)
+    assert audit.verdict.passed
+    assert len(audit.results[-1].against) == 2
+    pipeline.publish(of, version)
+    write_points(tmp_path / "east.geojson", [GOOD[1]])
+    newer, _ = audited(pipeline, others[1])
+    pipeline.publish(others[1], newer)
+    assert "of east, of which" in pipeline.decide(of, version).reasons[0]
+    _, audit = audited(pipeline, of)
+    assert audit.evaluations[-1][1].rows[:, 0].tolist() == [2]
+
+
+def test_a_key_of_an_earlier_published_version_is_not_used_again(tmp_path: Path) -> None:
+    rule = {"rule": "stable_keys", "no_reuse": True, "min_kept": 0}
+    of = contract(tmp_path, rules=[rule])
+    pipeline = story(tmp_path, of)
+    for points in ([*GOOD, [7, 7]], GOOD):
+        write_points(tmp_path / "points.geojson", points)
+        version, audit = audited(pipeline, of)
+        assert audit.verdict.passed
+        pipeline.publish(of, version)
+    write_points(tmp_path / "points.geojson", [*GOOD, [8, 8]])
+    _, audit = audited(pipeline, of)
+    assert audit.evaluations[-1][1].reasons.tolist() == ["reused"]
+    write_points(tmp_path / "points.geojson", [*GOOD, [7, 7], [5, 5]])
+    _, audit = audited(pipeline, of)
+    assert audit.verdict.passed

@@ -360,20 +360,20 @@ def test_keys_have_the_states_of_their_files(bucket: str, tmp_path: Path) -> Non
         put_all(bucket, {f"t/{key}/{key}.shp": b"x", f"t/{key}/{key}.dbf": b"x"})
     put_all(bucket, {"t/n 1/s.shp": b"x", "t/deep/n/n.shp": b"x", "other/x/x.shp": b"x"})
     uri = f"s3://{bucket}/t/{{partition}}/{{partition}}.shp"
-    found = list_keys(uri, tmp_path)
+    found = list_keys(Source(uri=uri), tmp_path)
     assert set(found) == {"n 1", "s"}
     for key, token in found.items():
         assert probe(Source(uri=uri), tmp_path, key).token == token
     put_all(bucket, {"t/s/s.dbf": b"y"})
-    changed = list_keys(uri, tmp_path)
+    changed = list_keys(Source(uri=uri), tmp_path)
     assert changed["n 1"] == found["n 1"]
     assert changed["s"] != found["s"]
 
 
 def test_keys_of_a_whole_bucket(bucket: str, tmp_path: Path) -> None:
     put_all(bucket, {"a.tif": b"x", "b.tif": b"x", "b.tfw": b"x", "d/c.tif": b"x"})
-    assert set(list_keys(f"s3://{bucket}/{{partition}}.tif", tmp_path)) == {"a", "b"}
-    assert list_keys(f"s3://{bucket}/none/{{partition}}.tif", tmp_path) == {}
+    assert set(list_keys(Source(uri=f"s3://{bucket}/{{partition}}.tif"), tmp_path)) == {"a", "b"}
+    assert list_keys(Source(uri=f"s3://{bucket}/none/{{partition}}.tif"), tmp_path) == {}
 
 
 def test_what_cannot_be_listed_says_so(bucket: str, tmp_path: Path) -> None:
@@ -385,7 +385,7 @@ def test_what_cannot_be_listed_says_so(bucket: str, tmp_path: Path) -> None:
     ):
         allowed = [f"s3://{bucket}/in"] if "tif" in uri else None
         with pytest.raises(SourceError, match=message):
-            list_keys(uri, tmp_path, allowed)
+            list_keys(Source(uri=uri), tmp_path, allowed)
 
 
 def test_a_layer_of_a_bucket_is_staged_like_a_local_one(bucket: str, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from spatial_pipeline.contract.models import RasterContract, VectorContract
 from spatial_pipeline.contract.source import Source
 from spatial_pipeline.errors import SourceLostError
+from spatial_pipeline.model.delivery import Delivery
 from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.versions import Store
@@ -260,3 +261,23 @@ def test_sidecars_that_are_pages_are_told_with_the_data(web: Web, tmp_path: Path
     profile = pipe.store.open(pipe.stage(vector(f"{web.url}/a.shp"))).profile
     assert profile.error is not None
     assert profile.error.endswith(said)
+
+
+def test_an_archive_is_transferred_again_for_a_rule_about_its_members(
+    web: Web, tmp_path: Path
+) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("a.gpkg", layer(tmp_path))
+        archive.writestr("readme.txt", "x")
+    uri = web.put("/a.zip", content.getvalue())
+    pipe = pipeline(tmp_path)
+    plain = pipe.stage(vector(uri))
+    asked = vector(uri, rules=[{"rule": "delivery_contents", "required": ["*.gpkg"]}])
+    version = pipe.stage(asked)
+    assert version.id != plain.id
+    assert pipe.store.profile(plain).delivery is None
+    assert pipe.store.profile(version).delivery == Delivery(("a.gpkg", "readme.txt"))
+    before = len(web.requests("GET"))
+    assert pipe.stage(asked) == version
+    assert len(web.requests("GET")) == before

@@ -63,6 +63,8 @@ OTHER: dict[str, tuple[Callable[[Path], object], str, bool]] = {
                              "and it is gone", True),
     "verdict edited": (lambda f: edit(f / "v2/verdict.json", lambda v: v.update(contract_hash="1")),
                        "counts as never checked", True),
+    "verdict of long ago": (lambda f: edit(f / "v2/verdict.json", lambda v: v.pop("seal")),
+                            "by an earlier release", True),
     "verdict cut": (lambda f: os.truncate(f / "v3/verdict.json", 9), "never checked", True),
     "verdict gone": (lambda f: (f / "v2/verdict.json").unlink(), "has no verdict", True),
     "acceptances damaged": (lambda f: (f / "accepted.json").write_text("{"), "accepted.json",

@@ -8,6 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from spatial_pipeline.check.coverage.area_difference import MANY, areas_without
+from spatial_pipeline.check.coverage.line_difference import lines_without
 from spatial_pipeline.check.coverage.polygon_lookup import united
 from spatial_pipeline.check.geometry.boxes import Boxes
 from spatial_pipeline.check.geometry.eligible import LINE, POINT, POLYGON, of_dimension
@@ -30,7 +32,8 @@ def uncovered(
     """The parts of features outside the union of the covers, None for those that are covered.
 
     Most features are decided earlier, see ``inscribed_circles`` and ``winding_grid``. A feature
-    within one cover is found by the predicate. For the others, the covers that meet them are
+    within one cover is found by the predicate. Lines are cut with lines by their segments, see
+    ``line_difference``. For the others, the covers that meet them are
     united, the predicate decides, and only the rest is cut. Union and difference round coordinates:
     parts that may be rounding alone (see ``rounding.noise``) are dropped.
 
@@ -49,16 +52,25 @@ def uncovered(
         rest = _outside(features, covers)
         return rest, np.full(len(features), np.nan)
     rest = features.copy()
-    for cover in covers:
+    linear = [dimension == LINE and _lines(cover) for cover in covers]
+    for cover in [c for c, line in zip(covers, linear, strict=True) if not line]:
         cancelled()
         left = np.flatnonzero(~shapely.is_missing(rest))
         held = meeting(rest[left], cover, "covers")[1]
         rest[left[held]] = None
-    for cover in covers:
+    for cover, line in zip(covers, linear, strict=True):
         cancelled()
         left = np.flatnonzero(~shapely.is_missing(rest))
-        rest[left] = _cut(rest[left], cover, dimension)
+        if line:
+            rest[left] = lines_without(rest[left], cover, cancelled)
+        else:
+            rest[left] = _cut(rest[left], cover, dimension)
     return _measured(rest, dimension, tolerance)
+
+
+def _lines(geometries: NDArray[np.object_]) -> bool:
+    """True when none is other than a line."""
+    return bool(np.isin(shapely.get_dimensions(geometries), (-1, LINE)).all())
 
 
 def _cut(
@@ -68,12 +80,18 @@ def _cut(
     cover, feature = meeting(features, covers, "intersects")
     order = np.lexsort([cover, feature])
     cover, feature = cover[order], feature[order]
+    rest = features.copy()
+    many = (np.bincount(feature, minlength=len(features)) >= MANY) & (dimension == POLYGON)
+    if many.any():
+        several = np.flatnonzero(many)
+        place, mine = np.cumsum(many) - 1, many[feature]
+        rest[several] = areas_without(features[several], covers, place[feature[mine]], cover[mine])
+        cover, feature = cover[~mine], feature[~mine]
     met, member, first = _alike(feature, cover)
     unions = united(covers[cover[first]], member[first], int(member.max(initial=-1)) + 1)
     shapely.prepare(unions)
     begins = np.flatnonzero(np.diff(feature, prepend=-1))
     union = unions[member[begins]]
-    rest = features.copy()
     open_ = ~shapely.covers(union, features[met])
     rest[met] = None
     left = met[open_]

@@ -62,6 +62,16 @@ def transformed(
     return out, note
 
 
+def operation_note(from_crs: pyproj.CRS | None, to_crs: pyproj.CRS | None) -> str:
+    """The note of :func:`transformed`, empty when nothing needs to be transformed.
+
+    Raises:
+        RuleError: see there.
+
+    """
+    return transformed(np.empty(0, dtype=object), from_crs, to_crs)[1]
+
+
 def length_unit(crs: pyproj.CRS | None) -> str:
     """Symbol of the unit of the coordinates, empty when there is no CRS."""
     if crs is None:

@@ -17,6 +17,7 @@ from spatial_pipeline.check.feature_keys import Keys, keyed
 from spatial_pipeline.check.join.where_filter import columns_of, mask
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.vocabulary import Severity, Status
+from spatial_pipeline.model.one_layer import each
 from spatial_pipeline.model.profile import VectorProfile
 from spatial_pipeline.model.readers import Reader, VectorReader
 from spatial_pipeline.model.result import Result
@@ -60,7 +61,7 @@ async def conclude(
         status=task.status or Status.ERROR,
         elapsed_s=round(task.elapsed, 6),
         message=task.error,
-        against={f"{i}:{o.profile.uri}": o.version_id for i, o in enumerate(task.others)},
+        against={f"{i}:{o.profile.uri}": o.version_id for i, o in enumerate(each(task.others))},
     )
     if task.alive and task.outcome is not None:
         call = partial(_finish, task, task.outcome, data, key, accepted, sink)

@@ -17,8 +17,8 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.base import evaluates
-from spatial_pipeline.check.crs.transformation import area_unit, length_unit
+from spatial_pipeline.check.base import Context, evaluates
+from spatial_pipeline.check.crs.transformation import area_unit, length_unit, operation_note
 from spatial_pipeline.check.forms.degrees import with_degrees
 from spatial_pipeline.check.forms.geometry_check import GeometryCheck, Judged
 from spatial_pipeline.check.geometry.finite import not_finite_xy
@@ -58,7 +58,7 @@ class Features:
         index: (n,) int64 ascending places of the features in the batch.
         extent: bounds of the dataset, None when it has none.
         profile: profile of the dataset.
-        cancelled: raises when the time of the rule is up; long loops call it.
+        context: of the check; None for features that are not those of one rule.
         said: number of features for each note; see :meth:`note`.
 
     """
@@ -72,11 +72,16 @@ class Features:
     index: NDArray[np.int64]
     extent: Bounds | None = None
     profile: Profile | None = None
-    cancelled: Callable[[], None] = lambda: None
+    context: Context | None = field(default=None, repr=False)
     said: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def cancelled(self) -> None:
+        """Raises when the time of the rule is up; long loops call it."""
+        if self.context is not None:
+            self.context.cancelled()
 
     @property
     def geometry(self) -> NDArray[np.object_]:
@@ -317,11 +322,16 @@ def nothing_else(_: Rule, __: Profile) -> Sequence[Any]:
 class FeatureRuleCheck(GeometryCheck[Rule]):
     """Evaluates a function that :func:`feature_rule` decorates."""
 
-    judges: ClassVar[type[Features]]
+    chosen: ClassVar[Callable[[Any], type[Features]]]
     valid: ClassVar[bool]
     evaluate: ClassVar[Evaluate]
     relies: ClassVar[Relies]
     notes_depth: ClassVar[bool] = True
+
+    @property
+    def judges(self) -> type[Features]:
+        """The eligible features."""
+        return type(self).chosen(self.rule)
 
     def judge(self, batch: FeatureBatch) -> Judged:
         """Violations of the eligible features of this batch."""
@@ -329,13 +339,17 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
         if not self.notes_depth:
             said = Counter({kind: n for kind, n in said.items() if kind != THREE_D})
         # The features are shared by rules; what a rule notes is not.
-        features = replace(features, cancelled=self.context.cancelled, said=Counter(said))
+        features = replace(features, context=self.context, said=Counter(said))
         found = type(self).evaluate(self.rule, features) if len(features) else Violations.none()
         return Judged(len(features), found, features.said)
 
     def reduce(self, partials: Sequence[Judged]) -> RuleOutcome:
         """All violations, the excluded features, and the unit of bounds when it is an angle."""
-        return with_degrees(super().reduce(partials), self.rule, self.context.data.profile)
+        profile = self.context.data.profile
+        outcome = with_degrees(super().reduce(partials), self.rule, profile)
+        others = (o.profile.pyproj_crs for o in self.context.others)
+        moved = [operation_note(profile.pyproj_crs, crs) for crs in others]
+        return replace(outcome, notes=(*outcome.notes, *filter(None, moved)))
 
     def depends(self) -> Sequence[Any] | None:
         """Facts of the profile; None when attributes decide, which disables the cache."""
@@ -346,18 +360,11 @@ class FeatureRuleCheck(GeometryCheck[Rule]):
     def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
         """The facts common to all geometry checks, for the features that were checked."""
         features, _ = self.judges.of(batch, self.context.data.profile, valid=self.valid)
-        return of_judged(super().facts(batch, partial), features)
-
-
-def of_judged(facts: Facts, features: Features) -> Facts:
-    """The facts about the features of a batch, without those about ineligible ones."""
-    judged = np.zeros(len(facts), dtype=bool)
-    judged[features.index] = True
-    return facts if judged.all() else facts.without(~judged)
+        return super().facts(batch, partial).only(features.index)
 
 
 def feature_rule(
-    judges: type[Features],
+    judges: type[Features] | Callable[[Any], type[Features]],
     *,
     valid: bool = False,
     deep: bool = False,
@@ -366,7 +373,8 @@ def feature_rule(
     """Registers a function as the evaluation of the rule model of its first parameter.
 
     Args:
-        judges: eligible features; all others are counted and noted.
+        judges: eligible features, or a function of the rule that gives them; all others are
+            counted and noted.
         valid: invalid geometries are excluded.
         deep: Z and M are checked too, so no note says that geometries were judged in the XY plane.
         relies: (rule, profile) → what the violations of a geometry depend on beside it.
@@ -376,7 +384,7 @@ def feature_rule(
     def register(function: Callable[[Any, F], Violations]) -> Callable[[Any, F], Violations]:
         model = next(iter(get_type_hints(function).values()))
         parts = {
-            "judges": judges,
+            "chosen": staticmethod((lambda _rule: judges) if isinstance(judges, type) else judges),
             "valid": valid,
             "notes_depth": not deep,
             "relies": staticmethod(relies),

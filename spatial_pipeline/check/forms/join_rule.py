@@ -22,7 +22,7 @@ from spatial_pipeline.check.base import PlannedCheck, evaluates
 from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.join.key_join import AT_ONCE, Side
 from spatial_pipeline.check.join.related import Related, related
-from spatial_pipeline.check.join.where_filter import columns_of, truth
+from spatial_pipeline.check.join.where_filter import both_sides, columns_of, truth
 from spatial_pipeline.contract.rules.joins import JoinRule
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.arrow_json import json_values
@@ -87,7 +87,7 @@ class JoinedPairs(JoinedRows):
     @property
     def both(self) -> pa.Table:
         """(n,) a struct ``a`` of the feature and a struct ``b`` of the related row."""
-        return _both(self.table, self.other)
+        return both_sides(self.table, self.other, len(self))
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,9 @@ class JoinRuleCheck(PlannedCheck[JoinRule]):
         theirs = other.take(partners, self._other_columns(other), geometry=False).table
         ours = table.take(pa.array(index))
         if self.rule.unless is not None:
-            kept = np.flatnonzero(truth(_both(ours, theirs), self.rule.unless, "unless") != 1)
+            kept = np.flatnonzero(
+                truth(both_sides(ours, theirs, len(ours)), self.rule.unless, "unless") != 1
+            )
             index, ours, theirs = index[kept], ours.take(pa.array(kept)), theirs.take(kept)
         count = np.bincount(index, minlength=len(positions))
         if not self.pairs:
@@ -216,14 +218,6 @@ class JoinRuleCheck(PlannedCheck[JoinRule]):
                 if lost[name]
             ),
         )
-
-
-def _both(own: pa.Table, other: pa.Table) -> pa.Table:
-    structs = [
-        pa.StructArray.from_arrays([c.combine_chunks() for c in t.columns], t.column_names)
-        for t in (own, other)
-    ]
-    return pa.table(structs, names=["a", "b"])
 
 
 def join_rule(*, pairs: bool = False) -> Callable[[E], E]:

@@ -49,6 +49,7 @@ class Network:
         end: (m,) the node in which it ends.
         nodes: n.
         marked: nodes on which a point of the other dataset lies.
+        barred: nodes from which no way leads on.
         cancelled: raises when the time is up.
 
     """
@@ -58,10 +59,15 @@ class Network:
     end: NDArray[np.int64]
     nodes: int
     marked: NDArray[np.int64]
+    barred: NDArray[np.int64]
     cancelled: Callable[[], None] = field(default=lambda: None)
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def passable(self, start: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Indices of the edges that begin in one of these nodes and at no barrier."""
+        return np.flatnonzero(~np.isin(start, self.barred))
 
 
 @dataclass(frozen=True)
@@ -100,17 +106,23 @@ class NetworkRuleCheck(BatchCheck[Rule]):
         places = np.concatenate([np.empty((0, 4)), *(p.ends for p in partials)]).reshape(-1, 2)
         known, node = np.unique(places, axis=0, return_inverse=True)
         node = node.reshape(-1)
-        marked, told = np.empty(0, np.int64), tuple[str, ...]()
-        if self.rule.others():
-            marked, told = self._marked(known)
+        others = list(cast("tuple[VectorReader, ...]", self.context.others))
+        marked = barred = np.empty(0, np.int64)
+        told: list[str] = []
+        if getattr(self.rule, "barriers", None) is not None:
+            barred, said = self._marked(known, others.pop())
+            told += said
+        if others:
+            marked, said = self._marked(known, others[0])
+            told += said
         cancelled = self.context.cancelled
-        network = Network(row, node[::2], node[1::2], len(known), marked, cancelled)
+        network = Network(row, node[::2], node[1::2], len(known), marked, barred, cancelled)
         violations = self._violations(*type(self).judge(self.rule, network), row)
         return RuleOutcome(
             checked=sum(p.checked for p in partials),
             violations=violations,
             message=summary(violations),
-            notes=(*notes(sum((p.said for p in partials), Counter())), *told),
+            notes=(*notes(sum((p.said for p in partials), Counter())), *dict.fromkeys(told)),
         )
 
     def _violations(
@@ -120,9 +132,10 @@ class NetworkRuleCheck(BatchCheck[Rule]):
         rows, first = np.unique(row[line], return_index=True)
         return Violations.build(rows, reason, shapes_of(self.context, rows), measure[first])
 
-    def _marked(self, known: NDArray[np.float64]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-        """Nodes on which a point of the other dataset lies, and notes on that dataset."""
-        other = cast("VectorReader", self.context.others[0])
+    def _marked(
+        self, known: NDArray[np.float64], other: VectorReader
+    ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """Nodes on which a point of another dataset lies, and notes on that dataset."""
         crs = cast("VectorProfile", self.context.data.profile).pyproj_crs
         every, said, note = [known], Counter[str](), ""
         for index in range(other.batch_count()):

@@ -15,25 +15,29 @@ from functools import cached_property, partial
 from typing import Any, ClassVar, TypeVar, cast, get_type_hints
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import Context, TileComparisonCheck, evaluates
 from spatial_pipeline.check.feature_keys import keyed
 from spatial_pipeline.check.forms.degrees import with_degrees
-from spatial_pipeline.check.forms.feature_rule import Features, of_judged
+from spatial_pipeline.check.forms.feature_rule import Features
 from spatial_pipeline.check.forms.geometry_check import Judged, JudgingCheck
 from spatial_pipeline.check.forms.tile_rule import equal_values, plain_shapes
 from spatial_pipeline.check.geometry.boxes import Boxes
 from spatial_pipeline.check.geometry.related_pairs import Pairs, related, within_reach
 from spatial_pipeline.check.geometry.unjudged import OTHERS_LEFT, notes, require_geometry
 from spatial_pipeline.check.incremental.feature_cache import Facts
-from spatial_pipeline.check.join.where_filter import columns_of, mask
+from spatial_pipeline.check.join.where_filter import both_sides, columns_of, mask, truth
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.model.readers import VectorReader
 from spatial_pipeline.model.violations import RuleOutcome, Violations
+
+PAIRS = 1 << 18
+"""Pairs of which a condition is judged at once."""
 
 
 def _nothing_beside(_columns: Sequence[str], _reach: float) -> Features:
@@ -52,6 +56,7 @@ class Overlay:
         context: of the check.
         dimension: only parts of this dimension are seen; None for all that are judged.
         match: own column → other column, which are equal in pairs.
+        unless: SQL over a and b, which is not true of pairs.
         beside: (columns, reach) → eligible features of this dataset within reach of the piece's
             boxes, without those of the piece.
 
@@ -63,6 +68,7 @@ class Overlay:
     context: Context = field(repr=False)
     dimension: int | None = None
     match: Mapping[str, str] = field(default_factory=dict)
+    unless: str | None = None
     beside: Callable[[Sequence[str], float], Features] = field(default=_nothing_beside, repr=False)
 
     def __len__(self) -> int:
@@ -110,11 +116,35 @@ class Overlay:
         """(k,) bool: the pairs of different features that match; see :meth:`pairs`."""
         match = self.match
         kept = self.equal(one, other, tuple(match), tuple(match.values()))
-        if not self.itself:
-            return kept
-        here = self.features.batch.positions[self.features.index[one]]
-        there = self.other.batch.positions[self.other.index[other]]
-        return np.asarray(kept & (here < there if once else here != there))
+        if self.itself:
+            here = self.features.batch.positions[self.features.index[one]]
+            there = self.other.batch.positions[self.other.index[other]]
+            kept = np.asarray(kept & (here < there if once else here != there))
+        if self.unless is not None:
+            asked = np.flatnonzero(kept)
+            kept[asked] = ~self._excused(one[asked], other[asked], once=once and self.itself)
+        return kept
+
+    def _excused(
+        self, one: NDArray[np.int64], other: NDArray[np.int64], *, once: bool
+    ) -> NDArray[np.bool_]:
+        """(k,) bool: pairs of which ``unless`` is true; either way round for pairs that come once.
+
+        Raises:
+            RuleError: it is no expression over the columns of both.
+
+        """
+        excused = np.zeros(len(one), dtype=bool)
+        for begin in range(0, len(one), PAIRS):
+            self.cancelled()
+            i, j = one[begin : begin + PAIRS], other[begin : begin + PAIRS]
+            here = self.features.batch.table.take(pa.array(self.features.index[i]))
+            there = self.other.batch.table.take(pa.array(self.other.index[j]))
+            ways = [(here, there), (there, here)] if once else [(here, there)]
+            for a, b in ways:
+                pairs = both_sides(a, b, len(i))
+                excused[begin : begin + PAIRS] |= truth(pairs, self.unless or "", "unless") == 1
+        return excused
 
     def equal(
         self,
@@ -215,7 +245,7 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
         if missing:
             msg = f"needs column {', '.join(missing)} in {there.profile.uri}"
             raise RuleError(msg)
-        conditions = "\n".join(self._conditions)
+        conditions = "\n".join((*self._conditions, getattr(self.rule, "unless", None) or ""))
         return tuple(dict.fromkeys((*named, *columns_of(conditions, known))))
 
     @property
@@ -247,6 +277,7 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
             self.itself,
             self.context,
             match=self._match,
+            unless=getattr(self.rule, "unless", None),
             beside=partial(self._beside, batch),
         )
         found = type(self).evaluate(self.rule, overlay)
@@ -292,7 +323,7 @@ class OverlayRuleCheck(JudgingCheck[Rule], TileComparisonCheck[Rule]):
     def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
         """The facts common to all geometry checks; none when others around were left out."""
         features, _ = self.judges.of(batch, self.context.data.profile, valid=True)
-        known = of_judged(super().facts(batch, partial), features)
+        known = super().facts(batch, partial).only(features.index)
         left = cast("JudgedOverlay", partial).others_left
         return known.without(slice(None)) if left else known
 

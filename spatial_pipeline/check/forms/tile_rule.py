@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.base import TileCheck, evaluates
 from spatial_pipeline.check.forms.degrees import with_degrees
-from spatial_pipeline.check.forms.feature_rule import Features, of_judged
+from spatial_pipeline.check.forms.feature_rule import Features
 from spatial_pipeline.check.forms.geometry_check import Judged, JudgingCheck
 from spatial_pipeline.check.geometry.eligible import of_dimension
 from spatial_pipeline.check.geometry.unjudged import require_geometry
@@ -194,7 +194,7 @@ class TileRuleCheck(JudgingCheck[Rule], TileCheck[Rule]):
     def facts(self, batch: FeatureBatch, partial: Judged) -> Facts:
         """The facts common to all geometry checks, for the features that were checked."""
         features, _ = self.judges.of(batch, self.context.data.profile, valid=True)
-        return of_judged(super().facts(batch, partial), features)
+        return super().facts(batch, partial).only(features.index)
 
 
 T = TypeVar("T")

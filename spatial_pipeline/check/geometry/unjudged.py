@@ -37,6 +37,8 @@ WITHOUT_M = "geometry without M"
 
 THREE_D = "geometry with Z or M, judged in the XY plane"
 
+NO_VALUE = "line with vertices where the raster has no value: judged by its others"
+
 OTHERS_LEFT = "of the other dataset not judged"
 
 _PLURALS = {
@@ -50,6 +52,7 @@ _PLURALS = {
     WITHOUT_M: "geometries without M",
     SCRIBBLE: "geometries that cross themselves too often: only their first defects are listed",
     THREE_D: "geometries with Z or M, judged in the XY plane",
+    NO_VALUE: "lines with vertices where the raster has no value: judged by their others",
 }
 
 SUMMARY_SIZE = 3
@@ -120,7 +123,7 @@ def notes(said: Counter[str], ending: str = "not judged") -> tuple[str, ...]:
     """One sentence for each kind of geometry to mention in a note."""
     return tuple(
         f"{n} {kind if n == 1 else _PLURALS[kind]}"
-        + ("" if kind in {SCRIBBLE, THREE_D} else f" {ending}")
+        + ("" if kind in {SCRIBBLE, THREE_D, NO_VALUE} else f" {ending}")
         for kind in _PLURALS
         if (n := said[kind])
     )

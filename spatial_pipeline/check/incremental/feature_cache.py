@@ -89,6 +89,12 @@ class Facts:
         classes[index] = UNKNOWN
         return replace(self, classes=classes)
 
+    def only(self, index: NDArray[np.int64]) -> Self:
+        """The same facts, with all other features than those at ``index`` set to unknown."""
+        others = np.ones(len(self), dtype=bool)
+        others[index] = False
+        return self.without(others) if others.any() else self
+
     @property
     def kinds(self) -> NDArray[np.uint8]:
         """(n,) the classes without the flags of features that must be checked again."""

@@ -14,7 +14,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.crs.transformation import transformed
+from spatial_pipeline.check.crs.transformation import operation_note, transformed
 from spatial_pipeline.check.geometry.places import places
 from spatial_pipeline.check.geometry.unjudged import UNDECODABLE, undecodable
 from spatial_pipeline.check.join.attribute_difference import common_type, equal, texts
@@ -110,7 +110,7 @@ def transformation(here: pyproj.CRS | None, there: pyproj.CRS | None) -> str:
     """
     if same(here, there):
         return ""
-    return transformed(np.empty(0, dtype=object), there, here)[1]
+    return operation_note(there, here)
 
 
 def column_types(data: VectorReader, names: tuple[str, ...]) -> dict[str, pa.DataType]:

@@ -84,6 +84,24 @@ def truth(table: pa.Table, sql: str, name: str) -> NDArray[np.int8]:
     return out
 
 
+def both_sides(own: pa.Table, other: pa.Table, count: int) -> pa.Table:
+    """(n,) pairs for :func:`truth`: a struct ``a`` of one row and a struct ``b`` of the other.
+
+    Args:
+        own: (n,) columns of the first row of each pair.
+        other: (n,) columns of the second.
+        count: n, which a table without columns may not know.
+
+    """
+    structs = [
+        pa.StructArray.from_arrays(
+            [c.combine_chunks() for c in t.columns] or [pa.nulls(count)], t.column_names or [""]
+        )
+        for t in (own, other)
+    ]
+    return pa.table(structs, names=["a", "b"])
+
+
 class _Selection:
     """A table in a database of its own, and the rows of it that a condition selects."""
 

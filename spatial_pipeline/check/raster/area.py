@@ -144,7 +144,7 @@ def placed_polygons(data: VectorReader, profile: RasterProfile) -> PlacedPolygon
     left_out = int(np.count_nonzero(~polygonal))
     notes = (
         note,
-        f"{left_out} features of the area are no polygons and were left out" if left_out else "",
+        f"{left_out} features of the area are not polygons and were left out" if left_out else "",
         f"{np.count_nonzero(~valid)} polygons of the area are invalid: their area is what "
         "make_valid gives"
         if not valid.all()

@@ -69,7 +69,10 @@ def check_points(data: VectorReader, profile: RasterProfile, column: str | None)
         raise RuleError(msg)
     moved, note = transformed(geometry[kept], data.profile.pyproj_crs, profile.pyproj_crs)
     left = int(np.count_nonzero(~kept))
-    notes = (note, f"{left} features are no points with a number and were left out" if left else "")
+    notes = (
+        note,
+        f"{left} features are not points with a number and were left out" if left else "",
+    )
     return CheckPoints(
         rows[kept],
         np.asarray(moved, dtype=object),

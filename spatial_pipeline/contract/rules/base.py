@@ -44,6 +44,8 @@ Area = Annotated[float, Field(ge=0, allow_inf_nan=False), AREA]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Grade = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
 """Violations at which a rule warns or fails: their number, or a fraction of what is checked."""
+DELIVERY, TIME = "delivery", "time"
+"""What a rule may judge of a source beside its content: files it came with, its last change."""
 Key = str | int | float | bool | None
 ColumnNames = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -80,7 +82,11 @@ class LastPublished(ContractModel):
     """The version of the dataset itself that readers see now; there may be none yet."""
 
 
-LAST_PUBLISHED = LastPublished()
+class EarlierPublished(LastPublished):
+    """All versions that were published before that one and are still in the store."""
+
+
+LAST_PUBLISHED, EARLIER_PUBLISHED = LastPublished(), EarlierPublished()
 Other = OtherDataset | OtherSource
 
 
@@ -111,6 +117,9 @@ class Rule(ContractModel):
     """True for rules that say what is wrong with a source that cannot be read."""
     names_neighbours: ClassVar[bool] = False
     """True for rules whose violations name features beside a defect, which are not at fault."""
+    newer: ClassVar[frozenset[str]] = frozenset({"if_present"})
+    """Parameters that came later: they are part of the hash only where they are set, so that
+    verdicts of rules without them stay good."""
     needs: ClassVar[Needs] = Needs()
     ignores: ClassVar[Mapping[str, str]] = {}
     """Common parameters that it cannot use, with the reason; see ``unusable``."""
@@ -248,14 +257,25 @@ class Rule(ContractModel):
         return self.error_at is not None
 
     @property
+    def holds_for_all(self) -> bool:
+        """True when no violation, of any feature, lets a version through."""
+        return (
+            self.severity is Severity.ERROR
+            and self.where is None
+            and not self.max_violations
+            and not self.max_fraction
+            and not self.graded
+        )
+
+    @property
     def hash(self) -> str:
         """Hash of the rule with everything that can change its result.
 
         The files of accepted violations are read each time, so that a
         verdict is good only for what was accepted when it was made.
         """
-        # Left out where it is not set, so that verdicts of rules without it stay good.
-        unset = None if self.if_present else {"if_present"}
+        fields = type(self).model_fields
+        unset = {name for name in self.newer if getattr(self, name) == fields[name].default}
         values = self.model_dump(mode="json", exclude=unset)
         return fingerprint(values, self.contents) if self.accepts else fingerprint(values)
 
@@ -308,6 +328,16 @@ class Rule(ContractModel):
         """Other data that the rule reads."""
         return ()
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What it judges of a source beside its content, which becomes part of its versions."""
+        return ()
+
+    @property
+    def together(self) -> int:
+        """Number of the first of the others that are read as one layer; 0 where none are."""
+        return 0
+
     def other_kind(self, kind: Kind) -> Kind:
         """Kind of the other data for a dataset of this kind."""
         return kind
@@ -326,15 +356,19 @@ def rule_id(model: type[Rule]) -> str:
 __all__ = [
     "AREA",
     "BOTH",
+    "DELIVERY",
+    "EARLIER_PUBLISHED",
     "LAST_PUBLISHED",
     "LENGTH",
     "MEASURES",
     "RASTER",
+    "TIME",
     "VECTOR",
     "Area",
     "ClassLimits",
     "ColumnNames",
     "ContractModel",
+    "EarlierPublished",
     "Finite",
     "Fraction",
     "LastPublished",

@@ -4,15 +4,16 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from spatial_pipeline.contract.rules.base import ColumnNames, Other
+from spatial_pipeline.contract.rules.base import ColumnNames
 from spatial_pipeline.contract.rules.metadata import MetadataRule
+from spatial_pipeline.contract.rules.others import OthersRule
 from spatial_pipeline.contract.rules.usable import Needs
 from spatial_pipeline.contract.vocabulary import Scope
 
 Comparison = Literal["=", "!=", "<", "<=", ">", ">="]
 
 
-class JoinRule(MetadataRule):
+class JoinRule(OthersRule, MetadataRule):
     """A rule about the rows of another dataset with the key of a feature.
 
     A key with a null in it relates to nothing: such features are not judged, and counted.
@@ -20,7 +21,6 @@ class JoinRule(MetadataRule):
 
     scope: ClassVar[Scope] = Scope.COMPARISON
     iso_element: ClassVar[str] = "logical consistency"
-    other: Other = Field(description="The other dataset.")
     other_where: str | None = Field(
         None, description="SQL condition: only these rows of the other dataset take part."
     )
@@ -49,10 +49,6 @@ class JoinRule(MetadataRule):
     def columns(self) -> tuple[str, ...]:
         """The key columns."""
         return self.own_key
-
-    def others(self) -> tuple[Other, ...]:
-        """The other dataset."""
-        return (self.other,)
 
 
 class ForeignKey(JoinRule):

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from spatial_pipeline.contract.rules.base import Area, Length, Other, OtherDataset, OtherSource
+from spatial_pipeline.contract.rules.base import Area, Length, Other
+from spatial_pipeline.contract.rules.others import OthersRule
 from spatial_pipeline.contract.rules.topology import TopologyRule
 from spatial_pipeline.contract.rules.usable import Needs
 from spatial_pipeline.contract.vocabulary import Scope
@@ -28,65 +29,64 @@ def _predicate(value: str) -> str:
     return value
 
 
-class OverlayRule(TopologyRule):
+class OverlayRule(OthersRule, TopologyRule):
     """A rule about the features of another dataset."""
 
     scope: ClassVar[Scope] = Scope.COMPARISON
     judges: ClassVar[tuple[str, ...]] = ("geometry",)
-    other: Other = Field(description="The other dataset.")
     other_where: str | None = Field(
         None, description="SQL condition: only these features of the other dataset take part."
     )
-
-    def others(self) -> tuple[Other, ...]:
-        """The other dataset."""
-        return (self.other,)
 
     def needs_crs(self) -> bool:
         """The two datasets are brought into one CRS."""
         return True
 
 
-class MatchedOverlayRule(OverlayRule):
-    """A rule about pairs of features of two datasets."""
+class PairsRule(OthersRule):
+    """A rule about pairs of features."""
 
+    newer: ClassVar[frozenset[str]] = OthersRule.newer | {"unless"}
     match: dict[str, str] = Field(
         default_factory=dict,
         description="Own column → other column: only pairs with equal values are pairs.",
+    )
+    unless: str | None = Field(
+        None,
+        min_length=1,
+        description="SQL over a (the feature) and b (the other one), such as a.level <> b.level: "
+        "pairs for which it is true are no pairs.",
     )
 
     def columns(self) -> tuple[str, ...]:
         """The own columns that are compared."""
         return tuple(self.match)
 
+    def conditions(self) -> tuple[str, ...]:
+        """The condition on pairs."""
+        return () if self.unless is None else (self.unless,)
 
-class OwnOrOtherRule(TopologyRule):
+
+class MatchedOverlayRule(PairsRule, OverlayRule):
+    """A rule about pairs of features of two datasets."""
+
+
+class OwnOrOtherRule(PairsRule, TopologyRule):
     """A rule about the features of the dataset, or of another one where it is named."""
 
     scope: ClassVar[Scope] = Scope.NEIGHBOURHOOD
     judges: ClassVar[tuple[str, ...]] = ("geometry",)
-    other: OtherDataset | OtherSource | None = Field(
+    other_needed: ClassVar[bool] = False
+    other: Other | None = Field(
         None, description="The other dataset; without one, the dataset itself."
     )
     other_where: str | None = Field(
         None, description="SQL condition: only these features of the other dataset take part."
     )
-    match: dict[str, str] = Field(
-        default_factory=dict,
-        description="Own column → other column: only pairs with equal values are pairs.",
-    )
-
-    def columns(self) -> tuple[str, ...]:
-        """The own columns that are compared."""
-        return tuple(self.match)
-
-    def others(self) -> tuple[Other, ...]:
-        """The other dataset, when named."""
-        return () if self.other is None else (self.other,)
 
     def needs_crs(self) -> bool:
         """Two datasets are brought into one CRS."""
-        return self.other is not None
+        return bool(self.others())
 
 
 class RelationRule(OwnOrOtherRule):

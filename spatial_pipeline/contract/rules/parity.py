@@ -13,6 +13,7 @@ from spatial_pipeline.contract.rules.base import (
     OtherSource,
     Rule,
 )
+from spatial_pipeline.contract.rules.others import OthersRule
 from spatial_pipeline.contract.rules.usable import ONE_NUMBER, Needs
 from spatial_pipeline.contract.vocabulary import Family, Kind, Scope
 
@@ -67,7 +68,7 @@ class SameFeaturesAs(ParityRule):
         return (self.other,) if self.other is not None else (self.others_ or ())
 
 
-class SameCountAs(ParityRule):
+class SameCountAs(OthersRule, ParityRule):
     """The dataset has as many features as another one.
 
     With ``where``, only features of both that meet it are counted. With ``max_fraction``, that
@@ -81,12 +82,8 @@ class SameCountAs(ParityRule):
     ignores: ClassVar[Mapping[str, str]] = {
         name: reason for name, reason in ONE_NUMBER.items() if name != "max_fraction"
     }
-    other: Other = Field(description="The dataset to compare with.")
+    other: Other | None = Field(None, description="The dataset to compare with.")
     tolerance: int = Field(0, ge=0, description="Accepted difference of counts.")
-
-    def others(self) -> tuple[Other, ...]:
-        """The dataset to compare with."""
-        return (self.other,)
 
     @property
     def only_counts(self) -> bool:

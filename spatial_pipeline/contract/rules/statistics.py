@@ -7,7 +7,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from spatial_pipeline.contract.duration import Duration
 from spatial_pipeline.contract.rules.base import (
+    BOTH,
     LAST_PUBLISHED,
+    TIME,
     ContractModel,
     Finite,
     Fraction,
@@ -16,7 +18,7 @@ from spatial_pipeline.contract.rules.base import (
 )
 from spatial_pipeline.contract.rules.metadata import MetadataRule
 from spatial_pipeline.contract.rules.usable import NO_PLACES, ONE_FACT, ONE_NUMBER, Needs
-from spatial_pipeline.contract.vocabulary import Scope
+from spatial_pipeline.contract.vocabulary import Kind, Scope
 
 STATISTICAL: Mapping[str, str] = {
     name: reason for name, reason in NO_PLACES.items() if name != "where"
@@ -170,18 +172,42 @@ class CountChange(MetadataRule):
 
 
 class FreshnessRule(MetadataRule):
-    """The newest record is young enough at the time of the check."""
+    """The newest record, or the source itself, is young enough at the time of the check.
+
+    With ``source_time``, a source that is written again is another version, even if it has the same
+    content: it is staged and checked again.
+    """
 
     rule: Literal["freshness"] = "freshness"
     scope: ClassVar[Scope] = Scope.DATASET
     iso_element: ClassVar[str] = "temporal quality"
+    kinds: ClassVar[frozenset[Kind]] = BOTH
+    newer: ClassVar[frozenset[str]] = MetadataRule.newer | {"source_time"}
+    needs: ClassVar[Needs] = Needs.one("column", "source_time", source_time=True)
     ignores: ClassVar[Mapping[str, str]] = {n: r for n, r in ONE_FACT.items() if n != "where"}
     max_age: Duration = Field(description="Largest age: 26h, 7d.")
-    column: str = Field(description="Column of days or times; times without a zone are UTC.")
+    column: str | None = Field(
+        None, description="Column of days or times; times without a zone are UTC."
+    )
+    source_time: bool = Field(
+        False,
+        description="Judge the time at which the files of the source were last written, by the "
+        "file system or the server.",
+    )
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The time of the source, where it is judged."""
+        return (TIME,) if self.source_time else ()
+
+    def unused(self, kind: Kind) -> list[tuple[str, str]]:
+        """Parameters that it cannot use: a column, for rasters."""
+        column = [("column", "a raster has no columns")] if self.column else []
+        return [*super().unused(kind), *(column if kind == "raster" else [])]
 
     def columns(self) -> tuple[str, ...]:
         """The column named by the contract."""
-        return (self.column,)
+        return () if self.column is None else (self.column,)
 
 
 __all__ = [

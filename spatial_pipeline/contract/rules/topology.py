@@ -12,6 +12,7 @@ from spatial_pipeline.contract.rules.base import (
     OtherSource,
     Rule,
 )
+from spatial_pipeline.contract.rules.others import OthersRule
 from spatial_pipeline.contract.vocabulary import Family, Scope
 
 
@@ -67,21 +68,17 @@ class MustNotHaveGaps(TopologyRule):
         return tuple(o for o in (self.within, self.allowed) if o is not None)
 
 
-class MustBeCoveredBy(TopologyRule):
+class MustBeCoveredBy(OthersRule, TopologyRule):
     """The union of another dataset covers every feature. Uncovered parts are reported."""
 
     rule: Literal["must_be_covered_by"] = "must_be_covered_by"
     scope: ClassVar[Scope] = Scope.COMPARISON
     judges: ClassVar[tuple[str, ...]] = ("geometry",)
-    other: Other = Field(description="The covering dataset.")
+    other: Other | None = Field(None, description="The covering dataset.")
     tolerance: NotNegative = Field(
         0.0,
         description="Uncovered parts of at most this area (lines: length) are accepted.",
     )
-
-    def others(self) -> tuple[Other, ...]:
-        """The covering dataset."""
-        return (self.other,)
 
     def needs_crs(self) -> bool:
         """The two datasets are brought into one CRS."""

@@ -38,7 +38,7 @@ def judge(file: Path) -> Judge:
     if not found.expect("header", header is not None, "the header cannot be read"):
         return found
     assert header is not None
-    told = f"geometry_type is {header.geometry_type}, which is none"
+    told = f"geometry_type is {header.geometry_type}, which is not defined"
     found.expect("geometry_type", header.geometry_type < len(_TYPES), told)
     wrong = [name for name, kind in header.columns if kind >= _COLUMN_TYPES]
     found.expect("columns", not wrong, f"columns of an unknown type: {', '.join(wrong)}")

@@ -143,7 +143,7 @@ def _declared(
 ) -> None:
     kind = geometry.type
     known = kind in {*CORE, *EXTENDED}
-    found.expect("Req 25", known, f"geometry type {kind!r} of {table} is none of annex G")
+    found.expect("Req 25", known, f"geometry type {kind!r} of {table} is not in annex G")
     told = f"column {column[0]} of {table} is declared {column[1] or 'without a type'}, not {kind}"
     found.expect("Req 31", column[1] == kind.upper(), told)
     told = f"the geometry type of {table} is {kind}, not one of the six simple ones"
@@ -159,7 +159,7 @@ def _declared(
     ).fetchone()
     allowed = row is not None and str(row[0]).upper() == "EPSG" and row[1] in _PDOK_SYSTEMS
     told = " ".join(map(str, row)) if row is not None else f"srs_id {geometry.srs}"
-    found.expect("RQ22", allowed, f"{told} of {table} is none of PDOK's reference systems")
+    found.expect("RQ22", allowed, f"{told} of {table} is not one of PDOK's reference systems")
 
 
 def _geometries(

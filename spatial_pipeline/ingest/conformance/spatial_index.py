@@ -184,7 +184,9 @@ def _quadtree(found: Judge, file: Path, index: Path | None) -> None:
     """Compares the number of shapes of a .qix file with that of the records."""
     with file.open("rb") as opened:
         head = opened.read(16)
-    if not found.expect(WHOLE, len(head) == 16 and head[:3] == b"SQT", "the .qix file is no index"):
+    if not found.expect(
+        WHOLE, len(head) == 16 and head[:3] == b"SQT", "the .qix file is not an index"
+    ):
         return
     (shapes,) = struct.unpack(">i" if head[3] == 2 else "<i", head[8:12])
     if index is not None:

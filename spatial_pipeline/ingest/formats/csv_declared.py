@@ -139,7 +139,7 @@ def _list(kind: pa.DataType, texts: pa.Array) -> pa.Array:
     python = str if pa.types.is_string(kind) else int if pa.types.is_integer(kind) else int | float
     for element in (e for elements in found for e in elements or ()):
         if isinstance(element, bool) or not isinstance(element, python | None):
-            msg = f"{element!r} is no {kind}"
+            msg = f"{element!r} is not of type {kind}"
             raise ValueError(msg)  # noqa: TRY004 (the value is wrong, not the caller)
     return pa.array(found, pa.list_(kind))
 

@@ -260,10 +260,10 @@ def _wrong(cell: str, declared: str) -> tuple[str, str] | None:
     if base in _INTEGERS:
         most = 1 << (_INTEGERS[base] - 1)
         outside = "" if most > 1 << 62 else f" OR {cell} NOT BETWEEN {-most} AND {most - 1}"
-        return f"{cell} IS NOT NULL AND ({kind} <> 'integer'{outside})", f"is no {base}"
+        return f"{cell} IS NOT NULL AND ({kind} <> 'integer'{outside})", f"is not of type {base}"
     if base in {"REAL", "DOUBLE", "FLOAT"}:
         inexact = f"{kind} = 'integer' AND {cell} NOT BETWEEN {-_EXACT} AND {_EXACT}"
-        return f"{kind} NOT IN ('null', 'real', 'integer') OR ({inexact})", f"is no {base}"
+        return f"{kind} NOT IN ('null', 'real', 'integer') OR ({inexact})", f"is not of type {base}"
     if base == "DATE":
         return (
             (

@@ -18,6 +18,7 @@ from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.orchestration.keys import DEAD_TAG
 from spatial_pipeline.orchestration.metadata import SCHEMA_CHANGE
+from spatial_pipeline.orchestration.run_end import CHECKS_FAILED, rules_failed
 
 PARTITION = "dagster/partition"
 INVENTORY = dg.AssetKey(["operations", "inventory"])
@@ -227,7 +228,7 @@ class Reader:
         data = event.step_failure_data
         error = data.error
         step_key, *held = self._step_keys(event, run, partition)
-        if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
+        if rules_failed(event) or (error is not None and error.cls_name == CHECKS_FAILED):
             # The step did its work; violations are reported by its checks.
             right.append(step_key)
             return

@@ -29,6 +29,8 @@ SCHEMA_OPEN_S = 86_000.0
 """Seconds until an accepted schema change is no news any more; less than a day, so unreminded."""
 SEND_S = 15.0
 """Seconds of a tick for sending; a message in progress may take SEND_LIMIT_S more."""
+_said: set[str] = set()
+"""Code locations of which this process said that they have no channels."""
 
 
 def alerts_sensor(alerts: Alerts, mistakes: str = "") -> dg.SensorDefinition:
@@ -94,12 +96,20 @@ def tick(context: dg.SensorEvaluationContext, alerts: Alerts, mistakes: str = ""
     context.update_cursor(str(position.floor))
     unknown = {c for r in alerts.routes for c in r.channels} - {c.name for c in desk.channels}
     if not desk.channels:
-        return dg.SkipReason("nobody is told: SPATIAL_ALERT_URLS is not set")
+        return without_channels(name)
     if report.none_worked:
         msg = f"no alert channel works: {report}"
         raise SpatialPipelineError(msg)
     said = f"; routes name unknown channels: {', '.join(sorted(unknown))}" if unknown else ""
     return dg.SkipReason(f"{report}{said}{_heartbeat(settings)}")
+
+
+def without_channels(location: str) -> dg.SkipReason:
+    """Says once a process and code location that nobody is told; the daemon logs every reason."""
+    if location in _said:
+        return dg.SkipReason()
+    _said.add(location)
+    return dg.SkipReason("nobody is told: SPATIAL_ALERT_URLS is not set")
 
 
 def _heartbeat(settings: Settings) -> str:

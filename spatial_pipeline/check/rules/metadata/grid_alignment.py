@@ -38,7 +38,7 @@ def evaluate(rule: GridAlignment, raster: RasterProfile, context: Context) -> Ru
         cell = f"{theirs[0]:.10g} × {theirs[1]:.10g}"
         notes = (f"pixels are {ours[0]:.10g} × {ours[1]:.10g}, the cells {cell}", *notes)
     if not lies.cells:
-        reason = "its pixels are no cells of the grid: other size or turned"
+        reason = "its pixels are not cells of the grid: their size or rotation differs"
         return RuleOutcome(
             4, source_violations([reason]), passed=False, message=reason, notes=notes
         )

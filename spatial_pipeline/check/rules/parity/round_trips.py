@@ -366,7 +366,7 @@ def _back(rule: RoundTrips, raster: RasterUnderCheck) -> RasterReader:
     """
     unknown = sorted(set(rule.ignore) - set(PROPERTIES))
     if unknown:
-        msg = f"ignore: {', '.join(unknown)} is none of {', '.join(PROPERTIES)}"
+        msg = f"ignore: {', '.join(unknown)} is not one of {', '.join(PROPERTIES)}"
         raise RuleError(msg)
     if not raster.rasters:
         raise RuleError(LACKS.format(rule=rule))

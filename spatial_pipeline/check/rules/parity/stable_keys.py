@@ -33,7 +33,10 @@ class KeptKeys:
 
 @evaluates(StableKeys)
 class StableKeysCheck(PlannedCheck[StableKeys]):
-    """Joins both deliveries by key; lost keys are listed when too many are lost."""
+    """Joins both deliveries by key; lost keys are listed when too many are lost.
+
+    With ``no_reuse``, keys that are new are looked for in earlier deliveries, the latest first.
+    """
 
     def plan(self) -> Iterable[Callable[[], KeptKeys]]:
         """The lost keys, then the distances of the others in bounded chunks.
@@ -49,7 +52,9 @@ class StableKeysCheck(PlannedCheck[StableKeys]):
         if not key:
             msg = "needs a key: name its columns in the rule or in the contract"
             raise RuleError(msg)
-        data, other = (cast("VectorReader", d) for d in (self.context.data, self.context.others[0]))
+        data, other, *earlier = (
+            cast("VectorReader", d) for d in (self.context.data, *self.context.others)
+        )
         sides = [Side.of(d, key, self.rule.where, self.context.cancelled) for d in (data, other)]
         join = by_key(*sides)
         gone = join.gone[sides[1].judged[join.gone]]
@@ -60,11 +65,24 @@ class StableKeysCheck(PlannedCheck[StableKeys]):
         calls: list[Callable[[], KeptKeys]] = [
             partial(self._lost, sides[1], gone, len(here) + len(gone), notes)
         ]
-        calls += [
-            partial(self._moved, here[i : i + AT_ONCE], there[i : i + AT_ONCE])
+        calls += self._compared(other, here, there, "the key was elsewhere")
+        new = join.new[sides[0].judged[join.new]]
+        for former in earlier:
+            # Only versions that have a key tell where it was; the latest of them counts.
+            before = by_key(sides[0], Side.of(former, key, self.rule.where, self.context.cancelled))
+            back = np.isin(before.here, new)
+            calls += self._compared(former, before.here[back], before.there[back], "reused")
+            new = np.setdiff1d(new, before.here)
+        return calls
+
+    def _compared(
+        self, other: VectorReader, here: NDArray[np.int64], there: NDArray[np.int64], reason: str
+    ) -> list[Callable[[], KeptKeys]]:
+        """Comparisons of the places of features with those of their keys elsewhere, in chunks."""
+        return [
+            partial(self._moved, other, here[i : i + AT_ONCE], there[i : i + AT_ONCE], reason)
             for i in range(0, len(here), AT_ONCE)
         ]
-        return calls
 
     def _lost(
         self, other: Side, gone: NDArray[np.int64], known: int, notes: tuple[str, ...]
@@ -72,7 +90,7 @@ class StableKeysCheck(PlannedCheck[StableKeys]):
         if not len(gone) or (known - len(gone)) / known >= self.rule.min_kept:
             return KeptKeys(known, Violations.none(), notes)
         batch = other.data.take(gone, ())
-        geometry, note = self._here(batch.geometry)
+        geometry, note = self._here(batch.geometry, other.data)
         found = Violations.build(
             np.full(len(gone), -1),
             "lost",
@@ -81,30 +99,30 @@ class StableKeysCheck(PlannedCheck[StableKeys]):
         )
         return KeptKeys(known, found, (*notes, *([note] if note else [])))
 
-    def _moved(self, here: NDArray[np.int64], there: NDArray[np.int64]) -> KeptKeys:
+    def _moved(
+        self, other: VectorReader, here: NDArray[np.int64], there: NDArray[np.int64], reason: str
+    ) -> KeptKeys:
         self.context.cancelled()
-        data, other = (cast("VectorReader", d) for d in (self.context.data, self.context.others[0]))
-        batch = data.take(here, ())
-        before, note = self._here(other.take(there, ()).geometry)
+        batch = cast("VectorReader", self.context.data).take(here, ())
+        before, note = self._here(other.take(there, ()).geometry, other)
         with np.errstate(all="ignore"):
             # Null and empty geometries have no distance.
             distance = shapely.distance(batch.geometry, before)
         bad = np.flatnonzero(distance > self.rule.max_moved)
         found = Violations.build(
             batch.rows[bad],
-            "the key was elsewhere",
+            reason,
             places(batch.geometry[bad]),
             measure=distance[bad],
             unit=length_unit(batch.crs),
         )
         return KeptKeys(0, found, (note,) if note else ())
 
-    def _here(self, geometry: NDArray[np.object_]) -> tuple[NDArray[np.object_], str]:
-        """Geometries of the other delivery in the CRS of this one, and a note on how."""
-        crs, theirs = (
-            cast("VectorReader", d).profile.pyproj_crs
-            for d in (self.context.data, self.context.others[0])
-        )
+    def _here(
+        self, geometry: NDArray[np.object_], other: VectorReader
+    ) -> tuple[NDArray[np.object_], str]:
+        """Geometries of another delivery in the CRS of this one, and a note on how."""
+        crs, theirs = self.context.data.profile.pyproj_crs, other.profile.pyproj_crs
         if (crs is None and theirs is None) or same_horizontally(crs, theirs):
             return geometry, ""
         return transformed(geometry, theirs, crs)

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
-from spatial_pipeline.check.api import LinesWithZ, Violations, feature_rule
+from spatial_pipeline.check.api import (
+    Context,
+    Features,
+    Lines,
+    LinesWithZ,
+    Violations,
+    feature_rule,
+)
+from spatial_pipeline.check.crs.transformation import transformed
+from spatial_pipeline.check.geometry.unjudged import NO_VALUE
+from spatial_pipeline.check.raster.sampling import values_at
 from spatial_pipeline.contract.rules.networks import FlowsDownhill
+from spatial_pipeline.model.readers import RasterReader
 
 
-@feature_rule(judges=LinesWithZ, deep=True)
-def evaluate(rule: FlowsDownhill, features: LinesWithZ) -> Violations:
+def _judged(rule: FlowsDownhill) -> type[Features]:
+    return LinesWithZ if rule.raster is None else Lines
+
+
+@feature_rule(judges=_judged, deep=True)
+def evaluate(rule: FlowsDownhill, features: Lines) -> Violations:
     """The vertex of each line that is highest above the lowest one before it, and how high."""
     vertices = features.vertices
     z, path = vertices.xyzm[:, 2], vertices.path
     if not len(z):
         return Violations.none()
+    if rule.raster is not None:
+        z = _elevations(rule, features)
     lowest = _lowest_before(z, path)
     rise = z - lowest
     first = np.flatnonzero(np.diff(path, prepend=-1))
@@ -31,6 +51,18 @@ def evaluate(rule: FlowsDownhill, features: LinesWithZ) -> Violations:
         measure=rise[found],
         **vertices.place(found),
     )
+
+
+def _elevations(rule: FlowsDownhill, features: Lines) -> NDArray[np.float64]:
+    """(n,) the raster's value at each vertex, NaN where it has none."""
+    raster = cast("RasterReader", cast("Context", features.context).others[0])
+    vertices = features.vertices
+    points = shapely.points(vertices.xyzm[:, :2])
+    placed, _ = transformed(points, features.batch.crs, raster.profile.pyproj_crs)
+    xy = shapely.get_coordinates(placed)
+    z = values_at(raster, xy, rule.band, features.cancelled)
+    features.note(NO_VALUE, len(np.unique(vertices.feature[np.isnan(z)])))
+    return z
 
 
 def _lowest_before(z: NDArray[np.float64], path: NDArray[np.int64]) -> NDArray[np.float64]:

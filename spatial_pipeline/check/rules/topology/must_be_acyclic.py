@@ -12,7 +12,8 @@ from spatial_pipeline.contract.rules.networks import MustBeAcyclic
 @network_rule
 def evaluate(rule: MustBeAcyclic, network: Network) -> Named:
     """Lines on a directed cycle, and how many lines are on it and on those it shares nodes with."""
-    cycle = on_cycles(network.nodes, network.start, network.end, network.cancelled)
+    way = network.passable(network.start)
+    cycle = on_cycles(network.nodes, network.start[way], network.end[way], network.cancelled)
     found = np.flatnonzero(cycle >= 0)
     size = np.bincount(cycle[found], minlength=network.nodes)
-    return found, "on a cycle", size[cycle[found]]
+    return way[found], "on a cycle", size[cycle[found]]

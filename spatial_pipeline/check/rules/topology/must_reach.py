@@ -11,13 +11,18 @@ from spatial_pipeline.contract.rules.networks import MustReach
 
 @network_rule
 def evaluate(rule: MustReach, network: Network) -> Named:
-    """Lines whose end leads to no point; with against, lines whose start no point leads to."""
+    """Lines whose end leads to no point; with against, lines whose start no point leads to.
+
+    A way ends at a barrier, unless a point that it shall reach lies there.
+    """
     start, end = network.start, network.end
     if rule.against:
         start, end = end, start
-    ways = (start, end)
+    one, other = start, end
     if not rule.directed:
-        ways = np.concatenate([start, end]), np.concatenate([end, start])
-    reached = reaching(network.nodes, *ways, network.marked, network.cancelled)
-    lost = np.flatnonzero(~reached[end])
+        one, other = np.concatenate([start, end]), np.concatenate([end, start])
+    way = network.passable(one)
+    reached = reaching(network.nodes, one[way], other[way], network.marked, network.cancelled)
+    there = reached[end] if rule.directed else reached[start] | reached[end]
+    lost = np.flatnonzero(~there)
     return lost, "reaches no point", np.full(len(lost), np.nan)

@@ -166,7 +166,7 @@ def _tiles(raster: RasterUnderCheck) -> list[PlacedTile]:
             )
             same = np.allclose(ours, theirs, rtol=1e-6)
             if not (lies.cells and same and float(lies.offset.max()) <= SAME_GRID):
-                msg = f"needs tiles of one grid: the pixels of {profile.uri} are no cells of it"
+                msg = f"needs tiles of one grid: the pixels of {profile.uri} are not cells of it"
                 raise RuleError(msg)
             corner = to_pixels(
                 to_crs(np.zeros((1, 2)), profile.transform), raster.profile.transform

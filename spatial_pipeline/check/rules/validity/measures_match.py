@@ -44,7 +44,7 @@ def _stored(features: Geometries, column: str) -> NDArray[np.float64]:
     try:
         numbers = values.cast(pa.float64(), safe=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as exc:
-        msg = f"columns: {column} is no column of numbers: {values.type}"
+        msg = f"columns: {column} is not a numeric column: {values.type}"
         raise RuleError(msg) from exc
     return np.asarray(numbers.to_numpy(), dtype=np.float64)
 

@@ -20,7 +20,7 @@ def evaluate(rule: MonotonicMeasure, features: MeasuredLines) -> Violations:
     start = start[bad]
     return features.violations(
         vertices.feature[start],
-        np.where(np.isnan(change), "M is no number", "M turns back")[bad].tolist(),
+        np.where(np.isnan(change), "M is not a number", "M turns back")[bad].tolist(),
         geometry=vertices.segments(start),
         measure=change[bad],
         **vertices.place(start),

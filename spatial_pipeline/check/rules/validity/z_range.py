@@ -15,7 +15,7 @@ def evaluate(rule: ZRange, features: WithZ) -> Violations:
     z, found = vertices.xyzm[:, 2], [Violations.none()]
     bad = {f"Z below {rule.min}": z < (-np.inf if rule.min is None else rule.min)}
     bad[f"Z above {rule.max}"] = z > (np.inf if rule.max is None else rule.max)
-    bad["Z is no number"] = ~np.isfinite(z)
+    bad["Z is not a number"] = ~np.isfinite(z)
     for reason, where in bad.items():
         # The last vertex of a ring is its first one again.
         at = np.flatnonzero(where & ~vertices.closing)

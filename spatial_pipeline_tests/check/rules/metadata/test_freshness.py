@@ -1,15 +1,20 @@
+import copy
 import datetime as dt
+from dataclasses import replace
 
 import pyarrow as pa
+import pydantic
 import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.check.rules.metadata import freshness
+from spatial_pipeline.contract.models import RasterContract
 from spatial_pipeline.contract.rules.statistics import FreshnessRule
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere
+from spatial_pipeline_tests.support import memory_raster, memory_vector, run_rule
 
 NOW = dt.datetime(2026, 5, 2, 12, tzinfo=dt.UTC)
 RULE = FreshnessRule(column="seen", max_age="26h")
@@ -66,3 +71,25 @@ def test_the_age_is_that_of_the_latest(hours):
     values = [None if h is None else NOW - dt.timedelta(hours=h) for h in hours]
     real = [h for h in hours if h is not None]
     assert judged(values, pa.timestamp("us", "UTC")).passed == (bool(real) and min(real) <= 26)
+
+
+@pytest.mark.parametrize("data", [memory_vector([None]), memory_raster([[[1]]])])
+@pytest.mark.parametrize(("hours", "passed"), [(25, True), (27, False), (None, None)])
+def test_the_time_of_the_source_counts(data, hours, passed):
+    changed = None if hours is None else (NOW - dt.timedelta(hours=hours)).isoformat()
+    data = copy.copy(data)
+    data.profile = replace(data.profile, changed=changed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(freshness, "_now", lambda: NOW)
+        result, _ = run_rule(FreshnessRule(source_time=True, max_age="26h"), data)
+    if hours is None:
+        assert (result.status, "is not known" in result.message) == (Status.ERROR, True)
+    else:
+        assert (result.passed, result.value, result.threshold) == (passed, hours, 26)
+        assert result.message.startswith(f"the source was written at {changed}, {hours}.0 hours")
+
+
+def test_a_raster_has_a_time_and_no_columns():
+    rules = [{"rule": "freshness", "max_age": "1d", "column": "a"}]
+    with pytest.raises(pydantic.ValidationError, match="column: a raster has no columns"):
+        RasterContract(name="a", source={"uri": "a.tif"}, rules=rules)

@@ -120,7 +120,7 @@ def test_masks():
 def test_what_cannot_be_judged():
     result, _ = judged(memory_raster(VALUES), memory_raster(VALUES), ignore=["colour"])
     assert result.status is Status.ERROR
-    assert result.message.startswith("ignore: colour is none of grid, count, data_type")
+    assert result.message.startswith("ignore: colour is not one of grid, count, data_type")
     assert judged(memory_raster(VALUES))[0].message == "nothing was read back from PNG"
     empty, _ = judged(memory_raster(np.zeros((1, 0, 0))), memory_raster(np.zeros((1, 0, 0))))
     assert empty.status is Status.ERROR

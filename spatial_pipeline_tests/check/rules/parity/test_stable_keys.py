@@ -1,4 +1,6 @@
 import pyarrow as pa
+import pydantic
+import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,4 +75,29 @@ def test_keys_are_those_of_two_dictionaries(now, before, moved):
     lost = [k for k in there if k not in here]
     far = [k for k in there if k in here and abs(here[k] - there[k]) > moved]
     expected = ["lost"] * len(lost) + ["the key was elsewhere"] * len(far)
+    assert sorted(f[1] for f in found) == sorted(expected)
+
+
+def test_a_key_that_was_gone_comes_back_only_where_it_was():
+    once = RULE.model_copy(update={"no_reuse": True, "min_kept": 0.0})
+    last, *earlier = [(1, 0)], [(1, 0), (2, 5)], [(2, 9), (3, 3)]
+    now = [(1, 0), (2, 9), (3, 3), (4, 4)]
+    _, _, _, found, keys = compared(once, now, last, *earlier)
+    assert ([(f[1], f[2], f[3]) for f in found], keys) == (
+        [("reused", "POINT (9 0)", 4.0)], [((1,),)],
+    )  # fmt: skip
+    assert compared(once, [(2, 5), (3, 3)], last, *earlier)[0] is Status.PASSED
+    with pytest.raises(pydantic.ValidationError, match="leave other out"):
+        StableKeys(no_reuse=True, other={"dataset": "a"})
+
+
+@settings(max_examples=25, deadline=None)
+@given(OBJECTS, OBJECTS, OBJECTS, OBJECTS)
+def test_reused_keys_are_those_of_dictionaries(now, last, second, first):
+    rule = RULE.model_copy(update={"no_reuse": True, "min_kept": 0.0, "max_moved": 1.0})
+    found = compared(rule, now, last, second, first)[3]
+    then = {**dict(first), **dict(second)}
+    reused = [k for k, x in now if k not in dict(last) and abs(then.get(k, x) - x) > 1]
+    far = [k for k, x in now if abs(dict(last).get(k, x) - x) > 1]
+    expected = ["reused"] * len(reused) + ["the key was elsewhere"] * len(far)
     assert sorted(f[1] for f in found) == sorted(expected)

@@ -1,3 +1,6 @@
+import shapely
+
+from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.contract.rules.networks import MustBeAcyclic
 from spatial_pipeline_tests.check.geometry.shapes import lines
 from spatial_pipeline_tests.check.layer_cases import LayerCases, laws
@@ -53,6 +56,26 @@ test_laws = laws(
         ],
         oracle=oracle,
         judges=frozenset({1}),
+        shapes=lines(2),
+        unjudged=["POINT (0 0)"],
+        recalls=False,
+    )
+)
+
+
+def broken(rule, own, other):
+    barred = {point.coords[0] for shape in other.values() for point in shapely.get_parts(shape)}
+    yield from oracle(rule, {r: line for r, line in own.items() if ends(line)[0] not in barred}, {})
+
+
+test_no_way_leads_on_from_a_barrier = laws(
+    LayerCases(
+        MustBeAcyclic(barriers=OtherSource(uri="dams")),
+        passes=[(ROUND, ["POINT (1 1)"])],
+        fails=[(ROUND, ["POINT (2 2)"], [((i,), "on a cycle", ROUND[i], 3) for i in range(3)])],
+        oracle=broken,
+        judges=frozenset({1}),
+        against=frozenset({0}),
         shapes=lines(2),
         unjudged=["POINT (0 0)"],
         recalls=False,

@@ -1,11 +1,15 @@
 from dataclasses import replace
 
+import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spatial_pipeline.contract.rules.base import OtherSource
 from spatial_pipeline.contract.rules.networks import MustReach
 from spatial_pipeline_tests.check.geometry.shapes import lines
 from spatial_pipeline_tests.check.layer_cases import LayerCases, laws
+from spatial_pipeline_tests.support import memory_vector, run_rule
 
 
 def ends(line):
@@ -58,3 +62,43 @@ test_from_sources = laws(
         fails=[([LOST], ["POINT (3 0)"], [((0,), "reaches no point", LOST, None)])],
     )
 )
+
+
+NODE = st.integers(0, 5)
+SINKS, DAMS = OtherSource(uri="sinks"), OtherSource(uri="dams")
+
+
+def led(ways, goals, dams, at):
+    """Every way from a node, tried one by one: it ends at a goal, or at a dam."""
+    tried, todo = set(), [at]
+    while todo:
+        node = todo.pop()
+        if node in goals:
+            return True
+        if node not in tried and node not in dams:
+            todo += [end for start, end in ways if start == node]
+        tried.add(node)
+    return False
+
+
+@pytest.mark.parametrize("directed", [True, False])
+@pytest.mark.parametrize("against", [True, False])
+@given(st.lists(st.tuples(NODE, NODE), max_size=8), st.sets(NODE, max_size=2), st.sets(NODE))
+@settings(max_examples=25, deadline=None)
+def test_no_way_leads_on_from_a_barrier(directed, against, edges, goals, dams):
+    edges = [(a, b) for a, b in edges if a != b]
+    # Node n lies at (n, n²), so that no three of them are on a line.
+    shapes = [shapely.LineString([(a, a * a), (b, b * b)]) for a, b in edges]
+    points = [memory_vector([shapely.Point(n, n * n) for n in some]) for some in (goals, dams)]
+    rule = MustReach(other=SINKS, barriers=DAMS, directed=directed, against=against,
+                     if_present=True)  # fmt: skip
+    ways = [(b, a) if against else (a, b) for a, b in edges]
+    both = ways if directed else [*ways, *(way[::-1] for way in ways)]
+    expected = []
+    for row, way in enumerate(ways):
+        # A dam at the end of a line that is followed both ways leaves its beginning.
+        places = way[1:] if directed else way
+        if not any(led(both, goals, dams, place) for place in places):
+            expected.append(row)
+    violations = run_rule(rule, memory_vector(shapes), *points)[1]
+    assert violations.rows[:, 0].tolist() == expected

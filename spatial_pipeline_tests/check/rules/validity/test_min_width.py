@@ -2,7 +2,7 @@ import numpy as np
 import pydantic
 import pytest
 import shapely
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from shapely.affinity import rotate, scale, translate
 
@@ -76,6 +76,9 @@ def test_the_narrow_part_itself_is_the_defect():
         (box(0, 0, 10, 4) - shapely.Point(5, 4).buffer(3.4), [0.6]),
         (shapely.MultiPolygon([box(0, 0, 4, 4), box(9, 0, 13, 0.25)]), [0.25]),
         (ROOMS | box(4, 0, 8, 0.5) | box(4, 3, 8, 3.75), [0.5, 0.75]),
+        # Two corners that overlap a little: discs of either room cover all of it.
+        (box(0, 0, 4, 3) | box(3.2, 2.6, 8, 6), [0.894427]),
+        (box(0, 0, 4, 3) | box(3.2, 2.6, 8, 6) | box(7.5, 0, 12, 3.2), [0.781025, 0.894427]),
     ],
 )
 def test_narrow_parts_are_measured(shape, expected):
@@ -126,6 +129,7 @@ def reached(shape, points, diameter):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@example(box(5.5, 0.5, 6.5, 1.25) | box(6, 0, 6.75, 0.75), 0.6, 0)
 @given(HALLS, st.sampled_from([0.4, 0.6, 1.1]), st.integers(0, 2**16))
 def test_what_no_disc_reaches_is_found_and_nothing_else(shape, value, seed):
     found = narrow_parts(np.array([shape], dtype=object), value)

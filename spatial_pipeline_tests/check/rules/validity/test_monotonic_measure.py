@@ -36,4 +36,4 @@ test_laws = laws(
 def test_the_other_direction_and_what_has_no_number():
     falling = shapely.from_wkt("MULTILINESTRING M ((0 0 3, 1 0 2), (5 0 1, 6 0 NaN))")
     _, violations = everywhere(MonotonicMeasure(direction="decreasing"), [falling])
-    assert [(f[1], *f[3:]) for f in violations] == [("M is no number", None, 1, -1, 0)]
+    assert [(f[1], *f[3:]) for f in violations] == [("M is not a number", None, 1, -1, 0)]

@@ -1,7 +1,5 @@
 import math
-from pathlib import Path
 
-import libpysal
 import numpy as np
 import pyogrio
 import pytest
@@ -17,6 +15,7 @@ from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.agreement import everywhere
 from spatial_pipeline_tests.check.geometry.shapes import geometries, wkb_path, wkb_point
 from spatial_pipeline_tests.check.rule_cases import RuleCases, laws
+from spatial_pipeline_tests.sample_data import package_folder
 
 NAN = math.nan
 BOX = shapely.box(0, 0, 1, 1)
@@ -25,7 +24,7 @@ TWO_TIES = shapely.from_wkt(
     "MULTIPOLYGON (((0 0, 2 2, 2 0, 0 2, 0 0)), ((10 0, 12 2, 12 0, 10 2, 10 0)))"
 )
 FIRST, ALL = ValidGeometry(), ValidGeometry(all_errors=True)
-TOKYO = Path(libpysal.__file__).parent / "examples/tokyo/tokyomet262.shp"
+TOKYO = package_folder("libpysal") / "examples/tokyo/tokyomet262.shp"
 
 
 LOST = [("does not decode: Unexpected EOF parsing WKB", None, None)]

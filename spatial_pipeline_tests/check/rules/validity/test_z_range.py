@@ -55,5 +55,5 @@ test_laws = laws(
 def test_what_has_no_number_is_said_and_nothing_is_said_about_the_plane():
     shapes = [shapely.linestrings([[0, 0, 1], [1, 1, float("nan")]])]
     result, violations = everywhere(ZRange(min=0), shapes)
-    assert [(f[1], f[2], f[6]) for f in violations] == [("Z is no number", "POINT (1 1)", 1)]
+    assert [(f[1], f[2], f[6]) for f in violations] == [("Z is not a number", "POINT (1 1)", 1)]
     assert "judged in the XY plane" not in result.message
