@@ -195,6 +195,7 @@ SCENES = {
         codes={"spatial-pipeline run roads --contracts .": 1},
         words={"1778cd2fde28": proposed_schema},
     ),
+    "docs/standards.md": Scene(counties),
     "docs/store.md": Scene(counties, words={"VERSION": withdrawn}),
 }
 """Pages that are run here."""
