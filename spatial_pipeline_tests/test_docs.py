@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import runpy
 from importlib.resources import files
@@ -38,6 +39,13 @@ def test_the_pages_of_reference_are_the_code(page: str) -> None:
     pages = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))["pages"]()
     written = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert written == pages[page], "run: make docs"
+
+
+def test_the_figures_of_speed_are_those_of_a_run() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "make_speed.py"))["page"]
+    written = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    found = json.loads((ROOT / "docs" / "speed.json").read_text(encoding="utf-8"))
+    assert written == page(written, found), "run: python docs/make_speed.py"
 
 
 def test_every_type_of_a_column_has_a_meaning() -> None:
