@@ -5,6 +5,7 @@ Exit codes: 0 all blocking rules passed, 1 some failed, 2 mistake in the call or
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -16,6 +17,7 @@ import typer
 
 from spatial_pipeline.commands.terminal import results_only, show_version
 from spatial_pipeline.runtime.json_logs import JsonLines
+from spatial_pipeline.runtime.unused_packages import SINGLE_COMMAND
 
 COMMANDS = {
     "check": "check:check",
@@ -38,6 +40,10 @@ COMMANDS = {
 }
 """Command, in the order of ``--help`` → module of ``commands`` and what it holds: a function, or a
 group of commands."""
+
+
+GC_THRESHOLD = 50_000
+"""New objects before the garbage collector looks at them; Python's own number is 700."""
 
 
 def spatial_pipeline(
@@ -90,6 +96,9 @@ def main() -> None:
     logging.captureWarnings(capture=True)
     # Pydantic looks for plugins in all installed packages: a tenth of the time of a short command.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    SINGLE_COMMAND.set()
+    # Imports make many objects that stay: collections between them find nothing.
+    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
     # Only the command that is called is imported; all are for help, completion and a misspelling.
     called = sys.argv[1] if len(sys.argv) > 1 else ""
     application([called] if called in COMMANDS else COMMANDS)()

@@ -10,12 +10,16 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from spatial_pipeline.ingest.cage import client
 from spatial_pipeline_tests.hard import CLUSTERS
 from spatial_pipeline_tests.postgres import Cluster, NoPostgresError, running_cluster
 
+# A slow machine is no failure.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 FOREIGN = ("SPATIAL_", "DAGSTER_", "PG")
 """Prefixes of variables that would make a test depend on whoever runs it."""
 

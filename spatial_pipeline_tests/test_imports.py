@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -24,6 +26,26 @@ IO_CALLS = {"open", "read_bytes", "read_text", "write_bytes", "write_text", "fro
 HEAVY = ("asyncio", "dagster", "duckdb", "http.server", "matplotlib", "numpy", "pyarrow", "pyproj",
          "shapely", "spatial_pipeline.contract.rules", "yaml")  # fmt: skip
 """Modules that neither the help texts nor the list of rules need."""
+
+
+UNUSED = ("PIL", "asyncpg", "boto3", "dagster", "distributed", "duckdb", "geopandas", "httpx2",
+          "jinja2", "matplotlib", "obstore", "pandas", "psycopg2", "pyogrio", "rasterio",
+          "spatial_pipeline.check.rules.topology.must_not_overlap",
+          "spatial_pipeline.contract.rules.pixels")  # fmt: skip
+"""Modules that a check of features in a file does not need."""
+CONTRACT = """
+type: spatial_pipeline.VectorDataset
+attributes:
+  name: lines
+  source: {uri: lines.geojson}
+  key: [id]
+  rules:
+    - {rule: crs, equals: "EPSG:4326"}
+    - {rule: geometry_type, any_of: [LineString]}
+    - {rule: unique, columns: [id]}
+    - {rule: valid_geometry}
+    - {rule: must_not_self_intersect}
+"""
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -74,6 +96,26 @@ def test_commands_that_people_wait_for_load_what_they_use(arguments: list[str]) 
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_check_of_features_loads_what_its_contract_uses(tmp_path: Path) -> None:
+    lines = [{"type": "Feature", "properties": {"id": i},
+              "geometry": {"type": "LineString", "coordinates": [[i, 0], [i, 1]]}}
+             for i in range(3)]  # fmt: skip
+    data = {"type": "FeatureCollection", "features": lines}
+    (tmp_path / "lines.geojson").write_text(json.dumps(data), encoding="utf-8")
+    (tmp_path / "lines.yaml").write_text(CONTRACT, encoding="utf-8")
+    code = (
+        "import sys\nfrom spatial_pipeline.cli import main\n"
+        "sys.argv[1:] = ['check', 'lines.yaml']\n"
+        "try: main()\n"
+        f"finally: print([m for m in {UNUSED!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240,
+        cwd=tmp_path, env={**os.environ, "SPATIAL_STORE": str(tmp_path / "store")},
+    )  # fmt: skip
     assert done.stderr.splitlines()[-1] == "[]"
 
 

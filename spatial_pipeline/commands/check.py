@@ -29,6 +29,7 @@ from spatial_pipeline.commands.terminal import (
     wrong,
 )
 from spatial_pipeline.errors import ContractError, SpatialPipelineError
+from spatial_pipeline.runtime.unused_packages import SINGLE_COMMAND, arrow_without_pandas
 
 if TYPE_CHECKING:
     from spatial_pipeline.commands.outputs import Outputs
@@ -173,7 +174,8 @@ class CheckCall:
         """Checks everything as it is now; the exit code, or typer.Exit after a mistake."""
         own, neighbours = self._selected()
         targets = targets_of(own, self.partition, self.only)
-        start_reader()
+        start_reader(c for c, _ in targets)
+        _leave_out_pandas([*own, *neighbours])
 
         from dataclasses import replace
 
@@ -252,6 +254,17 @@ class CheckCall:
             names = [c.name for c in (*own, *neighbours)]
             own = [*own, contract_for(source, cast("Path", self.rules), self.layer, names)]
         return own, neighbours
+
+
+def _leave_out_pandas(contracts: Sequence[Contract]) -> None:
+    """Spares a process that runs nothing but this command the import of pandas.
+
+    Rules of users' own projects may use it.
+    """
+    from spatial_pipeline.contract.rules.catalogue import only_own_rules
+
+    if SINGLE_COMMAND.is_set() and only_own_rules(contracts):
+        arrow_without_pandas()
 
 
 def _no_contract(source: str) -> str:

@@ -6,20 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import numpy as np
-import pyarrow as pa
-
-from spatial_pipeline.contract.models import Contract
-from spatial_pipeline.model.profile import VectorProfile
-from spatial_pipeline.model.version import Version
-from spatial_pipeline.pipeline.pipeline import Pipeline
-from spatial_pipeline.report import quarantine
-from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.report.violation_export import LAYERS, TABLES
 from spatial_pipeline.runtime.json_text import json_text
-from spatial_pipeline.store.staged import StagedVector
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from spatial_pipeline.contract.models import Contract
+    from spatial_pipeline.pipeline.pipeline import Pipeline
+    from spatial_pipeline.report.checked import Checked
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,10 @@ class Outputs:
         for path in (self.html, self.junit, self.sarif, self.iso19157, *layers):
             if path is not None and not path.absolute().parent.is_dir():
                 return f"{path}: the folder {path.parent} does not exist"
+        if not any(layers):
+            return ""
+        from spatial_pipeline.report.violation_export import LAYERS, TABLES
+
         formats = (
             (self.violations, (*LAYERS, *TABLES)),
             (self.quarantine, LAYERS),
@@ -101,6 +102,8 @@ class Outputs:
         if self.iso19157 is not None:
             yield from (f"iso19157: {f}" for f in _write_iso19157(checked, self.iso19157))
         if self.quarantine is not None:
+            from spatial_pipeline.report import quarantine
+
             files = quarantine.export(list(_quarantined(pipeline, checked)), self.quarantine)
             yield from (f"quarantine: {f}" for f in files)
         if self.proposals is not None:
@@ -128,6 +131,13 @@ def _file_name(checked: Checked) -> str:
 
 def _quarantined(pipeline: Pipeline, checked: Sequence[Checked]) -> Iterator[tuple[str, pa.Table]]:
     """Title and table of each vector dataset with quarantined features."""
+    import numpy as np
+
+    from spatial_pipeline.model.profile import VectorProfile
+    from spatial_pipeline.model.version import Version
+    from spatial_pipeline.report import quarantine
+    from spatial_pipeline.store.staged import StagedVector
+
     for one in checked:
         reasons = quarantine.named_rows(one)
         if not reasons or one.version is None or not isinstance(one.profile, VectorProfile):

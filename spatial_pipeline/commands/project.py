@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, get_args
 
@@ -129,11 +129,11 @@ def named(contracts: Sequence[Contract], name: str) -> Contract:
     return by_name[name]
 
 
-def start_reader() -> None:
+def start_reader(contracts: Iterable[Contract]) -> None:
     """Lets the process that reads foreign files import its libraries while we import ours."""
     from spatial_pipeline.ingest.cage import client
 
-    client.start()
+    client.start(*{c.kind for c in contracts})
 
 
 def pipeline_of(contracts: Sequence[Contract]) -> Pipeline:

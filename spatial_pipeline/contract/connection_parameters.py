@@ -7,16 +7,12 @@ service file that a configured address names.
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import psycopg2
-from psycopg2.extensions import parse_dsn
 
 from spatial_pipeline.errors import SourceError
 
@@ -142,6 +138,10 @@ def parsed(dsn: str) -> dict[str, str]:
         SourceError: libpq does not understand it; the message has no value of it.
 
     """
+    # libpq is loaded for those who name a database.
+    import psycopg2
+    from psycopg2.extensions import parse_dsn
+
     try:
         return {k: str(v) for k, v in parse_dsn(dsn).items()}
     except psycopg2.ProgrammingError as exc:
@@ -311,6 +311,8 @@ def _tcp_option(
 
 def _service(name: str) -> dict[str, str]:
     """Parameters of a service of the connection service file."""
+    import configparser
+
     own = os.environ.get("PGSERVICEFILE")
     system = os.environ.get("PGSYSCONFDIR", "/etc/postgresql-common")
     files = [

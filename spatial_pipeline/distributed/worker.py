@@ -43,11 +43,20 @@ def versions() -> Versions:
     """Versions that must be equal on all machines for their answers to be equal."""
     import rasterio
 
+    return {"GDAL": rasterio.__gdal_version__, **feature_versions()}
+
+
+@cache
+def feature_versions() -> Versions:
+    """Versions on which answers about features depend.
+
+    GDAL reads features before they are staged and decodes pixels; a check of features, which would
+    load it for its number only, does not use it.
+    """
     found = {
         "Python": ".".join(platform.python_version_tuple()[:2]),
         "GEOS": shapely.geos_version_string,
         "PROJ": pyproj.proj_version_str,
-        "GDAL": rasterio.__gdal_version__,
     }
     for name in ("spatial_pipeline", "duckdb", "numpy", "pyarrow", "pyproj", "rasterio", "shapely"):
         found[name] = version(name)
@@ -221,4 +230,12 @@ async def _make_room(kept: _Kept) -> None:
         await kept.opened.pop(identity).close()
 
 
-__all__ = ["READY", "JobOrder", "PieceAddress", "evaluate_places", "forget", "versions"]
+__all__ = [
+    "READY",
+    "JobOrder",
+    "PieceAddress",
+    "evaluate_places",
+    "feature_versions",
+    "forget",
+    "versions",
+]

@@ -22,9 +22,9 @@ from spatial_pipeline.runtime import hashing
 from spatial_pipeline.sources import archive
 from spatial_pipeline.sources.delivery import delivery_of
 from spatial_pipeline.sources.fingerprint import uri_of
+from spatial_pipeline.sources.limits import DEFAULTS, TransferLimits
 from spatial_pipeline.sources.local import place_of, resolve, split_member
 from spatial_pipeline.sources.stamp import stamp
-from spatial_pipeline.sources.transfer import DEFAULTS, TransferLimits, remote_keys, remote_state
 
 PARTITION = "{partition}"
 
@@ -124,6 +124,9 @@ def _state(
 ) -> SourceState:
     uri = uri_of(source, partition)
     if is_remote(uri):
+        # Clients of web servers and object stores are loaded for those who use them.
+        from spatial_pipeline.sources.transfer import remote_state
+
         try:
             return SourceState(token=remote_state(uri, allowed, limits))
         except SourceError as exc:
@@ -161,6 +164,8 @@ def list_keys(
         msg = f"{redacted(uri)} is a database: its partitions cannot be listed"
         raise SourceError(msg)
     if is_remote(uri):
+        from spatial_pipeline.sources.transfer import remote_keys
+
         return remote_keys(uri, key_of, PARTITION, allowed, limits)
     tokens = {}
     for key in sorted(_local_keys(uri, base, allowed)):

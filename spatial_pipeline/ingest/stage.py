@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spatial_pipeline.contract.database_url import Address, admit, is_database, parse, redacted
 from spatial_pipeline.contract.remote_url import is_remote
@@ -20,19 +21,19 @@ from spatial_pipeline.ingest.cage import client
 from spatial_pipeline.ingest.cage.job import ReadJob
 from spatial_pipeline.ingest.cage.limits import DEFAULTS as CAGE
 from spatial_pipeline.ingest.cage.limits import CageLimits
-from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions
-from spatial_pipeline.ingest.postgis.source import SnapshotTable, count_rows, open_table
-from spatial_pipeline.ingest.vector import ingest_layer
 from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.runtime import hashing
 from spatial_pipeline.runtime.temporary import temporary_folder
 from spatial_pipeline.sources.delivery import delivery_of, fetched_delivery
 from spatial_pipeline.sources.fingerprint import name_of, uri_of
 from spatial_pipeline.sources.fingerprint import version_id as file_version_id
+from spatial_pipeline.sources.limits import DEFAULTS, TransferLimits
 from spatial_pipeline.sources.local import SourceFiles, resolve, resolve_fetched
 from spatial_pipeline.sources.stamp import last_change
-from spatial_pipeline.sources.transfer import DEFAULTS, TransferLimits, remote
+
+if TYPE_CHECKING:
+    from spatial_pipeline.ingest.postgis.source import SnapshotTable
 
 Progress = Callable[[int, int | None], None]
 
@@ -199,12 +200,17 @@ def counted_table(
     uri = uri_of(source, partition)
     address, layer = _table(source, uri, database)
     admit(address, layer, allowed)
+    # Drivers of databases, clients of servers and readers of files are loaded where they are used.
+    from spatial_pipeline.ingest.postgis.source import count_rows
+
     name, count = count_rows(address, layer, source.query)
     return VectorProfile(uri=redacted(uri), layer=name, count=count)
 
 
 def unreadable(kind: Kind, uri: str, layer: str | None, error: str, folder: Path) -> Profile:
     """Stages a source that cannot be read: no data, and the error in the profile."""
+    from spatial_pipeline.ingest.files import stage_files
+
     source = SourceFiles(uri=uri, path="", error=error)
     return stage_files(kind, ReadOptions(layer=layer), source, folder)
 
@@ -252,6 +258,8 @@ def _opened_remote(
     cage: CageLimits,
     overview: int,
 ) -> Iterator[OpenedSource]:
+    from spatial_pipeline.sources.transfer import remote
+
     uri = uri_of(source, partition)
     shown = redacted(uri)
     with ExitStack() as stack:
@@ -313,6 +321,8 @@ def _nothing_to_write(shown: str) -> Callable[[Path, Progress | None], Profile]:
 def _opened_table(
     kind: Kind, source: Source, uri: str, allowed: Sequence[str] | None, database: str | None
 ) -> Iterator[OpenedSource]:
+    from spatial_pipeline.ingest.postgis.source import open_table
+
     shown = redacted(uri)
     with ExitStack() as stack:
         try:
@@ -343,6 +353,8 @@ def _readable(source: Source, shown: str, table: SnapshotTable) -> OpenedSource:
     profile = VectorProfile(uri=shown, layer=table.name)
 
     def write(folder: Path, progress: Progress | None) -> Profile:
+        from spatial_pipeline.ingest.vector import ingest_layer
+
         return ingest_layer(profile, table.open_layer(), source.where, folder, progress)
 
     content = hashing.fingerprint(table.content, table.name, source.where, INGEST_VERSION)

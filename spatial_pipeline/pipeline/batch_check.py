@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,17 +14,13 @@ from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.rules.metadata import Readable
 from spatial_pipeline.contract.vocabulary import Severity, Status
 from spatial_pipeline.errors import ContractError, SpatialPipelineError
+from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violations import Violations
-from spatial_pipeline.pipeline.charted_history import ChartedHistory, charted_history
 from spatial_pipeline.pipeline.contract_slips import contract_slips
 from spatial_pipeline.pipeline.pipeline import Pipeline
-from spatial_pipeline.report import violation_export, violations
 from spatial_pipeline.report.checked import Checked
-from spatial_pipeline.report.html import limit_of
-from spatial_pipeline.report.scene import scene_of
-from spatial_pipeline.report.selection import selected
 from spatial_pipeline.runtime.cancellation import in_thread
 
 logger = logging.getLogger("spatial_pipeline")
@@ -51,7 +48,12 @@ async def check_all(
         baselines: suppress the violations in the baselines of the rules.
 
     """
-    shown = limit_of(len(targets)) if context else None
+    shown = None
+    if context:
+        # Templates and drawings are loaded for a page.
+        from spatial_pipeline.report.html import limit_of
+
+        shown = limit_of(len(targets))
     return [await _check(pipeline, c, key, only, show, shown, baselines) for c, key in targets]
 
 
@@ -62,6 +64,8 @@ def export_violations(checked: Sequence[Checked], path: Path) -> list[Path]:
         OSError: a file cannot be written.
 
     """
+    from spatial_pipeline.report import violation_export, violations
+
     tables = [
         violations.with_version(
             violation_export.numbered_table(c.evaluations, c.profile),
@@ -96,11 +100,16 @@ async def _check(
         )
         data = await asyncio.to_thread(pipeline.store.open, version)
         evaluations = tuple(audit.evaluations)
-        scene, past = None, ChartedHistory(())
+        checked = Checked(
+            contract.name,
+            key,
+            version.id,
+            evaluations,
+            data.profile,
+            mistakes=tuple(map(str, contract_slips(contract, data.profile, audit.results))),
+        )
         if shown is not None:
-            found = [v for _, v in selected(evaluations, shown)]
-            scene = await asyncio.to_thread(scene_of, data, found)
-            past = await asyncio.to_thread(charted_history, pipeline.store, contract.name, key)
+            checked = await asyncio.to_thread(_with_context, pipeline, checked, data, shown)
     except Exception as exc:
         if not isinstance(exc, SpatialPipelineError):
             logger.debug("%s", contract.name, exc_info=exc)
@@ -117,14 +126,20 @@ async def _check(
         failed = tuple((r, Violations.none()) for r in results)
         mistakes = tuple(message.splitlines()) if isinstance(exc, ContractError) else ()
         return Checked(contract.name, key, identity, failed, mistakes=mistakes)
-    return Checked(
-        contract.name,
-        key,
-        version.id,
-        evaluations,
-        data.profile,
-        mistakes=tuple(map(str, contract_slips(contract, data.profile, audit.results))),
-        scene=scene,
+    return checked
+
+
+def _with_context(pipeline: Pipeline, checked: Checked, data: Reader, shown: int) -> Checked:
+    """A check with what a page draws under its violations, and the history of the dataset."""
+    from spatial_pipeline.pipeline.charted_history import charted_history
+    from spatial_pipeline.report.scene import scene_of
+    from spatial_pipeline.report.selection import selected
+
+    found = [v for _, v in selected(checked.evaluations, shown)]
+    past = charted_history(pipeline.store, checked.dataset, checked.partition)
+    return replace(
+        checked,
+        scene=scene_of(data, found),
         history=past.versions,
         readers_see=past.readers_see,
     )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.incremental.feature_cache import Changes, Facts, carried, changes
-from spatial_pipeline.distributed.worker import versions as code
+from spatial_pipeline.distributed.worker import feature_versions
 from spatial_pipeline.model.features import computed
 from spatial_pipeline.model.hashing.geometry_hash import FILE, Identities, matched
 from spatial_pipeline.model.profile import VectorProfile
@@ -165,4 +165,4 @@ def _read(arrays: check_cache.Arrays | None, count: int) -> Facts | None:
 
 def _with_code(wording: str) -> str:
     """Adds the code digest to a cache key, so that an upgrade invalidates the cache."""
-    return fingerprint(wording, code())
+    return fingerprint(wording, feature_versions())

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from spatial_pipeline.check.engine.suppress import Suppression
 from spatial_pipeline.contract.database_url import is_database, redacted
@@ -14,7 +14,6 @@ from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules import Other, OtherDataset, OtherSource, Rule
 from spatial_pipeline.contract.rules.base import EarlierPublished, LastPublished
 from spatial_pipeline.contract.rules.parity import RoundTrips, SameCountAs
-from spatial_pipeline.contract.rules.pixels import OverviewsMatch
 from spatial_pipeline.contract.rules.suppressions import Areas
 from spatial_pipeline.contract.source import Source
 from spatial_pipeline.contract.vocabulary import Kind
@@ -28,6 +27,9 @@ from spatial_pipeline.pipeline import suppressions
 from spatial_pipeline.pipeline.staging import Stager
 from spatial_pipeline.store.root_files import OTHERS
 from spatial_pipeline.store.versions import Store
+
+if TYPE_CHECKING:
+    from spatial_pipeline.contract.rules.pixels import OverviewsMatch
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,12 @@ class Comparisons:
         """
         if isinstance(rule, RoundTrips):
             return (self._round_trip(rule),)
-        if isinstance(rule, OverviewsMatch):
-            return self._overviews(rule)
+        if self.contract.kind == "raster":
+            # The models of rules about pixels are built for rasters.
+            from spatial_pipeline.contract.rules.pixels import OverviewsMatch
+
+            if isinstance(rule, OverviewsMatch):
+                return self._overviews(rule)
         opened: tuple[Reader, ...] = ()
         for other in rule.others():
             if isinstance(other, EarlierPublished):

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spatial_pipeline import ingest
 from spatial_pipeline.check.engine.engine import Evaluation, evaluate
@@ -35,8 +36,6 @@ from spatial_pipeline.pipeline.check_history import earlier
 from spatial_pipeline.pipeline.comparison_data import Comparisons
 from spatial_pipeline.pipeline.staging import Progress, Stager
 from spatial_pipeline.publish import files, table
-from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
-from spatial_pipeline.publish.postgis.publisher import Candidate, Publisher, publishing
 from spatial_pipeline.report import violations
 from spatial_pipeline.runtime.event_loop import SLOW, to_thread_whole, watching
 from spatial_pipeline.runtime.memory import default_memory
@@ -45,6 +44,10 @@ from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.staged import StagedVector
 from spatial_pipeline.store.versions import Store
 from spatial_pipeline.store.violation_files import spilling
+
+if TYPE_CHECKING:
+    from spatial_pipeline.publish.postgis.pool import Database
+    from spatial_pipeline.publish.postgis.publisher import Publisher
 
 FINDINGS_SHARE = 8
 """A check keeps one part in this many of its memory for violations; the rest are in files."""
@@ -78,6 +81,9 @@ def database_of(settings: Settings) -> Database | None:
     """
     if settings.database_url is None:
         return None
+    # The driver of PostgreSQL is loaded where a database is configured.
+    from spatial_pipeline.publish.postgis.pool import Database, ServerAddress
+
     return Database(
         ServerAddress(
             dsn=settings.database_url.get_secret_value(),
@@ -356,6 +362,8 @@ class Pipeline:
         if self.database is None:
             msg = "SPATIAL_DATABASE_URL is not set"
             raise StoreError(msg)
+        from spatial_pipeline.publish.postgis.publisher import Candidate, publishing
+
         data = await asyncio.to_thread(self.store.open, version)
         candidate = Candidate(
             version=version,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from spatial_pipeline.model.profile import Profile, VectorProfile
 from spatial_pipeline.model.readers import Reader
 from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.violation_runs import AnyViolations
-from spatial_pipeline.report.scene import Scene
-from spatial_pipeline.report.trend import ChartedVersion
 from spatial_pipeline.runtime.json_text import plain
+
+if TYPE_CHECKING:
+    from spatial_pipeline.report.scene import Scene
+    from spatial_pipeline.report.trend import ChartedVersion
 
 RESULT_KEYS = (
     "name", "rule", "family", "severity", "passed", "status", "checked", "violations", "value",

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from PIL import Image
 
 from spatial_pipeline.model.features import FeatureBatch
 from spatial_pipeline.model.profile import RasterProfile, VectorProfile
@@ -126,6 +125,9 @@ def picture_of(raster: Preview) -> RasterPicture | None:
     bands = 3 if colours == ["red", "green", "blue"] else 1
     shades = [_stretched(values[i], valid) for i in range(bands)]
     alpha = np.where(valid, 255, 0).astype(np.uint8)
+    # Pillow is loaded for the page that shows a raster.
+    from PIL import Image
+
     picture = Image.merge(
         "RGBA" if bands == 3 else "LA", [Image.fromarray(b) for b in (*shades, alpha)]
     )

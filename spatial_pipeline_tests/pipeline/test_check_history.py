@@ -227,7 +227,8 @@ def test_other_code_asks_anew(
 ) -> None:
     layer.audited()
     seen.clear()
-    monkeypatch.setattr(check_history, "code", lambda: {**worker.versions(), "GEOS": "4.0"})
+    other = {**worker.feature_versions(), "GEOS": "4.0"}
+    monkeypatch.setattr(check_history, "feature_versions", lambda: other)
     layer.cells[33] = bow_tie()
     layer.audited()
     assert sum(seen) == COUNT

@@ -88,7 +88,7 @@ async def evaluate(
 
     """
     # The first time it imports modules for a quarter of a second: not on the loop.
-    await asyncio.to_thread(catalogue.load)
+    await asyncio.to_thread(catalogue.load_for, rules)
     keep_arrays()
     plan = plan or Plan()
     tasks = [RuleRun(rule, key, plan.sink) for rule in rules]

@@ -118,7 +118,7 @@ class Bench:
             task.stop()
 
     def _open(self) -> None:
-        catalogue.load()
+        catalogue.load_for(self.job.rules)
         for task, others in zip(self.tasks, self.job.others, strict=True):
             task.bind(self.job.data, others)
 

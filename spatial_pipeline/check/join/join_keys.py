@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +13,9 @@ from numpy.typing import NDArray
 
 from spatial_pipeline.check.join.positions import Packed, unpacked
 from spatial_pipeline.model.hashing.checksums import row_seeds
+
+if TYPE_CHECKING:
+    import duckdb
 
 _OF_THREAD = threading.local()
 RANGE = 1 << 20
@@ -120,6 +122,9 @@ def labels(values: Sequence[Any]) -> str:
 
 def _query(table: pa.Table, expression: str) -> NDArray[Any]:
     """Evaluates one of our expressions over the columns c0, c1, …, in row order."""
+    # DuckDB is loaded for keys that are no whole numbers.
+    import duckdb
+
     plain = [_plain(column) for column in table.columns]
     names = [f"c{i}" for i in range(len(plain))]
     rows = pa.table([*plain, pa.array(np.arange(table.num_rows))], names=[*names, "i"])
@@ -139,6 +144,8 @@ def _query(table: pa.Table, expression: str) -> NDArray[Any]:
 
 def _connection() -> duckdb.DuckDBPyConnection:
     """The database of this thread: opening one takes longer than hashing a batch."""
+    import duckdb
+
     if not hasattr(_OF_THREAD, "connection"):
         _OF_THREAD.connection = duckdb.connect(
             config={"enable_external_access": False, "lock_configuration": True, "threads": 1}

@@ -6,9 +6,8 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -16,6 +15,9 @@ from numpy.typing import NDArray
 from spatial_pipeline.errors import RuleError
 from spatial_pipeline.model.condition_columns import condition_columns, hint
 from spatial_pipeline.runtime.sql_limit import limited
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def columns_of(condition: str, available: Sequence[str]) -> tuple[str, ...]:
@@ -37,6 +39,9 @@ def mask(table: pa.Table, condition: str) -> NDArray[np.bool_]:
     """
     out = np.zeros(table.num_rows, dtype=bool)
     if table.num_rows:
+        # DuckDB is loaded for the rules that have conditions.
+        import duckdb
+
         with _rows(table, condition, "where") as rows:
             # DuckDB parses the condition as one expression: a statement cannot hide in it.
             out[rows(duckdb.SQLExpression(condition))] = True
@@ -63,6 +68,8 @@ def truth(table: pa.Table, sql: str, name: str) -> NDArray[np.int8]:
     out = np.zeros(table.num_rows, dtype=np.int8)
     if not table.num_rows:
         return out
+    import duckdb
+
     with _rows(table, sql, name) as rows:
         expression = duckdb.SQLExpression(sql)
         (kind,) = rows.relation.select(expression).limit(0).types
@@ -109,6 +116,8 @@ class _Selection:
 
     def __call__(self, condition: duckdb.Expression) -> NDArray[np.int64]:
         """Ascending numbers of the rows for which a condition is true."""
+        import duckdb
+
         chosen = self.relation.filter(condition).select(duckdb.ColumnExpression(self.number))
         return np.sort(np.asarray(chosen.fetchnumpy()[self.number], dtype=np.int64))
 
@@ -121,6 +130,8 @@ class _Selection:
 
 @contextmanager
 def _rows(table: pa.Table, condition: str, name: str) -> Iterator[_Selection]:
+    import duckdb
+
     left_out: tuple[str, ...] = ()
     try:
         columns, left_out = condition_columns(table, condition)

@@ -1,7 +1,5 @@
 """Rules about the accuracy of features against control points."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Rules about the values of attribute columns."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from typing import Annotated, ClassVar, Literal, Self

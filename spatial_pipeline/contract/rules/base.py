@@ -1,4 +1,8 @@
-"""Base classes of the rule models: parameters and class attributes that all rules share."""
+"""Base classes of the rule models: parameters and class attributes that all rules share.
+
+Annotations in the modules of models are values, not text (no ``from __future__ import
+annotations``): pydantic would compile and evaluate the text again for each subclass.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Rules about boundaries, about lines that meet themselves, and about values by place."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator

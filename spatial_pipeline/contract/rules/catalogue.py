@@ -6,14 +6,18 @@ A contract uses few of the rules, and building the models of all takes longer th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from spatial_pipeline.contract.custom import Custom, load_custom
 from spatial_pipeline.contract.rule_index import CUSTOM_MODELS, rule_index
 from spatial_pipeline.contract.rules.base import Rule, rule_id
+
+if TYPE_CHECKING:
+    from spatial_pipeline.contract.models import DatasetContract
 
 MODULES = (
     *("metadata", "formats", "attributes", "joins", "ranges", "statistics", "raster_metadata"),
@@ -79,6 +83,12 @@ class Catalogue(Mapping[str, type[Rule]]):
             found.update({i: m for i, m in added.items() if i not in found})
 
 
+def only_own_rules(contracts: Iterable[DatasetContract]) -> bool:
+    """True when all rules of some contracts are of this package, none of a user's project."""
+    package = f"{__package__}."
+    return all(type(r).__module__.startswith(package) for c in contracts for r in c.rules)
+
+
 @cache
 def models_of(module: ModuleType) -> dict[str, type[Rule]]:
     """Rule id → model, of all models of rules that a module holds."""
@@ -91,4 +101,4 @@ def models_of(module: ModuleType) -> dict[str, type[Rule]]:
     }
 
 
-__all__ = ["MODULES", "Catalogue", "models_of"]
+__all__ = ["MODULES", "Catalogue", "models_of", "only_own_rules"]

@@ -1,7 +1,5 @@
 """Rules that compare the schema, the profile and the statistics of two deliveries."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 

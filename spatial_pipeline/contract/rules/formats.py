@@ -1,7 +1,5 @@
 """Rules about the file as an instance of its format."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self

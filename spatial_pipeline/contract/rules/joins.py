@@ -1,7 +1,5 @@
 """Rules about features and the rows of another dataset that belong to them by key."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator

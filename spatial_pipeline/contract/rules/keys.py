@@ -1,7 +1,5 @@
 """Rules about keys from one delivery to the next."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """Rules about the file, its schema and its attributes."""
 
-from __future__ import annotations
-
 import math
 import re
 import sys

@@ -1,7 +1,5 @@
 """Rules about lines as a network: nodes are places of exactly equal ends."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import Field

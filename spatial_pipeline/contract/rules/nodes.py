@@ -1,7 +1,5 @@
 """Rules about ends of lines, nodes and points that belong on something."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Rules that compare a dataset with another delivery of itself."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Rules about the pixels of one raster."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, ClassVar, Literal, Self
 

@@ -1,7 +1,5 @@
 """Rules about ranges of numbers: address ranges, kilometre posts, depths."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from pydantic import Field

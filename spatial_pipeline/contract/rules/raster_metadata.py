@@ -1,7 +1,5 @@
 """Rules about the profile of a raster: size, grid, bands, compression, tags."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Rules that compare the pixels of a raster with masks, polygons, samples and check points."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Rules about how rasters lie to each other, and to features."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Rules about statistics of columns, and about numbers against the last published version."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 

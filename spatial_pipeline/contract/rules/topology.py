@@ -1,7 +1,5 @@
 """Rules about the spatial relations between features."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from pydantic import Field

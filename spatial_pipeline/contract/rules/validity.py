@@ -1,7 +1,5 @@
 """Rules about single geometries and pixels."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self

@@ -1,7 +1,5 @@
 """Rules about the parts, rings, segments and vertices of single geometries."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator

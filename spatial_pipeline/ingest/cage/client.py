@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from spatial_pipeline import errors
 from spatial_pipeline.contract.vocabulary import Kind
@@ -55,10 +55,16 @@ class Server:
         self._control: socket.socket | None = None
         self._told: set[str] = set()
 
-    def start(self) -> None:
-        """Starts the server unless it runs; returns before it is ready."""
+    def start(self, *kinds: Kind) -> None:
+        """Starts the server unless it runs; returns before it is ready.
+
+        Args:
+            kinds: kinds of data that it will read, whose libraries it imports meanwhile; all unless
+                given. Others are imported when they are asked for.
+
+        """
         with self._lock:
-            self._started()
+            self._started(*(kinds or get_args(Kind)))
 
     def connect(self, kind: Kind) -> socket.socket:
         """A connection to a new supervisor; the server is started again when it died.
@@ -70,7 +76,7 @@ class Server:
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             for attempt in range(2):
-                control = self._started()
+                control = self._started(kind)
                 try:
                     socket.send_fds(control, [kind[:1].encode()], [theirs.fileno()])
                     return ours
@@ -97,12 +103,20 @@ class Server:
                     name,
                 )
 
-    def _started(self) -> socket.socket:
+    def _started(self, *kinds: Kind) -> socket.socket:
         if self._control is None:
             ours, theirs = socket.socketpair()
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-                    [sys.executable, "-P", "-c", _BOOT, str(theirs.fileno()), *_paths()],
+                    [
+                        sys.executable,
+                        "-P",
+                        "-c",
+                        _BOOT,
+                        str(theirs.fileno()),
+                        ",".join(kinds),
+                        *_paths(),
+                    ],
                     pass_fds=[theirs.fileno()],
                     env=_environment(),
                     stdin=subprocess.DEVNULL,
@@ -126,8 +140,8 @@ class Server:
 
 
 _BOOT = (
-    "import sys; sys.path[:0] = sys.argv[2:]; "
-    "from spatial_pipeline.ingest.cage.server import main; main(int(sys.argv[1]))"
+    "import sys; sys.path[:0] = sys.argv[3:]; "
+    "from spatial_pipeline.ingest.cage.server import main; main(int(sys.argv[1]), sys.argv[2])"
 )
 
 

@@ -15,39 +15,45 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from spatial_pipeline.runtime.json_text import json_text
 from spatial_pipeline.runtime.parent_death import killed_with_parent
+from spatial_pipeline.runtime.unused_packages import arrow_without_pandas, missing
 
 _UNUSED = ("boto3", "geopandas", "pandas")
 """Packages that libraries try to import and that reading does without."""
 _PRELOADED = (
     "spatial_pipeline.ingest.files",
     "spatial_pipeline.ingest.cage.worker",
-    "spatial_pipeline.ingest.formats.gdal",
-    "spatial_pipeline.ingest.formats.parquet",
     "spatial_pipeline.ingest.formats.drivers",
-    "rasterio.shutil",
     # NumPy imports it when it first looks for unique values.
     "numpy.ma",
 )
-PRELOADED_FOR = {b"v": (), b"r": ("spatial_pipeline.ingest.raster",)}
-"""What is imported before the first worker of a kind, by its initial."""
+_VECTOR = ("spatial_pipeline.ingest.formats.gdal", "spatial_pipeline.ingest.formats.parquet")
+_RASTER = ("spatial_pipeline.ingest.raster", "rasterio.shutil")
+_KINDS = {b"v": "vector", b"r": "raster"}
 _WATCH_S = 0.1
 """Seconds between two looks at the memory of a worker."""
 
 
-def main(descriptor: int) -> None:
-    """Serves until the control socket is closed by all who have it."""
+def main(descriptor: int, kinds: str) -> None:
+    """Serves until the control socket is closed by all who have it.
+
+    Args:
+        descriptor: of the control socket; a message is the first letter of a kind of data, with the
+            socket of a job of that kind.
+        kinds: kinds of data to be ready for, separated by commas.
+
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     control = socket.socket(fileno=descriptor)
-    preload()
-    _frozen()
+    ready: set[str] = set()
+    for kind in kinds.split(","):
+        _prepare(kind, ready)
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not data:
@@ -55,54 +61,34 @@ def main(descriptor: int) -> None:
             os._exit(0)
         if not descriptors:
             continue
-        wanted = [n for n in PRELOADED_FOR[data] if n not in sys.modules]
-        if wanted:
-            preload(*wanted)
-            _frozen()
+        # Before the fork, and so before the worker shuts itself in.
+        _prepare(_KINDS[data], ready)
         if os.fork() == 0:
             control.close()
             _leave(_supervise, descriptors[0])
         os.close(descriptors[0])
 
 
-def _frozen() -> None:
-    """Keeps the collector from touching, and so copying, the memory that forks share."""
-    gc.collect()
-    gc.freeze()
+def _prepare(kind: str, ready: set[str]) -> None:
+    if kind not in ready:
+        ready.add(kind)
+        preload(kind)
+        gc.collect()
+        gc.freeze()
 
 
-def preload(*names: str) -> None:
-    """Imports what workers need, and nothing that they do without.
+def preload(kind: str) -> None:
+    """Imports what workers need for a kind of data, and nothing that they do without.
 
     Args:
-        names: modules; those that every worker needs unless given.
+        kind: ``vector`` or ``raster``.
 
     """
-    with _unused_missing():
-        for name in names or _PRELOADED:
+    with missing(*_UNUSED):
+        for name in (*_PRELOADED, *(_RASTER if kind == "raster" else _VECTOR)):
             import_module(name)
-        # Arrow looks for pandas once, at its first array: a worker would import it for nothing.
-        import_module("pyarrow").array([None])
-
-
-@contextlib.contextmanager
-def _unused_missing() -> Iterator[None]:
-    """Within the block, packages that reading does without cannot be imported."""
-    finder = _Missing()
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-
-
-class _Missing:
-    """Finds no package of ``_UNUSED``, and lets no other finder look for it."""
-
-    def find_spec(self, fullname: str, *_: object) -> None:
-        if fullname in _UNUSED:
-            msg = f"{fullname} is not imported by readers"
-            raise ModuleNotFoundError(msg, name=fullname)
+    # Arrow looks for pandas once, at its first array: a worker would import it for nothing.
+    arrow_without_pandas()
 
 
 def _leave(function: Any, *args: Any) -> None:
@@ -174,7 +160,3 @@ def _tell(stream: Any, message: dict[str, Any]) -> None:
     with contextlib.suppress(OSError):
         stream.write(json_text(message, ascii_only=True).encode() + b"\n")
         stream.flush()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

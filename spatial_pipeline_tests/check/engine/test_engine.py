@@ -19,6 +19,7 @@ from spatial_pipeline.check.base import FeatureCheck, PlannedCheck, TileCheck, W
 from spatial_pipeline.check.engine import catalogue
 from spatial_pipeline.check.engine.engine import evaluate
 from spatial_pipeline.check.engine.plan import Plan
+from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.rules.metadata import Crs, FeatureCount, NotNull, Readable
 from spatial_pipeline.contract.rules.parity import RoundTrips, SameFeaturesAs
 from spatial_pipeline.contract.rules.raster_metadata import BandCount
@@ -360,13 +361,13 @@ def test_no_rules_no_results() -> None:
 
 
 def test_checks_are_imported_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    load, where = catalogue.load, []
+    load, where = catalogue.load_for, []
 
-    def loading() -> None:
+    def loading(rules: Sequence[Rule]) -> None:
         where.append(threading.get_ident())
-        load()
+        load(rules)
 
-    monkeypatch.setattr(catalogue, "load", loading)
+    monkeypatch.setattr(catalogue, "load_for", loading)
     asyncio.run(evaluate([NotEmpty()], POINTS))
     assert len(where) == 1
     assert where[0] != threading.get_ident()
