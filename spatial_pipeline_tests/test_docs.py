@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import runpy
@@ -94,3 +95,19 @@ def test_the_readme_lists_every_environment_variable() -> None:
     table = page.partition("## Environment")[2].partition("\n## ")[0]
     listed = re.findall(r"`(SPATIAL_[A-Z_]+)`", table)
     assert sorted(listed) == sorted(f"SPATIAL_{name.upper()}" for name in Settings.model_fields)
+
+
+def test_messages_deny_with_not() -> None:
+    """``is not a number``, as a reader would say and search it, and not ``is no number``."""
+    wrong = re.compile(r"(?<!here )\b(is|are|was|were) (no|none)\b(?! longer)")
+    found = []
+    for module in sorted((ROOT / "spatial_pipeline").rglob("*.py")):
+        tree = ast.parse(module.read_text(encoding="utf-8"))
+        comments = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+        found += [
+            f"{module.name}:{n.lineno}: {n.value}"
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in comments
+            if wrong.search(n.value)
+        ]
+    assert found == []

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from spatial_pipeline.contract.models import MODELS
 from spatial_pipeline.contract.operations import OperationsContract
 from spatial_pipeline.contract.rules import CATALOGUE
+from spatial_pipeline.contract.rules.by_identity import BRIEF
 from spatial_pipeline.contract.specification import specifications
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -88,7 +89,7 @@ def attributes_schema(kind: type[BaseModel]) -> dict[str, Any]:
         kind: the model of a kind of dataset, or of the operations.
 
     """
-    if kind not in MODELS.values():
+    if kind not in MODELS.values() or BRIEF.get():
         return kind.model_json_schema()
     names, together = _datasets()
     definitions = together["$defs"]

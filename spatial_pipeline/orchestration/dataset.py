@@ -14,10 +14,12 @@ from spatial_pipeline.orchestration.ordered_schedule import ordered_schedule
 from spatial_pipeline.orchestration.resources import RESOURCES
 from spatial_pipeline.orchestration.schedules import job_of, schedule_of
 from spatial_pipeline.orchestration.sensors import source_sensor
+from spatial_pipeline.orchestration.small_runs import remember_steps
 
 
 def dataset_definitions(contract: Contract) -> dg.Definitions:
     """Source, staged, one check op and published of one dataset, with schedule and sensors."""
+    remember_steps(contract)
     job = job_of(contract)
     schedule = schedule_of(contract, job)
     sensors = (

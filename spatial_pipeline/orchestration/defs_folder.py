@@ -51,6 +51,7 @@ from spatial_pipeline.contract.errors import Mistake
 from spatial_pipeline.contract.load import is_contract, load
 from spatial_pipeline.contract.models import MODELS, VectorContract
 from spatial_pipeline.contract.operations import OperationsContract
+from spatial_pipeline.contract.rules.by_identity import BRIEF
 from spatial_pipeline.contract.spelling import closest
 from spatial_pipeline.errors import ContractError
 from spatial_pipeline.orchestration.broken import broken_definitions, log_mistakes
@@ -87,7 +88,12 @@ def load_from_defs_folder(*, path_within_project: Path) -> dg.Definitions:
             if told:
                 raise ContractError(told) from exc
             raise
-    return tree.build_defs()
+    # Dagster keeps the schema of each component for its pages about the code location.
+    token = BRIEF.set(True)
+    try:
+        return tree.build_defs()
+    finally:
+        BRIEF.reset(token)
 
 
 class _Tolerant(ComponentTree):

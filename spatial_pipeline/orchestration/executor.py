@@ -1,9 +1,10 @@
-"""The executor of this code location: steps are forks of a preloaded process.
+"""The executor of this code location: small runs in one process, steps of large ones in forks.
 
 Dagster's default starts a new interpreter for every step, which first imports Dagster and
-everything that ingest and rules need. Here a run imports them once, and its steps are forks of that
-process. While a run lives, it shows that it does (``runtime/heartbeat.py``). Use it in your own
-project with ``dg.Definitions(executor=EXECUTOR)``.
+everything that ingest and rules need. Here the steps of small datasets (``small_runs.py``) run in
+the run worker; those of others are forks of a process that has imported everything once, so that a
+step which is killed for its memory does not end its run. While a run lives, it shows that it does
+(``runtime/heartbeat.py``). Use it in your own project with ``dg.Definitions(executor=EXECUTOR)``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dagster import DagsterEvent, ExecutorRequirement, multiple_process_executor
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
+from spatial_pipeline.orchestration.small_runs import prepare_worker, small_datasets
 from spatial_pipeline.runtime.heartbeat import beating
 from spatial_pipeline.settings import Settings
 
@@ -26,13 +28,26 @@ if TYPE_CHECKING:
 
 PRELOADED = "spatial_pipeline.orchestration.preload"
 DEFAULT = dg.multi_or_in_process_executor
+SHARED = ("retries", "step_dependency_config")
+"""Settings that both kinds of execution have."""
 
 
 class BeatingExecutor(dg.Executor):
-    """Another executor, whose run shows that it lives, also while no step runs."""
+    """Another executor, whose run shows that it lives, also while no step runs.
 
-    def __init__(self, inner: dg.Executor) -> None:
+    A run of nothing but small datasets executes its steps in the run worker itself.
+    """
+
+    def __init__(self, inner: dg.Executor, in_worker: dg.Executor | None = None) -> None:
+        """Chooses when the run begins.
+
+        Args:
+            inner: executor of a run.
+            in_worker: executor of a small run; ``inner`` unless given.
+
+        """
         self.inner = inner
+        self.in_worker = in_worker
 
     @property
     def retries(self) -> RetryMode:
@@ -49,11 +64,26 @@ class BeatingExecutor(dg.Executor):
     ) -> Iterator[DagsterEvent]:
         """Executes the plan."""
         with beating(Settings().store, plan_context.run_id):
-            yield from self.inner.execute(plan_context, execution_plan)
+            executor = self.inner
+            steps = execution_plan.step_keys_to_execute
+            small = small_datasets(plan_context.dagster_run, steps) if self.in_worker else []
+            if small and self.in_worker is not None:
+                prepare_worker(small)
+                executor = self.in_worker
+            yield from executor.execute(plan_context, execution_plan)
 
 
 def _create(context: dg.InitExecutorContext) -> dg.Executor:
-    return BeatingExecutor(DEFAULT.executor_creation_fn(context))  # type: ignore[misc]
+    inner = _default(context)
+    written: Any = context.executor_config.get("multiprocess")
+    if written is None:
+        return BeatingExecutor(inner)
+    config = {"in_process": {k: v for k, v in written.items() if k in SHARED}}
+    return BeatingExecutor(inner, _default(context._replace(executor_config=config)))
+
+
+def _default(context: dg.InitExecutorContext) -> dg.Executor:
+    return DEFAULT.executor_creation_fn(context)  # type: ignore[misc]
 
 
 def _requirements(config: Mapping[str, Any]) -> Sequence[ExecutorRequirement]:
@@ -72,4 +102,4 @@ EXECUTOR: dg.ExecutorDefinition = dg.ExecutorDefinition(
     else {"multiprocess": {}},
     name="preloading_executor",
 )
-"""Dagster's default executor, its steps forked from a process that has imported the pipeline."""
+"""Dagster's default executor, for small runs in one process, else with preloaded processes."""

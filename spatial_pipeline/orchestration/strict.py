@@ -20,9 +20,12 @@ VALIDATING = "DAGSTER_IS_DEFS_VALIDATION_CLI"
 """Variable that both commands set to 1, as ``dagster definitions validate --help`` says."""
 
 
+NAME = "SPATIAL_STRICT_CONTRACTS"
+
+
 def is_strict() -> bool:
     """True when a mistake in one contract must keep the code location from loading."""
-    return os.environ.get(VALIDATING) == "1" or Settings().strict_contracts
+    return os.environ.get(VALIDATING) == "1" or _strict(os.environ.get(NAME))
 
 
 def check_project(context: dg.ComponentLoadContext) -> None:
@@ -37,6 +40,13 @@ def check_project(context: dg.ComponentLoadContext) -> None:
     told = project_mistakes(Path(context.defs_module_path))
     if told:
         raise ContractError(told)
+
+
+@cache
+def _strict(written: str | None) -> bool:
+    """The setting for a value of its variable: each dataset asks."""
+    del written
+    return Settings().strict_contracts
 
 
 @cache

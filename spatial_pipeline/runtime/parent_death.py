@@ -40,6 +40,14 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="spatial-parent", daemon=True).start()
 
 
+def outlive_parent() -> None:
+    """Lets this process go on when its parent is gone: :func:`end_with_parent` does nothing then.
+
+    For the worker of a run, whose parent is a server that may be restarted.
+    """
+    _watched.acquire(blocking=False)
+
+
 def killed_with_parent(parent: int) -> None:
     """Has the system kill this process when its single-threaded parent has exited.
 

@@ -1,4 +1,4 @@
-"""The demo's counties in the executor that the UI uses: one process a step, three steps."""
+"""Datasets of the demo in the executor that the UI uses: three steps, processes for large ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from dagster import DagsterEventType
 
 from spatial_pipeline.contract.load import load
@@ -15,14 +16,18 @@ from spatial_pipeline.contract.load import load
 ROOT = Path(__file__).parents[2]
 
 
-def test_counties_are_three_steps_however_many_rules(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("dataset", "processes"), [("counties", False), ("rgb", True)])
+def test_a_dataset_is_three_steps_however_many_rules(
+    tmp_path: Path, dataset: str, processes: bool
+) -> None:
+    # The pixels of a raster are not known before it was staged once: it counts as large.
     home = tmp_path / "home"
     home.mkdir()
     done = subprocess.run(
         [
             sys.executable,
             *("-m", "dagster", "asset", "materialize"),
-            *("--select", "counties/staged,counties/published"),
+            *("--select", f"{dataset}/staged,{dataset}/published"),
             *("-m", "spatial_pipeline.definitions"),
         ],
         cwd=ROOT,
@@ -35,13 +40,16 @@ def test_counties_are_three_steps_however_many_rules(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-4000:]
     with dg.DagsterInstance.from_config(str(home)) as instance:
         (run,) = instance.get_runs()
+        started = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.STEP_START)
         launched = instance.get_records_for_run(
             run.run_id, of_type=DagsterEventType.STEP_WORKER_STARTING
         )
         evaluated = instance.get_records_for_run(
             run.run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION
         )
-    steps = [r.event_log_entry.step_key for r in launched.records]
-    assert steps == ["counties__staged", "counties__checks", "counties__published"]
-    (contract,) = load(ROOT / "spatial_pipeline" / "defs" / "counties" / "defs.yaml")
+    steps = [r.event_log_entry.step_key for r in started.records]
+    assert steps == [f"{dataset}__staged", f"{dataset}__checks", f"{dataset}__published"]
+    workers = [r.event_log_entry.step_key for r in launched.records]
+    assert workers == (steps if processes else [])
+    (contract,) = load(ROOT / "spatial_pipeline" / "defs" / dataset / "defs.yaml")
     assert len(evaluated.records) == len(contract.effective_rules) > 3

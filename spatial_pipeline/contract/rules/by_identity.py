@@ -7,6 +7,7 @@ the time that loading a small contract takes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Annotated, Any, Union
 
@@ -15,6 +16,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from spatial_pipeline.contract.rules.base import Rule
+
+BRIEF: ContextVar[bool] = ContextVar("BRIEF", default=False)
+"""True where a schema is looked at and validates nothing: that of all rules takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,14 @@ class ByIdentity:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """One of all rules, by the key ``rule``."""
+        """One of all rules, by the key ``rule``; any of them where a brief schema is wanted."""
+        if BRIEF.get():
+            return {
+                "type": "object",
+                "description": "A rule with its parameters: `spatial-pipeline rules` lists all.",
+                "required": ["rule"],
+                "properties": {"rule": {"type": "string"}},
+            }
         union: Any = Union[tuple(self.catalogue.values())]  # noqa: UP007 - of a computed tuple
         adapter = TypeAdapter[Any](Annotated[union, Field(discriminator="rule")])
         return handler(adapter.core_schema)
