@@ -103,7 +103,7 @@ class Overlay:
         # A predicate costs more than anything of a pair with itself, and of one that comes again.
         wanted = partial(self._others, once=once) if self.itself else None
         one, other = related(self.geometry, self.other_geometry, relation, self.cancelled, wanted)
-        kept = self._matching(one, other, once=once)
+        kept = self.different(one, other, once=once)
         return one[kept], other[kept]
 
     def near(self, reach: float, *, once: bool = False) -> Pairs:
@@ -128,26 +128,21 @@ class Overlay:
         self, one: NDArray[np.int64], other: NDArray[np.int64], *, once: bool = False
     ) -> NDArray[np.bool_]:
         """(k,) bool: the pairs of different features that match; see :meth:`pairs`."""
-        others = self._others(one, other, once=once) if self.itself else None
-        return self._matching(one, other, others, once=once)
-
-    def _matching(
-        self,
-        one: NDArray[np.int64],
-        other: NDArray[np.int64],
-        among: NDArray[np.bool_] | None = None,
-        *,
-        once: bool,
-    ) -> NDArray[np.bool_]:
-        """(k,) bool: pairs that ``match`` and ``unless`` leave."""
         match = self.match
         kept = self.equal(one, other, tuple(match), tuple(match.values()))
-        if among is not None:
-            kept = kept & among
+        if self.itself:
+            kept &= self._others(one, other, once=once)
         if self.unless is not None:
             asked = np.flatnonzero(kept)
             kept[asked] = ~self._excused(one[asked], other[asked], once=once and self.itself)
         return kept
+
+    def _others(
+        self, one: NDArray[np.int64], other: NDArray[np.int64], *, once: bool
+    ) -> NDArray[np.bool_]:
+        here = self.features.batch.positions[self.features.index[one]]
+        there = self.other.batch.positions[self.other.index[other]]
+        return np.asarray(here < there if once else here != there)
 
     def _excused(
         self, one: NDArray[np.int64], other: NDArray[np.int64], *, once: bool
@@ -169,13 +164,6 @@ class Overlay:
                 pairs = both_sides(a, b, len(i))
                 excused[begin : begin + PAIRS] |= truth(pairs, self.unless or "", "unless") == 1
         return excused
-
-    def _others(
-        self, one: NDArray[np.int64], other: NDArray[np.int64], *, once: bool
-    ) -> NDArray[np.bool_]:
-        here = self.features.batch.positions[self.features.index[one]]
-        there = self.other.batch.positions[self.other.index[other]]
-        return np.asarray(here < there if once else here != there)
 
     def equal(
         self,
