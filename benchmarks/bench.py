@@ -215,9 +215,8 @@ def rules(found: Any) -> Iterator[Row]:
     """The row of ``catalogue.py``; its table by rule is kept beside."""
     total = sum(row["seconds"] for row in found["rows"] if row["than"] == "is_valid")
     task = f"{len(found['rows'])} rules of the catalogue, one by one"
-    value = found["is_valid"]
     yield Row(task, _size(found["features"]), f"{total:.1f} s", "is_valid of the polygons once",
-              f"{value:.2f} s", value / total)  # fmt: skip
+              f"{found['is_valid']:.2f} s", None)  # fmt: skip
 
 
 COVERED = {"postgis": 3.0, "duckdb": 1.0, "geopandas": 1.0, "sedonadb": 1.0}
