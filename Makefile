@@ -10,10 +10,7 @@ BIN := $(VENV)/bin
 PYTHON ?=
 WORKERS ?= auto
 PORT ?= 3000
-FEATURES ?= 1000000
-REPEAT ?= 3
-PIXELS ?= 16384
-SCALE ?= 10000000
+SHARE ?= 1
 PEERS := .venv-peers
 SCREENS ?= .spatial/screens
 
@@ -105,27 +102,14 @@ screens: venv ## Pictures of Dagster's UI on the demo, with a headless browser (
 	@$(BIN)/python docs/make_screens.py $(SCREENS)
 
 .PHONY: bench
-bench: venv peers postgis ## Ours beside every peer, answers before times (make bench FEATURES=200000; BEFORE=checkout)
-	@$(BIN)/python benchmarks/ingest.py --features $(FEATURES) --pixels $(PIXELS) \
-	  --repeat $(REPEAT) $(if $(BEFORE),--before $(BEFORE))
-	@$(BIN)/python benchmarks/feature_rules.py --features $(FEATURES) --repeat $(REPEAT)
-	@$(BIN)/python benchmarks/topology.py --features $(FEATURES) --repeat $(REPEAT) \
-	  --peers-python $(PEERS)/bin/python
-	@$(BIN)/python benchmarks/incremental.py --features $(FEATURES) --repeat $(REPEAT)
-	@$(BIN)/python benchmarks/validity.py --features $(FEATURES) --repeat $(REPEAT)
-	@for question in covered covered_polygons same_features; do \
-	  $(BIN)/python benchmarks/$$question.py --features $(FEATURES) --repeat $(REPEAT) \
-	  --peers-python $(PEERS)/bin/python; done
-	@$(BIN)/python benchmarks/pixels.py --features $(PIXELS) --repeat $(REPEAT)
-	@$(BIN)/python benchmarks/catalogue.py --features $(FEATURES) --pixels $(PIXELS) --repeat 1
-	@$(BIN)/python benchmarks/publish_table.py $(FEATURES) --rounds $(REPEAT)
-	@$(BIN)/python benchmarks/read_table.py $(FEATURES) --rounds $(REPEAT) \
+bench: venv peers postgis ## Ours beside every peer in under 20 minutes (make bench SHARE=0.1; BEFORE=checkout)
+	@$(BIN)/python benchmarks/bench.py --share $(SHARE) --peers-python $(PEERS)/bin/python \
 	  $(if $(BEFORE),--before $(BEFORE))
-	@$(BIN)/python benchmarks/heartbeat.py --turns $(REPEAT)
-	@$(BIN)/python benchmarks/dagster_steps.py --repeat $(REPEAT)
-	@$(BIN)/python benchmarks/startup.py --repeat $(REPEAT)
-	@$(BIN)/python benchmarks/dask_workers.py --runs $(REPEAT)
-	@$(BIN)/python benchmarks/scale.py --features $(SCALE) --memory 2GiB
+
+.PHONY: speed
+speed: venv ## The figures of docs/speed.md, from the last run of make bench
+	@cp benchmarks/bench.json docs/speed.json
+	@$(BIN)/python docs/make_speed.py
 
 # DuckDB's spatial extension comes as a wheel for one version of DuckDB: not always ours.
 .PHONY: peers

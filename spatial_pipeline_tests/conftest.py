@@ -10,14 +10,31 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from spatial_pipeline.ingest.cage import client
 from spatial_pipeline_tests.hard import CLUSTERS
 from spatial_pipeline_tests.postgres import Cluster, NoPostgresError, running_cluster
 
+# A slow machine is no failure.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 FOREIGN = ("SPATIAL_", "DAGSTER_", "PG")
 """Prefixes of variables that would make a test depend on whoever runs it."""
+
+
+LONG = (
+    "test_tutorials.py", "test_demo.py", "orchestration", "test_deploy_compose.py",
+    "test_killed.py", "ingest/cage/test_disk_full.py", "test_pytest_plugin.py", "test_remote.py",
+    "distributed", "test_rebuild_tables.py", "publish/postgis/test_failures.py", "commands",
+    "check/incremental/test_feature_cache.py",
+)  # fmt: skip
+"""Files and folders whose tests take seconds each: daemons, code servers, processes."""
+
+
+def _within(path: Path) -> tuple[Path, ...]:
+    return path, *path.parents
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,9 +56,14 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Shuffles the files, and the tests of each file, alike in every worker."""
+    """Puts what takes long first, so that no worker is left alone with it at the end.
+
+    Shuffled, the files, and the tests of each file, alike in every worker.
+    """
     seed = config.getoption("--shuffle")
     if seed is None:
+        places = {config.rootpath / "spatial_pipeline_tests" / n: i for i, n in enumerate(LONG)}
+        items.sort(key=lambda i: next((places[p] for p in _within(i.path) if p in places), 99))
         return
     chance = random.Random(seed)
     places = {path: chance.random() for path in sorted({i.path for i in items})}

@@ -111,3 +111,61 @@ def test_every_rule_that_reads_data_is_timed(tmp_path):
     scopes = (Scope.FEATURE, Scope.NEIGHBOURHOOD)
     vector = {i for i in found["left_out"] if CATALOGUE[i].scope in scopes}
     assert vector <= {"antimeridian", "must_continue_across"}
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import bench
+
+    return bench
+
+
+def test_every_benchmark_is_a_script_that_knows_its_options(bench):
+    for one in bench.ALL:
+        script = FOLDER / f"{one.name}.py"
+        known = script.read_text() + (FOLDER / "turns.py").read_text()
+        called = bench.command(one, 0.5, Path("python"), None)
+        assert called[1] == str(script)
+        for option in [o for o in called if o.startswith("--")]:
+            assert f'"{option}"' in known, (one.name, option)
+
+
+def test_the_share_scales_features_and_pixels(bench):
+    catalogue = next(b for b in bench.ALL if b.name == "catalogue")
+    called = bench.command(catalogue, 0.25, Path("python"), None)
+    sizes = dict(zip(called[2::2], called[3::2], strict=True))
+    assert (sizes["--features"], sizes["--pixels"]) == ("25000", "2048")
+
+
+def test_rows_say_what_is_missing_and_what_misses_its_target(bench):
+    ours = {"side": "spatial_pipeline", "seconds": 2.0}
+    others = [{"side": "a", "seconds": 3.0, "ratio": 1.5}, {"side": "b", "missing": "no b"}]
+    found = {"size": 1000, "rows": [ours, *others]}
+    one, other = bench.race("task", {"a": 2})(found)
+    assert (one.value, one.goal, one.met) == (1.5, "at least 2", False)
+    assert (other.value, other.theirs, other.met) == (None, "no b", None)
+    text = bench.table([one, other]).splitlines()
+    assert text[1].endswith("at least 2  missed")
+    assert "no b" in text[2]
+
+
+def test_what_fails_or_takes_too_long_is_said(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "FOLDER", tmp_path)
+    one = bench.Benchmark("one", (), lambda _: iter(()), scaled=(), written=None)
+    for code, said in (("raise SystemExit(3)", "exit code 3"), ("while True: pass", "stopped")):
+        with pytest.raises(RuntimeError, match=said):
+            bench.result(one, [sys.executable, "-c", code], 1.0)
+    shown = [sys.executable, "-c", "print('a table'); print('{\\n \"a\": {\"b\": 1}\\n}')"]
+    assert bench.result(one, shown, 30.0) == {"a": {"b": 1}}
+
+
+def test_reasons_are_about_rules_that_are_measured(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import catalogue
+
+    named = [rule for _, rules in catalogue.REASONS for rule in rules]
+    assert len(named) == len(set(named))
+    assert set(named) <= set(catalogue.CASES)
+    assert catalogue.reason("relation")
+    assert not catalogue.reason("must_not_overlap")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import runpy
 from importlib.resources import files
@@ -37,6 +39,13 @@ def test_the_pages_of_reference_are_the_code(page: str) -> None:
     pages = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))["pages"]()
     written = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert written == pages[page], "run: make docs"
+
+
+def test_the_figures_of_speed_are_those_of_a_run() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "make_speed.py"))["page"]
+    written = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    found = json.loads((ROOT / "docs" / "speed.json").read_text(encoding="utf-8"))
+    assert written == page(written, found), "run: python docs/make_speed.py"
 
 
 def test_every_type_of_a_column_has_a_meaning() -> None:
@@ -86,3 +95,19 @@ def test_the_readme_lists_every_environment_variable() -> None:
     table = page.partition("## Environment")[2].partition("\n## ")[0]
     listed = re.findall(r"`(SPATIAL_[A-Z_]+)`", table)
     assert sorted(listed) == sorted(f"SPATIAL_{name.upper()}" for name in Settings.model_fields)
+
+
+def test_messages_deny_with_not() -> None:
+    """``is not a number``, as a reader would say and search it, and not ``is no number``."""
+    wrong = re.compile(r"(?<!here )\b(is|are|was|were) (no|none)\b(?! longer)")
+    found = []
+    for module in sorted((ROOT / "spatial_pipeline").rglob("*.py")):
+        tree = ast.parse(module.read_text(encoding="utf-8"))
+        comments = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+        found += [
+            f"{module.name}:{n.lineno}: {n.value}"
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in comments
+            if wrong.search(n.value)
+        ]
+    assert found == []

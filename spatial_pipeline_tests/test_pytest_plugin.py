@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -156,32 +157,55 @@ def test_200_runs(spatial_dsn):
 """,
     ),
 }
+NAIVE, OURS = 0, 2
 CONFIG = "[pytest]\nasyncio_mode = strict\naddopts = --strict-markers -p no:cacheprovider\n"
 
 
-def run(folder: Path, body: str) -> tuple[int, str]:
+def outcomes(folder: Path, form: int) -> tuple[dict[str, str | None], str]:
+    """Case → what pytest says of its test, None of one that passes; and all that pytest says.
+
+    All cases are files of one session, the one that leaves connections open is the last.
+    """
     (folder / "pytest.ini").write_text(CONFIG, encoding="utf-8")
-    (folder / "test_case.py").write_text(HEAD + body, encoding="utf-8")
-    package = Path(__file__).parents[1]
+    names = {f"test_{i:02}": case for i, case in enumerate(CASES)}
+    for name, case in names.items():
+        (folder / f"{name}.py").write_text(HEAD + CASES[case][form], encoding="utf-8")
+    report = folder / "report.xml"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "spatial_pipeline.pytest_plugin", "-q", folder],
-        capture_output=True, text=True, check=False, timeout=120, cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(package)},
+        [sys.executable, "-m", "pytest", "-p", "spatial_pipeline.pytest_plugin", "-q",
+         f"--junitxml={report}", folder],
+        capture_output=True, text=True, check=False, timeout=240, cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
     )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
+    everything = done.stdout + done.stderr
+    assert done.returncode == (1 if form == NAIVE else 0), everything
+    said: dict[str, str | None] = {}
+    for test in ET.parse(report).iter("testcase"):
+        told = [f"{e.get('message')}\n{e.text}" for e in test if e.tag in {"failure", "error"}]
+        said[names[test.attrib["classname"]]] = "\n".join(told) or None
+    return said, everything
+
+
+@pytest.fixture(scope="module")
+def naive(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str | None], str]:
+    return outcomes(tmp_path_factory.mktemp("naive"), NAIVE)
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str | None], str]:
+    return outcomes(tmp_path_factory.mktemp("ours"), OURS)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_naive_form_is_red(case: str, tmp_path: Path) -> None:
-    code, said = run(tmp_path, CASES[case][0])
-    assert code == 1, said
-    assert CASES[case][1] in said
+def test_the_naive_form_is_red(case: str, naive: tuple[dict[str, str | None], str]) -> None:
+    said, everything = naive
+    assert CASES[case][1] in (said[case] or ""), everything
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_ours_is_green(case: str, tmp_path: Path) -> None:
-    code, said = run(tmp_path, CASES[case][2])
-    assert code == 0, said
+def test_ours_is_green(case: str, ours: tuple[dict[str, str | None], str]) -> None:
+    said, everything = ours
+    assert said[case] is None, everything
 
 
 WORKER = """

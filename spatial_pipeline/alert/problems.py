@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from spatial_pipeline.contract.vocabulary import Severity
-from spatial_pipeline.model.result import Result, Verdict
+from spatial_pipeline.model.result import Result
 from spatial_pipeline.model.version import Version
 from spatial_pipeline.model.violation import Violation
 
@@ -158,19 +158,6 @@ def of_result(
         run_id=run_id,
         asset=f"{version.dataset}/staged",
         owners=owners,
-    )
-
-
-def of_verdict(
-    verdict: Verdict, at: float, layer: str | None = None, owners: tuple[str, ...] = ()
-) -> Observation:
-    """The observation of a stored verdict."""
-    version = Version(verdict.dataset, verdict.partition, verdict.version)
-    found = [of_result(version, r, layer=layer, owners=owners) for r in verdict.results]
-    return Observation.of(
-        at,
-        [f for f in found if f is not None],
-        [rule_key(version.dataset, version.partition, r.name) for r in verdict.results],
     )
 
 

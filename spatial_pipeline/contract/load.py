@@ -187,23 +187,6 @@ def parse_operations(attributes: Mapping[str, Any], path: Path | None = None) ->
     return operations
 
 
-def check_references(contracts: Sequence[Contract]) -> None:
-    """Checks what only shows when all contracts of a project are known.
-
-    Raises:
-        ContractError: two datasets have one name, a rule refers to a dataset that does not exist
-            or is of the wrong kind, or datasets refer to each other in a cycle.
-
-    """
-    datasets: list[Declared] = []
-    for contract in contracts:
-        document = _document_of(contract.path, contract.name)
-        place = AttributePlace(contract.path, None if document is None else document.lines)
-        dataset = declared(contract.type_name, contract.model_dump(by_alias=True), place)
-        datasets += [] if dataset is None else [dataset]
-    raise_all(reference_mistakes(datasets))
-
-
 def _find(paths: Iterable[Path]) -> tuple[list[Path], list[Mistake]]:
     found: dict[Path, Path] = {}
     mistakes: list[Mistake] = []

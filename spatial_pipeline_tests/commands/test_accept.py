@@ -70,8 +70,9 @@ def test_wrong_calls(held: Project, arguments: tuple[str, ...], said: str) -> No
     assert said in result.stderr
 
 
-def test_help_says_what_it_does(held: Project) -> None:
-    assert "Accept the changed schema of a held dataset" in held.run("accept", "--help").stdout
+def test_help_says_what_it_does(tmp_path: Path) -> None:
+    said = Project(tmp_path).run("accept", "--help").stdout
+    assert "Accept the changed schema of a held dataset" in said
 
 
 def test_what_is_held_for_its_schema_is_listed(held: Project) -> None:

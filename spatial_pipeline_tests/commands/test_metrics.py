@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -23,10 +24,10 @@ from spatial_pipeline_tests.commands.projects import MAIN, Project
 from spatial_pipeline_tests.report.exposition import Values, parsed
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """One published dataset and one that is held."""
-    made = Project(tmp_path)
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """One published dataset and one that is held, for tests that only look."""
+    made = Project(tmp_path_factory.mktemp("project"))
     made.dataset("roads", range(4))
     made.dataset("rivers", range(3), rules=[{"rule": "feature_count", "min": 9}])
     code, _, _ = made.run()
@@ -126,10 +127,11 @@ def test_a_wrong_address_is_a_mistake(project: Project, listen: str) -> None:
     assert "expected [HOST:]PORT" in called.stderr
 
 
-def test_log_lines_are_json_on_request(project: Project) -> None:
-    verdict = next(project.store.glob("roads/-/*/verdict.json"))
+def test_log_lines_are_json_on_request(project: Project, tmp_path: Path) -> None:
+    store = shutil.copytree(project.store, tmp_path / "store", symlinks=True)
+    verdict = next(store.glob("roads/-/*/verdict.json"))
     verdict.write_text("{}")
-    called = project.process("held", "--json", SPATIAL_LOG_FORMAT="json")
+    called = project.process("held", "--json", SPATIAL_LOG_FORMAT="json", SPATIAL_STORE=str(store))
     (line,) = [json.loads(text) for text in called.stderr.splitlines()]
     assert line["level"] == "warning"
     assert line["logger"] == "spatial_pipeline"

@@ -1,7 +1,6 @@
 # ruff: noqa: E501, ISC004 - a table of messages is read across
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.contract.load import (
-    check_references,
     find,
     load,
     load_project,
@@ -450,19 +448,6 @@ def test_neighbours_are_asked_for_datasets_that_a_single_file_refers_to(tmp_path
     contracts, neighbours = load_project([counties])
     assert [c.name for c in contracts] == ["counties"]
     assert [c.name for c in neighbours] == ["country", "states"]
-
-
-def test_check_references_takes_contracts(tmp_path: Path) -> None:
-    path = dataset(tmp_path, "counties", covered("stats"))
-    contracts = [*load(path), *load(dataset(tmp_path, "states"))]
-    with pytest.raises(ContractError, match=rf"{re.escape(str(path))}:5: .*did you mean 'states'"):
-        check_references(contracts)
-    check_references(contracts[1:])
-    made = VectorContract.model_validate(
-        {"name": "made", "source": {"uri": "x"}, "rules": [covered("x")]}
-    )
-    with pytest.raises(ContractError, match=r"^must_be_covered_by: there is no dataset 'x'$"):
-        check_references([made])
 
 
 def test_attributes_of_a_component_are_judged_like_a_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from dagster._core.definitions.definitions_load_context import (
 from spatial_pipeline.orchestration import strict
 from spatial_pipeline.orchestration.components import VectorDataset
 from spatial_pipeline_tests.orchestration.projects import GOOD, write_points
+from spatial_pipeline_tests.pages import snippets
 
 PYPROJECT = """
 [project]
@@ -160,14 +162,18 @@ def test_a_strict_location_does_not_load_with_a_mistake(
     strict.project_mistakes.cache_clear()
 
 
-def test_scaffold(project: Path) -> None:
-    done = dagster_cli(project, "scaffold", "defs", "spatial_pipeline.VectorDataset", "power_lines")
-    assert done.returncode == 0, done.stdout + done.stderr
-    written = yaml.safe_load((project / "my_project/defs/power_lines/defs.yaml").read_text())
-    assert written["type"] == "spatial_pipeline.VectorDataset"
-    assert written["attributes"]["name"] == "power_lines"
-    done = dagster_cli(project, "check", "yaml")
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_commands_of_the_readme(project: Path) -> None:
+    (commands,) = [s for s in snippets("README.md", "sh") if s.text.startswith("dg ")]
+    (contract,) = snippets("README.md", "yaml")
+    path = project / "my_project/defs/roads/defs.yaml"
+    for command, _ in commands.commands():
+        done = dagster_cli(project, *shlex.split(command)[1:])
+        assert done.returncode == 0, done.stdout + done.stderr
+        if "scaffold" in command:
+            written = yaml.safe_load(path.read_text())
+            assert written["type"] == "spatial_pipeline.VectorDataset"
+            assert written["attributes"]["name"] == "roads"
+            path.write_text(contract.text)
 
 
 def load(project: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:

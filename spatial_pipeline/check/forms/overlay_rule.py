@@ -25,7 +25,7 @@ from spatial_pipeline.check.forms.feature_rule import Features
 from spatial_pipeline.check.forms.geometry_check import Judged, JudgingCheck
 from spatial_pipeline.check.forms.tile_rule import equal_values, plain_shapes
 from spatial_pipeline.check.geometry.boxes import Boxes
-from spatial_pipeline.check.geometry.related_pairs import Pairs, related, within_reach
+from spatial_pipeline.check.geometry.related_pairs import Pairs, apart, related, within_reach
 from spatial_pipeline.check.geometry.unjudged import OTHERS_LEFT, notes, require_geometry
 from spatial_pipeline.check.incremental.feature_cache import Facts
 from spatial_pipeline.check.join.where_filter import both_sides, columns_of, mask, truth
@@ -100,7 +100,9 @@ class Overlay:
             once: within one dataset, a pair comes once, the lower position first.
 
         """
-        one, other = related(self.geometry, self.other_geometry, relation, self.cancelled)
+        # A predicate costs more than anything of a pair with itself, and of one that comes again.
+        wanted = partial(self._others, once=once) if self.itself else None
+        one, other = related(self.geometry, self.other_geometry, relation, self.cancelled, wanted)
         kept = self.different(one, other, once=once)
         return one[kept], other[kept]
 
@@ -110,6 +112,18 @@ class Overlay:
         kept = self.different(one, other, once=once)
         return one[kept], other[kept]
 
+    def apart(
+        self, reach: float, chosen: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """The pairs of :meth:`near` and their distances, of some of the features or of all."""
+        some = np.arange(len(self)) if chosen is None else np.flatnonzero(chosen)
+        one, other, distance = apart(
+            self.geometry[some], self.other_geometry, reach, self.cancelled
+        )
+        one = some[one]
+        kept = self.different(one, other)
+        return one[kept], other[kept], distance[kept]
+
     def different(
         self, one: NDArray[np.int64], other: NDArray[np.int64], *, once: bool = False
     ) -> NDArray[np.bool_]:
@@ -117,13 +131,18 @@ class Overlay:
         match = self.match
         kept = self.equal(one, other, tuple(match), tuple(match.values()))
         if self.itself:
-            here = self.features.batch.positions[self.features.index[one]]
-            there = self.other.batch.positions[self.other.index[other]]
-            kept = np.asarray(kept & (here < there if once else here != there))
+            kept &= self._others(one, other, once=once)
         if self.unless is not None:
             asked = np.flatnonzero(kept)
             kept[asked] = ~self._excused(one[asked], other[asked], once=once and self.itself)
         return kept
+
+    def _others(
+        self, one: NDArray[np.int64], other: NDArray[np.int64], *, once: bool
+    ) -> NDArray[np.bool_]:
+        here = self.features.batch.positions[self.features.index[one]]
+        there = self.other.batch.positions[self.other.index[other]]
+        return np.asarray(here < there if once else here != there)
 
     def _excused(
         self, one: NDArray[np.int64], other: NDArray[np.int64], *, once: bool

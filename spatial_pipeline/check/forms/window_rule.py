@@ -39,9 +39,8 @@ class RasterUnderCheck:
     """The raster that a window rule checks, and the state that its windows share.
 
     Attributes:
-        data: the staged raster.
+        data: reads the staged raster, for pixels around a window too.
         profile: profile of the raster.
-        data: reads it, for pixels around a window.
         others: the other datasets of the rule.
         regions: collects marked pixels and outlines them.
         cancelled: raises when the time of the rule is up; long loops call it.
@@ -51,7 +50,6 @@ class RasterUnderCheck:
     def __init__(self, context: Context) -> None:
         self.data = cast("RasterReader", context.data)
         self.profile: RasterProfile = raster_profile(context)
-        self.data = cast("RasterReader", context.data)
         self.others: tuple[Reader, ...] = context.others
         self.regions = RegionFinder(self.profile)
         self.cancelled = context.cancelled

@@ -18,10 +18,14 @@ CHUNK = 512
 """Geometries whose boxes are looked up in one call."""
 PAIRS = 8192
 """Pairs whose predicate is evaluated in one call."""
+INDEXED = 100
+"""Vertices of a geometry above which an index of them is worth while, with a few neighbours."""
 TURNED = {"within": "contains", "covered_by": "covers"}
 """Predicates that are faster from the other side, where the larger geometry is prepared."""
 BOTH_WAYS = {"intersects", "touches", "crosses", "overlaps"}
 """Predicates that are the same from either side."""
+HOLDING = {"contains", "contains_properly", "covers", "equals"}
+"""Predicates under which the box of the first geometry holds that of the second one."""
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 Wanted = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
 Predicate = Callable[[NDArray[np.object_], NDArray[np.object_]], Any]
@@ -53,6 +57,8 @@ def related(
     turned = TURNED.get(relation)
     swap = turned is not None or (relation in BOTH_WAYS and _heavier(several, asking))
     holds = predicate(turned or relation)
+    if (turned or relation) in HOLDING:
+        wanted = _holding(asking, several, swap, wanted)
     return _pairs(asking, several, holds, 0.0, swap, cancelled, wanted)
 
 
@@ -81,12 +87,59 @@ def within_reach(
     return _pairs(asking, several, near, reach, swap, cancelled)
 
 
+def apart(
+    asking: NDArray[np.object_],
+    several: NDArray[np.object_],
+    reach: float,
+    cancelled: Callable[[], None] = lambda: None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Pairs at most ``reach`` apart and their distances, each measured once.
+
+    Args:
+        asking: (n,) geometries.
+        several: (m,) geometries.
+        reach: units of the coordinates.
+        cancelled: raises when the time is up.
+
+    Returns:
+        As :func:`related`, and (k,) distances.
+
+    """
+    found: list[NDArray[np.float64]] = [np.empty(0)]
+
+    def near(one: NDArray[np.object_], other: NDArray[np.object_]) -> NDArray[np.bool_]:
+        distance = np.asarray(shapely.distance(one, other), dtype=np.float64)
+        kept = distance <= reach
+        found.append(distance[kept])
+        return kept
+
+    one, other = _pairs(asking, several, near, reach, False, cancelled)
+    return one, other, np.concatenate(found)
+
+
 def predicate(relation: str) -> Predicate:
     """The function that decides a relation."""
     if len(relation) == 9 and set(relation) <= set("TF*012"):
         return lambda a, b: shapely.relate_pattern(a, b, relation)
     function: Predicate = getattr(shapely, relation)
     return function
+
+
+def _holding(
+    asking: NDArray[np.object_], several: NDArray[np.object_], swap: bool, wanted: Wanted | None
+) -> Wanted:
+    """Keeps those wanted pairs in which one box holds the other."""
+    theirs, mine = (shapely.bounds(some).reshape(-1, 4) for some in (several, asking))
+
+    def kept(i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.bool_]:
+        large, small = (theirs[j], mine[i]) if swap else (mine[i], theirs[j])
+        held: NDArray[np.bool_] = (large[:, 0] <= small[:, 0]) & (large[:, 1] <= small[:, 1])
+        held &= (large[:, 2] >= small[:, 2]) & (large[:, 3] >= small[:, 3])
+        if wanted is not None:
+            held[held] = wanted(i[held], j[held])
+        return held
+
+    return kept
 
 
 def _dwithin(one: NDArray[np.object_], other: NDArray[np.object_], reach: float) -> Any:
@@ -125,7 +178,8 @@ def _pairs(
         if wanted is not None:
             chosen = wanted(i, j)
             i, j = i[chosen], j[chosen]
-        shapely.prepare(several[np.unique(j)] if swap else asking[np.unique(i)])
+        heavy = several[np.unique(j)] if swap else asking[np.unique(i)]
+        shapely.prepare(heavy[shapely.get_num_coordinates(heavy) > INDEXED])
         kept = np.zeros(len(i), dtype=bool)
         for begin in range(0, len(i), PAIRS):
             cancelled()
@@ -135,9 +189,6 @@ def _pairs(
         left.append(i[kept])
         right.append(j[kept])
     return np.concatenate(left), np.concatenate(right)
-
-
-__all__ = ["Pairs", "predicate", "related", "shortest_lines", "within_reach"]
 
 
 def shortest_lines(one: NDArray[np.object_], other: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -150,3 +201,6 @@ def shortest_lines(one: NDArray[np.object_], other: NDArray[np.object_]) -> NDAr
         shapely.force_2d(one), shapely.force_2d(other)
     )
     return lines
+
+
+__all__ = ["Pairs", "apart", "predicate", "related", "shortest_lines", "within_reach"]

@@ -14,6 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from spatial_pipeline.check.geometry.intersecting_pairs import meeting
+from spatial_pipeline.check.geometry.parts import Parts
 from spatial_pipeline.check.geometry.path_vertices import PathVertices
 
 
@@ -29,6 +30,20 @@ class SelfIntersections:
 
     geometry: NDArray[np.object_]
     start: NDArray[np.int64]
+
+
+def not_simple(lines: Parts, count: int) -> NDArray[np.bool_]:
+    """(count,) bool: geometries whose lines together are not simple; no others meet themselves.
+
+    Args:
+        lines: of the geometries.
+        count: number of geometries.
+
+    """
+    out = np.zeros(count, dtype=bool)
+    owner, number = np.unique(lines.feature, return_inverse=True)
+    out[owner] = ~shapely.is_simple(shapely.multilinestrings(lines.geometry, indices=number))
+    return out
 
 
 def self_intersections(vertices: PathVertices, chosen: NDArray[np.bool_]) -> SelfIntersections:
@@ -50,8 +65,9 @@ def self_intersections(vertices: PathVertices, chosen: NDArray[np.bool_]) -> Sel
     place = np.full((len(common), 2), np.nan)
     place[point] = shapely.get_coordinates(common[point])
     allowed = point & _joined(vertices, steps, i, j, place)
-    common, j = common[~allowed], j[~allowed]
-    order = np.argsort(j, kind="stable")
+    common, i, j = common[~allowed], i[~allowed], j[~allowed]
+    # The order in which a tree finds them depends on the other geometries.
+    order = np.lexsort([i, j])
     common, j = common[order], j[order]
     form = shapely.to_wkb(shapely.normalize(common))
     _, first = np.unique(

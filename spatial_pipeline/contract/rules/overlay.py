@@ -55,7 +55,7 @@ class PairsRule(OthersRule):
         None,
         min_length=1,
         description="SQL over a (the feature) and b (the other one), such as a.level <> b.level: "
-        "pairs for which it is true are no pairs.",
+        "pairs for which it is true are left out.",
     )
 
     def columns(self) -> tuple[str, ...]:

@@ -67,7 +67,12 @@ class Server:
             self._started(*(kinds or get_args(Kind)))
 
     def connect(self, kind: Kind) -> socket.socket:
-        """A connection to a new supervisor; the server is started again when it died."""
+        """A connection to a new supervisor; the server is started again when it died.
+
+        Args:
+            kind: kind of dataset that its worker reads.
+
+        """
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             for attempt in range(2):

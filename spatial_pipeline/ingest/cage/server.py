@@ -29,6 +29,8 @@ _PRELOADED = (
     "spatial_pipeline.ingest.files",
     "spatial_pipeline.ingest.cage.worker",
     "spatial_pipeline.ingest.formats.drivers",
+    # NumPy imports it when it first looks for unique values.
+    "numpy.ma",
 )
 _VECTOR = ("spatial_pipeline.ingest.formats.gdal", "spatial_pipeline.ingest.formats.parquet")
 _RASTER = ("spatial_pipeline.ingest.raster", "rasterio.shutil")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from spatial_pipeline.check.geometry import related_pairs
 from spatial_pipeline.check.geometry.related_pairs import (
+    apart,
     predicate,
     related,
     shortest_lines,
@@ -28,6 +29,7 @@ def arrays(*layers):
 def test_the_pairs_are_those_of_every_pair(relation, monkeypatch):
     monkeypatch.setattr(related_pairs, "CHUNK", 2)
     monkeypatch.setattr(related_pairs, "PAIRS", 3)
+    monkeypatch.setattr(related_pairs, "INDEXED", 4)
 
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(LAYERS, LAYERS)
@@ -47,6 +49,9 @@ def test_the_pairs_are_those_of_every_pair(relation, monkeypatch):
 @given(LAYERS, LAYERS, st.sampled_from([0.0, 0.5, 1.0, 3.0]))
 def test_near_is_what_is_measured_as_near(one, other, reach):
     found = np.column_stack(within_reach(*arrays(one, other), reach)).tolist()
+    *pairs, distance = apart(*arrays(one, other), reach)
+    assert np.column_stack(pairs).tolist() == found
+    assert distance.tolist() == [one[i].distance(other[j]) for i, j in found]
     assert found == [
         [i, j]
         for i, a in enumerate(one)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spatial_pipeline.ingest.cage import client
@@ -14,33 +15,41 @@ from spatial_pipeline.ingest.cage.job import ReadJob
 from spatial_pipeline.ingest.cage.limits import DEFAULTS
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.sources.local import SourceFiles
-from spatial_pipeline_tests.ingest.sources import points, table_of, write_layer
+from spatial_pipeline_tests.ingest.sources import points, table_of, write_layer, write_raster
 
 SCRIPT = """
 import sys
 from pathlib import Path
 from spatial_pipeline.ingest.cage.server import preload
-preload("vector")
+kind = sys.argv[3]
+preload(kind)
+before = set(sys.modules)
 from spatial_pipeline.ingest.files import stage_files
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.sources.local import resolve
-profile = stage_files("vector", ReadOptions(), resolve(sys.argv[1], Path("/")), Path(sys.argv[2]))
+profile = stage_files(kind, ReadOptions(), resolve(sys.argv[1], Path("/")), Path(sys.argv[2]))
 assert profile.error is None, profile.error
-assert not {"pandas", "geopandas", "duckdb", "boto3", "rasterio"} & set(sys.modules)
+late = {m.split(".")[0] for m in set(sys.modules) - before}
+assert late <= {"spatial_pipeline", "encodings"}, late
+unused = {"pandas", "geopandas", "duckdb", "boto3", *(["rasterio"] if kind == "vector" else [])}
+assert not unused & set(sys.modules)
 import pandas
 """
 
 
-@pytest.mark.parametrize("name", ["a.gpkg", "a.shp", "a.geojson", "a.csv"])
-def test_reading_imports_no_pandas_though_it_could(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.gpkg", "a.shp", "a.geojson", "a.csv", "a.tif"])
+def test_reading_imports_no_library_of_its_own(name: str, tmp_path: Path) -> None:
     path, target = tmp_path / name, tmp_path / "s"
     target.mkdir()
+    kind = "raster" if name == "a.tif" else "vector"
     if name == "a.csv":
         path.write_text("id,x,y\n1,1.5,2\n")
+    elif name == "a.tif":
+        write_raster(path, np.ones((1, 4, 4), "uint8"))
     else:
         write_layer(path, table_of(points(3), a=[1, 2, 3]))
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(path), str(target)],
+        [sys.executable, "-c", SCRIPT, str(path), str(target), kind],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import shapely
 
 from spatial_pipeline.check.api import Geometries, Overlay, Violations, overlay_rule
 from spatial_pipeline.check.geometry.related_pairs import shortest_lines
@@ -20,16 +19,15 @@ def evaluate(rule: MustBeWithinDistance, overlay: Overlay) -> Violations:
     The nearest one that is too far is looked for within twice the distance; its distance is the
     measure.
     """
-    one, other = overlay.near(REACH * rule.distance)
-    mine, theirs = overlay.geometry, overlay.other_geometry
-    distance = shapely.distance(mine[one], theirs[other])
-    near = distance <= rule.distance
-    lonely = np.bincount(one[near], minlength=len(overlay)) < rule.min_count
-    left = np.flatnonzero(~near & lonely[one])
+    count = np.bincount(overlay.apart(rule.distance)[0], minlength=len(overlay))
+    lonely = count < rule.min_count
+    one, other, distance = overlay.apart(REACH * rule.distance, lonely)
+    left = np.flatnonzero(distance > rule.distance)
     left = left[np.lexsort([other[left], distance[left], one[left]])]
     held, first = np.unique(one[left], return_index=True)
     pair = left[first]
     alone = np.setdiff1d(np.flatnonzero(lonely), held)
+    mine, theirs = overlay.geometry, overlay.other_geometry
     lines = shortest_lines(mine[one[pair]], theirs[other[pair]])
     return overlay.violations(
         np.concatenate([held, alone]),

@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 
 from spatial_pipeline.check.api import Lines, Violations, feature_rule
-from spatial_pipeline.check.geometry.self_intersections import self_intersections
+from spatial_pipeline.check.geometry.self_intersections import not_simple, self_intersections
 from spatial_pipeline.contract.rules.boundaries import MustNotSelfIntersect
 
 
@@ -14,7 +14,7 @@ from spatial_pipeline.contract.rules.boundaries import MustNotSelfIntersect
 def evaluate(rule: MustNotSelfIntersect, features: Lines) -> Violations:
     """Places at which a line, or two parts of one, meet, their ends apart."""
     vertices = features.vertices
-    found = self_intersections(vertices, np.ones(len(features), dtype=bool))
+    found = self_intersections(vertices, not_simple(features.parts, len(features)))
     stretch = shapely.get_dimensions(found.geometry) == 1
     return features.violations(
         vertices.feature[found.start],

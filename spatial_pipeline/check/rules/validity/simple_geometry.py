@@ -8,7 +8,7 @@ import shapely
 from spatial_pipeline.check.api import PointsAndLines, Violations, feature_rule
 from spatial_pipeline.check.geometry.parts import simple_parts
 from spatial_pipeline.check.geometry.path_vertices import PathVertices
-from spatial_pipeline.check.geometry.self_intersections import self_intersections
+from spatial_pipeline.check.geometry.self_intersections import not_simple, self_intersections
 from spatial_pipeline.contract.rules.vertices import SimpleGeometry
 
 
@@ -20,13 +20,11 @@ def evaluate(rule: SimpleGeometry, features: PointsAndLines) -> Violations:
 
 def _lines(features: PointsAndLines) -> Violations:
     lines = simple_parts(features.geometry, 1)
-    owner, number = np.unique(lines.feature, return_inverse=True)
-    simple = np.ones(len(features), dtype=bool)
-    simple[owner] = shapely.is_simple(shapely.multilinestrings(lines.geometry, indices=number))
-    if simple.all():
+    chosen = not_simple(lines, len(features))
+    if not chosen.any():
         return Violations.none()
     vertices = PathVertices.of(lines)
-    found = self_intersections(vertices, ~simple)
+    found = self_intersections(vertices, chosen)
     stretch = shapely.get_dimensions(found.geometry) == 1
     return features.violations(
         vertices.feature[found.start],
