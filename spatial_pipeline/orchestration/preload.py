@@ -25,6 +25,16 @@ Dagster has no public name for them. With a release that renames them, each step
 second again.
 """
 
+LIBRARIES = (
+    "duckdb",
+    "pyogrio",
+    "rasterio",
+    "spatial_pipeline.ingest.postgis.source",
+    "spatial_pipeline.publish.postgis.publisher",
+    "spatial_pipeline.sources.transfer",
+)
+"""Modules that are imported where they are used, which would be in every step."""
+
 gc.disable()
 try:
     from spatial_pipeline.check.engine import catalogue
@@ -35,7 +45,7 @@ try:
     catalogue.load()
     # It imports its libraries in parallel with this process, once for all steps.
     client.start()
-    for module in ("rasterio", "pyogrio", *STORAGES):
+    for module in (*LIBRARIES, *STORAGES):
         with suppress(ImportError):
             import_module(module)
 finally:

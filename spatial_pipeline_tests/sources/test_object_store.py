@@ -385,7 +385,8 @@ def test_what_cannot_be_listed_says_so(bucket: str, tmp_path: Path) -> None:
     ):
         allowed = [f"s3://{bucket}/in"] if "tif" in uri else None
         with pytest.raises(SourceError, match=message):
-            list_keys(Source(uri=uri), tmp_path, allowed)
+            # A contract would refuse some of these addresses before.
+            list_keys(Source.model_construct(uri=uri), tmp_path, allowed)
 
 
 def test_a_layer_of_a_bucket_is_staged_like_a_local_one(bucket: str, tmp_path: Path) -> None:
