@@ -105,7 +105,7 @@ def test_polygons_of_a_layer():
     assert np.count_nonzero(mask) == 16 + np.count_nonzero(
         shapely.contains_xy(repaired, x, y) | (shapely.intersects_xy(repaired, x, y) & mask)
     )
-    assert "3 features of the area are no polygons" in notes[0]
+    assert "3 features of the area are not polygons" in notes[0]
     assert "1 polygons of the area are invalid" in notes[1]
 
 
