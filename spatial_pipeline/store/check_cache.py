@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import numpy as np
@@ -79,11 +80,11 @@ def remember(version: Path, name: str, wording: str, arrays: Mapping[str, Any]) 
         folder.mkdir(exist_ok=True)
         _sweep(folder)
         try:
-            with temporary.open("wb") as file:
-                # Says to those who sweep that its process lives.
-                fcntl.flock(file, fcntl.LOCK_EX)
+            with _locked(temporary) as file:
                 np.savez(file, **{WORDING: np.array(wording), **arrays})
-            temporary.replace(folder / f"{name}.npz")
+                file.flush()
+                # Without the lock somebody may sweep it.
+                temporary.replace(folder / f"{name}.npz")
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -97,6 +98,17 @@ def forget_unfinished(partition: Path) -> None:
     """
     for folder in partition.glob(f"*/{FOLDER}"):
         _sweep(folder)
+
+
+def _locked(path: Path) -> BinaryIO:
+    """A new file with a lock, which says to those who sweep that its process lives."""
+    while True:
+        file = path.open("wb")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # Somebody may have swept it before it was locked.
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()
 
 
 def _sweep(folder: Path) -> None:
