@@ -44,14 +44,14 @@ def test_the_page_of_a_rule_explains_every_parameter(identity: str) -> None:
 
 
 def test_required_parameters_come_first_and_common_ones_last() -> None:
-    parameters = rule_json(CATALOGUE["must_be_covered_by"])["parameters"]
-    assert [p["name"] for p in parameters[:2]] == ["other", "tolerance"]
+    parameters = rule_json(CATALOGUE["same_pixels_as"])["parameters"]
     assert parameters[0] == {
         "name": "other",
         "type": "{dataset} or {uri, layer}",
         "required": True,
         "default": None,
-        "description": "The covering dataset.",
+        "description": "The raster to compare with.",
         "common": False,
     }
+    assert not any(p["required"] for p in parameters[1:])
     assert [p["common"] for p in parameters] == sorted(p["common"] for p in parameters)
