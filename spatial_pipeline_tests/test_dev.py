@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from spatial_pipeline.contract.load import load_project
 from spatial_pipeline.orchestration.alerts.run_reader import INVENTORY
 from spatial_pipeline.orchestration.retention import RETENTION
 
@@ -88,7 +89,10 @@ def test_every_contract_has_its_three_assets_and_the_inventory_lists_them(
     names.remove("operations")
     assert len(names) >= 12
     wanted = {f"{name}/{part}" for name in names for part in ("source", "staged", "published")}
-    wanted |= {"/".join(INVENTORY.path), "/".join(RETENTION.path)}
+    contracts, _ = load_project([ROOT / "spatial_pipeline" / "defs"])
+    comparing = {f"{c.name}/comparison" for c in contracts if c.others}
+    assert comparing
+    wanted |= comparing | {"/".join(INVENTORY.path), "/".join(RETENTION.path)}
     assert {"/".join(a["assetKey"]["path"]) for a in answer["assetNodes"]} == wanted
 
 
