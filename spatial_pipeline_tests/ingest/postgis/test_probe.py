@@ -151,6 +151,25 @@ def test_a_writer_that_is_not_counted_is_not_trusted(database: Database, on: str
         database.sql(off)
 
 
+def test_a_server_that_counts_nothing_is_not_trusted(database: Database) -> None:
+    database.sql("DROP TABLE IF EXISTS silent", "CREATE TABLE silent (id int)",
+                 "INSERT INTO silent VALUES (1)")  # fmt: skip
+    try:
+        configured(database, "ALTER SYSTEM SET track_counts = off", "off")
+        before = settled(database, layer="silent")
+        database.sql("UPDATE silent SET id = 2")
+        assert token(database, layer="silent") != before
+    finally:
+        configured(database, "ALTER SYSTEM RESET track_counts", "on")
+
+
+def configured(database: Database, statement: str, value: str) -> None:
+    """Changes the server's ``track_counts``; returns when new sessions have it."""
+    database.sql(statement)
+    while database.sql("SELECT pg_reload_conf()", "SHOW track_counts").split()[-1] != value:
+        time.sleep(0.05)
+
+
 SESSIONS = (
     "search_path=nowhere", "DateStyle=SQL,DMY", "TimeZone=Asia/Tokyo", "bytea_output=escape",
     "extra_float_digits=-3", "IntervalStyle=sql_standard", "quote_all_identifiers=on",
