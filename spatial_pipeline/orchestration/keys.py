@@ -6,6 +6,8 @@ import dagster as dg
 
 DATASET_TAG = "spatial_pipeline/dataset"
 """Tag of runs of a dataset, for concurrency limits and for finding them."""
+PARTITION_TAG = "dagster/partition"
+"""Dagster's tag of a run with the key of its partition."""
 DEAD_TAG = "spatial_pipeline/dead"
 """Tag of a run that was ended because its processes were gone."""
 FAILED_RULES = "failed_rules"

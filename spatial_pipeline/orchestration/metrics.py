@@ -6,7 +6,7 @@ import dagster as dg
 
 from spatial_pipeline.alert.dispatcher import AlertDispatcher
 from spatial_pipeline.orchestration.alerts.state import Book, locations_of
-from spatial_pipeline.orchestration.keys import DATASET_TAG
+from spatial_pipeline.orchestration.keys import DATASET_TAG, PARTITION_TAG
 from spatial_pipeline.report.openmetrics import Gauge
 
 LIVELY = (
@@ -44,7 +44,7 @@ def _runs(instance: dg.DagsterInstance) -> list[Gauge]:
     for record in instance.get_run_records(dg.RunsFilter(statuses=ended), limit=RECENT):
         run = record.dagster_run
         dataset = run.tags.get(DATASET_TAG)
-        partition = run.tags.get("dagster/partition")
+        partition = run.tags.get(PARTITION_TAG)
         if dataset is None or (dataset, partition) in seen:
             continue
         seen.add((dataset, partition))

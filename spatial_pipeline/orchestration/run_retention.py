@@ -10,6 +10,8 @@ import contextlib
 
 import dagster as dg
 
+from spatial_pipeline.orchestration.keys import PARTITION_TAG
+
 FINISHED = (
     dg.DagsterRunStatus.SUCCESS,
     dg.DagsterRunStatus.FAILURE,
@@ -57,7 +59,7 @@ def delete_old_runs(instance: dg.DagsterInstance, before: float) -> int:
 def _work(run: dg.DagsterRun) -> Work:
     return (
         run.job_name,
-        run.tags.get("dagster/partition"),
+        run.tags.get(PARTITION_TAG),
         frozenset(run.asset_selection or ()),
         frozenset(run.asset_check_selection or ()),
     )

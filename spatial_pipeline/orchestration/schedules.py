@@ -13,7 +13,12 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.orchestration.autostart import schedule_status
-from spatial_pipeline.orchestration.keys import DATASET_TAG, published_key, staged_key
+from spatial_pipeline.orchestration.keys import (
+    DATASET_TAG,
+    PARTITION_TAG,
+    published_key,
+    staged_key,
+)
 from spatial_pipeline.orchestration.partitions import partitions_of
 
 UNFINISHED = [
@@ -23,7 +28,6 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-PARTITION_TAG = "dagster/partition"
 MOST_FAILED = 500
 """Failed runs that are read to see which days were tried before."""
 

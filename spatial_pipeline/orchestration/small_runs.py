@@ -16,6 +16,7 @@ import dagster as dg
 
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.contract.rules.catalogue import only_own_rules
+from spatial_pipeline.orchestration.keys import PARTITION_TAG
 from spatial_pipeline.runtime.parent_death import outlive_parent
 from spatial_pipeline.runtime.unused_packages import arrow_without_pandas
 from spatial_pipeline.settings import Settings
@@ -23,7 +24,6 @@ from spatial_pipeline.settings import Settings
 logger = logging.getLogger("spatial_pipeline")
 SMALL = 16 << 20
 """Bytes, all datasets of a run together, up to which it is executed in its worker."""
-PARTITION_TAG = "dagster/partition"
 SECOND_ATTEMPT = ("dagster/parent_run_id", "dagster/retry_number")
 """Tags of a run that repeats another one."""
 SEVERAL = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

@@ -19,13 +19,12 @@ from spatial_pipeline.settings import Settings
 VALIDATING = "DAGSTER_IS_DEFS_VALIDATION_CLI"
 """Variable that both commands set to 1, as ``dagster definitions validate --help`` says."""
 
-
-NAME = "SPATIAL_STRICT_CONTRACTS"
+STRICT = "SPATIAL_STRICT_CONTRACTS"
 
 
 def is_strict() -> bool:
     """True when a mistake in one contract must keep the code location from loading."""
-    return os.environ.get(VALIDATING) == "1" or _strict(os.environ.get(NAME))
+    return os.environ.get(VALIDATING) == "1" or _strict(os.environ.get(STRICT))
 
 
 def check_project(context: dg.ComponentLoadContext) -> None:
