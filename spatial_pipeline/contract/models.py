@@ -287,7 +287,7 @@ class DatasetContract(ContractModel):
 
     @property
     def column_descriptions(self) -> Mapping[str, ColumnDescription]:
-        """What columns mean, by their name."""
+        """Description and unit of columns, by name."""
         return {}
 
     @property
@@ -328,7 +328,7 @@ class VectorContract(DatasetContract):
 
     @property
     def column_descriptions(self) -> Mapping[str, ColumnDescription]:
-        """What columns mean, by their name."""
+        """Description and unit of columns, by name."""
         return self.columns
 
     @property
