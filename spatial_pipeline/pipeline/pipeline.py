@@ -21,11 +21,7 @@ from spatial_pipeline.check.engine.plan import Plan
 from spatial_pipeline.contract.errors import raise_all
 from spatial_pipeline.contract.models import Contract
 from spatial_pipeline.distributed.client import PATIENCE_S, connected
-from spatial_pipeline.errors import (
-    GateClosedError,
-    NotPublishedError,
-    StoreError,
-)
+from spatial_pipeline.errors import GateClosedError, NotPublishedError, StoreError
 from spatial_pipeline.gate.decision import Decision, merged
 from spatial_pipeline.gate.decision import evaluate as evaluate_gate
 from spatial_pipeline.model.profile import VectorProfile
@@ -34,6 +30,7 @@ from spatial_pipeline.model.result import Result, Verdict
 from spatial_pipeline.model.version import Publication, Version
 from spatial_pipeline.pipeline.check_history import earlier
 from spatial_pipeline.pipeline.comparison_data import Comparisons
+from spatial_pipeline.pipeline.stac_export import keep_stac_item
 from spatial_pipeline.pipeline.staging import Progress, Stager
 from spatial_pipeline.publish import files, table
 from spatial_pipeline.report import violations
@@ -274,7 +271,8 @@ class Pipeline:
         if contract.table is not None:
             reason = self._missing_database(contract) or f"{contract.table} is written by apublish"
             raise GateClosedError(f"{version} is held: {reason}", (reason,))
-        return files.publish(contract, version, self.store)
+        publication = files.publish(contract, version, self.store)
+        return keep_stac_item(self.store, version, publication)
 
     async def apublish(self, contract: Contract, version: Version) -> Publication:
         """Publishes a version to files and, where the contract names one, to its table.
@@ -290,9 +288,10 @@ class Pipeline:
         if missing:
             raise GateClosedError(f"{version} is held: {missing}", (missing,))
         if not self._uses_database(contract):
-            return await asyncio.to_thread(files.publish, contract, version, self.store)
+            return await asyncio.to_thread(self.publish, contract, version)
         async with self._publisher(contract, version) as publisher:
-            return await table.publish(contract, version, self.store, publisher)
+            publication = await table.publish(contract, version, self.store, publisher)
+        return await asyncio.to_thread(keep_stac_item, self.store, version, publication)
 
     async def roll_back(
         self, contract: Contract, partition: str | None = None, to: str | None = None
@@ -333,9 +332,11 @@ class Pipeline:
         if missing:
             raise GateClosedError(f"{version} is held: {missing}", (missing,))
         if not self._uses_database(contract):
-            return await asyncio.to_thread(files.roll_back, contract, version, self.store)
-        async with self._publisher(contract, version) as publisher:
-            return await table.roll_back(contract, version, self.store, publisher)
+            publication = await asyncio.to_thread(files.roll_back, contract, version, self.store)
+        else:
+            async with self._publisher(contract, version) as publisher:
+                publication = await table.roll_back(contract, version, self.store, publisher)
+        return await asyncio.to_thread(keep_stac_item, self.store, version, publication)
 
     def read(self, dataset: str, partition: str | None = None) -> Reader:
         """The published version of a dataset.

@@ -13,6 +13,7 @@ from spatial_pipeline.model.crs.comparison import authority
 from spatial_pipeline.model.profile import BandProfile, Profile, VectorProfile
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Version
+from spatial_pipeline.runtime.hashing import MULTIHASH
 from spatial_pipeline.runtime.json_text import plain
 
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
@@ -25,8 +26,6 @@ MEDIA_TYPES = {
 PUBLISHED = "spatial_pipeline:published_at"
 DENSIFIED = 21
 """Points on each side of an extent that are projected."""
-MULTIHASH = "1220"
-"""Multihash prefix of a SHA-256 digest of 32 bytes."""
 
 
 @dataclass(frozen=True)

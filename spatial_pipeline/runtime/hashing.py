@@ -7,6 +7,9 @@ from typing import Any
 
 from spatial_pipeline.runtime.json_text import json_text
 
+MULTIHASH = "1220"
+"""Multihash prefix of a SHA-256 digest of 32 bytes, in hexadecimal."""
+
 
 def fingerprint(*parts: Any) -> str:
     """First 20 hex digits of the SHA-256 over the canonical JSON of the parts."""

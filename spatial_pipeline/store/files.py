@@ -64,6 +64,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextlib.contextmanager
+def kept_age(folder: Path) -> Iterator[None]:
+    """Restores the times of a folder afterwards: the age of a version is that of its folder."""
+    was = folder.stat()
+    try:
+        yield
+    finally:
+        os.utime(folder, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+@contextlib.contextmanager
 def locked_now(path: Path) -> Iterator[bool]:
     """Holds an exclusive lock if nobody has it; False when somebody does."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,12 +7,11 @@ and are read only where the pointer and its copy are both lost or damaged.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from spatial_pipeline.model.version import Publication
-from spatial_pipeline.store.files import write_json
+from spatial_pipeline.store.files import kept_age, write_json
 from spatial_pipeline.store.seals import SEAL, is_sealed, sealed
 
 NOTE = "publication.json"
@@ -42,10 +41,8 @@ def write_notes(folder: Path, publication: Publication) -> None:
             after["contract_hash"] = publication.contract_hash
             after["published_at"] = publication.published_at
         if after != before and (folder / version).is_dir():
-            # The age of a version, by which it is pruned, is that of its folder.
-            was = (folder / version).stat()
-            write_json(folder / version / NOTE, sealed(after))
-            os.utime(folder / version, ns=(was.st_atime_ns, was.st_mtime_ns))
+            with kept_age(folder / version):
+                write_json(folder / version / NOTE, sealed(after))
 
 
 def recovered(folder: Path) -> Publication | None:

@@ -26,6 +26,7 @@ from spatial_pipeline.store.leases import lease
 from spatial_pipeline.store.locks import locked
 from spatial_pipeline.store.pointer import COPY, FILE, checked_id, mend_pointer
 from spatial_pipeline.store.seals import CONTENT, DATA, content_of
+from spatial_pipeline.store.stac_items import ITEM
 from spatial_pipeline.store.staged import StagedRaster, StagedVector
 
 logger = logging.getLogger("spatial_pipeline")
@@ -36,7 +37,12 @@ REMEMBERED = 1000
 LEFTOVERS = {
     "stage": (f"{UNFINISHED}*", ".staged.json.*.tmp", ".fetched.json.*.tmp"),
     "verdict": ("*/.violations.*.tmp", "*/.verdict.json.*.tmp"),
-    "publish": (".published.json.*.tmp", "..published.json.*.tmp", "*/.publication.json.*.tmp"),
+    "publish": (
+        ".published.json.*.tmp",
+        "..published.json.*.tmp",
+        "*/.publication.json.*.tmp",
+        f"*/.{ITEM}.*.tmp",
+    ),
     "accept": (".accepted.json.*.tmp",),
 }
 """Names that a killed process leaves in the folder of a partition, by the lock it held."""

@@ -20,6 +20,7 @@ from spatial_pipeline.store.prune import size_of
 from spatial_pipeline.store.root_files import OTHERS, stale, strangers
 from spatial_pipeline.store.schemas import ACCEPTED, read_acceptances
 from spatial_pipeline.store.seals import CONTENT, SEAL, is_sealed
+from spatial_pipeline.store.stac_items import item_problem
 from spatial_pipeline.store.staged_versions import FETCHED, LEFTOVERS
 from spatial_pipeline.store.versions import Store
 
@@ -204,6 +205,9 @@ class _Inspector:
             text = f"it was staged by an earlier release, without a digest ({CONTENT})"
             yield self.defect(text, again, name, harms=False)
         yield from self._verdict(version, content, read)
+        problem = item_problem(path, self.store.data_path(version))
+        if problem is not None:
+            yield self.defect(problem, f"{self.run}: it writes it again", name, harms=False)
 
     def _verdict(self, version: Version, content: str, read: bool) -> Iterator[Defect]:
         path = self.store.path(version)

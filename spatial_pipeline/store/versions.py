@@ -3,7 +3,7 @@
 Layout::
 
     <root>/<dataset>/<partition or ->/<version>/{data.parquet|data.tif, profile.json,
-                                                 verdict.json, violations.parquet}
+                                                 verdict.json, violations.parquet, item.json}
     <root>/<dataset>/<partition or ->/{staged.json, published.json, accepted.json, fetched.json}
 
 Temporary files and folders begin with a dot; whoever takes the lock under which they are written
