@@ -30,7 +30,7 @@ AT = "/locations/__repository__@spatial_pipeline"
 PAGES = {
     "graph": "/asset-groups",
     "dataset": f"{AT}/asset-groups/plots",
-    "lineage": "/assets/glaciers/staged?view=lineage&lineageScope=neighbors",
+    "lineage": "/assets/glaciers/published?view=lineage&lineageScope=upstream&lineageDepth=4",
     "source": "/assets/plots/source",
     "staged": "/assets/counties/staged",
     "published": "/assets/counties/published",

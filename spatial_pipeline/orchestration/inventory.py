@@ -29,7 +29,9 @@ def inventory_asset() -> dg.AssetsDefinition:
         "or passed and was not published.",
         check_specs=[
             dg.AssetCheckSpec(
-                CHECK, asset=INVENTORY, description="Readers get what was staged last, everywhere."
+                CHECK,
+                asset=INVENTORY,
+                description="Readers see the version staged last, in every dataset.",
             )
         ],
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,7 @@ from spatial_pipeline.report.trend import HEIGHT, WIDTH, Chart, charts
 
 MAX_ON_PAGE = 6_000
 """Violations on one page, of all datasets together."""
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,14 @@ def plain_template(template: str, **values: Any) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """Escaped text in which lines may end after a slash, so that no word is broken."""
-    return Markup("/<wbr>").join(text.split("/"))
+    """Escaped text in which lines may end after a slash and within no date."""
+    escaped = str(Markup("/<wbr>").join(text.split("/")))
+    return Markup(_DATE.sub(r'<span class="whole">\g<0></span>', escaped))  # noqa: S704 - escaped
+
+
+def moment(text: str) -> str:
+    """An ISO 8601 time in UTC as people read it: ``2026-11-30 06:00:00 UTC``."""
+    return text.replace("T", " ").replace("+00:00", " UTC")
 
 
 @cache
@@ -120,6 +128,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["number"] = number
     environment.filters["breakable"] = breakable
     environment.filters["exact"] = exact
+    environment.filters["moment"] = moment
     environment.filters["keys"] = keys_text
     environment.globals["symbol"] = symbol
     return environment
@@ -174,7 +183,7 @@ def features_text(violations: Violations) -> list[str]:
 def _facts(checked: Checked) -> list[tuple[str, str]]:
     facts = [("Version", checked.version or "none: nothing could be staged")]
     if checked.readers_see is not None:
-        facts.append(("Readers see", checked.readers_see))
+        facts.append(("Readers see", moment(checked.readers_see)))
     profile: Any = checked.profile
     if profile is None:
         return facts
@@ -186,7 +195,8 @@ def _facts(checked: Checked) -> list[tuple[str, str]]:
         facts.append(("Features", number(profile.count)))
         facts.append(("Geometry", profile.geometry_type or "none"))
     else:
-        facts.append(("Size", f"{profile.width} × {profile.height} pixels, {profile.count} bands"))
+        bands = f"{profile.count} band{'' if profile.count == 1 else 's'}"
+        facts.append(("Size", f"{profile.width} × {profile.height} pixels, {bands}"))
     if profile.bounds is not None:
         facts.append(("Extent", ", ".join(exact(b) for b in profile.bounds)))
     return facts

@@ -124,7 +124,7 @@ def test_what_could_not_be_staged_and_rasters_have_a_section_too() -> None:
     text = page([lost, checked("dem", profile=raster, evaluations=())], "now")
     parsed(text)
     assert "nothing could be staged" in text
-    assert "10 × 5 pixels, 1 bands" in text
+    assert "10 × 5 pixels, 1 band<" in text
 
 
 def test_nothing_checked_is_still_a_page() -> None:

@@ -240,6 +240,37 @@ def test_a_raster_lies_beneath_its_violations(opened: Any) -> None:
     assert (black, white, hole[3]) == ([0, 0, 0, 255], [255, 255, 255, 255], 0)
 
 
+def test_the_rarer_kind_is_drawn_above_the_others(opened: Any) -> None:
+    """A hundred gaps would hide the few overlaps at the same places."""
+    many = some("gaps", [OVERLAP] * 5, list("abcde"))
+    few = some("overlaps", [OVERLAP], ["f"])
+    assert ask(opened(checked("a", evaluations=(few, many))), "marks")[-1] == 0
+    assert ask(opened(checked("a", evaluations=(many, few))), "marks")[-1] == 5
+
+
+def test_empty_columns_are_left_out(opened: Any) -> None:
+    shown = """return [...document.querySelectorAll('.rows thead th')]
+      .filter(e => e.checkVisibility()).map(e => e.textContent)"""
+    assert len(opened().run(shown)) == 5
+    region = Violations.build(np.array([-1]), "pixels", [OVERLAP])
+    found = (result("pixel_range", violations=1, sample=()), region)
+    for width in (1280, 390):
+        browser = opened(checked("dem", evaluations=(found,)), width=width)
+        assert browser.run(shown) == ["Check", "Reason", "Place (x, y)"]
+
+
+def test_on_a_phone_no_button_covers_the_map_and_the_index_is_short(opened: Any) -> None:
+    overlap = """const box = (css) => document.querySelector(css).getBoundingClientRect();
+      return Math.min(box('.controls').bottom, box('.stage').bottom)
+        - Math.max(box('.controls').top, box('.stage').top)"""
+    assert opened(width=390).run(overlap) <= 0
+    other = checked("states", evaluations=((PASSED, Violations.none()),))
+    browser = opened(example(), other, width=390)
+    row = "return [...document.querySelectorAll('#index tbody tr:nth-child(2) [data-label]')]"
+    listed = browser.run(f"{row}.filter(e => e.checkVisibility()).map(e => e.dataset.label)")
+    assert listed == ["Dataset", "Verdict", "Rules", "Version"]
+
+
 def test_degrees_keep_the_shape_of_the_land(opened: Any) -> None:
     profile = VectorProfile(
         "a", "GPKG", crs=WGS84, geometry_type="Point", count=1, bounds=(10, 59, 14, 61)

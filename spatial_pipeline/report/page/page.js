@@ -146,6 +146,11 @@
       if (this.started) return;
       this.started = true;
       this.marks = this.data.marks.map((mark, number) => (mark.p ? this.symbol(mark, number) : null));
+      // A rare kind is drawn after, and so above, the frequent ones.
+      const count = new Map();
+      for (const { s } of this.data.marks) count.set(s, (count.get(s) ?? 0) + 1);
+      this.order = [...this.data.marks.entries()]
+        .sort(([, a], [, b]) => count.get(b.s) - count.get(a.s) || b.s - a.s);
       if (this.data.picture) {
         this.picture = new Image();
         this.picture.addEventListener("load", () => this.draw());
@@ -390,7 +395,7 @@
       const picked = this.owner.picked === null ? null : this.data.marks[this.owner.picked];
       for (const i of picked?.f ?? []) this.shape(pen, this.data.around[i], colour("--involved"), colour("--near-fill"), 2.2);
       const groups = [];
-      this.data.marks.forEach((mark, number) => {
+      this.order.forEach(([number, mark]) => {
         if (!mark.p || this.owner.byNumber.get(number)?.hidden) return;
         const ink = colour(`--c${mark.s % 8}`);
         this.shape(pen, mark.g, ink, ink, mark === picked ? 3.5 : 2.2, 0.3);

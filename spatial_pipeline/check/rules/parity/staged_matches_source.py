@@ -180,11 +180,12 @@ def conclude_raster(
         ]
     )
     pixels = sum(n for n, _ in bands.get(1, ()))
+    count = f"{profile.count} band{'' if profile.count == 1 else 's'}"
     message = (
         f"{violations.reasons[0]}"
         + (f", and {len(violations) - 1} more" if len(violations) > 1 else "")
         if len(violations)
-        else f"{pixels} pixels of {profile.count} bands, masks and tags are as they were read"
+        else f"{pixels} pixels of {count}, masks and tags are as they were read"
     )
     lost = tuple(n for n in profile.notes if "not carried over" in n)
     return RuleOutcome(checked=pixels, violations=violations, message=message, notes=lost)
