@@ -55,7 +55,7 @@ def staged_asset(contract: Contract) -> dg.AssetsDefinition:
     @dg.asset(
         key=staged_key(contract.name),
         deps=[source_key(contract.name)],
-        description=f"{contract.description}\n\nStaged: ingested and checked; readers do not see it.",
+        description=f"{contract.description}\n\nStaged and checked; readers do not see it.",
         group_name=_group(contract),
         owners=list(contract.owners),
         kinds={contract.kind, _format(contract)},
@@ -94,7 +94,7 @@ def published_asset(contract: Contract) -> dg.AssetsDefinition:
             staged_key(contract.name),
             *([comparison_key(contract.name)] if contract.others else []),
         ],
-        description=f"{contract.description}\n\nPublished: the last version that passed its contract.",
+        description=f"{contract.description}\n\nThe last version that passed its contract.",
         group_name=_group(contract),
         owners=list(contract.owners),
         kinds={contract.kind, _format(contract)},

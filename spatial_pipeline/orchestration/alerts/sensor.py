@@ -46,7 +46,7 @@ def alerts_sensor(alerts: Alerts, mistakes: str = "") -> dg.SensorDefinition:
         name=NAME,
         minimum_interval_seconds=alerts.interval_s,
         default_status=sensor_status(),
-        description="Sends alerts about failures, with reminders and recoveries; see docs/alerts.md.",
+        description="Sends alerts about failures, reminders and recoveries; see docs/alerts.md.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         return tick(context, alerts, mistakes)
