@@ -181,7 +181,7 @@ def _ask(url: str, query: str, **variables: Any) -> Any:
         {"Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:
             return json.load(answer)["data"]
     except OSError:
         return None
