@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +47,18 @@ def write_violations(layers: Sequence[tuple[str, pa.Table]], path: Path) -> None
     """
     written: list[tuple[str, pa.Table]] = []
     typed: list[tuple[str, pa.Table]] = []
-    styles: dict[str, tuple[str, Sequence[str]]] = {}
+    styles: dict[str, tuple[str, Mapping[str, int]]] = {}
     for name, table in layers:
         written.append((name, table))
         parts = by_kind(table)
+        colours = {check: i for i, check in enumerate(_checks(table))}
         if len(parts) == 1 and len(parts[0][1]) == len(table):
-            styles[name] = (parts[0][0], _checks(table))
+            styles[name] = (parts[0][0], colours)
             continue
         for kind, part in parts:
             typed.append((f"{name}_{kind}s", part))
-            styles[f"{name}_{kind}s"] = (kind, _checks(table))
+            # A check has one colour in all layers, and no entry where it has no feature.
+            styles[f"{name}_{kind}s"] = (kind, {c: colours[c] for c in _checks(part)})
 
     def write(temporary: Path) -> None:
         _write([*written, *typed], temporary)

@@ -7,7 +7,7 @@ style of a layer when it is opened.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -32,13 +32,13 @@ INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES
 
 
 def store_styles(
-    path: Path, layers: Mapping[str, tuple[str, Sequence[str]]], geometry: str
+    path: Path, layers: Mapping[str, tuple[str, Mapping[str, int]]], geometry: str
 ) -> None:
     """Stores a default style for each layer of a GeoPackage.
 
     Args:
         path: the file.
-        layers: kind of geometry and names of the checks, by layer.
+        layers: kind of geometry, and checks with the numbers of their colours, by layer.
         geometry: name of the geometry column.
 
     """
@@ -52,12 +52,12 @@ def store_styles(
         )
 
 
-def qml(kind: str, checks: Sequence[str]) -> str:
+def qml(kind: str, checks: Mapping[str, int]) -> str:
     """A QGIS style with a category for each check, told apart by the column ``name``.
 
     Args:
         kind: one of :data:`KINDS`.
-        checks: names of the checks.
+        checks: number of the colour of each check, by its name.
 
     """
     root = ET.Element("qgis", {"version": "3.22.0", "styleCategories": "Symbology"})
@@ -66,19 +66,30 @@ def qml(kind: str, checks: Sequence[str]) -> str:
     )
     categories = ET.SubElement(renderer, "categories")
     symbols = ET.SubElement(renderer, "symbols")
-    symbol_type, layer_class = SYMBOLS[kind]
-    for i, check in enumerate(checks):
+    for i, (check, colour) in enumerate(checks.items()):
         about = {"render": "true", "symbol": str(i), "value": check, "label": check}
         ET.SubElement(categories, "category", about)
-        symbol = ET.SubElement(
-            symbols, "symbol", {"type": symbol_type, "name": str(i), "alpha": "1"}
-        )
-        layer = ET.SubElement(symbol, "layer", {"class": layer_class, "enabled": "1", "pass": "0"})
-        for key, value in _properties(kind, COLOURS[i % len(COLOURS)]).items():
-            ET.SubElement(layer, "prop", {"k": key, "v": value})
+        _symbol(symbols, kind, str(i), COLOURS[colour % len(COLOURS)])
     ET.SubElement(root, "layerGeometryType").text = str(KINDS.index(kind))
     text = ET.tostring(root, encoding="unicode")
     return f"<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n{text}"
+
+
+def _symbol(parent: ET.Element, kind: str, name: str, colour: str) -> None:
+    symbol_type, layer_class = SYMBOLS[kind]
+    symbol = ET.SubElement(parent, "symbol", {"type": symbol_type, "name": name, "alpha": "1"})
+    _layer(symbol, layer_class, _properties(kind, colour))
+    if kind == "polygon":
+        # A sliver of a square centimetre cannot be seen at the scale of the dataset.
+        middle = _layer(symbol, "CentroidFill", {"point_on_surface": "1"})
+        _symbol(middle, "point", f"@{name}@1", colour)
+
+
+def _layer(symbol: ET.Element, layer_class: str, properties: Mapping[str, str]) -> ET.Element:
+    layer = ET.SubElement(symbol, "layer", {"class": layer_class, "enabled": "1", "pass": "0"})
+    for key, value in properties.items():
+        ET.SubElement(layer, "prop", {"k": key, "v": value})
+    return layer
 
 
 def _properties(kind: str, colour: str) -> dict[str, str]:
@@ -86,7 +97,7 @@ def _properties(kind: str, colour: str) -> dict[str, str]:
     ink = f"{red},{green},{blue}"
     if kind == "point":
         return {"name": "circle", "color": f"{ink},255", "outline_color": "255,255,255,255",
-                "size": "3", "size_unit": "MM"}  # fmt: skip
+                "size": "2.4", "size_unit": "MM"}  # fmt: skip
     if kind == "line":
         return {"line_color": f"{ink},255", "line_width": "0.8", "line_width_unit": "MM"}
     return {"color": f"{ink},90", "style": "solid", "outline_color": f"{ink},255",

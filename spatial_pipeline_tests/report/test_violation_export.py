@@ -150,10 +150,30 @@ def test_every_typed_layer_has_a_style_with_a_colour_for_each_check(tmp_path: Pa
         assert list(categories) == ["<odd> & 'name'", "b"]
         colours = {
             symbol.attrib["name"]: [p.attrib["v"] for p in symbol.iter("prop")]
-            for symbol in renderer.iter("symbol")
+            for symbol in renderer.findall("symbols/symbol")
         }
         assert sorted(colours) == sorted(categories.values())
         assert colours["0"] != colours["1"]
+    # A marker shows polygons that are too small to be seen.
+    markers = [e.attrib["class"] for e in found[-1][1].findall(".//layer/symbol/layer")]
+    assert markers == ["SimpleMarker", "SimpleMarker"]
+
+
+def test_a_check_keeps_its_colour_and_is_listed_where_it_has_features(tmp_path: Path) -> None:
+    path = tmp_path / "v.gpkg"
+    points = table("points", shapes=[Point(0, 0)])
+    write_geopackage(pa.concat_tables([points, table("polygons", shapes=[box(0, 0, 1, 1)])]), path)
+    listed = {
+        name: [
+            (category.attrib["value"], sheet.find(".//prop[@k='color']").attrib["v"][:3])
+            for category in sheet.iter("category")
+        ]
+        for name, sheet in styles(path)
+    }
+    assert listed == {
+        "violations_points": [("points", "214")],
+        "violations_polygons": [("polygons", "31,")],
+    }
 
 
 def test_plain_columns_need_no_parser() -> None:
