@@ -114,7 +114,7 @@ SLIPS = [
     ),
     Slip(
         "name with a hyphen",
-        ("roads.yaml:3: name: ", "letters, digits and underscores"),
+        ("roads.yaml:3: name: ", "letters, digits and underscores", "write my_roads"),
         HEAD.replace("name: roads", "name: my-roads"),
     ),
     Slip(
@@ -137,7 +137,7 @@ SLIPS = [
         ("roads.yaml:5: freshness.at_most: ", "26h"),
         HEAD + "  freshness: {at_most: 26}\n",
     ),
-    Slip("owner", ("roads.yaml:5: owners: ", "team:name"), HEAD + "  owners: [gis]\n"),
+    Slip("owner", ("roads.yaml:5: owners: ", "write team:gis"), HEAD + "  owners: [gis]\n"),
     Slip(
         "value of on_schema_change",
         ("roads.yaml:5: on_schema_change: ", "'accept_additive'"),
@@ -205,11 +205,15 @@ SLIPS = [
         HEAD + "\tkey: [road_id]\n",
     ),
     Slip("empty file", ("roads.yaml:1: the file is empty", "'type' and 'attributes'"), ""),
-    Slip("not UTF-8", ("roads.yaml: ", "UTF-8"), HEAD.encode() + b"  description: Stra\xdfen\n"),
+    Slip(
+        "not UTF-8",
+        ("roads.yaml:5: ", "UTF-8", "save"),
+        HEAD.encode() + b"  description: Stra\xdfen\n",
+    ),
     # Rules.
     _rule("rule misspelt", "{rule: uniqe, columns: [road_id]}", "did you mean 'unique'"),
     _rule("rule unknown", "{rule: beautiful}", "`spatial-pipeline rules`"),
-    _rule("rule without its id", "{columns: [road_id]}", "missing key 'rule'"),
+    _rule("rule without its id", "{columns: [road_id]}", "missing key 'rule'", "valid_geometry"),
     _rule("rule as text", "valid_geometry", "{rule: valid_geometry}"),
     _rule(
         "parameter misspelt",
@@ -288,7 +292,7 @@ SLIPS = [
     ),
     Slip(
         "datasets in a circle",
-        ("roads.yaml:3: ", "roads → rivers → roads"),
+        ("roads.yaml:3: ", "roads → rivers → roads", "remove one"),
         HEAD + RULE + "{rule: same_count_as, other: {dataset: rivers}}\n",
         files={
             "rivers.yaml": HEAD.replace("name: roads", "name: rivers")
@@ -358,7 +362,7 @@ SLIPS = [
     ),
     Slip(
         "partition of a dataset without any",
-        ("roads has no partitions",),
+        ("roads has no partitions", "leave out --partition"),
         call=(*CHECK, "--partition", "north"),
     ),
     Slip(

@@ -102,7 +102,9 @@ def targets_of(
     if partition is not None and len(refusals) == len(partitioned):
         whose = ", ".join(c.name for c in contracts)
         verb = "has" if len(contracts) == 1 else "have"
-        wrong("; ".join(refusals.values()) or f"{whose} {verb} no partitions")
+        wrong(
+            "; ".join(refusals.values()) or f"{whose} {verb} no partitions: leave out --partition"
+        )
     targets: list[tuple[Contract, str | None]] = []
     for contract in contracts:
         if rules and not {r.check_name for r in contract.effective_rules} & set(rules):

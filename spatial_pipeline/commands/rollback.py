@@ -45,7 +45,7 @@ def rollback(
     everything = [*own, *neighbours]
     contract = named(everything, dataset)
     if partition is not None and contract.partitions is None:
-        wrong(f"{dataset} has no partitions")
+        wrong(f"{dataset} has no partitions: leave out --partition")
     if partition is None and contract.partitions is not None:
         wrong(f"{dataset} is partitioned: give --partition KEY")
     pipeline = pipeline_of(everything)

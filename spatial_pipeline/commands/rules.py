@@ -47,7 +47,7 @@ def rules(
     found = list(known.values()) if sought is None else search(sought, known.values())
     if not found:
         near = closest(sought, [*known, *specification_names()]).hint
-        wrong(f"no rule has the id, or the words, {sought!r}{near}")
+        wrong(f"no rule has the ID {sought!r}, or these words{near}")
     if as_json:
         from spatial_pipeline.contract.rules import CATALOGUE
         from spatial_pipeline.report.catalogue import rule_json

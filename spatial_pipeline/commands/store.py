@@ -208,7 +208,7 @@ def _retention(
         names = stored
     asked = {k: v for k, v in (("keep", keep), ("days", days)) if v is not None}
     if not asked and not written:
-        wrong("nothing says how much stays: give --keep and --days, or contracts with `retention`")
+        wrong("no limit is given: use --keep and --days, or contracts with `retention`")
     if not asked:
         return written
     return {n: written.get(n, Retention()).model_copy(update=asked) for n in names if n in stored}

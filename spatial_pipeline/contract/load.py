@@ -220,8 +220,9 @@ def _read(path: Path) -> list[_Read]:
     except OSError as exc:
         return [_Read(mistakes=(Mistake(path, None, f"cannot be read: {exc.strerror}"),))]
     except UnicodeDecodeError as exc:
-        text = f"cannot be read: it is not UTF-8 (byte {exc.start})"
-        return [_Read(mistakes=(Mistake(path, None, text),))]
+        line = exc.object[: exc.start].count(b"\n") + 1
+        text = f"cannot be read: it is not UTF-8 (byte {exc.start}): save it in this encoding"
+        return [_Read(mistakes=(Mistake(path, line, text),))]
     except DocumentError as exc:
         return [_Read(mistakes=(Mistake(path, exc.line, f"not YAML: {exc}"),))]
     if not documents:

@@ -215,7 +215,9 @@ def _other(kind: str, given: Any, context: Mapping[str, Any], error: ErrorDetail
             "^[A-Za-z0-9_]+$": f"{letters} only",
             "^[A-Za-z_][A-Za-z0-9_]*$": f"{letters} only, no digit first",
         }.get(context["pattern"], f"must match {context['pattern']}")
-        return f"{rule}, got {shown(given)}"
+        plain = re.sub(r"\W", "_", given, flags=re.ASCII)
+        usable = plain != given and plain.strip("_") and re.fullmatch(context["pattern"], plain)
+        return f"{rule}, got {shown(given)}" + (f": write {plain}" if usable else "")
     if kind == "value_error":
         return str(context["error"])
     if kind == "finite_number":

@@ -60,7 +60,7 @@ def partition_mistake(contract: Contract, key: str) -> str | None:
     """Why a key is no partition of the dataset; None when it is, or cannot be known not to be."""
     partitions = contract.partitions
     if partitions is None:
-        return f"{contract.name} has no partitions"
+        return f"{contract.name} has no partitions: leave out --partition"
     if isinstance(partitions, StaticPartitions):
         if key in partitions.static:
             return None

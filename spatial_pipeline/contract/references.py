@@ -123,6 +123,7 @@ def reference_mistakes(datasets: Sequence[Declared]) -> list[Mistake]:
                 mistakes.append(dataset.place.mistake(reference.location, text))
     for circle in _circles(edges):
         text = f"datasets refer to each other in a cycle: {' → '.join((*circle, circle[0]))}"
+        text += ": remove one of these references"
         mistakes.append(by_name[circle[0]].place.mistake(where, text))
     return mistakes
 

@@ -168,7 +168,9 @@ def _rule_mistakes(
     if "rule" not in rule:
         near = next((k for k in rule if k not in COMMON and closest(k, ["rule"]).word), None)
         if near is None:
-            yield place.mistake(where, "missing key 'rule': which rule this is", key=True)
+            yield place.mistake(
+                where, "missing key 'rule': the ID of a rule, such as valid_geometry", key=True
+            )
         else:
             text = f"unknown key {near!r}; did you mean 'rule'?"
             yield place.mistake((*where, near), text, key=True)
@@ -213,7 +215,8 @@ def _whole_mistakes(attributes: Mapping[str, Any], place: AttributePlace) -> Ite
     owners = attributes.get("owners")
     for index, owner in enumerate(owners if isinstance(owners, (list, tuple)) else ()):
         if isinstance(owner, str) and not re.fullmatch(OWNER, owner, re.DOTALL):
-            text = f"owners: {shown(owner)} is neither an e-mail address nor team:name"
+            way = f": write team:{owner}" if re.fullmatch(r"[A-Za-z0-9_]+", owner) else ""
+            text = f"owners: {shown(owner)} is neither an e-mail address nor team:name{way}"
             if LIKE_AN_ADDRESS.fullmatch(owner):
                 text = (
                     f"owners: Dagster refuses {shown(owner)}: an e-mail address has ASCII letters, "

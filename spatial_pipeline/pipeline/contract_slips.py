@@ -52,7 +52,7 @@ def _of_sql(
         hint = "" if unknown is None else closest(unknown[1], columns).hint
         if NOT_SQL in result.message or hint:
             line = None if contract.path is None else contract.line_of(result.name)
-            yield Mistake(contract.path, line, f"{result.name}: {result.message}{hint}")
+            yield Mistake(contract.path, line, f"{result.name}: {result.message.rstrip('!')}{hint}")
 
 
 def _of_source(contract: Contract, error: str) -> Iterator[Mistake]:

@@ -17,7 +17,7 @@ def contract(partitions: dict[str, Any] | None) -> VectorContract:
 @pytest.mark.parametrize(
     ("partitions", "key", "mistake"),
     [
-        (None, "x", "a has no partitions"),
+        (None, "x", "a has no partitions: leave out --partition"),
         ({"static": ["north", "south"]}, "north", None),
         (
             {"static": ["north", "south"]},

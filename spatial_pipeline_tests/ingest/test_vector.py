@@ -198,7 +198,7 @@ def test_a_layer_is_named_when_there_are_several(tmp_path: Path) -> None:
     profile, _ = staged_vector(tmp_path / "a.gpkg", tmp_path / "t", layer="road")
     assert (
         profile.error
-        == "a.gpkg: no layer 'road' in it; there is roads, rivers; did you mean 'roads'?"
+        == "a.gpkg: no layer 'road' in it; it has roads, rivers; did you mean 'roads'?"
     )
     assert profile.layer == "road"
 

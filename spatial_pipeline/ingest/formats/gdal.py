@@ -141,7 +141,7 @@ def _info(path: str, layer: str | None) -> dict[str, Any]:
         msg = f"{len(names)} layers in it, name one of them as layer: {listed}"
         raise SourceError(msg)
     if layer is not None and layer not in names:
-        msg = f"no layer {layer!r} in it; there is {listed}{closest(layer, names).hint}"
+        msg = f"no layer {layer!r} in it; it has {listed}{closest(layer, names).hint}"
         raise SourceError(msg)
     if layer not in (None, info["layer_name"]):
         info = dict(pyogrio.read_info(path, layer=layer))
