@@ -199,10 +199,11 @@ def _parquet(
 
 def _raster_drivers() -> list[str]:
     """GDAL drivers that write rasters."""
+    # Questions to a driver read files of GDAL_DATA, which rasterio sets for each thread in an Env.
     with rasterio.Env() as env:
         names = set(env.drivers())
-    names -= set(pyogrio.list_drivers()) - set(raster_driver_extensions().values())
-    return sorted(n for n in names if driver_can_create(n) or driver_can_create_copy(n))
+        names -= set(pyogrio.list_drivers()) - set(raster_driver_extensions().values())
+        return sorted(n for n in names if driver_can_create(n) or driver_can_create_copy(n))
 
 
 def _suffix(driver: str) -> str:

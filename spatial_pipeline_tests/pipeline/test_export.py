@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -217,3 +220,25 @@ def test_a_raster_that_a_format_cannot_hold(tmp_path, out):
     )
     with pytest.raises(RuleError, match=r"source\.tif cannot be written as GIF"):
         export_raster(staged, profile, out, "GIF")
+
+
+def test_asking_for_drivers_prints_nothing() -> None:
+    """rasterio sets GDAL_DATA for the thread that imports it; others asked without it."""
+    code = (
+        "import threading\n"
+        "def thread(call):\n"
+        "    t = threading.Thread(target=call); t.start(); t.join()\n"
+        "thread(lambda: __import__('rasterio'))\n"
+        "from spatial_pipeline.pipeline.export import export_raster\n"
+        "def asked():\n"
+        "    try:\n"
+        "        export_raster(None, None, None, 'nothing', {})\n"
+        "    except Exception as exc:\n"
+        "        print(type(exc).__name__)\n"
+        "thread(asked)\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "GDAL_DATA"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    assert (done.stdout, done.stderr) == ("RuleError\n", "")
