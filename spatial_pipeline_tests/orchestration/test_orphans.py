@@ -242,6 +242,22 @@ def test_a_run_that_ended_meanwhile_is_left_alone(
     assert "ended by itself" in end(instance, dead)
 
 
+def test_the_slots_of_a_dead_run_are_free_at_once(
+    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = started(instance)
+    events = instance.event_log_storage
+    events.set_concurrency_slots("postgis", 1)
+    assert events.claim_concurrency_slot("postgis", run.run_id, "step").is_claimed
+    age(tmp_path, run.run_id, 500)
+    later = time.time() + 200
+    monkeypatch.setattr("spatial_pipeline.orchestration.orphans.time.time", lambda: later)
+    (dead,) = dead_runs(instance, tmp_path, None, 120.0)
+    assert events.get_concurrency_info("postgis").active_run_ids == {run.run_id}
+    end(instance, dead)
+    assert events.get_concurrency_info("postgis").active_run_ids == set()
+
+
 def test_a_run_shows_that_it_lives_until_it_ends(tmp_path: Path) -> None:
     with heartbeat.beating(tmp_path, "run", 0.01):
         until = time.monotonic() + 60
