@@ -15,6 +15,7 @@ import pystac
 import pytest
 import rasterio
 from affine import Affine
+from pydantic import SecretStr
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 import spatial_pipeline
@@ -27,7 +28,10 @@ from spatial_pipeline.settings import Settings
 from spatial_pipeline.store.prune import prune
 from spatial_pipeline.store.stac_items import ITEM
 from spatial_pipeline.store.verify import verify
+from spatial_pipeline_tests.ingest.tables import Database, database
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, Project
+
+__all__ = ["database"]
 
 MORE = [*GOOD, [3, 3]]
 YEAR_S = 366 * 86_400.0
@@ -103,6 +107,14 @@ def test_a_raster_has_one(tmp_path: Path) -> None:
     item = opened(pipeline.store.path(staged(pipeline, contract)) / ITEM)
     assert item.assets["data"].href == "./data.tif"
     assert item.properties["proj:shape"] == [3, 4]
+
+
+def test_a_version_that_is_published_to_a_table_has_one(database: Database, tmp_path: Path) -> None:
+    project = Project(tmp_path, publish={"table": "public.points"})
+    project.supply(GOOD)
+    settings = Settings(store=tmp_path / "store", database_url=SecretStr(database.uri))
+    version = staged(Pipeline.of([project.contract], settings), project.contract)
+    assert opened(beside(project, version)).assets["data"].href == "./data.parquet"
 
 
 def test_a_held_version_has_none_and_the_last_good_one_keeps_its_own(project: Project) -> None:
