@@ -5,6 +5,7 @@ Exit codes: 0 all blocking rules passed, 1 some failed, 2 mistake in the call or
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import os
@@ -99,6 +100,8 @@ def main() -> None:
     SINGLE_COMMAND.set()
     # Imports make many objects that stay: collections between them find nothing.
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
+    # Python looks once more for cycles at its end, among all objects of all modules.
+    atexit.register(gc.freeze)
     # Only the command that is called is imported; all are for help, completion and a misspelling.
     called = sys.argv[1] if len(sys.argv) > 1 else ""
     application([called] if called in COMMANDS else COMMANDS)()
