@@ -31,7 +31,8 @@ HEAVY = ("asyncio", "dagster", "duckdb", "http.server", "matplotlib", "numpy", "
 UNUSED = ("PIL", "asyncpg", "boto3", "dagster", "distributed", "duckdb", "geopandas", "httpx2",
           "jinja2", "matplotlib", "obstore", "pandas", "psycopg2", "pyogrio", "rasterio",
           "spatial_pipeline.check.rules.topology.must_not_overlap",
-          "spatial_pipeline.contract.rules.pixels")  # fmt: skip
+          "spatial_pipeline.contract.rules.pixels",
+          "spatial_pipeline.contract.rules.raster_metadata")  # fmt: skip
 """Modules that a check of features in a file does not need."""
 CONTRACT = """
 type: spatial_pipeline.VectorDataset
