@@ -23,8 +23,9 @@ IO_CALLS = {"open", "read_bytes", "read_text", "write_bytes", "write_text", "fro
             "tofile", "read_parquet", "read_csv", "from_file", "to_file"}  # fmt: skip
 
 
-HEAVY = ("asyncio", "dagster", "duckdb", "http.server", "matplotlib", "numpy", "pyarrow", "pyproj",
-         "shapely", "spatial_pipeline.contract.rules", "yaml")  # fmt: skip
+HEAVY = ("asyncio", "dagster", "duckdb", "http.server", "matplotlib", "numpy", "pyarrow",
+         "pydantic", "pyproj", "shapely", "spatial_pipeline.contract.rules",
+         "yaml")  # fmt: skip
 """Modules that neither the help texts nor the list of rules need."""
 
 
