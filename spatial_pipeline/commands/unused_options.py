@@ -9,20 +9,21 @@ obeys.
 from __future__ import annotations
 
 import dataclasses
+from importlib import import_module
 from typing import Any
 
 
 def leave_out_unused_options() -> None:
     """Has Typer build the validator of an option when there is a value to validate."""
     try:
-        from typer import _coercion, core
-
-        build, parameter = core.build_runtime_param, _coercion.RuntimeParam
+        core: Any = import_module("typer.core")
+        build = core.build_runtime_param
+        parameter: Any = import_module("typer._coercion").RuntimeParam
     except (ImportError, AttributeError):
         return
 
     @dataclasses.dataclass(frozen=True)
-    class Deferred(parameter):  # type: ignore[misc,valid-type]
+    class Deferred(parameter):  # type: ignore[misc]
         descriptor: Any
 
         def _coerce_value(self, value: Any, param: Any, ctx: Any) -> Any:
