@@ -5,6 +5,7 @@ Exit codes: 0 all blocking rules passed, 1 some failed, 2 mistake in the call or
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import os
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from spatial_pipeline.commands.terminal import results_only, show_version
+from spatial_pipeline.commands.unused_options import leave_out_unused_options
 from spatial_pipeline.runtime.json_logs import JsonLines
 from spatial_pipeline.runtime.unused_packages import SINGLE_COMMAND
 
@@ -97,8 +99,11 @@ def main() -> None:
     # Pydantic looks for plugins in all installed packages: a tenth of the time of a short command.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     SINGLE_COMMAND.set()
+    leave_out_unused_options()
     # Imports make many objects that stay: collections between them find nothing.
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
+    # Python looks once more for cycles at its end, among all objects of all modules.
+    atexit.register(gc.freeze)
     # Only the command that is called is imported; all are for help, completion and a misspelling.
     called = sys.argv[1] if len(sys.argv) > 1 else ""
     application([called] if called in COMMANDS else COMMANDS)()

@@ -23,15 +23,17 @@ IO_CALLS = {"open", "read_bytes", "read_text", "write_bytes", "write_text", "fro
             "tofile", "read_parquet", "read_csv", "from_file", "to_file"}  # fmt: skip
 
 
-HEAVY = ("asyncio", "dagster", "duckdb", "http.server", "matplotlib", "numpy", "pyarrow", "pyproj",
-         "shapely", "spatial_pipeline.contract.rules", "yaml")  # fmt: skip
+HEAVY = ("asyncio", "dagster", "duckdb", "http.server", "matplotlib", "numpy", "pyarrow",
+         "pydantic", "pyproj", "shapely", "spatial_pipeline.contract.rules",
+         "yaml")  # fmt: skip
 """Modules that neither the help texts nor the list of rules need."""
 
 
 UNUSED = ("PIL", "asyncpg", "boto3", "dagster", "distributed", "duckdb", "geopandas", "httpx2",
           "jinja2", "matplotlib", "obstore", "pandas", "psycopg2", "pyogrio", "rasterio",
           "spatial_pipeline.check.rules.topology.must_not_overlap",
-          "spatial_pipeline.contract.rules.pixels")  # fmt: skip
+          "spatial_pipeline.contract.rules.pixels",
+          "spatial_pipeline.contract.rules.raster_metadata")  # fmt: skip
 """Modules that a check of features in a file does not need."""
 CONTRACT = """
 type: spatial_pipeline.VectorDataset

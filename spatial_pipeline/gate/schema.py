@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from spatial_pipeline.contract.models import DatasetContract
 from spatial_pipeline.contract.rules import Rule
 from spatial_pipeline.contract.rules.metadata import Columns, Crs, GeometryTypeRule
-from spatial_pipeline.contract.rules.raster_metadata import (
-    BandCount,
-    DataTypeRule,
-    GridAlignment,
-    Nodata,
-    Resolution,
-)
 from spatial_pipeline.model.schema_diff import (
     ChangeKind,
     SchemaChange,
@@ -61,8 +56,7 @@ def schema_reasons(contract: DatasetContract, evidence: SchemaEvidence | None) -
 def _declares(rule: Rule, difference: SchemaDifference) -> bool:
     if isinstance(rule, Columns):
         return _names(rule, difference)
-    declared = DECLARED.get(type(rule))
-    return declared is not None and difference.kind in declared
+    return difference.kind is _declared().get(type(rule))
 
 
 def _names(rule: Columns, difference: SchemaDifference) -> bool:
@@ -75,13 +69,18 @@ def _names(rule: Columns, difference: SchemaDifference) -> bool:
     return difference.column in listed
 
 
-DECLARED: dict[type[Rule], frozenset[ChangeKind]] = {
-    Crs: frozenset({ChangeKind.CRS}),
-    GeometryTypeRule: frozenset({ChangeKind.GEOMETRY_TYPE}),
-    BandCount: frozenset({ChangeKind.BAND_COUNT}),
-    DataTypeRule: frozenset({ChangeKind.DATA_TYPE}),
-    Nodata: frozenset({ChangeKind.NODATA}),
-    Resolution: frozenset({ChangeKind.RESOLUTION}),
-    GridAlignment: frozenset({ChangeKind.ALIGNMENT}),
-}
-"""Rules that declare a part of the schema, beside those that list columns."""
+@cache
+def _declared() -> dict[type[Rule], ChangeKind]:
+    """Rules that declare a part of the schema, beside those that list columns."""
+    # Their models are built where a schema has changed.
+    from spatial_pipeline.contract.rules import raster_metadata as raster
+
+    return {
+        Crs: ChangeKind.CRS,
+        GeometryTypeRule: ChangeKind.GEOMETRY_TYPE,
+        raster.BandCount: ChangeKind.BAND_COUNT,
+        raster.DataTypeRule: ChangeKind.DATA_TYPE,
+        raster.Nodata: ChangeKind.NODATA,
+        raster.Resolution: ChangeKind.RESOLUTION,
+        raster.GridAlignment: ChangeKind.ALIGNMENT,
+    }

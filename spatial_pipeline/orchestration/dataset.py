@@ -29,10 +29,12 @@ def dataset_definitions(contract: Contract) -> dg.Definitions:
         ordered_schedule(contract, job),
     )
     comparison = comparison_spec(contract)
+    external = [source_spec(contract), *([] if comparison is None else [comparison])]
     return dg.Definitions(
         assets=[
-            source_spec(contract),
-            *([] if comparison is None else [comparison]),
+            # Dagster would gather the specs of all datasets in one definition, and hand all of
+            # them to the job of each.
+            *(dg.AssetsDefinition(specs=[spec]) for spec in external),
             staged_asset(contract),
             published_asset(contract),
         ],

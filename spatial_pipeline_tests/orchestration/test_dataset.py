@@ -40,6 +40,19 @@ def contract(**changes: Any) -> VectorContract:
     return VectorContract.model_validate({**ROADS, **changes})
 
 
+def test_the_job_of_a_dataset_knows_no_sources_of_others() -> None:
+    others = (contract(name=name, rules=ROADS["rules"][:3]) for name in ("rivers", "rails"))
+    definitions = dg.Definitions.merge(*map(dataset_definitions, (contract(), *others)))
+    job = definitions.resolve_job_def("roads_job")
+    assert {k.to_user_string() for k in job.asset_layer.asset_graph.get_all_asset_keys()} == {
+        "roads/source",
+        "roads/staged",
+        "roads/comparison",
+        "roads/published",
+        "county/published",
+    }
+
+
 def test_the_graph_of_a_dataset() -> None:
     graph = dataset_definitions(contract()).resolve_asset_graph()
     nodes = {n.key.to_user_string(): n for n in graph.asset_nodes}
