@@ -67,7 +67,7 @@ class ConformanceEvidence:
             if layer.judge is not None:
                 found.add(layer.judge)
             try:
-                self._compare(found, scan)
+                self._compare(found, scan, layer)
             except Exception as exc:  # noqa: BLE001 - a damaged file fails in many ways
                 found = _unjudged(found.format, exc)
         return found.evidence()
@@ -82,7 +82,7 @@ class ConformanceEvidence:
             judged = _unjudged(layer.driver, exc)
         return None if judged is None else judged.evidence()
 
-    def _compare(self, found: Judge, scan: LayerScan) -> None:
+    def _compare(self, found: Judge, scan: LayerScan, layer: Layer) -> None:
         """Compares what the file declares with its features."""
         file = self._file
         if file is None:
@@ -94,7 +94,7 @@ class ConformanceEvidence:
         elif found.format == "Shapefile":
             shapefile.compare(found, file, scan.extent)
         elif found.format == "GeoJSON":
-            geojson.compare(found, scan.extent)
+            geojson.compare(found, scan.extent, layer.declared_bounds)
 
 
 def _structure(local: SourceFiles, layer: str | None) -> Judge | None:
