@@ -47,7 +47,11 @@ class ConformanceEvidence:
         self._pool.shutdown()
 
     def finish(
-        self, layer: Layer | None, scan: LayerScan | None, error: str | None = None
+        self,
+        layer: Layer | None,
+        scan: LayerScan | None,
+        error: str | None = None,
+        index: FormatEvidence | None = None,
     ) -> FormatEvidence | None:
         """The evidence, once a layer was read or was found to be unreadable.
 
@@ -55,6 +59,7 @@ class ConformanceEvidence:
             layer: the layer; None for one that could not be read to its end.
             scan: what is known of its features.
             error: why it could not be read.
+            index: evidence about its spatial index.
 
         """
         self.settle()
@@ -70,6 +75,10 @@ class ConformanceEvidence:
                 self._compare(found, scan, layer)
             except Exception as exc:  # noqa: BLE001 - a damaged file fails in many ways
                 found = _unjudged(found.format, exc)
+        if index is not None and index.format == "GeoParquet":
+            for finding in index.findings:
+                if finding.code in {spatial_index.WHOLE, spatial_index.TRUE}:
+                    found.fail("covering", finding.reason)
         return found.evidence()
 
     def index(self, layer: Layer, scan: LayerScan) -> FormatEvidence | None:
