@@ -9,6 +9,7 @@ from spatial_pipeline.ingest.conformance import (
     flatgeobuf,
     geojson,
     geopackage,
+    geopackage_envelopes,
     geoparquet,
     shapefile,
     spatial_index,
@@ -102,6 +103,8 @@ class ConformanceEvidence:
             flatgeobuf.compare(found, file, scan.types, scan.extent)
         elif found.format == "Shapefile":
             shapefile.compare(found, file, scan.extent)
+        elif found.format == "GeoPackage" and layer.name and layer.geometry:
+            geopackage_envelopes.compare(found, file, layer.name, layer.geometry, scan)
         elif found.format == "GeoJSON":
             geojson.compare(found, scan.extent, layer.declared_bounds)
 
