@@ -175,7 +175,7 @@ def _definitions(found: Judge, database: sqlite3.Connection) -> None:
         try:
             identifier = pyproj.CRS.from_wkt(given[0]).to_json_dict().get("id", {})
         except CRSError:
-            told = f"the definition of srs_id {system['srs_id']} is no WKT: {given[0][:60]!r}"
+            told = f"the definition of srs_id {system['srs_id']} is not WKT: {given[0][:60]!r}"
             found.fail("Req 10", told)
             continue
         known = str(identifier.get("authority", "")).casefold()

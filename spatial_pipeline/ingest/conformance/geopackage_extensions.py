@@ -100,7 +100,7 @@ def _references(found: Judge, database: sqlite3.Connection, relations: set[str])
         found.expect("Req 98", right, f"column_name {column!r} of the reference scope {scope}")
         right = _has_row(database, str(table), row) if scope.startswith("row") else row is None
         found.expect("Req 99", right, f"row_id_value {row!r} of the reference scope {scope}")
-        found.expect("Req 100", is_moment(moment), f"timestamp {moment!r} is no ISO 8601 time")
+        found.expect("Req 100", is_moment(moment), f"timestamp {moment!r} is not an ISO 8601 time")
         found.expect("Req 101", bool(known), f"md_file_id {file} is not in gpkg_metadata")
         told = f"md_parent_id {parent} of md_file_id {file}"
         found.expect("Req 102", bool(parent_known) and parent != file, told)
