@@ -78,8 +78,8 @@ def collected(
         constants: names of numbers that JSON does not have.
 
     """
-    others = ", ".join(sorted(constants))
-    found.expect("RFC 8259 6", not others, f"{others} stands in place of a number")
+    odd = ", ".join(sorted(constants))
+    found.expect("RFC 8259 6", not odd, f"{odd} stands in place of a number")
     found.expect("RFC 7946 4", "crs" not in members, "there is a member crs, which is removed")
     if not sequence:
         others = sorted(_OF_COLLECTIONS & members.keys())

@@ -112,7 +112,8 @@ def _metadata(found: Judge, raw: bytes | None) -> dict[str, Any] | None:
         return None
     if named:
         found.expect("primary_column", primary in columns, f"columns does not describe {primary}")
-    return geo
+    described: dict[str, Any] = geo
+    return described
 
 
 def _column(

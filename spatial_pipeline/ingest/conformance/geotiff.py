@@ -125,13 +125,13 @@ def _codes(found: Judge, model: int | None, plain: Mapping[int, int], keys: set[
         else:
             told = f"{projected} is not a projected CRS of EPSG"
             found.expect("ProjectedCRSGeoKey", _is_epsg(projected, "is_projected"), told)
-    if model in {2, 3} and geodetic not in {None, _USER_DEFINED}:
+    if model in {2, 3} and geodetic is not None and geodetic != _USER_DEFINED:
         kind = "is_geographic" if model == 2 else "is_geocentric"
         told = f"{geodetic} is not a {kind.removeprefix('is_')} CRS of EPSG"
         found.expect("GeodeticCRSGeoKey", _is_epsg(geodetic, kind), told)
 
 
-def _is_epsg(code: int | None, kind: str) -> bool:
+def _is_epsg(code: int, kind: str) -> bool:
     try:
         return bool(getattr(pyproj.CRS.from_epsg(code), kind))
     except CRSError:
