@@ -59,6 +59,10 @@ postgis: ## PostgreSQL server binaries with PostGIS, from the distribution when 
 browser: ## Chromium and ChromeDriver, from the distribution when there are none
 	@deploy/install-browser.sh
 
+.PHONY: eatmydata
+eatmydata: ## What keeps the test suite from waiting for the disk, where the distribution has it
+	@deploy/install-eatmydata.sh
+
 # Exit code 1 says that some datasets are held, which the demo shows; others must be published then.
 .PHONY: demo
 demo: venv ## Real data, checked, published or held, with the reasons
@@ -67,8 +71,8 @@ demo: venv ## Real data, checked, published or held, with the reasons
 	[[ $$status -le 1 && -e .spatial/store/counties/-/published.json ]]
 
 .PHONY: test
-test: venv postgis browser ## The whole test suite (one file: make test TESTS=spatial_pipeline_tests/check)
-	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(TESTS)
+test: venv postgis browser eatmydata ## The whole test suite (one file: make test TESTS=spatial_pipeline_tests/check)
+	@$$(command -v eatmydata) $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(TESTS)
 
 .PHONY: test-hard
 test-hard: venv postgis browser ## The suite twice: asyncio's debug mode, shuffled, two workers (TESTS as above)

@@ -22,8 +22,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from turns import BEFORE
+
 FOLDER = Path(__file__).parent
 OURS = "spatial_pipeline"
+SAME = 0.95
+"""Least ratio to an earlier checkout: no slower than by 5%."""
 LEAST = 1000
 """Features and pixels along a side, at least."""
 LONGEST = 400.0
@@ -100,7 +104,7 @@ def race(task: str, goals: dict[str, float]) -> Callable[[Any], Iterator[Row]]:
         ours, size = found["rows"][0], found["size"]
         for row in found["rows"][1:]:
             if "ratio" in row:
-                goal = goals.get(row["side"], 0)
+                goal = SAME if row["side"] == BEFORE else goals.get(row["side"], 0)
                 yield least(task, size, ours["seconds"], row["side"], row["seconds"], goal)
             else:
                 why = row.get("missing", "another answer")
@@ -119,7 +123,10 @@ def topology(found: Any) -> Iterator[Row]:
                 continue
             task, size = f"{row['layer']}: {what}", found["features"]
             if f"times slower than {what}" in row and "seconds" in mine:
-                yield least(task, size, mine["seconds"], row["side"], row["seconds"])
+                if not row["side"].startswith(BEFORE):
+                    yield least(task, size, mine["seconds"], row["side"], row["seconds"])
+                elif row["side"] == f"{BEFORE}, {what}":
+                    yield least(task, size, mine["seconds"], BEFORE, row["seconds"], SAME)
             elif what == "overlaps":
                 why = row.get("missing", "another answer")
                 yield Row(task, _size(size), _seconds(mine), row["side"], why, None)
@@ -129,7 +136,10 @@ def ingest(found: Any) -> Iterator[Row]:
     """Rows of ``ingest.py``: it proves what it wrote, so it may take half as long again."""
     for row in found["rows"]:
         ours, gdal = row["seconds"]["ours"], row["seconds"]["gdal"]
-        yield least(f"ingest of {row['format']}", row["count"], ours, "GDAL", gdal, 0.67)
+        task = f"ingest of {row['format']}"
+        yield least(task, row["count"], ours, "GDAL", gdal, 0.67)
+        if BEFORE in row["seconds"]:
+            yield least(task, row["count"], ours, BEFORE, row["seconds"][BEFORE], SAME)
 
 
 def feature_rules(found: Any) -> Iterator[Row]:
@@ -164,7 +174,11 @@ def reading(found: Any) -> Iterator[Row]:
     """Rows of ``read_table.py``."""
     times = {way: sorted(some)[len(some) // 2] for way, some in found.items()}
     for way, seconds in times.items():
-        if way not in {"read", "stage"}:
+        if way == f"stage {BEFORE}":
+            yield least("staging from PostGIS", "", times["stage"], BEFORE, seconds, SAME)
+        elif way == f"read {BEFORE}":
+            yield least("reading from PostGIS", "", times["read"], BEFORE, seconds, SAME)
+        elif way not in {"read", "stage"}:
             yield least("reading from PostGIS", "", times["read"], way, seconds, 1)
 
 
@@ -249,6 +263,13 @@ ALL = (
 )  # fmt: skip
 
 
+PAIRED = {
+    "topology", "covered", "covered_polygons", "same_features", "validity", "pixels", "ingest",
+    "read_table",
+}  # fmt: skip
+"""Benchmarks that take turns with an earlier checkout."""
+
+
 def _size(size: int | str) -> str:
     return size if isinstance(size, str) else f"{size:,}"
 
@@ -269,7 +290,7 @@ def command(one: Benchmark, share: float, peers: Path, before: Path | None) -> l
         options.remove("--features")
     if one.peers:
         options += ["--peers-python", str(peers)]
-    if before is not None and one.name in {"ingest", "read_table"}:
+    if before is not None and one.name in PAIRED:
         options += ["--before", str(before)]
     if one.written:
         options += [one.written, str(FOLDER / f"{one.name}.json")]

@@ -24,6 +24,7 @@ from typing import Any
 
 import topology_data
 from peers import PEERS, answer
+from turns import BEFORE, earlier
 
 OURS = {
     "overlaps": ["must_not_overlap"],
@@ -95,6 +96,10 @@ def compare(path: Path, asked: argparse.Namespace) -> list[dict[str, Any]]:
         ]
         for what in OURS
     }  # fmt: skip
+    if asked.before is not None:
+        for what in OURS:
+            options = ["--measure", what, "--source", str(path), "--threads", str(asked.threads)]
+            sides[f"{BEFORE}, {what}"] = earlier(asked.before, Path(__file__), options)
     for peer in asked.peers:
         python = sys.executable if peer == "postgis" else str(asked.peers_python)
         script = str(Path(__file__).with_name("peers.py"))
@@ -172,6 +177,7 @@ def main() -> None:
         "--peers-python", type=Path, default=Path(sys.executable),
         help="interpreter of the environment in which the peers are installed",
     )  # fmt: skip
+    parser.add_argument("--before", type=Path, help="checkout of an earlier version")
     parser.add_argument("--measure", choices=OURS, help=argparse.SUPPRESS)
     parser.add_argument("--source", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()

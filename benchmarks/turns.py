@@ -11,12 +11,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+BEFORE = "before"
+"""Side of an earlier checkout."""
 Measured = tuple[float, Any]
 """Seconds, and the answer; None where there is nothing to compare."""
 
@@ -54,6 +56,7 @@ def race(
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peers-python", type=Path, default=Path(sys.executable))
+    parser.add_argument("--before", type=Path, help="checkout of an earlier version")
     parser.add_argument("--measure", choices=sides, help=argparse.SUPPRESS)
     parser.add_argument("--source", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -65,18 +68,24 @@ def race(
             "fingerprint": hashlib.sha256(text.encode()).hexdigest()[:16],
         }))  # fmt: skip
         return
-    runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
     with TemporaryDirectory() as folder:
         generate(Path(folder), asked.features)
+        options = ["--source", folder, "--threads", str(asked.threads)]
+        commands = {
+            side: [
+                str(asked.peers_python if way.peer else sys.executable), str(script),
+                "--measure", side, *options,
+            ]
+            for side, way in sides.items()
+        }  # fmt: skip
+        if asked.before is not None:
+            ours = next(iter(sides))
+            commands[BEFORE] = earlier(asked.before, script, ["--measure", ours, *options])
+        runs: dict[str, list[dict[str, Any]]] = {side: [] for side in commands}
         for turn in range(asked.repeat):
-            for side, way in sides.items():
+            for side, command in commands.items():
                 if runs[side] and "missing" in runs[side][-1]:
                     continue
-                python = asked.peers_python if way.peer else Path(sys.executable)
-                command = [
-                    str(python), str(script), "--measure", side, "--source", folder,
-                    "--threads", str(asked.threads),
-                ]  # fmt: skip
                 runs[side].append(_measured(command))
                 told = runs[side][-1].get("missing") or f"{runs[side][-1]['seconds']:.2f} s"
                 print(f"  {turn + 1}/{asked.repeat} {side}: {told}", file=sys.stderr, flush=True)
@@ -87,6 +96,20 @@ def race(
         print(_line(row, targets))
     value = {"what": what, "size": asked.features, "threads": asked.threads, "rows": rows}
     script.with_suffix(".json").write_text(json.dumps(value, indent=1) + "\n")
+
+
+def earlier(checkout: Path, script: Path, options: Sequence[str]) -> list[str]:
+    """A call of the same benchmark in an earlier checkout, with its own modules.
+
+    Args:
+        checkout: its folder.
+        script: the file of the benchmark.
+        options: its options.
+
+    """
+    home = checkout.resolve()
+    there = home / "benchmarks" / script.name
+    return ["env", f"PYTHONPATH={home}", sys.executable, str(there), *options]
 
 
 def _rows(runs: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -441,7 +441,7 @@ def vectors(seeds: range) -> list[Any]:
         data, other, unit = layer(seed)
 
         def others(asked: Rule, other: MemoryVector = other) -> tuple[Any, ...]:
-            return (other,) * max(len(asked.others()), 1)
+            return (other,) * len(asked.others())
 
         key = ("id",) if seed % 2 else ()
         piece = [None, 3, 8][seed % 3]
@@ -459,7 +459,7 @@ def rasters() -> list[Any]:
         def given(asked: Rule, others: Any = others, polygons: Any = polygons) -> tuple[Any, ...]:
             if asked.rule == "nodata_fraction":
                 return (polygons,) if isinstance(asked.within, OtherSource) else ()
-            return tuple(others[i % 2] for i in range(max(len(asked.others()), 1)))
+            return tuple(others[i % 2] for i in range(len(asked.others())))
 
         answers.append(judged(raster_rules(), data, given, (), jobs=1 + seed % 2))
     return answers

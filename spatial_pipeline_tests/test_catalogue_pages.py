@@ -78,5 +78,63 @@ def test_the_names_of_peers_lead_to_the_rule(text: str, rule: str) -> None:
     assert rule in found[:3]
 
 
+CHECKS = {
+    "Data Reviewer": """
+        Adjacent Vertex Elevation Change; Check Geometry; Cutbacks; Different Z at Intersection;
+        Domain; Duplicate Feature; Duplicate Vertex; Evaluate Intersection Count;
+        Evaluate Part Count; Evaluate Polygon Perimeter and Area; Evaluate Polyline Length;
+        Evaluate Vertex Count; Evaluate Z Values; Event on Event; Feature on Feature; Find Dangles;
+        Find Event Gaps; Find Event Overlaps; Find Orphan Events; Invalid Event Measures;
+        Monotonicity; Non-Linear Segment; Polygon Gap is Sliver; Polygon Overlap is Sliver;
+        Polygon Sliver; Polyline or Path Closes on Self; Query Attributes; Regular Expression;
+        Relationship; Subtype; Table to Table Attribute; Unique Field Value;
+        Unnecessary Polyline Nodes; Valency
+        """,
+    "QGIS": """
+        native:checkgeometryangle; native:checkgeometryarea; native:checkgeometrycontained;
+        native:checkgeometrydangle; native:checkgeometrydegeneratepolygon;
+        native:checkgeometryduplicate; native:checkgeometryduplicatenodes;
+        native:checkgeometryfollowboundaries; native:checkgeometrygap; native:checkgeometryhole;
+        native:checkgeometrylineintersection; native:checkgeometrylinelayerintersection;
+        native:checkgeometrymissingvertex; native:checkgeometrymultipart;
+        native:checkgeometryoverlap; native:checkgeometrypointcoveredbyline;
+        native:checkgeometrypointinpolygon; native:checkgeometrysegmentlength;
+        native:checkgeometryselfcontact; native:checkgeometryselfintersection;
+        native:checkgeometrysliverpolygon
+        """,
+    "Great Expectations": """
+        expect_column_distinct_values_to_be_in_set; expect_column_max_to_be_between;
+        expect_column_mean_to_be_between; expect_column_median_to_be_between;
+        expect_column_min_to_be_between; expect_column_pair_values_a_to_be_greater_than_b;
+        expect_column_pair_values_to_be_equal; expect_column_pair_values_to_be_in_set;
+        expect_column_proportion_of_unique_values_to_be_between;
+        expect_column_quantile_values_to_be_between; expect_column_stdev_to_be_between;
+        expect_column_sum_to_be_between; expect_column_to_exist;
+        expect_column_unique_value_count_to_be_between; expect_column_value_lengths_to_be_between;
+        expect_column_values_to_be_between; expect_column_values_to_be_in_set;
+        expect_column_values_to_be_in_type_list; expect_column_values_to_be_null;
+        expect_column_values_to_be_of_type; expect_column_values_to_be_unique;
+        expect_column_values_to_match_like_pattern; expect_column_values_to_match_regex;
+        expect_column_values_to_not_be_in_set; expect_column_values_to_not_be_null;
+        expect_column_values_to_not_match_regex; expect_compound_columns_to_be_unique;
+        expect_multicolumn_sum_to_equal; expect_select_column_values_to_be_unique_within_record;
+        expect_table_column_count_to_equal; expect_table_columns_to_match_ordered_list;
+        expect_table_columns_to_match_set; expect_table_row_count_to_be_between;
+        expect_table_row_count_to_equal; expect_table_row_count_to_equal_other_table;
+        unexpected_rows_expectation
+        """,
+}
+"""Names as the tools' own manuals have them. Not here: what Great Expectations asks of a
+distribution (Kullback-Leibler divergence, z-scores, the most common value) and that every value of
+a set occurs."""
+
+
+@pytest.mark.parametrize(
+    ("tool", "name"), [(t, n.strip()) for t, names in CHECKS.items() for n in names.split(";")]
+)
+def test_every_check_of_a_tool_has_a_rule(tool: str, name: str) -> None:
+    assert search(name, every_rule()), f"no rule is found for {name} of {tool}"
+
+
 def test_what_no_rule_is_about_finds_nothing() -> None:
     assert search("weather forecast", every_rule()) == []

@@ -19,6 +19,7 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
 from spatial_pipeline.orchestration.small_runs import prepare_worker, small_datasets
+from spatial_pipeline.orchestration.sqlite_events import event_files_open
 from spatial_pipeline.runtime.heartbeat import beating
 from spatial_pipeline.settings import Settings
 
@@ -63,7 +64,8 @@ class BeatingExecutor(dg.Executor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
         """Executes the plan."""
-        with beating(Settings().store, plan_context.run_id):
+        run_id = plan_context.run_id
+        with beating(Settings().store, run_id), event_files_open(plan_context.instance, run_id):
             executor = self.inner
             steps = execution_plan.step_keys_to_execute
             small = small_datasets(plan_context.dagster_run, steps) if self.in_worker else []

@@ -44,6 +44,7 @@ from spatial_pipeline.pipeline.pipeline import Pipeline
 from spatial_pipeline.runtime import heartbeat
 from spatial_pipeline_tests.alert.receivers import Web, web
 from spatial_pipeline_tests.orchestration.projects import write_points
+from spatial_pipeline_tests.postgres import running_cluster
 
 START = datetime(2035, 6, 10, 12, 0, tzinfo=UTC)
 STEP = timedelta(minutes=30)
@@ -351,7 +352,10 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=PreviewWarning)
     with (
         tempfile.TemporaryDirectory() as folder,
-        simulated(Path(folder), chosen.seed, chosen.contracts) as simulation,
+        running_cluster() as cluster,
+        simulated(
+            Path(folder), chosen.seed, chosen.contracts, cluster.dsn(cluster.new_database())
+        ) as simulation,
     ):
         simulation.run(chosen.hours, lambda i, n: print(f"{i}/{n}", file=sys.stderr, flush=True))
         silent = simulation.silent()
@@ -359,7 +363,7 @@ def main() -> None:
             print(f"{times:6} {what}")
         print(f"{len(simulation.told()):6} places with an open incident that was sent")
         print(f"{len(silent):6} silent", *silent, sep="\n")
-        raise SystemExit(bool(silent))
+    sys.exit(bool(silent))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -23,12 +24,14 @@ from dagster._core.test_utils import create_run_for_test, instance_for_test
 from spatial_pipeline.orchestration.keys import DATASET_TAG
 from spatial_pipeline.orchestration.orphans import dead_runs, end
 from spatial_pipeline.runtime import heartbeat
-from spatial_pipeline_tests.alert.receivers import web
+from spatial_pipeline_tests.alert.receivers import Web, web
 from spatial_pipeline_tests.orchestration.projects import GOOD, write_points
 
 ROOT = Path(__file__).parents[2]
 LOCATION = """
 import os
+import signal
+from pathlib import Path
 
 import dagster as dg
 
@@ -37,19 +40,37 @@ from spatial_pipeline.contract.operations import OperationsContract
 from spatial_pipeline.orchestration.dataset import dataset_definitions
 from spatial_pipeline.orchestration.executor import EXECUTOR
 from spatial_pipeline.orchestration.operations import operations_definitions
+from spatial_pipeline.pipeline.pipeline import Pipeline
+
+CRASHED = Path(os.environ["TEST_CRASHED"])
+stage = Pipeline.stage
+
+
+def stage_or_crash(self, contract, *args, **kwargs):
+    if contract.name == "small" and not CRASHED.exists():
+        CRASHED.write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return stage(self, contract, *args, **kwargs)
+
+
+Pipeline.stage = stage_or_crash
+
+
+def contract(name, uri, every):
+    return VectorContract.model_validate({
+        "name": name,
+        "source": {"uri": uri},
+        "watch": {"every": every},
+        "rules": [{"rule": "not_empty"}],
+    })
 
 
 @dg.definitions
 def defs():
-    contract = VectorContract.model_validate({
-        "name": "points",
-        "source": {"uri": os.environ["TEST_URL"]},
-        "watch": {"every": "3600s"},
-        "rules": [{"rule": "not_empty"}],
-    })
     operations = OperationsContract.model_validate({"alerts": {"interval_s": 5}})
     return dg.Definitions.merge(
-        dataset_definitions(contract),
+        dataset_definitions(contract("points", os.environ["TEST_URL"], "3600s")),
+        dataset_definitions(contract("small", os.environ["TEST_FILE"], "5s")),
         operations_definitions(operations),
         dg.Definitions(executor=EXECUTOR),
     )
@@ -127,7 +148,9 @@ def eventually(what: Callable[[], bool], folder: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_killed_code_server_loses_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neither_a_killed_code_server_nor_a_crash_loses_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
@@ -135,6 +158,7 @@ def test_a_killed_code_server_loses_no_run(tmp_path: Path, monkeypatch: pytest.M
     write_points(tmp_path / "points.geojson", GOOD)
     slow = Slow(tmp_path / "points.geojson")
     slow.wait.set()
+    crashed = tmp_path / "crashed"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -148,6 +172,8 @@ def test_a_killed_code_server_loses_no_run(tmp_path: Path, monkeypatch: pytest.M
             "SPATIAL_RUN_PATIENCE_S": "20",
             "SPATIAL_ALERT_URLS": f"hook={hook.url}",
             "TEST_URL": slow.url,
+            "TEST_FILE": str(tmp_path / "points.geojson"),
+            "TEST_CRASHED": str(crashed),
         }.items():
             monkeypatch.setenv(name, value)
         with (
@@ -155,27 +181,47 @@ def test_a_killed_code_server_loses_no_run(tmp_path: Path, monkeypatch: pytest.M
             process(tmp_path, "daemon.log", "dagster._daemon", "run", "-w", "workspace.yaml"),
         ):
 
-            def runs() -> list[dg.DagsterRun]:
-                return list(reversed(instance.get_runs()))
+            def runs(name: str) -> list[dg.DagsterRun]:
+                of = dg.RunsFilter(job_name=f"{name}_job")
+                return list(reversed(instance.get_runs(of)))
+
+            def tried_twice(name: str) -> bool:
+                return len(runs(name)) == 2 and runs(name)[1].is_finished
 
             with process(tmp_path, "server.log", *server):
-                eventually(slow.asked.is_set, tmp_path)
-                (first,) = runs()
+                eventually(lambda: slow.asked.is_set() and crashed.exists(), tmp_path)
+                (first,) = runs("points")
                 assert first.status is dg.DagsterRunStatus.STARTED
                 assert first.run_id in heartbeat.ages(tmp_path / "store")
+            # The steps of a small run have no process but the run's worker.
+            (small,) = runs("small")
+            worker = [e.message for e in instance.all_logs(small.run_id) if "pid" in e.message]
+            assert any(f"pid: {crashed.read_text()}" in message for message in worker), worker
             slow.wait.clear()
             with process(tmp_path, "server.log", *server):
-                eventually(lambda: len(runs()) == 2 and runs()[1].is_finished, tmp_path)
-                ended, again = runs()
-                assert ended.status is dg.DagsterRunStatus.FAILURE
-                assert again.status is dg.DagsterRunStatus.SUCCESS
-                assert again.tags["dagster/parent_run_id"] == first.run_id
-                assert (tmp_path / "store/points/-/published.json").is_file()
-                eventually(lambda: bool(hook.told), tmp_path)
-                message = hook.received[0]["alerts"][0]
-                assert (message["dataset"], message["kind"]) == ("points", "run")
-                assert message["summary"].startswith("no sign of life since")
-                assert "Dagster retries it" in message["summary"]
+                for name in ("points", "small"):
+                    eventually(lambda name=name: tried_twice(name), tmp_path)
+                    ended, again = runs(name)
+                    assert ended.status is dg.DagsterRunStatus.FAILURE
+                    assert again.status is dg.DagsterRunStatus.SUCCESS
+                    assert again.tags["dagster/parent_run_id"] == ended.run_id
+                    assert (tmp_path / f"store/{name}/-/published.json").is_file()
+                eventually(lambda: len(told(hook)) == 2, tmp_path)
+                assert {(m["dataset"], m["kind"]) for m in told(hook)} == {
+                    ("points", "run"),
+                    ("small", "run"),
+                }
+                assert all(m["summary"].startswith("no sign of life since") for m in told(hook))
+                assert all("Dagster retries it" in m["summary"] for m in told(hook))
+
+
+def told(hook: Web) -> list[dict[str, Any]]:
+    """The first message of each dataset."""
+    first: dict[str, dict[str, Any]] = {}
+    for post in hook.received:
+        for message in post["alerts"]:
+            first.setdefault(message["dataset"], message)
+    return list(first.values())
 
 
 @pytest.fixture
@@ -240,6 +286,22 @@ def test_a_run_that_ended_meanwhile_is_left_alone(
     (dead,) = dead_runs(instance, tmp_path, None, 120.0)
     instance.report_run_failed(run, "ended")
     assert "ended by itself" in end(instance, dead)
+
+
+def test_the_slots_of_a_dead_run_are_free_at_once(
+    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = started(instance)
+    events = instance.event_log_storage
+    events.set_concurrency_slots("postgis", 1)
+    assert events.claim_concurrency_slot("postgis", run.run_id, "step").is_claimed
+    age(tmp_path, run.run_id, 500)
+    later = time.time() + 200
+    monkeypatch.setattr("spatial_pipeline.orchestration.orphans.time.time", lambda: later)
+    (dead,) = dead_runs(instance, tmp_path, None, 120.0)
+    assert events.get_concurrency_info("postgis").active_run_ids == {run.run_id}
+    end(instance, dead)
+    assert events.get_concurrency_info("postgis").active_run_ids == set()
 
 
 def test_a_run_shows_that_it_lives_until_it_ends(tmp_path: Path) -> None:

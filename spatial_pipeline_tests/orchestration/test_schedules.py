@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
-from dagster._core.test_utils import create_run_for_test
+from dagster._core.test_utils import create_run_for_test, instance_for_test
 
-from spatial_pipeline.orchestration.keys import DATASET_TAG
+from spatial_pipeline.contract.models import VectorContract
+from spatial_pipeline.orchestration.keys import DATASET_TAG, PARTITION_TAG
+from spatial_pipeline.orchestration.schedules import requests
 from spatial_pipeline_tests.orchestration.daemons import Deployment
 from spatial_pipeline_tests.orchestration.projects import BAD, GOOD, write_points
 
@@ -123,3 +126,42 @@ def test_a_night_that_failed_is_tried_again(
         assert [r[2] for r in deployment.runs()] == ["FAILURE"]
         assert night(deployment, 3, times) == ["2035-06-01", "2035-06-02"]
         assert deployment.published("points", "2035-06-01") == 3
+
+
+def test_days_that_failed_keep_no_other_day_from_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPATIAL_STORE", str(tmp_path / "store"))
+    contract = VectorContract.model_validate(
+        {
+            "name": "points",
+            "source": {"uri": str(tmp_path / "{partition}.geojson")},
+            "partitions": {"daily": "2035-06-01"},
+            "schedule": "0 3 * * *",
+            "catch_up": 2,
+            "rules": [{"rule": "not_empty"}],
+        }
+    )
+    with instance_for_test() as instance:
+
+        def days() -> list[str | None]:
+            tick = datetime(2035, 6, 7, 3, tzinfo=UTC)
+            runs = list(requests(contract, instance, tick))
+            assert all(isinstance(r, dg.RunRequest) for r in runs)
+            return [r.partition_key for r in runs if isinstance(r, dg.RunRequest)]
+
+        def fails(day: str) -> None:
+            create_run_for_test(
+                instance,
+                job_name="points_job",
+                status=dg.DagsterRunStatus.FAILURE,
+                tags={PARTITION_TAG: day},
+            )
+
+        assert days() == ["2035-06-01", "2035-06-02", "2035-06-06"]
+        fails("2035-06-01")
+        assert days() == ["2035-06-02", "2035-06-03", "2035-06-06"]
+        for day in ("2035-06-02", "2035-06-03", "2035-06-04", "2035-06-05", "2035-06-01"):
+            fails(day)
+        # Failed once each but the first: its turn comes last.
+        assert days() == ["2035-06-02", "2035-06-03", "2035-06-06"]

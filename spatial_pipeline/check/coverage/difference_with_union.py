@@ -32,10 +32,10 @@ def uncovered(
     """The parts of features outside the union of the covers, None for those that are covered.
 
     Most features are decided earlier, see ``inscribed_circles`` and ``winding_grid``. A feature
-    within one cover is found by the predicate. Lines are cut with lines by their segments, see
-    ``line_difference``. For the others, the covers that meet them are
-    united, the predicate decides, and only the rest is cut. Union and difference round coordinates:
-    parts that may be rounding alone (see ``rounding.noise``) are dropped.
+    within one cover is found by the predicate. Lines are first cut with lines, by their segments,
+    see ``line_difference``. For the others, the covers that meet them are united, the predicate
+    decides, and only the rest is cut. Union and difference round coordinates: parts that may be
+    rounding alone (see ``rounding.noise``) are dropped.
 
     Args:
         features: (n,) valid geometries of one dimension.
@@ -58,7 +58,8 @@ def uncovered(
         left = np.flatnonzero(~shapely.is_missing(rest))
         held = meeting(rest[left], cover, "covers")[1]
         rest[left[held]] = None
-    for cover, line in zip(covers, linear, strict=True):
+    # A cut with polygons moves the points where it is made, off the lines that run through them.
+    for line, cover in sorted(zip(linear, covers, strict=True), key=lambda pair: not pair[0]):
         cancelled()
         left = np.flatnonzero(~shapely.is_missing(rest))
         if line:

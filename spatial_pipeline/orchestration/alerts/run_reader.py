@@ -16,11 +16,10 @@ from spatial_pipeline.contract.vocabulary import Severity
 from spatial_pipeline.gate.schema import SHOWN
 from spatial_pipeline.model.result import Verdict
 from spatial_pipeline.model.version import Version
-from spatial_pipeline.orchestration.keys import DEAD_TAG
+from spatial_pipeline.orchestration.keys import DEAD_TAG, PARTITION_TAG
 from spatial_pipeline.orchestration.metadata import SCHEMA_CHANGE
 from spatial_pipeline.orchestration.run_end import CHECKS_FAILED, rules_failed
 
-PARTITION = "dagster/partition"
 INVENTORY = dg.AssetKey(["operations", "inventory"])
 """The asset that lists held versions."""
 FactOf = Callable[..., Problem | None]
@@ -128,7 +127,7 @@ class Reader:
         if not self.location.ours(run, events):
             return None
         retried = run.tags.get(WILL_RETRY_TAG) == "true" and DEAD_TAG not in run.tags
-        partition = run.tags.get(PARTITION)
+        partition = run.tags.get(PARTITION_TAG)
         facts: list[Problem] = []
         right: list[Key] = []
         for event in events:

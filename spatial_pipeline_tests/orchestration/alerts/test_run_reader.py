@@ -17,10 +17,10 @@ from dagster._core.test_utils import create_run_for_test
 from dagster._utils.error import serializable_error_info_from_exc_info
 
 from spatial_pipeline.alert.problems import Key, Kind
-from spatial_pipeline.orchestration.alerts.run_reader import PARTITION, Location, Reader
+from spatial_pipeline.orchestration.alerts.run_reader import Location, Reader
 from spatial_pipeline.orchestration.alerts.state import Position, events_of, finished_runs
 from spatial_pipeline.orchestration.assets import staged_key
-from spatial_pipeline.orchestration.keys import DEAD_TAG
+from spatial_pipeline.orchestration.keys import DEAD_TAG, PARTITION_TAG
 from spatial_pipeline_tests.orchestration.alerts_location import few
 from spatial_pipeline_tests.orchestration.daemons import storage
 
@@ -33,7 +33,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
 
 
 def ended(status: DagsterRunStatus) -> dg.DagsterRun:
-    return dg.DagsterRun(job_name="j", run_id="r1", status=status, tags={PARTITION: "p01"})
+    return dg.DagsterRun(job_name="j", run_id="r1", status=status, tags={PARTITION_TAG: "p01"})
 
 
 def event(kind: DagsterEventType, data: object = None) -> DagsterEvent:
@@ -90,7 +90,7 @@ def test_the_cause_of_a_failed_launch_is_told(
 ) -> None:
     """Dagster writes the cause into an engine event of its own; the failure says nothing."""
     with storage(kind, request) as instance:
-        run = create_run_for_test(instance, job_name="j", tags={PARTITION: "p01"})
+        run = create_run_for_test(instance, job_name="j", tags={PARTITION_TAG: "p01"})
         try:
             raise OSError("exec format error: /opt/run.sh")
         except OSError:
@@ -111,7 +111,9 @@ def test_the_cause_of_a_failed_launch_is_told(
 
 @pytest.mark.parametrize("dead", [True, False])
 def test_a_run_that_died_is_told_although_dagster_retries_it(reader: Reader, dead: bool) -> None:
-    tags = {PARTITION: "p01", "dagster/will_retry": "true"} | ({DEAD_TAG: "true"} if dead else {})
+    tags = {PARTITION_TAG: "p01", "dagster/will_retry": "true"} | (
+        {DEAD_TAG: "true"} if dead else {}
+    )
     run = dg.DagsterRun(job_name="j", run_id="r1", status=DagsterRunStatus.FAILURE, tags=tags)
     events = [*planned(staged_key("tiles"), "a"), event(DagsterEventType.RUN_FAILURE)]
     seen = reader.observation(run, events, 5.0)

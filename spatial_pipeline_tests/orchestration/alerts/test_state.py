@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatial_pipeline.orchestration.alerts import state
-from spatial_pipeline.orchestration.alerts.run_reader import PARTITION
 from spatial_pipeline.orchestration.alerts.state import LAG_S, Book, Position, finished_runs
+from spatial_pipeline.orchestration.keys import PARTITION_TAG
 from spatial_pipeline_tests.orchestration.alert_daemon import overrides
 
 NOW = 1_800_000_000.0
@@ -119,5 +119,5 @@ def test_the_book_keeps_what_was_written_last(instance: dg.DagsterInstance) -> N
 
 
 def test_names_of_dagster_that_are_written_out() -> None:
-    assert PARTITION == PARTITION_NAME_TAG
+    assert PARTITION_TAG == PARTITION_NAME_TAG
     assert dg.DagsterInstance.daemon_cursor_storage is not None

@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from spatial_pipeline.contract.rules.raster_metadata import (
     BandCount,
     CloudOptimized,
@@ -7,6 +10,7 @@ from spatial_pipeline.contract.rules.raster_metadata import (
     Resolution,
 )
 from spatial_pipeline.contract.vocabulary import Status
+from spatial_pipeline_tests.check.rules.metadata.raster_files import NUMBERS, raster_file
 from spatial_pipeline_tests.check.rules.metadata.rasters import raster
 from spatial_pipeline_tests.support import run_rule
 
@@ -41,3 +45,10 @@ def test_an_unreadable_source_passes_nothing():
     )
     for rule in rules:
         assert run_rule(rule, data)[0].status is Status.ERROR
+
+
+@given(NUMBERS, st.integers(1, 4))
+def test_files_have_the_bands_that_gdal_counts(number, promised):
+    file = raster_file(number)
+    rule = BandCount(equals=promised)
+    assert run_rule(rule, file.data)[0].passed == (file.truth["count"] == promised)

@@ -1,5 +1,10 @@
+from itertools import zip_longest
+
+from hypothesis import given
+
 from spatial_pipeline.contract.rules.raster_metadata import ColorInterpretation
 from spatial_pipeline.model.profile import BandProfile
+from spatial_pipeline_tests.check.rules.metadata.raster_files import NUMBERS, raster_file
 from spatial_pipeline_tests.check.rules.metadata.rasters import raster
 from spatial_pipeline_tests.support import run_rule
 
@@ -23,3 +28,11 @@ def test_each_band_in_order():
 def test_missing_and_further_bands():
     assert judged("red") == ["band 2: role green, expected no band"]
     assert judged("red", "green", "blue") == ["band 3: role no band, expected blue"]
+
+
+@given(NUMBERS, NUMBERS)
+def test_files_have_the_roles_that_gdal_tells(number, other):
+    file, promised = raster_file(number), raster_file(other).truth["roles"]
+    result, violations = run_rule(ColorInterpretation(equals=promised), file.data)
+    wrong = sum(a != b for a, b in zip_longest(file.truth["roles"], promised))
+    assert (result.passed, len(violations)) == (not wrong, wrong)

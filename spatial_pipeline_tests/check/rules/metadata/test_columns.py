@@ -6,6 +6,8 @@ import pyarrow as pa
 import pydantic
 import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spatial_pipeline.check.rules.metadata.columns import type_matches
 from spatial_pipeline.contract.rules.metadata import Columns
@@ -167,3 +169,38 @@ def test_a_contract_promises_something():
         Columns()
     with pytest.raises(pydantic.ValidationError, match="is not a regular expression"):
         Columns(name_pattern="(")
+
+
+KINDS = {
+    "integer": pa.int32(), "float64": pa.float64(), "string": pa.string(), "boolean": pa.bool_(),
+}  # fmt: skip
+NAMES = st.sampled_from(["a", "b", "c", "long"])
+FOUND = st.dictionaries(NAMES, st.tuples(st.sampled_from(list(KINDS)), st.booleans()))
+PROMISED = st.dictionaries(
+    NAMES, st.tuples(st.sampled_from([*KINDS, "any"]), st.booleans()), min_size=1
+)
+
+
+@given(FOUND, PROMISED, st.booleans(), st.booleans(), st.sampled_from([None, 1, 4]))
+@settings(max_examples=60)
+def test_every_difference_is_one_violation(found, promised, forbid, order, longest):
+    columns = {n: pa.nulls(3, KINDS[kind]) for n, (kind, null) in found.items() if null}
+    for name, (kind, null) in found.items():
+        if not null:
+            columns[name] = pa.array([1, 1, 1]).cast(KINDS[kind])
+    columns = {name: columns[name] for name in found}
+    rule = Columns(
+        schema={n + "!" * required: kind for n, (kind, required) in promised.items()},
+        extra="forbid" if forbid else "allow",
+        order=order,
+        max_name_length=longest,
+    )
+    _, violations = run_rule(rule, memory_vector(POINTS, columns))
+    wrong = sum(name not in found for name in promised)
+    for name, (kind, null) in found.items():
+        wanted, required = promised.get(name, ("any", False))
+        wrong += (wanted not in {"any", kind}) + (null and required)
+        wrong += (forbid and name not in promised) + (longest is not None and len(name) > longest)
+    shared = [n for n in found if n in promised]
+    wrong += order and shared != [n for n in promised if n in found]
+    assert len(violations) == wrong

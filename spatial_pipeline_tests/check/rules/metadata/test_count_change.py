@@ -1,6 +1,10 @@
 import asyncio
 from pathlib import Path
 
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from spatial_pipeline.contract.rules.statistics import CountChange
 from spatial_pipeline.contract.vocabulary import Status
 from spatial_pipeline_tests.check.joins import joined, table
@@ -19,6 +23,20 @@ def test_a_change_is_a_share_of_what_is_published():
     where = CountChange(max_fraction=0, where="a > 1")
     assert joined(where, {"a": [1, 2, 3]}, {"a": [4, 5]})[0].passed
     assert joined(where, {"a": [1, 2]}, {"a": [4, 5]})[0].value == 0.5
+
+
+VALUES = st.lists(st.none() | st.integers(0, 3), max_size=9)
+
+
+@given(VALUES, VALUES, st.integers(0, 3), st.sampled_from([0, 0.25, 0.5, 1]))
+@settings(max_examples=40)
+def test_a_condition_selects_on_both_sides(here, published, above, accepted):
+    rule = CountChange(max_fraction=accepted, where=f"a > {above}")
+    own, there = (table({"a": pa.array(s, pa.int64())}, batch_size=4) for s in (here, published))
+    mine, theirs = (sum(v is not None and v > above for v in s) for s in (here, published))
+    change = abs(mine - theirs) / theirs if theirs else float(mine > 0)
+    result, _ = run_rule(rule, own, there)
+    assert (result.value, result.passed) == (change, change <= accepted)
 
 
 def test_before_the_first_publication():

@@ -1,6 +1,9 @@
 import pydantic
+import pyproj
 import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spatial_pipeline.contract.rules.metadata import Crs
 from spatial_pipeline.contract.vocabulary import Status
@@ -93,3 +96,27 @@ def test_the_contract_says_it_one_way(options):
 def test_a_crs_that_proj_does_not_know_is_a_mistake_of_the_contract():
     with pytest.raises(pydantic.ValidationError, match="'ESPG:4326' is not a CRS"):
         Crs(equals="ESPG:4326")
+
+
+POOL = ("EPSG:4326", "EPSG:4258", "EPSG:25832", "EPSG:32632", "EPSG:32633", "EPSG:3857")
+"""No two of them place a coordinate alike."""
+SPELLINGS = (
+    pyproj.CRS.to_wkt,
+    pyproj.CRS.to_json,
+    lambda crs: crs.to_wkt("WKT1_GDAL"),
+    lambda crs: crs.to_wkt("WKT1_ESRI"),
+    lambda crs: ":".join(crs.to_authority()),
+)
+
+
+@given(
+    st.sampled_from(POOL),
+    st.sampled_from(SPELLINGS[:4]),
+    st.sets(st.sampled_from(POOL), min_size=1),
+    st.sampled_from(SPELLINGS),
+)
+@settings(max_examples=60)
+def test_no_spelling_makes_another_crs(declared, spelled, accepted, promised):
+    rule = Crs(any_of=tuple(promised(pyproj.CRS(code)) for code in sorted(accepted)))
+    data = memory_vector([shapely.Point(9, 50)], crs=spelled(pyproj.CRS(declared)))
+    assert run_rule(rule, data)[0].passed == (declared in accepted)

@@ -2,8 +2,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spatial_pipeline.contract.rules.raster_metadata import Nodata
+from spatial_pipeline_tests.check.rules.metadata.raster_files import NUMBERS, raster_file
 from spatial_pipeline_tests.check.rules.metadata.rasters import banded
 from spatial_pipeline_tests.support import run_rule
 
@@ -48,3 +51,11 @@ def test_nodata_names_the_bands():
         "band 1: nodata 255, expected none",
         "band 3: nodata nan, expected none",
     ]
+
+
+@given(NUMBERS, st.sampled_from([None, 0, 255, math.nan]))
+def test_files_have_the_nodata_that_gdal_tells(number, promised):
+    file = raster_file(number)
+    result, violations = run_rule(Nodata(equals=promised), file.data)
+    wrong = sum(found != promised for found in file.truth["nodata"])
+    assert (result.passed, len(violations)) == (not wrong, wrong)

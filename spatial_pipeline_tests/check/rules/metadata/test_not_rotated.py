@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given
 
 from spatial_pipeline.contract.rules.raster_metadata import NotRotated
+from spatial_pipeline_tests.check.rules.metadata.raster_files import NUMBERS, raster_file
 from spatial_pipeline_tests.check.rules.metadata.rasters import raster
 from spatial_pipeline_tests.support import run_rule
 
@@ -19,3 +21,11 @@ def test_transforms(transform, reasons):
     result, violations = run_rule(NotRotated(), raster(transform=transform))
     assert violations.reasons.tolist() == reasons
     assert (result.passed, result.value) == (not reasons, len(reasons))
+
+
+@given(NUMBERS)
+def test_files_are_turned_as_gdal_tells(number):
+    file = raster_file(number)
+    turned = file.truth["transform"]
+    north_up = turned.b == turned.d == 0 and turned.a > 0 > turned.e
+    assert run_rule(NotRotated(), file.data)[0].passed == north_up
