@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import struct
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -40,6 +41,7 @@ from spatial_pipeline.ingest.integrity import (
 )
 from spatial_pipeline.ingest.integrity import raster as integrity
 from spatial_pipeline.ingest.private_view import FOLDER, viewed
+from spatial_pipeline.model.conformance import FormatEvidence
 from spatial_pipeline.model.hashing.checksums import cells_written
 from spatial_pipeline.model.profile import BandProfile, BrokenBlock, RasterProfile
 from spatial_pipeline.runtime import gdal_cache
@@ -68,6 +70,7 @@ def ingest_raster(
 
     """
     profile = RasterProfile(uri=resolved.uri)
+    local = None
     stack = ExitStack()
     try:
         if options.where is not None:
@@ -104,9 +107,23 @@ def ingest_raster(
     except SourceError as exc:
         for name in (DATA, DATA + ".aux.xml"):
             (folder / name).unlink(missing_ok=True)
-        return replace(profile, error=named(str(exc), resolved, folder / FOLDER))
+        error = named(str(exc), resolved, folder / FOLDER)
+        judged = profile.conformance or _structure(local, error)
+        return replace(profile, error=error, conformance=judged)
     finally:
         stack.close()
+
+
+def _structure(local: SourceFiles | None, error: str) -> FormatEvidence | None:
+    """Findings about a TIFF that cannot be read; None where nothing but that is wrong."""
+    file = None if local is None else local.files[0]
+    try:
+        if file is None or not file.is_file() or tiff_directory.chain(file) is None:
+            return None
+        found = geotiff.judge(file, 1, [error], ()).evidence()
+    except (OSError, ValueError, struct.error):
+        return None
+    return found if any(f.standard != geotiff.COG for f in found.findings) else None
 
 
 def _scanned(path: str, workers: int, progress: Progress | None) -> raster_scan.Scan:

@@ -93,10 +93,11 @@ def ingest_layer(
                 layer.verify()
                 profile = _counted(profile, layer, census)
                 if evidence is not None:
+                    index = evidence.index(layer, census)
                     profile = replace(
                         profile,
-                        conformance=evidence.finish(layer, census),
-                        spatial_index=evidence.index(layer, census),
+                        conformance=evidence.finish(layer, census, index=index),
+                        spatial_index=index,
                     )
                 _write(target, profile, spool, census)
                 return profile

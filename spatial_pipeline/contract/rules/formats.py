@@ -29,8 +29,9 @@ class FormatConformance(MetadataRule):
     """The file obeys the specification of its format, requirement by requirement.
 
     GeoPackage (OGC 12-128r19, ``Req 77``), GeoParquet 1.1, GeoJSON (RFC 7946), GeoTIFF (OGC
-    19-008r4), Shapefile and FlatGeobuf, each finding with the code of its requirement. Geometries
-    themselves are left to ``valid_geometry``, ``simple_geometry`` and ``ring_orientation``.
+    19-008r4 and TIFF 6.0), Shapefile and FlatGeobuf, each finding with the code of its requirement.
+    Geometries themselves are left to ``valid_geometry``, ``simple_geometry`` and
+    ``ring_orientation``.
     """
 
     rule: Literal["format_conformance"] = "format_conformance"

@@ -249,13 +249,14 @@ class MonotonicMeasure(VertexRule):
 
 
 class SimpleGeometry(VertexRule):
-    """Lines and multipoints are simple. Every self-intersection and repeated point is reported.
+    """Geometries are simple. Every self-intersection and repeated point is reported.
 
-    All lines of a feature are checked together, and so are its points.
+    All lines of a feature are checked together, and so are its points; rings of polygons are
+    checked one by one.
     """
 
     rule: Literal["simple_geometry"] = "simple_geometry"
-    judges: ClassVar[tuple[str, ...]] = ("point", "line")
+    judges: ClassVar[tuple[str, ...]] = ("point", "line", "polygon")
 
 
 class CoordinatesInDomain(VertexRule):

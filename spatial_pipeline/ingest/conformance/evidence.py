@@ -9,6 +9,7 @@ from spatial_pipeline.ingest.conformance import (
     flatgeobuf,
     geojson,
     geopackage,
+    geopackage_envelopes,
     geoparquet,
     shapefile,
     spatial_index,
@@ -47,7 +48,11 @@ class ConformanceEvidence:
         self._pool.shutdown()
 
     def finish(
-        self, layer: Layer | None, scan: LayerScan | None, error: str | None = None
+        self,
+        layer: Layer | None,
+        scan: LayerScan | None,
+        error: str | None = None,
+        index: FormatEvidence | None = None,
     ) -> FormatEvidence | None:
         """The evidence, once a layer was read or was found to be unreadable.
 
@@ -55,6 +60,7 @@ class ConformanceEvidence:
             layer: the layer; None for one that could not be read to its end.
             scan: what is known of its features.
             error: why it could not be read.
+            index: evidence about its spatial index.
 
         """
         self.settle()
@@ -67,9 +73,13 @@ class ConformanceEvidence:
             if layer.judge is not None:
                 found.add(layer.judge)
             try:
-                self._compare(found, scan)
+                self._compare(found, scan, layer)
             except Exception as exc:  # noqa: BLE001 - a damaged file fails in many ways
                 found = _unjudged(found.format, exc)
+        if index is not None and index.format == "GeoParquet":
+            for finding in index.findings:
+                if finding.code in {spatial_index.WHOLE, spatial_index.TRUE}:
+                    found.fail("covering", finding.reason)
         return found.evidence()
 
     def index(self, layer: Layer, scan: LayerScan) -> FormatEvidence | None:
@@ -82,7 +92,7 @@ class ConformanceEvidence:
             judged = _unjudged(layer.driver, exc)
         return None if judged is None else judged.evidence()
 
-    def _compare(self, found: Judge, scan: LayerScan) -> None:
+    def _compare(self, found: Judge, scan: LayerScan, layer: Layer) -> None:
         """Compares what the file declares with its features."""
         file = self._file
         if file is None:
@@ -93,8 +103,10 @@ class ConformanceEvidence:
             flatgeobuf.compare(found, file, scan.types, scan.extent)
         elif found.format == "Shapefile":
             shapefile.compare(found, file, scan.extent)
+        elif found.format == "GeoPackage" and layer.name and layer.geometry:
+            geopackage_envelopes.compare(found, file, layer.name, layer.geometry, scan)
         elif found.format == "GeoJSON":
-            geojson.compare(found, scan.extent)
+            geojson.compare(found, scan.extent, layer.declared_bounds)
 
 
 def _structure(local: SourceFiles, layer: str | None) -> Judge | None:

@@ -12,20 +12,26 @@ readers.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from spatial_pipeline.ingest.conformance import geopackage_tables
+import pyproj
+from pyproj.exceptions import CRSError
+
+from spatial_pipeline.ingest.conformance import geopackage_extensions, geopackage_tables
 from spatial_pipeline.ingest.conformance.judge import Judge
+from spatial_pipeline.ingest.conformance.moments import is_moment
 from spatial_pipeline.ingest.integrity.geopackage import bounded
 
 OGC, PDOK = "OGC 12-128r19", "PDOK"
 REQUIREMENTS = {
     OGC: (
         *(f"Req {n}" for n in (2, 3, 5, 6, 7, 10, 11, 13, 14, 15, 16, 18, 19, 21, 22, 23, 24, 25,
-                               26, 27, 28, 29, 31, 32, 33, 58, 60, 61, 62, 64, 68, 75, 77, 78,
-                               146)),
+                               26, 27, 28, 29, 31, 32, 33, 58, 60, 61, 62, 63, 64, 68, 75, 77,
+                               78)),
+        *geopackage_extensions.REQUIREMENTS, "Req 119", "Req 146",
         "RQ10", "RQ11",
     ),
     PDOK: ("RQ1", "RQ2", "RQ4", "RQ6", "RQ7", "RQ9", "RQ13", "RQ14", "RQ15", "RQ21", "RQ22",
@@ -52,8 +58,9 @@ _STRUCTURE = {
         "definition": "TEXT", "scope": "TEXT",
     }),
 }  # fmt: skip
+_WKT2 = "definition_12_063"
 _WITHOUT_CRS = {-1: "NONE", 0: "NONE"}
-_MOMENT = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]*Z"
+_EXTENSION_NAME = re.compile(r"[A-Za-z0-9]+_[A-Za-z0-9_]+")
 
 
 def judge(file: Path, layer: str | None) -> Judge:
@@ -80,6 +87,7 @@ def _judge(found: Judge, database: sqlite3.Connection, layer: str | None) -> Non
     whole = {code: _structure(found, database, code) for code in ("Req 10", "Req 13")}
     if whole["Req 10"]:
         _reference_systems(found, database)
+        _definitions(found, database)
     if not whole["Req 13"]:
         return
     _contents(found, database, references=whole["Req 10"])
@@ -93,6 +101,7 @@ def _judge(found: Judge, database: sqlite3.Connection, layer: str | None) -> Non
     extended = _structure(found, database, "Req 58", needed=False)
     if extended:
         _extensions(found, database)
+    geopackage_extensions.judge(found, database)
     for relation in database.execute("SELECT name FROM sqlite_master WHERE type = 'view'"):
         found.fail("RQ4", f"there is a view {relation[0]}")
     if described:
@@ -149,17 +158,47 @@ def _reference_systems(found: Judge, database: sqlite3.Connection) -> None:
         found.fail("Req 11", f"gpkg_spatial_ref_sys has no srs_id {srs}")
 
 
+def _definitions(found: Judge, database: sqlite3.Connection) -> None:
+    """Expects WKT of WGS 84 and of the systems in use, of the code that it is stored under."""
+    rows = database.execute(
+        "SELECT * FROM gpkg_spatial_ref_sys WHERE srs_id NOT IN (-1, 0) "
+        "AND (srs_id = 4326 OR srs_id IN (SELECT srs_id FROM gpkg_contents))"
+    )
+    names = [str(column[0]).casefold() for column in rows.description]
+    for row in rows.fetchall():
+        system = dict(zip(names, row, strict=True))
+        texts = [str(system.get(n, "undefined")) for n in ("definition", _WKT2)]
+        given = [t for t in texts if t.casefold() != "undefined"]
+        told = f"srs_id {system['srs_id']} has no definition"
+        if not found.expect("Req 10", bool(given), told):
+            continue
+        try:
+            identifier = pyproj.CRS.from_wkt(given[0]).to_json_dict().get("id", {})
+        except CRSError:
+            told = f"the definition of srs_id {system['srs_id']} is not WKT: {given[0][:60]!r}"
+            found.fail("Req 10", told)
+            continue
+        known = str(identifier.get("authority", "")).casefold()
+        stored = system.get("organization_coordsys_id")
+        same = known != str(system.get("organization")).casefold() or known != "epsg"
+        same |= str(identifier.get("code")) == str(stored)
+        told = f"the definition of srs_id {system['srs_id']} is EPSG {identifier.get('code')}"
+        found.expect("Req 10", same, f"{told}, stored as {system.get('organization')} {stored}")
+
+
 def _contents(found: Judge, database: sqlite3.Connection, *, references: bool) -> None:
     rows = database.execute(
-        "SELECT c.table_name, c.srs_id, c.last_change GLOB ?, c.last_change, EXISTS (SELECT 1 FROM "
-        "sqlite_master WHERE lower(name) = lower(c.table_name) AND type IN ('table', 'view')) "
-        "FROM gpkg_contents AS c ORDER BY 1",
-        (_MOMENT,),
+        "SELECT c.table_name, c.srs_id, c.last_change, c.min_x > c.max_x OR c.min_y > c.max_y, "
+        "EXISTS (SELECT 1 FROM sqlite_master WHERE lower(name) = lower(c.table_name) "
+        "AND type IN ('table', 'view')) FROM gpkg_contents AS c ORDER BY 1"
     ).fetchall()
     known = _known_systems(database) if references else set()
-    for name, srs, moment, text, there in rows:
+    for name, srs, text, turned, there in rows:
         found.expect("Req 14", bool(there), f"gpkg_contents lists {name}, which is not a table")
-        found.expect("Req 15", bool(moment), f"last_change of {name} is {text!r}, no ISO 8601 time")
+        told = f"last_change of {name} is {text!r}, no ISO 8601 time"
+        found.expect("Req 15", is_moment(text), told)
+        told = f"gpkg_contents has a minimum of {name} above its maximum"
+        found.expect("Req 13", not turned, told)
         if references and srs is not None:
             told = f"srs_id {srs} of {name} is not in gpkg_spatial_ref_sys"
             found.expect("Req 16", srs in known, told)
@@ -196,22 +235,27 @@ def _geometry_columns(found: Judge, database: sqlite3.Connection, *, references:
 
 def _extensions(found: Judge, database: sqlite3.Connection) -> None:
     rows = database.execute(
-        "SELECT table_name, column_name, extension_name, scope FROM gpkg_extensions"
+        "SELECT table_name, column_name, extension_name, definition, scope FROM gpkg_extensions"
     ).fetchall()
     tables = {
         str(n).casefold()
         for (n,) in database.execute("SELECT name FROM sqlite_master WHERE type <> 'index'")
     }
-    for table, column, extension, scope in rows:
-        if table is not None:
+    for table, column, extension, definition, scope in rows:
+        if table is None:
+            told = f"extension {extension}: the column {column} is of no table"
+            found.expect("Req 61", column is None, told)
+        else:
             there = str(table).casefold() in tables
             found.expect("Req 60", there, f"extension {extension}: {table} is not a table")
             if there and column is not None:
                 columns = geopackage_tables.columns_of(database, str(table))
                 told = f"extension {extension}: {table}.{column} is not a column"
                 found.expect("Req 61", str(column).casefold() in columns, told)
-        named = "_" in str(extension).strip("_")
-        found.expect("Req 62", named, f"extension name {extension!r} has no author")
+        named = _EXTENSION_NAME.fullmatch(str(extension)) is not None
+        told = f"extension name {extension!r} is not of the form author_name"
+        found.expect("Req 62", named, told)
+        found.expect("Req 63", bool(definition), f"extension {extension} has no definition")
         right = scope in {"read-write", "write-only"}
         found.expect("Req 64", right, f"scope of extension {extension} is {scope!r}")
 

@@ -23,7 +23,8 @@ from pyproj.exceptions import CRSError
 from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.ingest.conformance.judge import Judge
 from spatial_pipeline.ingest.conformance.rings import against_right_hand
-from spatial_pipeline.ingest.formats.geoarrow import ENCODINGS
+from spatial_pipeline.ingest.formats import nested_wkb
+from spatial_pipeline.ingest.formats.geoarrow import ENCODINGS, to_wkb
 from spatial_pipeline.model.features import decoded
 
 STANDARD = "GeoParquet 1.1"
@@ -38,6 +39,7 @@ _TYPES = ("Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "Mu
           "GeometryCollection")  # fmt: skip
 _NAMES = frozenset({*_TYPES, *(f"{t} Z" for t in _TYPES)})
 _BOX = ("xmin", "ymin", "xmax", "ymax")
+_HEIGHTS = ("zmin", "zmax")
 _EXTENDED = 0xE000_0000
 """Flags of PostGIS' EWKB in the number of a type; ISO WKB adds 1000 for Z."""
 
@@ -55,8 +57,8 @@ def judge(file: Path) -> Judge:
         if geo is None:
             return found
         schema: pa.Schema = opened.schema_arrow
-        for name, column in geo.items():
-            _column(found, opened, schema, name, column)
+        for name, column in geo["columns"].items():
+            _column(found, opened, schema, name, column, geo.get("version"))
     return found
 
 
@@ -72,11 +74,13 @@ def compare(found: Judge, file: Path, types: frozenset[str], extent: Bounds | No
     """
     geo = json.loads(pq.read_metadata(file).metadata[b"geo"])
     column = geo["columns"][geo["primary_column"]]
-    declared = set(column.get("geometry_types", ()))
-    others = sorted(types - declared) if declared else []
-    found.expect("geometry_types", not others, f"{', '.join(others)} occur and are not declared")
+    if found.clean("geometry_types"):
+        declared = set(column["geometry_types"])
+        others = sorted(types - declared) if declared else []
+        told = f"{', '.join(others)} occur and are not declared"
+        found.expect("geometry_types", not others, told)
     box = column.get("bbox")
-    if isinstance(box, list) and len(box) in {4, 6} and extent is not None:
+    if box is not None and found.clean("bbox") and extent is not None:
         half = len(box) // 2
         west, south, east, north = box[0], box[1], box[half], box[half + 1]
         inside = south <= extent[1] and extent[3] <= north
@@ -87,7 +91,7 @@ def compare(found: Judge, file: Path, types: frozenset[str], extent: Bounds | No
 
 
 def _metadata(found: Judge, raw: bytes | None) -> dict[str, Any] | None:
-    """The members of ``columns``, or None where nothing more can be judged."""
+    """The metadata, or None where nothing more can be judged."""
     if not found.expect("geo", raw is not None, "the file metadata has no key geo"):
         return None
     try:
@@ -108,11 +112,12 @@ def _metadata(found: Judge, raw: bytes | None) -> dict[str, Any] | None:
         return None
     if named:
         found.expect("primary_column", primary in columns, f"columns does not describe {primary}")
-    return columns
+    described: dict[str, Any] = geo
+    return described
 
 
 def _column(
-    found: Judge, opened: pq.ParquetFile, schema: pa.Schema, name: str, column: Any
+    found: Judge, opened: pq.ParquetFile, schema: pa.Schema, name: str, column: Any, version: Any
 ) -> None:
     if not found.expect("columns", isinstance(column, dict), f"columns.{name} is not an object"):
         return
@@ -126,6 +131,11 @@ def _column(
     binary = pa.types.is_binary(storage) or pa.types.is_large_binary(storage)
     if encoding == "WKB":
         found.expect("column", binary, f"the column {name} of WKB has the type {kind}, not binary")
+    elif known:
+        told = f"the encoding {encoding!r} of {name} is not one of version {version}"
+        found.expect("encoding", version != "1.0.0", told)
+        told = f"the column {name} has the type {kind}, which is not the encoding {encoding!r}"
+        found.expect("column", _is_native(storage, encoding), told)
     _types(found, name, column)
     _reference_system(found, name, column)
     edges = column.get("edges", "planar")
@@ -140,6 +150,19 @@ def _column(
     _covering(found, schema, name, column)
     if encoding == "WKB" and binary:
         _wkb(found, opened, name, oriented="orientation" in column)
+    elif "orientation" in column and found.clean("encoding", "column"):
+        _directions(found, opened, name, encoding)
+
+
+def _is_native(kind: pa.DataType, encoding: str) -> bool:
+    """True for lists, as deep as an encoding has them, of structs of x, y and z in doubles."""
+    for _ in range(nested_wkb.DEPTHS[ENCODINGS[encoding]]):
+        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+            return False
+        kind = kind.value_type
+    if not pa.types.is_struct(kind) or [f.name for f in kind] not in (["x", "y"], ["x", "y", "z"]):
+        return False
+    return all(pa.types.is_float64(f.type) for f in kind)
 
 
 def _types(found: Judge, name: str, column: dict[str, Any]) -> None:
@@ -177,8 +200,18 @@ def _box(found: Judge, name: str, column: dict[str, Any]) -> None:
     )
     if found.expect("bbox", sound, f"the bbox of {name} is {box!r}, not 4 or 6 numbers"):
         half = len(box) // 2
-        ordered = all(box[i] <= box[half + i] for i in range(1, half))
+        # West may be east of east where longitudes go round: at the antimeridian.
+        first = 1 if _is_geographic(column.get("crs")) else 0
+        ordered = all(box[i] <= box[half + i] for i in range(first, half))
         found.expect("bbox", ordered, f"the bbox of {name} is {box}: a maximum below its minimum")
+
+
+def _is_geographic(crs: Any) -> bool:
+    """True for degrees, and for a CRS that is not known."""
+    try:
+        return crs is None or bool(pyproj.CRS.from_json_dict(crs).is_geographic)
+    except (CRSError, TypeError, AttributeError):
+        return True
 
 
 def _covering(found: Judge, schema: pa.Schema, name: str, column: dict[str, Any]) -> None:
@@ -189,25 +222,54 @@ def _covering(found: Judge, schema: pa.Schema, name: str, column: dict[str, Any]
     if not isinstance(box, dict):
         found.fail("covering", f"the covering of {name} has no bbox")
         return
-    for side in _BOX:
-        path = box.get(side)
-        told = f"{side} of the covering of {name} is {path!r}, no number in a struct column"
-        found.expect("covering", _is_number(schema, path), told)
+    sides = [s for s in (*_BOX, *_HEIGHTS) if s in _BOX or s in box]
+    told = f"the covering of {name} has one of zmin and zmax"
+    found.expect("covering", len(sides) != len(_BOX) + 1, told)
+    kinds = [_number_type(schema, box.get(side), side) for side in sides]
+    for side, kind in zip(sides, kinds, strict=True):
+        told = (
+            f"{side} of the covering of {name} is {box.get(side)!r}, no number in a struct column"
+        )
+        found.expect("covering", kind is not None, told)
+    if None not in kinds:
+        told = f"the covering of {name} has several columns, or numbers of several types"
+        one = len({box[side][0] for side in sides}) == 1 and len(set(kinds)) == 1
+        found.expect("covering", one, told)
 
 
-def _is_number(schema: pa.Schema, path: Any) -> bool:
-    """True for the path of a floating point field in a struct column at the root."""
-    if not isinstance(path, list) or len(path) != 2 or path[0] not in schema.names:
-        return False
+def _number_type(schema: pa.Schema, path: Any, side: str) -> pa.DataType | None:
+    """Type of the floating point field of a side in a struct column; None for other paths."""
+    if not isinstance(path, list) or len(path) != 2 or path[1] != side:
+        return None
+    if path[0] not in schema.names:
+        return None
     kind = schema.field(path[0]).type
-    if not pa.types.is_struct(kind) or kind.get_field_index(path[1]) < 0:
-        return False
-    return bool(pa.types.is_floating(kind.field(path[1]).type))
+    if not pa.types.is_struct(kind) or kind.get_field_index(side) < 0:
+        return None
+    number = kind.field(side).type
+    return number if pa.types.is_float32(number) or pa.types.is_float64(number) else None
+
+
+def _directions(found: Judge, opened: pq.ParquetFile, name: str, encoding: str) -> None:
+    """Judges the direction of rings in a native encoding."""
+    turned = 0
+    for batch in opened.iter_batches(BATCH_ROWS, columns=[name]):
+        column = batch.column(0)
+        column = column.storage if isinstance(column, pa.ExtensionArray) else column
+        wkb, _ = to_wkb(column, encoding)
+        geometry = decoded(wkb.drop_null().to_numpy(zero_copy_only=False))
+        turned += len(against_right_hand(geometry[~shapely.is_missing(geometry)]))
+    _turned(found, name, turned)
+
+
+def _turned(found: Judge, name: str, count: int) -> None:
+    told = f"{count} polygons of {name} are not counterclockwise outside and clockwise inside"
+    found.expect("orientation", not count, told)
 
 
 def _wkb(found: Judge, opened: pq.ParquetFile, name: str, *, oriented: bool) -> None:
     """Judges the heads of all geometries, and the direction of rings where it is declared."""
-    read, extended, broken, turned = 0, 0, 0, 0
+    extended = broken = foreign = turned = 0
     for batch in opened.iter_batches(BATCH_ROWS, columns=[name]):
         column = batch.column(0)
         column = column.storage if isinstance(column, pa.ExtensionArray) else column
@@ -220,12 +282,15 @@ def _wkb(found: Judge, opened: pq.ParquetFile, name: str, *, oriented: bool) -> 
         little = table[:, 0] == 1
         words = np.where(little, *(table[:, 1:].copy().view(f"{o}u4")[:, 0] for o in "<>"))
         broken += int(np.count_nonzero(table[:, 0] > 1))
+        sound = (table[:, 0] <= 1) & (words & _EXTENDED == 0)
         extended += int(np.count_nonzero(words & _EXTENDED))
+        plain = (words % 1000 >= 1) & (words % 1000 <= len(_TYPES)) & (words // 1000 <= 1)
+        foreign += int(np.count_nonzero(sound & ~plain))
         if oriented:
             geometry = decoded(values.to_numpy(zero_copy_only=False))
             turned += len(against_right_hand(geometry[~shapely.is_missing(geometry)]))
-        read += batch.num_rows
     found.expect("WKB", not extended, f"{extended} geometries of {name} are EWKB, not ISO WKB")
     found.expect("WKB", not broken, f"{broken} geometries of {name} are not WKB")
-    told = f"{turned} polygons of {name} are not counterclockwise outside and clockwise inside"
-    found.expect("orientation", not turned, told)
+    told = f"{foreign} geometries of {name} are of other types, or have M"
+    found.expect("WKB", not foreign, told)
+    _turned(found, name, turned)

@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pyproj
+from pyproj.exceptions import CRSError
+
+from spatial_pipeline.ingest.conformance import tiff
 from spatial_pipeline.ingest.conformance.judge import Judge
 from spatial_pipeline.ingest.integrity import tiff_directory
 
@@ -16,14 +20,17 @@ REQUIREMENTS = {
     STANDARD: ("GeoKeyDirectoryTag", "GTModelTypeGeoKey", "GTRasterTypeGeoKey",
                "GeodeticCRSGeoKey", "ProjectedCRSGeoKey", "GeoAsciiParamsTag",
                "ModelPixelScaleTag", "ModelTiepointTag", "ModelTransformationTag"),
+    tiff.STANDARD: tiff.REQUIREMENTS,
     COG: ("COG", "COG overviews"),
 }  # fmt: skip
 RECOMMENDED = frozenset({"COG overviews"})
 DIRECTORY, DOUBLES, ASCII = 34735, 34736, 34737
-SCALE, TIEPOINT, TRANSFORMATION = 33550, 33922, 34264
+SCALE, TIEPOINT, TRANSFORMATION, RATIONAL_POLYNOMIALS = 33550, 33922, 34264, 50844
 MODEL, RASTER, GEODETIC, PROJECTED = 1024, 1025, 2048, 3072
 _USER_DEFINED = 32767
 _KEY_WORDS = 4
+_DEFINITIONS = frozenset({1026, 3073, 3074, 3075})
+"""Keys of which one describes a user-defined projected CRS: citations, projection, method."""
 
 
 def judge(file: Path, page: int, errors: Sequence[str], warnings: Sequence[str]) -> Judge:
@@ -41,9 +48,9 @@ def judge(file: Path, page: int, errors: Sequence[str], warnings: Sequence[str])
         found.fail("COG", error)
     for warning in warnings:
         found.fail("COG overviews", warning)
-    values = tiff_directory.numbers(
-        file, page, frozenset({DIRECTORY, DOUBLES, ASCII, SCALE, TIEPOINT, TRANSFORMATION})
-    )
+    tiff.judge(found, file)
+    wanted = {DIRECTORY, DOUBLES, ASCII, SCALE, TIEPOINT, TRANSFORMATION, RATIONAL_POLYNOMIALS}
+    values = tiff_directory.numbers(file, page, frozenset(wanted))
     if values is None:
         return found
     _placed(found, values)
@@ -51,6 +58,8 @@ def judge(file: Path, page: int, errors: Sequence[str], warnings: Sequence[str])
     if not found.expect("GeoKeyDirectoryTag", bool(words), "there is no GeoKeyDirectoryTag"):
         return found
     _keys(found, words, values)
+    placed = any(values.get(t) for t in (TIEPOINT, TRANSFORMATION, RATIONAL_POLYNOMIALS))
+    found.expect("ModelTiepointTag", placed or bool(values.get(SCALE)), "the raster has no place")
     return found
 
 
@@ -99,7 +108,31 @@ def _keys(found: Judge, words: Sequence[int], values: Mapping[int, Sequence[floa
         found.expect("ProjectedCRSGeoKey", PROJECTED in keys, "it is missing in a projected model")
     if model in {2, 3}:
         found.expect("GeodeticCRSGeoKey", GEODETIC in keys, "it is missing in a geodetic model")
+    _codes(found, model, plain, set(keys))
     text = values.get(ASCII, ())
     if text:
         told = "the texts do not end with |"
         found.expect("GeoAsciiParamsTag", chr(int(text[-1])) == "|", told)
+
+
+def _codes(found: Judge, model: int | None, plain: Mapping[int, int], keys: set[int]) -> None:
+    """Judges the codes of coordinate reference systems: defined, and of the kind of their key."""
+    projected, geodetic = plain.get(PROJECTED), plain.get(GEODETIC)
+    if model == 1 and projected is not None:
+        if projected == _USER_DEFINED:
+            told = "it is user-defined, and nothing defines it"
+            found.expect("ProjectedCRSGeoKey", bool(keys & _DEFINITIONS), told)
+        else:
+            told = f"{projected} is not a projected CRS of EPSG"
+            found.expect("ProjectedCRSGeoKey", _is_epsg(projected, "is_projected"), told)
+    if model in {2, 3} and geodetic is not None and geodetic != _USER_DEFINED:
+        kind = "is_geographic" if model == 2 else "is_geocentric"
+        told = f"{geodetic} is not a {kind.removeprefix('is_')} CRS of EPSG"
+        found.expect("GeodeticCRSGeoKey", _is_epsg(geodetic, kind), told)
+
+
+def _is_epsg(code: int, kind: str) -> bool:
+    try:
+        return bool(getattr(pyproj.CRS.from_epsg(code), kind))
+    except CRSError:
+        return False

@@ -1,4 +1,4 @@
-"""Direction of rings of many polygons at once."""
+"""Direction and ends of rings of many polygons at once."""
 
 from __future__ import annotations
 
@@ -30,6 +30,30 @@ def against_right_hand(geometry: NDArray[np.object_]) -> NDArray[np.int64]:
     points, ring = shapely.get_coordinates(rings, return_index=True)
     twice = _areas(points, ring, len(rings))
     wrong = np.where(shell, twice < 0, twice > 0)
+    return np.unique(rows[owner[polygon[wrong]]])
+
+
+def unclosed(geometry: NDArray[np.object_], shortest: int) -> NDArray[np.int64]:
+    """Indices of geometries with a ring of too few positions, or that ends at another Z.
+
+    Args:
+        geometry: (n,) geometries of any type, none missing.
+        shortest: positions of the shortest ring.
+
+    """
+    kinds = shapely.get_type_id(geometry)
+    rows = np.flatnonzero(np.isin(kinds, (POLYGON, MULTI_POLYGON, COLLECTION)))
+    parts, owner = _polygons(geometry[rows])
+    if not len(parts):
+        return np.empty(0, np.int64)
+    rings, polygon = shapely.get_rings(parts, return_index=True)
+    points, ring = shapely.get_coordinates(rings, include_z=True, return_index=True)
+    count = np.bincount(ring, minlength=len(rings))
+    last = np.cumsum(count) - 1
+    here = np.flatnonzero(count)
+    ends = points[last[here]], points[last[here] - count[here] + 1]
+    wrong = count < shortest
+    wrong[here] |= ~((ends[0] == ends[1]) | (np.isnan(ends[0]) & np.isnan(ends[1]))).all(axis=1)
     return np.unique(rows[owner[polygon[wrong]]])
 
 

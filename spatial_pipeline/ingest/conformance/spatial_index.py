@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from spatial_pipeline.ingest.conformance import shapefile
+from spatial_pipeline.ingest.conformance import geopackage_tables, shapefile
 from spatial_pipeline.ingest.conformance.judge import Judge
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import flatgeobuf
@@ -71,7 +71,7 @@ def _geopackage(file: Path, layer: Layer, scan: LayerScan) -> Judge:
         ).fetchone()
         told = f"{table}.{column} has no R-tree"
         if not found.expect(
-            PRESENT, there is not None and "rtree" in str(there[0]).casefold(), told
+            PRESENT, there is not None and geopackage_tables.is_rtree(there[0]), told
         ):
             return found
         answer = str(database.execute("SELECT rtreecheck(?)", (name,)).fetchone()[0])

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -23,7 +24,7 @@ from spatial_pipeline.ingest.formats import datetimes, geojson, geometry_types
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.formats.options import ReadOptions
 from spatial_pipeline.ingest.id_runs import IdRuns
-from spatial_pipeline.ingest.integrity import crs_texts, drawn_arcs, vector
+from spatial_pipeline.ingest.integrity import crs_texts, drawn_arcs, geopackage, vector
 from spatial_pipeline.ingest.schema import distinct_names, free_name, plain, staged_type
 from spatial_pipeline.sources.local import SourceFiles
 
@@ -70,7 +71,7 @@ def open_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
         with _translated(resolved, options):
             vector.before(resolved)
             with gdal_messages.kept(notes):
-                info = _info(path, options.layer)
+                info = _info(path, options.layer, resolved.files[0], notes)
         if info["driver"] in {"GeoJSON", "GeoJSONSeq"}:
             # What marks the text stands farther behind than the registry looks.
             yield stack.enter_context(geojson.read_layer(resolved, options))
@@ -131,12 +132,14 @@ LAYERS = "layer_names"
 """Entry of the description with all names of a container."""
 
 
-def _info(path: str, layer: str | None) -> dict[str, Any]:
+def _info(path: str, layer: str | None, file: Path, notes: list[str]) -> dict[str, Any]:
     """Description of the layer by pyogrio; text formats are parsed once for it, not twice."""
     info: dict[str, Any] = pyogrio.read_info(path, layer=None)
     single = info["driver"] in SINGLE_LAYER_DRIVERS
     names = [info["layer_name"]] if single else pyogrio.list_layers(path)[:, 0].tolist()
     listed = ", ".join(names[:MAX_LISTED]) + (", …" if len(names) > MAX_LISTED else "")
+    if layer is None and len(names) > 1 and info["driver"] == "GPKG":
+        layer = _only_listed(names, file, notes)
     if layer is None and len(names) > 1:
         msg = f"{len(names)} layers in it, name one of them as layer: {listed}"
         raise SourceError(msg)
@@ -146,6 +149,17 @@ def _info(path: str, layer: str | None) -> dict[str, Any]:
     if layer not in (None, info["layer_name"]):
         info = dict(pyogrio.read_info(path, layer=layer))
     return info if single else {**info, LAYERS: tuple(names)}
+
+
+def _only_listed(names: list[str], file: Path, notes: list[str]) -> str | None:
+    """The one table that a GeoPackage lists as its content; None where there are several."""
+    contents = geopackage.contents_of(file)
+    given = [n for n in names if n.casefold() in contents]
+    if len(given) != 1:
+        return None
+    others = ", ".join(n for n in names if n not in given)
+    notes.append(f"left out are tables that gpkg_contents does not list: {others}")
+    return given[0]
 
 
 def _described(

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyproj
 from pyproj.exceptions import CRSError
 
+from spatial_pipeline.contract.vocabulary import Bounds
 from spatial_pipeline.errors import SourceError
 from spatial_pipeline.ingest.conformance import geojson as conformance
 from spatial_pipeline.ingest.conformance.judge import Judge
@@ -88,7 +89,7 @@ def read_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
             msg = f"no layer {options.layer!r} in it; there is {file.stem}"
             raise SourceError(msg)
         notes = survey.notes()
-        conformance.collected(judge, text.members, text.sequence)
+        conformance.collected(judge, text.members, text.sequence, text.constants)
         rows = _Rows(survey)
         yield Layer(
             driver="GeoJSONSeq" if text.sequence and survey.count > 1 else "GeoJSON",
@@ -98,7 +99,7 @@ def read_layer(resolved: SourceFiles, options: ReadOptions) -> Iterator[Layer]:
             geometry=rows.geometry,
             schema=rows.schema,
             declared_count=survey.count,
-            declared_bounds=None,
+            declared_bounds=_declared(text.members),
             batches=_batches(text, rows),
             notes=notes,
             defects=rows.defects,
@@ -147,7 +148,7 @@ class _Survey:
         ids_differ: whether an id is not the same as the property ``id``.
         kinds: WKB types of the geometries.
         has_z: whether a geometry has three dimensions.
-        strangers: texts of elements that are no features.
+        strangers: texts of elements that are no features, by what they are not.
         others: members of features that are not staged, in the order in which they are named.
 
     """
@@ -159,7 +160,7 @@ class _Survey:
     ids_differ: bool = False
     kinds: set[int] = field(default_factory=set)
     has_z: bool = False
-    strangers: list[str] = field(default_factory=list)
+    strangers: dict[str, list[str]] = field(default_factory=dict)
     others: dict[str, None] = field(default_factory=dict)
 
     def see(self, block: list[Any], sequence: bool) -> None:
@@ -169,7 +170,9 @@ class _Survey:
             if _is_feature(element, sequence):
                 features.append(_feature(element))
             else:
-                self.strangers.append(exact_json(element, default=str)[:60])
+                real = isinstance(element, dict) and element.get("type") == "Feature"
+                told = conformance.NOT_WHOLE if real else conformance.NOT_FEATURES
+                self.strangers.setdefault(told, []).append(exact_json(element, default=str)[:60])
         self.count += len(features)
         conformance.elements(self.judge, block)
         properties = [f.get("properties") or {} for f in features]
@@ -191,9 +194,8 @@ class _Survey:
             SourceError: naming them.
 
         """
-        if self.strangers:
-            shown = ", ".join(self.strangers[:_NAMED])
-            msg = f"{len(self.strangers)} elements are not features: {shown}"
+        for told, texts in self.strangers.items():
+            msg = f"{len(texts)} {told}: {', '.join(texts[:_NAMED])}"
             raise SourceError(msg)
         kind = text.members.get("type")
         if not text.sequence and kind != "FeatureCollection":
@@ -278,17 +280,24 @@ class _Rows:
             array(values, column.type, first, column.name, self.defects)
             for values, column in zip(columns, self.schema, strict=False)
         ]
-        arrays.append(self._geometries([f.get("geometry") for f in features], first))
+        arrays.append(self._geometries(features, first))
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def _geometries(self, values: list[Any], first: int) -> pa.Array:
+    def _geometries(self, features: list[Feature], first: int) -> pa.Array:
+        values = [f.get("geometry") for f in features]
         found = geojson_geometry.read(values)
         for row, reason in sorted(found.reasons.items()):
             shown = exact_json(values[row], default=str)
             self.defects.add([first + row], self.geometry, [shown], reason)
             self.lost.append(first + row)
-        conformance.geometries(self._judge, values, found.wkb, found.reasons.values())
+        conformance.geometries(self._judge, features, found.wkb, found.reasons.values())
         return found.wkb.cast(pa.binary())
+
+
+def _declared(members: dict[str, Any]) -> Bounds | None:
+    """The bbox of the collection, unless it crosses the antimeridian."""
+    box = conformance.declared_box(members.get("bbox"))
+    return None if box is None or box[0] > box[2] else box
 
 
 def _crs(members: dict[str, Any], has_z: bool, notes: list[str]) -> str | None:

@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 
 from spatial_pipeline.errors import SourceError
+from spatial_pipeline.ingest.formats.geojson_head import encoding_of
 from spatial_pipeline.ingest.formats.json_elements import (
     SHOWN,
     decoded_quickly,
@@ -48,6 +49,7 @@ class GeoJsonText:
         sequence: whether it is objects one behind the other, not a collection.
         start: offset of the first byte behind ``[``, or of the text.
         members: members of the collection besides its features; whole once all were read.
+        constants: names of numbers that JSON does not have, in the elements that were read.
 
     """
 
@@ -55,6 +57,7 @@ class GeoJsonText:
     sequence: bool = True
     start: int = 0
     members: dict[str, Any] = field(default_factory=dict)
+    constants: set[str] = field(default_factory=set)
     _quick: list[bool] = field(default_factory=list)
     _places: list[tuple[int, int]] = field(default_factory=list)
 
@@ -71,7 +74,7 @@ class GeoJsonText:
             values = decoded_quickly(text, keys)
             self._quick.append(values is not None)
             if values is None:
-                values = decoded_slowly(text, read)
+                values = decoded_slowly(text, read, self.constants)
                 refuse_unencodable(values, read)
             read += len(values)
             yield values
@@ -177,8 +180,10 @@ def opened(stream: IO[bytes]) -> GeoJsonText:
         skipped = len(_BOM) if head.startswith(_BOM) else 0
         text = head[skipped:].decode("utf-8", "surrogateescape")
         at = next((i for i, c in enumerate(text) if c not in " \t\r\n\x1e"), 0)
-        if text[at : at + 1] != "{":
-            msg = "it is not GeoJSON: it does not start with an object"
+        other = encoding_of(head)
+        if other is not None or text[at : at + 1] != "{":
+            told = f"it is {other}, not UTF-8" if other else "it does not start with an object"
+            msg = f"it is not GeoJSON: {told}"
             raise SourceError(msg)
         try:
             members, end, open_ = _members(text, at + 1)

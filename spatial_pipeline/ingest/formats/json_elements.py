@@ -84,19 +84,31 @@ def _suspicious(values: list[Any], text: bytes) -> bool:
     return odd and _LONG.search(text) is not None
 
 
-def decoded_slowly(text: bytes, first: int) -> list[Any]:
+def decoded_slowly(text: bytes, first: int, constants: set[str] | None = None) -> list[Any]:
     """The elements by the reader of the standard library, which knows more and says why.
 
     It takes NaN and Infinity, which many programs write, and bytes that are not UTF-8 as lone
     surrogates.
 
+    Args:
+        text: an array.
+        first: number of its first element.
+        constants: takes the names of numbers that JSON does not have.
+
     """
+
+    def constant(name: str) -> float:
+        if constants is not None:
+            constants.add(name)
+        return float(name)
+
     try:
         values: list[Any] = json.loads(
             text.decode("utf-8", "surrogateescape"),
             object_pairs_hook=without_repeats,
             parse_float=exact_real,
             parse_int=_whole,
+            parse_constant=constant,
         )
     except json.JSONDecodeError as exc:
         shown = exc.doc[max(0, exc.pos - SHOWN // 2) : exc.pos + SHOWN // 2]

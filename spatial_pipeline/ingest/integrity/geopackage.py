@@ -60,6 +60,16 @@ def audit(layer: Layer, file: Path) -> dict[str, pa.Array]:
         raise SourceError(msg) from exc
 
 
+def contents_of(file: Path) -> set[str]:
+    """Names of the tables that gpkg_contents lists, casefolded; none where it cannot be read."""
+    try:
+        with closing(bounded(file)) as database:
+            rows = database.execute("SELECT table_name FROM gpkg_contents").fetchall()
+    except sqlite3.DatabaseError:
+        return set()
+    return {bytes(name).decode("utf-8", "replace").casefold() for (name,) in rows}
+
+
 def bounded(file: Path) -> sqlite3.Connection:
     """The database, read only, with a bound on what a query may cost."""
     database = read_only(file)

@@ -112,11 +112,16 @@ def numbers(file: Path, page: int, tags: frozenset[int]) -> dict[int, tuple[floa
         if found is None
         else next((d.offset for d in found.directories if d.number == page), None)
     )
-    if place is None:
-        return None
+    return None if place is None else numbers_at(file, place, tags)
+
+
+def numbers_at(
+    file: Path, offset: int, tags: frozenset[int]
+) -> dict[int, tuple[float, ...]] | None:
+    """Values of tags of the directory at an offset; see :func:`numbers`."""
     with file.open("rb") as opened:
         opening = _reader(opened)
-        return None if opening is None else opening[0].numbers(place, tags)
+        return None if opening is None else opening[0].numbers(offset, tags)
 
 
 def _reader(opened: BinaryIO) -> tuple[_DirectoryReader, int] | None:

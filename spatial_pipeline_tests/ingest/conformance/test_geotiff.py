@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,10 @@ import pytest
 import rasterio
 from affine import Affine
 
-from spatial_pipeline.ingest.conformance import geotiff
+from spatial_pipeline.ingest.conformance import geotiff, tiff
 from spatial_pipeline.ingest.integrity import tiff_directory
 from spatial_pipeline_tests.ingest.sources import stage
+from spatial_pipeline_tests.ingest.tiffs import PLACE, SHORT, write_tiff
 
 
 def written(path: Path, crs: str | None = "EPSG:32633", driver: str = "COG") -> Path:
@@ -26,7 +29,7 @@ def written(path: Path, crs: str | None = "EPSG:32633", driver: str = "COG") -> 
 def test_a_good_file_has_no_finding(crs: str, tmp_path: Path) -> None:
     profile = stage("raster", written(tmp_path / "a.tif", crs), tmp_path / "s")
     assert profile.conformance.findings == ()
-    assert set(profile.conformance.codes) == {geotiff.STANDARD, "COG"}
+    assert set(profile.conformance.codes) == {geotiff.STANDARD, tiff.STANDARD, "COG"}
 
 
 def test_a_file_without_keys_and_one_that_is_no_cog(tmp_path: Path) -> None:
@@ -42,6 +45,12 @@ def keys(*entries: tuple[int, int, int, int], head: tuple[int, ...] = (1, 1, 0))
 
 UTM = ((1024, 0, 1, 1), (1025, 0, 1, 1), (3072, 0, 1, 32633))
 CHANGES: list[tuple[str, dict[int, Any]]] = [
+    ("ProjectedCRSGeoKey", {geotiff.DIRECTORY: keys(*UTM[:2], (3072, 0, 1, 4326))}),
+    ("ProjectedCRSGeoKey", {geotiff.DIRECTORY: keys(*UTM[:2], (3072, 0, 1, 1025))}),
+    ("ProjectedCRSGeoKey", {geotiff.DIRECTORY: keys(*UTM[:2], (3072, 0, 1, 0))}),
+    ("ProjectedCRSGeoKey", {geotiff.DIRECTORY: keys(*UTM[:2], (3072, 0, 1, 32767))}),
+    ("GeodeticCRSGeoKey", {geotiff.DIRECTORY: keys((1024, 0, 1, 2), UTM[1], (2048, 0, 1, 32633))}),
+    ("ModelTiepointTag", {geotiff.TIEPOINT: [], geotiff.SCALE: []}),
     ("GeoKeyDirectoryTag", {geotiff.DIRECTORY: keys(*UTM, head=(2, 1, 0))}),
     ("GeoKeyDirectoryTag", {geotiff.DIRECTORY: keys(*UTM)[:-1]}),
     ("GeoKeyDirectoryTag", {geotiff.DIRECTORY: keys(UTM[1], UTM[0], UTM[2])}),
@@ -75,3 +84,80 @@ def test_a_broken_file_is_found_by_its_tag_or_key(
 
 def test_every_requirement_is_broken() -> None:
     assert {c for c, _ in CHANGES} == set(geotiff.REQUIREMENTS[geotiff.STANDARD])
+
+
+PIXELS = np.arange(256, dtype=np.uint8).reshape(16, 16)
+PLACED = {**PLACE, geotiff.DIRECTORY: (SHORT, keys(*UTM))}
+
+
+def entry(data: bytes, tag: int) -> int:
+    """Offset of the entry of a tag in the first directory."""
+    (first,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, first)
+    places = range(first + 2, first + 2 + 12 * count, 12)
+    return next(p for p in places if struct.unpack_from("<H", data, p)[0] == tag)
+
+
+def changed(tag: int, value: int) -> Callable[[bytearray], None]:
+    def change(data: bytearray) -> None:
+        data[entry(data, tag) + 8 : entry(data, tag) + 12] = struct.pack("<I", value)
+
+    return change
+
+
+def renamed(tag: int, other: int) -> Callable[[bytearray], None]:
+    def change(data: bytearray) -> None:
+        struct.pack_into("<H", data, entry(data, tag), other)
+
+    return change
+
+
+def turned(data: bytearray) -> None:
+    (first,) = struct.unpack_from("<I", data, 4)
+    one, two = data[first + 2 : first + 14], data[first + 14 : first + 26]
+    data[first + 2 : first + 26] = two + one
+
+
+def followed(place: Callable[[int], int]) -> Callable[[bytearray], None]:
+    def change(data: bytearray) -> None:
+        (first,) = struct.unpack_from("<I", data, 4)
+        (count,) = struct.unpack_from("<H", data, first)
+        struct.pack_into("<I", data, first + 2 + 12 * count, place(first))
+
+    return change
+
+
+STRUCTURE = [
+    ("IFD", turned), ("IFD", followed(lambda first: first)),
+    ("IFD", followed(lambda _: 0x7FFFFFFE)), ("PhotometricInterpretation", changed(262, 99)),
+    ("PhotometricInterpretation", renamed(262, 263)), ("StripByteCounts", changed(257, 8)),
+    ("StripOffsets", renamed(273, 272)), ("ImageWidth", renamed(256, 255)),
+    ("ImageLength", renamed(257, 256)),
+]  # fmt: skip
+
+
+def test_a_good_tiff_has_no_finding(tmp_path: Path) -> None:
+    for name, values in (("a", PIXELS), ("b", np.stack([PIXELS] * 3)), ("c", PIXELS > 3)):
+        path = write_tiff(tmp_path / f"{name}.tif", values.astype(np.uint8), tags=PLACED)
+        assert geotiff.judge(path, 1, (), ()).evidence().findings == ()
+
+
+@pytest.mark.parametrize(("code", "change"), STRUCTURE)
+def test_a_directory_is_found_by_its_field(
+    code: str, change: Callable[[bytearray], None], tmp_path: Path
+) -> None:
+    path = write_tiff(tmp_path / "a.tif", PIXELS, tags=PLACED)
+    data = bytearray(path.read_bytes())
+    change(data)
+    path.write_bytes(data)
+    profile = stage("raster", path, tmp_path / "s")
+    assert code in {f.code for f in profile.conformance.findings}
+    assert {c for c, _ in STRUCTURE} == set(tiff.REQUIREMENTS)
+
+
+def test_a_raster_that_cannot_be_read_is_judged(tmp_path: Path) -> None:
+    directory = (SHORT, [2, *keys(*UTM)[1:]])
+    path = write_tiff(tmp_path / "a.tif", PIXELS, tags={**PLACED, geotiff.DIRECTORY: directory})
+    profile = stage("raster", path, tmp_path / "s")
+    assert profile.error is not None
+    assert "GeoKeyDirectoryTag" in {f.code for f in profile.conformance.findings}

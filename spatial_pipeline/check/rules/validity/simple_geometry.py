@@ -1,42 +1,81 @@
-"""simple_geometry: lines and multipoints are simple."""
+"""simple_geometry: lines, rings and multipoints are simple."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
-from spatial_pipeline.check.api import PointsAndLines, Violations, feature_rule
-from spatial_pipeline.check.geometry.parts import simple_parts
+from spatial_pipeline.check.api import Geometries, Violations, feature_rule
+from spatial_pipeline.check.geometry.parts import Parts, simple_parts
 from spatial_pipeline.check.geometry.path_vertices import PathVertices
 from spatial_pipeline.check.geometry.self_intersections import not_simple, self_intersections
 from spatial_pipeline.contract.rules.vertices import SimpleGeometry
 
 
-@feature_rule(judges=PointsAndLines)
-def evaluate(rule: SimpleGeometry, features: PointsAndLines) -> Violations:
-    """Places at which lines meet themselves or each other, and points that occur again."""
-    return Violations.concat([_lines(features), _points(features)])
+@feature_rule(judges=Geometries)
+def evaluate(rule: SimpleGeometry, features: Geometries) -> Violations:
+    """Places at which lines meet themselves or each other, and points that occur again.
+
+    Each ring of a polygon is judged alone, as GEOS's IsSimpleOp does: how rings lie to each other
+    is a matter of validity.
+    """
+    return Violations.concat([_lines(features), _rings(features), _points(features)])
 
 
-def _lines(features: PointsAndLines) -> Violations:
+def _lines(features: Geometries) -> Violations:
     lines = simple_parts(features.geometry, 1)
     chosen = not_simple(lines, len(features))
     if not chosen.any():
         return Violations.none()
     vertices = PathVertices.of(lines)
     found = self_intersections(vertices, chosen)
-    stretch = shapely.get_dimensions(found.geometry) == 1
-    return features.violations(
-        vertices.feature[found.start],
-        np.where(stretch, "runs over itself", "self-intersection").tolist(),
-        geometry=found.geometry,
-        measure=np.where(stretch, shapely.length(found.geometry), np.nan),
-        unit=features.length_unit,
-        **vertices.place(found.start),
+    owner = vertices.feature[found.start]
+    return _meetings(features, found.geometry, owner, **vertices.place(found.start))
+
+
+def _rings(features: Geometries) -> Violations:
+    polygons = simple_parts(features.geometry, 2)
+    odd = np.flatnonzero(~shapely.is_simple(polygons.geometry))
+    if not len(odd):
+        return Violations.none()
+    rings, polygon = shapely.get_rings(polygons.geometry[odd], return_index=True)
+    each = np.arange(len(rings))
+    vertices = PathVertices.of(Parts(rings, each, np.zeros_like(each)))
+    found = self_intersections(vertices, ~shapely.is_simple(rings))
+    ring = vertices.feature[found.start]
+    part = odd[polygon[ring]]
+    return _meetings(
+        features,
+        found.geometry,
+        polygons.feature[part],
+        part=polygons.part[part],
+        ring=(each - np.searchsorted(polygon, polygon))[ring],
+        vertex=vertices.vertex[found.start],
     )
 
 
-def _points(features: PointsAndLines) -> Violations:
+def _meetings(
+    features: Geometries,
+    geometry: NDArray[np.object_],
+    feature: NDArray[np.int64],
+    **place: Any,
+) -> Violations:
+    """Violations of points and stretches at which a path meets itself."""
+    stretch = shapely.get_dimensions(geometry) == 1
+    return features.violations(
+        feature,
+        np.where(stretch, "runs over itself", "self-intersection").tolist(),
+        geometry=geometry,
+        measure=np.where(stretch, shapely.length(geometry), np.nan),
+        unit=features.length_unit,
+        **place,
+    )
+
+
+def _points(features: Geometries) -> Violations:
     points = simple_parts(features.geometry, 0)
     count = np.bincount(points.feature, minlength=len(features))
     several = np.flatnonzero(count[points.feature] > 1)

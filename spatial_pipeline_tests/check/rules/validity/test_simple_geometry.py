@@ -12,6 +12,9 @@ CROSS = "LINESTRING (0 0, 2 2, 2 0, 0 2)"
 OVER = "LINESTRING (0 0, 4 0, 2 0)"
 TWICE = "MULTIPOINT ((1 1), (0 0), (1 1))"
 CLOSED = "MULTILINESTRING ((0 0, 2 0, 2 2, 0 0), (0 0, 0 5))"
+BOWTIE = "POLYGON ((0 0, 2 2, 2 0, 0 2, 0 0))"
+SPUR = "POLYGON ((0 0, 4 0, 4 4, 4 6, 4 4, 0 4, 0 0))"
+HOLE = "POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (1 1, 3 3, 3 1, 1 3, 1 1))"
 TOUCH = "MULTILINESTRING ((0 0, 2 0), (1 0, 1 5))"
 
 
@@ -29,10 +32,9 @@ def apart(path):
     return [p for i, p in enumerate(path) if i == 0 or p != path[i - 1]]
 
 
-def meetings(shape):
+def meetings(chains):
     """Every pair of segments, one by one."""
     found = {}
-    chains = [apart(p) for p in paths(shape, "LineString")]
     every = [(c, k) for c, chain in enumerate(chains) for k in range(len(chain) - 1)]
     for n, (c, k) in enumerate(every):
         for d, q in every[:n]:
@@ -65,13 +67,14 @@ def joined(chains, one, two, common):
 
 
 def crossings(_, shape):
-    if not of_type(shape, "Point", "LineString"):
-        return None
+    together = [[apart(p) for p in paths(shape, "LineString")]]
+    rings = [[apart(p)] for p in paths(shape, "Polygon")]
     told = [
         ("self-intersection", shapely.to_wkt(m), None)
         if m.geom_type == "Point"
         else ("runs over itself", shapely.to_wkt(m), m.length)
-        for m in meetings(shape)
+        for chains in together + rings
+        for m in meetings(chains)
     ]
     return [*told, *points_of(shape)]
 
@@ -83,6 +86,10 @@ test_laws = laws(
             "LINESTRING (0 0, 2 0, 2 2, 0 0)",
             "MULTILINESTRING ((0 0, 2 0), (2 0, 2 2), (2 0, 4 0))",
             "MULTIPOINT ((1 1), (0 0))",
+            "POLYGON ((0 0, 1 0, 1 1, 0 0))",
+            "POLYGON ((0 0, 4 0, 4 4, 0 0), (3 1, 9 1, 9 2, 3 1))",
+            "MULTIPOLYGON (((0 0, 2 0, 2 2, 0 0)), ((0 0, 2 0, 2 2, 0 0)))",
+            "POLYGON ((0 0, 1 0, 1 0, 1 1, 0 0, 0 0))",
         ],
         fails=[
             (CROSS, [("self-intersection", "POINT (1 1)", None)]),
@@ -90,9 +97,17 @@ test_laws = laws(
             (TWICE, [("repeated point", "POINT (1 1)", None)]),
             (CLOSED, [("self-intersection", "POINT (0 0)", None)]),
             (TOUCH, [("self-intersection", "POINT (1 0)", None)]),
+            (BOWTIE, [("self-intersection", "POINT (1 1)", None)]),
+            (HOLE, [("self-intersection", "POINT (2 2)", None)]),
+            (
+                SPUR,
+                [
+                    ("runs over itself", "LINESTRING (4 4, 4 6)", 2),
+                    ("self-intersection", "POINT (4 4)", None),
+                ],
+            ),
         ],
         oracle=crossings,
-        unjudged=["POLYGON ((0 0, 1 0, 1 1, 0 0))"],
     )
 )
 
@@ -104,8 +119,18 @@ def test_a_place_is_named_where_geos_finds_a_line_not_simple(shape):
     assert bool(violations) == (not shape.is_simple)
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(*[st.integers(0, 4)] * 2), min_size=3, max_size=7).map(shapely.Polygon))
+def test_a_place_is_named_where_geos_finds_a_polygon_not_simple(shape):
+    _, violations = everywhere(SimpleGeometry(), [shape])
+    assert bool(violations) == (not shape.is_simple)
+
+
 def test_the_later_segment_is_named():
     _, violations = everywhere(
         SimpleGeometry(), [shapely.from_wkt(w) for w in (CROSS, TOUCH, TWICE)]
     )
     assert [f[4:] for f in violations] == [(0, -1, 2), (1, -1, 0), (2, -1, -1)]
+    multi = f"MULTIPOLYGON (((8 8, 9 8, 9 9, 8 8)), {HOLE.removeprefix('POLYGON ')})"
+    _, violations = everywhere(SimpleGeometry(), [shapely.from_wkt(multi)])
+    assert [f[4:] for f in violations] == [(1, 1, 2)]
