@@ -48,7 +48,7 @@ def test_prune_says_sizes_then_deletes(project: Project) -> None:
 def test_the_contract_says_how_much_stays(project: Project) -> None:
     none = project.call("store", "prune")
     assert none.exit_code == 2
-    assert "give --keep and --days, or contracts with `retention`" in none.stderr
+    assert "no limit is given: use --keep and --days, or contracts with `retention`" in none.stderr
     done = project.call("store", "prune", "--contracts", project.folder)
     assert (done.exit_code, versions(project)) == (0, 2)
 
