@@ -51,30 +51,34 @@ def _directory(found: Judge, file: Path, directory: Directory) -> None:
     found.expect("StripOffsets", bool(_PLACES & set(tags)), told)
     wanted = frozenset({_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _ROWS, _COUNTS, _PLANAR})
     values = tiff_directory.numbers_at(file, directory.offset, wanted) or {}
-    kind = values.get(_PHOTOMETRIC, (0,))[0]
+    kind = _first(values, _PHOTOMETRIC, 0)
     told = f"the PhotometricInterpretation of directory {number} is {kind:g}, which is not defined"
     found.expect(_NAMES[_PHOTOMETRIC], kind in _PHOTOMETRICS, told)
-    if values.get(_COMPRESSION, (1,))[0] == _UNCOMPRESSED and kind != _YCBCR:
+    if _first(values, _COMPRESSION, 1) == _UNCOMPRESSED and kind != _YCBCR:
         _strips(found, directory, values)
 
 
 def _strips(found: Judge, directory: Directory, values: Mapping[int, tuple[float, ...]]) -> None:
     """Compares the bytes of uncompressed strips with those that the fields promise."""
     counts, height = values.get(_COUNTS, ()), directory.height
-    rows = int(values.get(_ROWS, (height,))[0]) or height
-    if not counts or not height or not any(counts):
+    if not height or not any(counts):
         # Strips without a byte are holes of a sparse file.
         return
-    rows = min(rows, height)
-    separate = values.get(_PLANAR, (1,))[0] == _SEPARATE
-    samples = int(values.get(_SAMPLES, (1,))[0])
-    bits = values.get(_BITS, (1,))
-    planes = samples if separate else 1
-    width = directory.width * int(bits[0]) * (1 if separate else samples)
-    each, last = math.ceil(height / rows), height - rows * (math.ceil(height / rows) - 1)
-    expected = [math.ceil(width / 8) * (last if i == each - 1 else rows) for i in range(each)]
-    wrong = len(counts) != planes * each or any(
-        n and n != e for n, e in zip(counts, expected * planes, strict=True)
-    )
+    rows = min(int(_first(values, _ROWS, height)) or height, height)
+    separate = _first(values, _PLANAR, 1) == _SEPARATE
+    samples = int(_first(values, _SAMPLES, 1))
+    planes, each = samples if separate else 1, math.ceil(height / rows)
+    wrong = len(counts) != planes * each
+    if not wrong:
+        width = directory.width * int(_first(values, _BITS, 1)) * (1 if separate else samples)
+        last = height - rows * (each - 1)
+        expected = [math.ceil(width / 8) * (last if i == each - 1 else rows) for i in range(each)]
+        wrong = any(n and n != e for n, e in zip(counts, expected * planes, strict=True))
     told = f"the strips of directory {directory.number} have other bytes than its size promises"
     found.expect("StripByteCounts", not wrong, told)
+
+
+def _first(values: Mapping[int, tuple[float, ...]], tag: int, usual: float) -> float:
+    """The first value of a field; the usual one where it has none, or none that is a number."""
+    found = values.get(tag) or (usual,)
+    return found[0] if math.isfinite(found[0]) else usual

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,37 @@ def test_a_directory_is_found_by_its_field(
     profile = stage("raster", path, tmp_path / "s")
     assert code in {f.code for f in profile.conformance.findings}
     assert {c for c, _ in STRUCTURE} == set(tiff.REQUIREMENTS)
+
+
+def emptied(tag: int) -> Callable[[bytearray], None]:
+    def change(data: bytearray) -> None:
+        struct.pack_into("<I", data, entry(data, tag) + 4, 0)
+
+    return change
+
+
+@pytest.mark.parametrize("tag", [256, 257, 258, 259, 262, 273, 277, 278, 279])
+def test_a_field_without_a_value_is_judged(tag: int, tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "a.tif", PIXELS, tags=PLACED)
+    data = bytearray(path.read_bytes())
+    emptied(tag)(data)
+    path.write_bytes(data)
+    assert geotiff.judge(path, 1, (), ()).evidence() is not None
+
+
+def test_a_height_of_billions_needs_no_memory(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "a.tif", PIXELS, tags=PLACED)
+    data = bytearray(path.read_bytes())
+    changed(257, 0xFFFFFFFF)(data)
+    changed(278, 1)(data)
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        found = geotiff.judge(path, 1, (), ()).evidence()
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+    assert "StripByteCounts" in {f.code for f in found.findings}
 
 
 def test_a_raster_that_cannot_be_read_is_judged(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ def oracle(_rule, shape):
             shapely.to_wkt(found),
             found.length or None,
         )
-        for found in meetings(shape)
+        for found in meetings(list(paths(shape, "LineString")))
     ]
 
 

@@ -11,7 +11,7 @@ def oracle(rule, shape):
         return None
     return [
         ("runs over itself", shapely.to_wkt(found), found.length)
-        for found in meetings(shape)
+        for found in meetings(list(paths(shape, "LineString")))
         if found.length > rule.tolerance
     ]
 
