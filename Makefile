@@ -8,7 +8,8 @@ MAKEFLAGS += --no-builtin-rules
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?=
-WORKERS ?= auto
+# Many tests wait for processes of Dagster and PostgreSQL: one worker more than cores keeps these busy.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 PORT ?= 3000
 SHARE ?= 1
 PEERS := .venv-peers
