@@ -91,7 +91,9 @@ WAYS = {"read": read, "stage": stage, "read_postgis": read_postgis}
 
 def measured(way: str, dsn: str, tree: Path) -> tuple[float, Any]:
     """Seconds and answer of a way, in a process of its own with the code of a checkout."""
-    command = [sys.executable, "-P", str(Path(__file__).resolve()), "--way", way, "--dsn", dsn]
+    # An earlier checkout measures itself: modules may have had other names.
+    script = tree / "benchmarks" / Path(__file__).name
+    command = [sys.executable, "-P", str(script), "--way", way, "--dsn", dsn]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -51,7 +51,8 @@ def contract(path: Path, rules: list[str]) -> Any:
 
 def ours(path: Path, what: str, threads: int) -> dict[str, Any]:
     """Seconds from the staged file to located violations, through the engine; and the pairs."""
-    from spatial_pipeline.check.engine import catalogue
+    from product import preload
+
     from spatial_pipeline.check.engine.engine import evaluate
     from spatial_pipeline.check.engine.plan import Plan
     from spatial_pipeline.pipeline.pipeline import Pipeline
@@ -60,7 +61,7 @@ def ours(path: Path, what: str, threads: int) -> dict[str, Any]:
     asked = contract(path, OURS[what])
     pipeline = Pipeline.of([asked], Settings(store=path.parent / "store"))
     version = pipeline.stage(asked)
-    catalogue.load()
+    preload()
     started, worked = time.perf_counter(), time.process_time()
     data = pipeline.store.open(version)
     found = asyncio.run(evaluate(asked.rules, data, key=("id",), plan=Plan(jobs=threads)))

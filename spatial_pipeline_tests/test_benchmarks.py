@@ -46,7 +46,7 @@ def test_sides_agree_and_what_is_missing_is_named(tmp_path):
     script = (FOLDER / "topology.py").read_text()
     copy = tmp_path / "benchmarks"
     copy.mkdir()
-    for name in ("feature_rules.py", "peers.py", "topology_data.py", "turns.py"):
+    for name in ("feature_rules.py", "peers.py", "product.py", "topology_data.py", "turns.py"):
         (copy / name).write_text((FOLDER / name).read_text())
     (copy / "topology.py").write_text(script)
     command = [sys.executable, str(copy / "topology.py"), "--features", "3000", "--repeat", "1"]
