@@ -39,8 +39,6 @@ NOT_FEATURES = "elements are not features"
 NOT_WHOLE = "features lack members, or have properties that are neither an object nor null"
 _SAID = {NOT_FEATURES: "RFC 7946 3.3", NOT_WHOLE: "RFC 7946 3.2"}
 """Sections by what a reader says of texts that it refuses."""
-_WITH_PATHS = frozenset({"LineString", "Polygon", "MultiLineString", "MultiPolygon"})
-_SHORTEST_RING = 4
 _ROUNDING = 1e-6
 """Degrees by which a bbox may be too small: writers round it like the coordinates."""
 
@@ -130,7 +128,7 @@ def geometries(
     long = sum(_width(v) > 3 for v in values)
     told = f"positions of {long} geometries have 4 numbers or more"
     found.expect("RFC 7946 3.1.1", not long, told)
-    if any(v.get("type") in _WITH_PATHS for v in objects):
+    if any(v.get("type") in geojson_objects.PATHS for v in objects):
         _paths(found, values, wkb)
     _boxes(found, features, wkb)
 
@@ -166,9 +164,7 @@ def _collections(found: Judge, objects: Sequence[Mapping[str, Any]]) -> None:
     kinds = [[p.get("type") for p in parts if isinstance(p, dict)] for parts in given]
     nested = sum("GeometryCollection" in k for k in kinds)
     found.expect("RFC 7946 3.1.8", not nested, f"{nested} GeometryCollections hold another one")
-    alike = sum(bool(k) and len(set(map(str, k))) == 1 for k in kinds) - sum(
-        bool(k) and set(k) == {"GeometryCollection"} for k in kinds
-    )
+    alike = sum(len(set(map(str, k))) == 1 and "GeometryCollection" not in k for k in kinds)
     told = f"{alike} GeometryCollections hold one geometry, or several of one type"
     found.expect("RFC 7946 3.1.8", not alike, told)
 
@@ -184,7 +180,9 @@ def _paths(found: Judge, values: Sequence[Any], wkb: pa.Array) -> None:
     lines = sum(f.lines > 0 for f in faults)
     told = f"{lines} geometries have a line of fewer than 2 positions"
     found.expect("RFC 7946 3.1.4", not lines, told)
-    broken = sum(f.rings > 0 for f in faults) + len(unclosed(shapes[there], _SHORTEST_RING))
+    broken = sum(f.rings > 0 for f in faults) + len(
+        unclosed(shapes[there], geojson_objects.SHORTEST_RING)
+    )
     told = f"{broken} polygons have a ring that is not closed, or of fewer than 4 positions"
     found.expect("RFC 7946 3.1.6", not broken, told)
     turned = len(against_right_hand(shapes[there]))
@@ -217,7 +215,10 @@ def declared_box(box: Any) -> Bounds | None:
 
 
 def _holds(box: Bounds | None, extent: Sequence[float]) -> bool:
-    """Whether a bbox holds an extent; one whose west is east of its east holds all longitudes."""
+    """True when a bbox contains an extent.
+
+    The longitudes of a bbox that crosses the antimeridian (west > east) are not compared.
+    """
     if box is None:
         return True
     south, north = box[1] - _ROUNDING <= extent[1], extent[3] <= box[3] + _ROUNDING

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_PATHS = {"LineString": 0, "MultiLineString": 1, "Polygon": 1, "MultiPolygon": 2}
+PATHS = {"LineString": 0, "MultiLineString": 1, "Polygon": 1, "MultiPolygon": 2}
 """Levels of arrays around the paths of a type."""
-_SHORTEST_LINE, _SHORTEST_RING = 2, 4
+_SHORTEST_LINE, SHORTEST_RING = 2, 4
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ def path_faults(value: Any) -> PathFaults:
     lines = rings = 0
     for one in flattened([value]):
         kind = one.get("type")
-        if kind not in _PATHS:
+        if kind not in PATHS:
             continue
         paths = [one.get("coordinates")]
-        for _ in range(_PATHS[kind]):
+        for _ in range(PATHS[kind]):
             paths = [p for level in paths if isinstance(level, list) for p in level]
         given = [p for p in paths if isinstance(p, list)]
         if "Line" in kind:
             # An empty array of coordinates may stand for null (section 3.1).
             lines += sum(len(p) < _SHORTEST_LINE for p in given if p or kind != "LineString")
         else:
-            rings += sum(len(p) < _SHORTEST_RING or p[0] != p[-1] for p in given)
+            rings += sum(len(p) < SHORTEST_RING or p[0] != p[-1] for p in given)
     return PathFaults(lines, rings)

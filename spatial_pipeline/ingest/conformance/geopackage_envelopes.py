@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial_pipeline.ingest.conformance.geopackage_tables import quoted
 from spatial_pipeline.ingest.conformance.judge import Judge
-from spatial_pipeline.ingest.integrity.geopackage import bounded
+from spatial_pipeline.ingest.integrity.geopackage import bounded, quoted
 from spatial_pipeline.ingest.layer_scan import LayerScan
 
 HEAD, ENVELOPE = 8, 32

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from spatial_pipeline.ingest.conformance import geopackage_tables
 from spatial_pipeline.ingest.conformance.judge import Judge
 from spatial_pipeline.ingest.conformance.moments import is_moment
+from spatial_pipeline.ingest.integrity.geopackage import quoted
 
 REQUIREMENTS = tuple(f"Req {n}" for n in (*range(93, 115), 140, 141))
 METADATA, REFERENCE = "gpkg_metadata", "gpkg_metadata_reference"
@@ -110,7 +111,7 @@ def _has_row(database: sqlite3.Connection, table: str, row: object) -> bool:
     if not isinstance(row, int):
         return False
     try:
-        query = f"SELECT 1 FROM {geopackage_tables.quoted(table)} WHERE rowid = ?"  # noqa: S608
+        query = f"SELECT 1 FROM {quoted(table)} WHERE rowid = ?"  # noqa: S608
         return database.execute(query, (row,)).fetchone() is not None
     except sqlite3.OperationalError:
         # A view has no rowid.

@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from spatial_pipeline.ingest.conformance.judge import Judge
+from spatial_pipeline.ingest.integrity.geopackage import quoted
 
 CORE = ("GEOMETRY", "POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING",
         "MULTIPOLYGON", "GEOMETRYCOLLECTION")  # fmt: skip
@@ -362,8 +363,3 @@ def _snake(name: str) -> bool:
 def _length(found: Judge, what: str, name: str) -> None:
     right = len(name) <= _LONGEST_NAME
     found.expect("RQ21", right, f"the name of {what} has {len(name)} characters")
-
-
-def quoted(name: str) -> str:
-    """The name as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'

@@ -20,17 +20,12 @@ def against_right_hand(geometry: NDArray[np.object_]) -> NDArray[np.int64]:
         geometry: (n,) geometries of any type, none missing.
 
     """
-    kinds = shapely.get_type_id(geometry)
-    rows = np.flatnonzero(np.isin(kinds, (POLYGON, MULTI_POLYGON, COLLECTION)))
-    parts, owner = _polygons(geometry[rows])
-    if not len(parts):
-        return np.empty(0, np.int64)
-    rings, polygon = shapely.get_rings(parts, return_index=True)
+    rings, polygon, owner = _rings(geometry)
     shell = np.diff(polygon, prepend=-1) != 0
     points, ring = shapely.get_coordinates(rings, return_index=True)
     twice = _areas(points, ring, len(rings))
     wrong = np.where(shell, twice < 0, twice > 0)
-    return np.unique(rows[owner[polygon[wrong]]])
+    return np.unique(owner[wrong])
 
 
 def unclosed(geometry: NDArray[np.object_], shortest: int) -> NDArray[np.int64]:
@@ -41,12 +36,7 @@ def unclosed(geometry: NDArray[np.object_], shortest: int) -> NDArray[np.int64]:
         shortest: positions of the shortest ring.
 
     """
-    kinds = shapely.get_type_id(geometry)
-    rows = np.flatnonzero(np.isin(kinds, (POLYGON, MULTI_POLYGON, COLLECTION)))
-    parts, owner = _polygons(geometry[rows])
-    if not len(parts):
-        return np.empty(0, np.int64)
-    rings, polygon = shapely.get_rings(parts, return_index=True)
+    rings, _, owner = _rings(geometry)
     points, ring = shapely.get_coordinates(rings, include_z=True, return_index=True)
     count = np.bincount(ring, minlength=len(rings))
     last = np.cumsum(count) - 1
@@ -54,7 +44,18 @@ def unclosed(geometry: NDArray[np.object_], shortest: int) -> NDArray[np.int64]:
     ends = points[last[here]], points[last[here] - count[here] + 1]
     wrong = count < shortest
     wrong[here] |= ~((ends[0] == ends[1]) | (np.isnan(ends[0]) & np.isnan(ends[1]))).all(axis=1)
-    return np.unique(rows[owner[polygon[wrong]]])
+    return np.unique(owner[wrong])
+
+
+def _rings(
+    geometry: NDArray[np.object_],
+) -> tuple[NDArray[np.object_], NDArray[np.int64], NDArray[np.int64]]:
+    """The rings of polygons in geometries; of each the numbers of its polygon and its geometry."""
+    kinds = shapely.get_type_id(geometry)
+    rows = np.flatnonzero(np.isin(kinds, (POLYGON, MULTI_POLYGON, COLLECTION)))
+    parts, owner = _polygons(geometry[rows])
+    rings, polygon = shapely.get_rings(parts, return_index=True)
+    return rings, polygon, rows[owner[polygon]]
 
 
 def _polygons(geometry: Any) -> tuple[NDArray[np.object_], NDArray[np.int64]]:

@@ -22,7 +22,7 @@ from spatial_pipeline.ingest.conformance import geopackage_tables, shapefile
 from spatial_pipeline.ingest.conformance.judge import Judge
 from spatial_pipeline.ingest.formats.layer import Layer
 from spatial_pipeline.ingest.integrity import flatgeobuf
-from spatial_pipeline.ingest.integrity.geopackage import bounded
+from spatial_pipeline.ingest.integrity.geopackage import bounded, quoted
 from spatial_pipeline.ingest.integrity.shapefile import HEADER_BYTES
 from spatial_pipeline.ingest.layer_scan import LayerScan
 from spatial_pipeline.sources.local import SourceFiles
@@ -85,12 +85,12 @@ def _entries(
     found: Judge, database: sqlite3.Connection, name: str, table: str, scan: LayerScan
 ) -> None:
     """Compares the entries of an R-tree with the features, which are read in order of their ids."""
-    ids = _column(database, f"SELECT rowid FROM {_quoted(table)} ORDER BY rowid").astype(np.int64)  # noqa: S608
+    ids = _column(database, f"SELECT rowid FROM {quoted(table)} ORDER BY rowid").astype(np.int64)  # noqa: S608
     # An empty table has no last row, and one that a condition cut has rows beyond it.
     if len(scan.rows) and scan.rows.max() >= len(ids):
         found.fail(WHOLE, f"{table} has {len(ids)} ids, and features beyond them")
         return
-    boxes = _rows(database, f"SELECT id, minx, miny, maxx, maxy FROM {_quoted(name)}")  # noqa: S608
+    boxes = _rows(database, f"SELECT id, minx, miny, maxx, maxy FROM {quoted(name)}")  # noqa: S608
     boxes = boxes[np.argsort(boxes[:, 0], kind="stable")]
     mine, here = ids[scan.rows], np.isfinite(scan.bounds).all(axis=1)
     place = np.searchsorted(boxes[:, 0], mine)
@@ -207,10 +207,6 @@ def _rows(database: sqlite3.Connection, sql: str) -> NDArray[np.float64]:
     while rows := cursor.fetchmany(10_000):
         parts.append(np.array(rows, dtype=np.float64))
     return np.concatenate([np.empty((0, width)), *parts])
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 __all__ = ["INDEX", "PRESENT", "TRUE", "WHOLE", "judge"]

@@ -91,7 +91,7 @@ def _bound(database: sqlite3.Connection) -> None:
 
 
 def _audit(layer: Layer, file: Path, database: sqlite3.Connection) -> dict[str, pa.Array]:
-    table = _quoted(layer.name or "")
+    table = quoted(layer.name or "")
     found = database.execute(
         "SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (layer.name,)
     ).fetchone()
@@ -100,13 +100,13 @@ def _audit(layer: Layer, file: Path, database: sqlite3.Connection) -> dict[str, 
     columns = database.execute(f"PRAGMA table_xinfo({table})").fetchall()
     declared = {c[1].decode(): (c[2] or b"").decode().upper() for c in columns}
     names = {f.name for f in layer.attributes}
-    wrong = {n: w for n, t in declared.items() if n in names and (w := _wrong(_quoted(n), t))}
+    wrong = {n: w for n, t in declared.items() if n in names and (w := _wrong(quoted(n), t))}
     geometry = next((n for n in declared if n not in names and n == layer.geometry), None)
     if _has(database, "gpkg_geometry_columns"):
         geopackage_blobs.refuse_unread(layer, database)
     looks: list[tuple[str, Callable[[], None]]] = []
     if geometry is not None and _has(database, "gpkg_geometry_columns"):
-        cell = _quoted(geometry)
+        cell = quoted(geometry)
         layer.lost = partial(_present, file, table, cell)
         looks.append((_nan(cell), partial(_points_of_nan, layer, database, table, geometry)))
         srs = geopackage_blobs.reference_system(layer, database)
@@ -150,7 +150,7 @@ def _times(
     """
     found: dict[str, pa.Array] = {}
     for column in layer.attributes:
-        cell = _quoted(column.name)
+        cell = quoted(column.name)
         odd = f"{cell} NOT GLOB '*Z' OR length({cell}) > {len('2020-01-01T00:00:00.000Z')}"
         query = f"SELECT 1 FROM {table} WHERE {odd} LIMIT 1"  # noqa: S608
         text = pa.types.is_string(column.type) and column.name in moments
@@ -174,7 +174,7 @@ def _unrounded(layer: Layer, database: sqlite3.Connection, table: str) -> dict[s
     for column in layer.attributes:
         if column.type != pa.float32():
             continue
-        rows = database.execute(f"SELECT {_quoted(column.name)} FROM {table}")  # noqa: S608
+        rows = database.execute(f"SELECT {quoted(column.name)} FROM {table}")  # noqa: S608
         values = [float(v) if isinstance(v, int | float) else None for (v,) in rows]
         exact = pa.array(values, pa.float64())
         narrow = exact.cast(pa.float32(), safe=False).cast(pa.float64())
@@ -188,7 +188,7 @@ def _points_of_nan(layer: Layer, database: sqlite3.Connection, table: str, name:
 
     The mark is bit 4 of the flags in the header of a geometry (OGC 12-128r19, 2.1.3.1.1).
     """
-    cell = _quoted(name)
+    cell = quoted(name)
     condition = _nan(cell)
     some = database.execute(f"SELECT {cell} FROM {table} WHERE {condition}")  # noqa: S608
     if not any(_is_point_of_nan(blob) for (blob,) in some):
@@ -251,7 +251,7 @@ def _collect(
 ) -> None:
     # Rows are numbered in the order in which GDAL reads them.
     numbered = (
-        f"SELECT n, c FROM (SELECT row_number() OVER () - 1 AS n, {_quoted(name)} AS c, "  # noqa: S608
+        f"SELECT n, c FROM (SELECT row_number() OVER () - 1 AS n, {quoted(name)} AS c, "  # noqa: S608
         f"({condition}) AS wrong FROM {table}) WHERE wrong"
     )
     rows = database.execute(numbered).fetchall()
@@ -304,5 +304,6 @@ def _has(database: sqlite3.Connection, table: str) -> bool:
     return found.fetchone() is not None
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """The name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'

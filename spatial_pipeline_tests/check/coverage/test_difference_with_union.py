@@ -27,14 +27,14 @@ TRIANGLES = st.tuples(PLACES, PLACES, PLACES).filter(lambda t: cross(*t) != 0)
 
 
 def along(segment: tuple[Place, Place], place: Place) -> Fraction:
-    """Where a place on the line of a segment lies: 0 at its start, 1 at its end."""
+    """Position of a point along the line of a segment: 0 at its start, 1 at its end."""
     axis = int(segment[0][0] == segment[1][0])
     start, end = segment[0][axis], segment[1][axis]
     return Fraction(place[axis] - start, end - start)
 
 
 def beside(segment: tuple[Place, Place], other: tuple[Place, Place]) -> Interval | None:
-    """What a segment on the same line covers."""
+    """Part of a segment that a collinear segment covers; None for one that is not collinear."""
     if any(cross(*segment, place) for place in other):
         return None
     low, high = sorted(along(segment, place) for place in other)
@@ -42,7 +42,7 @@ def beside(segment: tuple[Place, Place], other: tuple[Place, Place]) -> Interval
 
 
 def inside(segment: tuple[Place, Place], triangle: tuple[Place, Place, Place]) -> Interval | None:
-    """What a triangle covers: the segment is clipped by the half-plane of each side."""
+    """Part of a segment inside a triangle, clipped by the half-plane of each side."""
     low, high = Fraction(0), Fraction(1)
     turn = 1 if cross(*triangle) > 0 else -1
     for one, two in zip(triangle, (*triangle[1:], triangle[0]), strict=True):
@@ -56,7 +56,7 @@ def inside(segment: tuple[Place, Place], triangle: tuple[Place, Place, Place]) -
 
 
 def left(intervals: list[Interval]) -> Fraction:
-    """What no interval covers of 0 to 1."""
+    """Length of the part of [0, 1] that no interval covers."""
     at, open_ = Fraction(0), Fraction(0)
     for low, high in sorted(i for i in intervals if i[0] <= i[1]):
         open_ += max(low - at, Fraction(0))
